@@ -1,0 +1,1 @@
+"""What the launcher's side and the test's side agree on: manifest, runtime description, environment, errors."""

@@ -1,0 +1,103 @@
+"""The manifest: what the rule `real_service_test` tells the launcher about one test target.
+
+Bazel writes it as JSON (rules/private/manifest.bzl); the launcher reads it before anything else, so this module keeps
+to what the interpreter has already loaded: no dataclasses, no typing at run time (each costs more than 5 ms).
+"""
+
+from __future__ import annotations
+
+import json
+
+from realservices.contract.errors import ManifestError
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from typing import Any
+
+VERSION = 1
+
+
+class ServiceSpec:
+    """One declared service.
+
+    Attributes:
+        name: Unique within the test; in environment names it is upper-cased.
+        kind: ``postgres`` or ``redis``.
+        label: The Bazel label that declares it, for messages.
+        needs: Names of the services that must be ready before it starts.
+        config: What the kind needs; the keys are documented with the kind's module in ``services``.
+    """
+
+    __slots__ = ("config", "kind", "label", "name", "needs")
+
+    def __init__(self, entry: dict[str, Any]) -> None:
+        self.name: str = entry["name"]
+        self.kind: str = entry["kind"]
+        self.label: str = entry["label"]
+        self.needs: list[str] = entry["needs"]
+        self.config: dict[str, Any] = entry["config"]
+
+
+class TestSpec:
+    """The program under test.
+
+    Attributes:
+        runner: ``pytest`` or ``executable``.
+        files: Runfiles paths of the test files (pytest).
+        import_paths: Runfiles paths that go onto ``sys.path``, in order (pytest).
+        durations: Runfiles path of recorded durations, or None (pytest).
+        program: Runfiles path of the program (executable).
+    """
+
+    __test__ = False  # The name is the domain's; pytest must not collect it.
+    __slots__ = ("durations", "files", "import_paths", "program", "runner")
+
+    def __init__(self, entry: dict[str, Any]) -> None:
+        self.runner: str = entry["runner"]
+        self.files: list[str] = entry.get("files", [])
+        self.import_paths: list[str] = entry.get("import_paths", [])
+        self.durations: str | None = entry.get("durations")
+        self.program: str = entry.get("program", "")
+
+
+class Manifest:
+    """One test target: its label, services in dependency order, program, environment mapping and isolation.
+
+    Attributes:
+        env: Name to a list of parts: literal strings, or ``{"service": name, "field": field}``.
+        isolation: ``transaction`` or ``database``: what ``isolated_database`` is.
+    """
+
+    __slots__ = ("env", "isolation", "label", "path", "services", "test")
+
+    def __init__(self, path: str, content: dict[str, Any]) -> None:
+        self.path = path
+        self.label: str = content["label"]
+        self.services = [ServiceSpec(entry) for entry in content["services"]]
+        self.test = TestSpec(content["test"])
+        self.env: dict[str, list[str | dict[str, str]]] = content["env"]
+        self.isolation: str = content["isolation"]
+
+
+def load_manifest(path: str) -> Manifest:
+    """Read a manifest file.
+
+    Raises:
+        ManifestError: It is missing, not JSON, of another version, or incomplete.
+    """
+    try:
+        with open(path, encoding="utf-8") as file:
+            content = json.load(file)
+        if content["version"] != VERSION:
+            raise ManifestError(
+                f"manifest {path} has version {content['version']!r}, this launcher reads version {VERSION}: "
+                "rules and launcher come from different releases of rules_realservices; rebuild the target"
+            )
+        return Manifest(path, content)
+    except OSError as error:
+        raise ManifestError(f"cannot read manifest {path}: {error.strerror}; build the target with Bazel first") from None
+    except (ValueError, KeyError, TypeError) as error:
+        raise ManifestError(
+            f"manifest {path} is damaged ({type(error).__name__}: {error}); it is written by real_service_test, "
+            "not by hand: rebuild the target"
+        ) from None

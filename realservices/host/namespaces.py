@@ -1,0 +1,120 @@
+"""Namespaces for one server: user, mount, IPC and process namespace, with an overlay of a ready data directory.
+
+A server in here sees a writable copy of its template without a byte being copied, and leaves nothing behind: its
+files live in a tmpfs that only its mount namespace knows, its SysV segments in its IPC namespace, its workers in its
+process namespace. The kernel removes all of it with the first process, however that ends.
+
+Sources: clone(2), user_namespaces(7), and the kernel's Documentation/filesystems/overlayfs.rst.
+"""
+
+from __future__ import annotations
+
+import ctypes
+import os
+import signal
+
+from realservices.host.process import libc
+
+_CLONE_NEWNS = 0x00020000
+_CLONE_NEWIPC = 0x08000000
+_CLONE_NEWUSER = 0x10000000
+_CLONE_NEWPID = 0x20000000
+_MS_NOSUID = 2
+_MS_NODEV = 4
+# clone(2) takes its flags first on these machines; elsewhere the order of arguments differs, and fork serves instead.
+_SYS_CLONE = {"x86_64": 56, "aarch64": 220}.get(os.uname().machine)
+
+# PostgreSQL refuses to run as root. 65534 is "nobody" on every Linux, so initdb finds a name for it.
+UNPRIVILEGED_ID = 65534
+
+# ctypes.CDLL would drop the interpreter lock around the call, and the child would wait for a thread it does not have.
+_libc_with_lock = ctypes.PyDLL(None, use_errno=True)
+
+
+def are_namespaces_possible() -> bool:
+    """Say whether this kind of machine has what `fork_into_namespaces` needs; the kernel may still refuse."""
+    return _SYS_CLONE is not None and os.path.exists("/proc/self/ns/user")
+
+
+def fork_into_namespaces() -> int:
+    """Fork a child into new user, mount, IPC and process namespaces; it is process 1 of its own.
+
+    Raises:
+        OSError: The kernel refuses (user namespaces switched off, or too many).
+    """
+    flags = _CLONE_NEWUSER | _CLONE_NEWNS | _CLONE_NEWIPC | _CLONE_NEWPID | int(signal.SIGCHLD)
+    pid = _libc_with_lock.syscall(ctypes.c_long(_SYS_CLONE or 0), ctypes.c_long(flags), 0, 0, 0, 0)
+    if pid < 0:
+        raise _os_error("clone")
+    return int(pid)
+
+
+def enter_user_namespace() -> None:
+    """Move this process into a user namespace of its own, as an unprivileged user (for build actions run as root).
+
+    Raises:
+        OSError: The kernel refuses.
+    """
+    uid, gid = os.geteuid(), os.getegid()
+    if libc.unshare(_CLONE_NEWUSER | _CLONE_NEWIPC) != 0:
+        raise _os_error("unshare")
+    map_user(uid, gid)
+
+
+def open_namespaces(pid: int) -> list[int]:
+    """Return descriptors of a child's user, mount and IPC namespace, which keep them and their files in being."""
+    return [os.open(f"/proc/{pid}/ns/{name}", os.O_RDONLY | os.O_CLOEXEC) for name in ("user", "mnt", "ipc")]
+
+
+def join_namespaces(descriptors: list[int]) -> None:
+    """Move this process into the namespaces that `open_namespaces` returned.
+
+    Raises:
+        OSError: The kernel refuses.
+    """
+    for descriptor in descriptors:
+        if libc.setns(descriptor, 0) != 0:
+            raise _os_error("setns")
+
+
+def map_user(outer_uid: int, outer_gid: int) -> None:
+    """Map the one user that this namespace has: to itself, or to an unprivileged id where the outer one is root."""
+    inner = {0: UNPRIVILEGED_ID}
+    _write("/proc/self/setgroups", "deny")
+    _write("/proc/self/gid_map", f"{inner.get(outer_gid, outer_gid)} {outer_gid} 1")
+    _write("/proc/self/uid_map", f"{inner.get(outer_uid, outer_uid)} {outer_uid} 1")
+
+
+def mount_overlay(lower: str, mount_point: str) -> str:
+    """Mount a writable view of ``lower`` and return its path, which only this mount namespace sees.
+
+    Args:
+        lower: The ready directory; never written to.
+        mount_point: An empty directory. It gets a tmpfs that holds all changes.
+
+    Raises:
+        OSError: tmpfs or overlayfs cannot be mounted here.
+    """
+    _mount("tmpfs", mount_point, "tmpfs", "mode=0700")
+    merged = f"{mount_point}/data"
+    for name in ("upper", "work", "data"):
+        os.mkdir(f"{mount_point}/{name}", 0o700)
+    options = f"lowerdir={lower},upperdir={mount_point}/upper,workdir={mount_point}/work,userxattr"
+    _mount("overlay", merged, "overlay", options)
+    return merged
+
+
+def _mount(source: str, target: str, kind: str, options: str) -> None:
+    flags = ctypes.c_ulong(_MS_NOSUID | _MS_NODEV)
+    if libc.mount(source.encode(), target.encode(), kind.encode(), flags, options.encode()) != 0:
+        raise _os_error(f"mount {kind} on {target} ({options})")
+
+
+def _write(path: str, text: str) -> None:
+    with open(path, "w", encoding="ascii") as file:
+        file.write(text)
+
+
+def _os_error(what: str) -> OSError:
+    number = ctypes.get_errno()
+    return OSError(number, f"{what}: {os.strerror(number)}")

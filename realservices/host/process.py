@@ -1,0 +1,114 @@
+"""Processes that cannot outlive the launcher.
+
+Every child gets PR_SET_PDEATHSIG, so the kernel kills it when the launcher dies, however it dies. The signal fires
+when the spawning *thread* ends: spawn from the main thread only. It is set last, just before exec, because changing
+credentials or namespaces clears it.
+"""
+
+from __future__ import annotations
+
+import ctypes
+import os
+import signal
+import sys
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+_PR_SET_PDEATHSIG = 1
+_PR_SET_CHILD_SUBREAPER = 36
+EXIT_CANNOT_START = 127
+# The child could not make its namespaces: the caller may try again with less isolation.
+EXIT_NO_NAMESPACE = 126
+
+libc = ctypes.CDLL(None, use_errno=True)
+
+
+def die_with_parent(parent_pid: int, death_signal: int = signal.SIGKILL) -> None:
+    """Have the kernel send ``death_signal`` to this process when its parent thread ends (Linux; elsewhere nothing)."""
+    if sys.platform == "linux":
+        libc.prctl(_PR_SET_PDEATHSIG, death_signal, 0, 0, 0)
+        if os.getppid() not in (parent_pid, 0):  # 0: the parent is outside of our process namespace.
+            os.kill(os.getpid(), signal.SIGKILL)
+
+
+def adopt_orphans() -> None:
+    """Make this process the parent of orphaned descendants, so that none can slip away (Linux; elsewhere nothing)."""
+    if sys.platform == "linux":
+        libc.prctl(_PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0)
+
+
+def spawn(
+    argv: list[str],
+    *,
+    env: dict[str, str],
+    output: int | None = None,
+    stdin: int | None = None,
+    own_session: bool = True,
+    cwd: str | None = None,
+    fork: Callable[[], int] = os.fork,
+    prepare: Callable[[], None] | None = None,
+) -> int:
+    """Start ``argv`` and return its process id.
+
+    Args:
+        argv: Program (an absolute path) and arguments.
+        env: Its whole environment.
+        output: File descriptor for standard output and error; None inherits both.
+        stdin: File descriptor for standard input; None means /dev/null if ``own_session``, else inherited.
+        own_session: True for services: signals to the test's process group must not reach them directly, as the
+            launcher stops them in order.
+        cwd: Working directory; None inherits.
+        fork: How the child is made; `namespaces.fork_into` gives it namespaces of its own.
+        prepare: Runs in the child before exec; an OSError from it ends the child with EXIT_NO_NAMESPACE.
+    """
+    parent_pid = os.getpid()
+    pid = fork()
+    if pid:
+        return pid
+    code = EXIT_CANNOT_START
+    try:
+        if own_session:
+            os.setsid()
+            if stdin is None:
+                stdin = os.open("/dev/null", os.O_RDONLY)
+        if stdin is not None:
+            os.dup2(stdin, 0)
+        if output is not None:
+            os.dup2(output, 1)
+            os.dup2(output, 2)
+        if prepare:
+            code = EXIT_NO_NAMESPACE
+            prepare()
+            code = EXIT_CANNOT_START
+        if cwd:
+            os.chdir(cwd)
+        for number in (signal.SIGTERM, signal.SIGINT, signal.SIGHUP, signal.SIGCHLD, signal.SIGPIPE):
+            signal.signal(number, signal.SIG_DFL)
+        die_with_parent(parent_pid)
+        os.execve(argv[0], argv, env)
+    except BaseException as error:  # The child must end here whatever happens; it must never return into the caller.
+        os.write(2, f"realservices: cannot start {argv[0]}: {error}\n".encode())
+    finally:
+        os._exit(code)
+
+
+def descendants(pid: int) -> list[int]:
+    """Return the process ids of all children of ``pid`` and theirs (Linux, by /proc; elsewhere none)."""
+    found: list[int] = []
+    try:
+        for task in os.listdir(f"/proc/{pid}/task"):
+            with open(f"/proc/{pid}/task/{task}/children", encoding="ascii") as file:
+                found += map(int, file.read().split())
+    except OSError:
+        return []  # No /proc, or it ended meanwhile.
+    return found + [grandchild for child in found for grandchild in descendants(child)]
+
+
+def describe_exit(status: int) -> str:
+    """Say in words how a process ended, from its wait status."""
+    if os.WIFSIGNALED(status):
+        number = os.WTERMSIG(status)
+        return f"was killed by {signal.Signals(number).name}"
+    return f"exited with code {os.waitstatus_to_exitcode(status)}"

@@ -1,0 +1,1 @@
+"""One test action: services and program, from the manifest to the exit code."""

@@ -1,0 +1,1 @@
+"""One module per kind of service: how it is prepared, started, found ready, reached and stopped."""

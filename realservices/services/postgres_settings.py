@@ -1,0 +1,45 @@
+"""Server settings for a PostgreSQL whose data nobody will miss after the test.
+
+Used by the server of a test and by the build action that makes its template, so that both agree. The measurements
+behind the values stand in docs/design.md.
+"""
+
+from __future__ import annotations
+
+_LEAN = {
+    # Durability: the data lives as long as the test.
+    "fsync": "off",
+    "synchronous_commit": "off",
+    "full_page_writes": "off",
+    "wal_level": "minimal",
+    "max_wal_senders": "0",
+    # Background work that a short life never needs.
+    "autovacuum": "off",
+    "max_logical_replication_workers": "0",
+    "max_parallel_workers_per_gather": "0",
+    "jit": "off",
+    # Memory.
+    "shared_buffers": "16MB",
+    "huge_pages": "off",
+    # Files in the data directory, not in /dev/shm: they vanish with it even after SIGKILL.
+    "dynamic_shared_memory_type": "mmap",
+    # The same answers on every machine.
+    "timezone": "UTC",
+    "log_timezone": "UTC",
+    "lc_messages": "C",
+    "max_connections": "200",
+    "log_checkpoints": "off",
+}
+_FROM_VERSION = {
+    # Worker processes for reading ahead cost 3 MB and a fork each.
+    180000: {"io_method": "sync"},
+}
+
+
+def server_settings(own: dict[str, str], server_version_num: int) -> dict[str, str]:
+    """Return the lean settings for a server version with the user's own laid over them."""
+    settings = dict(_LEAN)
+    for first_version, values in _FROM_VERSION.items():
+        if server_version_num >= first_version:
+            settings |= values
+    return settings | own

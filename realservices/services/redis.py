@@ -1,0 +1,76 @@
+"""Redis: one private server per test action, without persistence, with a database number for each test.
+
+Config keys in the manifest: ``server`` (runfiles path of redis-server), ``databases`` (how many numbers), ``settings``
+(redis.conf directives). Readiness is the protocol's own: AUTH and PING (https://redis.io/docs/latest/commands/ping/).
+"""
+
+from __future__ import annotations
+
+import os
+
+from realservices.host.process import spawn
+from realservices.services.base import HOST, Service, connect_unix
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from realservices.contract.manifest import ServiceSpec
+    from realservices.host.sandbox import Sandbox
+
+
+class Redis(Service):
+    """A redis-server on a leased port and a unix socket."""
+
+    def __init__(self, spec: ServiceSpec, sandbox: Sandbox, runfiles: str, ports: list[int]) -> None:
+        super().__init__(spec, sandbox, runfiles, ports)
+        self._socket = f"{self.directory}/redis.sock"
+        self.endpoint |= {
+            "database": 0,
+            "databases": spec.config["databases"],
+            "socket": self._socket,
+            "url": f"redis://:{self.password}@{HOST}:{self.port}/0",
+        }
+
+    def start(self, env: dict[str, str], output: int) -> int:
+        """Start the server; its configuration goes through standard input, so that no password shows in `ps`."""
+        read_end, write_end = os.pipe()
+        try:
+            os.write(write_end, self._configuration().encode())
+            os.close(write_end)
+            program = f"{self.runfiles}/{self.spec.config['server']}"
+            return spawn([program, "-"], env=env, output=output, stdin=read_end, cwd=self.directory)
+        finally:
+            os.close(read_end)
+
+    def is_ready_line(self, line: str) -> bool:
+        """The server's announcement of a listener."""
+        return "Ready to accept connections" in line
+
+    def probe(self) -> bool:
+        """AUTH and PING over the unix socket."""
+        with connect_unix(self._socket) as connection:
+            connection.sendall(f"AUTH {self.password}\r\nPING\r\n".encode())
+            answer = b""
+            while answer.count(b"\r\n") < 2:
+                received = connection.recv(256)
+                if not received:
+                    return False
+                answer += received
+            return answer == b"+OK\r\n+PONG\r\n"
+
+    def _configuration(self) -> str:
+        directives = {
+            "bind": HOST,
+            "port": str(self.port),
+            "unixsocket": self._socket,
+            "unixsocketperm": "700",
+            "databases": str(self.spec.config["databases"]),
+            "dir": self.directory,
+            "save": '""',
+            "appendonly": "no",
+            "daemonize": "no",
+            "always-show-logo": "no",
+            "jemalloc-bg-thread": "no",
+            **self.spec.config["settings"],
+            "requirepass": self.password,
+        }
+        return "".join(f"{name} {value}\n" for name, value in directives.items())

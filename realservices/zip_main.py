@@ -1,0 +1,23 @@
+"""Entry point of the zip files that Bazel makes of this package (rules/private/python_zip.bzl maps it to __main__.py).
+
+``template …`` is the build action that makes a PostgreSQL template; anything else is the manifest of a test to launch.
+"""
+
+from __future__ import annotations
+
+import sys
+
+
+def main() -> int:
+    """Run the part that the first argument asks for and return its exit code."""
+    if sys.argv[1:2] == ["template"]:
+        from realservices.services import postgres_template  # noqa: PLC0415 - the test side must not pay for it
+
+        return postgres_template.main(sys.argv[2:])
+    from realservices.launcher import main as launcher  # noqa: PLC0415
+
+    return launcher.main(sys.argv[1:])
+
+
+if __name__ == "__main__":
+    sys.exit(main())
