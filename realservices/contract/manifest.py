@@ -95,7 +95,9 @@ def load_manifest(path: str) -> Manifest:
             )
         return Manifest(path, content)
     except OSError as error:
-        raise ManifestError(f"cannot read manifest {path}: {error.strerror}; build the target with Bazel first") from None
+        raise ManifestError(
+            f"cannot read manifest {path}: {error.strerror}; build the target with Bazel first"
+        ) from None
     except (ValueError, KeyError, TypeError) as error:
         raise ManifestError(
             f"manifest {path} is damaged ({type(error).__name__}: {error}); it is written by real_service_test, "

@@ -87,7 +87,7 @@ def kill_marked(mark: str) -> list[int]:
 
 
 def _marked(mark: bytes) -> list[int]:
-    found = []
+    found: list[int] = []
     if not os.path.isdir("/proc/self"):
         return found
     for name in os.listdir("/proc"):

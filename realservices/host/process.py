@@ -88,7 +88,8 @@ def spawn(
             signal.signal(number, signal.SIG_DFL)
         die_with_parent(parent_pid)
         os.execve(argv[0], argv, env)
-    except BaseException as error:  # The child must end here whatever happens; it must never return into the caller.
+    # The child must end here whatever happens; it must never return into the caller.
+    except BaseException as error:  # noqa: BLE001
         os.write(2, f"realservices: cannot start {argv[0]}: {error}\n".encode())
     finally:
         os._exit(code)

@@ -107,7 +107,9 @@ def _make_room(directory: str, size_bytes: int) -> None:
 
 def _no_room(directory: str, size_bytes: int) -> NoReturn:
     raise OSError(
-        errno.ENOSPC, f"{size_bytes >> 20} MB for a template do not fit; {free_bytes(directory) >> 20} MB are free", directory
+        errno.ENOSPC,
+        f"{size_bytes >> 20} MB for a template do not fit; {free_bytes(directory) >> 20} MB are free",
+        directory,
     )
 
 

@@ -125,7 +125,13 @@ class ControlServer:
 
     def _status(self) -> dict[str, Any]:
         return {
-            name: {"state": s.state, "pid": s.pid, "ready_ms": s.ready_ms, "port": s.service.port, "failed": s.state == FAILED}
+            name: {
+                "state": s.state,
+                "pid": s.pid,
+                "ready_ms": s.ready_ms,
+                "port": s.service.port,
+                "failed": s.state == FAILED,
+            }
             for name, s in self._supervisor.services.items()
         }
 

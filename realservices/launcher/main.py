@@ -130,7 +130,9 @@ class Launch:
             self._start_program(env)
         return supervisor
 
-    def _environment(self, sandbox: Sandbox, runtime_path: str, endpoints: dict[str, dict[str, object]]) -> dict[str, str]:
+    def _environment(
+        self, sandbox: Sandbox, runtime_path: str, endpoints: dict[str, dict[str, object]]
+    ) -> dict[str, str]:
         test = self._manifest.test
         env = dict(os.environ)
         env |= {"HOME": sandbox.home, "TMPDIR": sandbox.temporary, environment.SANDBOX: sandbox.root}

@@ -51,14 +51,16 @@ def _read(path: str) -> str:
 def _services_suite(label: str, services: list[Supervised]) -> str:
     if not services:
         return ""
-    cases = "".join(
-        f'<testcase classname="{_escaped(label)}.services" name="{_escaped(s.name)}" time="{(s.ready_ms or 0) / 1000:.3f}">'
-        + (f'<failure message="{_escaped(s.error.cause)}">{_escaped(str(s.error))}</failure>' if s.error else "")
-        + "</testcase>"
-        for s in services
-    )
+    cases = "".join(_service_case(label, service) for service in services)
     failures = sum(1 for s in services if s.error)
     return f'<testsuite name="services" tests="{len(services)}" failures="{failures}" errors="0">{cases}</testsuite>'
+
+
+def _service_case(label: str, service: Supervised) -> str:
+    name, time_s = _escaped(service.name), (service.ready_ms or 0) / 1000
+    error = service.error
+    failure = f'<failure message="{_escaped(error.cause)}">{_escaped(str(error))}</failure>' if error else ""
+    return f'<testcase classname="{_escaped(label)}.services" name="{name}" time="{time_s:.3f}">{failure}</testcase>'
 
 
 def _program_suite(label: str, exit_code: int, reason: str, elapsed_s: float) -> str:

@@ -182,10 +182,10 @@ class Supervisor:
         supervised.log.drain()
         self.unwatch(supervised.log.descriptor)
         supervised.log.close()
-        if supervised.state == STARTING and os.waitstatus_to_exitcode(status) == EXIT_NO_NAMESPACE:
-            if supervised.service.degrade():
-                self.start(supervised.name)
-                return
+        has_no_namespace = supervised.state == STARTING and os.waitstatus_to_exitcode(status) == EXIT_NO_NAMESPACE
+        if has_no_namespace and supervised.service.degrade():
+            self.start(supervised.name)
+            return
         after_s = time.monotonic() - supervised.started_at
         if supervised.state == STARTING:
             supervised.fail(f"{describe_exit(status)} after {after_s:.2f} s, before it was ready")

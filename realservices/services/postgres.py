@@ -87,7 +87,7 @@ class Postgres(Service):
         return True
 
     def is_ready_line(self, line: str) -> bool:
-        """The postmaster's announcement; translations are off (lc_messages is C)."""
+        """Recognise the postmaster's announcement; translations are off (lc_messages is C)."""
         return "ready to accept connections" in line
 
     def probe(self) -> bool:
@@ -166,7 +166,7 @@ class Postgres(Service):
             _give_away(data)
             _give_away(self.directory)
             for directory in (self._sandbox.private, parent):
-                os.chmod(directory, 0o711)
+                os.chmod(directory, 0o711)  # noqa: S103 - to pass through, not to read
         return data
 
     def _fall_back(self, reason: str) -> None:
@@ -175,8 +175,8 @@ class Postgres(Service):
         # Immediate shutdown: SIGKILL would leave workers and a SysV segment behind.
         self.end_signal = int(signal.SIGQUIT)
         self.warning = (
-            f"service {self.spec.name!r} ({self.spec.label}) runs on a private copy of its template, which is slower to "
-            f"start: {reason}"
+            f"service {self.spec.name!r} ({self.spec.label}) runs on a private copy of its template, which starts "
+            f"more slowly: {reason}"
         )
 
     def _drop_namespaces(self) -> None:

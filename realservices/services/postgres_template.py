@@ -105,9 +105,8 @@ class _Cluster:
 
     def psql(self, database: str, *arguments: str) -> subprocess.CompletedProcess[str]:
         """Run psql on the running server, stopping at the first error."""
-        return self._run(
-            "psql", "-X", "-q", "-b", "-v", "ON_ERROR_STOP=1", "-h", self._work, "-U", self._user, "-d", database, *arguments
-        )  # fmt: skip
+        connection = ("-h", self._work, "-U", self._user, "-d", database)
+        return self._run("psql", "-X", "-q", "-b", "-v", "ON_ERROR_STOP=1", *connection, *arguments)
 
     def execute(self, database: str, statement: str, what: str) -> None:
         """Run one statement of our own.
@@ -122,7 +121,7 @@ class _Cluster:
     def _run(self, program: str, *arguments: str) -> subprocess.CompletedProcess[str]:
         path = os.path.join(self._bin, program)
         try:
-            return subprocess.run(
+            done: subprocess.CompletedProcess[str] = subprocess.run(
                 [path, *arguments],
                 stdin=subprocess.DEVNULL,
                 capture_output=True,
@@ -132,9 +131,11 @@ class _Cluster:
                 env=_environment(),
                 **self._ids,  # type: ignore[call-overload]
             )
+            return done
         except OSError as error:
             raise TemplateError(
-                f"cannot run {path}: {error.strerror}; a PostgreSQL distribution needs bin/postgres, bin/initdb and bin/psql"
+                f"cannot run {path}: {error.strerror}; "
+                "a PostgreSQL distribution needs bin/postgres, bin/initdb and bin/psql"
             ) from None
 
 
@@ -183,7 +184,7 @@ def _build(options: argparse.Namespace) -> None:
 def _fill(cluster: _Cluster, options: argparse.Namespace) -> None:
     cluster.execute("postgres", f"CREATE DATABASE {TEMPLATE_DATABASE}", "cannot create the database")
     for extension in options.extension:
-        what = f"extension {extension!r} cannot be created (attribute extensions; see share/extension of the distribution)"
+        what = f"extension {extension!r} (attribute extensions) cannot be created; the distribution must have it"
         cluster.execute(TEMPLATE_DATABASE, f'CREATE EXTENSION IF NOT EXISTS "{extension}" CASCADE', what)
     for kind, files in (("migration", options.migration), ("seed", options.seed)):
         for shown, path in files:

@@ -42,7 +42,7 @@ class Redis(Service):
             os.close(read_end)
 
     def is_ready_line(self, line: str) -> bool:
-        """The server's announcement of a listener."""
+        """Recognise the server's announcement of a listener."""
         return "Ready to accept connections" in line
 
     def probe(self) -> bool:
