@@ -15,6 +15,7 @@ if TYPE_CHECKING:
 RUNTIME = "REALSERVICES_RUNTIME"
 SANDBOX = "REALSERVICES_SANDBOX"
 MANIFEST = "REALSERVICES_MANIFEST"
+DURATIONS = "REALSERVICES_DURATIONS"
 
 # The names by which the first service of a kind is known, and the endpoint's field that each one shows.
 KIND_VARIABLES = {

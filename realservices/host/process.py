@@ -87,7 +87,7 @@ def spawn(
         for number in (signal.SIGTERM, signal.SIGINT, signal.SIGHUP, signal.SIGCHLD, signal.SIGPIPE):
             signal.signal(number, signal.SIG_DFL)
         die_with_parent(parent_pid)
-        os.execve(argv[0], argv, env)
+        os.execve(argv[0], argv, env)  # noqa: S606 - there is no shell on purpose
     # The child must end here whatever happens; it must never return into the caller.
     except BaseException as error:  # noqa: BLE001
         os.write(2, f"realservices: cannot start {argv[0]}: {error}\n".encode())
@@ -105,6 +105,20 @@ def descendants(pid: int) -> list[int]:
     except OSError:
         return []  # No /proc, or it ended meanwhile.
     return found + [grandchild for child in found for grandchild in descendants(child)]
+
+
+def kill_descendants(spared: set[int]) -> None:
+    """Kill every descendant of this process except the ``spared`` ones, and reap those that are its children.
+
+    After `adopt_orphans` daemons that a test started are among them.
+    """
+    for pid in descendants(os.getpid()):
+        if pid not in spared:
+            try:
+                os.kill(pid, signal.SIGKILL)
+                os.waitpid(pid, 0)
+            except (ProcessLookupError, ChildProcessError):
+                continue
 
 
 def describe_exit(status: int) -> str:

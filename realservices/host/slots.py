@@ -104,8 +104,8 @@ def acquire_slot(port_count: int, port_range: tuple[int, int] | None = None) -> 
         raise InfrastructureError(
             "ports",
             f"no free block of {BLOCK_SIZE} ports for {port_count} ports in {first}-{last}: of {count} blocks {held} "
-            f"are held by other launchers and {foreign} have too many ports in use; set {_RANGE_VARIABLE}=FIRST-LAST to a "
-            "wider range (bazel test --test_env=…) or run fewer tests at once",
+            f"are held by other launchers and {foreign} have too many ports in use; "
+            f"set {_RANGE_VARIABLE}=FIRST-LAST to a wider range (bazel test --test_env=…) or run fewer tests at once",
         )
     return slot
 

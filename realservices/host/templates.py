@@ -12,6 +12,7 @@ import fcntl
 import os
 
 from realservices.host.registry import registry_directory
+from realservices.host.sandbox import remove_tree
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -88,7 +89,7 @@ def _unpack_whole(archive: str, path: str) -> None:
         unpack_template(archive, partial)
         os.rename(partial, path)
     except BaseException:
-        _remove_tree(partial)
+        remove_tree(partial)
         raise
 
 
@@ -133,7 +134,7 @@ def _evict(directory: str, digest: str) -> bool:
         # Renamed first: a launcher that gets the lock after us must not find half a template.
         partial = f"{path}.{os.getpid()}.partial"
         os.rename(path, partial)
-        _remove_tree(partial)
+        remove_tree(partial)
         return True
     except OSError:
         return False
@@ -145,13 +146,7 @@ def _remove_partial(directory: str, digest: str) -> None:
     """Remove what a killed launcher left half unpacked; the caller holds the exclusive lock."""
     for entry in os.scandir(directory):
         if entry.name.startswith(digest + ".") and entry.name.endswith(".partial"):
-            _remove_tree(entry.path)
-
-
-def _remove_tree(path: str) -> None:
-    import shutil  # noqa: PLC0415 - 8 ms that only removal pays
-
-    shutil.rmtree(path, ignore_errors=True)
+            remove_tree(entry.path)
 
 
 def _tree_size(path: str) -> int:

@@ -26,11 +26,12 @@ def mark_finished() -> None:
         os.unlink(path)
 
 
-def write_warning(text: str) -> None:
-    """Add a warning to those that Bazel shows beside the test's result."""
+def tell_warnings(warnings: list[str]) -> None:
+    """Add warnings to those that Bazel shows beside the test's result; empty ones are left out."""
     path = os.environ.get("TEST_WARNINGS_OUTPUT_FILE")
-    if path:
-        _write(path, text + "\n", os.O_APPEND)
+    for text in filter(None, warnings):
+        if path:
+            _write(path, text + "\n", os.O_APPEND)
 
 
 def write_infrastructure_failure(error: InfrastructureError) -> None:
@@ -41,10 +42,23 @@ def write_infrastructure_failure(error: InfrastructureError) -> None:
         _write(path, f"{error.component}\n{reason}\n")
 
 
-def undeclared_outputs() -> str | None:
-    """Return the directory whose files Bazel keeps with the test's results, or None outside of Bazel."""
-    path = os.environ.get("TEST_UNDECLARED_OUTPUTS_DIR")
-    return path if path and os.path.isdir(path) else None
+def wants_logs() -> bool:
+    """Say whether logs are to be kept for a test that passes, too (``--test_env=REALSERVICES_LOGS=always``).
+
+    Not the default: Bazel starts several processes for each file that a test leaves behind.
+    """
+    return os.environ.get("REALSERVICES_LOGS") == "always"
+
+
+def keep_logs(paths: list[str]) -> None:
+    """Copy logs to the directory whose files Bazel keeps with the test's results (undeclared outputs)."""
+    directory = os.environ.get("TEST_UNDECLARED_OUTPUTS_DIR")
+    if not directory or not os.path.isdir(directory):
+        return
+    for path in paths:
+        if os.path.exists(path):
+            with open(path, "rb") as source, open(f"{directory}/{os.path.basename(path)}", "wb") as target:
+                target.write(source.read())
 
 
 def _write(path: str, text: str, flag: int = os.O_TRUNC) -> None:

@@ -37,7 +37,7 @@ class Supervised:
         error: Why it failed.
     """
 
-    def __init__(self, service: Service, log_path: str) -> None:
+    def __init__(self, service: Service) -> None:
         self.service = service
         self.name = service.spec.name
         self.state = WAITING
@@ -45,7 +45,7 @@ class Supervised:
         self.started_at = 0.0
         self.ready_ms: float | None = None
         self.error: ServiceError | None = None
-        self.log = ServiceLog(log_path)
+        self.log = ServiceLog(service.endpoint["log"])
         self.next_probe = 0.0
 
     def fail(self, cause: str) -> None:
@@ -59,12 +59,11 @@ class Supervisor:
 
     Args:
         services: In dependency order.
-        log_directory: Where each service gets NAME.log.
         env: Environment of the services.
     """
 
-    def __init__(self, services: list[Service], log_directory: str, env: dict[str, str]) -> None:
-        self.services = {s.spec.name: Supervised(s, f"{log_directory}/{s.spec.name}.log") for s in services}
+    def __init__(self, services: list[Service], env: dict[str, str]) -> None:
+        self.services = {service.spec.name: Supervised(service) for service in services}
         self._env = env
         self._poll = select.poll()
         self._readers: dict[int, Callable[[], None]] = {}

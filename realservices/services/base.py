@@ -51,6 +51,7 @@ class Service:
             "host": HOST,
             "port": self.port,
             "password": self.password,
+            "log": f"{sandbox.logs}/{spec.name}.log",
         }
 
     def start(self, env: dict[str, str], output: int) -> int:

@@ -1,0 +1,112 @@
+"""The runtime description: where a running test's services are. The launcher writes it, the test's side reads it.
+
+It is a JSON file in the launcher's private directory; ``REALSERVICES_RUNTIME`` names it. Only the test's side imports
+this module: the launcher builds the same JSON from its services' endpoints and does without dataclasses.
+"""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass, fields
+from typing import TYPE_CHECKING, Any
+
+from realservices.contract.errors import ManifestError
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+VERSION = 1
+
+
+@dataclass(frozen=True, slots=True)
+class Endpoint:
+    """One service, as a client needs it.
+
+    Attributes:
+        name: The service's name within its test.
+        kind: ``postgres`` or ``redis``.
+        label: The Bazel label that declares it, for messages.
+        host, port, user, password, database, url: How a program reaches it over TCP.
+        socket: PostgreSQL: directory of the unix socket; Redis: its path. Empty: there is none.
+        template_database: PostgreSQL: what databases are cloned from; nobody may connect to it.
+        databases: Redis: how many numbered databases the server has.
+        log: Path of the service's log.
+    """
+
+    name: str
+    kind: str
+    label: str
+    host: str
+    port: int
+    password: str
+    url: str
+    user: str = ""
+    database: str | int = ""
+    socket: str = ""
+    template_database: str = ""
+    databases: int = 0
+    log: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Runtime:
+    """All that a test program can know about its services.
+
+    Attributes:
+        label: The test target.
+        control: Path of the launcher's control socket. Empty: nobody to ask.
+        sandbox: Directory for the files of this test process and its workers.
+        isolation: ``transaction`` or ``database``: what ``isolated_database`` is.
+        services: Endpoints by name, in the order of declaration.
+        disposable: The services end with this test program, so that nothing in them needs clearing at its end.
+    """
+
+    label: str
+    control: str
+    sandbox: str
+    isolation: str
+    services: Mapping[str, Endpoint]
+    disposable: bool = True
+
+    def of_kind(self, kind: str) -> list[Endpoint]:
+        """Return the services of ``kind``, in the order of declaration."""
+        return [endpoint for endpoint in self.services.values() if endpoint.kind == kind]
+
+
+def load_runtime(path: str) -> Runtime:
+    """Read a runtime description.
+
+    Raises:
+        ManifestError: It is missing, damaged, or of another version.
+    """
+    try:
+        with open(path, encoding="utf-8") as file:
+            content = json.load(file)
+        if content["version"] != VERSION:
+            raise ManifestError(
+                f"runtime description {path} has version {content['version']!r}, this package reads version {VERSION}: "
+                "launcher and plugin come from different releases of rules_realservices"
+            )
+        return Runtime(
+            label=content["label"],
+            control=content["control"],
+            sandbox=content["sandbox"],
+            isolation=content["isolation"],
+            services={name: _endpoint(name, entry) for name, entry in content["services"].items()},
+        )
+    except OSError as error:
+        raise ManifestError(
+            f"cannot read runtime description {path}: {error.strerror}; REALSERVICES_RUNTIME is set by the launcher "
+            "and its file ends with the launcher: unset the variable to run without it"
+        ) from None
+    except (ValueError, KeyError, TypeError, AttributeError) as error:
+        raise ManifestError(
+            f"runtime description {path} is damaged ({type(error).__name__}: {error}); it is written by the launcher, "
+            "not by hand"
+        ) from None
+
+
+def _endpoint(name: str, entry: dict[str, Any]) -> Endpoint:
+    # A newer launcher may say more than this package knows.
+    known = {field.name for field in fields(Endpoint)}
+    return Endpoint(**{"name": name, **{key: value for key, value in entry.items() if key in known}})

@@ -1,0 +1,215 @@
+"""One test action while it runs: services, program, signals, and the way back to an empty machine.
+
+A pytest program is started together with the services, whose addresses are fixed beforehand: its own start-up hides
+theirs, and its plugin waits for them before the first line of a test file runs. Any other program is started when all
+services are ready.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import time
+
+from realservices.contract import environment
+from realservices.contract.errors import ManifestError, ServiceError
+from realservices.host.guardian import Guardian, start_guardian
+from realservices.host.process import adopt_orphans, kill_descendants
+from realservices.host.sandbox import Sandbox
+from realservices.host.slots import Slot, acquire_slot
+from realservices.launcher import contract_files
+from realservices.launcher.control import ControlServer
+from realservices.launcher.program import Program, program_environment
+from realservices.launcher.signals import SignalReader
+from realservices.launcher.supervisor import Supervised, Supervisor
+from realservices.services.postgres import Postgres
+from realservices.services.redis import Redis
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from typing import Any
+
+    from realservices.contract.manifest import Manifest
+    from realservices.services.base import Service
+
+KINDS: dict[str, type[Service]] = {"postgres": Postgres, "redis": Redis}
+# How long a program may go on after a service died, and after SIGTERM; Bazel itself kills 15 s after its SIGTERM.
+_GRACE_S = 5.0
+_TERM_GRACE_S = 8.0
+
+
+class Action:
+    """One test action.
+
+    Args:
+        manifest: What to run.
+        runfiles: The directory that runfiles paths start from.
+        arguments: Arguments for the program.
+    """
+
+    def __init__(self, manifest: Manifest, runfiles: str, arguments: list[str]) -> None:
+        self._manifest = manifest
+        self._runfiles = runfiles
+        self._begin = time.monotonic()
+        self._program = Program(manifest, runfiles, arguments)
+        self._signal: int | None = None
+        self._kill_at: float | None = None
+        self._slot = Slot()
+        self._sandbox: Sandbox | None = None
+        self._guardian: Guardian | None = None
+        self._supervisor: Supervisor | None = None
+        self._control: ControlServer | None = None
+
+    def run(self) -> tuple[int, str]:
+        """Run it to its end; nothing that it made is left afterwards.
+
+        Returns:
+            The exit code, and why the launcher fails the test ("" where the program's own exit code says it all).
+
+        Raises:
+            InfrastructureError: The machine could not give what the test needs.
+            ManifestError: The manifest asks for what there is not.
+        """
+        reason = ""
+        try:
+            supervisor = self._set_up()
+            while self._program.exit_code is None:
+                self._step(supervisor)
+            reason = self._reason(supervisor)
+        except ServiceError as error:
+            reason = str(error)
+        finally:
+            self._program.kill()
+            self._clean_up()
+        code = self._program.exit_code if self._program.exit_code is not None else 1
+        return (code or 1, reason) if reason else (code, "")
+
+    @property
+    def services(self) -> list[Supervised]:
+        """The services with their final states."""
+        return list(self._supervisor.services.values()) if self._supervisor else []
+
+    @property
+    def elapsed_s(self) -> float:
+        """Seconds since the action began."""
+        return time.monotonic() - self._begin
+
+    # From nothing to a running program
+
+    def _set_up(self) -> Supervisor:
+        self._sandbox = sandbox = Sandbox()
+        runtime_path = f"{sandbox.private}/runtime.json"
+        kinds = [_kind(spec.kind, self._manifest.label) for spec in self._manifest.services]
+        self._slot = acquire_slot(sum(kind.port_count for kind in kinds))
+        self._guardian = start_guardian(f"{environment.RUNTIME}={runtime_path}", sandbox.paths)
+        adopt_orphans()
+        services = self._make_services(kinds, sandbox)
+        endpoints = {service.spec.name: service.endpoint for service in services}
+        control_path = f"{sandbox.private}/control.sock"
+        self._write_runtime(runtime_path, control_path, sandbox, endpoints)
+        env = program_environment(self._manifest, self._runfiles, sandbox, runtime_path, endpoints)
+        self._supervisor = supervisor = Supervisor(services, _service_environment(env))
+        self._control = ControlServer(control_path, supervisor)
+        signals = SignalReader(self._on_end_signal, lambda pid, status: self._on_exit(supervisor, pid, status))
+        supervisor.watch(signals.descriptor, signals.read)
+        if self._manifest.test.runner == "pytest":
+            self._program.start(env)
+        supervisor.start_waiting()
+        while not self._program.pid and not supervisor.is_ready() and self._signal is None:
+            self._step(supervisor)
+        if not self._program.pid and self._program.exit_code is None and self._signal is None:
+            self._program.start(env)
+        return supervisor
+
+    def _make_services(self, kinds: list[type[Service]], sandbox: Sandbox) -> list[Service]:
+        os.mkdir(sandbox.logs, 0o700)
+        ports = list(self._slot.ports)
+        services = []
+        for kind, spec in zip(kinds, self._manifest.services, strict=True):
+            services.append(kind(spec, sandbox, self._runfiles, ports[: kind.port_count]))
+            del ports[: kind.port_count]
+        return services
+
+    def _write_runtime(
+        self, path: str, control_path: str, sandbox: Sandbox, endpoints: dict[str, dict[str, Any]]
+    ) -> None:
+        content = {
+            "version": 1,
+            "label": self._manifest.label,
+            "control": control_path,
+            "sandbox": sandbox.root,
+            "isolation": self._manifest.isolation,
+            "services": endpoints,
+        }
+        descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
+        with os.fdopen(descriptor, "w", encoding="utf-8") as file:
+            json.dump(content, file)
+
+    # While it runs
+
+    def _step(self, supervisor: Supervisor) -> None:
+        timeout_s = None if self._kill_at is None else max(0.0, self._kill_at - time.monotonic())
+        supervisor.step(timeout_s)
+        if self._control:
+            self._control.answer_waiting()
+        if self._kill_at is None and self._program.pid and supervisor.failures():
+            # The program's own errors may say more, but a program that hangs on a dead service must not run on.
+            self._kill_at = time.monotonic() + _GRACE_S
+        if self._kill_at is not None and time.monotonic() >= self._kill_at:
+            self._program.kill()
+
+    def _on_exit(self, supervisor: Supervisor, pid: int, status: int) -> None:
+        if pid == self._program.pid:
+            self._program.ended(status)
+        else:
+            supervisor.on_exit(pid, status)
+
+    def _on_end_signal(self, number: int) -> None:
+        """Pass SIGTERM (Bazel's time-out) or Ctrl-C on; a second one ends the program at once."""
+        self._kill_at = time.monotonic() + (_TERM_GRACE_S if self._signal is None else 0.0)
+        self._signal = number
+        if self._program.pid:
+            os.kill(self._program.pid, number)
+        elif self._program.exit_code is None:
+            self._program.exit_code = 128 + number
+
+    # The end
+
+    def _reason(self, supervisor: Supervisor) -> str:
+        """Say why the launcher fails the test, or return ""."""
+        reasons = [str(error) for error in supervisor.failures()]
+        if self._signal is not None:
+            timeout = os.environ.get("TEST_TIMEOUT", "")
+            why = f"; the test's time-out is {timeout} s" if self._signal == signal.SIGTERM and timeout else ""
+            reasons.insert(0, f"ended by {signal.Signals(self._signal).name} after {self.elapsed_s:.1f} s{why}")
+        elif self._program.end:
+            reasons.insert(0, f"the test program {self._program.end}")
+        return "\n".join(reasons)
+
+    def _clean_up(self) -> None:
+        if self._supervisor:
+            if self._control:
+                self._control.close()
+            self._supervisor.kill_all()
+            kill_descendants({self._guardian.pid} if self._guardian else set())
+            contract_files.tell_warnings([s.service.warning for s in self.services])
+            if self._program.exit_code != 0 or self._supervisor.failures() or contract_files.wants_logs():
+                contract_files.keep_logs([s.log.path for s in self.services])
+        if self._sandbox:
+            self._sandbox.remove()
+        if self._guardian:
+            self._guardian.dismiss()
+        self._slot.release()
+
+
+def _kind(kind: str, label: str) -> type[Service]:
+    if kind not in KINDS:
+        raise ManifestError(f"{label}: unknown kind of service {kind!r}; known are {sorted(KINDS)}")
+    return KINDS[kind]
+
+
+def _service_environment(env: dict[str, str]) -> dict[str, str]:
+    """Return what services get: nothing of the test's own wishes, but the mark by which the guardian knows them."""
+    names = ("PATH", "HOME", "TMPDIR", environment.RUNTIME)
+    return {name: env[name] for name in names if name in env} | {"LC_ALL": "C", "TZ": "UTC"}

@@ -1,0 +1,81 @@
+"""The program under test: pytest or any executable, its environment, and how it ended."""
+
+from __future__ import annotations
+
+import os
+import signal
+import sys
+
+from realservices.contract import environment
+from realservices.host.process import describe_exit, spawn
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from typing import Any
+
+    from realservices.contract.manifest import Manifest
+    from realservices.host.sandbox import Sandbox
+
+_PYTEST = "import sys; from realservices.launcher.pytest_main import main; sys.exit(main())"
+
+
+class Program:
+    """The program's process.
+
+    Attributes:
+        pid: Its process id while it runs, else 0.
+        exit_code: As a shell would report it (128 + N for signal N), or None while it has not ended.
+        end: In words how a signal ended it, else "".
+    """
+
+    def __init__(self, manifest: Manifest, runfiles: str, arguments: list[str]) -> None:
+        self._test = manifest.test
+        self._runfiles = runfiles
+        self._arguments = arguments
+        self.pid = 0
+        self.exit_code: int | None = None
+        self.end = ""
+
+    def start(self, env: dict[str, str]) -> None:
+        """Start it in the launcher's own process group, where Bazel's signals reach it."""
+        if self._test.runner == "pytest":
+            # -S and -P: only what the target declares is importable. -B: runfiles are somebody's source tree.
+            argv = [sys.executable, "-s", "-S", "-P", "-B", "-c", _PYTEST, *self._arguments]
+        else:
+            argv = [f"{self._runfiles}/{self._test.program}", *self._arguments]
+        self.pid = spawn(argv, env=env, own_session=False)
+
+    def ended(self, status: int) -> None:
+        """Take note of its end, from the wait status."""
+        self.pid = 0
+        code = os.waitstatus_to_exitcode(status)
+        self.exit_code = code if code >= 0 else 128 - code
+        self.end = describe_exit(status) if code < 0 else ""
+
+    def kill(self) -> None:
+        """Kill it if it still runs, and wait for its end."""
+        if self.pid:
+            os.kill(self.pid, signal.SIGKILL)
+            self.ended(os.waitpid(self.pid, 0)[1])
+
+
+def program_environment(
+    manifest: Manifest, runfiles: str, sandbox: Sandbox, runtime_path: str, endpoints: dict[str, dict[str, Any]]
+) -> dict[str, str]:
+    """Return the whole environment of the program: Bazel's, the contract's, then the target's own mapping.
+
+    Raises:
+        ManifestError: The mapping refers to something that is not there.
+    """
+    test = manifest.test
+    env = dict(os.environ)
+    env |= {"HOME": sandbox.home, "TMPDIR": sandbox.temporary, environment.SANDBOX: sandbox.root}
+    env |= environment.service_environment(endpoints)
+    env |= {environment.RUNTIME: runtime_path, environment.MANIFEST: os.path.abspath(manifest.path)}
+    env["RUNFILES_DIR"] = runfiles
+    if test.runner == "pytest":
+        here = os.path.abspath(sys.path[0])  # The archive or directory that this package was loaded from.
+        env["PYTHONPATH"] = os.pathsep.join([here, *(f"{runfiles}/{path}" for path in test.import_paths)])
+    if test.durations:
+        env[environment.DURATIONS] = f"{runfiles}/{test.durations}"
+    return env | environment.mapped_environment(manifest.env, endpoints)

@@ -1,0 +1,55 @@
+"""Signals as events of the supervisor's poll loop: ends asked for from outside, and deaths of children."""
+
+from __future__ import annotations
+
+import os
+import signal
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from types import FrameType
+
+
+class SignalReader:
+    """Turns signals into calls.
+
+    Attributes:
+        descriptor: Readable whenever signals have come; call `read` then.
+
+    Args:
+        on_end: Called with SIGTERM, SIGINT or SIGHUP.
+        on_exit: Called with process id and wait status of each child that has ended.
+    """
+
+    def __init__(self, on_end: Callable[[int], None], on_exit: Callable[[int, int], None]) -> None:
+        self._on_end = on_end
+        self._on_exit = on_exit
+        self.descriptor, write_end = os.pipe()
+        os.set_blocking(self.descriptor, False)
+        os.set_blocking(write_end, False)
+        signal.set_wakeup_fd(write_end, warn_on_full_buffer=False)
+        for number in (signal.SIGTERM, signal.SIGINT, signal.SIGHUP, signal.SIGCHLD):
+            signal.signal(number, _note)
+
+    def read(self) -> None:
+        """Deal with all signals that have come."""
+        numbers = set(os.read(self.descriptor, 4096))
+        for number in sorted(numbers - {int(signal.SIGCHLD)}):
+            self._on_end(number)
+        if int(signal.SIGCHLD) in numbers:
+            self._reap()
+
+    def _reap(self) -> None:
+        while True:
+            try:
+                pid, status = os.waitpid(-1, os.WNOHANG)
+            except ChildProcessError:
+                return
+            if pid == 0:
+                return
+            self._on_exit(pid, status)
+
+
+def _note(number: int, frame: FrameType | None) -> None:
+    """Do nothing: the wake-up descriptor tells of the signal."""
