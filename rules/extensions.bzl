@@ -1,0 +1,69 @@
+"""The module extension `realservices`: service binaries and third-party Python packages.
+
+Only the root module's tags count: which PostgreSQL a build tests against is its owner's decision, not a dependency's.
+
+```python
+realservices = use_extension("@rules_realservices//rules:extensions.bzl", "realservices")
+realservices.python(version = "3.12")
+realservices.postgres(path = "/usr/lib/postgresql/17")
+```
+"""
+
+load(":repositories.bzl", "declare_repositories")
+
+_REPLACEMENT_ATTRS = {
+    "archive": attr.label(doc = "A file of yours that holds the binaries: .tar.*, .zip, .jar and the like."),
+    "path": attr.string(doc = "Absolute path of an installation on the machine."),
+    "platforms": attr.string_list(doc = "Platforms to replace, as in //third_party:platforms.bzl. Empty: all."),
+    "sha256": attr.string(doc = "SHA-256 of what the urls serve, in hex. Required with urls."),
+    "strip_prefix": attr.string(doc = "Folder of the archive to take, without its own name."),
+    "urls": attr.string_list(doc = "Where an archive with the binaries is; each is tried."),
+}
+
+_postgres = tag_class(
+    doc = "Replaces the pinned PostgreSQL, by exactly one of archive, path and urls. It must have bin/postgres and bin/initdb.",
+    attrs = _REPLACEMENT_ATTRS,
+)
+
+_redis = tag_class(
+    doc = "Replaces the pinned Redis, by exactly one of archive, path (the program itself) and urls.",
+    attrs = _REPLACEMENT_ATTRS | {
+        "program": attr.string(doc = "Path of the server within the archive.", default = "bin/redis-server"),
+    },
+)
+
+_python = tag_class(
+    doc = "Says for which Python toolchain the third-party packages are. At most once.",
+    attrs = {
+        "interpreter": attr.label(doc = "Interpreter that runs pip, instead of python3 on PATH."),
+        "lock": attr.label(doc = "A hashed requirements lock of your own, with at least the distributions of ours."),
+        "platform": attr.string(doc = "Platform on which the tests run, as in //third_party:platforms.bzl. Empty: this machine's."),
+        "version": attr.string(doc = "CPython version as 3.12. Empty: that of the interpreter."),
+    },
+)
+
+def _as_dict(tag, names):
+    return {name: getattr(tag, name) for name in names}
+
+def _realservices_impl(module_ctx):
+    postgres, redis, python = [], [], []
+    for module in module_ctx.modules:
+        if not module.is_root:
+            continue
+        postgres = [_as_dict(tag, _REPLACEMENT_ATTRS) for tag in module.tags.postgres]
+        redis = [_as_dict(tag, list(_REPLACEMENT_ATTRS) + ["program"]) for tag in module.tags.redis]
+        python = [_as_dict(tag, ["interpreter", "lock", "platform", "version"]) for tag in module.tags.python]
+    if len(python) > 1:
+        fail("realservices.python: expected at most once; found {} times in MODULE.bazel.".format(len(python)))
+    declare_repositories(postgres = postgres, redis = redis, python = python[0] if python else {})
+    return module_ctx.extension_metadata(reproducible = True)
+
+realservices = module_extension(
+    implementation = _realservices_impl,
+    doc = "Declares the repositories of service binaries and of third-party Python packages.",
+    tag_classes = {
+        "postgres": _postgres,
+        "python": _python,
+        "redis": _redis,
+    },
+)

@@ -1,0 +1,41 @@
+"""The part of a manifest that says how the executable of a `real_service_test` is run."""
+
+load(":labels.bzl", "label_text", "runfiles_path")
+load(":misuse.bzl", "misuse")
+
+_ONLY_WITH_SRCS = ["deps", "imports", "durations"]
+
+def executable_runner(ctx):
+    """Checks and describes a test that is an executable.
+
+    Args:
+      ctx: context of the rule `real_service_test`.
+
+    Returns:
+      tuple: dict for the manifest's `test`, and the runfiles that it needs.
+    """
+    for attribute in _ONLY_WITH_SRCS:
+        if getattr(ctx.attr, attribute):
+            misuse(
+                ctx.label,
+                attribute,
+                "set together with 'test' (%s)" % label_text(ctx.attr.test.label),
+                "'%s' only with 'srcs'; give it to the target that 'test' names" % attribute,
+            )
+    if ctx.attr.shard_count > 1 and not ctx.attr.test_shards:
+        misuse(
+            ctx.label,
+            "shard_count",
+            "%d, but nothing says that %s can run a part of its tests" % (ctx.attr.shard_count, label_text(ctx.attr.test.label)),
+            "1; or 'test_shards = True' if the program honours TEST_SHARD_INDEX and TEST_TOTAL_SHARDS; or 'srcs'",
+        )
+    program = ctx.attr.test[DefaultInfo]
+    executable = program.files_to_run.executable if program.files_to_run else None
+    if not executable:
+        misuse(ctx.label, "test", "%s is not executable" % label_text(ctx.attr.test.label), "a test, a binary or an executable file")
+    runfiles = ctx.runfiles(files = [executable]).merge(program.default_runfiles)
+    return {
+        "program": runfiles_path(ctx.workspace_name, executable),
+        "runner": "executable",
+        "shards": ctx.attr.test_shards,
+    }, runfiles

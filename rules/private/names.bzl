@@ -1,0 +1,44 @@
+"""Which names the rules accept. Starlark has no regular expressions, hence the character sets."""
+
+_LOWER = "abcdefghijklmnopqrstuvwxyz"
+_DIGITS = "0123456789"
+
+# NAMEDATALEN - 1: PostgreSQL cuts longer identifiers off without an error.
+_POSTGRES_NAME_BYTES = 63
+
+def _consists_of(text, first, rest):
+    if not text or text[0] not in first.elems():
+        return False
+    return all([char in rest for char in text.elems()])
+
+def is_name(text):
+    """Whether a service may have this name: `[a-z][a-z0-9_]*`.
+
+    Args:
+      text: the name.
+    """
+    return _consists_of(text, _LOWER, _LOWER + _DIGITS + "_")
+
+def is_postgres_name(text):
+    """Whether a database or role can be called this without quotes: `[a-z_][a-z0-9_]*`, at most 63 bytes.
+
+    Args:
+      text: the name.
+    """
+    return len(text) <= _POSTGRES_NAME_BYTES and _consists_of(text, _LOWER + "_", _LOWER + _DIGITS + "_")
+
+def is_extension_name(text):
+    """Whether a PostgreSQL extension can have this name; unlike other names it may hold `-`, as `uuid-ossp` does.
+
+    Args:
+      text: the name.
+    """
+    return len(text) <= _POSTGRES_NAME_BYTES and _consists_of(text, _LOWER, _LOWER + _DIGITS + "_-")
+
+def is_setting_name(text):
+    """Whether a server setting can have this name: `work_mem`, `app.tenant` (PostgreSQL), `maxmemory-policy` (Redis).
+
+    Args:
+      text: the name.
+    """
+    return _consists_of(text, _LOWER + "_", _LOWER + _DIGITS + "_.-")

@@ -1,0 +1,103 @@
+"""Repository rule: third-party Python distributions from one hashed lock file, one directory and one py_library each."""
+
+load("//third_party/python:versions.bzl", "PYTHON_VERSIONS", "REPLACEABLE")
+load(":fetch_repo.bzl", "apparent_name", "host_platform", "host_python", "run_fetch")
+
+_HEADER = """\
+load("@rules_python//python:defs.bzl", "py_library")
+load("{check}", "interpreter_check")
+
+package(default_visibility = ["//visibility:public"])
+
+interpreter_check(
+    name = "{check_name}",
+    python_version = "{version}",
+)
+"""
+
+_CHECK = "for_this_interpreter"
+
+# One directory label per distribution: one symlink in a sandbox instead of hundreds.
+_LIBRARY = """
+# {version}
+py_library(
+    name = "{name}",
+    data = ["site/{name}"],
+    imports = ["site/{name}"],
+    deps = {deps},
+)
+"""
+
+_REMEDIES = """\
+What you can do:
+  - give pip an index that it can reach (`pip config set global.index-url URL`, or PIP_INDEX_URL in the environment);
+  - use a lock of your own: in MODULE.bazel, realservices.python(lock = "//:requirements.lock");
+  - use your own targets: --@rules_realservices//third_party/python:pytest=@your_hub//pytest (see docs/dependencies.md)."""
+
+def _python_version(rctx, python):
+    version = rctx.attr.python_version or python.version
+    if version not in PYTHON_VERSIONS:
+        fail("@{}: {} is {}; expected one of {}. Say which one your Python toolchain is: {}.".format(
+            apparent_name(rctx),
+            "version" if rctx.attr.python_version else "the version of {}".format(python.path),
+            repr(version),
+            ", ".join(PYTHON_VERSIONS),
+            "realservices.python(version = \"{}\") in MODULE.bazel".format(PYTHON_VERSIONS[-1]),
+        ))
+    return version
+
+def _compiler(rctx, python, version):
+    """Returns a Python that can write .pyc files for `version`, or "" (the tests then compile on each import)."""
+    if python.version == version:
+        return python.path
+    return str(rctx.which("python" + version) or "")
+
+def _dependency(name):
+    # Through the flag where there is one, so that a replaced distribution is the only copy in a test.
+    return str(Label("//third_party/python:" + name)) if name in REPLACEABLE else ":" + name
+
+def _pip_site_repo_impl(rctx):
+    python = host_python(rctx, rctx.attr.interpreter)
+    version = _python_version(rctx, python)
+    run_fetch(rctx, python, "fetch_site.py", {
+        "compile_with": _compiler(rctx, python, version),
+        "lock": str(rctx.path(rctx.attr.lock)),
+        "lock_label": str(rctx.attr.lock),
+        "platform": rctx.attr.platform or host_platform(rctx),
+        "python_version": version,
+        "remedies": _REMEDIES,
+    })
+    index = json.decode(rctx.read("index.json"))
+    header = _HEADER.format(
+        check = Label("//third_party/python:interpreter_check.bzl"),
+        check_name = _CHECK,
+        version = version,
+    )
+    build = [header] + [
+        _LIBRARY.format(
+            deps = [_dependency(dep) for dep in index[name]["deps"]] + ([":" + _CHECK] if index[name]["compiled"] else []),
+            name = name,
+            version = index[name]["version"],
+        )
+        for name in sorted(index)
+    ]
+    rctx.file("BUILD.bazel", "".join(build), executable = False)
+
+    # A different interpreter needs different wheels; without this an upgrade of the machine's Python would go unnoticed.
+    if not rctx.attr.python_version and hasattr(rctx, "watch"):
+        rctx.watch(python.path)
+
+pip_site_repo = repository_rule(
+    implementation = _pip_site_repo_impl,
+    doc = "Installs each distribution of a hashed lock file into a directory of its own.",
+    attrs = {
+        "interpreter": attr.label(doc = "Interpreter that runs pip and compiles, instead of python3 on PATH.", allow_single_file = True),
+        "lock": attr.label(
+            doc = "The hashed requirements lock.",
+            allow_single_file = True,
+            default = Label("//third_party/python:requirements.lock"),
+        ),
+        "platform": attr.string(doc = "Platform to fetch for, as in //third_party:platforms.bzl. Empty: this machine's."),
+        "python_version": attr.string(doc = "CPython version of the Python toolchain, as 3.12. Empty: that of the interpreter."),
+    },
+)

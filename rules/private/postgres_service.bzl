@@ -1,0 +1,120 @@
+"""`postgres_service`: a PostgreSQL server of a test's own, with its schema and data built in beforehand."""
+
+load("@rules_python//python:py_info.bzl", "PyInfo")
+load("//rules:providers.bzl", "ServiceInfo")
+load(":labels.bzl", "runfiles_path")
+load(":misuse.bzl", "misuse")
+load(":names.bzl", "is_extension_name", "is_postgres_name")
+load(":postgres_template.bzl", "TEMPLATE_ATTRS", "postgres_template")
+load(":service.bzl", "SERVICE_ATTRS", "service_info")
+load(":settings.bzl", "check_settings")
+
+_LAUNCHER = "the launcher decides"
+
+_OWNED = {name: _LAUNCHER for name in [
+    "config_file",
+    "data_directory",
+    "external_pid_file",
+    "hba_file",
+    "ident_file",
+    "listen_addresses",
+    "log_destination",
+    "log_directory",
+    "log_filename",
+    "logging_collector",
+    "port",
+    "unix_socket_directories",
+    "unix_socket_group",
+    "unix_socket_permissions",
+]}
+
+# The databases that every cluster has, and the pristine copy that clones are made from.
+_TAKEN_DATABASES = ["postgres", "realservices_template", "template0", "template1"]
+
+def _check_names(ctx):
+    identifier = "up to 63 lower-case letters, digits and '_', starting with a letter or '_'"
+    if not is_postgres_name(ctx.attr.database) or ctx.attr.database in _TAKEN_DATABASES:
+        misuse(ctx.label, "database", repr(ctx.attr.database), identifier + "; not " + ", ".join(_TAKEN_DATABASES))
+    if not is_postgres_name(ctx.attr.user) or ctx.attr.user.startswith("pg_"):
+        misuse(ctx.label, "user", repr(ctx.attr.user), identifier + "; not pg_…, which PostgreSQL keeps for itself")
+    for name in ctx.attr.extensions:
+        if not is_extension_name(name):
+            misuse(ctx.label, "extensions", repr(name), "names of lower-case letters, digits, '_' and '-'")
+
+def _check_scripts(label, attribute, files):
+    for file in files:
+        if file.is_directory or file.extension != "sql":
+            misuse(label, attribute, repr(file.short_path), "files that end in .sql")
+
+        # The template tool is told NAME=FILE.
+        if "=" in file.short_path:
+            misuse(label, attribute, repr(file.short_path), "paths without '='")
+
+def _distribution(ctx):
+    files = ctx.files.distribution
+    if len(files) != 1:
+        misuse(
+            ctx.label,
+            "distribution",
+            "%s has %d files" % (ctx.attr.distribution.label, len(files)),
+            "a label of one directory that holds bin/, lib/ and share/",
+        )
+    return files[0]
+
+def _postgres_service_impl(ctx):
+    _check_names(ctx)
+    check_settings(ctx.label, ctx.attr.settings, _OWNED)
+    _check_scripts(ctx.label, "migrations", ctx.files.migrations)
+    _check_scripts(ctx.label, "seeds", ctx.files.seeds)
+    distribution = _distribution(ctx)
+
+    # Shared libraries that lie beside the directory, not in it, belong to the target's runfiles.
+    libraries = ctx.attr.distribution[DefaultInfo].default_runfiles
+    template = postgres_template(ctx, distribution, libraries.files)
+    return [
+        # Building the service is what proves the migrations, also without any test of it.
+        DefaultInfo(files = depset([template.archive, template.info])),
+        service_info(
+            ctx,
+            kind = "postgres",
+            config = {
+                "database": ctx.attr.database,
+                "distribution": runfiles_path(ctx.workspace_name, distribution),
+                "settings": ctx.attr.settings,
+                "template": runfiles_path(ctx.workspace_name, template.archive),
+                "template_info": runfiles_path(ctx.workspace_name, template.info),
+                "user": ctx.attr.user,
+            },
+            runfiles = ctx.runfiles([distribution, template.archive, template.info]).merge(libraries),
+            client = ctx.attr._client,
+        ),
+    ]
+
+postgres_service = rule(
+    implementation = _postgres_service_impl,
+    doc = """A PostgreSQL server, fresh for each test action and gone with it.
+
+Migrations and seeds are applied once, in a build action; a wrong one fails the build with file, line and the server's
+message. Tests start from the result.
+
+```python
+postgres_service(name = "db", migrations = glob(["migrations/*.sql"]), seeds = ["seed.sql"], extensions = ["pg_trgm"])
+```
+""",
+    attrs = SERVICE_ATTRS | TEMPLATE_ATTRS | {
+        "distribution": attr.label(
+            doc = "A directory with bin/, lib/ and share/ of PostgreSQL 14 or newer. It builds the template and runs the tests.",
+            default = "//third_party/postgres:distribution",
+            allow_files = True,
+        ),
+        "settings": attr.string_dict(
+            doc = "Server settings by name, such as `work_mem`, also while the template is built. " +
+                  "Addresses, paths and logging are the launcher's and are refused.",
+        ),
+        "_client": attr.label(
+            default = "//third_party/python:asyncpg",
+            providers = [PyInfo],
+        ),
+    },
+    provides = [ServiceInfo],
+)

@@ -1,0 +1,68 @@
+"""The part of a manifest that says how pytest runs the test files of a `real_service_test`."""
+
+load("@rules_python//python:py_info.bzl", "PyInfo")
+load(":labels.bzl", "runfiles_path")
+load(":misuse.bzl", "misuse")
+
+def is_test_file(basename):
+    """Whether pytest collects tests from a file of this name; any other one is only there to be imported.
+
+    Args:
+      basename: the name without directories.
+    """
+    return basename.endswith("_test.py") or (basename.startswith("test_") and basename.endswith(".py"))
+
+def _import_roots(workspace_name, library):
+    # As with py_test, the root of each repository whose sources are used is importable, unless the repository says by
+    # `imports` where its packages are: an entry that is not needed costs a look on disk for every module.
+    imports = library.imports.to_list()
+    stated = {path.split("/")[0]: None for path in imports}
+    roots = {workspace_name: None}
+    for file in library.transitive_sources.to_list():
+        repo = runfiles_path(workspace_name, file).split("/")[0]
+        if repo not in stated:
+            roots[repo] = None
+    return list(roots) + imports
+
+def pytest_runner(ctx, services):
+    """Checks and describes a test of Python sources.
+
+    Args:
+      ctx: context of the rule `real_service_test`.
+      services: tuple of ServiceInfo that the test has.
+
+    Returns:
+      tuple: dict for the manifest's `test`, and the runfiles that it needs.
+    """
+    for file in ctx.files.srcs:
+        if file.extension != "py" or file.is_directory:
+            misuse(ctx.label, "srcs", repr(file.short_path), "Python files (.py); other files go to 'data'")
+    test_files = [file for file in ctx.files.srcs if is_test_file(file.basename)]
+    if not test_files:
+        misuse(
+            ctx.label,
+            "srcs",
+            "no test file among " + ", ".join([repr(file.basename) for file in ctx.files.srcs]),
+            "at least one file named test_*.py or *_test.py",
+        )
+
+    clients = [service.python_client for service in services if service.python_client]
+    imports = _import_roots(ctx.workspace_name, ctx.attr.pytest_library[PyInfo])
+    for library in ctx.attr.pytest_runtime:
+        imports += library[PyInfo].imports.to_list()
+    for client in clients:
+        imports += client.imports.to_list()
+
+    runfiles = ctx.runfiles(files = ctx.files.srcs).merge_all(
+        [library[DefaultInfo].default_runfiles for library in [ctx.attr.pytest_library] + ctx.attr.pytest_runtime] +
+        [client.runfiles for client in clients],
+    )
+    durations = ctx.file.durations
+    if durations:
+        runfiles = runfiles.merge(ctx.runfiles(files = [durations]))
+    return {
+        "durations": runfiles_path(ctx.workspace_name, durations) if durations else None,
+        "files": [runfiles_path(ctx.workspace_name, file) for file in test_files],
+        "import_paths": {path: None for path in imports}.keys(),
+        "runner": "pytest",
+    }, runfiles

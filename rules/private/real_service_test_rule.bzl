@@ -1,0 +1,127 @@
+"""The rule behind `real_service_test`: checks the declaration and writes manifest and stub.
+
+The macro in real_service_test.bzl is what users call.
+"""
+
+load("@rules_python//python:py_info.bzl", "PyInfo")
+load(":env_references.bzl", "check_names", "encode_env")
+load(":executable_runner.bzl", "executable_runner")
+load(":manifest.bzl", "check_kinds", "manifest")
+load(":misuse.bzl", "misuse")
+load(":pytest_runner.bzl", "pytest_runner")
+load(":service.bzl", "SERVICE_ATTRS", "service_infos", "start_order")
+load(":test_stub.bzl", "STUB_ATTRS", "test_stub")
+
+_EITHER = "either 'srcs' (pytest runs them) or 'test' (any executable)"
+_ISOLATION = ["transaction", "database"]
+
+def _runner(ctx, services):
+    if ctx.attr.test and ctx.attr.srcs:
+        misuse(ctx.label, "test", "set together with 'srcs'", _EITHER)
+    if ctx.attr.test:
+        return executable_runner(ctx)
+    if ctx.attr.srcs:
+        if ctx.attr.test_shards:
+            misuse(ctx.label, "test_shards", "True without 'test'", "only with 'test'; pytest always shards")
+        return pytest_runner(ctx, services)
+    return misuse(ctx.label, "srcs", "neither 'srcs' nor 'test' is set", _EITHER)
+
+def _run_environment(ctx):
+    # A wrapped test keeps the environment that its own rule gives it.
+    own = ctx.attr.test[RunEnvironmentInfo] if ctx.attr.test and RunEnvironmentInfo in ctx.attr.test else None
+    return RunEnvironmentInfo(
+        environment = own.environment if own else {},
+        inherited_environment = (own.inherited_environment if own else []) + ctx.attr.env_inherit,
+    )
+
+def _real_service_test_impl(ctx):
+    services = start_order(ctx.label, service_infos(ctx))
+    check_kinds(ctx.label, services)
+    check_names(ctx, "env_inherit", ctx.attr.env_inherit)
+    if ctx.attr.isolation not in _ISOLATION:
+        misuse(ctx.label, "isolation", repr(ctx.attr.isolation), ", ".join([repr(value) for value in _ISOLATION]))
+    test, runfiles = _runner(ctx, services)
+
+    manifest_file = ctx.actions.declare_file(ctx.label.name + ".realservices.json")
+    ctx.actions.write(manifest_file, manifest(
+        label = ctx.label,
+        services = services,
+        test = test,
+        env = encode_env(ctx, services),
+        isolation = ctx.attr.isolation,
+    ))
+    stub = test_stub(ctx, manifest_file)
+    return [
+        DefaultInfo(
+            executable = stub.executable,
+            runfiles = ctx.runfiles(files = ctx.files.data).merge_all(
+                [stub.runfiles, runfiles] +
+                [service.runfiles for service in services] +
+                [target[DefaultInfo].default_runfiles for target in ctx.attr.data],
+            ),
+        ),
+        _run_environment(ctx),
+        # Otherwise Ctrl-C kills the launcher outright, and it cannot stop its services first.
+        testing.ExecutionInfo({"supports-graceful-termination": ""}),
+        coverage_common.instrumented_files_info(ctx, dependency_attributes = ["pytest_library", "test"]),
+        OutputGroupInfo(realservices_manifest = depset([manifest_file])),
+    ]
+
+real_service_test = rule(
+    implementation = _real_service_test_impl,
+    doc = "See the macro `real_service_test`; attributes that are not named there are set by it.",
+    test = True,
+    attrs = STUB_ATTRS | {
+        "data": attr.label_list(
+            doc = "Files that the test reads at run time.",
+            allow_files = True,
+        ),
+        "deps": attr.label_list(
+            doc = "Set only to refuse it: with `test`, dependencies belong to the target that it names.",
+        ),
+        "durations": attr.label(
+            doc = "JSON file with recorded durations of the tests, by which they are spread over shards.",
+            allow_single_file = [".json"],
+        ),
+        "env": attr.string_dict(
+            doc = "Environment of the test program. `$(url :db)` and the fields host, port, user, password, database and " +
+                  "socket stand for what a service of this test turns out to have; `$(rootpath :file)` for files in `data`.",
+        ),
+        "env_inherit": attr.string_list(
+            doc = "Variables to take over from the environment that Bazel runs in.",
+        ),
+        "imports": attr.string_list(
+            doc = "Set only to refuse it: with `test`, import paths belong to the target that it names.",
+        ),
+        "isolation": attr.string(
+            doc = "What a test function gets by default: a `transaction` that is rolled back, or a `database` of its own.",
+            default = "transaction",
+        ),
+        "pytest_library": attr.label(
+            doc = "Library of `srcs` and `deps`.",
+            providers = [PyInfo],
+        ),
+        "pytest_runtime": attr.label_list(
+            doc = "Libraries that run the tests: pytest and its plugins.",
+            providers = [PyInfo],
+        ),
+        "services": SERVICE_ATTRS["services"],
+        "srcs": attr.label_list(
+            doc = "Python files. pytest runs those named test_*.py or *_test.py.",
+            allow_files = True,
+        ),
+        "test": attr.label(
+            doc = "Any executable to run as the test.",
+            allow_files = True,
+            cfg = "target",
+        ),
+        "test_shards": attr.bool(
+            doc = "Whether the executable in `test` implements Bazel's test sharding protocol.",
+        ),
+        "_lcov_merger": attr.label(
+            default = configuration_field(fragment = "coverage", name = "output_generator"),
+            executable = True,
+            cfg = "exec",
+        ),
+    },
+)

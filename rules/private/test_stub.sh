@@ -1,0 +1,10 @@
+#!/bin/sh
+# Starts the launcher for one real_service_test. Kept to what every /bin/sh has, and without a process of its own
+# before the interpreter's, because each test and each shard waits for it.
+runfiles="${RUNFILES_DIR:-${TEST_SRCDIR:-$0.runfiles}}"
+case "$runfiles" in
+  /*) ;;
+  *) runfiles="$PWD/$runfiles" ;;
+esac
+export RUNFILES_DIR="$runfiles"
+exec "%interpreter%" %flags% "$runfiles/%archive%" "$runfiles/%manifest%" "$@"

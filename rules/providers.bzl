@@ -1,0 +1,46 @@
+"""What a service target tells the tests that need it.
+
+The first step of the data flow: a service rule returns `ServiceInfo`, `real_service_test` turns it into the
+manifest that the launcher reads. A rule of your own may return `ServiceInfo` too.
+"""
+
+load("//rules/private:misuse.bzl", "misuse")
+load("//rules/private:names.bzl", "is_name")
+
+def _service_info_init(
+        *,
+        name,
+        kind,
+        label,
+        config,
+        runfiles,
+        services = (),
+        needs = (),
+        python_client = None):
+    if not is_name(name):
+        misuse(label, "service_name", repr(name), "lower-case letters, digits and '_', starting with a letter")
+    return {
+        "config": config,
+        "kind": kind,
+        "label": label,
+        "name": name,
+        "needs": tuple(needs),
+        "python_client": python_client,
+        "runfiles": runfiles,
+        "services": tuple(services),
+    }
+
+ServiceInfo, _ = provider(
+    doc = "One service that a test can have, and everything that it needs in turn.",
+    init = _service_info_init,
+    fields = {
+        "config": "dict: the settings of this kind, as they stand in the manifest (JSON-able; file values are runfiles paths).",
+        "kind": "string: which of the launcher's drivers runs the service, such as `postgres`.",
+        "label": "Label: the target that declares the service.",
+        "name": "string: what fixtures, logs and environment variables call the service; unique within one test.",
+        "needs": "tuple of strings: names of the services that this one needs directly.",
+        "python_client": "struct(imports, runfiles) with the client library that pytest fixtures of this kind import, or None.",
+        "runfiles": "runfiles: the files which the launcher needs to run the service.",
+        "services": "tuple of ServiceInfo: all needed services, direct and indirect, each after those it needs itself.",
+    },
+)

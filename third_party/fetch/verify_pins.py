@@ -1,0 +1,60 @@
+"""Download every pinned wheel for every platform and CPython version. Run it after a change of versions or of the lock.
+
+Usage: `python3 third_party/fetch/verify_pins.py` (needs pip and an index; about 400 MB). Exit status 1 if a pin cannot
+be had.
+"""
+
+from __future__ import annotations
+
+import os
+import sys
+import tempfile
+from types import SimpleNamespace
+from typing import Any
+
+from lock_file import read_lock
+from pip_wheels import PLATFORM_TAGS, FetchError, Requirement, download
+
+_THIRD_PARTY = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
+
+
+def load_bzl(path: str) -> dict[str, Any]:
+    """Return the globals of a .bzl file that holds data only; such a file is valid Python too."""
+    with open(os.path.join(_THIRD_PARTY, path), encoding="utf-8") as source:
+        values: dict[str, Any] = {"struct": SimpleNamespace}
+        exec(compile(source.read(), path, "exec"), values)  # noqa: S102 (our own file, not input)
+    return values
+
+
+def pins() -> list[tuple[str, str, list[Requirement]]]:
+    """Return (platform, CPython version, requirements) for everything that is pinned."""
+    found = []
+    for path, name in (("postgres/versions.bzl", "POSTGRES"), ("redis/versions.bzl", "REDIS")):
+        binary = load_bzl(path)[name]
+        for platform, sha256 in binary.sha256.items():
+            found.append((platform, "3.11", [Requirement(binary.package, binary.version, ["sha256:" + sha256])]))
+    with open(os.path.join(_THIRD_PARTY, "python", "requirements.lock"), encoding="utf-8") as source:
+        lock = source.read()
+    for version in load_bzl("python/versions.bzl")["PYTHON_VERSIONS"]:
+        for platform in PLATFORM_TAGS:
+            found.append((platform, version, read_lock(lock, python_version=version, platform=platform, source="lock")))
+    return found
+
+
+def main() -> int:
+    """Try every pin and report; see the module docstring."""
+    failures = 0
+    for platform, version, requirements in pins():
+        what = "{} {}: {}".format(platform, version, ", ".join(r.name for r in requirements[:3]))
+        with tempfile.TemporaryDirectory() as directory:
+            try:
+                download(requirements, platform=platform, python_version=version, directory=directory, remedies="")
+                print("ok  ", what, flush=True)
+            except FetchError as error:
+                failures += 1
+                print("FAIL", what, error, sep="\n", flush=True)
+    return 1 if failures else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,29 @@
+"""Fails early when compiled packages were fetched for another CPython than the toolchain runs."""
+
+load("@rules_python//python:py_info.bzl", "PyInfo")
+
+def _interpreter_check_impl(ctx):
+    runtime = ctx.attr._toolchain[platform_common.ToolchainInfo].py3_runtime
+
+    # An autodetecting toolchain knows no version before it runs; then there is nothing to compare.
+    info = getattr(runtime, "interpreter_version_info", None)
+    if info and getattr(info, "minor", None) != None:
+        found = "{}.{}".format(info.major, info.minor)
+        if found != ctx.attr.python_version:
+            fail(
+                "{}: compiled packages are here for CPython {}, but the Python toolchain is {}. ".format(
+                    ctx.label,
+                    ctx.attr.python_version,
+                    found,
+                ) + "In MODULE.bazel write realservices.python(version = \"{}\").".format(found),
+            )
+    return [DefaultInfo(), PyInfo(transitive_sources = depset())]
+
+interpreter_check = rule(
+    implementation = _interpreter_check_impl,
+    doc = "A dependency of compiled packages that adds nothing and compares versions.",
+    attrs = {
+        "python_version": attr.string(doc = "CPython version that the packages were fetched for.", mandatory = True),
+        "_toolchain": attr.label(default = "@rules_python//python:current_py_toolchain", doc = "The Python toolchain's runtime."),
+    },
+)
