@@ -99,7 +99,8 @@ def mount_overlay(lower: str, mount_point: str) -> str:
     merged = f"{mount_point}/data"
     for name in ("upper", "work", "data"):
         os.mkdir(f"{mount_point}/{name}", 0o700)
-    options = f"lowerdir={lower},upperdir={mount_point}/upper,workdir={mount_point}/work,userxattr"
+    # index=off, which some kernels do not have as default: files that are hard links below must part when written.
+    options = f"lowerdir={lower},upperdir={mount_point}/upper,workdir={mount_point}/work,userxattr,index=off"
     _mount("overlay", merged, "overlay", options)
     return merged
 

@@ -157,11 +157,11 @@ class Postgres(Service):
     def _unpack_copy(self) -> str:
         parent = self._sandbox.root
         memory = self._sandbox.memory
-        if memory and free_bytes(os.path.dirname(memory)) > 2 * self._info["size_bytes"]:
+        if memory and free_bytes(os.path.dirname(memory)) > 2 * self._info["copy_size_bytes"]:
             os.makedirs(memory, mode=0o700, exist_ok=True)
             parent = memory
         data = f"{parent}/{self.spec.name}.data"
-        unpack_template(self._archive, data)
+        unpack_template(self._archive, data, is_written=True)
         if os.geteuid() == 0:
             _give_away(data)
             _give_away(self.directory)

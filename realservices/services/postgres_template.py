@@ -27,7 +27,7 @@ from realservices.services.postgres_settings import server_settings
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Iterator, Sequence
 
 TEMPLATE_DATABASE = "realservices_template"
 _HBA = """\
@@ -37,10 +37,11 @@ host all all 127.0.0.1/32 scram-sha-256
 """
 _STOP_TIMEOUT_S = 60
 _FIRST_WITH_BUILTIN_LOCALE = 170000
+_WAL_NAME_LENGTH = 24
 # psql's own words: "psql:FILE:LINE: ERROR:  …", then "LINE 3: …" with the position inside of the statement.
 _PSQL_ERROR = re.compile(r"^psql:(?P<file>.+?):(?P<line>\d+): (?P<message>.*)", re.DOTALL)
 _LINE_IN_STATEMENT = re.compile(r"^LINE (\d+): ", re.MULTILINE)
-_STATEMENT = re.compile(r"^psql:.+?:\d+: STATEMENT:\s+(.*)", re.DOTALL | re.MULTILINE)
+_STATEMENT = re.compile(r"^psql:[^\n]+?:\d+: STATEMENT:\s+(.*)", re.DOTALL | re.MULTILINE)
 
 
 class _Cluster:
@@ -102,6 +103,20 @@ class _Cluster:
         if self._server and self._server.poll() is None:
             self._server.send_signal(2)
             self._server.communicate(timeout=_STOP_TIMEOUT_S)
+
+    def stop_with_little_wal(self) -> None:
+        """Stop, and remove the write-ahead log that a server standing on this will never read.
+
+        That is all before the segment in which the shutdown begins, and the empty ones kept for later.
+        """
+        done = self.psql("postgres", "-At", "-c", "CHECKPOINT", "-c", "SELECT pg_walfile_name(pg_current_wal_lsn())")
+        current = int(done.stdout.strip(), 16)
+        self.stop()
+        directory = os.path.join(self.data, "pg_wal")
+        for name in os.listdir(directory):
+            # Segments of 1 MB count to FFF within each 4 GB, which a template never reaches.
+            if len(name) == _WAL_NAME_LENGTH and int(name, 16) not in (current, current + 1):
+                os.unlink(os.path.join(directory, name))
 
     def psql(self, database: str, *arguments: str) -> subprocess.CompletedProcess[str]:
         """Run psql on the running server, stopping at the first error."""
@@ -165,14 +180,14 @@ def _build(options: argparse.Namespace) -> None:
         cluster.start()
         try:
             _fill(cluster, options)
+            cluster.stop_with_little_wal()
         finally:
             cluster.stop()
-        digest, size_bytes = _archive(cluster.data, outputs[0])
+        description = _archive(cluster.data, outputs[0])
     finally:
         shutil.rmtree(work, ignore_errors=True)
     info = {
-        "digest": digest,
-        "size_bytes": size_bytes,
+        **description,
         "server_version_num": cluster.version_num,
         "database": options.database,
         "template_database": TEMPLATE_DATABASE,
@@ -221,25 +236,40 @@ def _refusal(kind: str, shown: str, path: str, words: str) -> str:
     return f"PostgreSQL refused {kind} {shown}, {lines}:\n{_indented(message)}{shown_statement}"
 
 
-def _archive(data: str, output: str) -> tuple[str, int]:
-    """Write the data directory as a tar with fixed order, times and owners; return its SHA-256 and unpacked size."""
-    size_bytes = 0
+def _archive(data: str, output: str) -> dict[str, str | int]:
+    """Write the data directory as a tar with fixed order, times and owners, and describe it.
+
+    Files with the same content, which are most of those of five databases, are stored once and linked.
+    """
     os.unlink(os.path.join(data, "postmaster.opts"))
+    first_with: dict[bytes, str] = {}
+    sizes = {"size_bytes": 0, "copy_size_bytes": 0}
     with tarfile.open(output, "w", format=tarfile.USTAR_FORMAT) as tar:
-        for root, directories, files in os.walk(data):
-            directories.sort()
-            for name in sorted((*directories, *files)):
-                path = os.path.join(root, name)
-                member = tar.gettarinfo(path, os.path.relpath(path, data))
-                member.mtime, member.uid, member.gid, member.uname, member.gname = 0, 0, 0, "", ""
-                content = b""
-                if member.isreg():
-                    with open(path, "rb") as file:
-                        content = file.read()
-                tar.addfile(member, io.BytesIO(content) if member.isreg() else None)
-                size_bytes += len(content)
+        for path in _sorted_tree(data):
+            member = tar.gettarinfo(path, os.path.relpath(path, data))
+            member.mtime, member.uid, member.gid, member.uname, member.gname = 0, 0, 0, "", ""
+            if not member.isreg():
+                tar.addfile(member)
+                continue
+            with open(path, "rb") as file:
+                content = file.read()
+            sizes["copy_size_bytes"] += len(content)
+            original = first_with.setdefault(hashlib.sha256(content).digest(), member.name) if content else member.name
+            if original == member.name:
+                sizes["size_bytes"] += len(content)
+                tar.addfile(member, io.BytesIO(content))
+            else:
+                member.type, member.linkname, member.size = tarfile.LNKTYPE, original, 0
+                tar.addfile(member)
     with open(output, "rb") as file:
-        return hashlib.file_digest(file, "sha256").hexdigest(), size_bytes
+        return {"digest": hashlib.file_digest(file, "sha256").hexdigest(), **sizes}
+
+
+def _sorted_tree(top: str) -> Iterator[str]:
+    for root, directories, files in os.walk(top):
+        directories.sort()
+        for name in sorted((*directories, *files)):
+            yield os.path.join(root, name)
 
 
 def _environment() -> dict[str, str]:

@@ -1,0 +1,83 @@
+"""Wrong uses of the service rules."""
+
+load("//rules:defs.bzl", "postgres_service", "redis_service")
+load(":fakes.bzl", "fake_directory", "fake_service")
+load(":misuse.bzl", "misuse")
+
+def _postgres_names():
+    for name, attribute, value, allowed in [
+        ("database_case_test", "database", "Test", "up to 63 lower-case letters"),
+        ("database_length_test", "database", 64 * "d", "up to 63 lower-case letters"),
+        ("database_taken_test", "database", "template1", "up to 63 lower-case letters"),
+        ("database_empty_test", "database", "", "up to 63 lower-case letters"),
+        ("user_quote_test", "user", "o'hara", "up to 63 lower-case letters"),
+        ("user_prefix_test", "user", "pg_owner", "up to 63 lower-case letters"),
+    ]:
+        misuse(name, postgres_service, attribute, repr(value), allowed, service_name = "db", **{attribute: value})
+    misuse(
+        "extension_test",
+        postgres_service,
+        "extensions",
+        repr("pg_trgm; drop"),
+        "names of lower-case letters",
+        service_name = "db",
+        extensions = ["vector", "pg_trgm; drop"],
+    )
+
+def _postgres_files():
+    fake_directory(name = "directory.sql", tags = ["manual"])
+    native.filegroup(name = "two_directories", srcs = ["lib", "share"], tags = ["manual"])
+    package = native.package_name()
+    for name, attribute, value, allowed in [
+        ("migration_suffix_test", "migrations", "BUILD.bazel", "files that end in .sql"),
+        ("migration_directory_test", "migrations", "directory.sql", "files that end in .sql"),
+        ("migration_equals_sign_test", "migrations", "day=1.sql", "paths without '='"),
+        ("seed_suffix_test", "seeds", "seed.csv", "files that end in .sql"),
+    ]:
+        misuse(name, postgres_service, attribute, repr("%s/%s" % (package, value)), allowed, service_name = "db", **{attribute: [value]})
+    misuse(
+        "distribution_test",
+        postgres_service,
+        "distribution",
+        "two_directories has 2 files",
+        "a label of one directory",
+        service_name = "db",
+        distribution = "two_directories",
+    )
+
+def _settings():
+    for name, kind, settings, found, allowed in [
+        ("postgres_owned_setting_test", postgres_service, {"port": "5432"}, '"port": the launcher decides', "any setting except config_file,"),
+        ("postgres_setting_name_test", postgres_service, {"work_mem = 1; x": "1"}, repr("work_mem = 1; x"), "names of lower-case letters"),
+        ("postgres_setting_lines_test", postgres_service, {"work_mem": "1MB\nport=1"}, '"work_mem" = "1MB\\nport=1"', "values of one line"),
+        ("redis_owned_setting_test", redis_service, {"requirepass": "x"}, '"requirepass": the launcher decides', "any setting except aclfile,"),
+        ("redis_databases_setting_test", redis_service, {"databases": "4"}, "use the attribute 'databases'", "any setting except aclfile,"),
+    ]:
+        misuse(name, kind, "settings", found, allowed, service_name = "service", settings = settings)
+
+# buildifier: disable=unnamed-macro
+def service_misuse_tests():
+    """Declares the tests."""
+    _postgres_names()
+    _postgres_files()
+    _settings()
+    misuse("too_few_databases_test", redis_service, "databases", "0", "1 to 65536", service_name = "cache", databases = 0)
+    misuse("too_many_databases_test", redis_service, "databases", "65537", "1 to 65536", service_name = "cache", databases = 65537)
+    misuse("service_name_test", redis_service, "service_name", repr("Cache"), "lower-case letters", service_name = "Cache")
+    misuse("service_name_from_target-test", redis_service, "service_name", repr("service_name_from_target-test_subject"), "lower-case letters")
+    misuse(
+        "needed_service_test",
+        fake_service,
+        "services",
+        ":client is not a service",
+        "targets of postgres_service, redis_service",
+        services = [":client"],
+    )
+    misuse(
+        "needed_services_of_one_name_test",
+        fake_service,
+        "services",
+        'two services are named "cache": //',
+        "one service of each name",
+        services = [":cache", ":other_cache"],
+    )

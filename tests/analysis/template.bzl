@@ -1,0 +1,38 @@
+"""The action that builds a PostgreSQL template: what it is told, and that it reads nothing more."""
+
+load("@bazel_skylib//lib:unittest.bzl", "analysistest", "asserts")
+
+def _template_test_impl(ctx):
+    env = analysistest.begin(ctx)
+    actions = [action for action in analysistest.target_actions(env) if action.mnemonic == "RealservicesPostgresTemplate"]
+    asserts.equals(env, 1, len(actions))
+    sources = [file.short_path for file in actions[0].inputs.to_list() if file.extension == "sql"]
+    package = ctx.label.package
+    asserts.equals(env, sorted([package + "/b.sql", package + "/a.sql", package + "/seed.sql"]), sorted(sources))
+
+    # Which archive the tool comes from decides when templates are rebuilt.
+    archives = [file.basename for file in actions[0].inputs.to_list() if file.extension == "zip"]
+    asserts.equals(env, ["template.zip"], archives)
+
+    arguments = actions[0].argv
+    told = arguments[arguments.index("template") + 1:]
+    options = [told[index] + " " + told[index + 1] for index in range(0, len(told), 2)]
+    for expected in [
+        "--database app",
+        "--user owner",
+        "--extension pg_trgm",
+        "--extension uuid-ossp",
+        "--setting work_mem=8MB",
+        "--label //%s:db" % package,
+    ]:
+        asserts.true(env, expected in options, "%s not in %s" % (expected, options))
+    asserts.equals(
+        env,
+        # The order is the user's, not the alphabet's.
+        ["--migration {0}/b.sql={0}/b.sql".format(package), "--migration {0}/a.sql={0}/a.sql".format(package), "--seed {0}/seed.sql={0}/seed.sql".format(package)],
+        [option for option in options if option.split(" ")[0] in ["--migration", "--seed"]],
+    )
+    asserts.equals(env, ["db.json", "db.tar"], sorted([file.basename for file in actions[0].outputs.to_list()]))
+    return analysistest.end(env)
+
+template_test = analysistest.make(_template_test_impl)
