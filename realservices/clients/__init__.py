@@ -1,0 +1,1 @@
+"""Clients that a test is handed: its files, and the launcher's control socket."""

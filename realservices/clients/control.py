@@ -1,0 +1,170 @@
+"""Client of the launcher's control socket: ask for a service's state, and make it fail on demand.
+
+The protocol is one JSON object per line each way (realservices/launcher/control.py answers).
+"""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import socket
+from dataclasses import dataclass
+from typing import Any
+
+from realservices.contract.errors import RealServicesError
+
+# Above the launcher's own limit for a start, whose message says more than a time-out here.
+WAIT_TIMEOUT_S = 90.0
+
+
+class ControlError(RealServicesError):
+    """The launcher refused a request, or a service did not do what was asked."""
+
+
+@dataclass(frozen=True, slots=True)
+class ServiceStatus:
+    """What the launcher knows of a service.
+
+    Attributes:
+        state: ``starting``, ``ready``, ``stopped``, ``failed``, ``paused`` or ``waiting``.
+        pid: Its process, 0 or None where it has none.
+        ready_ms: How long its last start took, where it is known.
+        port: Its first port.
+    """
+
+    state: str
+    pid: int | None
+    ready_ms: float | None
+    port: int
+
+
+class BlockingServiceControl:
+    """Asks the launcher, and waits for each answer.
+
+    Args:
+        path: Path of the control socket.
+    """
+
+    def __init__(self, path: str) -> None:
+        self._path = path
+
+    def wait(self, *services: str, timeout_s: float = WAIT_TIMEOUT_S) -> None:
+        """Wait until the named services (none named: all) are ready.
+
+        Raises:
+            ControlError: One failed, or it took longer than ``timeout_s``.
+        """
+        self._ask(timeout_s, op="wait", services=list(services) or None)
+
+    def status(self) -> dict[str, ServiceStatus]:
+        """Return the state of every service by name."""
+        answer = self._ask(op="status")["services"]
+        return {name: _status(entry) for name, entry in answer.items()}
+
+    def logs(self, service: str, *, lines: int = 50) -> list[str]:
+        """Return the last lines that a service wrote, oldest first."""
+        found: list[str] = self._ask(op="logs", service=service, lines=lines)["lines"]
+        return found
+
+    def stop(self, service: str) -> None:
+        """Stop a service in its own orderly way and wait until it has ended."""
+        self._ask(op="stop", service=service)
+
+    def kill(self, service: str) -> None:
+        """Kill a service, as a crash would, and wait until it has ended."""
+        self._ask(op="kill", service=service)
+
+    def start(self, service: str) -> None:
+        """Start a stopped service and wait until it is ready. Its address is the same as before."""
+        self._ask(op="start", service=service)
+        self.wait(service)
+
+    def pause(self, service: str) -> None:
+        """Make a service hang: its connections stay open and nothing is answered."""
+        self._ask(op="pause", service=service)
+
+    def resume(self, service: str) -> None:
+        """Let a paused service go on."""
+        self._ask(op="resume", service=service)
+
+    def heal(self) -> list[str]:
+        """Bring every service back that is stopped or paused, and wait for it; return their names."""
+        ill = {name: status.state for name, status in self.status().items() if status.state != "ready"}
+        for name, state in ill.items():
+            if state == "paused":
+                self.resume(name)
+            elif state in ("stopped", "failed"):
+                self._ask(op="start", service=name)
+        if ill:
+            self.wait(*ill)
+        return list(ill)
+
+    def _ask(self, timeout_s: float = WAIT_TIMEOUT_S, **request: Any) -> dict[str, Any]:
+        try:
+            with socket.socket(socket.AF_UNIX, socket.SOCK_STREAM) as connection:
+                connection.settimeout(timeout_s)
+                connection.connect(self._path)
+                connection.sendall(json.dumps(request).encode() + b"\n")
+                line = connection.makefile("rb").readline()
+        except TimeoutError:
+            raise ControlError(f"the launcher did not answer {_describe(request)} within {timeout_s:.0f} s") from None
+        except OSError as error:
+            raise ControlError(f"cannot ask the launcher at {self._path} for {_describe(request)}: {error}") from None
+        if not line:
+            raise ControlError(f"the launcher closed its control socket at {_describe(request)}: it is ending")
+        answer: dict[str, Any] = json.loads(line)
+        if not answer["ok"]:
+            raise ControlError(answer["error"])
+        return answer
+
+
+class ServiceControl:
+    """The same as `BlockingServiceControl` for asynchronous tests: other tasks go on while a service stops or starts.
+
+    Args:
+        path: Path of the control socket.
+    """
+
+    def __init__(self, path: str) -> None:
+        self.blocking = BlockingServiceControl(path)
+
+    async def wait(self, *services: str, timeout_s: float = WAIT_TIMEOUT_S) -> None:
+        """Wait until the named services (none named: all) are ready."""
+        await asyncio.to_thread(self.blocking.wait, *services, timeout_s=timeout_s)
+
+    async def status(self) -> dict[str, ServiceStatus]:
+        """Return the state of every service by name."""
+        return await asyncio.to_thread(self.blocking.status)
+
+    async def logs(self, service: str, *, lines: int = 50) -> list[str]:
+        """Return the last lines that a service wrote, oldest first."""
+        return await asyncio.to_thread(self.blocking.logs, service, lines=lines)
+
+    async def stop(self, service: str) -> None:
+        """Stop a service in its own orderly way and wait until it has ended."""
+        await asyncio.to_thread(self.blocking.stop, service)
+
+    async def kill(self, service: str) -> None:
+        """Kill a service, as a crash would, and wait until it has ended."""
+        await asyncio.to_thread(self.blocking.kill, service)
+
+    async def start(self, service: str) -> None:
+        """Start a stopped service and wait until it is ready. Its address is the same as before."""
+        await asyncio.to_thread(self.blocking.start, service)
+
+    async def pause(self, service: str) -> None:
+        """Make a service hang: its connections stay open and nothing is answered."""
+        await asyncio.to_thread(self.blocking.pause, service)
+
+    async def resume(self, service: str) -> None:
+        """Let a paused service go on."""
+        await asyncio.to_thread(self.blocking.resume, service)
+
+
+def _status(entry: dict[str, Any]) -> ServiceStatus:
+    return ServiceStatus(entry["state"], entry.get("pid"), entry.get("ready_ms"), entry["port"])
+
+
+def _describe(request: dict[str, Any]) -> str:
+    services = request.get("service") or ", ".join(request.get("services") or ()) or "all services"
+    return f"{request['op']} of {services}"

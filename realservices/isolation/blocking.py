@@ -1,0 +1,79 @@
+"""A blocking face for asynchronous objects: the same methods, run on the background loop.
+
+It wraps by what a call returns, not by a list of names, so the whole of a client's interface is there: coroutines are
+awaited, asynchronous context managers and iterators become ordinary ones, and what they yield is wrapped in turn.
+"""
+
+from __future__ import annotations
+
+import inspect
+from collections.abc import AsyncIterator, Awaitable
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from types import TracebackType
+
+    from realservices.isolation.background import BackgroundLoop
+
+
+class Blocking:
+    """A blocking view of ``target``.
+
+    Args:
+        target: Any asynchronous object that lives on ``background``'s loop.
+        background: The loop.
+    """
+
+    def __init__(self, target: Any, background: BackgroundLoop) -> None:
+        self._target = target
+        self._background = background
+
+    def __getattr__(self, name: str) -> Any:
+        value = getattr(self._target, name)
+        if not callable(value):
+            return value
+
+        def call(*args: Any, **kwargs: Any) -> Any:
+            return self._settle(value(*args, **kwargs))
+
+        return call
+
+    def __enter__(self) -> Any:
+        return self._settle(self._target.__aenter__())
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> bool | None:
+        suppressed: bool | None = self._settle(self._target.__aexit__(kind, error, trace))
+        return suppressed
+
+    def __iter__(self) -> Iterator[Any]:
+        iterator: AsyncIterator[Any] = self._target.__aiter__()
+        while True:
+            try:
+                yield self._settle(iterator.__anext__())
+            except StopAsyncIteration:
+                return
+
+    def __repr__(self) -> str:
+        return f"<blocking {self._target!r}>"
+
+    def _settle(self, value: Any) -> Any:
+        # A cursor is both awaitable and iterable; unless it is awaited by name it is there to be iterated.
+        if inspect.isawaitable(value) and not hasattr(value, "__aiter__"):
+            value = self._background.run(_awaited(value))
+        if hasattr(value, "__aenter__") or hasattr(value, "__aiter__") or _has_coroutine_methods(value):
+            return Blocking(value, self._background)
+        return value
+
+
+async def _awaited(value: Awaitable[Any]) -> Any:
+    return await value
+
+
+def _has_coroutine_methods(value: object) -> bool:
+    # Data (numbers, texts, rows) has none; prepared statements and cursors do.
+    return type(value).__module__.split(".")[0] == "asyncpg" and any(
+        inspect.iscoroutinefunction(getattr(type(value), name, None)) for name in ("fetch", "fetchrow")
+    )

@@ -1,0 +1,79 @@
+"""One process's isolated services, each made at its first use, so that a test pays only for what it uses."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from realservices.isolation.background import BackgroundLoop
+from realservices.isolation.services import choose_service
+from realservices.isolation.worker import this_worker
+
+if TYPE_CHECKING:
+    from realservices.contract.runtime import Runtime
+    from realservices.isolation.postgres import PostgresIsolation
+    from realservices.isolation.redis import RedisIsolation
+
+
+class IsolationManager:
+    """Holds what this process uses of its services.
+
+    Args:
+        runtime: The services, or None: then every request raises `MissingServiceError`.
+    """
+
+    def __init__(self, runtime: Runtime | None) -> None:
+        self.runtime = runtime
+        self.worker = this_worker()
+        self._background = BackgroundLoop()
+        self._postgres: dict[str, PostgresIsolation] = {}
+        self._redis: dict[str, RedisIsolation] = {}
+
+    @property
+    def isolation(self) -> str:
+        """What `isolated_database` is: ``transaction`` or ``database``."""
+        return self.runtime.isolation if self.runtime else "transaction"
+
+    def postgres(self, name: str | None = None) -> PostgresIsolation:
+        """Return the isolation of a PostgreSQL service: the named one, else the first.
+
+        Raises:
+            MissingServiceError: The target does not declare it.
+        """
+        endpoint = choose_service(self.runtime, "postgres", name)
+        if endpoint.name not in self._postgres:
+            from realservices.isolation.postgres import PostgresIsolation  # noqa: PLC0415 - asyncpg takes 25 ms
+
+            self._postgres[endpoint.name] = PostgresIsolation(endpoint, self._background)
+        return self._postgres[endpoint.name]
+
+    def redis(self, name: str | None = None) -> RedisIsolation:
+        """Return the isolation of a Redis service: the named one, else the first.
+
+        Raises:
+            MissingServiceError: The target does not declare it.
+        """
+        endpoint = choose_service(self.runtime, "redis", name)
+        if endpoint.name not in self._redis:
+            from realservices.isolation.redis import RedisIsolation  # noqa: PLC0415 - redis takes 50 ms
+
+            self._redis[endpoint.name] = RedisIsolation(endpoint, self.worker)
+        return self._redis[endpoint.name]
+
+    async def close_loop(self) -> None:
+        """Close what belongs to the running loop, before it ends."""
+        for postgres in self._postgres.values():
+            await postgres.close_loop()
+
+    def restore(self) -> None:
+        """Bring back what a restarted service has forgotten."""
+        for redis in self._redis.values():
+            redis.restore()
+
+    def close(self) -> None:
+        """End this process's use of all services."""
+        drop = self.runtime is not None and not self.runtime.disposable
+        for postgres in self._postgres.values():
+            postgres.close(drop=drop)
+        for redis in self._redis.values():
+            redis.close()
+        self._background.stop()

@@ -1,0 +1,194 @@
+"""PostgreSQL, isolated: a rolled-back transaction per test, or a database per test.
+
+Every process (each xdist worker is one) clones the template once and runs its transactions in that clone; the
+template itself stays pristine, and the database of DATABASE_URL is left to programs.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+from typing import TYPE_CHECKING, Any
+
+import asyncpg
+
+from realservices.isolation.blocking import Blocking
+from realservices.isolation.cloned_database import ClonedDatabase
+from realservices.isolation.clones import ClonePool
+from realservices.isolation.connection import IsolatedConnection
+from realservices.isolation.errors import IsolationBrokenError, IsolationError
+
+if TYPE_CHECKING:
+    from collections.abc import AsyncIterator, Iterator
+    from concurrent.futures import Future
+
+    from realservices.contract.runtime import Endpoint
+    from realservices.isolation.background import BackgroundLoop
+    from realservices.isolation.clones import Clone
+
+# Far above what rolling back takes; a test that left its connection in a state that cannot end must not hang the rest.
+_END_TIMEOUT_S = 10.0
+_CLONE_TIMEOUT_S = 60.0
+# How asyncpg says that the server has ended the connection.
+_GONE = (OSError, asyncpg.PostgresConnectionError, asyncpg.AdminShutdownError, asyncpg.CrashShutdownError)
+
+
+class PostgresIsolation:
+    """What one process uses of one PostgreSQL service.
+
+    Args:
+        endpoint: The service.
+        background: For clones and blocking connections.
+    """
+
+    def __init__(self, endpoint: Endpoint, background: BackgroundLoop) -> None:
+        self._background = background
+        self._clones = ClonePool(endpoint, background)
+        self._base: Future[Clone] | None = None
+        # One pool per loop, with the database it was made for.
+        self._pools: dict[asyncio.AbstractEventLoop, tuple[Clone, asyncpg.Pool]] = {}
+
+    def expect(self, *, transactions: bool, databases: int) -> None:
+        """Prepare for tests to come: the database for transactions, and ``databases`` clones."""
+        if transactions:
+            self._base_clone()
+        if databases:
+            self._clones.expect(databases)
+
+    @contextlib.asynccontextmanager
+    async def transaction(self, *, keep: bool) -> AsyncIterator[asyncpg.Connection]:
+        """Give a connection within a transaction that is rolled back.
+
+        Args:
+            keep: The running loop serves later tests too, so the connection is worth keeping.
+        """
+        # A pool of one renews a connection that died or was closed, and its proxies end with their test: code that
+        # keeps one beyond it gets an error instead of the next test's transaction.
+        pool = await self._pool()
+        proxy, connection = await _begin(pool)
+        try:
+            yield proxy
+        finally:
+            try:
+                await self._end(connection)
+            finally:
+                await pool.release(proxy)
+                if not keep:
+                    await self.close_loop()
+
+    @contextlib.asynccontextmanager
+    async def connection_to_clone(self) -> AsyncIterator[asyncpg.Connection]:
+        """Give a connection to a database of its own: COMMIT is allowed."""
+        clone = await asyncio.wrap_future(self._clones.take())
+        try:
+            connection = await asyncpg.connect(**clone.connect_kwargs)
+            try:
+                yield connection
+            finally:
+                connection.terminate()
+        finally:
+            self._clones.give_back(clone)
+
+    @contextlib.contextmanager
+    def blocking(self, *, isolation: str) -> Iterator[Any]:
+        """Give a blocking connection: within a transaction, or (``isolation`` is ``database``) to a clone."""
+        lease = self.connection_to_clone() if isolation == "database" else self.transaction(keep=True)
+        connection = self._background.run(lease.__aenter__())
+        try:
+            yield Blocking(connection, self._background)
+        finally:
+            self._background.run(lease.__aexit__(None, None, None))
+
+    @contextlib.contextmanager
+    def cloned_database(self) -> Iterator[ClonedDatabase]:
+        """Give a database of its own."""
+        clone = self._clones.take().result(_CLONE_TIMEOUT_S)
+        database = ClonedDatabase(clone, self._background)
+        try:
+            yield database
+        finally:
+            database.abandon()
+            self._clones.give_back(clone)
+
+    async def close_loop(self) -> None:
+        """Close what belongs to the running loop, before it ends."""
+        _, pool = self._pools.pop(asyncio.get_running_loop(), (None, None))
+        if pool is not None:
+            await pool.close()
+
+    def close(self, *, drop: bool) -> None:
+        """End the process's use of the service; ``drop``: remove every clone, because the server goes on."""
+        self._background.run(self.close_loop(), _END_TIMEOUT_S)
+        if drop and self._base is not None:
+            self._clones.give_back(self._base.result(_CLONE_TIMEOUT_S)).result(_CLONE_TIMEOUT_S)
+        self._clones.close(drop=drop, timeout_s=_CLONE_TIMEOUT_S)
+
+    async def _end(self, connection: IsolatedConnection) -> None:
+        try:
+            async with asyncio.timeout(_END_TIMEOUT_S):
+                await connection.end_test()
+            return
+        except TimeoutError:  # Before _GONE: it is an OSError too.
+            connection.terminate()
+            reason = f"could not be rolled back within {_END_TIMEOUT_S:.0f} s"
+        except _GONE:
+            connection.terminate()  # The server has ended the connection, and the transaction with it.
+            return
+        except IsolationBrokenError:
+            connection.terminate()
+            self._throw_away()
+            raise
+        except asyncpg.InterfaceError as error:
+            connection.terminate()
+            reason = f"was still in use when its test ended ({error}): await or cancel what uses it"
+        raise IsolationError(f"isolated_database {reason}. Its connection has been closed; later tests get another")
+
+    def _throw_away(self) -> None:
+        """Drop the database for transactions; the next test gets another one."""
+        base, self._base = self._base, None
+        if base is not None:
+            self._clones.give_back(base.result())
+
+    def _base_clone(self) -> Future[Clone]:
+        if self._base is None or (self._base.done() and self._base.exception()):
+            self._base = self._clones.make()
+        return self._base
+
+    async def _pool(self) -> asyncpg.Pool:
+        loop = asyncio.get_running_loop()
+        base = await asyncio.wrap_future(self._base_clone())
+        clone, pool = self._pools.get(loop, (None, None))
+        if pool is not None and clone is base:
+            return pool
+        if pool is not None:
+            pool.terminate()
+        pool = await asyncpg.create_pool(
+            **base.connect_kwargs,
+            connection_class=IsolatedConnection,
+            min_size=0,
+            max_size=1,
+            max_queries=1_000_000_000,
+            max_inactive_connection_lifetime=0,
+            reset=_already_reset,
+        )
+        self._pools[loop] = base, pool
+        return pool
+
+
+async def _begin(pool: asyncpg.Pool) -> tuple[Any, IsolatedConnection]:
+    """Take the pool's connection and open a test's transaction on it."""
+    proxy: Any = await pool.acquire()
+    connection: IsolatedConnection = proxy._con
+    try:
+        await connection.begin_test()
+    except (*_GONE, asyncpg.InterfaceError):
+        # The server was restarted since the last test; the pool connects anew.
+        connection.terminate()
+        proxy = await pool.acquire()
+        connection = proxy._con
+        await connection.begin_test()
+    return proxy, connection
+
+
+async def _already_reset(connection: object) -> None:
+    """`IsolatedConnection.end_test` has reset the session."""

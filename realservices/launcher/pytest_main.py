@@ -1,0 +1,133 @@
+"""The test program of a Python target: runs pytest in a process of its own, which the launcher starts.
+
+It turns the manifest's files and Bazel's variables into pytest's arguments, and pytest's end into Bazel's. What
+happens within the session (fixtures, shards, filters) is the business of the plugins in `realservices.fixtures`.
+"""
+
+from __future__ import annotations
+
+import os
+import re
+import sys
+from typing import TYPE_CHECKING
+
+from realservices.contract import environment
+from realservices.contract.errors import RealServicesError
+from realservices.contract.manifest import load_manifest
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    import pytest
+
+_PLUGIN = "realservices.fixtures.plugin"
+_BAZEL = "realservices.fixtures.bazel"
+# Where a project configures pytest, in the order in which pytest looks.
+_CONFIGURATIONS = ("pytest.toml", ".pytest.toml", "pytest.ini", ".pytest.ini", "pyproject.toml", "tox.ini", "setup.cfg")
+_XDIST_OPTION = re.compile(r"-n(?:\d+|auto|logical)?|-d|--(?:numprocesses|maxprocesses|dist|tx)")
+_USAGE_ERROR = 4
+_NO_TESTS = 5
+
+
+def main() -> int:
+    """Run the tests of the manifest that the environment names; return the exit code."""
+    try:
+        manifest = load_manifest(os.environ[environment.MANIFEST])
+    except RealServicesError as error:
+        print(f"realservices: {error}", file=sys.stderr)
+        return _USAGE_ERROR
+    _touch_shard_status()
+    runfiles = os.environ["RUNFILES_DIR"]
+    root = os.path.join(runfiles, os.environ.get("TEST_WORKSPACE") or manifest.test.files[0].split("/")[0])
+    files = [os.path.join(runfiles, file) for file in manifest.test.files]
+    # Scanning every import path for entry points takes longer than most tests. Set to "" on the target to have it.
+    os.environ.setdefault("PYTEST_DISABLE_PLUGIN_AUTOLOAD", "1")
+
+    import pytest  # noqa: PLC0415 - the shard's status file must not wait for it
+
+    observer = _Observer()
+    code = int(pytest.main(arguments(root, files, sys.argv[1:]), plugins=[observer]))
+    return _exit_code(code, manifest.label, files, observer)
+
+
+def arguments(root: str, files: Sequence[str], extra: Sequence[str]) -> list[str]:
+    """Return pytest's arguments.
+
+    Args:
+        root: The runfiles directory of the main repository: test names are relative to it.
+        files: The test files, absolute.
+        extra: The user's own arguments; they come later than ours and so win.
+    """
+    configuration = _configuration(root)
+    # Without -c, pytest would look above the runfiles tree and find the configuration of a source tree.
+    ours = [f"--rootdir={root}", f"--confcutdir={root}", "-c", configuration or os.devnull]
+    # Files of one name in two packages must not be one module, and sys.path is the target's to say.
+    ours += ["--import-mode=importlib", "-p", "no:cacheprovider", "-p", _PLUGIN, "-p", _BAZEL]
+    if _wants_xdist(extra, configuration):
+        ours += ["-p", "xdist.plugin"]
+    if xml := os.environ.get("XML_OUTPUT_FILE"):
+        ours.append(f"--junitxml={xml}")
+    if os.environ.get("TESTBRIDGE_TEST_RUNNER_FAIL_FAST") == "1":
+        ours.append("--exitfirst")
+    return [*ours, *extra, *files]
+
+
+class _Observer:
+    """Sees what the session's plugin found, which is gone when pytest returns."""
+
+    found = 0
+    skipped = 0
+
+    def pytest_unconfigure(self, config: pytest.Config) -> None:
+        contract = config.pluginmanager.get_plugin("realservices-bazel-contract")
+        if contract is not None:
+            self.found, self.skipped = contract.found, contract.skipped
+
+
+def _exit_code(code: int, label: str, files: Sequence[str], observer: _Observer) -> int:
+    """Turn "no tests ran" into success where another shard or the filter has them, else into an explained failure."""
+    if code != _NO_TESTS:
+        return code
+    if observer.found or observer.skipped:
+        return 0
+    names = "".join(f"\n    {file}" for file in files)
+    print(
+        f"realservices: {label}: pytest found no tests in{names}\n"
+        "  A test function's name starts with test_, a test class's name with Test (or as python_functions and "
+        "python_classes in the project's pytest configuration say).",
+        file=sys.stderr,
+    )
+    return code
+
+
+def _touch_shard_status() -> None:
+    # Tells Bazel that this program knows how to shard; without it a sharded test fails.
+    path = os.environ.get("TEST_SHARD_STATUS_FILE")
+    if path:
+        with open(path, "a", encoding="utf-8"):
+            pass
+
+
+def _configuration(root: str) -> str:
+    """Return the project's pytest configuration, if the target's data hold one in the root directory."""
+    for name in _CONFIGURATIONS:
+        path = os.path.join(root, name)
+        if os.path.isfile(path) and _configures_pytest(name, path):
+            return path
+    return ""
+
+
+def _configures_pytest(name: str, path: str) -> bool:
+    if "pytest" in name:
+        return True
+    with open(path, encoding="utf-8") as file:
+        content = file.read()
+    return re.search(r"^\[(?:tool\.pytest|pytest|tool:pytest)\b", content, re.M) is not None
+
+
+def _wants_xdist(extra: Sequence[str], configuration: str) -> bool:
+    texts = [*extra, os.environ.get("PYTEST_ADDOPTS", "")]
+    if configuration:
+        with open(configuration, encoding="utf-8") as file:
+            texts += re.findall(r"^\s*addopts\s*=.*(?:\n[ \t\"'\[\]-].*)*", file.read(), re.M)
+    return any(_XDIST_OPTION.fullmatch(word) for text in texts for word in re.split(r"[\s\"'=,\[\]]+", text))
