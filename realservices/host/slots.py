@@ -80,20 +80,23 @@ def acquire_slot(port_count: int, port_range: tuple[int, int] | None = None) -> 
     first, last = port_range or _configured_range()
     directory = registry_directory() + "/slots"
     os.makedirs(directory, mode=0o700, exist_ok=True)
-    count = max(0, (last - first + 1) // BLOCK_SIZE)
+    # One grid for all ranges: launchers whose ranges differ must mean the same ports by the same block.
+    bases = range(first - first % BLOCK_SIZE, last + 1, BLOCK_SIZE)
+    count = len(bases)
     # Process ids are small and alike in every sandbox, so the walk starts at a random block.
-    start = int.from_bytes(os.urandom(4), "little") % count if count else 0
+    start = int.from_bytes(os.urandom(4), "little") % count
     slot, held, foreign = Slot(), 0, 0
     for step in range(count):
         if len(slot.ports) >= port_count:
             break
-        base = first + (start + step) % count * BLOCK_SIZE
+        base = bases[(start + step) % count]
         block = _hold(f"{directory}/{base}", base)
         if not block:
             held += 1
             continue
-        wanted = min(BLOCK_SIZE, port_count - len(slot.ports))
-        free = [port for port in range(base, base + BLOCK_SIZE) if _is_free(port)][:wanted]
+        ports = range(max(first, base), min(last + 1, base + BLOCK_SIZE))
+        wanted = min(len(ports), port_count - len(slot.ports))
+        free = [port for port in ports if _is_free(port)][:wanted]
         if len(free) < wanted:
             foreign += 1
             block.release()

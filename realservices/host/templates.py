@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from typing import NoReturn
 
 # Unpacked templates are kept up to this size in all; REALSERVICES_TEMPLATE_CACHE_MB overrides.
-_DEFAULT_LIMIT_MB = 1024
+_DEFAULT_LIMIT_MB = 512
 # Space to leave in the file system of the cache: other programs keep shared memory there.
 _RESERVE_BYTES = 16 << 20
 

@@ -20,6 +20,7 @@ import subprocess
 import sys
 import tarfile
 import tempfile
+import threading
 
 from realservices.contract.errors import RealServicesError, TemplateError
 from realservices.host.namespaces import UNPRIVILEGED_ID, enter_user_namespace
@@ -27,7 +28,7 @@ from realservices.services.postgres_settings import server_settings
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
+    from collections.abc import Iterable, Iterator, Sequence
 
 TEMPLATE_DATABASE = "realservices_template"
 _HBA = """\
@@ -39,7 +40,10 @@ _STOP_TIMEOUT_S = 60
 _FIRST_WITH_BUILTIN_LOCALE = 170000
 _WAL_NAME_LENGTH = 24
 # psql's own words: "psql:FILE:LINE: ERROR:  …", then "LINE 3: …" with the position inside of the statement.
-_PSQL_ERROR = re.compile(r"^psql:(?P<file>.+?):(?P<line>\d+): (?P<message>.*)", re.DOTALL)
+# Notices of earlier statements look alike but for the severity.
+_PSQL_ERROR = re.compile(
+    r"^psql:(?P<file>[^\n]+?):(?P<line>\d+): (?P<message>(?:ERROR|FATAL|PANIC|error): .*)", re.DOTALL | re.MULTILINE
+)
 _LINE_IN_STATEMENT = re.compile(r"^LINE (\d+): ", re.MULTILINE)
 _STATEMENT = re.compile(r"^psql:[^\n]+?:\d+: STATEMENT:\s+(.*)", re.DOTALL | re.MULTILINE)
 
@@ -55,6 +59,7 @@ class _Cluster:
         self._settings = settings
         self._server: subprocess.Popen[str] | None = None
         self._log: list[str] = []
+        self._drain = threading.Thread()
         # Where user namespaces are switched off, root hands the work to an unprivileged user.
         self._ids: dict[str, int] = {}
         if os.geteuid() == 0:
@@ -94,6 +99,9 @@ class _Cluster:
         for line in self._server.stderr:
             self._log.append(line)
             if "ready to accept connections" in line:
+                # A server that finds the pipe full would wait for ever, and its clients with it.
+                self._drain = threading.Thread(target=_read_to_end, args=(self._server.stderr,), daemon=True)
+                self._drain.start()
                 return
         code = self._server.wait()
         raise TemplateError(f"the server ended with code {code} before it was ready:\n{''.join(self._log)}")
@@ -102,7 +110,8 @@ class _Cluster:
         """Shut down in an orderly way, so that a test's server needs no recovery."""
         if self._server and self._server.poll() is None:
             self._server.send_signal(2)
-            self._server.communicate(timeout=_STOP_TIMEOUT_S)
+            self._server.wait(timeout=_STOP_TIMEOUT_S)
+            self._drain.join()
 
     def stop_with_little_wal(self) -> None:
         """Stop, and remove the write-ahead log that a server standing on this will never read.
@@ -221,7 +230,7 @@ def _refusal(kind: str, shown: str, path: str, words: str) -> str:
     statement_match = _STATEMENT.search(words)
     statement = statement_match.group(1).rstrip("\n") if statement_match else ""
     words = words[: statement_match.start()] if statement_match else words
-    error = _PSQL_ERROR.search(words[words.find(f"psql:{path}:") :] if f"psql:{path}:" in words else words)
+    error = _PSQL_ERROR.search(words)
     if not error:
         return f"PostgreSQL refused {kind} {shown}:\n{_indented(words)}"
     message = error["message"].rstrip("\n")
@@ -229,9 +238,12 @@ def _refusal(kind: str, shown: str, path: str, words: str) -> str:
     last = int(error["line"])
     first = last - statement.count("\n")
     position = _LINE_IN_STATEMENT.search(message)
-    if position and statement:
+    # With QUERY, the position is in a query that a function ran, not in the file.
+    if position and statement and "\nQUERY:  " not in message:
         first = last = first + int(position.group(1)) - 1
     lines = f"line {first}" if first == last else f"lines {first}-{last}"
+    if error["file"] != path:
+        lines += f" of {error['file']}, which it includes"
     shown_statement = f"\n  in the statement:\n{_indented(statement)}" if statement else ""
     return f"PostgreSQL refused {kind} {shown}, {lines}:\n{_indented(message)}{shown_statement}"
 
@@ -270,6 +282,11 @@ def _sorted_tree(top: str) -> Iterator[str]:
         directories.sort()
         for name in sorted((*directories, *files)):
             yield os.path.join(root, name)
+
+
+def _read_to_end(stream: Iterable[str]) -> None:
+    for _ in stream:
+        pass
 
 
 def _environment() -> dict[str, str]:

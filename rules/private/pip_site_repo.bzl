@@ -37,12 +37,14 @@ What you can do:
 def _python_version(rctx, python):
     version = rctx.attr.python_version or python.version
     if version not in PYTHON_VERSIONS:
-        fail("@{}: {} is {}; expected one of {}. Say which one your Python toolchain is: {}.".format(
+        fail("@{}: {} is CPython {}; expected one of {}. {}.".format(
             apparent_name(rctx),
-            "version" if rctx.attr.python_version else "the version of {}".format(python.path),
-            repr(version),
+            python.path,
+            version,
             ", ".join(PYTHON_VERSIONS),
-            "realservices.python(version = \"{}\") in MODULE.bazel".format(PYTHON_VERSIONS[-1]),
+            "Put such a python3 first on PATH, or say what the Python toolchain is: realservices.python(version = \"{}\")".format(
+                PYTHON_VERSIONS[-1],
+            ),
         ))
     return version
 

@@ -61,6 +61,16 @@ def _distribution(ctx):
         )
     return files[0]
 
+def _contents(ctx, libraries):
+    """Returns the inputs of a build action: every file where the target names them, else the directory as such.
+
+    Bazel does not look into a directory that is an input, and warns of it with each build.
+    """
+    groups = ctx.attr.distribution[OutputGroupInfo] if OutputGroupInfo in ctx.attr.distribution else None
+    if groups and hasattr(groups, "contents"):
+        return groups.contents
+    return depset(ctx.files.distribution, transitive = [libraries.files])
+
 def _postgres_service_impl(ctx):
     _check_names(ctx)
     check_settings(ctx.label, ctx.attr.settings, _OWNED)
@@ -70,7 +80,7 @@ def _postgres_service_impl(ctx):
 
     # Shared libraries that lie beside the directory, not in it, belong to the target's runfiles.
     libraries = ctx.attr.distribution[DefaultInfo].default_runfiles
-    template = postgres_template(ctx, distribution, libraries.files)
+    template = postgres_template(ctx, distribution, _contents(ctx, libraries))
     return [
         # Building the service is what proves the migrations, also without any test of it.
         DefaultInfo(files = depset([template.archive, template.info])),

@@ -38,13 +38,13 @@ def _named_path(file):
     # The name is what a failing migration is reported under: the path in the workspace, not the one in the sandbox.
     return "%s=%s" % (file.short_path, file.path)
 
-def postgres_template(ctx, distribution, libraries):
+def postgres_template(ctx, distribution, contents):
     """Declares the action.
 
     Args:
       ctx: context of a rule with `TEMPLATE_ATTRS` and `settings`.
       distribution: File, the directory of the server.
-      libraries: depset of File that its programs load from elsewhere.
+      contents: depset of File: what is in it, and what its programs load from elsewhere.
 
     Returns:
       struct: `archive`, File of the packed data directory; `info`, File of the JSON that describes it.
@@ -74,8 +74,8 @@ def postgres_template(ctx, distribution, libraries):
         # Nothing of the user's shell, so that the same inputs give the same template everywhere.
         env = {},
         inputs = depset(
-            [distribution, ctx.file._template_tool] + ctx.files.migrations + ctx.files.seeds,
-            transitive = [libraries],
+            [ctx.file._template_tool] + ctx.files.migrations + ctx.files.seeds,
+            transitive = [contents],
         ),
         tools = python.files,
         outputs = [archive, info],

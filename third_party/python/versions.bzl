@@ -8,6 +8,10 @@ PYTHON_VERSIONS = [
     "3.14",
 ]
 
+def python_repository(version = ""):
+    """Names the repository of the distributions for a CPython version; without one, for the machine's python3."""
+    return "realservices_python" + ("_" + version.replace(".", "_") if version else "")
+
 # Each has a label_flag `//third_party/python:<name>`. Distributions that depend on one of them take it through the flag, so that a
 # test never sees two copies.
 REPLACEABLE = [
