@@ -10,6 +10,7 @@ Sources: clone(2), user_namespaces(7), and the kernel's Documentation/filesystem
 from __future__ import annotations
 
 import ctypes
+import errno
 import os
 import signal
 
@@ -19,6 +20,7 @@ _CLONE_NEWNS = 0x00020000
 _CLONE_NEWIPC = 0x08000000
 _CLONE_NEWUSER = 0x10000000
 _CLONE_NEWPID = 0x20000000
+_CLONE_PARENT = 0x00008000
 _MS_NOSUID = 2
 _MS_NODEV = 4
 # clone(2) takes its flags first on these machines; elsewhere the order of arguments differs, and fork serves instead.
@@ -42,11 +44,7 @@ def fork_into_namespaces() -> int:
     Raises:
         OSError: The kernel refuses (user namespaces switched off, or too many).
     """
-    flags = _CLONE_NEWUSER | _CLONE_NEWNS | _CLONE_NEWIPC | _CLONE_NEWPID | int(signal.SIGCHLD)
-    pid = _libc_with_lock.syscall(ctypes.c_long(_SYS_CLONE or 0), ctypes.c_long(flags), 0, 0, 0, 0)
-    if pid < 0:
-        raise _os_error("clone")
-    return int(pid)
+    return _clone(_CLONE_NEWUSER | _CLONE_NEWNS | _CLONE_NEWIPC | _CLONE_NEWPID)
 
 
 def enter_user_namespace() -> None:
@@ -66,15 +64,35 @@ def open_namespaces(pid: int) -> list[int]:
     return [os.open(f"/proc/{pid}/ns/{name}", os.O_RDONLY | os.O_CLOEXEC) for name in ("user", "mnt", "ipc")]
 
 
-def join_namespaces(descriptors: list[int]) -> None:
-    """Move this process into the namespaces that `open_namespaces` returned.
+def fork_into_opened(descriptors: list[int]) -> int:
+    """Fork a child into the namespaces that `open_namespaces` returned; it is process 1 of a new process namespace.
+
+    Only children enter a new process namespace, so a helper in between joins the others and forks a sibling of itself.
 
     Raises:
         OSError: The kernel refuses.
     """
-    for descriptor in descriptors:
-        if libc.setns(descriptor, 0) != 0:
-            raise _os_error("setns")
+    read_end, write_end = os.pipe()
+    helper = os.fork()
+    if helper == 0:
+        try:
+            for descriptor in descriptors:
+                if libc.setns(descriptor, 0) != 0:
+                    os._exit(1)
+            pid = _clone(_CLONE_NEWPID | _CLONE_PARENT)
+        except OSError:
+            os._exit(1)
+        if pid == 0:
+            return 0
+        os.write(write_end, str(pid).encode())
+        os._exit(0)
+    os.close(write_end)
+    answer = os.read(read_end, 32)
+    os.close(read_end)
+    os.waitpid(helper, 0)
+    if not answer:
+        raise OSError(errno.EPERM, "cannot join the namespaces of a server that was stopped")
+    return int(answer)
 
 
 def map_user(outer_uid: int, outer_gid: int) -> None:
@@ -103,6 +121,13 @@ def mount_overlay(lower: str, mount_point: str) -> str:
     options = f"lowerdir={lower},upperdir={mount_point}/upper,workdir={mount_point}/work,userxattr,index=off"
     _mount("overlay", merged, "overlay", options)
     return merged
+
+
+def _clone(flags: int) -> int:
+    pid = _libc_with_lock.syscall(ctypes.c_long(_SYS_CLONE or 0), ctypes.c_long(flags | signal.SIGCHLD), 0, 0, 0, 0)
+    if pid < 0:
+        raise _os_error("clone")
+    return int(pid)
 
 
 def _mount(source: str, target: str, kind: str, options: str) -> None:

@@ -11,6 +11,7 @@ import errno
 import fcntl
 import os
 
+from realservices.contract.errors import InfrastructureError
 from realservices.host.registry import registry_directory
 from realservices.host.sandbox import remove_tree
 
@@ -18,7 +19,8 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from typing import NoReturn
 
-# Unpacked templates are kept up to this size in all; REALSERVICES_TEMPLATE_CACHE_MB overrides.
+# Unpacked templates are kept up to this size in all; the variable overrides it.
+_LIMIT_VARIABLE = "REALSERVICES_TEMPLATE_CACHE_MB"
 _DEFAULT_LIMIT_MB = 512
 # Space to leave in the file system of the cache: other programs keep shared memory there.
 _RESERVE_BYTES = 16 << 20
@@ -52,26 +54,40 @@ def lease_template(archive: str, digest: str, size_bytes: int) -> TemplateLease:
 
     Raises:
         OSError: No room (ENOSPC) or no permission; the caller then unpacks a private copy elsewhere.
+        InfrastructureError: The setting of the cache's size is no number.
     """
     directory = registry_directory() + "/templates"
     os.makedirs(directory, mode=0o700, exist_ok=True)
     path = f"{directory}/{digest}"
-    lock = os.open(f"{path}.lock", os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+    lock = _open_lock(f"{path}.lock")
     try:
         fcntl.flock(lock, fcntl.LOCK_SH)
-        while not os.path.isdir(path):
-            # flock cannot upgrade atomically: whoever gets the exclusive lock looks again.
-            fcntl.flock(lock, fcntl.LOCK_EX)
-            if not os.path.isdir(path):
-                _remove_partial(directory, digest)
-                _make_room(directory, size_bytes)
-                _unpack_whole(archive, path)
-            fcntl.flock(lock, fcntl.LOCK_SH)
+        if not os.path.isdir(path):
+            _unpack_once(archive, path, size_bytes)
         os.utime(lock)
     except BaseException:
         os.close(lock)
         raise
     return TemplateLease(path, lock)
+
+
+def _unpack_once(archive: str, path: str, size_bytes: int) -> None:
+    # A lock of its own: those who are done keep the other one for as long as their tests run, so that an exclusive
+    # lock on that is not to be had.
+    mutex = _open_lock(f"{path}.unpacking")
+    try:
+        fcntl.flock(mutex, fcntl.LOCK_EX)
+        if not os.path.isdir(path):
+            directory, digest = os.path.split(path)
+            _remove_abandoned(directory, digest)
+            _make_room(directory, size_bytes)
+            _unpack_whole(archive, path)
+    finally:
+        os.close(mutex)
+
+
+def _open_lock(path: str) -> int:
+    return os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
 
 
 def unpack_template(archive: str, target: str, *, is_written: bool) -> None:
@@ -114,7 +130,7 @@ def _unpack_whole(archive: str, path: str) -> None:
 
 
 def _make_room(directory: str, size_bytes: int) -> None:
-    limit = int(os.environ.get("REALSERVICES_TEMPLATE_CACHE_MB", _DEFAULT_LIMIT_MB)) << 20
+    limit = _limit_bytes()
     kept = _cached(directory)
     used = sum(size for _, _, size in kept)
     for _, digest, size in sorted(kept):
@@ -124,6 +140,13 @@ def _make_room(directory: str, size_bytes: int) -> None:
             used -= size
     if free_bytes(directory) <= size_bytes + _RESERVE_BYTES:
         _no_room(directory, size_bytes)
+
+
+def _limit_bytes() -> int:
+    text = os.environ.get(_LIMIT_VARIABLE, "")
+    if text and not text.isdigit():
+        raise InfrastructureError("templates", f"{_LIMIT_VARIABLE}={text!r} is not a number of megabytes")
+    return int(text or _DEFAULT_LIMIT_MB) << 20
 
 
 def _no_room(directory: str, size_bytes: int) -> NoReturn:
@@ -148,9 +171,10 @@ def _cached(directory: str) -> list[tuple[float, str, int]]:
 
 def _evict(directory: str, digest: str) -> bool:
     path = f"{directory}/{digest}"
-    lock = os.open(f"{path}.lock", os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+    lock = _lock_unused(path)
+    if lock is None:
+        return False
     try:
-        fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
         # Renamed first: a launcher that gets the lock after us must not find half a template.
         partial = f"{path}.{os.getpid()}.partial"
         os.rename(path, partial)
@@ -162,15 +186,36 @@ def _evict(directory: str, digest: str) -> bool:
         os.close(lock)
 
 
-def _remove_partial(directory: str, digest: str) -> None:
-    """Remove what a killed launcher left half unpacked; the caller holds the exclusive lock."""
+def _remove_abandoned(directory: str, own_digest: str) -> None:
+    """Remove what killed launchers left half unpacked or half removed; the caller is the one that unpacks its own.
+
+    Of every template: nobody may ever ask for that one again, as it was built before the last change of a migration.
+    """
     for entry in os.scandir(directory):
-        if entry.name.startswith(digest + ".") and entry.name.endswith(".partial"):
+        digest, _, rest = entry.name.partition(".")
+        if not rest.endswith("partial"):
+            continue
+        lock = None if digest == own_digest else _lock_unused(f"{directory}/{digest}")
+        if lock is not None or digest == own_digest:
             remove_tree(entry.path)
+        if lock is not None:
+            os.close(lock)
+
+
+def _lock_unused(path: str) -> int | None:
+    """Lock a template that nobody uses, unpacks or removes; return the descriptor, or None if somebody does."""
+    lock = _open_lock(f"{path}.lock")
+    try:
+        fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except OSError:
+        os.close(lock)
+        return None
+    return lock
 
 
 def _tree_size(path: str) -> int:
-    return sum(os.stat(f"{root}/{name}").st_size for root, _, names in os.walk(path) for name in names)
+    entries = (os.stat(f"{root}/{name}") for root, _, names in os.walk(path) for name in names)
+    return sum(entry.st_size // entry.st_nlink for entry in entries)  # Links to one file take its space once.
 
 
 def free_bytes(path: str) -> int:

@@ -153,10 +153,14 @@ class Supervisor:
         """Send a signal that somebody asked for; the service's end is then no failure."""
         supervised = self.services[name]
         supervised.state = state
-        # A paused server must be paused with its workers; every other signal is the main process's to pass on.
-        whole_tree = number in (signal.SIGSTOP, signal.SIGCONT)
-        for pid in [supervised.pid, *(descendants(supervised.pid) if whole_tree else [])]:
-            os.kill(pid, number)
+        # A server must be paused with its workers, and must not leave workers on its data when it is killed. Every
+        # other signal is the main process's to pass on.
+        whole_tree = number in (signal.SIGSTOP, signal.SIGCONT, signal.SIGKILL)
+        for pid in [*(descendants(supervised.pid) if whole_tree else []), supervised.pid]:
+            try:
+                os.kill(pid, number)
+            except ProcessLookupError:
+                continue
 
     def kill_all(self) -> None:
         """Kill every service and reap it. Their data is not wanted any more."""

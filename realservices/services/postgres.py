@@ -21,7 +21,7 @@ from realservices.host.namespaces import (
     UNPRIVILEGED_ID,
     are_namespaces_possible,
     fork_into_namespaces,
-    join_namespaces,
+    fork_into_opened,
     map_user,
     mount_overlay,
     open_namespaces,
@@ -130,17 +130,15 @@ class Postgres(Service):
         return pid
 
     def _start_again(self, command: list[str], env: dict[str, str], output: int) -> int:
-        """Start after a stop, on the same data. Without a process namespace of its own its workers need a signal."""
-        self.end_signal = int(signal.SIGQUIT)
+        """Start after a stop, on the same data."""
 
         def prepare() -> None:
-            join_namespaces(self._namespaces)
             # Written by process 1 of a namespace that is gone; here that number is somebody else's.
             for lock in (f"{self._mount_point}/data/postmaster.pid", f"{self.directory}/.s.PGSQL.{self.port}.lock"):
                 if os.path.exists(lock):
                     os.unlink(lock)
 
-        return spawn(command, env=env, output=output, prepare=prepare)
+        return spawn(command, env=env, output=output, fork=lambda: fork_into_opened(self._namespaces), prepare=prepare)
 
     def _start_on_copy(self, env: dict[str, str], output: int) -> int:
         if not self._copy:

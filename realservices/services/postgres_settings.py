@@ -7,9 +7,9 @@ behind the values stand in docs/design.md.
 from __future__ import annotations
 
 _LEAN = {
-    # Durability: the data lives as long as the test.
+    # Durability: the data lives as long as the test. What is committed is written, though, only not flushed to disk:
+    # a test that kills the server must find it again.
     "fsync": "off",
-    "synchronous_commit": "off",
     "full_page_writes": "off",
     "wal_level": "minimal",
     "max_wal_senders": "0",

@@ -1,17 +1,12 @@
-"""Fixtures of these tests, and the way to the fetch scripts."""
+"""Fixtures of these tests."""
 
 from __future__ import annotations
 
-import sys
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-
-# The fetch scripts import each other as siblings, as they do when a repository rule runs them; so does `scratch` here.
-sys.path[:0] = [str(Path(__file__).parent), str(Path(__file__).parents[2] / "third_party" / "fetch")]
-
-from scratch import Index, Workspace  # noqa: E402 (needs the path above)
+from scratch import Index, Workspace
 
 
 @pytest.fixture(scope="session")

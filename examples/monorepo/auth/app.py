@@ -6,14 +6,15 @@
 from __future__ import annotations
 
 import asyncio
+import logging
 import time
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
 from http import HTTPStatus
 
 import asyncpg
+import redis.exceptions
 from redis.asyncio import Redis
-from redis.exceptions import RedisError
 
 from auth.errors import (
     AuthError,
@@ -30,6 +31,8 @@ from auth.passwords import PRODUCTION_COST, ScryptCost
 from auth.service import AuthService, Grant
 from auth.tokens import Clock
 
+_logger = logging.getLogger(__name__)
+
 STATUS: dict[type[AuthError], HTTPStatus] = {
     MalformedInputError: HTTPStatus.BAD_REQUEST,
     EmailTakenError: HTTPStatus.CONFLICT,
@@ -39,7 +42,17 @@ STATUS: dict[type[AuthError], HTTPStatus] = {
     SessionEndedError: HTTPStatus.UNAUTHORIZED,
     RefreshTokenReusedError: HTTPStatus.UNAUTHORIZED,
 }
-_HEALTH_TIMEOUT_S = 2.0
+# What clients raise when the service behind them is down, starting or stopping; asyncpg keeps its kinds of that apart.
+_OUT_OF_REACH = (
+    OSError,  # TimeoutError is one
+    asyncpg.PostgresConnectionError,
+    asyncpg.OperatorInterventionError,
+    asyncpg.InterfaceError,
+    asyncpg.InternalClientError,  # of a connection whose server has said goodbye but not yet hung up
+    redis.exceptions.ConnectionError,
+    redis.exceptions.TimeoutError,
+)
+_HEALTH_TIMEOUT_S = 1.0
 
 
 class AuthApp:
@@ -75,6 +88,9 @@ class AuthApp:
             return await self._route(request)(request)
         except AuthError as error:
             raise HttpError(STATUS[type(error)], str(error), code=error.code) from error
+        except _OUT_OF_REACH as cause:
+            _logger.warning("%s %s: out of reach: %r", request.method, request.path, cause)
+            raise _unavailable(cause) from cause
 
     def _route(self, request: Request) -> Callable[[Request], Awaitable[Response]]:
         route = self._routes.get((request.method, request.path))
@@ -125,14 +141,21 @@ class AuthApp:
         return Response(content={"user_id": user.id, "email": user.email})
 
     async def _health(self, _: Request) -> Response:
-        try:
-            async with asyncio.timeout(_HEALTH_TIMEOUT_S):
-                await self._pool.fetchval("SELECT 1")
-                await self._sessions.ping()
-        except (OSError, TimeoutError, asyncpg.PostgresError, asyncpg.InterfaceError, RedisError) as cause:
-            message = f"{type(cause).__name__} from a service this one needs"
-            raise HttpError(HTTPStatus.SERVICE_UNAVAILABLE, message, code="unavailable") from cause
+        async with asyncio.timeout(_HEALTH_TIMEOUT_S):
+            await self._sessions.ping()
+        async with self._pool.acquire(timeout=_HEALTH_TIMEOUT_S) as connection:
+            try:
+                async with asyncio.timeout(_HEALTH_TIMEOUT_S):
+                    await connection.fetchval("SELECT 1")
+            except TimeoutError:
+                connection.terminate()  # or its way back to the pool would wait for a server that hangs
+                raise
         return Response(content={"status": "ok"})
+
+
+def _unavailable(cause: Exception) -> HttpError:
+    message = f"a service that this one needs cannot be reached ({type(cause).__name__}); try again later"
+    return HttpError(HTTPStatus.SERVICE_UNAVAILABLE, message, code="unavailable")
 
 
 def _fields(request: Request, *names: str) -> list[str]:

@@ -116,11 +116,13 @@ def port_of(server: asyncio.Server) -> int:
 
 async def _answer(reader: asyncio.StreamReader, handler: Handler) -> Response:
     try:
-        return await handler(await _read_in_time(reader))
+        request = await _read_in_time(reader)
     except HttpError as error:
         return error.response
-    except (ConnectionError, asyncio.IncompleteReadError):
-        raise
+    try:
+        return await handler(request)
+    except HttpError as error:
+        return error.response
     except Exception:
         _logger.exception("request failed")
         return HttpError(HTTPStatus.INTERNAL_SERVER_ERROR, "internal error", code="internal_error").response

@@ -5,10 +5,11 @@
     POST /auth/refresh  {"refresh_token"}       200 and a grant
     POST /auth/logout   {"refresh_token"}       204
     GET  /auth/me       Authorization: Bearer   200 {"user_id", "email"}
-    GET  /health                                200, or 503 while PostgreSQL or Redis cannot be reached
+    GET  /health                                200
 
 A grant is {"user_id", "session_id", "access_token", "refresh_token", "token_type", "expires_in"}; an error is {"error",
-"message"}. Configured by DATABASE_URL, REDIS_URL and AUTH_SIGNING_KEY.
+"message"}. While PostgreSQL or Redis cannot be reached, what needs it is answered with 503. Configured by DATABASE_URL,
+REDIS_URL and AUTH_SIGNING_KEY.
 """
 
 from __future__ import annotations
@@ -25,11 +26,15 @@ from contextlib import asynccontextmanager
 
 import asyncpg
 from redis.asyncio import Redis
+from redis.asyncio.retry import Retry
+from redis.backoff import NoBackoff
 
 from auth.app import AuthApp
 from auth.json_http import port_of, start_server
 from auth.passwords import PRODUCTION_COST, ScryptCost
 from auth.tokens import Clock
+
+_ANSWER_TIMEOUT_S = 10.0  # of PostgreSQL and Redis, after which a request is given up
 
 
 @asynccontextmanager
@@ -57,8 +62,11 @@ async def serving(
     Yields:
         The server's base URL.
     """
-    sessions = Redis.from_url(redis_url, decode_responses=True)
-    async with sessions, asyncpg.create_pool(database_url, min_size=1, max_size=10) as pool:
+    # One more try for a connection that died while it was idle; to wait for a service is the client's to decide.
+    once_more = Retry(NoBackoff(), retries=1)
+    sessions = Redis.from_url(redis_url, decode_responses=True, socket_timeout=_ANSWER_TIMEOUT_S, retry=once_more)
+    pool = asyncpg.create_pool(database_url, min_size=1, max_size=10, command_timeout=_ANSWER_TIMEOUT_S)
+    async with sessions, pool:
         app = AuthApp(pool=pool, sessions=sessions, key=key, clock=clock, cost=cost)
         server = await start_server(app, host=host, port=port)
         async with server:

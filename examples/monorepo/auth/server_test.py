@@ -7,19 +7,17 @@ import os
 import signal
 import sys
 from collections.abc import AsyncIterator
-from urllib.parse import urlsplit
 
-import asyncpg
 import pytest
 from httpx import AsyncClient, Response
 
 from auth.app import STATUS
 from auth.errors import AuthError
+from auth.http_testing import TIMEOUT_S, client_of
 from auth.server import serving
 from auth.testing import CHEAP, SIGNING_KEY, ClonedDatabase, IsolatedRedis, ManualClock
 
 ADA = {"email": "ada@example.com", "password": "password123"}
-TIMEOUT_S = 20
 
 pytestmark = [pytest.mark.requires_postgres, pytest.mark.requires_redis]
 
@@ -43,11 +41,6 @@ async def client(url: str) -> AsyncIterator[AsyncClient]:
     """A client of that server."""
     async with client_of(url) as client:
         yield client
-
-
-def client_of(url: str) -> AsyncClient:
-    # Without `verify`, each client would load the machine's certificates, which plain HTTP does not need.
-    return AsyncClient(base_url=url, timeout=TIMEOUT_S, trust_env=False, verify=False)
 
 
 async def me(client: AsyncClient, access_token: str) -> Response:
@@ -135,30 +128,6 @@ async def test_malformed_request_is_refused_and_the_next_is_answered(
     assert (await client.get("/health")).status_code == 200
 
 
-@pytest.mark.parametrize(
-    ("request_text", "status"),
-    [
-        (b"hello\r\n\r\n", b"400"),
-        (b"GET /health HTTP/2.0\r\n\r\n", b"400"),
-        (b"GET /health HTTP/1.1\r\nno colon\r\n\r\n", b"400"),
-        (b"POST /auth/login HTTP/1.1\r\nContent-Length: -1\r\n\r\n", b"400"),
-        (b"POST /auth/login HTTP/1.1\r\nTransfer-Encoding: chunked\r\n\r\n0\r\n\r\n", b"411"),
-        (b"GET /health HTTP/1.1\r\nX: " + b"x" * 40_000 + b"\r\n\r\n", b"431"),
-        (b"POST /auth/login HTTP/1.1\r\nContent-Length: 1000000\r\n\r\n" + b"x" * 200_000, b"413"),
-        (b"GET /health?verbose=1 HTTP/1.0\r\n\r\n", b"200"),
-    ],
-    ids=lambda value: str(value[:24]),
-)
-async def test_http_that_no_library_would_send(url: str, request_text: bytes, status: bytes) -> None:
-    reader, writer = await asyncio.open_connection(urlsplit(url).hostname, urlsplit(url).port)
-    writer.write(request_text)
-    async with asyncio.timeout(TIMEOUT_S):
-        answer = await reader.read()
-    writer.close()
-    await writer.wait_closed()
-    assert answer.split(b" ", 2)[1] == status
-
-
 async def test_of_many_sign_ups_at_once_one_wins(client: AsyncClient, cloned_database: ClonedDatabase) -> None:
     replies = await asyncio.gather(*(client.post("/auth/signup", json=ADA) for _ in range(12)))
     assert sorted(reply.status_code for reply in replies) == [201, *[409] * 11]
@@ -183,23 +152,6 @@ async def test_replicas_with_one_key_share_their_sessions(
         assert (await me(replica, grant["access_token"])).status_code == 200
         assert (await replica.post("/auth/refresh", json=refresh)).status_code == 200
     assert (await client.post("/auth/refresh", json=refresh)).status_code == 401
-
-
-async def test_health_follows_the_database(client: AsyncClient, cloned_database: ClonedDatabase) -> None:
-    assert (await client.get("/health")).status_code == 200
-    name = urlsplit(cloned_database.url).path.removeprefix("/")
-    operator = await asyncpg.connect(cloned_database.url, database="postgres")
-    try:
-        await operator.execute(f'ALTER DATABASE "{name}" ALLOW_CONNECTIONS false')
-        await operator.fetch("SELECT pg_terminate_backend(pid, 10000) FROM pg_stat_activity WHERE datname = $1", name)
-        down = await client.get("/health")
-        assert (down.status_code, down.json()["error"]) == (503, "unavailable")
-        assert (await client.post("/auth/login", json=ADA)).status_code == 500
-        await operator.execute(f'ALTER DATABASE "{name}" ALLOW_CONNECTIONS true')
-    finally:
-        await operator.close()
-    assert (await client.get("/health")).status_code == 200
-    assert (await client.post("/auth/signup", json=ADA)).status_code == 201
 
 
 async def test_as_a_program_it_takes_a_free_port_and_stops_when_told(

@@ -48,6 +48,25 @@ class IsolatedRedis(Redis):
     url: str
 
 
+class ServiceControl(Protocol):
+    """The `service_control` fixture: makes services fail, by the names of their targets, and brings them back."""
+
+    async def stop(self, service: str) -> None:
+        """Stop it in an orderly way."""
+
+    async def kill(self, service: str) -> None:
+        """Kill it, as a crash would."""
+
+    async def start(self, service: str) -> None:
+        """Start it again, at the address that it had."""
+
+    async def pause(self, service: str) -> None:
+        """Let it hang: connections stay open, nothing is answered."""
+
+    async def resume(self, service: str) -> None:
+        """Let it go on."""
+
+
 class ClonedDatabase(Protocol):
     """The `cloned_database` fixture: a database of the test's own."""
 

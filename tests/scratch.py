@@ -10,7 +10,7 @@ import subprocess
 import zipfile
 from pathlib import Path
 
-ROOT = Path(__file__).resolve().parents[2]
+ROOT = Path(__file__).resolve().parents[1]
 
 # This machine's processor in the tags of Linux wheels, and its name in //third_party:platforms.bzl.
 HOST_CPU = platform.machine()

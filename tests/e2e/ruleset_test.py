@@ -1,0 +1,140 @@
+"""The ruleset as a stranger sees it: Bazel's own output over a copy of the example, outside of any sandbox of ours."""
+
+from __future__ import annotations
+
+import re
+import shutil
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from scratch import ROOT, Workspace
+
+_TEST_LINE = re.compile(r"^(//\S+)\s+(\(cached\) )?(PASSED|FAILED|FLAKY|TIMEOUT|NO STATUS)", re.M)
+_BAD_TARGETS = """
+load("@rules_realservices//rules:defs.bzl", "postgres_service", "real_service_test", "redis_service")
+
+postgres_service(name = "bad_db", migrations = ["bad.sql"])
+redis_service(name = "hen", services = [":egg"])
+redis_service(name = "egg", services = [":hen"])
+redis_service(name = "bad_cache", settings = {"maxmemory-policy": "no-such-policy"})
+real_service_test(name = "bad_cache_test", test = "pass.sh", services = [":bad_cache"], tags = ["manual"])
+real_service_test(name = "slow_test", test = "hang.sh", services = [":good_db"], timeout = "short", tags = ["manual"])
+real_service_test(name = "flag_test", test = "flag.sh", services = [":good_db"], tags = ["manual"])
+postgres_service(name = "good_db")
+"""
+_HANG = "#!/bin/sh\ntrap 'exit 9' TERM\nwhile :; do read -r line || sleep 1; done\n"
+
+
+@pytest.fixture(scope="module")
+def monorepo(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Workspace]:
+    """A copy of the example that tests may change, with targets that are wrong."""
+    directory = tmp_path_factory.mktemp("monorepo")
+    shutil.copytree(
+        ROOT / "examples" / "monorepo", directory, dirs_exist_ok=True, ignore=shutil.ignore_patterns("bazel-*")
+    )
+    workspace = Workspace(directory)
+    module = (directory / "MODULE.bazel").read_text(encoding="utf-8")
+    workspace.write("MODULE.bazel", module.replace('path = "../.."', f'path = "{ROOT}"'))
+    workspace.write("bad/BUILD.bazel", _BAD_TARGETS)
+    workspace.write("bad/bad.sql", "CREATE TABLE good (id int);\n\nCREATE TABLE bad (\n  id int\n  oops int\n);\n")
+    for name, script in (("pass.sh", "#!/bin/sh\n"), ("hang.sh", _HANG), ("flag.sh", '#!/bin/sh\ntest "$1" = on\n')):
+        workspace.write(f"bad/{name}", script).chmod(0o755)
+    yield workspace
+    workspace.bazel("shutdown")
+
+
+def _results(output: str) -> dict[str, tuple[bool, str]]:
+    """Return, by target, whether the result was cached, and the result."""
+    return {target: (bool(cached), status) for target, cached, status in _TEST_LINE.findall(output)}
+
+
+def test_the_example_passes_in_linux_sandbox_and_is_cached_then(monorepo: Workspace) -> None:
+    first = monorepo.bazel("test", "//auth/...", "--announce_rc")
+    output = first.stdout + first.stderr
+    assert first.returncode == 0, output
+    results = _results(output)
+    assert len(results) >= 9
+    assert {status for _, status in results.values()} == {"PASSED"}
+    assert re.search(r"processes: .*\b\d+ linux-sandbox", output)
+    assert "unsound" not in output
+
+    second = monorepo.bazel("test", "//auth/...")
+    assert _results(second.stdout + second.stderr) == dict.fromkeys(results, (True, "PASSED"))
+
+
+def test_a_changed_migration_rebuilds_one_template_and_reruns_its_tests_only(monorepo: Workspace) -> None:
+    assert monorepo.bazel("test", "//auth/...").returncode == 0
+    migration = sorted((monorepo.directory / "auth" / "migrations").iterdir())[-1]
+    migration.write_text(migration.read_text(encoding="utf-8") + "\n-- changed\n", encoding="utf-8")
+    done = monorepo.bazel("test", "//auth/...", "--subcommands")
+    output = done.stdout + done.stderr
+    assert done.returncode == 0, output
+    assert output.count("Mnemonic: RealservicesPostgresTemplate") + output.count("Building PostgreSQL template") >= 1
+    results = _results(output)
+    query = monorepo.output_of("query", "rdeps(//auth/..., //auth:db) intersect tests(//auth/...)")
+    with_database = set(query.split())
+    assert {target for target, (cached, _) in results.items() if not cached} == with_database
+    assert set(results) - with_database, "the example has tests without the database"
+
+
+def test_a_wrong_migration_fails_the_build_with_file_line_statement_and_the_servers_words(monorepo: Workspace) -> None:
+    error = monorepo.error_of("build", "//bad:bad_db")
+    assert "//bad:bad_db: PostgreSQL refused migration bad/bad.sql, line 5:" in error
+    assert 'syntax error at or near "oops"' in error
+    assert "CREATE TABLE bad (" in error
+
+
+def test_a_cycle_of_services_is_refused(monorepo: Workspace) -> None:
+    error = monorepo.error_of("build", "//bad:hen")
+    assert "cycle in dependency graph" in error
+    assert "//bad:egg" in error
+
+
+def test_a_service_that_does_not_start_is_named_with_its_log(monorepo: Workspace) -> None:
+    done = monorepo.bazel("test", "//bad:bad_cache_test", "--test_output=errors")
+    output = done.stdout + done.stderr
+    assert done.returncode == 3, output
+    assert "service 'bad_cache' (@@//bad:bad_cache)" in output or "service 'bad_cache' (//bad:bad_cache)" in output
+    assert "maxmemory-policy" in output
+    logs = monorepo.directory / "bazel-testlogs" / "bad" / "bad_cache_test" / "test.outputs"
+    assert (logs / "bad_cache.log").exists() or (logs / "outputs.zip").exists()
+
+
+def test_a_time_out_is_reported_as_such(monorepo: Workspace) -> None:
+    done = monorepo.bazel("test", "//bad:slow_test", "--test_timeout=4", "--test_output=errors")
+    output = done.stdout + done.stderr
+    assert _results(output)["//bad:slow_test"][1] == "TIMEOUT", output
+    assert "ended by SIGTERM" in output
+    assert "the test's time-out is 4 s" in output
+
+
+def test_arguments_filter_and_fail_fast_reach_the_tests(monorepo: Workspace) -> None:
+    assert monorepo.bazel("test", "//bad:flag_test", "--test_arg=on").returncode == 0
+    assert monorepo.bazel("test", "//bad:flag_test", "--test_arg=off").returncode == 3
+    done = monorepo.bazel(
+        "test", "//auth:service_test", "--test_filter=sign_up", "--test_output=all", "--test_runner_fail_fast"
+    )
+    output = done.stdout + done.stderr
+    assert done.returncode == 0, output
+    assert re.search(r"\d+ deselected", output)
+
+
+@pytest.mark.parametrize(
+    "options",
+    [
+        ["--sandbox_default_allow_network=false"],
+        ["--spawn_strategy=processwrapper-sandbox"],
+        ["--spawn_strategy=local"],
+        ["--sandbox_fake_username"],
+        ["--nosandbox_default_allow_network", "--sandbox_fake_username", "--runs_per_test=2"],
+        ["--incompatible_sandbox_hermetic_tmp=false"],
+    ],
+    ids=" ".join,
+)
+def test_the_example_passes_however_it_is_sandboxed(monorepo: Workspace, options: list[str]) -> None:
+    done = monorepo.bazel("test", "//auth/...", *options)
+    output = done.stdout + done.stderr
+    assert done.returncode == 0, output
+    assert {status for _, status in _results(output).values()} == {"PASSED"}
+    assert not list(Path("/tmp").glob("rs.*"))
