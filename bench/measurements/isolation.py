@@ -1,0 +1,43 @@
+"""(c) What isolation costs each test function, through the fixtures: bench/workspace/cost.
+
+The same number of tests with and without the fixture, each kind in a pytest process of its own, kinds in turns.
+"""
+
+from __future__ import annotations
+
+from bench.measurements.setting import Setting
+from bench.rows import Result, Row
+from bench.samples import paired_differences
+
+LETTER = "c"
+TITLE = "isolation, for each test function"
+_PACKAGE = "//cost:"
+# Kind, what it is compared with, its name in the table, its bar in milliseconds.
+_KINDS = (
+    ("transaction", "trivial", "transaction, with one INSERT", 1),
+    ("clone", "trivial", "cloned database, test upon test", 10),
+    ("clone_ahead", "slow", "cloned database made ahead (tests of 50 ms)", 2),
+    ("redis", "trivial", "Redis database, with one SET", 0.5),
+)
+# In this order: each beside what it is compared with, and Bazel analyses anew where the number of tests changes.
+_ORDER = ("trivial", "transaction", "redis", "clone", "slow", "clone_ahead")
+_SLOW = ("slow", "clone_ahead")
+
+
+def measure(setting: Setting) -> Result:
+    """Run each kind in turns; one sample is the mean over all tests of a process."""
+    samples: dict[str, list[float]] = {}
+    counts = {True: {"slow": 20, "usual": 60}, False: {"slow": 60, "usual": 300}}[setting.is_quick]
+    for _ in range(setting.rounds(5, 2)):
+        for name in _ORDER:
+            count = counts["slow" if name in _SLOW else "usual"]
+            label = _PACKAGE + name
+            output = setting.bazel.test([label], env={"BENCH_TESTS": count}).outputs(label)[0]
+            samples.setdefault(f"{name}_mean_ms", []).append(output["total_ms"] / output["tests"])
+            samples.setdefault(f"{name}_median_ms", []).append(output["median_ms"])
+            samples.setdefault(f"{name}_first_ms", []).append(output["first_ms"])
+    rows = [Row("a test that does nothing", samples["trivial_mean_ms"], "ms")]
+    for kind, base, shown, bar_ms in _KINDS:
+        added = paired_differences(samples[f"{kind}_mean_ms"], samples[f"{base}_mean_ms"])
+        rows.append(Row(shown, added, "ms", bar=bar_ms))
+    return Result(LETTER, TITLE, rows, samples)

@@ -1,0 +1,94 @@
+"""The whole way from the command line to table, JSON and exit code, with a stand-in for Bazel."""
+
+from __future__ import annotations
+
+import json
+import shlex
+import sys
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from bench.main import main
+
+_FAKE = Path(__file__).parent / "fake_bazel.py"
+_TARGETS_MS: dict[str, float] = {
+    "//target:without_services": 400,
+    "//target:with_services": 500,
+    "//target:using_services": 560,
+    "//target:plain": 350,
+}
+
+
+class Tool:
+    """tools/bench with a Bazel whose durations the test chooses."""
+
+    def __init__(self, directory: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+        self._directory = directory
+        self._monkeypatch = monkeypatch
+        monkeypatch.setenv("REALSERVICES_CACHE_DIR", str(directory / "cache"))
+
+    def run(self, *arguments: str, durations_ms: dict[str, float]) -> tuple[int, dict[str, Any]]:
+        """Run it; return the exit code and the JSON."""
+        self._monkeypatch.setenv("FAKE_BAZEL_MS", json.dumps(durations_ms))
+        file = self._directory / "result.json"
+        command = shlex.join([sys.executable, str(_FAKE)])
+        code = main(["--bazel", command, "--json", str(file), *arguments])
+        return code, json.loads(file.read_text(encoding="utf-8"))
+
+
+@pytest.fixture
+def tool(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Tool:
+    # The checkout's own lock is no part of this test's runfiles.
+    monkeypatch.setattr("bench.workspace._joined_lock", lambda checkout: "")
+    return Tool(tmp_path, monkeypatch)
+
+
+def test_the_marginal_time_of_a_target_is_measured(tool: Tool, capsys: pytest.CaptureFixture[str]) -> None:
+    code, result = tool.run("--only", "b", "--runs", "3", durations_ms=_TARGETS_MS)
+
+    assert code == 0
+    rows = {row["name"]: row for row in result["measurements"]["b"]["rows"]}
+    assert rows["added by services"]["median"] == pytest.approx(100)
+    assert rows["added by services"]["verdict"] == "ok"
+    assert rows["added by services and their use"]["median"] == pytest.approx(160)
+    assert rows["added by services and their use"]["verdict"] == "MISSED"
+    assert rows["added to the process alone, by services"]["median"] == pytest.approx(50)
+    assert result["measurements"]["b"]["samples"]["plain_action_ms"] == [350, 350, 350]
+    assert result["machine"]["bazel"] == "bazel 0.0.0-fake"
+    assert "MISSED" in capsys.readouterr().out
+
+
+def test_a_missed_bar_is_an_error_only_where_asked_for(tool: Tool) -> None:
+    assert tool.run("--only", "b", "--quick", durations_ms=_TARGETS_MS)[0] == 0
+    assert tool.run("--only", "b", "--quick", "--check", durations_ms=_TARGETS_MS)[0] == 1
+    fast = _TARGETS_MS | {"//target:using_services": 549}
+    assert tool.run("--only", "b", "--quick", "--check", durations_ms=fast)[0] == 0
+
+
+def test_a_failing_test_is_an_error_and_the_other_measurements_go_on(
+    tool: Tool, capsys: pytest.CaptureFixture[str]
+) -> None:
+    many = {f"//many:{kind}_{number}": 1.0 for kind in ("with", "without") for number in range(10)}
+    code, result = tool.run("--only", "b,d", "--quick", durations_ms=many)
+
+    assert code == 2
+    assert result["broken"] == ["b"]
+    assert list(result["measurements"]) == ["d"]
+    shown = capsys.readouterr()
+    assert "FAIL: //target:" in shown.err
+    assert "only 10 targets" in shown.out
+
+
+def test_an_unknown_measurement_is_refused(capsys: pytest.CaptureFixture[str]) -> None:
+    with pytest.raises(SystemExit):
+        main(["--only", "a,z"])
+    assert "z is not among a, b, c, d, e, f" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("runs", ["0", "-1", "many"])
+def test_runs_must_be_a_number(runs: str, capsys: pytest.CaptureFixture[str]) -> None:
+    with pytest.raises(SystemExit):
+        main([f"--runs={runs}"])
+    assert "is not a number from 1 on" in capsys.readouterr().err
