@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 
 STARTING, READY, STOPPED, PAUSED, FAILED, WAITING = "starting", "ready", "stopped", "paused", "failed", "waiting"
 READY_TIMEOUT_S = 60.0
-_PROBE_PAUSE_S = 0.02
+_PROBE_PAUSE_S = 0.1
 _END_TIMEOUT_S = 5.0
 
 

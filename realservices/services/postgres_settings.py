@@ -27,7 +27,7 @@ _LEAN = {
     "timezone": "UTC",
     "log_timezone": "UTC",
     "lc_messages": "C",
-    "max_connections": "200",
+    "wal_buffers": "128kB",
     "log_checkpoints": "off",
 }
 _FROM_VERSION = {
