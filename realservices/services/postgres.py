@@ -59,6 +59,7 @@ class Postgres(Service):
             "user": user,
             "database": database,
             "template_database": self._info["template_database"],
+            "ready_databases": self._info["ready_databases"],
             "socket": self.directory,
             "url": f"postgresql://{user}:{self.password}@{HOST}:{self.port}/{database}",
         }

@@ -31,6 +31,8 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Sequence
 
 TEMPLATE_DATABASE = "realservices_template"
+# Copies for the first tests that need a database of their own. In the archive they are links and take no space.
+READY_DATABASES = [f"realservices_ready_{number}" for number in range(1, 5)]
 _HBA = """\
 # The unix socket lies in a directory that only this user can enter; TCP asks for the random password.
 local all all trust
@@ -38,6 +40,7 @@ host all all 127.0.0.1/32 scram-sha-256
 """
 _STOP_TIMEOUT_S = 60
 _FIRST_WITH_BUILTIN_LOCALE = 170000
+_FIRST_WITH_STRATEGY = 150000
 _WAL_NAME_LENGTH = 24
 # psql's own words: "psql:FILE:LINE: ERROR:  …", then "LINE 3: …" with the position inside of the statement.
 # Notices of earlier statements look alike but for the severity.
@@ -200,6 +203,7 @@ def _build(options: argparse.Namespace) -> None:
         "server_version_num": cluster.version_num,
         "database": options.database,
         "template_database": TEMPLATE_DATABASE,
+        "ready_databases": READY_DATABASES,
     }
     with open(outputs[1], "w", encoding="utf-8") as file:
         json.dump(info, file)
@@ -217,10 +221,10 @@ def _fill(cluster: _Cluster, options: argparse.Namespace) -> None:
                 raise TemplateError(_refusal(kind, shown, path, done.stderr))
     # Without autovacuum nobody else would gather statistics, and plans would differ from production's.
     cluster.execute(TEMPLATE_DATABASE, "ANALYZE", "cannot analyze")
-    copy = f'CREATE DATABASE "{options.database}" TEMPLATE {TEMPLATE_DATABASE} STRATEGY FILE_COPY'
-    if cluster.version_num < 150000:
-        copy = copy.replace(" STRATEGY FILE_COPY", "")
-    cluster.execute("postgres", copy, f"cannot create database {options.database!r}")
+    strategy = " STRATEGY FILE_COPY" if cluster.version_num >= _FIRST_WITH_STRATEGY else ""
+    for database in (options.database, *READY_DATABASES):
+        copy = f'CREATE DATABASE "{database}" TEMPLATE {TEMPLATE_DATABASE}{strategy}'
+        cluster.execute("postgres", copy, f"cannot create database {database!r}")
     closed = f"ALTER DATABASE {TEMPLATE_DATABASE} WITH IS_TEMPLATE true ALLOW_CONNECTIONS false"
     cluster.execute("postgres", closed, "cannot close the template database")
 

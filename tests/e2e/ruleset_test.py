@@ -70,10 +70,10 @@ def test_a_changed_migration_rebuilds_one_template_and_reruns_its_tests_only(mon
     done = monorepo.bazel("test", "//auth/...", "--subcommands")
     output = done.stdout + done.stderr
     assert done.returncode == 0, output
-    assert output.count("Mnemonic: RealservicesPostgresTemplate") + output.count("Building PostgreSQL template") >= 1
+    assert len(re.findall(r"SUBCOMMAND: .*mnemonic: RealservicesPostgresTemplate", output)) == 1
     results = _results(output)
-    query = monorepo.output_of("query", "rdeps(//auth/..., //auth:db) intersect tests(//auth/...)")
-    with_database = set(query.split())
+    users = monorepo.output_of("cquery", "rdeps(//auth/..., //auth:db)", "--output=label")
+    with_database = {line.split()[0] for line in users.splitlines()} & set(results)
     assert {target for target, (cached, _) in results.items() if not cached} == with_database
     assert set(results) - with_database, "the example has tests without the database"
 

@@ -1,0 +1,66 @@
+"""The numbered Redis databases of one process, held by a file lock against all other processes of the same test.
+
+pytest-xdist's workers are such processes, and so is a pytest that a test starts. The kernel releases the lock of a
+process that dies, whatever kills it.
+"""
+
+from __future__ import annotations
+
+import fcntl
+import itertools
+import os
+from typing import TYPE_CHECKING
+
+from realservices.isolation.errors import IsolationError
+
+if TYPE_CHECKING:
+    from realservices.contract.runtime import Endpoint
+
+# More processes than a machine runs at once; with the usual 256 databases each has 7.
+_MOST_PROCESSES = 32
+
+
+class Numbers:
+    """A range of database numbers, given out in turn, so that something late of one test does not meet the next.
+
+    Args:
+        endpoint: The Redis service. Its number 0 is what programs have by REDIS_URL, and never given out.
+        directory: Where the locks lie.
+
+    Raises:
+        IsolationError: Other processes hold all numbers.
+    """
+
+    def __init__(self, endpoint: Endpoint, directory: str) -> None:
+        usable = endpoint.databases - 1
+        ranges = min(_MOST_PROCESSES, usable)
+        for index in range(ranges):
+            self._descriptor = _try_lock(f"{directory}/{endpoint.name}.numbers-{index}")
+            if self._descriptor >= 0:
+                width = usable // ranges
+                self._cycle = itertools.cycle(range(1 + index * width, 1 + (index + 1) * width))
+                return
+        raise IsolationError(
+            f"Redis service {endpoint.name!r} ({endpoint.label}) has {endpoint.databases} databases, and {ranges} "
+            "processes of this test use them already; run fewer pytest-xdist workers or set databases on the "
+            "redis_service to more than their number"
+        )
+
+    def take(self) -> int:
+        """Return the next number."""
+        return next(self._cycle)
+
+    def close(self) -> None:
+        """Leave the range to others."""
+        os.close(self._descriptor)
+
+
+def _try_lock(path: str) -> int:
+    """Return a descriptor that holds the lock, or -1 where somebody else has it."""
+    descriptor = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+    try:
+        fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        os.close(descriptor)
+        return -1
+    return descriptor
