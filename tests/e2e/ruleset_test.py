@@ -8,7 +8,8 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from scratch import ROOT, Workspace
+
+from tests.scratch import ROOT, Workspace
 
 _TEST_LINE = re.compile(r"^(//\S+)\s+(\(cached\) )?(PASSED|FAILED|FLAKY|TIMEOUT|NO STATUS)", re.M)
 _BAD_TARGETS = """

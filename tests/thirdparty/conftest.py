@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from scratch import Index, Workspace
+from tests.scratch import Index, Workspace
 
 
 @pytest.fixture(scope="session")

@@ -6,7 +6,7 @@ import zipfile
 from pathlib import Path
 
 import pytest
-from scratch import HOST, HOST_CPU, Index, Workspace
+from tests.scratch import HOST, HOST_CPU, Index, Workspace
 
 DISTRIBUTION = "@rules_realservices//third_party/postgres:distribution"
 SERVER = "@rules_realservices//third_party/redis:server"
