@@ -16,7 +16,7 @@ from realservices.isolation.errors import IsolationError
 if TYPE_CHECKING:
     from realservices.contract.runtime import Endpoint
 
-# More processes than a machine runs at once; with the usual 256 databases each has 7.
+# More processes than a machine runs at once; with the usual 128 databases each has 3.
 _MOST_PROCESSES = 32
 
 

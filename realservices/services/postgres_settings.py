@@ -18,8 +18,11 @@ _LEAN = {
     "max_logical_replication_workers": "0",
     "max_parallel_workers_per_gather": "0",
     "jit": "off",
-    # Memory.
-    "shared_buffers": "16MB",
+    # Memory: tables in shared memory are touched when the server starts, so each entry that nobody needs costs.
+    "shared_buffers": "8MB",
+    "wal_buffers": "128kB",
+    "max_worker_processes": "1",
+    "max_replication_slots": "0",
     "huge_pages": "off",
     # Files in the data directory, not in /dev/shm: they vanish with it even after SIGKILL.
     "dynamic_shared_memory_type": "mmap",
@@ -27,12 +30,11 @@ _LEAN = {
     "timezone": "UTC",
     "log_timezone": "UTC",
     "lc_messages": "C",
-    "wal_buffers": "128kB",
     "log_checkpoints": "off",
 }
 _FROM_VERSION = {
-    # Worker processes for reading ahead cost 3 MB and a fork each.
-    180000: {"io_method": "sync"},
+    # Worker processes for reading ahead cost 3 MB and a fork each; slots for vacuum, which is off, cost memory.
+    180000: {"io_method": "sync", "autovacuum_worker_slots": "1"},
 }
 
 

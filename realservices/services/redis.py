@@ -70,6 +70,8 @@ class Redis(Service):
             "daemonize": "no",
             "always-show-logo": "no",
             "jemalloc-bg-thread": "no",
+            # A histogram for each command that was ever used.
+            "latency-tracking": "no",
             **self.spec.config["settings"],
             "requirepass": self.password,
         }

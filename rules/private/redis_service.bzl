@@ -63,7 +63,7 @@ redis_service(name = "cache", settings = {"maxmemory": "64mb", "maxmemory-policy
     attrs = SERVICE_ATTRS | {
         "databases": attr.int(
             doc = "How many numbered databases the server has. Each test function leases one for itself.",
-            default = 256,
+            default = 128,
         ),
         "server": attr.label(
             doc = "The server: one executable file, such as redis-server or valkey-server.",

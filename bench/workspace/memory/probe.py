@@ -1,4 +1,4 @@
-"""Add up the memory of each service's processes after a few queries, with the client still connected.
+"""Take the mean memory of the instances of each kind after a few queries, with their clients still connected.
 
 Proportional set size: a page that several processes share is divided among them, so the sum over a server's processes
 is what the machine has less because of it (https://www.kernel.org/doc/html/latest/filesystems/proc.html). Pages of
@@ -11,28 +11,32 @@ import asyncio
 import json
 import os
 import socket
+import statistics
 from pathlib import Path
 from typing import Any
 
 import asyncpg
-import redis
+import redis.asyncio
 
 
-def main() -> None:
-    """Use the services, measure, and write result.json among the undeclared outputs."""
+async def main() -> None:
+    """Use every service of the test, measure all at once, and write result.json among the undeclared outputs."""
     runtime = json.loads(Path(os.environ["REALSERVICES_RUNTIME"]).read_text(encoding="utf-8"))
     pids = _pids(runtime["control"])
-    postgres_kb = asyncio.run(_postgres(runtime["services"]["db"], pids["db"]))
-    redis_kb = _redis(runtime["services"]["cache"], pids["cache"])
-    samples = {}
-    for name, memory_kb in (("postgres", postgres_kb), ("redis", redis_kb)):
-        samples[f"{name}_mb"] = [memory_kb["Pss"] / 1024]
-        samples[f"{name}_files_mb"] = [memory_kb["Pss_File"] / 1024]
+    use = {"postgres": _use_postgres, "redis": _use_redis}
+    clients = [await use[service["kind"]](service) for service in runtime["services"].values()]
+    samples: dict[str, list[float]] = {}
+    for kind in use:
+        taken = [_memory_kb(pids[name]) for name, service in runtime["services"].items() if service["kind"] == kind]
+        samples[f"{kind}_mb"] = [statistics.mean(memory_kb["Pss"] for memory_kb in taken) / 1024]
+        samples[f"{kind}_files_mb"] = [statistics.mean(memory_kb["Pss_File"] for memory_kb in taken) / 1024]
+    for client in clients:
+        await client.aclose() if isinstance(client, redis.asyncio.Redis) else await client.close()
     result = Path(os.environ["TEST_UNDECLARED_OUTPUTS_DIR"], "result.json")
     result.write_text(json.dumps({"samples": samples}), encoding="utf-8")
 
 
-async def _postgres(service: dict[str, Any], pid: int) -> dict[str, int]:
+async def _use_postgres(service: dict[str, Any]) -> asyncpg.Connection:
     connection = await asyncpg.connect(service["url"])
     await connection.execute(
         "INSERT INTO customer (email, name) "
@@ -40,16 +44,14 @@ async def _postgres(service: dict[str, Any], pid: int) -> dict[str, int]:
     )
     assert await connection.fetchval("SELECT count(*) FROM customer WHERE name LIKE 'Name 1%'") == 112
     await connection.fetch("SELECT * FROM revenue")
-    taken = _memory_kb(pid)
-    await connection.close()
-    return taken
+    return connection
 
 
-def _redis(service: dict[str, Any], pid: int) -> dict[str, int]:
-    with redis.Redis.from_url(service["url"]) as client:
-        for number in range(1000):
-            client.set(f"key:{number}", "value")
-        return _memory_kb(pid)
+async def _use_redis(service: dict[str, Any]) -> redis.asyncio.Redis:
+    client = redis.asyncio.Redis.from_url(service["url"])
+    for number in range(1000):
+        await client.set(f"key:{number}", "value")
+    return client
 
 
 def _pids(control: str) -> dict[str, int]:
@@ -78,4 +80,4 @@ def _tree(pid: int) -> list[int]:
 
 
 if __name__ == "__main__":
-    main()
+    asyncio.run(main())
