@@ -16,6 +16,7 @@ RUNTIME = "REALSERVICES_RUNTIME"
 SANDBOX = "REALSERVICES_SANDBOX"
 MANIFEST = "REALSERVICES_MANIFEST"
 DURATIONS = "REALSERVICES_DURATIONS"
+PREMATURE_EXIT = "TEST_PREMATURE_EXIT_FILE"
 
 # The names by which the first service of a kind is known, and the endpoint's field that each one shows.
 KIND_VARIABLES = {

@@ -7,6 +7,7 @@ this module: the launcher builds the same JSON from its services' endpoints and 
 from __future__ import annotations
 
 import json
+import os
 from dataclasses import dataclass, fields
 from typing import TYPE_CHECKING, Any
 
@@ -58,6 +59,7 @@ class Runtime:
         sandbox: Directory for the files of this test process and its workers.
         isolation: ``transaction`` or ``database``: what ``isolated_database`` is.
         services: Endpoints by name, in the order of declaration.
+        private: Directory that all processes of this test share and nobody else, for locks.
         disposable: The services end with this test program, so that nothing in them needs clearing at its end.
     """
 
@@ -66,6 +68,7 @@ class Runtime:
     sandbox: str
     isolation: str
     services: Mapping[str, Endpoint]
+    private: str
     disposable: bool = True
 
     def of_kind(self, kind: str) -> list[Endpoint]:
@@ -93,6 +96,7 @@ def load_runtime(path: str) -> Runtime:
             sandbox=content["sandbox"],
             isolation=content["isolation"],
             services={name: _endpoint(name, entry) for name, entry in content["services"].items()},
+            private=os.path.dirname(os.path.abspath(path)),
         )
     except OSError as error:
         raise ManifestError(

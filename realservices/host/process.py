@@ -21,6 +21,9 @@ _PR_SET_CHILD_SUBREAPER = 36
 EXIT_CANNOT_START = 127
 # The child could not make its namespaces: the caller may try again with less isolation.
 EXIT_NO_NAMESPACE = 126
+# What the launcher handles, and what Python itself ignores.
+_RESET_SIGNALS = (signal.SIGTERM, signal.SIGINT, signal.SIGHUP, signal.SIGCHLD, signal.SIGPIPE, signal.SIGXFSZ)
+_MOST_SWEEPS = 200
 
 libc = ctypes.CDLL(None, use_errno=True)
 
@@ -64,11 +67,23 @@ def spawn(
         prepare: Runs in the child before exec; an OSError from it ends the child with EXIT_NO_NAMESPACE.
     """
     parent_pid = os.getpid()
-    pid = fork()
+    # Until the child has the system's own actions it would answer a signal as the launcher does, whose handlers it
+    # has, and would tell the launcher of it, whose wake-up descriptor it shares.
+    mask = signal.pthread_sigmask(signal.SIG_BLOCK, _RESET_SIGNALS)
+    pid = -1
+    try:
+        pid = fork()
+    finally:
+        if pid:
+            signal.pthread_sigmask(signal.SIG_SETMASK, mask)
     if pid:
         return pid
     code = EXIT_CANNOT_START
     try:
+        signal.set_wakeup_fd(-1)
+        for number in _RESET_SIGNALS:
+            signal.signal(number, signal.SIG_DFL)
+        signal.pthread_sigmask(signal.SIG_SETMASK, mask)
         if own_session:
             os.setsid()
             if stdin is None:
@@ -84,8 +99,6 @@ def spawn(
             code = EXIT_CANNOT_START
         if cwd:
             os.chdir(cwd)
-        for number in (signal.SIGTERM, signal.SIGINT, signal.SIGHUP, signal.SIGCHLD, signal.SIGPIPE):
-            signal.signal(number, signal.SIG_DFL)
         die_with_parent(parent_pid)
         os.execve(argv[0], argv, env)  # noqa: S606 - there is no shell on purpose
     # The child must end here whatever happens; it must never return into the caller.
@@ -110,20 +123,35 @@ def descendants(pid: int) -> list[int]:
 def kill_descendants(spared: set[int]) -> None:
     """Kill every descendant of this process except the ``spared`` ones, and reap those that are its children.
 
-    After `adopt_orphans` daemons that a test started are among them.
+    After `adopt_orphans` daemons that a test started are among them. Sweeps until none is left, as one may fork while
+    it is being killed.
     """
-    for pid in descendants(os.getpid()):
-        if pid not in spared:
+    for _ in range(_MOST_SWEEPS):
+        found = [pid for pid in descendants(os.getpid()) if pid not in spared]
+        if not found:
+            return
+        for pid in found:
             try:
                 os.kill(pid, signal.SIGKILL)
-                os.waitpid(pid, 0)
-            except (ProcessLookupError, ChildProcessError):
+            except ProcessLookupError:
                 continue
+        for pid in found:
+            try:
+                os.waitpid(pid, 0)
+            except ChildProcessError:
+                continue  # It becomes ours when its parent, killed above, is gone: the next sweep reaps it.
+
+
+def signal_name(number: int) -> str:
+    """Return ``SIGKILL`` for 9, and a description for the real-time signals that have no name."""
+    try:
+        return signal.Signals(number).name
+    except ValueError:
+        return f"signal {number}"
 
 
 def describe_exit(status: int) -> str:
     """Say in words how a process ended, from its wait status."""
     if os.WIFSIGNALED(status):
-        number = os.WTERMSIG(status)
-        return f"was killed by {signal.Signals(number).name}"
+        return f"was killed by {signal_name(os.WTERMSIG(status))}"
     return f"exited with code {os.waitstatus_to_exitcode(status)}"

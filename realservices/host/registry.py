@@ -25,7 +25,10 @@ def registry_directory() -> str:
     """
     override = os.environ.get("REALSERVICES_REGISTRY")
     if override:
-        os.makedirs(override, mode=0o700, exist_ok=True)
+        try:
+            os.makedirs(override, mode=0o700, exist_ok=True)
+        except OSError as error:
+            raise InfrastructureError("registry", f"REALSERVICES_REGISTRY={override}: {error.strerror}") from None
         return override
     tried: list[str] = []
     for base in _BASES:

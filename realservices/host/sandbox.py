@@ -6,36 +6,65 @@ their own directly below /tmp (which Bazel's sandbox makes private to the action
 
 from __future__ import annotations
 
+import fcntl
 import os
 
 from realservices.contract.errors import InfrastructureError
 
 _SHARED_MEMORY = "/dev/shm"
+_MEMORY_PREFIX = "realservices."
 _SHORT_BASES = ("/tmp", _SHARED_MEMORY, "/var/tmp")
 
 
 class Sandbox:
-    """The launcher's directories, made by the constructor and removed by `remove`.
+    """The launcher's directories: named by the constructor, made by `create`, removed by `remove`.
+
+    The guardian must know the names before there is anything to clean up.
 
     Attributes:
         private: Short path, 0700: sockets, the runtime description, mount points.
         root: The filesystem sandbox of this test action or shard, with ``home`` and ``tmp`` in it.
         home, temporary: HOME and TMPDIR of the test, in the filesystem sandbox.
         logs: A path for the services' log files.
-        memory: A path in shared memory that a service may make its directory, where the machine has that; else None.
+        memory: A path in shared memory, where the machine has that, else None; `create_memory` makes the directory.
     """
 
     def __init__(self) -> None:
-        self.private = _make_short_directory()
+        self.private = f"{_short_base()}/rs.{os.urandom(6).hex()}"
         base = os.environ.get("TEST_TMPDIR")
         self.root = f"{base}/sandbox.{os.path.basename(self.private)[3:]}" if base else f"{self.private}/sandbox"
         self.home = f"{self.root}/home"
         self.temporary = f"{self.root}/tmp"
         self.logs = f"{self.private}/logs"
-        for path in (self.root, self.home, self.temporary):
-            os.mkdir(path, 0o700)
         in_memory = os.access(_SHARED_MEMORY, os.W_OK)
-        self.memory = f"{_SHARED_MEMORY}/{os.path.basename(self.private)}" if in_memory else None
+        self.memory = f"{_SHARED_MEMORY}/{_MEMORY_PREFIX}{os.path.basename(self.private)}" if in_memory else None
+        self._memory_lock = -1
+
+    def create(self) -> None:
+        """Make the directories.
+
+        Raises:
+            InfrastructureError: One of them cannot be made.
+        """
+        for path in (self.private, self.root, self.home, self.temporary):
+            try:
+                os.mkdir(path, 0o700)
+            except OSError as error:
+                raise InfrastructureError("sandbox", f"cannot make {path}: {error.strerror}") from None
+
+    def create_memory(self) -> str:
+        """Make the directory in shared memory, unless it is there, and return its path.
+
+        Whoever makes one removes those of launchers that were killed together with their guardians (Bazel ends a sandbox
+        by killing all that is in it): shared memory belongs to no sandbox.
+        """
+        assert self.memory
+        if self._memory_lock < 0:
+            _remove_abandoned_memory()
+        while self._memory_lock < 0:
+            os.mkdir(self.memory, 0o700)
+            self._memory_lock = _locked_directory(self.memory, 0)
+        return self.memory
 
     @property
     def paths(self) -> list[str]:
@@ -46,6 +75,32 @@ class Sandbox:
         """Remove the directories with all that is in them."""
         for path in self.paths:
             remove_tree(path)
+
+
+def _remove_abandoned_memory() -> None:
+    for entry in os.scandir(_SHARED_MEMORY):
+        if entry.name.startswith(_MEMORY_PREFIX):
+            lock = _locked_directory(entry.path, fcntl.LOCK_NB)
+            if lock >= 0:
+                remove_tree(entry.path)
+                os.close(lock)
+
+
+def _locked_directory(path: str, flag: int) -> int:
+    """Lock a directory for as long as this process lives; return the descriptor, or -1 if it is taken or gone."""
+    try:
+        descriptor = os.open(path, os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC)
+    except OSError:
+        return -1
+    try:
+        fcntl.flock(descriptor, fcntl.LOCK_EX | flag)
+        # Before it was locked, it may have been taken for an abandoned one.
+        if os.stat(path).st_ino == os.fstat(descriptor).st_ino:
+            return descriptor
+    except OSError:
+        pass
+    os.close(descriptor)
+    return -1
 
 
 def remove_tree(path: str) -> None:
@@ -82,14 +137,10 @@ def _unlink(path: str) -> None:
         return
 
 
-def _make_short_directory() -> str:
-    tried = []
+def _short_base() -> str:
     for base in _SHORT_BASES:
-        path = f"{base}/rs.{os.urandom(6).hex()}"
-        try:
-            os.mkdir(path, 0o700)
-        except OSError as error:
-            tried.append(f"{base}: {error.strerror}")
-            continue
-        return path
-    raise InfrastructureError("sandbox", "no directory with a short path for unix sockets: " + "; ".join(tried))
+        if os.access(base, os.W_OK | os.X_OK):
+            return base
+    raise InfrastructureError(
+        "sandbox", f"no directory with a short path for unix sockets: none of {', '.join(_SHORT_BASES)} can be written to"
+    )

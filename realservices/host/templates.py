@@ -98,21 +98,27 @@ def unpack_template(archive: str, target: str, *, is_written: bool) -> None:
         target: A directory that does not exist yet.
         is_written: Whether a server will write to it: then each file must have its own content. What only lies below
             an overlay may share.
+
+    Raises:
+        OSError: No room, no permission, or no whole archive.
     """
     import tarfile  # noqa: PLC0415 - 13 ms that only the first use of a template pays
 
     os.mkdir(target, 0o700)
-    with tarfile.open(archive) as tar:
-        for member in tar:
-            path = os.path.join(target, member.name)
-            if member.isdir():
-                os.mkdir(path, 0o700)
-            elif member.islnk() and not is_written:
-                os.link(os.path.join(target, member.linkname), path)
-            else:
-                content = tar.extractfile(member)
-                with open(path, "xb", opener=_private_opener) as file:
-                    file.write(content.read() if content else b"")
+    try:
+        with tarfile.open(archive) as tar:
+            for member in tar:
+                path = os.path.join(target, member.name)
+                if member.isdir():
+                    os.mkdir(path, 0o700)
+                elif member.islnk() and not is_written:
+                    os.link(os.path.join(target, member.linkname), path)
+                else:
+                    content = tar.extractfile(member)
+                    with open(path, "xb", opener=_private_opener) as file:
+                        file.write(content.read() if content else b"")
+    except tarfile.TarError as error:
+        raise OSError(errno.EIO, f"damaged archive: {error}", archive) from None
 
 
 def _private_opener(path: str, flags: int) -> int:

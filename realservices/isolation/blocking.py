@@ -74,6 +74,4 @@ async def _awaited(value: Awaitable[Any]) -> Any:
 
 def _has_coroutine_methods(value: object) -> bool:
     # Data (numbers, texts, rows) has none; prepared statements and cursors do.
-    return type(value).__module__.split(".")[0] == "asyncpg" and any(
-        inspect.iscoroutinefunction(getattr(type(value), name, None)) for name in ("fetch", "fetchrow")
-    )
+    return any(inspect.iscoroutinefunction(getattr(type(value), name, None)) for name in ("fetch", "fetchrow"))

@@ -15,11 +15,11 @@ import warnings
 from typing import TYPE_CHECKING, Any, TypeVar
 
 import asyncpg
-from asyncpg.prepared_stmt import PreparedStatement
 from asyncpg.transaction import Transaction
 
 from realservices.isolation import statements
 from realservices.isolation.errors import IsolationBrokenError, IsolationError, IsolationWarning
+from realservices.isolation.guarding import guarded_methods
 from realservices.isolation.statements import Control
 
 if TYPE_CHECKING:
@@ -34,11 +34,14 @@ _NO_TRANSACTION = (asyncpg.InvalidSavepointSpecificationError, asyncpg.NoActiveS
 _REMEDY = 'use the fixture cloned_database, or isolation = "database" on the target'
 
 
+@guarded_methods
 class IsolatedConnection(asyncpg.Connection):
     """A connection that can be put under a test's transaction. Outside of one it is an ordinary connection."""
 
     # asyncpg's own, which its type stubs leave out.
     _protocol: Any
+    _listeners: dict[str, Any]
+    _log_listeners: set[Any]
     _query_loggers: set[Any]
     _termination_listeners: set[Any]
     _check_open: Callable[[], None]
@@ -53,11 +56,11 @@ class IsolatedConnection(asyncpg.Connection):
         self._within = False
         self._recover = False
         self._schema_changed = False
-        self._replace = False
+        self.has_codecs = False
 
     async def begin_test(self) -> None:
         """Open the test's transaction."""
-        self._open, self._recover, self._schema_changed, self._replace = "", False, False, False
+        self._open, self._recover, self._schema_changed, self.has_codecs = "", False, False, False
         self._marker = f"realservices_{secrets.token_hex(8)}"
         self._boundary = f"BEGIN; SAVEPOINT {self._marker}; SAVEPOINT {_STATEMENT}"
         self._outer = super().transaction()
@@ -72,8 +75,8 @@ class IsolatedConnection(asyncpg.Connection):
         outer, self._outer = self._outer, None
         if self.is_closed() or outer is None:
             return
-        self._query_loggers.clear()
-        self._termination_listeners.clear()
+        for callbacks in (self._listeners, self._log_listeners, self._query_loggers, self._termination_listeners):
+            callbacks.clear()
         self._boundary = f"ROLLBACK TO SAVEPOINT {self._marker}; ROLLBACK"
         try:
             await outer.rollback()
@@ -83,7 +86,7 @@ class IsolatedConnection(asyncpg.Connection):
                 f"committed (PostgreSQL says: {error}). Its database has been thrown away, later tests are not "
                 f"affected. If code under test must commit, {_REMEDY}"
             ) from None
-        if self._replace:  # Codecs are the client's and outlive every reset.
+        if self.has_codecs:  # Codecs are the client's and outlive every reset.
             await self.close()
             return
         await self._send("DISCARD ALL")
@@ -112,7 +115,7 @@ class IsolatedConnection(asyncpg.Connection):
             await super().reset(timeout=timeout)
             return
         await self._apply(Control(statements.ROLLBACK, "ROLLBACK"))
-        await self._guarded(lambda: self._send(self.get_reset_query()))
+        await self.guarded(lambda: self._send(self.get_reset_query()))
 
     async def add_listener(self, channel: str, callback: Any) -> None:
         """Listen, with a warning within a test: PostgreSQL notifies at COMMIT, and the test's never comes."""
@@ -133,7 +136,7 @@ class IsolatedConnection(asyncpg.Connection):
         status: str = await self._protocol.query(sql, None)
         return status
 
-    async def _guarded(self, call: Callable[[], Awaitable[T]]) -> T:
+    async def guarded(self, call: Callable[[], Awaitable[T]]) -> T:
         """Run one statement so that its failure leaves the test's transaction usable.
 
         A savepoint per statement costs one round trip (0.05 ms). After a failure the way back is taken by the next
@@ -159,7 +162,7 @@ class IsolatedConnection(asyncpg.Connection):
         finally:
             self._within = False
 
-    async def _statement(self, method: str, base: Any, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
+    async def guarded_text(self, method: str, base: Any, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
         """Run one of asyncpg's methods that take SQL text."""
         if self._boundary:
             sql, self._boundary = self._boundary, ""
@@ -170,7 +173,7 @@ class IsolatedConnection(asyncpg.Connection):
         self._schema_changed = self._schema_changed or statements.changes_schema(sql)
         steps = statements.plan(sql)
         if steps is None or (len(steps) > 1 and method != "execute"):
-            return await self._guarded(lambda: base(self, *args, **kwargs))
+            return await self.guarded(lambda: base(self, *args, **kwargs))
         if method not in ("execute", "fetch", "fetchrow", "fetchval"):
             raise IsolationError(f"{method}({sql!r}): transaction control cannot be prepared on isolated_database")
         status = ""
@@ -178,7 +181,7 @@ class IsolatedConnection(asyncpg.Connection):
             if isinstance(step, Control):
                 status = await self._apply(step)
             else:
-                status = await self._guarded(functools.partial(base, self, step, **kwargs))
+                status = await self.guarded(functools.partial(base, self, step, **kwargs))
         return {"execute": status, "fetch": []}.get(method)
 
     async def _apply(self, control: Control) -> str:
@@ -257,57 +260,3 @@ class _Nested(Transaction):
         await super().start()
         if outermost and self._readonly:
             await connection._send("SET TRANSACTION READ ONLY")
-
-
-class _Prepared(PreparedStatement):
-    """A prepared statement whose failure leaves the test's transaction usable."""
-
-    __slots__ = ()
-
-
-def _guard_methods() -> None:
-    """Put every method of asyncpg that sends statements behind the guard."""
-    for name in ("execute", "executemany", "fetch", "fetchmany", "fetchrow", "fetchval", "prepare"):
-        setattr(IsolatedConnection, name, _statement_method(name))
-    copies = ("copy_from_query", "copy_from_table", "copy_records_to_table", "copy_to_table")
-    for name in (*copies, "set_type_codec", "set_builtin_type_codec", "reset_type_codec"):
-        setattr(IsolatedConnection, name, _other_method(name))
-    for name in ("executemany", "explain", "fetch", "fetchmany", "fetchrow", "fetchval"):
-        setattr(_Prepared, name, _prepared_method(name))
-
-
-def _statement_method(name: str) -> Any:
-    base = getattr(asyncpg.Connection, name)
-
-    @functools.wraps(base)
-    async def method(self: IsolatedConnection, *args: Any, **kwargs: Any) -> Any:
-        result = await self._statement(name, base, args, kwargs)
-        if name == "prepare":
-            result.__class__ = _Prepared
-        return result
-
-    return method
-
-
-def _other_method(name: str) -> Any:
-    base = getattr(asyncpg.Connection, name)
-
-    @functools.wraps(base)
-    async def method(self: IsolatedConnection, *args: Any, **kwargs: Any) -> Any:
-        self._replace = self._replace or "codec" in name
-        return await self._guarded(lambda: base(self, *args, **kwargs))
-
-    return method
-
-
-def _prepared_method(name: str) -> Any:
-    base = getattr(PreparedStatement, name)
-
-    @functools.wraps(base)
-    async def method(self: Any, *args: Any, **kwargs: Any) -> Any:
-        return await self._connection._guarded(lambda: base(self, *args, **kwargs))
-
-    return method
-
-
-_guard_methods()

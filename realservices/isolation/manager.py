@@ -6,7 +6,6 @@ from typing import TYPE_CHECKING
 
 from realservices.isolation.background import BackgroundLoop
 from realservices.isolation.services import choose_service
-from realservices.isolation.worker import this_worker
 
 if TYPE_CHECKING:
     from realservices.contract.runtime import Runtime
@@ -23,7 +22,6 @@ class IsolationManager:
 
     def __init__(self, runtime: Runtime | None) -> None:
         self.runtime = runtime
-        self.worker = this_worker()
         self._background = BackgroundLoop()
         self._postgres: dict[str, PostgresIsolation] = {}
         self._redis: dict[str, RedisIsolation] = {}
@@ -53,16 +51,18 @@ class IsolationManager:
             MissingServiceError: The target does not declare it.
         """
         endpoint = choose_service(self.runtime, "redis", name)
-        if endpoint.name not in self._redis:
+        if endpoint.name not in self._redis and self.runtime is not None:
             from realservices.isolation.redis import RedisIsolation  # noqa: PLC0415 - redis takes 50 ms
 
-            self._redis[endpoint.name] = RedisIsolation(endpoint, self.worker)
+            self._redis[endpoint.name] = RedisIsolation(endpoint, self.runtime.private)
         return self._redis[endpoint.name]
 
     async def close_loop(self) -> None:
         """Close what belongs to the running loop, before it ends."""
         for postgres in self._postgres.values():
             await postgres.close_loop()
+        for redis in self._redis.values():
+            await redis.close_loop()
 
     def restore(self) -> None:
         """Bring back what a restarted service has forgotten."""

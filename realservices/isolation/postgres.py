@@ -71,10 +71,12 @@ class PostgresIsolation:
         finally:
             try:
                 await self._end(connection)
-            finally:
                 await pool.release(proxy)
-                if not keep:
-                    await self.close_loop()
+            except BaseException:
+                self._discard_pool()
+                raise
+            if not keep:
+                await self.close_loop()
 
     @contextlib.asynccontextmanager
     async def connection_to_clone(self) -> AsyncIterator[asyncpg.Connection]:
@@ -123,23 +125,26 @@ class PostgresIsolation:
             self._clones.give_back(self._base.result(_CLONE_TIMEOUT_S)).result(_CLONE_TIMEOUT_S)
         self._clones.close(drop=drop, timeout_s=_CLONE_TIMEOUT_S)
 
+    def _discard_pool(self) -> None:
+        """Forget the running loop's connection, whatever state it is in."""
+        _, pool = self._pools.pop(asyncio.get_running_loop(), (None, None))
+        if pool is not None:
+            pool.terminate()
+
     async def _end(self, connection: IsolatedConnection) -> None:
         try:
             async with asyncio.timeout(_END_TIMEOUT_S):
                 await connection.end_test()
             return
         except TimeoutError:  # Before _GONE: it is an OSError too.
-            connection.terminate()
             reason = f"could not be rolled back within {_END_TIMEOUT_S:.0f} s"
         except _GONE:
             connection.terminate()  # The server has ended the connection, and the transaction with it.
             return
         except IsolationBrokenError:
-            connection.terminate()
             self._throw_away()
             raise
         except asyncpg.InterfaceError as error:
-            connection.terminate()
             reason = f"was still in use when its test ended ({error}): await or cancel what uses it"
         raise IsolationError(f"isolated_database {reason}. Its connection has been closed; later tests get another")
 
@@ -160,8 +165,7 @@ class PostgresIsolation:
         clone, pool = self._pools.get(loop, (None, None))
         if pool is not None and clone is base:
             return pool
-        if pool is not None:
-            pool.terminate()
+        self._discard_pool()
         pool = await asyncpg.create_pool(
             **base.connect_kwargs,
             connection_class=IsolatedConnection,

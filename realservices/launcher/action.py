@@ -103,6 +103,7 @@ class Action:
         kinds = [_kind(spec.kind, self._manifest.label) for spec in self._manifest.services]
         self._slot = acquire_slot(sum(kind.port_count for kind in kinds))
         self._guardian = start_guardian(f"{environment.RUNTIME}={runtime_path}", sandbox.paths)
+        sandbox.create()
         adopt_orphans()
         services = self._make_services(kinds, sandbox)
         endpoints = {service.spec.name: service.endpoint for service in services}
@@ -153,9 +154,12 @@ class Action:
         supervisor.step(timeout_s)
         if self._control:
             self._control.answer_waiting()
-        if self._kill_at is None and self._program.pid and supervisor.failures():
+        has_failed = bool(supervisor.failures())
+        if self._kill_at is None and self._program.pid and has_failed:
             # The program's own errors may say more, but a program that hangs on a dead service must not run on.
             self._kill_at = time.monotonic() + _GRACE_S
+        elif self._signal is None and not has_failed:
+            self._kill_at = None  # It has started the dead service again.
         if self._kill_at is not None and time.monotonic() >= self._kill_at:
             self._program.kill()
 

@@ -7,21 +7,26 @@ from __future__ import annotations
 
 import os
 
+from realservices.contract.environment import PREMATURE_EXIT
+
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from realservices.contract.errors import InfrastructureError
 
 
 def mark_unfinished() -> None:
-    """Create the premature-exit file: a program that exits with 0 in the middle of its tests must not pass."""
-    path = os.environ.get("TEST_PREMATURE_EXIT_FILE")
+    """Create the premature-exit file, by which Bazel knows of a launcher that ends in the middle of its work.
+
+    The program has such a file of its own, see program.py.
+    """
+    path = os.environ.get(PREMATURE_EXIT)
     if path:
         _write(path, "")
 
 
 def mark_finished() -> None:
     """Remove the premature-exit file."""
-    path = os.environ.get("TEST_PREMATURE_EXIT_FILE")
+    path = os.environ.get(PREMATURE_EXIT)
     if path and os.path.exists(path):
         os.unlink(path)
 

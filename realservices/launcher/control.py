@@ -1,7 +1,8 @@
 """The control socket: a running test asks the launcher to wait for, stop, start, kill or pause a service.
 
-One JSON object per line each way; the client is `realservices.clients.control`. Requests are served in the
-supervisor's poll loop; `wait`, `stop` and `kill` are answered when it is so.
+One JSON object per line each way, answered in the order of the requests; the client is
+`realservices.clients.control`. Requests are served in the supervisor's poll loop; `wait`, `stop` and `kill` are
+answered when it is so.
 """
 
 from __future__ import annotations
@@ -11,19 +12,45 @@ import signal
 import socket
 
 from realservices.contract.errors import ServiceError
-from realservices.launcher.supervisor import FAILED, PAUSED, READY, STOPPED, WAITING, Supervisor
+from realservices.launcher.supervisor import FAILED, PAUSED, READY, STARTING, STOPPED, WAITING, Supervisor
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Callable
     from typing import Any
 
+# Operation: signal (None: the kind's own orderly one), state that it leads to, states that it starts from. A server
+# that is starting may not have its signal handlers yet.
 _SIGNALS = {
-    "stop": (None, STOPPED),  # None: the kind's own orderly signal.
-    "kill": (signal.SIGKILL, STOPPED),
-    "pause": (signal.SIGSTOP, PAUSED),
-    "resume": (signal.SIGCONT, READY),
+    "stop": (None, STOPPED, (READY, PAUSED)),
+    "kill": (signal.SIGKILL, STOPPED, (STARTING, READY, PAUSED, FAILED)),
+    "pause": (signal.SIGSTOP, PAUSED, (READY,)),
+    "resume": (signal.SIGCONT, READY, (PAUSED,)),
 }
+
+
+class _Connection:
+    """One client: what it has sent, and the condition on which its current request is answered."""
+
+    def __init__(self, stream: socket.socket) -> None:
+        self.stream = stream
+        self.received = b""
+        self.condition: Callable[[], bool] | None = None
+
+    def next_line(self) -> bytes | None:
+        """Take the next request, unless the current one is unanswered or the line has not ended."""
+        if self.condition or b"\n" not in self.received:
+            return None
+        line, _, self.received = self.received.partition(b"\n")
+        return line
+
+    def send(self, answer: dict[str, Any]) -> None:
+        """Answer the current request."""
+        self.condition = None
+        try:
+            self.stream.sendall(json.dumps(answer).encode() + b"\n")
+        except OSError:
+            pass  # The asker is gone; its connection is closed when the loop sees that.
 
 
 class ControlServer:
@@ -34,21 +61,20 @@ class ControlServer:
         self._listener = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
         self._listener.bind(path)
         self._listener.listen(16)
-        self._waiting: list[tuple[socket.socket, Callable[[], bool]]] = []
-        self._buffers: dict[int, bytes] = {}
+        self._connections: list[_Connection] = []
         supervisor.watch(self._listener.fileno(), self._accept)
 
     def answer_waiting(self) -> None:
         """Answer every request whose condition has come true or cannot come true. Call it after each step."""
-        for item in list(self._waiting):
-            connection, is_done = item
-            try:
-                if is_done():
-                    self._waiting.remove(item)
-                    _send(connection, {"ok": True})
-            except ServiceError as error:
-                self._waiting.remove(item)
-                _send(connection, {"ok": False, "error": str(error)})
+        for connection in self._connections:
+            while connection.condition:
+                try:
+                    if not connection.condition():
+                        break
+                    connection.send({"ok": True})
+                except ServiceError as error:
+                    connection.send({"ok": False, "error": str(error)})
+                self._serve_received(connection)
 
     def close(self) -> None:
         """Stop listening."""
@@ -56,29 +82,33 @@ class ControlServer:
         self._listener.close()
 
     def _accept(self) -> None:
-        connection, _ = self._listener.accept()
-        self._supervisor.watch(connection.fileno(), lambda: self._receive(connection))
+        connection = _Connection(self._listener.accept()[0])
+        self._connections.append(connection)
+        self._supervisor.watch(connection.stream.fileno(), lambda: self._receive(connection))
 
-    def _receive(self, connection: socket.socket) -> None:
-        number = connection.fileno()
+    def _receive(self, connection: _Connection) -> None:
         try:
-            received = connection.recv(65536)
+            received = connection.stream.recv(65536)
         except OSError:
             received = b""
         if not received:
-            self._waiting = [item for item in self._waiting if item[0] is not connection]
-            self._buffers.pop(number, None)
-            self._supervisor.unwatch(number)
-            connection.close()
+            self._connections.remove(connection)
+            self._supervisor.unwatch(connection.stream.fileno())
+            connection.stream.close()
             return
-        *lines, rest = (self._buffers.get(number, b"") + received).split(b"\n")
-        self._buffers[number] = rest
-        for line in lines:
-            answer = self._answer(connection, line)
-            if answer is not None:
-                _send(connection, answer)
+        connection.received += received
+        self._serve_received(connection)
 
-    def _answer(self, connection: socket.socket, line: bytes) -> dict[str, Any] | None:
+    def _serve_received(self, connection: _Connection) -> None:
+        while (line := connection.next_line()) is not None:
+            answer = self._answer(line)
+            if callable(answer):
+                connection.condition = answer
+            else:
+                connection.send(answer)
+
+    def _answer(self, line: bytes) -> dict[str, Any] | Callable[[], bool]:
+        """Return the answer to a request, or the condition on which it is ``{"ok": true}``."""
         try:
             request = json.loads(line)
             operation = request["op"]
@@ -86,37 +116,33 @@ class ControlServer:
                 names = request.get("services")
                 for name in names or ():
                     self._known(name)
-                self._waiting.append((connection, lambda: self._supervisor.is_ready(names)))
-                return None
+                return lambda: self._supervisor.is_ready(names)
             if operation == "status":
                 return {"ok": True, "services": self._status()}
             if operation in ("logs", "start", *_SIGNALS):
-                return self._serve(connection, operation, self._known(request["service"]), request)
+                return self._serve(operation, self._known(request["service"]), request)
             known = ["wait", "status", "logs", "start", *_SIGNALS]
             return {"ok": False, "error": f"unknown operation {operation!r}; known are {known}"}
         except (ValueError, KeyError, TypeError, LookupError) as error:
             return {"ok": False, "error": f"bad request {line.decode(errors='replace')}: {error}"}
 
-    def _serve(
-        self, connection: socket.socket, operation: str, name: str, request: dict[str, Any]
-    ) -> dict[str, Any] | None:
+    def _serve(self, operation: str, name: str, request: dict[str, Any]) -> dict[str, Any] | Callable[[], bool]:
         supervised = self._supervisor.services[name]
         if operation == "logs":
-            return {"ok": True, "lines": supervised.log.tail()[-int(request.get("lines", 20)) :]}
+            lines = supervised.log.tail()
+            return {"ok": True, "lines": lines[max(0, len(lines) - int(request.get("lines", 20))) :]}
         if operation == "start":
             if supervised.pid:
                 return {"ok": False, "error": f"service {name!r} runs already (pid {supervised.pid})"}
             supervised.state = WAITING
             self._supervisor.start_waiting()
             return {"ok": True}
-        if not supervised.pid:
-            return {"ok": False, "error": f"service {name!r} does not run; its state is {supervised.state}"}
-        number, state = _SIGNALS[operation]
+        number, state, origins = _SIGNALS[operation]
+        if not supervised.pid or supervised.state not in origins:
+            needed = " or ".join(origins)
+            return {"ok": False, "error": f"service {name!r} is {supervised.state}; {operation} needs one that is {needed}"}
         self._supervisor.send_signal(name, number or supervised.service.stop_signal, state)
-        if state == STOPPED:
-            self._waiting.append((connection, lambda: not supervised.pid))
-            return None
-        return {"ok": True}
+        return (lambda: not supervised.pid) if state == STOPPED else {"ok": True}
 
     def _known(self, name: str) -> str:
         if name not in self._supervisor.services:
@@ -135,9 +161,3 @@ class ControlServer:
             for name, s in self._supervisor.services.items()
         }
 
-
-def _send(connection: socket.socket, answer: dict[str, Any]) -> None:
-    try:
-        connection.sendall(json.dumps(answer).encode() + b"\n")
-    except OSError:
-        pass  # The asker is gone; its connection is closed when the loop sees that.

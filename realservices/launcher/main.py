@@ -36,7 +36,11 @@ def main(arguments: list[str]) -> int:
 def _run(manifest_path: str, arguments: list[str]) -> int:
     manifest = load_manifest(manifest_path)
     action = Action(manifest, os.path.abspath(os.environ["RUNFILES_DIR"]), arguments)
-    code, reason = action.run()
+    try:
+        code, reason = action.run()
+    except RealServicesError as error:
+        write_report(manifest.label, [], 1, str(error), action.elapsed_s)
+        raise
     if reason:
         print(f"\nrealservices: {manifest.label}: {reason}", file=sys.stderr, flush=True)
     write_report(manifest.label, action.services, code, reason, action.elapsed_s)

@@ -25,7 +25,7 @@ class Program:
     Attributes:
         pid: Its process id while it runs, else 0.
         exit_code: As a shell would report it (128 + N for signal N), or None while it has not ended.
-        end: In words how a signal ended it, else "".
+        end: In words how a signal ended it, or how it ended before its tests did, else "".
     """
 
     def __init__(self, manifest: Manifest, runfiles: str, arguments: list[str]) -> None:
@@ -35,6 +35,7 @@ class Program:
         self.pid = 0
         self.exit_code: int | None = None
         self.end = ""
+        self._premature_exit = ""
 
     def start(self, env: dict[str, str]) -> None:
         """Start it in the launcher's own process group, where Bazel's signals reach it."""
@@ -43,6 +44,7 @@ class Program:
             argv = [sys.executable, "-s", "-S", "-P", "-B", "-c", _PYTEST, *self._arguments]
         else:
             argv = [f"{self._runfiles}/{self._test.program}", *self._arguments]
+        self._premature_exit = env[environment.PREMATURE_EXIT]
         self.pid = spawn(argv, env=env, own_session=False)
 
     def ended(self, status: int) -> None:
@@ -50,7 +52,14 @@ class Program:
         self.pid = 0
         code = os.waitstatus_to_exitcode(status)
         self.exit_code = code if code >= 0 else 128 - code
-        self.end = describe_exit(status) if code < 0 else ""
+        if code < 0:
+            self.end = describe_exit(status)
+        elif code == 0 and os.path.exists(self._premature_exit):
+            # As after os._exit(0) in the middle of a test, with a runner that knows the protocol.
+            self.end = (
+                f"exited with code 0 before its tests were done: the file that {environment.PREMATURE_EXIT} names is "
+                "still there"
+            )
 
     def kill(self) -> None:
         """Kill it if it still runs, and wait for its end."""
@@ -71,6 +80,7 @@ def program_environment(
     env = dict(os.environ)
     env |= {"HOME": sandbox.home, "TMPDIR": sandbox.temporary, environment.SANDBOX: sandbox.root}
     env |= environment.service_environment(endpoints)
+    env[environment.PREMATURE_EXIT] = f"{sandbox.private}/premature_exit"
     env |= {environment.RUNTIME: runtime_path, environment.MANIFEST: os.path.abspath(manifest.path)}
     env["RUNFILES_DIR"] = runfiles
     if test.runner == "pytest":

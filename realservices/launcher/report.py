@@ -14,7 +14,8 @@ if TYPE_CHECKING:
 
 _ESCAPES = {ord("&"): "&amp;", ord("<"): "&lt;", ord(">"): "&gt;", ord('"'): "&quot;", ord("\n"): "&#10;"}
 # XML 1.0 has no way to write these, not even escaped.
-_FORBIDDEN = {number: "�" for number in range(32) if number not in (9, 10, 13)}
+_FORBIDDEN = {number: "�" for number in (*range(32), 0xFFFE, 0xFFFF) if number not in (9, 10, 13)}
+_HEAD = '<?xml version="1.0" encoding="UTF-8"?>\n<testsuites>'
 
 
 def write_report(label: str, services: list[Supervised], exit_code: int, reason: str, elapsed_s: float) -> None:
@@ -30,14 +31,24 @@ def write_report(label: str, services: list[Supervised], exit_code: int, reason:
     path = os.environ.get("XML_OUTPUT_FILE")
     if not path:
         return
-    own = _read(path)
+    own = _without_end(_read(path))
     suites = _services_suite(label, services)
-    if reason or "</testsuites>" not in own:
+    if reason or not own:
         suites += _program_suite(label, exit_code, reason, elapsed_s)
-    head, _, _ = own.rpartition("</testsuites>")
-    head = head or '<?xml version="1.0" encoding="UTF-8"?>\n<testsuites>'
-    with open(path, "w", encoding="utf-8") as file:
-        file.write(f"{head}{suites}</testsuites>\n")
+    # A name in a message may hold bytes that were no text (os.fsdecode): they must not cost the whole report.
+    with open(path, "w", encoding="utf-8", errors="replace") as file:
+        file.write(f"{own or _HEAD}{suites}</testsuites>\n")
+
+
+def _without_end(report: str) -> str:
+    """Return the program's own report up to where suites can be added, or "" if it has none that is whole."""
+    head, end, _ = report.rpartition("</testsuites>")
+    if end:
+        return head
+    # Some writers make do with one suite as the root.
+    start = report.find("<testsuite")
+    is_suite = start >= 0 and not report.startswith("<testsuites", start) and report.rstrip().endswith("</testsuite>")
+    return _HEAD + report[start:] if is_suite else ""
 
 
 def _read(path: str) -> str:

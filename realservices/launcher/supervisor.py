@@ -152,6 +152,8 @@ class Supervisor:
     def send_signal(self, name: str, number: int, state: str) -> None:
         """Send a signal that somebody asked for; the service's end is then no failure."""
         supervised = self.services[name]
+        if supervised.state == PAUSED and number != signal.SIGCONT:
+            self.send_signal(name, signal.SIGCONT, READY)  # A stopped process would not hear of anything else.
         supervised.state = state
         # A server must be paused with its workers, and must not leave workers on its data when it is killed. Every
         # other signal is the main process's to pass on.
@@ -186,7 +188,7 @@ class Supervisor:
         self.unwatch(supervised.log.descriptor)
         supervised.log.close()
         has_no_namespace = supervised.state == STARTING and os.waitstatus_to_exitcode(status) == EXIT_NO_NAMESPACE
-        if has_no_namespace and supervised.service.degrade():
+        if has_no_namespace and supervised.service.degrade((supervised.log.tail() or [describe_exit(status)])[-1]):
             self.start(supervised.name)
             return
         after_s = time.monotonic() - supervised.started_at

@@ -20,6 +20,7 @@ if TYPE_CHECKING:
 HOST = "127.0.0.1"
 # A probe talks to a server on this machine; one that takes longer than this is not serving yet.
 _PROBE_TIMEOUT_S = 1.0
+_MOST_NAME_BYTES = 40
 
 
 class Service:
@@ -41,7 +42,8 @@ class Service:
         self.spec = spec
         self.port = ports[0]
         self.runfiles = runfiles
-        self.directory = f"{sandbox.private}/{spec.name}"
+        # Names have any length, paths of unix sockets have 107 bytes; the port keeps shortened names apart.
+        self.directory = f"{sandbox.private}/{spec.name[:_MOST_NAME_BYTES]}.{self.port}"
         os.mkdir(self.directory, 0o700)
         self.password = os.urandom(12).hex()
         self.warning = ""
@@ -70,8 +72,8 @@ class Service:
         """
         raise NotImplementedError
 
-    def degrade(self) -> bool:
-        """Choose a way to run that asks less of the machine; False if there is none left."""
+    def degrade(self, reason: str) -> bool:
+        """Choose a way to run that asks less of the machine than the one that failed; False if there is none left."""
         return False
 
     def close(self) -> None:

@@ -3,9 +3,9 @@
 Config keys in the manifest: ``distribution`` (runfiles path of a directory with bin, lib and share), ``template`` and
 ``template_info`` (outputs of the build action, see postgres_template.py), ``database``, ``user``, ``settings``.
 
-Ways to run, best first: on an overlay in namespaces of its own; on a private copy of the template, where the machine
-refuses namespaces. PostgreSQL refuses to run as root: the namespace maps root to an unprivileged user, the copy is
-given to one.
+Ways to run, best first: on an overlay in namespaces of its own; in these, but on a private copy of the template, where
+there is no room for a shared one or no overlay; on a copy without namespaces, where the machine refuses them.
+PostgreSQL refuses to run as root: the namespace maps root to an unprivileged user; without, the copy is given to one.
 
 Readiness is the protocol's own: a connection that gets ReadyForQuery and sets the random password
 (https://www.postgresql.org/docs/current/protocol-flow.html).
@@ -17,6 +17,7 @@ import json
 import os
 import signal
 
+from realservices.contract.errors import ManifestError
 from realservices.host.namespaces import (
     UNPRIVILEGED_ID,
     are_namespaces_possible,
@@ -34,10 +35,23 @@ from realservices.services.postgres_settings import server_settings
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from socket import socket
+    from typing import Any
 
     from realservices.contract.manifest import ServiceSpec
     from realservices.host.sandbox import Sandbox
 
+# Whatever the target's own settings log, not the password.
+_SILENT = {
+    "log_statement": "none",
+    "log_min_error_statement": "panic",
+    "log_min_duration_statement": "-1",
+    "log_min_duration_sample": "-1",
+    "log_transaction_sample_rate": "0",
+    "debug_print_parse": "off",
+    "debug_print_rewritten": "off",
+    "debug_print_plan": "off",
+}
+_ON_OVERLAY, _IN_NAMESPACES, _AS_USER = "on overlay", "in namespaces", "as user"
 _PROTOCOL_3_0 = 196608
 # From this version on the client's work per login can be made small; the password is random and lives for one test.
 _FIRST_WITH_SCRAM_ITERATIONS = 160000
@@ -52,8 +66,7 @@ class Postgres(Service):
     def __init__(self, spec: ServiceSpec, sandbox: Sandbox, runfiles: str, ports: list[int]) -> None:
         super().__init__(spec, sandbox, runfiles, ports)
         config = spec.config
-        with open(f"{runfiles}/{config['template_info']}", encoding="utf-8") as file:
-            self._info = json.load(file)
+        self._info = _read_info(spec, f"{runfiles}/{config['template_info']}")
         user, database = config["user"], config["database"]
         self.endpoint |= {
             "user": user,
@@ -66,25 +79,29 @@ class Postgres(Service):
         self._sandbox = sandbox
         self._mount_point = f"{self.directory}/fs"
         os.mkdir(self._mount_point, 0o700)
-        self._in_namespaces = are_namespaces_possible()
+        self._ways = [_ON_OVERLAY, _IN_NAMESPACES, _AS_USER] if are_namespaces_possible() else [_AS_USER]
+        self._was_ready = False
         self._template: TemplateLease | None = None
         self._namespaces: list[int] = []
         self._copy = ""
 
     def start(self, env: dict[str, str], output: int) -> int:
         """Start the server; the way it runs is the best one that has not failed yet."""
-        if self._in_namespaces:
+        if self._was_ready and self._namespaces:
+            return self._start_again(env, output)
+        while self._ways[0] != _AS_USER:
             try:
-                return self._start_on_overlay(env, output)
+                return self._start_in_namespaces(env, output)
             except OSError as error:
                 self._fall_back(str(error))
-        return self._start_on_copy(env, output)
+        return self._start_as_user(env, output)
 
-    def degrade(self) -> bool:
-        """Give up namespaces after the child found that the kernel refuses them."""
-        if not self._in_namespaces:
+    def degrade(self, reason: str) -> bool:
+        """Give up a way to run after the child found that the kernel refuses it."""
+        # What has been written since would be lost with the way: that is a failure, not a reason to start afresh.
+        if self._ways[0] == _AS_USER or self._was_ready:
             return False
-        self._fall_back("the kernel refused a namespace or the overlay mount")
+        self._fall_back(reason)
         return True
 
     def is_ready_line(self, line: str) -> bool:
@@ -94,7 +111,7 @@ class Postgres(Service):
     def probe(self) -> bool:
         """Connect as the superuser over the unix socket and set the password for TCP."""
         with connect_unix(f"{self.directory}/.s.PGSQL.{self.port}") as connection:
-            options = "-c log_statement=none -c log_min_duration_statement=-1"
+            options = " ".join(f"-c {name}={value}" for name, value in _SILENT.items())
             if self._info["server_version_num"] >= _FIRST_WITH_SCRAM_ITERATIONS:
                 options += " -c scram_iterations=1"
             user = self.spec.config["user"]
@@ -105,7 +122,8 @@ class Postgres(Service):
                 return False
             statement = f"ALTER ROLE \"{user}\" PASSWORD '{self.password}'".encode() + b"\0"
             connection.sendall(b"Q" + _number(len(statement) + 4) + statement)
-            return _is_ready(connection)
+            self._was_ready = _is_ready(connection)
+            return self._was_ready
 
     def close(self) -> None:
         """Let go of the template, and of the namespaces with all that was written."""
@@ -113,67 +131,95 @@ class Postgres(Service):
         if self._template:
             self._template.release()
 
-    def _start_on_overlay(self, env: dict[str, str], output: int) -> int:
-        command = self._command(f"{self._mount_point}/data")
-        if self._namespaces:
-            return self._start_again(command, env, output)
-        if not self._template:
+    def _start_in_namespaces(self, env: dict[str, str], output: int) -> int:
+        self._drop_namespaces()
+        on_overlay = self._ways[0] == _ON_OVERLAY
+        if on_overlay and not self._template:
             self._template = lease_template(self._archive, self._info["digest"], self._info["size_bytes"])
-        lower, mount_point = self._template.path, self._mount_point
+        lower, mount_point = self._template.path if self._template else "", self._mount_point
+        command = self._command()
         uid, gid = os.geteuid(), os.getegid()
 
         def prepare() -> None:
             map_user(uid, gid)
-            mount_overlay(lower, mount_point)
+            if on_overlay:
+                mount_overlay(lower, mount_point)
 
         pid = spawn(command, env=env, output=output, fork=fork_into_namespaces, prepare=prepare)
-        self._namespaces = open_namespaces(pid)
+        try:
+            self._namespaces = open_namespaces(pid)
+        except OSError:
+            pass  # It has ended already; its exit code says why.
         return pid
 
-    def _start_again(self, command: list[str], env: dict[str, str], output: int) -> int:
+    def _start_again(self, env: dict[str, str], output: int) -> int:
         """Start after a stop, on the same data."""
 
         def prepare() -> None:
             # Written by process 1 of a namespace that is gone; here that number is somebody else's.
-            for lock in (f"{self._mount_point}/data/postmaster.pid", f"{self.directory}/.s.PGSQL.{self.port}.lock"):
+            for lock in (f"{self._data}/postmaster.pid", f"{self.directory}/.s.PGSQL.{self.port}.lock"):
                 if os.path.exists(lock):
                     os.unlink(lock)
 
-        return spawn(command, env=env, output=output, fork=lambda: fork_into_opened(self._namespaces), prepare=prepare)
+        def fork() -> int:
+            return fork_into_opened(self._namespaces)
 
-    def _start_on_copy(self, env: dict[str, str], output: int) -> int:
-        if not self._copy:
-            self._copy = self._unpack_copy()
+        return spawn(self._command(), env=env, output=output, fork=fork, prepare=prepare)
+
+    def _start_as_user(self, env: dict[str, str], output: int) -> int:
+        command = self._command()
+        is_root = os.geteuid() == 0
+        if is_root:
+            self._give_away()
 
         def prepare() -> None:
-            if os.geteuid() == 0:
+            if is_root:
                 os.setgroups([])
                 os.setresgid(UNPRIVILEGED_ID, UNPRIVILEGED_ID, UNPRIVILEGED_ID)
                 os.setresuid(UNPRIVILEGED_ID, UNPRIVILEGED_ID, UNPRIVILEGED_ID)
 
-        return spawn(self._command(self._copy), env=env, output=output, prepare=prepare)
+        return spawn(command, env=env, output=output, prepare=prepare)
+
+    def _give_away(self) -> None:
+        """Give what root made to the unprivileged user that the server runs as."""
+        try:
+            for path in (self._copy, self.directory):
+                _chown_tree(path)
+            for directory in (self._sandbox.private, os.path.dirname(self._copy)):
+                os.chmod(directory, 0o711)  # noqa: S103 - to pass through, not to read
+        except OSError as error:
+            raise OSError(
+                error.errno,
+                f"PostgreSQL refuses to run as root, and root can neither have a user namespace here ({self.warning}) nor "
+                f"become another user ({error.strerror}): run the tests as another user",
+            ) from None
+
+    @property
+    def _data(self) -> str:
+        """The data directory of the present way to run; a copy is made when it is first asked for."""
+        if self._ways[0] == _ON_OVERLAY:
+            return f"{self._mount_point}/data"
+        if not self._copy:
+            self._copy = self._unpack_copy()
+        return self._copy
 
     def _unpack_copy(self) -> str:
         parent = self._sandbox.root
         memory = self._sandbox.memory
         if memory and free_bytes(os.path.dirname(memory)) > 2 * self._info["copy_size_bytes"]:
-            os.makedirs(memory, mode=0o700, exist_ok=True)
-            parent = memory
+            parent = self._sandbox.create_memory()
         data = f"{parent}/{self.spec.name}.data"
         unpack_template(self._archive, data, is_written=True)
-        if os.geteuid() == 0:
-            _give_away(data)
-            _give_away(self.directory)
-            for directory in (self._sandbox.private, parent):
-                os.chmod(directory, 0o711)  # noqa: S103 - to pass through, not to read
         return data
 
     def _fall_back(self, reason: str) -> None:
-        self._in_namespaces = False
+        del self._ways[0]
         self._drop_namespaces()
-        # Immediate shutdown: SIGKILL would leave workers and a SysV segment behind.
-        self.end_signal = int(signal.SIGQUIT)
-        self.warning = (
+        if self._ways[0] == _AS_USER:
+            # Immediate shutdown: SIGKILL would leave workers and a SysV segment behind.
+            self.end_signal = int(signal.SIGQUIT)
+        # Why the best way failed says more than why the second best did.
+        self.warning = self.warning or (
             f"service {self.spec.name!r} ({self.spec.label}) runs on a private copy of its template, which starts "
             f"more slowly: {reason}"
         )
@@ -187,7 +233,7 @@ class Postgres(Service):
     def _archive(self) -> str:
         return f"{self.runfiles}/{self.spec.config['template']}"
 
-    def _command(self, data: str) -> list[str]:
+    def _command(self) -> list[str]:
         settings = server_settings(self.spec.config["settings"], self._info["server_version_num"])
         settings |= {
             "port": str(self.port),
@@ -195,7 +241,19 @@ class Postgres(Service):
             "unix_socket_directories": self.directory,
         }
         program = f"{self.runfiles}/{self.spec.config['distribution']}/bin/postgres"
-        return [program, "-D", data, *(f"--{name}={value}" for name, value in settings.items())]
+        return [program, "-D", self._data, *(f"--{name}={value}" for name, value in settings.items())]
+
+
+def _read_info(spec: ServiceSpec, path: str) -> dict[str, Any]:
+    try:
+        with open(path, encoding="utf-8") as file:
+            info: dict[str, Any] = json.load(file)
+            return info
+    except (OSError, ValueError) as error:
+        raise ManifestError(
+            f"service {spec.name!r} ({spec.label}): cannot read {path}: {error}; the build action of the service writes "
+            "it: rebuild the target"
+        ) from None
 
 
 def _number(value: int) -> bytes:
@@ -216,8 +274,7 @@ def _is_ready(connection: socket) -> bool:
         received += more
 
 
-def _give_away(path: str) -> None:
-    """Give a directory tree that root made to the unprivileged user that the server runs as."""
+def _chown_tree(path: str) -> None:
     os.chown(path, UNPRIVILEGED_ID, UNPRIVILEGED_ID)
     for root, directories, files in os.walk(path):
         for name in (*directories, *files):

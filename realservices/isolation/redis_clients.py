@@ -1,0 +1,270 @@
+"""The Redis clients of a test, on connections that are kept from test to test.
+
+Connecting takes longer than all the rest of a short test. So a connection that a test has given back is renewed for
+the next one by the command RESET, which the server answers by forgetting everything about it (https://redis.io/commands/reset):
+transaction, subscriptions, tracking, name, account. The client object and its pool are new for every test.
+"""
+
+from __future__ import annotations
+
+import copy
+import functools
+import inspect
+from typing import TYPE_CHECKING, Any, TypeVar
+
+import redis
+import redis.asyncio
+from redis.exceptions import NoPermissionError, RedisError
+
+from realservices.isolation.errors import IsolationError
+
+if TYPE_CHECKING:
+    from realservices.isolation.redis import RedisLease
+
+C = TypeVar("C", "IsolatedRedis", "IsolatedRedisSync")
+_ENDED = (
+    "this isolated_redis belongs to a test that has ended; code under test must not keep it beyond its test "
+    "(in a module's variable or a cache, for instance)"
+)
+
+
+class ServerWideCommandError(IsolationError, NoPermissionError):
+    """A command that would reach other tests, refused by the server."""
+
+
+class IsolatedRedis(redis.asyncio.Redis):
+    """An asyncio client of a test's own database.
+
+    Attributes:
+        url: The URL for code under test that makes its own client.
+        number: The database's number.
+    """
+
+    url = ""
+    number = 0
+
+    def set_response_callback(self, command: str, callback: Any) -> None:
+        """Set a callback of this test's client; the table is common to all tests' clients until then."""
+        self.response_callbacks = type(self.response_callbacks)(self.response_callbacks)
+        super().set_response_callback(command, callback)
+
+    async def execute_command(self, *args: Any, **options: Any) -> Any:
+        """Send a command; say what to do instead where it would reach other tests."""
+        try:
+            return await super().execute_command(*args, **options)  # type: ignore[no-untyped-call]
+        except NoPermissionError as error:
+            raise _explain(args, error) from None
+
+
+class IsolatedRedisSync(redis.Redis):
+    """A blocking client of a test's own database; the attributes are those of `IsolatedRedis`."""
+
+    url = ""
+    number = 0
+
+    def set_response_callback(self, command: str, callback: Any) -> None:
+        """Set a callback of this test's client; the table is common to all tests' clients until then."""
+        self.response_callbacks = type(self.response_callbacks)(self.response_callbacks)
+        super().set_response_callback(command, callback)
+
+    def execute_command(self, *args: Any, **options: Any) -> Any:
+        """Send a command; say what to do instead where it would reach other tests."""
+        try:
+            return super().execute_command(*args, **options)  # type: ignore[no-untyped-call]
+        except NoPermissionError as error:
+            raise _explain(args, error) from None
+
+
+class KeepingPool(redis.asyncio.ConnectionPool):
+    """A test's connections. The first one may come from the test before, and one is given on at the end."""
+
+    def __init__(self, arguments: dict[str, Any]) -> None:
+        super().__init__(**arguments)
+        self._kept: Any = None
+        self._unread = 0  # Replies to the renewal that nobody has waited for yet.
+        self._made: list[Any] = []
+        self._idle: set[Any] = set()
+        self._ended = False
+
+    async def start(self, kept: Any, lease: RedisLease) -> None:
+        """Begin with the connection of the test before, if there is one.
+
+        The replies are read when the connection is first used: by then they are there, and nobody has waited.
+        """
+        if kept is None:
+            return
+        commands = _renewal(lease)
+        try:
+            await kept.send_packed_command(kept.pack_commands(commands))
+        except (RedisError, OSError):
+            await kept.disconnect()
+            return
+        kept.db = lease.number
+        self._kept, self._unread = kept, len(commands)
+
+    def make_connection(self) -> Any:
+        """Return the kept connection, or after it new ones."""
+        connection, self._kept = self._kept or super().make_connection(), None  # type: ignore[no-untyped-call]
+        self._made.append(connection)
+        return connection
+
+    async def get_connection(self, *args: Any, **options: Any) -> Any:
+        """Lend a connection, except to a client that has outlived its test: its connection is the next one's."""
+        if self._ended:
+            raise IsolationError(_ENDED)
+        await self._read_renewal()
+        connection = await super().get_connection(*args, **options)  # type: ignore[no-untyped-call]
+        self._idle.discard(connection)
+        return connection
+
+    async def release(self, connection: Any) -> None:
+        """Take a connection back. One that is not taken back is somebody's still, and not fit to be kept."""
+        await super().release(connection)
+        self._idle.add(connection)
+
+    async def end(self) -> Any:
+        """Close all connections but one, which is returned; None where there is none to keep."""
+        await self._read_renewal()
+        self._ended = True
+        kept = self._kept or _fit(self._made, self._idle)
+        for connection in self._made:
+            if connection is not kept:
+                await connection.disconnect()
+        return kept
+
+    async def _read_renewal(self) -> None:
+        if not self._unread:
+            return
+        # Nobody else may be given the connection meanwhile.
+        (kept, self._kept), (unread, self._unread) = (self._kept, None), (self._unread, 0)
+        try:
+            for _ in range(unread):
+                await kept.read_response()
+        except (RedisError, OSError):
+            await kept.disconnect()
+            return
+        self._kept = kept
+
+
+class KeepingPoolSync(redis.ConnectionPool):
+    """`KeepingPool` for blocking connections."""
+
+    def __init__(self, arguments: dict[str, Any]) -> None:
+        super().__init__(**arguments)
+        self._kept: Any = None
+        self._unread = 0  # Replies to the renewal that nobody has waited for yet.
+        self._made: list[Any] = []
+        self._idle: set[Any] = set()
+        self._ended = False
+
+    def start(self, kept: Any, lease: RedisLease) -> None:
+        """Begin with the connection of the test before, if there is one.
+
+        The replies are read when the connection is first used: by then they are there, and nobody has waited.
+        """
+        if kept is None:
+            return
+        commands = _renewal(lease)
+        try:
+            kept.send_packed_command(kept.pack_commands(commands))
+        except (RedisError, OSError):
+            kept.disconnect()
+            return
+        kept.db = lease.number
+        self._kept, self._unread = kept, len(commands)
+
+    def make_connection(self) -> Any:
+        """Return the kept connection, or after it new ones."""
+        connection, self._kept = self._kept or super().make_connection(), None
+        self._made.append(connection)
+        return connection
+
+    def get_connection(self, *args: Any, **options: Any) -> Any:
+        """Lend a connection, except to a client that has outlived its test: its connection is the next one's."""
+        if self._ended:
+            raise IsolationError(_ENDED)
+        self._read_renewal()
+        connection = super().get_connection(*args, **options)
+        self._idle.discard(connection)
+        return connection
+
+    def release(self, connection: Any) -> None:
+        """Take a connection back. One that is not taken back is somebody's still, and not fit to be kept."""
+        super().release(connection)
+        self._idle.add(connection)
+
+    def end(self) -> Any:
+        """Close all connections but one, which is returned; None where there is none to keep."""
+        self._read_renewal()
+        self._ended = True
+        kept = self._kept or _fit(self._made, self._idle)
+        for connection in self._made:
+            if connection is not kept:
+                connection.disconnect()
+        return kept
+
+    def _read_renewal(self) -> None:
+        if not self._unread:
+            return
+        # Nobody else may be given the connection meanwhile.
+        (kept, self._kept), (unread, self._unread) = (self._kept, None), (self._unread, 0)
+        try:
+            for _ in range(unread):
+                kept.read_response()
+        except (RedisError, OSError):
+            kept.disconnect()
+            return
+        self._kept = kept
+
+
+def client_of(kind: type[C], lease: RedisLease, pool: Any) -> C:
+    """Return a new client of a test's own. Copied, because redis-py takes 0.1 ms to fill its table of callbacks."""
+    client: C = copy.copy(_model(kind))
+    client.connection_pool = pool
+    client.url, client.number = lease.url, lease.number
+    return client
+
+
+@functools.cache
+def _model(kind: type[C]) -> C:
+    is_async = issubclass(kind, redis.asyncio.Redis)
+    return kind(connection_pool=redis.asyncio.ConnectionPool() if is_async else redis.ConnectionPool())
+
+
+def pool_arguments(lease: RedisLease, socket_class: Any) -> dict[str, Any]:
+    """Return the arguments of a test's connections."""
+    # RESET leaves a connection at protocol 2, whose replies redis-py gives the same shapes as those of 3.
+    arguments = {
+        "username": lease.client_user,
+        "password": lease.password,
+        "db": lease.number,
+        "protocol": 2,
+        "decode_responses": True,
+        **without_client_info(),
+    }
+    if lease.endpoint.socket:
+        return {**arguments, "connection_class": socket_class, "path": lease.endpoint.socket}
+    return {**arguments, "host": lease.endpoint.host, "port": lease.endpoint.port}
+
+
+@functools.cache
+def without_client_info() -> dict[str, Any]:
+    """Return the arguments that keep redis-py from sending CLIENT SETINFO: two round trips that tell a test nothing."""
+    known = inspect.signature(redis.connection.AbstractConnection.__init__).parameters
+    return {"driver_info": None} if "driver_info" in known else {"lib_name": None, "lib_version": None}
+
+
+def _renewal(lease: RedisLease) -> tuple[tuple[Any, ...], ...]:
+    return ("RESET",), ("AUTH", lease.client_user, lease.password), ("SELECT", lease.number)
+
+
+def _fit(made: list[Any], idle: set[Any]) -> Any:
+    return next((connection for connection in made if connection in idle and connection.is_connected), None)
+
+
+def _explain(args: tuple[Any, ...], error: NoPermissionError) -> ServerWideCommandError:
+    command = " ".join(str(part) for part in args[:2])
+    return ServerWideCommandError(
+        f"{command}: Redis refuses this to isolated_redis, because it would reach other tests ({error}). Use the "
+        "command for one database (flushdb for flushall); settings belong into the redis_service's settings attribute"
+    )

@@ -1,0 +1,133 @@
+"""The launcher's control socket, as a test uses it."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import socket
+import threading
+from typing import TYPE_CHECKING, Any
+
+import asyncpg
+import pytest
+import redis
+
+from realservices.clients.control import BlockingServiceControl, ControlError
+from realservices.isolation.services import find_services
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+    from pathlib import Path
+
+    from realservices.clients.control import ServiceControl
+
+
+async def test_stopped_service_refuses_and_comes_back(service_control: ServiceControl, isolated_redis: Any) -> None:
+    name = _redis_name()
+    await service_control.stop(name)
+    assert (await service_control.status())[name].state == "stopped"
+    with pytest.raises(redis.exceptions.ConnectionError):
+        await isolated_redis.ping()
+    await service_control.start(name)
+    assert (await service_control.status())[name].state == "ready"
+    assert await isolated_redis.set("a", "1")  # The account is there again.
+
+
+@pytest.mark.parametrize("fault", ["stop", "kill"])
+@pytest.mark.parametrize("attempt", ["breaks", "finds it healed"])
+async def test_what_a_test_breaks_is_healed_behind_it(
+    service_control: ServiceControl, isolated_database: Any, isolated_redis: Any, fault: str, attempt: str
+) -> None:
+    status = await service_control.status()
+    assert {each.state for each in status.values()} == {"ready"}
+    assert await isolated_database.fetchval("SELECT 1") == 1
+    assert await isolated_redis.ping()
+    for name in status:
+        await getattr(service_control, fault)(name)
+    with pytest.raises((asyncpg.PostgresError, asyncpg.InterfaceError, OSError)):
+        await isolated_database.fetchval("SELECT 1")
+
+
+async def test_paused_service_hangs_and_goes_on(service_control: ServiceControl, isolated_redis: Any) -> None:
+    name = _redis_name()
+    await isolated_redis.ping()
+    await service_control.pause(name)
+    answer = asyncio.ensure_future(isolated_redis.ping())
+    done, _ = await asyncio.wait([answer], timeout=0.05)
+    assert not done
+    await service_control.resume(name)
+    assert await answer
+
+
+def test_paused_service_is_healed_behind_the_test(
+    service_control_sync: BlockingServiceControl, isolated_database_sync: Any
+) -> None:
+    isolated_database_sync.execute("CREATE TABLE t (a int)")
+    for name in service_control_sync.status():
+        service_control_sync.pause(name)
+
+
+def test_logs_and_wait(service_control_sync: BlockingServiceControl) -> None:
+    service_control_sync.wait()
+    for name in service_control_sync.status():
+        service_control_sync.wait(name)
+        assert service_control_sync.logs(name, lines=3)
+
+
+def test_refusals_are_errors(service_control_sync: BlockingServiceControl) -> None:
+    with pytest.raises(ControlError, match="no such"):
+        service_control_sync.stop("no such")
+
+
+@pytest.fixture
+def launcher(tmp_path: Path) -> Iterator[Callable[[bytes], BlockingServiceControl]]:
+    """Listens where a launcher would, and answers once with what it is told."""
+    listener = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
+    listener.bind(str(tmp_path / "s"))
+    listener.listen(1)
+    threads: list[threading.Thread] = []
+
+    def answer(line: bytes) -> None:
+        connection, _ = listener.accept()
+        with connection:
+            json.loads(connection.makefile("rb").readline())
+            connection.sendall(line)
+
+    def start(line: bytes) -> BlockingServiceControl:
+        threads.append(threading.Thread(target=answer, args=(line,)))
+        threads[-1].start()
+        return BlockingServiceControl(str(tmp_path / "s"))
+
+    yield start
+    for thread in threads:
+        thread.join(10)
+    listener.close()
+
+
+def test_launcher_that_ends_is_told_as_that(launcher: Callable[[bytes], BlockingServiceControl]) -> None:
+    with pytest.raises(ControlError, match="it is ending"):
+        launcher(b"").stop("db")
+
+
+def test_failed_wait_carries_the_launchers_words(launcher: Callable[[bytes], BlockingServiceControl]) -> None:
+    with pytest.raises(ControlError, match=r"db .* exit code 1"):
+        launcher(b'{"ok": false, "error": "service db ended with exit code 1"}\n').wait()
+
+
+def test_nobody_there(tmp_path: Path) -> None:
+    with pytest.raises(ControlError, match="cannot ask the launcher"):
+        BlockingServiceControl(str(tmp_path / "gone")).status()
+
+
+def test_no_answer_in_time(tmp_path: Path) -> None:
+    with socket.socket(socket.AF_UNIX, socket.SOCK_STREAM) as listener:
+        listener.bind(str(tmp_path / "s"))
+        listener.listen(1)
+        with pytest.raises(ControlError, match="wait of db within"):
+            BlockingServiceControl(str(tmp_path / "s")).wait("db", timeout_s=0.01)
+
+
+def _redis_name() -> str:
+    runtime = find_services()
+    assert runtime is not None
+    return runtime.of_kind("redis")[0].name

@@ -1,0 +1,112 @@
+"""A test's files: created and read by relative names, and no way out of the directory."""
+
+from __future__ import annotations
+
+import os
+from typing import TYPE_CHECKING
+
+import pytest
+
+from realservices.clients.filesystem import BlockingFilesystem, IsolatedFilesystem, PathEscapesError
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+
+@pytest.fixture
+def files(tmp_path: Path) -> BlockingFilesystem:
+    """A directory of the test's own."""
+    return BlockingFilesystem(tmp_path / "files")
+
+
+async def test_asynchronous_methods(tmp_path: Path) -> None:
+    files = IsolatedFilesystem(tmp_path / "files")
+    created = await files.create_file("config/test.json", '{"key": "value"}')
+    assert created.exists()
+    assert created == files.path("config/test.json")
+    assert "key" in await files.read_file("config/test.json")
+    await files.create_binary("raw", b"\x00\xff")
+    assert await files.read_binary("raw") == b"\x00\xff"
+    assert (await files.create_directory("a/b")).is_dir()
+    assert await files.exists("a/b")
+    assert [str(path) for path in await files.list_files()] == ["config/test.json", "raw"]
+    await files.delete("config")
+    assert not await files.exists("config/test.json")
+    assert files.blocking.read_binary("raw") == b"\x00\xff"
+
+
+def test_texts_keep_their_encoding(files: BlockingFilesystem) -> None:
+    assert files.create_file("a", "grüß", encoding="latin-1").read_bytes() == "grüß".encode("latin-1")
+    assert files.read_file("a", encoding="latin-1") == "grüß"
+
+
+@pytest.mark.parametrize(
+    ("name", "reason"),
+    [
+        ("/etc/passwd", "is absolute"),
+        ("../outside", "has a '..'"),
+        ("a/../../outside", "has a '..'"),
+        ("a/../inside", "has a '..'"),
+        ("link", "symbolic link"),
+        ("link/deeper", "symbolic link"),
+        ("directory/link", "symbolic link"),
+        ("dangling", "symbolic link"),
+    ],
+)
+def test_paths_that_lead_out_are_refused(files: BlockingFilesystem, tmp_path: Path, name: str, reason: str) -> None:
+    (tmp_path / "outside").mkdir()
+    (files.root / "link").symlink_to(tmp_path / "outside")
+    (files.root / "dangling").symlink_to(tmp_path / "nowhere")
+    files.create_directory("directory")
+    (files.root / "directory" / "link").symlink_to("../../outside")
+    attempts = (
+        files.create_file,
+        files.read_file,
+        files.create_directory,
+        files.exists,
+        files.delete,
+        files.list_files,
+    )
+    for attempt in attempts:
+        with pytest.raises(PathEscapesError, match=reason) as caught:
+            attempt(name)
+        assert str(files.root) in str(caught.value)
+    assert list((tmp_path / "outside").iterdir()) == []
+
+
+def test_name_that_only_begins_like_the_directory_is_outside(files: BlockingFilesystem, tmp_path: Path) -> None:
+    (tmp_path / "files-of-another").mkdir()
+    (files.root / "link").symlink_to(tmp_path / "files-of-another")
+    with pytest.raises(PathEscapesError):
+        files.create_file("link/x")
+
+
+def test_links_within_the_directory_are_followed(files: BlockingFilesystem) -> None:
+    files.create_file("target", "x")
+    files.path("link").symlink_to("target")
+    assert files.read_file("link") == "x"
+    files.delete("target")
+
+
+def test_directory_itself_is_not_deleted(files: BlockingFilesystem) -> None:
+    with pytest.raises(PathEscapesError, match="directory itself"):
+        files.delete(".")
+    assert files.path() == files.root
+
+
+def test_everything_is_removed_at_the_end(files: BlockingFilesystem, tmp_path: Path) -> None:
+    kept = tmp_path / "kept"
+    kept.mkdir()
+    (kept / "file").write_text("x", encoding="utf-8")
+    files.create_file("a/b/c", "x")
+    files.path("link").symlink_to(kept)
+    os.chmod(files.path("a"), 0)  # noqa: PTH101 - what code under test does
+    files.remove_all()
+    files.remove_all()
+    assert not files.root.exists()
+    assert (kept / "file").exists()
+
+
+def test_directory_must_be_new(tmp_path: Path) -> None:
+    with pytest.raises(FileExistsError):
+        BlockingFilesystem(tmp_path)

@@ -1,0 +1,156 @@
+"""Run a command on a machine of its own making: `python enclosure.py [options] -- COMMAND…`.
+
+Tests use it to show the launcher other users, other networks, small or private file systems, and kernels that refuse
+user namespaces. Everything is done by namespaces, so it needs no rights and changes nothing outside.
+
+Sources: user_namespaces(7), mount_namespaces(7), pid_namespaces(7), netdevice(7).
+"""
+
+from __future__ import annotations
+
+import argparse
+import ctypes
+import fcntl
+import os
+import signal
+import socket
+import struct
+import sys
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+_CLONE_NEWNS = 0x00020000
+_CLONE_NEWIPC = 0x08000000
+_CLONE_NEWUSER = 0x10000000
+_CLONE_NEWPID = 0x20000000
+_CLONE_NEWNET = 0x40000000
+_MS_BIND = 0x1000
+_MS_REC_PRIVATE = 0x4000 | 0x40000
+_PR_SET_PDEATHSIG = 1
+_SIOCSIFFLAGS = 0x8914
+_IFF_UP = 1
+
+_libc = ctypes.CDLL(None, use_errno=True)
+
+
+def main(arguments: Sequence[str]) -> int:
+    """Build the enclosure and become the command in it, or its first process where it has process ids of its own."""
+    options = _parse(arguments)
+    flags = _CLONE_NEWUSER | _CLONE_NEWNS
+    flags |= _CLONE_NEWNET if options.net else 0
+    flags |= _CLONE_NEWIPC if options.ipc else 0
+    flags |= _CLONE_NEWPID if options.pid else 0
+    _unshare_mapped(flags, options)
+    _check(_libc.mount(b"none", b"/", None, ctypes.c_ulong(_MS_REC_PRIVATE), None), "make mounts private")
+    if options.pid:
+        _be_parent_of_init()
+        _mount("proc", "/proc", "")
+    for entry in options.bind:
+        source, _, target = entry.partition("=")
+        _check(_libc.mount(source.encode(), target.encode(), None, ctypes.c_ulong(_MS_BIND), None), f"bind {entry}")
+    for entry in options.tmpfs:
+        path, _, size = entry.partition("=")
+        _mount("tmpfs", path, "mode=1777" + (f",size={size}" if size else ""))
+    if options.net:
+        _bring_loopback_up()
+    if options.no_user_namespaces:
+        with open("/proc/sys/user/max_user_namespaces", "w", encoding="ascii") as file:
+            file.write("0")
+    if options.all_ids and options.uid:
+        os.setgroups([])
+        os.setresgid(options.uid, options.uid, options.uid)
+        os.setresuid(options.uid, options.uid, options.uid)
+    if options.pid:
+        return _be_init(options.command)
+    os.execvp(options.command[0], options.command)
+
+
+def _parse(arguments: Sequence[str]) -> argparse.Namespace:
+    parser = argparse.ArgumentParser(prog="enclosure", description=__doc__)
+    parser.add_argument("--uid", type=int, default=0, help="user and group id that the command sees itself as")
+    parser.add_argument("--all-ids", action="store_true", help="map every id, not only one (only for real root)")
+    parser.add_argument("--net", action="store_true", help="a network with nothing but loopback")
+    parser.add_argument("--ipc", action="store_true", help="SysV segments of its own")
+    parser.add_argument("--pid", action="store_true", help="process ids of its own; all end with the command")
+    parser.add_argument("--tmpfs", action="append", default=[], metavar="PATH[=SIZE]", help="an empty tmpfs on PATH")
+    parser.add_argument("--bind", action="append", default=[], metavar="SOURCE=TARGET", help="show a directory elsewhere")
+    parser.add_argument("--no-user-namespaces", action="store_true", help="a kernel that refuses user namespaces")
+    parser.add_argument("command", nargs="+")
+    return parser.parse_args(arguments)
+
+
+def _unshare_mapped(flags: int, options: argparse.Namespace) -> None:
+    uid, gid = os.geteuid(), os.getegid()
+    if not options.all_ids:
+        _check(_libc.unshare(flags), "unshare")
+        _write_maps(os.getpid(), f"{options.uid} {uid} 1", f"{options.uid} {gid} 1", deny_setgroups=True)
+        return
+    # Only a process outside of the namespace may write a map of more than one id.
+    target, unshared, mapped = os.getpid(), os.pipe(), os.pipe()
+    writer = os.fork()
+    if not writer:
+        os.close(unshared[1])
+        os.read(unshared[0], 1)
+        _write_maps(target, "0 0 65536", "0 0 65536", deny_setgroups=False)
+        os.write(mapped[1], b"x")
+        os._exit(0)
+    _check(_libc.unshare(flags & ~_CLONE_NEWPID), "unshare")
+    os.write(unshared[1], b"x")
+    os.close(mapped[1])
+    os.waitpid(writer, 0)
+    if os.read(mapped[0], 1) != b"x":
+        raise OSError("the id maps could not be written; --all-ids needs real root")
+    if flags & _CLONE_NEWPID:
+        _check(_libc.unshare(_CLONE_NEWPID), "unshare")
+
+
+def _write_maps(pid: int, uid_map: str, gid_map: str, *, deny_setgroups: bool) -> None:
+    files = {"gid_map": gid_map, "uid_map": uid_map}
+    if deny_setgroups:
+        files = {"setgroups": "deny"} | files
+    for name, text in files.items():
+        with open(f"/proc/{pid}/{name}", "w", encoding="ascii") as file:
+            file.write(text)
+
+
+def _be_parent_of_init() -> None:
+    """Fork: the child goes on as process 1; this process ends as the child does."""
+    init = os.fork()
+    if init:
+        for number in (signal.SIGTERM, signal.SIGINT):
+            signal.signal(number, lambda received, _: os.kill(init, received))
+        _, status = os.waitpid(init, 0)
+        os._exit(os.waitstatus_to_exitcode(status) & 0xFF)
+    _libc.prctl(_PR_SET_PDEATHSIG, signal.SIGKILL, 0, 0, 0)
+
+
+def _be_init(command: list[str]) -> int:
+    """Run the command, reap what it orphans, and return its exit code."""
+    pid = os.fork()
+    if not pid:
+        os.execvp(command[0], command)
+    while True:
+        ended, status = os.wait()
+        if ended == pid:
+            return os.waitstatus_to_exitcode(status) & 0xFF
+
+
+def _mount(kind: str, path: str, options: str) -> None:
+    _check(_libc.mount(kind.encode(), path.encode(), kind.encode(), ctypes.c_ulong(0), options.encode()), f"{kind} on {path}")
+
+
+def _bring_loopback_up() -> None:
+    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as control:
+        fcntl.ioctl(control, _SIOCSIFFLAGS, struct.pack("16sh14x", b"lo", _IFF_UP))
+
+
+def _check(result: int, what: str) -> None:
+    if result != 0:
+        number = ctypes.get_errno()
+        raise OSError(number, f"{what}: {os.strerror(number)}")
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))

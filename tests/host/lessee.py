@@ -1,0 +1,32 @@
+"""A process that leases a template, prints where it lies as JSON, and keeps it until its standard input ends."""
+
+from __future__ import annotations
+
+import json
+import os
+import sys
+
+
+def main(archive: str, digest: str, size_bytes: int) -> int:
+    """Lease the template, or print why not and return 1."""
+    from realservices.contract.errors import RealServicesError
+    from realservices.host.templates import lease_template
+
+    print("ready", flush=True)
+    # All that were started together begin together.
+    sys.stdin.readline()
+    try:
+        lease = lease_template(archive, digest, size_bytes)
+    except (OSError, RealServicesError) as error:
+        print(json.dumps({"error": str(error)}), flush=True)
+        sys.stdin.read()
+        return 1
+    print(json.dumps({"path": lease.path, "inode": os.stat(lease.path).st_ino}), flush=True)
+    sys.stdin.read()
+    lease.release()
+    return 0
+
+
+if __name__ == "__main__":
+    sys.path.insert(0, sys.argv[1])
+    sys.exit(main(sys.argv[2], sys.argv[3], int(sys.argv[4])))

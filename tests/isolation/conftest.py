@@ -1,0 +1,49 @@
+"""Isolation objects of a test's own, on the target's real services."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import pytest
+import pytest_asyncio
+
+from realservices.isolation.background import BackgroundLoop
+from realservices.isolation.postgres import PostgresIsolation
+from realservices.isolation.services import choose_service, find_services
+
+if TYPE_CHECKING:
+    from collections.abc import AsyncIterator, Iterator
+
+    from realservices.contract.runtime import Endpoint, Runtime
+
+
+@pytest.fixture(scope="session")
+def runtime() -> Runtime:
+    """The services of this target."""
+    found = find_services()
+    if found is None:
+        pytest.skip("these tests need a PostgreSQL and a Redis service")
+    return found
+
+
+@pytest.fixture(scope="session")
+def postgres_endpoint(runtime: Runtime) -> Endpoint:
+    """The PostgreSQL service."""
+    return choose_service(runtime, "postgres")
+
+
+@pytest.fixture
+def background() -> Iterator[BackgroundLoop]:
+    """A background loop of the test's own."""
+    loop = BackgroundLoop()
+    yield loop
+    loop.stop()
+
+
+@pytest_asyncio.fixture
+async def postgres(postgres_endpoint: Endpoint, background: BackgroundLoop) -> AsyncIterator[PostgresIsolation]:
+    """A PostgreSQL isolation of the test's own, so that one that a test breaks is nobody else's."""
+    isolation = PostgresIsolation(postgres_endpoint, background)
+    yield isolation
+    await isolation.close_loop()
+    isolation.close(drop=True)

@@ -1,0 +1,166 @@
+"""Cloned databases: ready ahead of the test, alone in it, gone behind it."""
+
+from __future__ import annotations
+
+import asyncio
+import dataclasses
+from typing import TYPE_CHECKING, Any
+
+import asyncpg
+import pytest
+
+from realservices.isolation.clones import Clone, ClonePool, quote_identifier
+from realservices.isolation.errors import IsolationError
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from realservices.contract.runtime import Endpoint
+    from realservices.isolation.background import BackgroundLoop
+    from realservices.isolation.cloned_database import ClonedDatabase
+    from realservices.isolation.postgres import PostgresIsolation
+
+_TIMEOUT_S = 30
+
+
+@pytest.fixture
+def clones(postgres_endpoint: Endpoint, background: BackgroundLoop) -> Iterator[ClonePool]:
+    """A pool of the test's own."""
+    pool = ClonePool(postgres_endpoint, background)
+    yield pool
+    pool.close(drop=True, timeout_s=_TIMEOUT_S)
+
+
+async def _databases(endpoint: Endpoint) -> set[str]:
+    connection = await asyncpg.connect(**Clone(endpoint, str(endpoint.database)).connect_kwargs)
+    try:
+        return {row["datname"] for row in await connection.fetch("SELECT datname FROM pg_database")}
+    finally:
+        await connection.close()
+
+
+async def test_url_leads_to_the_database_over_tcp(cloned_database: ClonedDatabase) -> None:
+    own = await cloned_database.connect()
+    await own.execute("CREATE TABLE t (a int)")
+    by_url = await asyncpg.connect(cloned_database.url)
+    assert await by_url.fetchval("SELECT current_database()") == cloned_database.name
+    assert await by_url.fetchval("SELECT inet_server_port()") == cloned_database.port
+    assert await by_url.fetchval("SELECT to_regclass('t')") is not None
+    await by_url.close()
+
+
+async def test_committed_rows_are_seen_by_other_connections(cloned_database: ClonedDatabase) -> None:
+    first, second = await cloned_database.connect(), await cloned_database.connect()
+    async with first.transaction():
+        await first.execute("CREATE TABLE t (a int)")
+        assert await second.fetchval("SELECT to_regclass('t')") is None
+    assert await second.fetchval("SELECT to_regclass('t')") is not None
+
+
+def test_blocking_connection(cloned_database: ClonedDatabase) -> None:
+    connection = cloned_database.connect_sync()
+    connection.execute("CREATE TABLE t (a int)")
+    with connection.transaction():
+        connection.executemany("INSERT INTO t VALUES ($1)", [(1,), (2,)])
+    assert connection.fetchval("SELECT sum(a) FROM t") == 3
+    connection.close()
+
+
+async def test_template_is_not_touched(cloned_database: ClonedDatabase, postgres_endpoint: Endpoint) -> None:
+    connection = await cloned_database.connect()
+    await connection.execute("CREATE TABLE marked (a int)")
+    with pytest.raises(asyncpg.PostgresError, match="not currently accepting connections"):
+        await asyncpg.connect(**Clone(postgres_endpoint, postgres_endpoint.template_database).connect_kwargs)
+
+
+async def test_database_is_dropped_behind_the_test(
+    clones: ClonePool, postgres_endpoint: Endpoint, background: BackgroundLoop
+) -> None:
+    clone = await asyncio.wrap_future(clones.take())
+    assert clone.name in await _databases(postgres_endpoint)
+    left_open = await asyncpg.connect(**clone.connect_kwargs)
+    await asyncio.wrap_future(clones.give_back(clone))
+    assert clone.name not in await _databases(postgres_endpoint)
+    left_open.terminate()
+
+
+async def test_expected_clones_are_made_ahead_and_not_too_many(clones: ClonePool, postgres_endpoint: Endpoint) -> None:
+    clones.expect(3)
+    taken = [await asyncio.wrap_future(clones.take()) for _ in range(3)]
+    assert len({clone.name for clone in taken}) == 3
+    for clone in taken:
+        await asyncio.wrap_future(clones.give_back(clone))
+    ours = taken[0].name.rpartition("_")[0]
+    assert [name for name in await _databases(postgres_endpoint) if name.startswith(ours)] == []
+
+
+async def test_clones_taken_at_once_are_different(clones: ClonePool) -> None:
+    taken = await asyncio.gather(*(asyncio.wrap_future(clones.take()) for _ in range(5)))
+    assert len({clone.name for clone in taken}) == 5
+
+
+async def test_failure_names_service_and_template(postgres_endpoint: Endpoint, background: BackgroundLoop) -> None:
+    pool = ClonePool(dataclasses.replace(postgres_endpoint, template_database='no "such"'), background)
+    pool.expect(2)  # What fails ahead of the test must be told in the test.
+    for _ in range(3):
+        with pytest.raises(IsolationError) as caught:
+            await asyncio.wrap_future(pool.take())
+        assert postgres_endpoint.label in str(caught.value)
+        assert 'no "such"' in str(caught.value)
+    pool.close(drop=True, timeout_s=_TIMEOUT_S)
+
+
+async def test_lost_administrative_connection_is_replaced(clones: ClonePool, postgres: PostgresIsolation) -> None:
+    clone = await asyncio.wrap_future(clones.take())
+    connection = await asyncpg.connect(**clone.connect_kwargs)
+    await connection.fetch(
+        "SELECT pg_terminate_backend(pid, 5000) FROM pg_stat_activity "
+        "WHERE datname = 'postgres' AND pid <> pg_backend_pid()"
+    )
+    await connection.close()
+    assert (await asyncio.wrap_future(clones.take())).name != clone.name
+
+
+async def test_isolation_by_database_allows_commit(postgres: PostgresIsolation) -> None:
+    names = set()
+    for _ in range(2):
+        async with postgres.connection_to_clone() as connection:
+            await connection.execute("BEGIN; CREATE TABLE t (a int); COMMIT")
+            names.add(await connection.fetchval("SELECT current_database()"))
+    assert len(names) == 2
+
+
+@pytest.mark.parametrize("isolation", ["transaction", "database"])
+def test_blocking_isolation(postgres: PostgresIsolation, isolation: str) -> None:
+    for _ in range(2):
+        with postgres.blocking(isolation=isolation) as connection:
+            connection.execute("CREATE TABLE t (a int)")
+            with pytest.raises(asyncpg.UndefinedTableError):
+                connection.fetch("SELECT * FROM missing")
+            assert connection.fetchval("SELECT count(*) FROM t") == 0
+
+
+def test_blocking_connection_has_prepared_statements_and_cursors(isolated_database_sync: Any) -> None:
+    prepared = isolated_database_sync.prepare("SELECT generate_series(1, $1) AS n")
+    assert [row["n"] for row in prepared.fetch(3)] == [1, 2, 3]
+    with isolated_database_sync.transaction():
+        rows = isolated_database_sync.cursor("SELECT generate_series(1, 99) AS n")
+        assert sum(row["n"] for row in rows) == 4950
+
+    def create_and_fail() -> None:
+        with isolated_database_sync.transaction():
+            isolated_database_sync.execute("CREATE TABLE t (a int)")
+            raise ZeroDivisionError
+
+    with pytest.raises(ZeroDivisionError):
+        create_and_fail()
+    assert isolated_database_sync.fetchval("SELECT to_regclass('t')") is None
+
+
+async def test_blocking_connection_works_where_a_loop_runs(isolated_database_sync: Any) -> None:
+    assert isolated_database_sync.fetchval("SELECT 1") == 1
+
+
+@pytest.mark.parametrize(("name", "quoted"), [("plain", '"plain"'), ('with "quotes"', '"with ""quotes"""')])
+def test_identifiers_are_quoted(name: str, quoted: str) -> None:
+    assert quote_identifier(name) == quoted

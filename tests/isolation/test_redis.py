@@ -1,0 +1,250 @@
+"""Isolated Redis: an empty database of the test's own, and no way out of it."""
+
+from __future__ import annotations
+
+import asyncio
+import dataclasses
+from typing import TYPE_CHECKING, Any
+
+import pytest
+import pytest_asyncio
+import redis
+import redis.asyncio
+from redis.exceptions import NoPermissionError
+
+from realservices.isolation.errors import IsolationBrokenError, IsolationError
+from realservices.isolation.numbers import Numbers
+from realservices.isolation.redis import RedisIsolation
+from realservices.isolation.redis_clients import ServerWideCommandError
+from realservices.isolation.services import choose_service
+
+if TYPE_CHECKING:
+    from collections.abc import AsyncIterator
+    from pathlib import Path
+
+    from realservices.contract.runtime import Endpoint, Runtime
+
+
+@pytest.fixture
+def endpoint(runtime: Runtime) -> Endpoint:
+    """The Redis service."""
+    return choose_service(runtime, "redis")
+
+
+@pytest_asyncio.fixture
+async def isolation(runtime: Runtime, endpoint: Endpoint) -> AsyncIterator[RedisIsolation]:
+    """An isolation of the test's own."""
+    made = RedisIsolation(endpoint, runtime.private)
+    yield made
+    await made.close_loop()
+    made.close()
+
+
+async def test_texts_come_back_as_texts(isolated_redis: redis.asyncio.Redis) -> None:
+    await isolated_redis.set("user:1", "Ada")
+    assert await isolated_redis.get("user:1") == "Ada"
+
+
+async def test_both_clients_and_the_url_lead_to_one_database(isolated_redis: Any, isolated_redis_sync: Any) -> None:
+    isolated_redis_sync.set("a", "1")
+    assert await isolated_redis.get("a") == "1"
+    assert isolated_redis.url == isolated_redis_sync.url
+    async with redis.asyncio.Redis.from_url(isolated_redis.url, decode_responses=True) as other:
+        assert await other.get("a") == "1"
+        assert isolated_redis.number != 0
+
+
+@pytest.mark.parametrize(
+    "command",
+    [
+        ("FLUSHALL",),
+        ("SWAPDB", "0", "1"),
+        ("SELECT", "0"),
+        ("MOVE", "a", "0"),
+        ("SHUTDOWN", "NOSAVE"),
+        ("CONFIG", "SET", "maxmemory", "1"),
+        ("CLIENT", "KILL", "TYPE", "normal"),
+        ("CLIENT", "PAUSE", "1"),
+        ("ACL", "SETUSER", "other", "on"),
+        ("SCRIPT", "FLUSH"),
+        ("FUNCTION", "FLUSH"),
+        ("REPLICAOF", "NO", "ONE"),
+    ],
+    ids=lambda command: " ".join(command),
+)
+async def test_commands_that_reach_other_tests_are_refused(isolated_redis: Any, command: tuple[str, ...]) -> None:
+    await isolated_redis.set("a", "1")
+    with pytest.raises(ServerWideCommandError, match="reach other tests"):
+        await isolated_redis.execute_command(*command)
+    assert await isolated_redis.get("a") == "1"
+
+
+def test_refusals_reach_every_client(isolated_redis_sync: Any) -> None:
+    with pytest.raises(ServerWideCommandError):
+        isolated_redis_sync.flushall()
+    with redis.Redis.from_url(isolated_redis_sync.url) as other:
+        with pytest.raises(NoPermissionError):
+            other.flushall()
+        with pytest.raises(NoPermissionError):
+            other.pipeline().set("a", 1).execute_command("SELECT", 0).execute()
+        with pytest.raises(redis.ResponseError):
+            other.eval("return redis.call('select', 0)", 0)
+
+
+async def test_what_belongs_to_one_database_is_allowed(isolated_redis: Any) -> None:
+    async with isolated_redis.pipeline(transaction=True) as pipeline:
+        await pipeline.set("a", "1").incr("a").execute()
+    assert await isolated_redis.eval("return redis.call('get', KEYS[1])", 1, "a") == "2"
+    await isolated_redis.flushdb()
+    assert await isolated_redis.dbsize() == 0
+    assert await isolated_redis.config_get("databases")
+    async with isolated_redis.pubsub() as pubsub:
+        await pubsub.subscribe("news")
+        assert (await pubsub.get_message(timeout=5))["type"] == "subscribe"
+
+
+@pytest.mark.parametrize("keep", [True, False])
+async def test_leases_are_separate_and_empty(isolation: RedisIsolation, keep: bool) -> None:
+    first = isolation.lease()
+    async with isolation.client(first, keep=keep) as client:
+        await client.set("a", "1")
+    isolation.release(first)
+    second = isolation.lease()
+    async with isolation.client(second, keep=keep) as other:
+        assert second.number != first.number
+        assert await other.dbsize() == 0
+        with pytest.raises(IsolationError, match="has ended"):
+            await client.get("a")
+    isolation.release(second)
+
+
+def test_number_comes_back_empty(isolation: RedisIsolation, endpoint: Endpoint) -> None:
+    first = isolation.lease()
+    isolation.release(first)
+    with redis.Redis.from_url(endpoint.url.rsplit("/", 1)[0] + f"/{first.number}") as program:
+        program.set("late", "write")
+    while (lease := isolation.lease()).number != first.number:
+        isolation.release(lease)
+    with isolation.client_sync(lease) as client:
+        assert client.dbsize() == 0
+    isolation.release(lease)
+
+
+_STATES = (
+    ("CLIENT", "SETNAME", "first"),
+    ("MULTI",),
+    ("WATCH", "a"),
+    ("CLIENT", "NO-EVICT", "ON"),
+    ("SUBSCRIBE", "news"),
+)
+# What CLIENT INFO says of a connection's state.
+_TOLD = ("id", "flags", "name", "sub", "multi", "watch", "resp", "user")
+
+
+@pytest.mark.parametrize("state", _STATES, ids=lambda state: state[0])
+async def test_connection_is_kept_and_its_state_is_not(isolation: RedisIsolation, state: tuple[str, ...]) -> None:
+    fresh = None
+    for _ in range(3):
+        lease = isolation.lease()
+        async with isolation.client(lease, keep=True) as client:
+            described = await client.client_info()
+            told = {name: described[name] for name in _TOLD}
+            fresh = fresh or told
+            assert told == fresh
+            await client.execute_command(*state)
+        isolation.release(lease)
+
+
+def test_blocking_connection_is_kept_and_its_state_is_not(isolation: RedisIsolation) -> None:
+    seen = []
+    for _ in range(3):
+        lease = isolation.lease()
+        with isolation.client_sync(lease) as client:
+            described: Any = client.client_info()
+            seen.append({name: described[name] for name in _TOLD})
+            client.execute_command("CLIENT", "SETNAME", "first")
+            client.execute_command("MULTI")
+        isolation.release(lease)
+    assert seen == seen[:1] * 3
+
+
+async def test_connection_in_use_is_not_kept(isolation: RedisIsolation) -> None:
+    first = isolation.lease()
+    async with isolation.client(first, keep=True) as client:
+        pubsub = client.pubsub()
+        await pubsub.subscribe("news")
+        waiting = asyncio.ensure_future(client.blpop(["queue"], timeout=60))
+        while not await client.client_list(_type="normal"):
+            await asyncio.sleep(0)
+    isolation.release(first)
+    with pytest.raises(redis.exceptions.RedisError):
+        await waiting
+    second = isolation.lease()
+    async with isolation.client(second, keep=True) as other:
+        assert await other.publish("news", "x") == 0
+        assert await other.lpush("queue", "x") == 1
+        assert await other.llen("queue") == 1
+    await pubsub.aclose()  # type: ignore[no-untyped-call]
+    isolation.release(second)
+
+
+async def test_lost_connection_is_replaced(isolation: RedisIsolation, endpoint: Endpoint) -> None:
+    with redis.Redis.from_url(endpoint.url) as program:
+        for _ in range(3):
+            lease = isolation.lease()
+            async with isolation.client(lease, keep=True) as client:
+                number = await client.client_id()
+                program.client_kill_filter(_id=str(number))
+            isolation.release(lease)
+
+
+async def test_connections_from_the_url_end_with_the_test(isolation: RedisIsolation) -> None:
+    lease = isolation.lease()
+    async with redis.asyncio.Redis.from_url(lease.url, single_connection_client=True) as program:
+        await program.set("a", "1")
+        isolation.release(lease)
+        with pytest.raises(redis.exceptions.RedisError):
+            await program.set("a", "1")
+
+
+async def test_writer_with_another_account_is_found(isolation: RedisIsolation, endpoint: Endpoint) -> None:
+    lease = isolation.lease()
+    stop = asyncio.Event()
+
+    async def write() -> None:
+        address = endpoint.url.rsplit("/", 1)[0] + f"/{lease.number}"
+        async with redis.asyncio.Redis.from_url(address) as program:
+            while not stop.is_set():
+                await program.eval("for n = 1, 2000 do redis.call('set', 'k' .. n, n) end", 0)
+
+    def release_until_found() -> None:
+        for _ in range(2000):
+            isolation.release(lease)
+
+    writer = asyncio.ensure_future(write())
+    with pytest.raises(IsolationBrokenError, match=r"isolated_redis\.url"):
+        await asyncio.to_thread(release_until_found)
+    stop.set()
+    await writer
+    isolation.release(lease)
+
+
+def test_processes_hold_different_numbers(endpoint: Endpoint, tmp_path: Path) -> None:
+    small = dataclasses.replace(endpoint, databases=4)
+    held = [Numbers(small, str(tmp_path)) for _ in range(3)]
+    assert {numbers.take() for numbers in held} == {1, 2, 3}
+    with pytest.raises(IsolationError, match="has 4 databases"):
+        Numbers(small, str(tmp_path))
+    held.pop().close()
+    held.append(Numbers(small, str(tmp_path)))
+    for numbers in held:
+        numbers.close()
+
+
+def test_numbers_of_a_range_take_turns(endpoint: Endpoint, tmp_path: Path) -> None:
+    first, second = Numbers(endpoint, str(tmp_path)), Numbers(endpoint, str(tmp_path))
+    ours, theirs = [first.take() for _ in range(40)], [second.take() for _ in range(40)]
+    assert len(set(ours)) >= 15
+    assert not {0, *theirs} & set(ours)
+    first.close()
+    second.close()

@@ -1,0 +1,99 @@
+"""A test gets the service it means, or an explanation with the entry to add."""
+
+from __future__ import annotations
+
+import json
+from typing import TYPE_CHECKING, Any
+
+import pytest
+
+from realservices.contract.errors import ManifestError
+from realservices.contract.runtime import load_runtime
+from realservices.isolation.errors import MissingServiceError
+from realservices.isolation.services import choose_service, find_services, services_are_required
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+_POSTGRES = {"kind": "postgres", "label": "//a:db", "host": "127.0.0.1", "port": 1, "password": "p", "url": "u"}
+_REDIS = {**_POSTGRES, "kind": "redis", "label": "//a:cache"}
+
+
+@pytest.fixture
+def description() -> dict[str, Any]:
+    """A description of two PostgreSQL services."""
+    services = {"db": _POSTGRES, "orders": {**_POSTGRES, "label": "//a:orders", "of a newer release": 1}}
+    return {
+        "version": 1,
+        "label": "//a:test",
+        "control": "/c",
+        "sandbox": "/s",
+        "isolation": "transaction",
+        "services": services,
+    }
+
+
+def _write(path: Path, content: object) -> str:
+    path.write_text(content if isinstance(content, str) else json.dumps(content), encoding="utf-8")
+    return str(path)
+
+
+def test_first_service_of_a_kind_or_the_named_one(tmp_path: Path, description: dict[str, Any]) -> None:
+    runtime = load_runtime(_write(tmp_path / "runtime.json", description))
+    assert choose_service(runtime, "postgres").name == "db"
+    assert choose_service(runtime, "postgres", "orders").label == "//a:orders"
+    assert runtime.private == str(tmp_path)
+
+
+def test_missing_service_names_the_entry_to_add(
+    tmp_path: Path, description: dict[str, Any], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    runtime = load_runtime(_write(tmp_path / "runtime.json", description))
+    with pytest.raises(MissingServiceError) as caught:
+        choose_service(runtime, "redis")
+    assert 'services = ["@rules_realservices//services:redis"]' in str(caught.value)
+    assert "//a:test declares: db (postgres, //a:db), orders" in str(caught.value)
+    with pytest.raises(MissingServiceError, match=r"'stock'; //a:test declares: db"):
+        choose_service(runtime, "postgres", "stock")
+    monkeypatch.setenv("TEST_TARGET", "//b:test")
+    with pytest.raises(MissingServiceError, match=r"no launcher .* //b:test"):
+        choose_service(None, "postgres")
+
+
+def test_no_launcher_no_services(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delenv("REALSERVICES_RUNTIME", raising=False)
+    assert find_services() is None
+
+
+@pytest.mark.parametrize(
+    ("variables", "required"),
+    [
+        ({}, False),
+        ({"REALSERVICES_REQUIRE": "0"}, False),
+        ({"REALSERVICES_REQUIRE": "1"}, True),
+        ({"TEST_SRCDIR": "/x"}, True),
+        ({"BAZEL_TEST": "1"}, True),
+    ],
+)
+def test_services_are_required_under_bazel(
+    variables: dict[str, str], required: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for name in ("REALSERVICES_REQUIRE", "TEST_SRCDIR", "BAZEL_TEST"):
+        monkeypatch.delenv(name, raising=False)
+    for name, value in variables.items():
+        monkeypatch.setenv(name, value)
+    assert services_are_required() is required
+
+
+@pytest.mark.parametrize(
+    ("content", "message"),
+    [("{", "damaged"), ("[]", "damaged"), ({"version": 2}, "reads version 1"), ({"version": 1}, "damaged")],
+)
+def test_description_that_cannot_be_read(tmp_path: Path, content: object, message: str) -> None:
+    with pytest.raises(ManifestError, match=message):
+        load_runtime(_write(tmp_path / "runtime.json", content))
+
+
+def test_description_that_is_not_there(tmp_path: Path) -> None:
+    with pytest.raises(ManifestError, match="unset the variable"):
+        load_runtime(str(tmp_path / "gone.json"))

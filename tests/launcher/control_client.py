@@ -1,0 +1,43 @@
+"""The launcher's control socket as any language would speak it: one JSON object per line each way."""
+
+from __future__ import annotations
+
+import json
+import socket
+from typing import Any
+
+
+class ControlClient:
+    """One connection; use it as a context manager."""
+
+    def __init__(self, path: str, timeout_s: float) -> None:
+        self._connection = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
+        self._connection.settimeout(timeout_s)
+        self._connection.connect(path)
+        self._stream = self._connection.makefile("rwb")
+
+    def __enter__(self) -> ControlClient:
+        return self
+
+    def __exit__(self, *error: object) -> None:
+        self._stream.close()
+        self._connection.close()
+
+    def ask(self, op: str, **details: object) -> dict[str, Any]:
+        """Send a request and return the answer."""
+        return self.ask_raw(json.dumps({"op": op, **details}).encode())
+
+    def ask_raw(self, line: bytes) -> dict[str, Any]:
+        """Send any bytes as a request and return the answer."""
+        self._stream.write(line + b"\n")
+        self._stream.flush()
+        return self.answer()
+
+    def answer(self) -> dict[str, Any]:
+        """Return the next answer."""
+        answer: dict[str, Any] = json.loads(self._stream.readline())
+        return answer
+
+    def state(self, service: str) -> str:
+        """Return the state of a service."""
+        return str(self.ask("status")["services"][service]["state"])

@@ -1,0 +1,265 @@
+"""The control socket: a test stops, starts, kills and pauses its services, and the launcher takes that for intended."""
+
+from __future__ import annotations
+
+import os
+import select
+import socket
+import subprocess
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from tests.host import places
+from tests.launcher.control_client import ControlClient
+from tests.launcher.launched import Launched, postgres, redis
+from tests.services.queries import QueryError, backend_in, redis_call, sql
+
+_SOON_MS = 1000
+_OK = {"ok": True}
+
+
+@pytest.fixture
+def launched(tmp_path: Path, template: Path) -> Iterator[Launched]:
+    """Return a launcher with a PostgreSQL and a Redis."""
+    with Launched(tmp_path / "run", [postgres(), redis()], template=template) as launched:
+        yield launched
+
+
+@pytest.fixture
+def control(launched: Launched) -> Iterator[ControlClient]:
+    """Return a connection to its control socket."""
+    with launched.control() as control:
+        yield control
+
+
+def _names(launched: Launched) -> str:
+    return sql(launched.endpoints["db"]["url"], "SELECT string_agg(name, ' ' ORDER BY id) FROM items")
+
+
+def test_status(launched: Launched, control: ControlClient) -> None:
+    answer = control.ask("status")
+    assert answer["ok"] is True
+    for name, endpoint in launched.endpoints.items():
+        status = answer["services"][name]
+        assert status["state"] == "ready"
+        assert status["port"] == endpoint["port"]
+        assert 0 < status["ready_ms"] < 60_000
+        os.kill(status["pid"], 0)
+    assert launched.finish() == 0
+
+
+def test_waiting_for_what_is_ready(launched: Launched, control: ControlClient) -> None:
+    assert control.ask("wait", services=None) == _OK
+    assert control.ask("wait", services=["cache"]) == _OK
+    assert control.ask("wait") == _OK
+
+
+def test_logs(launched: Launched, control: ControlClient) -> None:
+    lines = control.ask("logs", service="db", lines=2)["lines"]
+    assert len(lines) == 2
+    assert "database system is ready to accept connections" in lines[-1]
+    assert len(control.ask("logs", service="db")["lines"]) > 2
+    assert control.ask("logs", service="db", lines=0)["lines"] == []
+
+
+def test_stopped_and_started_postgres_keeps_its_data(launched: Launched, control: ControlClient) -> None:
+    sql(launched.endpoints["db"]["url"], "INSERT INTO items (name) VALUES ('kept')")
+    for _ in range(2):
+        assert control.ask("stop", service="db") == _OK
+        assert control.state("db") == "stopped"
+        with pytest.raises(QueryError, match="Connection refused"):
+            _names(launched)
+        assert control.ask("start", service="db") == _OK
+        assert control.ask("wait", services=["db"]) == _OK
+        assert _names(launched) == "seeded kept"
+    log = Path(launched.endpoints["db"]["log"]).read_text("utf-8")
+    assert log.count("database system is shut down") == 2
+    assert "was not properly shut down" not in log
+    assert launched.finish() == 0
+    assert launched.output == ""
+
+
+def test_killed_and_started_postgres_recovers_what_was_committed(launched: Launched, control: ControlClient) -> None:
+    # The second kill meets a server that is not process 1 of a namespace any more.
+    for number in range(2):
+        sql(launched.endpoints["db"]["url"], "SET synchronous_commit = on", f"INSERT INTO items (name) VALUES ('kept{number}')")
+        assert control.ask("kill", service="db") == _OK
+        assert control.ask("start", service="db") == _OK
+        assert control.ask("wait", services=["db"]) == _OK
+    assert _names(launched) == "seeded kept0 kept1"
+    assert Path(launched.endpoints["db"]["log"]).read_text("utf-8").count("was not properly shut down") == 2
+    assert launched.finish() == 0
+
+
+def test_killing_postgres_kills_its_workers(launched: Launched, control: ControlClient) -> None:
+    # After a restart its workers are not in a process namespace that ends with it.
+    control.ask("stop", service="db")
+    control.ask("start", service="db")
+    control.ask("wait", services=["db"])
+    pid = control.ask("status")["services"]["db"]["pid"]
+    # A worker that computes does not look after its postmaster.
+    busy = "SELECT count(*) FROM generate_series(1, 1000000000000)"
+    with subprocess.Popen(
+        [places.psql(), "-X", launched.endpoints["db"]["url"], "-c", busy], stderr=subprocess.DEVNULL
+    ) as client:
+        worker = os.pidfd_open(backend_in(pid, "SELECT"))
+        assert control.ask("kill", service="db") == _OK
+        poll = select.poll()
+        poll.register(worker, select.POLLIN)
+        assert poll.poll(_SOON_MS), "a worker goes on with data that the next server will open"
+        os.close(worker)
+        assert client.wait(60) != 0
+    assert launched.finish() == 0
+
+
+def test_a_stopped_service_that_stays_stopped_is_no_failure(launched: Launched, control: ControlClient) -> None:
+    for name in ("db", "cache"):
+        assert control.ask("stop", service=name) == _OK
+    assert launched.finish() == 0
+    assert launched.output == ""
+
+
+def test_waiting_for_a_stopped_service_says_so(launched: Launched, control: ControlClient) -> None:
+    control.ask("stop", service="db")
+    answer = control.ask("wait", services=["db"])
+    assert answer["ok"] is False
+    assert answer["error"].startswith("service 'db' (//app:db) was stopped")
+    assert control.ask("wait", services=["cache"]) == _OK
+
+
+def test_restarted_redis_serves_with_the_same_password(launched: Launched, control: ControlClient) -> None:
+    cache = launched.endpoints["cache"]
+    for operation in ("stop", "kill"):
+        assert redis_call(cache, "SET", "key", "value") == "OK"
+        assert control.ask(operation, service="cache") == _OK
+        with pytest.raises(ConnectionError):
+            redis_call(cache, "PING")
+        assert control.ask("start", service="cache") == _OK
+        assert control.ask("wait", services=["cache"]) == _OK
+        assert redis_call(cache, "PING") == "PONG"
+    # It keeps nothing: that is what a Redis without persistence does.
+    assert redis_call(cache, "DBSIZE") == "0"
+    assert launched.finish() == 0
+
+
+@pytest.mark.parametrize("name", ["db", "cache"])
+def test_a_paused_service_hangs_until_it_is_resumed(launched: Launched, control: ControlClient, name: str) -> None:
+    endpoint = launched.endpoints[name]
+    assert control.ask("pause", service=name) == _OK
+    assert control.state(name) == "paused"
+    with socket.create_connection((endpoint["host"], endpoint["port"])) as client:
+        # The kernel accepts the connection; nobody answers on it. PostgreSQL answers an SSL request with one byte.
+        client.sendall(b"\0\0\0\x08\x04\xd2\x16\x2f" if name == "db" else b"PING\r\n")
+        client.settimeout(0.3)
+        with pytest.raises(TimeoutError):
+            client.recv(1)
+        assert control.ask("resume", service=name) == _OK
+        assert control.state(name) == "ready"
+        client.settimeout(60)
+        assert client.recv(1) in (b"N", b"S", b"-")
+    assert launched.finish() == 0
+
+
+@pytest.mark.parametrize("name", ["db", "cache"])
+@pytest.mark.parametrize("operation", ["stop", "kill"])
+def test_a_paused_service_can_be_ended(launched: Launched, control: ControlClient, name: str, operation: str) -> None:
+    assert control.ask("pause", service=name) == _OK
+    assert control.ask(operation, service=name) == _OK
+    assert control.state(name) == "stopped"
+    assert launched.finish() == 0
+
+
+@pytest.mark.parametrize("name", ["db", "cache"])
+def test_a_service_may_be_paused_to_the_end(launched: Launched, control: ControlClient, name: str) -> None:
+    assert control.ask("pause", service=name) == _OK
+    assert launched.finish() == 0
+
+
+def test_a_failed_service_may_be_started_again(launched: Launched, control: ControlClient) -> None:
+    os.kill(control.ask("status")["services"]["cache"]["pid"], 9)
+    launched.await_state("cache", "failed")
+    answer = control.ask("wait", services=["cache"])
+    assert answer["ok"] is False
+    assert answer["error"].startswith("service 'cache' (//app:cache) was killed by SIGKILL while the test ran")
+    assert "Ready to accept connections" in answer["error"]
+    assert control.ask("start", service="cache") == _OK
+    assert control.ask("wait", services=["cache"]) == _OK
+    # The program is not ended any more for a service that is well again.
+    program = os.pidfd_open(launched.program.pid)
+    poll = select.poll()
+    poll.register(program, select.POLLIN)
+    assert not poll.poll(6000)
+    os.close(program)
+    assert launched.finish() == 0
+
+
+@pytest.mark.parametrize(
+    ("request_line", "error"),
+    [
+        (b'{"op": "explode"}', "unknown operation 'explode'; known are ['wait', 'status', 'logs', 'start', 'stop', 'kill', "),
+        (b'{"op": "stop", "service": "queue"}', "no service 'queue'; this test has ['cache', 'db']"),
+        (b'{"op": "wait", "services": ["db", "queue"]}', "no service 'queue'; this test has ['cache', 'db']"),
+        (b'{"op": "stop"}', "'service'"),
+        (b'{"service": "db"}', "'op'"),
+        (b"[]", "list indices must be integers"),
+        (b"null", "'NoneType' object"),
+        (b"stop db", "Expecting value"),
+        (b"\xff\xfe", "bad request"),
+        (b'{"op": "logs", "service": "db", "lines": "many"}', "invalid literal for int()"),
+        (b'{"op": "logs", "service": ["db"]}', "unhashable type"),
+        (b'{"op": "start", "service": "db"}', "service 'db' runs already (pid "),
+        (b'{"op": "resume", "service": "db"}', "service 'db' is ready; resume needs one that is paused"),
+    ],
+)
+def test_a_wrong_request_is_answered_and_changes_nothing(
+    launched: Launched, control: ControlClient, request_line: bytes, error: str
+) -> None:
+    answer = control.ask_raw(request_line)
+    assert answer["ok"] is False
+    assert error in answer["error"]
+    assert {service["state"] for service in control.ask("status")["services"].values()} == {"ready"}
+    assert launched.finish() == 0
+
+
+@pytest.mark.parametrize("operation", ["stop", "kill", "pause", "resume"])
+def test_what_does_not_run_cannot_be_ended_or_paused(launched: Launched, control: ControlClient, operation: str) -> None:
+    control.ask("stop", service="cache")
+    answer = control.ask(operation, service="cache")
+    assert answer["ok"] is False
+    assert answer["error"].startswith(f"service 'cache' is stopped; {operation} needs one that is ")
+
+
+def test_requests_may_come_in_pieces_and_in_heaps(launched: Launched) -> None:
+    with socket.socket(socket.AF_UNIX) as connection:
+        connection.settimeout(60)
+        connection.connect(launched.program.runtime["control"])
+        for piece in (b'{"op": "st', b'atus"}\n{"op": "wait"}\n{"op": "logs", ', b'"service": "db", "lines": 1}\n'):
+            connection.sendall(piece)
+        with connection.makefile("rb") as answers:
+            received = [answers.readline() for _ in range(3)]
+    assert b'"services"' in received[0]
+    assert received[1] == b'{"ok": true}\n'
+    assert b'"lines"' in received[2]
+
+
+def test_many_connections_and_hasty_ones(launched: Launched) -> None:
+    for _ in range(50):
+        with socket.socket(socket.AF_UNIX) as hasty:
+            hasty.connect(launched.program.runtime["control"])
+            hasty.sendall(b'{"op": "wait"}\n{"op": "status"}\n')
+    clients = [launched.control() for _ in range(20)]
+    for client in clients:
+        assert client.ask("wait") == _OK
+    for client in clients:
+        with client:
+            assert client.state("db") == "ready"
+    assert launched.finish() == 0
+
+
+def test_only_the_user_may_connect(launched: Launched) -> None:
+    path = Path(launched.program.runtime["control"])
+    assert path.parent.stat().st_mode & 0o077 == 0
+    assert launched.finish() == 0
+    assert not path.exists()
+

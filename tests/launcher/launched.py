@@ -1,0 +1,327 @@
+"""A launcher under test: a real process with real services, and the actor as its program at the end of a socket.
+
+`Launched` is a context manager. Inside, the test talks to the program (`program`), to the services (by the endpoints
+that the program was given) and to the launcher's control socket; `wait` returns how it all ended. Every wait has a
+deadline, and whatever happens, nothing of it outlives the `with` block.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import select
+import shutil
+import signal
+import socket
+import subprocess
+import sys
+import tempfile
+import time
+from pathlib import Path
+from typing import Any
+
+from tests.host import places
+from tests.launcher.control_client import ControlClient
+
+DEADLINE_S = 60.0
+_HERE = Path(__file__).absolute().parent
+_ENCLOSURE = _HERE.parent / "host" / "enclosure.py"
+_LAUNCH = (
+    "import sys; sys.path.insert(0, sys.argv.pop(1)); "
+    "from realservices.launcher.main import main; sys.exit(main(sys.argv[1:]))"
+)
+
+# A program that asks both services, by TCP, as its first act; and what it prints.
+QUERY_AT_ONCE = """#!/bin/bash
+set -e
+"$RUNFILES_DIR/postgres/pginstall/bin/psql" -XAtq "$DATABASE_URL" -c "SELECT name FROM items"
+exec 3<>"/dev/tcp/$TEST_REDIS_HOST/$TEST_REDIS_PORT"
+printf 'AUTH %s\\r\\nPING\\r\\n' "$TEST_REDIS_PASSWORD" >&3
+read -r answer <&3
+read -r answer <&3
+echo "${answer%?}"
+"""
+ANSWERS = "seeded\n+PONG\n"
+
+
+def postgres(name: str = "db", *, needs: list[str] | None = None, **settings: str) -> dict[str, Any]:
+    """Return the manifest's entry of a PostgreSQL that stands on the tests' template."""
+    config = {
+        "distribution": "postgres/pginstall",
+        "template": "template/db.tar",
+        "template_info": "template/db.json",
+        "database": "test",
+        "user": "test",
+        "settings": settings,
+    }
+    return {"name": name, "kind": "postgres", "label": f"//app:{name}", "needs": needs or [], "config": config}
+
+
+def redis(name: str = "cache", *, needs: list[str] | None = None, **settings: str) -> dict[str, Any]:
+    """Return the manifest's entry of a Redis; underscores in names of settings become hyphens."""
+    directives = {key.replace("_", "-"): value for key, value in settings.items()}
+    config = {"server": "redis/redis-server", "databases": 1024, "settings": directives}
+    return {"name": name, "kind": "redis", "label": f"//app:{name}", "needs": needs or [], "config": config}
+
+
+class Program:
+    """The actor, from the test's side.
+
+    Attributes:
+        pid: Its process id as the actor sees it.
+        arguments: What the launcher passed on.
+        environment: All of its environment.
+    """
+
+    def __init__(self, connection: socket.socket) -> None:
+        self._connection = connection
+        self._stream = connection.makefile("rw", encoding="utf-8")
+        hello = json.loads(self._stream.readline())
+        self.pid: int = hello["pid"]
+        self.arguments: list[str] = hello["arguments"]
+        self.environment: dict[str, str] = hello["environment"]
+
+    @property
+    def runtime(self) -> dict[str, Any]:
+        """The runtime description that the launcher wrote."""
+        description: dict[str, Any] = json.loads(Path(self.environment["REALSERVICES_RUNTIME"]).read_text("utf-8"))
+        return description
+
+    def do(self, action: str, **details: object) -> dict[str, Any]:
+        """Have the actor do something and return its answer."""
+        self.tell(action, **details)
+        answer: dict[str, Any] = json.loads(self._stream.readline())
+        return answer
+
+    def tell(self, action: str, **details: object) -> None:
+        """Have the actor do something that leaves it no time to answer."""
+        self._stream.write(json.dumps({"do": action, **details}) + "\n")
+        self._stream.flush()
+
+    def exit(self, code: int = 0) -> None:
+        """End the program."""
+        self.tell("exit", code=code)
+
+    def close(self) -> None:
+        """Hang up."""
+        self._stream.close()
+        self._connection.close()
+
+
+class Launched:
+    """One launcher.
+
+    Args:
+        directory: The test's own, for what the launcher writes (TEST_TMPDIR, XML, …).
+        services: Entries of the manifest.
+        template: Directory with db.tar and db.json, where a PostgreSQL is among the services.
+        script: A program to run in place of the actor, with its ``#!`` line.
+        mapping: The manifest's ``env``.
+        env: More variables for the launcher.
+        enclosure: Options of `tests/host/enclosure.py`; none means no enclosure. SHORT in them stands for `short`.
+        arguments: Passed on to the program.
+        after: Shell commands to run after the launcher's end, where it ran.
+    """
+
+    def __init__(
+        self,
+        directory: Path,
+        services: list[dict[str, Any]],
+        *,
+        template: Path | None = None,
+        script: str = "",
+        mapping: dict[str, Any] | None = None,
+        env: dict[str, str] | None = None,
+        enclosure: list[str] | None = None,
+        arguments: list[str] | None = None,
+        after: str = "",
+    ) -> None:
+        self.directory = directory
+        # Short, because it holds a unix socket; open, because the launcher may run as somebody else.
+        self.short = Path(tempfile.mkdtemp(prefix="rst.", dir="/tmp"))
+        self.short.chmod(0o755)
+        self.runfiles = self._make_runfiles(template, is_bound="=SHORT/distribution" in " ".join(enclosure or ()))
+        if script:
+            _write_program(self.runfiles / "script", script)
+        self._manifest = self.short / "manifest.json"
+        content = {
+            "version": 1,
+            "label": "//app:app_test",
+            "services": services,
+            "test": {"runner": "executable", "program": "script" if script else "actor"},
+            "env": mapping or {},
+            "isolation": "transaction",
+        }
+        self._manifest.write_text(json.dumps(content), "utf-8")
+        self._env = self._environment() | (env or {})
+        options = [option.replace("SHORT", str(self.short)) for option in enclosure or ()]
+        self._enclosure = [str(_ENCLOSURE), *options, "--"] if options else []
+        self._arguments = arguments or []
+        self._after = ["/bin/sh", "-c", f'"$@"; code=$?; {after}; exit $code', "launch-and-look"] if after else []
+        self._listener = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
+        self._program: Program | None = None
+        self._process: subprocess.Popen[str] | None = None
+        self.output = ""
+
+    def __enter__(self) -> Launched:
+        self._listener.bind(str(self.short / "actor.sock"))
+        (self.short / "actor.sock").chmod(0o777)
+        self._listener.listen(1)
+        enclosed = [sys.executable, "-I", "-S", "-B", *self._enclosure] if self._enclosure else []
+        command = [sys.executable, "-I", "-S", "-B", "-c", _LAUNCH, str(places.PACKAGE_ROOT)]
+        self._process = subprocess.Popen(
+            [*enclosed, *self._after, *command, str(self._manifest), *self._arguments],
+            env=self._env,
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            text=True,
+            errors="replace",
+            start_new_session=True,
+        )
+        return self
+
+    def __exit__(self, *error: object) -> None:
+        assert self._process
+        if self._process.poll() is None:
+            self._process.kill()
+        self._process.communicate()
+        if self._program:
+            self._program.close()
+        self._listener.close()
+        shutil.rmtree(self.short, ignore_errors=True)
+
+    @property
+    def pid(self) -> int:
+        """The launcher's process id."""
+        assert self._process
+        return self._process.pid
+
+    @property
+    def program(self) -> Program:
+        """The program; waits for it to start."""
+        if not self._program:
+            self._await_connection()
+            connection, _ = self._listener.accept()
+            connection.settimeout(DEADLINE_S)
+            self._program = Program(connection)
+        return self._program
+
+    @property
+    def endpoints(self) -> dict[str, dict[str, Any]]:
+        """The services' entries of the runtime description."""
+        services: dict[str, dict[str, Any]] = self.program.runtime["services"]
+        return services
+
+    def control(self) -> ControlClient:
+        """Return a new connection to the launcher's control socket; the caller closes it."""
+        return ControlClient(self.program.runtime["control"], DEADLINE_S)
+
+    def signal(self, number: signal.Signals) -> None:
+        """Send the launcher a signal."""
+        os.kill(self.pid, number)
+
+    def await_state(self, service: str, state: str) -> None:
+        """Wait until the launcher says that a service has this state."""
+        deadline = time.monotonic() + DEADLINE_S
+        with self.control() as control:
+            while (now := control.state(service)) != state:
+                assert time.monotonic() < deadline, f"{service} is {now}, not {state}"
+
+    def await_service(self, program: str) -> int:
+        """Wait until a child of the launcher runs ``program``, and return its process id."""
+        deadline = time.monotonic() + DEADLINE_S
+        while time.monotonic() < deadline:
+            for pid in self._children():
+                try:
+                    if Path(os.readlink(f"/proc/{pid}/exe")).name == program:
+                        return pid
+                except FileNotFoundError:
+                    continue
+        raise AssertionError(f"the launcher started no {program}")
+
+    def kill_and_await_guardian(self) -> None:
+        """Kill the launcher and wait until its guardian has cleaned up after it."""
+        guardian = os.pidfd_open(self.guardian_pid)
+        try:
+            self.signal(signal.SIGKILL)
+            assert self.wait() == -signal.SIGKILL
+            ready, _, _ = select.select([guardian], [], [], DEADLINE_S)
+            assert ready, "the guardian still runs"
+        finally:
+            os.close(guardian)
+
+    @property
+    def guardian_pid(self) -> int:
+        """The guardian's process id: it is the child that leads a session and has the launcher's command line."""
+        own = Path(f"/proc/{self.pid}/cmdline").read_bytes()
+        (guardian,) = [pid for pid in self._children() if Path(f"/proc/{pid}/cmdline").read_bytes() == own]
+        return guardian
+
+    def _children(self) -> list[int]:
+        return [int(pid) for pid in Path(f"/proc/{self.pid}/task/{self.pid}/children").read_text("ascii").split()]
+
+    def wait(self) -> int:
+        """Wait for the launcher's end, keep its output in `output`, and return its exit code."""
+        assert self._process
+        self.output, _ = self._process.communicate(timeout=DEADLINE_S)
+        return self._process.returncode
+
+    def finish(self, code: int = 0) -> int:
+        """Let the program exit with ``code``, and return the launcher's exit code."""
+        self.program.exit(code)
+        return self.wait()
+
+    def written(self, name: str) -> str:
+        """Return the content of a file that Bazel's test contract names, such as ``test.xml``; "" if there is none."""
+        path = self.directory / name
+        return path.read_text("utf-8") if path.exists() else ""
+
+    def _await_connection(self) -> None:
+        ended = os.pidfd_open(self.pid)
+        try:
+            ready, _, _ = select.select([self._listener, ended], [], [], DEADLINE_S)
+        finally:
+            os.close(ended)
+        if self._listener not in ready:
+            how = f"the launcher ended with {self.wait()}" if ready else "the launcher still runs"
+            raise AssertionError(f"no program was started; {how}; its output:\n{self.output}")
+
+    def _make_runfiles(self, template: Path | None, *, is_bound: bool) -> Path:
+        runfiles = self.short / "runfiles"
+        distribution = self.short / "distribution"
+        if is_bound:
+            distribution.mkdir()
+        else:
+            distribution.symlink_to(places.postgres_distribution())
+        for name, target in (
+            ("postgres/pginstall", distribution),
+            ("redis/redis-server", places.redis_server()),
+            *([("template", template)] if template else []),
+        ):
+            (runfiles / name).parent.mkdir(parents=True, exist_ok=True)
+            (runfiles / name).symlink_to(target)
+        actor = shutil.copy(_HERE / "actor.py", self.short)
+        _write_program(runfiles / "actor", f'#!/bin/sh\nexec "{sys.executable}" -I -S -B "{actor}" "$@"\n')
+        return runfiles
+
+    def _environment(self) -> dict[str, str]:
+        for name in ("tmp", "outputs"):
+            (self.directory / name).mkdir(parents=True)
+        # What a launcher around this test was given must not reach the launcher under test.
+        inherited = ("PATH", "LANG", "LD_LIBRARY_PATH")
+        return {name: os.environ[name] for name in inherited if name in os.environ} | {
+            "ACTOR_SOCKET": str(self.short / "actor.sock"),
+            "RUNFILES_DIR": str(self.runfiles),
+            "TEST_TMPDIR": str(self.directory / "tmp"),
+            "TEST_UNDECLARED_OUTPUTS_DIR": str(self.directory / "outputs"),
+            "XML_OUTPUT_FILE": str(self.directory / "test.xml"),
+            "TEST_WARNINGS_OUTPUT_FILE": str(self.directory / "warnings"),
+            "TEST_INFRASTRUCTURE_FAILURE_FILE": str(self.directory / "infrastructure_failure"),
+            "TEST_PREMATURE_EXIT_FILE": str(self.directory / "premature_exit"),
+        }
+
+
+def _write_program(path: Path, text: str) -> None:
+    path.write_text(text, "utf-8")
+    path.chmod(0o755)

@@ -1,0 +1,166 @@
+"""Machines that give less than the best: other users, no user namespaces, little shared memory, no network."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+from tests.host import places
+from tests.launcher.launched import ANSWERS, QUERY_AT_ONCE, Launched, postgres, redis
+from tests.services.queries import sql
+
+_ENCLOSURE = Path(__file__).absolute().parent.parent / "host" / "enclosure.py"
+_SLOWER = "service 'db' (//app:db) runs on a private copy of its template, which starts more slowly: "
+_PRIVATE = ["--ipc", "--tmpfs", "/dev/shm"]
+_SEGMENTS = Path("/proc/sysvipc/shm")
+
+
+def _closed(tmp_path: Path) -> Path:
+    closed = tmp_path / "closed"
+    closed.mkdir(mode=0o555)
+    return closed
+
+
+@pytest.mark.parametrize(
+    "enclosure",
+    [["--uid", "1000"], ["--uid", "65534"], ["--uid", "0"], ["--net"], ["--uid", "1000", "--net", "--pid"]],
+    ids=["a user", "nobody", "root", "root without network", "a user in a sandbox"],
+)
+def test_where_namespaces_are_had_nobody_notices(tmp_path: Path, template: Path, enclosure: list[str]) -> None:
+    services = [postgres(), redis()]
+    with Launched(tmp_path / "run", services, template=template, script=QUERY_AT_ONCE, enclosure=enclosure) as launched:
+        assert launched.wait() == 0, launched.output
+        assert launched.output == ANSWERS
+        assert launched.written("warnings") == ""
+
+
+def test_without_user_namespaces_postgres_runs_on_a_copy(tmp_path: Path, template: Path) -> None:
+    enclosure = ["--uid", "1000", "--no-user-namespaces", *_PRIVATE]
+    with Launched(tmp_path / "run", [postgres(), redis()], template=template, enclosure=enclosure) as launched:
+        db = launched.endpoints["db"]
+        assert sql(db["url"], "SELECT name FROM items") == "seeded"
+        # Equal files are links in the template; here they are written to, each for itself.
+        sql(db["url"].rpartition("/")[0] + "/postgres", "CREATE TABLE only_here (id int)", "CHECKPOINT")
+        assert sql(db["url"], "SELECT count(*) FROM pg_class WHERE relname = 'only_here'") == "0"
+        with launched.control() as control:
+            for operation in ("stop", "kill"):
+                sql(db["url"], f"INSERT INTO items (name) VALUES ('{operation}')")
+                assert control.ask(operation, service="db") == {"ok": True}
+                assert control.ask("start", service="db") == {"ok": True}
+                assert control.ask("wait") == {"ok": True}
+        assert sql(db["url"], "SELECT string_agg(name, ' ' ORDER BY id) FROM items") == "seeded stop kill"
+        assert launched.finish() == 0
+        assert launched.written("warnings") == f"{_SLOWER}[Errno 28] clone: No space left on device\n"
+
+
+def test_a_copy_leaves_nothing_behind(tmp_path: Path, template: Path) -> None:
+    # The program is the last to look: what it finds after the launcher's end is what the launcher left.
+    enclosure = ["--uid", "1000", "--no-user-namespaces", "--pid", *_PRIVATE, "--tmpfs", "/var/tmp"]
+    report = tmp_path / "left"
+    with Launched(
+        tmp_path / "run",
+        [postgres()],
+        template=template,
+        script="#!/bin/sh\nls -d /dev/shm/realservices.* >&2; wc -l < /proc/sysvipc/shm\n",
+        enclosure=enclosure,
+        after=f"{{ cat /proc/sysvipc/shm | tail -n +2; ls -d /dev/shm/realservices.* /dev/shm/Postgres*; ps -e -o comm= | grep postgres; }} > {report} 2>/dev/null",
+    ) as launched:
+        assert launched.wait() == 0, launched.output
+        # While it ran, there were a directory and a segment: the looking works.
+        assert launched.output.startswith("/dev/shm/realservices.")
+        assert launched.output.endswith("\n2\n")
+    assert report.read_text("utf-8") == ""
+
+
+def test_root_without_user_namespaces_gives_postgres_to_nobody(tmp_path: Path, template: Path) -> None:
+    _needs_all_ids()
+    # The distribution may lie where nobody else may look, so it is shown elsewhere.
+    enclosure = ["--all-ids", "--no-user-namespaces", *_PRIVATE]
+    enclosure += ["--bind", f"{places.postgres_distribution()}=SHORT/distribution"]
+    services = [postgres(), redis()]
+    with Launched(tmp_path / "run", services, template=template, enclosure=enclosure) as launched:
+        db = launched.endpoints["db"]
+        assert sql(db["url"], "INSERT INTO items (name) VALUES ('kept')", "SELECT count(*) FROM items") == "2"
+        with launched.control() as control:
+            pid = control.ask("status")["services"]["db"]["pid"]
+            # Shown as this process sees it: nobody, within and without.
+            assert Path(f"/proc/{pid}").stat().st_uid == 65534
+            assert control.ask("kill", service="db") == {"ok": True}
+            assert control.ask("start", service="db") == {"ok": True}
+            assert control.ask("wait") == {"ok": True}
+        assert sql(db["url"], "SELECT count(*) FROM items") == "2"
+        assert launched.finish() == 0
+        assert launched.written("warnings").startswith(_SLOWER)
+
+
+def test_root_that_can_become_nobody_else_is_told_so(tmp_path: Path, template: Path) -> None:
+    # As in a sandbox with one user id and a kernel without user namespaces.
+    enclosure = ["--no-user-namespaces", *_PRIVATE]
+    with Launched(tmp_path / "run", [postgres()], template=template, enclosure=enclosure) as launched:
+        assert launched.wait() == 1
+        assert "Traceback" not in launched.output
+        assert "service 'db' (//app:db) could not be started: " in launched.output
+        assert "PostgreSQL refuses to run as root" in launched.output
+        assert "run the tests as another user" in launched.output
+
+
+def test_an_overlay_that_is_refused_means_a_copy(tmp_path: Path, template: Path) -> None:
+    # A colon parts the lower directories of an overlay, so that the kernel finds none of the two.
+    env = {"REALSERVICES_REGISTRY": str(tmp_path / "with:colon")}
+    # Also for the root of a sandbox with one user id, who could not do without a namespace.
+    with Launched(tmp_path / "run", [postgres()], template=template, env=env, enclosure=["--uid", "0"]) as launched:
+        db = launched.endpoints["db"]
+        with launched.control() as control:
+            for operation in ("stop", "kill"):
+                sql(db["url"], f"INSERT INTO items (name) VALUES ('{operation}')")
+                assert control.ask(operation, service="db") == {"ok": True}
+                assert control.ask("start", service="db") == {"ok": True}
+                assert control.ask("wait") == {"ok": True}
+        assert sql(db["url"], "SELECT string_agg(name, ' ' ORDER BY id) FROM items") == "seeded stop kill"
+        assert launched.finish() == 0
+        assert launched.written("warnings").startswith(_SLOWER)
+        assert "mount overlay" in launched.written("warnings")
+        assert launched.written("warnings").count("\n") == 1
+
+
+@pytest.mark.parametrize("uid", ["0", "1000"])
+@pytest.mark.parametrize("size", ["8m", "64k"])
+def test_little_shared_memory_means_a_copy_on_disk(tmp_path: Path, template: Path, size: str, uid: str) -> None:
+    enclosure = ["--uid", uid, "--tmpfs", f"/dev/shm={size}"]
+    with Launched(tmp_path / "run", [postgres(), redis()], template=template, enclosure=enclosure) as launched:
+        assert sql(launched.endpoints["db"]["url"], "SELECT name FROM items") == "seeded"
+        sandbox = Path(launched.program.environment["REALSERVICES_SANDBOX"])
+        assert (sandbox / "db.data" / "PG_VERSION").exists()
+        assert launched.finish() == 0
+        assert launched.written("warnings").startswith(f"{_SLOWER}[Errno 28] ")
+        assert "MB for a template do not fit" in launched.written("warnings")
+        assert not sandbox.exists()
+
+
+def test_no_shared_memory_at_all(tmp_path: Path, template: Path) -> None:
+    enclosure = ["--uid", "1000", "--bind", f"{_closed(tmp_path)}=/dev/shm"]
+    registry = tmp_path / "registry"
+    with Launched(
+        tmp_path / "run", [postgres(), redis()], template=template, enclosure=enclosure,
+        env={"REALSERVICES_REGISTRY": str(registry)},
+    ) as launched:  # fmt: skip
+        assert sql(launched.endpoints["db"]["url"], "SELECT name FROM items") == "seeded"
+        assert launched.finish() == 0
+        assert launched.written("warnings") == ""
+
+
+def test_nowhere_to_put_anything_is_a_fault_of_the_machine(tmp_path: Path) -> None:
+    closed = _closed(tmp_path)
+    enclosure = ["--uid", "1000", "--bind", f"{closed}=/dev/shm", "--bind", f"{closed}=/var/tmp"]
+    with Launched(tmp_path / "run", [redis()], enclosure=enclosure, env={"REALSERVICES_REGISTRY": "/proc/none"}) as launched:
+        assert launched.wait() == 1
+        assert "Traceback" not in launched.output
+        assert launched.written("infrastructure_failure").startswith("registry\n")
+
+
+def _needs_all_ids() -> None:
+    command = [sys.executable, str(_ENCLOSURE), "--all-ids", "--", "true"]
+    if subprocess.run(command, capture_output=True, check=False).returncode:
+        pytest.skip("only real root can give itself more than one user id")

@@ -1,0 +1,198 @@
+"""The template action: what it accepts, and what it says about a file that PostgreSQL refuses."""
+
+from __future__ import annotations
+
+import os
+import tarfile
+from pathlib import Path
+
+import pytest
+from tests.services.template_tool import TemplateBuild
+
+TWO_TABLES = "CREATE TABLE a (id int);\nCREATE TABLE b (id int);\n"
+
+
+def _refusal(build: TemplateBuild) -> str:
+    done = build.run()
+    assert done.returncode == 1
+    assert done.stdout == ""
+    assert "Traceback" not in done.stderr
+    assert not build.archive.exists()
+    return done.stderr
+
+
+def test_a_syntax_error_is_shown_with_its_own_line_and_statement(tmp_path: Path) -> None:
+    faulty = TWO_TABLES + "\n-- the next one is wrong\nCREATE TABLE c (\n  id int,\n  name tetx nott null\n);\n" + TWO_TABLES
+    assert _refusal(TemplateBuild(tmp_path).migration("001.sql", faulty)) == (
+        "//app:db: PostgreSQL refused migration app/001.sql, line 7:\n"
+        '    ERROR:  syntax error at or near "nott"\n'
+        "    LINE 3:   name tetx nott null\n"
+        "                        ^\n"
+        "  in the statement:\n"
+        "    CREATE TABLE c (\n"
+        "      id int,\n"
+        "      name tetx nott null\n"
+        "    );\n"
+    )
+
+
+def test_a_run_time_error_is_shown_with_the_lines_of_its_statement(tmp_path: Path) -> None:
+    faulty = TWO_TABLES + "INSERT INTO a\n  SELECT 1 /\n  0;\n"
+    assert _refusal(TemplateBuild(tmp_path).migration("001.sql", faulty)) == (
+        "//app:db: PostgreSQL refused migration app/001.sql, lines 3-5:\n"
+        "    ERROR:  division by zero\n"
+        "  in the statement:\n"
+        "    INSERT INTO a\n"
+        "      SELECT 1 /\n"
+        "      0;\n"
+    )
+
+
+def test_the_second_of_two_statements_on_a_line(tmp_path: Path) -> None:
+    message = _refusal(TemplateBuild(tmp_path).migration("001.sql", "SELECT 1;\nSELECT 2; SELECT nope; SELECT 3;\n"))
+    assert "refused migration app/001.sql, line 2:\n" in message
+    assert 'column "nope" does not exist' in message
+    assert "  in the statement:\n    SELECT nope;\n" in message
+
+
+def test_notices_before_the_error_do_not_shift_its_line(tmp_path: Path) -> None:
+    faulty = "DROP TABLE IF EXISTS gone;\nCREATE TABLE a (id int);\n\nSELECT nope;\n"
+    message = _refusal(TemplateBuild(tmp_path).migration("001.sql", faulty))
+    assert "refused migration app/001.sql, line 4:\n" in message
+    assert '    ERROR:  column "nope" does not exist\n' in message
+    assert "NOTICE" not in message.partition("ERROR")[2]
+
+
+def test_an_error_inside_of_a_function_is_not_given_a_wrong_line(tmp_path: Path) -> None:
+    # The server's LINE counts within the query that the function ran, not within the file.
+    faulty = "CREATE TABLE a (id int);\nDO $$\nBEGIN\n  PERFORM 1;\n  PERFORM nope();\nEND\n$$;\n"
+    message = _refusal(TemplateBuild(tmp_path).migration("001.sql", faulty))
+    assert "refused migration app/001.sql, lines 2-7:\n" in message
+    assert "function nope() does not exist" in message
+    assert "inline_code_block line 4 at PERFORM" in message
+
+
+def test_a_raised_exception_is_shown_with_its_context(tmp_path: Path) -> None:
+    faulty = "DO $$\nBEGIN\n  RAISE NOTICE 'so far so good';\n  RAISE EXCEPTION 'no %', 'way' USING HINT = 'try this';\nEND\n$$;\n"
+    message = _refusal(TemplateBuild(tmp_path).migration("001.sql", faulty))
+    assert "refused migration app/001.sql, lines 1-6:\n" in message
+    assert "    ERROR:  no way\n    HINT:  try this\n" in message
+
+
+def test_a_comment_before_the_statement_does_not_shift_its_line(tmp_path: Path) -> None:
+    faulty = "SELECT 1;\n/* a\n   long\n   comment */\n-- and another\nSELECT\n  nope;\n"
+    message = _refusal(TemplateBuild(tmp_path).migration("001.sql", faulty))
+    assert "refused migration app/001.sql, line 7:\n" in message
+
+
+def test_an_unknown_psql_command(tmp_path: Path) -> None:
+    message = _refusal(TemplateBuild(tmp_path).migration("001.sql", "SELECT 1;\n\\nonsense\n"))
+    assert "refused migration app/001.sql, line 2:\n" in message
+    assert "invalid command \\nonsense" in message
+
+
+def test_an_unfinished_quote_is_shown(tmp_path: Path) -> None:
+    message = _refusal(TemplateBuild(tmp_path).migration("001.sql", "SELECT 1;\nSELECT 'unfinished;\nSELECT 2;\n"))
+    assert "refused migration app/001.sql" in message
+    assert "unterminated quoted string" in message
+
+
+def test_an_error_in_an_included_file_names_that_file(tmp_path: Path) -> None:
+    (tmp_path / "part.sql").write_text("SELECT 1;\nSELECT nope;\n", "utf-8")
+    message = _refusal(TemplateBuild(tmp_path).migration("001.sql", "SELECT 1;\n\n\n\\ir part.sql\n"))
+    assert f"refused migration app/001.sql, line 2 of {tmp_path}/part.sql, which it includes:\n" in message
+
+
+def test_only_the_file_at_fault_is_named(tmp_path: Path) -> None:
+    build = TemplateBuild(tmp_path).migration("001.sql", TWO_TABLES).migration("002.sql", "ALTER TABLE nope ADD x int;")
+    message = _refusal(build.seed("seed.sql", "SELECT 1;"))
+    assert "refused migration app/002.sql, line 1:\n" in message
+    assert "001.sql" not in message
+    assert 'relation "nope" does not exist' in message
+
+
+def test_a_wrong_seed_is_called_a_seed(tmp_path: Path) -> None:
+    build = TemplateBuild(tmp_path).migration("001.sql", TWO_TABLES)
+    message = _refusal(build.seed("seed.sql", "COPY a (id) FROM stdin;\n1\nnot a number\n\\.\n"))
+    assert "PostgreSQL refused seed app/seed.sql, line" in message
+    assert 'invalid input syntax for type integer: "not a number"' in message
+    assert "COPY a, line 2, column id" in message
+
+
+def test_a_missing_extension(tmp_path: Path) -> None:
+    message = _refusal(TemplateBuild(tmp_path).option("extension", "no_such_thing"))
+    assert "//app:db: extension 'no_such_thing' (attribute extensions) cannot be created" in message
+    assert 'extension "no_such_thing" is not available' in message
+
+
+@pytest.mark.parametrize(
+    ("setting", "words"),
+    [
+        ("work_mem=plenty", 'invalid value for parameter "work_mem": "plenty"'),
+        ("no_such_setting=1", 'unrecognized configuration parameter "no_such_setting"'),
+    ],
+)
+def test_a_bad_setting(tmp_path: Path, setting: str, words: str) -> None:
+    message = _refusal(TemplateBuild(tmp_path).option("setting", setting))
+    assert "the server ended with code 1 before it was ready" in message
+    assert words in message
+
+
+def test_a_distribution_that_is_none(tmp_path: Path) -> None:
+    build = TemplateBuild(tmp_path)
+    build.distribution = tmp_path / "nothing"
+    message = _refusal(build)
+    assert f"cannot run {tmp_path}/nothing/bin/postgres: No such file or directory" in message
+    assert "needs bin/postgres, bin/initdb and bin/psql" in message
+
+
+def test_a_chatty_server_does_not_stall_the_build(tmp_path: Path) -> None:
+    # More than a pipe holds, on the server's standard error.
+    chatty = "DO $$ BEGIN FOR i IN 1..300 LOOP RAISE LOG '%', repeat('x', 1000); END LOOP; END $$;\n"
+    done = TemplateBuild(tmp_path).option("setting", "log_statement=all").migration("001.sql", chatty).run()
+    assert done.returncode == 0, done.stderr
+
+
+def test_statements_that_refuse_transactions(tmp_path: Path) -> None:
+    build = TemplateBuild(tmp_path).migration("001.sql", TWO_TABLES + "CREATE INDEX CONCURRENTLY a_id ON a (id);\nVACUUM a;\n")
+    done = build.run()
+    assert done.returncode == 0, done.stderr
+
+
+def test_the_archive_is_described_by_its_info(tmp_path: Path) -> None:
+    build = TemplateBuild(tmp_path).migration("001.sql", TWO_TABLES)
+    done = build.run()
+    assert (done.returncode, done.stdout, done.stderr) == (0, "", "")
+    info = build.info
+    assert info.keys() == {"digest", "size_bytes", "server_version_num", "database", "template_database", "copy_size_bytes"}
+    assert (info["database"], info["template_database"]) == ("test", "realservices_template")
+    with tarfile.open(build.archive) as tar:
+        members = tar.getmembers()
+    assert sum(member.size for member in members if member.isreg()) == info["size_bytes"]
+    assert {(member.uid, member.gid, member.uname, member.mtime) for member in members} == {(0, 0, "", 0)}
+    names = [member.name for member in members]
+    assert "PG_VERSION" in names
+    assert not {"postmaster.pid", "postmaster.opts"} & set(names)
+
+
+_USERS = {
+    "another user": ["--uid", "1000"],
+    "nobody": ["--uid", "65534"],
+    "another user without namespaces": ["--uid", "1000", "--no-user-namespaces"],
+}
+
+
+@pytest.mark.parametrize("user", _USERS)
+def test_any_user_may_build(tmp_path: Path, user: str) -> None:
+    done = TemplateBuild(tmp_path, enclosure=_USERS[user]).migration("001.sql", TWO_TABLES).run()
+    assert done.returncode == 0, done.stderr
+
+
+@pytest.mark.parametrize("sql", [TWO_TABLES, "SELECT nope;"], ids=["accepted", "refused"])
+def test_nothing_is_left_outside_of_the_outputs(tmp_path: Path, sql: str) -> None:
+    work = tmp_path / "tmp"
+    work.mkdir()
+    build = TemplateBuild(tmp_path, enclosure=["--ipc", "--bind", f"{work}=/tmp", "--tmpfs", "/dev/shm"])
+    # The enclosure's own directories cannot be seen from here; what the action leaves in /tmp can.
+    build.migration("001.sql", sql).run()
+    assert os.listdir(work) == []

@@ -1,0 +1,82 @@
+"""The build action that makes a PostgreSQL template, run as Bazel runs it: a process of its own with files as inputs."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+from tests.host import places
+
+_ENCLOSURE = Path(__file__).absolute().parent.parent / "host" / "enclosure.py"
+_BUILD = (
+    "import sys; sys.path.insert(0, sys.argv.pop(1)); "
+    "from realservices.services.postgres_template import main; sys.exit(main(sys.argv[1:]))"
+)
+_TIMEOUT_S = 120
+
+
+class TemplateBuild:
+    """One build action.
+
+    Args:
+        directory: Where SQL files and outputs go.
+        enclosure: Options of `tests/host/enclosure.py`; none means no enclosure.
+    """
+
+    def __init__(self, directory: Path, *, enclosure: list[str] | None = None) -> None:
+        self.archive = directory / "db.tar"
+        self.info_file = directory / "db.json"
+        self._directory = directory
+        self._enclosure = [sys.executable, "-I", "-S", "-B", str(_ENCLOSURE), *enclosure, "--"] if enclosure else []
+        self._arguments = ["--label", "//app:db", "--output", str(self.archive), "--info", str(self.info_file)]
+        self.distribution = places.postgres_distribution()
+
+    @property
+    def info(self) -> dict[str, Any]:
+        """What the action says about its archive."""
+        info: dict[str, Any] = json.loads(self.info_file.read_text("utf-8"))
+        return info
+
+    def migration(self, name: str, sql: str) -> TemplateBuild:
+        """Add a migration."""
+        return self._script("--migration", name, sql)
+
+    def seed(self, name: str, sql: str) -> TemplateBuild:
+        """Add a seed."""
+        return self._script("--seed", name, sql)
+
+    def option(self, name: str, value: str) -> TemplateBuild:
+        """Add any other option."""
+        self._arguments += [f"--{name}", value]
+        return self
+
+    def run(self) -> subprocess.CompletedProcess[str]:
+        """Run the action to its end."""
+        command = [sys.executable, "-I", "-S", "-B", "-c", _BUILD, str(places.PACKAGE_ROOT)]
+        inherited = {name: os.environ[name] for name in ("PATH", "LD_LIBRARY_PATH") if name in os.environ}
+        with subprocess.Popen(
+            [*self._enclosure, *command, "--distribution", str(self.distribution), *self._arguments],
+            env=inherited,
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            text=True,
+            start_new_session=True,
+        ) as process:
+            try:
+                output, errors = process.communicate(timeout=_TIMEOUT_S)
+            except subprocess.TimeoutExpired:
+                os.killpg(process.pid, signal.SIGKILL)  # With the server that it started.
+                raise
+        return subprocess.CompletedProcess(process.args, process.returncode, output, errors)
+
+    def _script(self, option: str, name: str, sql: str) -> TemplateBuild:
+        path = self._directory / name
+        path.write_text(sql, "utf-8")
+        self._arguments += [option, f"app/{name}={path}"]
+        return self
