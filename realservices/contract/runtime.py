@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any
 from realservices.contract.errors import ManifestError
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Mapping, Sequence
 
 VERSION = 1
 
@@ -30,6 +30,7 @@ class Endpoint:
         host, port, user, password, database, url: How a program reaches it over TCP.
         socket: PostgreSQL: directory of the unix socket; Redis: its path. Empty: there is none.
         template_database: PostgreSQL: what databases are cloned from; nobody may connect to it.
+        ready_databases: PostgreSQL: clones that were made beforehand; each may be used once.
         databases: Redis: how many numbered databases the server has.
         log: Path of the service's log.
     """
@@ -45,6 +46,7 @@ class Endpoint:
     database: str | int = ""
     socket: str = ""
     template_database: str = ""
+    ready_databases: Sequence[str] = ()
     databases: int = 0
     log: str = ""
 

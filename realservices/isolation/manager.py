@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from realservices.isolation.background import BackgroundLoop
+from realservices.isolation.ready_databases import ReadyDatabases
 from realservices.isolation.services import choose_service
 
 if TYPE_CHECKING:
@@ -38,10 +39,11 @@ class IsolationManager:
             MissingServiceError: The target does not declare it.
         """
         endpoint = choose_service(self.runtime, "postgres", name)
-        if endpoint.name not in self._postgres:
+        if endpoint.name not in self._postgres and self.runtime is not None:
             from realservices.isolation.postgres import PostgresIsolation  # noqa: PLC0415 - asyncpg takes 25 ms
 
-            self._postgres[endpoint.name] = PostgresIsolation(endpoint, self._background)
+            ready = ReadyDatabases(endpoint, self.runtime.private)
+            self._postgres[endpoint.name] = PostgresIsolation(endpoint, self._background, ready)
         return self._postgres[endpoint.name]
 
     def redis(self, name: str | None = None) -> RedisIsolation:

@@ -25,6 +25,7 @@ if TYPE_CHECKING:
     from realservices.contract.runtime import Endpoint
     from realservices.isolation.background import BackgroundLoop
     from realservices.isolation.clones import Clone
+    from realservices.isolation.ready_databases import ReadyDatabases
 
 # Far above what rolling back takes; a test that left its connection in a state that cannot end must not hang the rest.
 _END_TIMEOUT_S = 10.0
@@ -39,11 +40,12 @@ class PostgresIsolation:
     Args:
         endpoint: The service.
         background: For clones and blocking connections.
+        ready: Clones that are there already.
     """
 
-    def __init__(self, endpoint: Endpoint, background: BackgroundLoop) -> None:
+    def __init__(self, endpoint: Endpoint, background: BackgroundLoop, ready: ReadyDatabases) -> None:
         self._background = background
-        self._clones = ClonePool(endpoint, background)
+        self._clones = ClonePool(endpoint, background, ready)
         self._base: Future[Clone] | None = None
         # One pool per loop, with the database it was made for.
         self._pools: dict[asyncio.AbstractEventLoop, tuple[Clone, asyncpg.Pool]] = {}

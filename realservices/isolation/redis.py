@@ -9,7 +9,6 @@ Publish/subscribe channels, functions and the script cache belong to the whole s
 
 from __future__ import annotations
 
-import asyncio
 import contextlib
 import os
 import secrets
@@ -79,7 +78,9 @@ class RedisIsolation:
         self._admin: Any = None
         self._allowed = 0  # The number that the accounts may select.
         self._prepared = False
-        self._kept: dict[asyncio.AbstractEventLoop | None, Any] = {}  # None: the blocking one.
+        self._kept: Any = None
+        self._stale: list[Any] = []
+        self._kept_sync: Any = None
 
     def lease(self) -> RedisLease:
         """Give a test a number; the database is empty."""
@@ -100,9 +101,10 @@ class RedisIsolation:
             IsolationBrokenError: Something wrote into the database after it was flushed.
         """
         following = self._numbers.take()
+        users = (self._user, lease.client_user) if self._stale else (self._user,)
         answers = self._call(
             *self._accounts("-select", f"+select|{following}"),
-            ("CLIENT", "KILL", "USER", self._user),
+            *(("CLIENT", "KILL", "USER", user) for user in users),
             *(("SELECT", following), ("FLUSHDB",)),
             *(("SELECT", lease.number), ("FLUSHDB",), ("DBSIZE",)),
         )
@@ -113,30 +115,38 @@ class RedisIsolation:
                 "FLUSHDB: something writes to it with another account than the test's; give it isolated_redis.url"
             )
 
-    @contextlib.asynccontextmanager
-    async def client(self, lease: RedisLease, *, keep: bool) -> AsyncIterator[IsolatedRedis]:
-        """Give an asyncio client. ``keep``: the running loop serves later tests too."""
-        loop = asyncio.get_running_loop()
-        arguments = redis_clients.pool_arguments(lease, redis.asyncio.UnixDomainSocketConnection)
-        pool = KeepingPool(arguments)
-        await pool.start(self._kept.pop(loop, None), lease)
+    @contextlib.contextmanager
+    def client(self, lease: RedisLease) -> Iterator[IsolatedRedis]:
+        """Give an asyncio client for the session's loop. Nothing of this needs the loop: it may stand still."""
+        pool = KeepingPool(lease, self._kept, self._stale)
+        self._kept, self._stale = None, []
         try:
             yield redis_clients.client_of(IsolatedRedis, lease, pool)
         finally:
-            self._kept[loop] = await pool.end()
-            if not keep:
-                await self.close_loop()
+            self._kept, self._stale = pool.end()
+            if self._stale and self._kept is not None:
+                # Some of the test's connections are still in use. `release` cuts them all, this one too.
+                self._stale.append(self._kept)
+                self._kept = None
+
+    @contextlib.asynccontextmanager
+    async def client_in_loop(self, lease: RedisLease) -> AsyncIterator[IsolatedRedis]:
+        """Give an asyncio client for a loop that ends with the test."""
+        pool = KeepingPool(lease)
+        try:
+            yield redis_clients.client_of(IsolatedRedis, lease, pool)
+        finally:
+            await pool.close_all()
 
     @contextlib.contextmanager
     def client_sync(self, lease: RedisLease) -> Iterator[IsolatedRedisSync]:
         """Give a blocking client."""
-        arguments = redis_clients.pool_arguments(lease, redis.UnixDomainSocketConnection)
-        pool = KeepingPoolSync(arguments)
-        pool.start(self._kept.pop(None, None), lease)
+        pool = KeepingPoolSync(lease, self._kept_sync)
+        self._kept_sync = None
         try:
             yield redis_clients.client_of(IsolatedRedisSync, lease, pool)
         finally:
-            self._kept[None] = pool.end()
+            self._kept_sync = pool.end()
 
     def restore(self) -> None:
         """Make the accounts again: a restarted server has forgotten them."""
@@ -144,15 +154,16 @@ class RedisIsolation:
             self._call(*self._accounts("reset", "on", f">{self._password}", *_RULES, f"+select|{self._allowed}"))
 
     async def close_loop(self) -> None:
-        """Close what belongs to the running loop, before it ends."""
-        kept = self._kept.pop(asyncio.get_running_loop(), None)
-        if kept is not None:
-            await kept.disconnect()
+        """Close what belongs to the session's loop, before it ends."""
+        (kept, self._kept), (stale, self._stale) = (self._kept, None), (self._stale, [])
+        for connection in (kept, *stale):
+            if connection is not None:
+                await connection.disconnect()
 
     def close(self) -> None:
         """Disconnect and leave the numbers to others."""
         self._numbers.close()
-        for connection in (self._admin, self._kept.pop(None, None)):
+        for connection in (self._admin, self._kept_sync):
             if connection is not None:
                 connection.disconnect()
 

@@ -22,6 +22,8 @@ if TYPE_CHECKING:
     from realservices.isolation.redis import RedisLease
 
 C = TypeVar("C", "IsolatedRedis", "IsolatedRedisSync")
+# What RESET leaves a connection at. redis-py gives the replies of both protocols the same shapes.
+_PROTOCOL = 2
 _ENDED = (
     "this isolated_redis belongs to a test that has ended; code under test must not keep it beyond its test "
     "(in a module's variable or a cache, for instance)"
@@ -45,7 +47,7 @@ class IsolatedRedis(redis.asyncio.Redis):
 
     def set_response_callback(self, command: str, callback: Any) -> None:
         """Set a callback of this test's client; the table is common to all tests' clients until then."""
-        self.response_callbacks = type(self.response_callbacks)(self.response_callbacks)
+        self.response_callbacks = copy.copy(self.response_callbacks)
         super().set_response_callback(command, callback)
 
     async def execute_command(self, *args: Any, **options: Any) -> Any:
@@ -64,7 +66,7 @@ class IsolatedRedisSync(redis.Redis):
 
     def set_response_callback(self, command: str, callback: Any) -> None:
         """Set a callback of this test's client; the table is common to all tests' clients until then."""
-        self.response_callbacks = type(self.response_callbacks)(self.response_callbacks)
+        self.response_callbacks = copy.copy(self.response_callbacks)
         super().set_response_callback(command, callback)
 
     def execute_command(self, *args: Any, **options: Any) -> Any:
@@ -76,31 +78,23 @@ class IsolatedRedisSync(redis.Redis):
 
 
 class KeepingPool(redis.asyncio.ConnectionPool):
-    """A test's connections. The first one may come from the test before, and one is given on at the end."""
+    """A test's connections. The first one may come from the test before, and one is given on at the end.
 
-    def __init__(self, arguments: dict[str, Any]) -> None:
-        super().__init__(**arguments)
+    Args:
+        lease: The test's share.
+        kept: The connection of the test before, or None.
+        stale: Connections of earlier tests that can only be closed where a loop runs: at the first use.
+    """
+
+    def __init__(self, lease: RedisLease, kept: Any = None, stale: list[Any] | None = None) -> None:
+        super().__init__(**_arguments(lease, redis.asyncio.UnixDomainSocketConnection))
+        self._lease = lease
+        self._old = kept
+        self._stale = stale or []
         self._kept: Any = None
-        self._unread = 0  # Replies to the renewal that nobody has waited for yet.
         self._made: list[Any] = []
         self._idle: set[Any] = set()
         self._ended = False
-
-    async def start(self, kept: Any, lease: RedisLease) -> None:
-        """Begin with the connection of the test before, if there is one.
-
-        The replies are read when the connection is first used: by then they are there, and nobody has waited.
-        """
-        if kept is None:
-            return
-        commands = _renewal(lease)
-        try:
-            await kept.send_packed_command(kept.pack_commands(commands))
-        except (RedisError, OSError):
-            await kept.disconnect()
-            return
-        kept.db = lease.number
-        self._kept, self._unread = kept, len(commands)
 
     def make_connection(self) -> Any:
         """Return the kept connection, or after it new ones."""
@@ -112,7 +106,8 @@ class KeepingPool(redis.asyncio.ConnectionPool):
         """Lend a connection, except to a client that has outlived its test: its connection is the next one's."""
         if self._ended:
             raise IsolationError(_ENDED)
-        await self._read_renewal()
+        if self._old is not None or self._stale:
+            await self._begin()
         connection = await super().get_connection(*args, **options)  # type: ignore[no-untyped-call]
         self._idle.discard(connection)
         return connection
@@ -122,56 +117,55 @@ class KeepingPool(redis.asyncio.ConnectionPool):
         await super().release(connection)
         self._idle.add(connection)
 
-    async def end(self) -> Any:
-        """Close all connections but one, which is returned; None where there is none to keep."""
-        await self._read_renewal()
+    def end(self) -> tuple[Any, list[Any]]:
+        """Return a connection to keep, or None, and those to close."""
         self._ended = True
-        kept = self._kept or _fit(self._made, self._idle)
-        for connection in self._made:
-            if connection is not kept:
-                await connection.disconnect()
-        return kept
+        kept = self._old or self._kept or _fit(self._made, self._idle)
+        made = [connection for connection in self._made if connection is not kept and connection.is_connected]
+        return kept, [*self._stale, *made]
 
-    async def _read_renewal(self) -> None:
-        if not self._unread:
-            return
+    async def close_all(self) -> None:
+        """End, and close all connections."""
+        kept, stale = self.end()
+        for connection in (kept, *stale):
+            if connection is not None:
+                await connection.disconnect()
+
+    async def _begin(self) -> None:
         # Nobody else may be given the connection meanwhile.
-        (kept, self._kept), (unread, self._unread) = (self._kept, None), (self._unread, 0)
-        try:
-            for _ in range(unread):
-                await kept.read_response()
-        except (RedisError, OSError):
-            await kept.disconnect()
+        old, self._old = self._old, None
+        while self._stale:
+            await self._stale.pop().disconnect()
+        if old is None:
             return
-        self._kept = kept
+        commands = _renewal(self._lease)
+        old.db = self._lease.number
+        try:
+            await old.send_packed_command(old.pack_commands(commands))
+            for _ in commands:
+                await old.read_response()
+        except (RedisError, OSError):
+            await old.disconnect()  # The server may have been restarted; the pool connects anew.
+        else:
+            self._kept = old
 
 
 class KeepingPoolSync(redis.ConnectionPool):
-    """`KeepingPool` for blocking connections."""
+    """`KeepingPool` for blocking connections.
 
-    def __init__(self, arguments: dict[str, Any]) -> None:
-        super().__init__(**arguments)
+    Args:
+        lease: The test's share.
+        kept: The connection of the test before, or None.
+    """
+
+    def __init__(self, lease: RedisLease, kept: Any = None) -> None:
+        super().__init__(**_arguments(lease, redis.UnixDomainSocketConnection))
+        self._lease = lease
+        self._old = kept
         self._kept: Any = None
-        self._unread = 0  # Replies to the renewal that nobody has waited for yet.
         self._made: list[Any] = []
         self._idle: set[Any] = set()
         self._ended = False
-
-    def start(self, kept: Any, lease: RedisLease) -> None:
-        """Begin with the connection of the test before, if there is one.
-
-        The replies are read when the connection is first used: by then they are there, and nobody has waited.
-        """
-        if kept is None:
-            return
-        commands = _renewal(lease)
-        try:
-            kept.send_packed_command(kept.pack_commands(commands))
-        except (RedisError, OSError):
-            kept.disconnect()
-            return
-        kept.db = lease.number
-        self._kept, self._unread = kept, len(commands)
 
     def make_connection(self) -> Any:
         """Return the kept connection, or after it new ones."""
@@ -183,7 +177,8 @@ class KeepingPoolSync(redis.ConnectionPool):
         """Lend a connection, except to a client that has outlived its test: its connection is the next one's."""
         if self._ended:
             raise IsolationError(_ENDED)
-        self._read_renewal()
+        if self._old is not None:
+            self._begin()
         connection = super().get_connection(*args, **options)
         self._idle.discard(connection)
         return connection
@@ -195,26 +190,25 @@ class KeepingPoolSync(redis.ConnectionPool):
 
     def end(self) -> Any:
         """Close all connections but one, which is returned; None where there is none to keep."""
-        self._read_renewal()
         self._ended = True
-        kept = self._kept or _fit(self._made, self._idle)
+        kept = self._old or self._kept or _fit(self._made, self._idle)
         for connection in self._made:
             if connection is not kept:
                 connection.disconnect()
         return kept
 
-    def _read_renewal(self) -> None:
-        if not self._unread:
-            return
-        # Nobody else may be given the connection meanwhile.
-        (kept, self._kept), (unread, self._unread) = (self._kept, None), (self._unread, 0)
+    def _begin(self) -> None:
+        old, self._old = self._old, None
+        commands = _renewal(self._lease)
+        old.db = self._lease.number
         try:
-            for _ in range(unread):
-                kept.read_response()
+            old.send_packed_command(old.pack_commands(commands))
+            for _ in commands:
+                old.read_response()
         except (RedisError, OSError):
-            kept.disconnect()
-            return
-        self._kept = kept
+            old.disconnect()
+        else:
+            self._kept = old
 
 
 def client_of(kind: type[C], lease: RedisLease, pool: Any) -> C:
@@ -226,19 +220,17 @@ def client_of(kind: type[C], lease: RedisLease, pool: Any) -> C:
 
 
 @functools.cache
-def _model(kind: type[C]) -> C:
-    is_async = issubclass(kind, redis.asyncio.Redis)
-    return kind(connection_pool=redis.asyncio.ConnectionPool() if is_async else redis.ConnectionPool())
+def _model(kind: Any) -> Any:
+    module = redis.asyncio if issubclass(kind, redis.asyncio.Redis) else redis
+    return kind(connection_pool=module.ConnectionPool(protocol=_PROTOCOL))
 
 
-def pool_arguments(lease: RedisLease, socket_class: Any) -> dict[str, Any]:
-    """Return the arguments of a test's connections."""
-    # RESET leaves a connection at protocol 2, whose replies redis-py gives the same shapes as those of 3.
+def _arguments(lease: RedisLease, socket_class: Any) -> dict[str, Any]:
     arguments = {
         "username": lease.client_user,
         "password": lease.password,
         "db": lease.number,
-        "protocol": 2,
+        "protocol": _PROTOCOL,
         "decode_responses": True,
         **without_client_info(),
     }

@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from realservices.contract.manifest import Manifest
     from realservices.host.sandbox import Sandbox
 
-_PYTEST = "import sys; from realservices.launcher.pytest_main import main; sys.exit(main())"
+_PYTEST = "from realservices.launcher.pytest_main import run; run()"
 
 
 class Program:

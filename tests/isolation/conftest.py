@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 from typing import TYPE_CHECKING
 
 import pytest
@@ -9,6 +10,7 @@ import pytest_asyncio
 
 from realservices.isolation.background import BackgroundLoop
 from realservices.isolation.postgres import PostgresIsolation
+from realservices.isolation.ready_databases import ReadyDatabases
 from realservices.isolation.services import choose_service, find_services
 
 if TYPE_CHECKING:
@@ -40,10 +42,18 @@ def background() -> Iterator[BackgroundLoop]:
     loop.stop()
 
 
+@pytest.fixture
+def none_ready(postgres_endpoint: Endpoint) -> ReadyDatabases:
+    """No database that was made beforehand: those belong to the session's own fixtures."""
+    return ReadyDatabases(dataclasses.replace(postgres_endpoint, ready_databases=()), "")
+
+
 @pytest_asyncio.fixture
-async def postgres(postgres_endpoint: Endpoint, background: BackgroundLoop) -> AsyncIterator[PostgresIsolation]:
+async def postgres(
+    postgres_endpoint: Endpoint, background: BackgroundLoop, none_ready: ReadyDatabases
+) -> AsyncIterator[PostgresIsolation]:
     """A PostgreSQL isolation of the test's own, so that one that a test breaks is nobody else's."""
-    isolation = PostgresIsolation(postgres_endpoint, background)
+    isolation = PostgresIsolation(postgres_endpoint, background, none_ready)
     yield isolation
     await isolation.close_loop()
     isolation.close(drop=True)

@@ -19,14 +19,15 @@ if TYPE_CHECKING:
     from realservices.isolation.background import BackgroundLoop
     from realservices.isolation.cloned_database import ClonedDatabase
     from realservices.isolation.postgres import PostgresIsolation
+    from realservices.isolation.ready_databases import ReadyDatabases
 
 _TIMEOUT_S = 30
 
 
 @pytest.fixture
-def clones(postgres_endpoint: Endpoint, background: BackgroundLoop) -> Iterator[ClonePool]:
+def clones(postgres_endpoint: Endpoint, background: BackgroundLoop, none_ready: ReadyDatabases) -> Iterator[ClonePool]:
     """A pool of the test's own."""
-    pool = ClonePool(postgres_endpoint, background)
+    pool = ClonePool(postgres_endpoint, background, none_ready)
     yield pool
     pool.close(drop=True, timeout_s=_TIMEOUT_S)
 
@@ -99,8 +100,10 @@ async def test_clones_taken_at_once_are_different(clones: ClonePool) -> None:
     assert len({clone.name for clone in taken}) == 5
 
 
-async def test_failure_names_service_and_template(postgres_endpoint: Endpoint, background: BackgroundLoop) -> None:
-    pool = ClonePool(dataclasses.replace(postgres_endpoint, template_database='no "such"'), background)
+async def test_failure_names_service_and_template(
+    postgres_endpoint: Endpoint, background: BackgroundLoop, none_ready: ReadyDatabases
+) -> None:
+    pool = ClonePool(dataclasses.replace(postgres_endpoint, template_database='no "such"'), background, none_ready)
     pool.expect(2)  # What fails ahead of the test must be told in the test.
     for _ in range(3):
         with pytest.raises(IsolationError) as caught:
@@ -164,3 +167,17 @@ async def test_blocking_connection_works_where_a_loop_runs(isolated_database_syn
 @pytest.mark.parametrize(("name", "quoted"), [("plain", '"plain"'), ('with "quotes"', '"with ""quotes"""')])
 def test_identifiers_are_quoted(name: str, quoted: str) -> None:
     assert quote_identifier(name) == quoted
+
+
+async def test_clone_that_failed_ahead_is_made_anew(
+    postgres_endpoint: Endpoint, background: BackgroundLoop, none_ready: ReadyDatabases, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    pool = ClonePool(postgres_endpoint, background, none_ready)
+    with monkeypatch.context() as server_is_down:
+        server_is_down.setattr("realservices.isolation.clones._ADMIN_DATABASE", "no such")
+        server_is_down.setattr(pool, "_endpoint", dataclasses.replace(postgres_endpoint, database="no such"))
+        pool.expect(2)
+        with pytest.raises(IsolationError):
+            await asyncio.wrap_future(pool.make())
+    assert (await asyncio.wrap_future(pool.take())).name
+    pool.close(drop=True, timeout_s=_TIMEOUT_S)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import dataclasses
 from typing import TYPE_CHECKING, Any
 
@@ -23,6 +24,8 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from realservices.contract.runtime import Endpoint, Runtime
+    from realservices.isolation.redis import RedisLease
+    from realservices.isolation.redis_clients import IsolatedRedis
 
 
 @pytest.fixture
@@ -103,14 +106,24 @@ async def test_what_belongs_to_one_database_is_allowed(isolated_redis: Any) -> N
         assert (await pubsub.get_message(timeout=5))["type"] == "subscribe"
 
 
+@contextlib.asynccontextmanager
+async def _client(isolation: RedisIsolation, lease: RedisLease, keep: bool) -> AsyncIterator[IsolatedRedis]:
+    if keep:
+        with isolation.client(lease) as client:
+            yield client
+    else:
+        async with isolation.client_in_loop(lease) as client:
+            yield client
+
+
 @pytest.mark.parametrize("keep", [True, False])
 async def test_leases_are_separate_and_empty(isolation: RedisIsolation, keep: bool) -> None:
     first = isolation.lease()
-    async with isolation.client(first, keep=keep) as client:
+    async with _client(isolation, first, keep) as client:
         await client.set("a", "1")
     isolation.release(first)
     second = isolation.lease()
-    async with isolation.client(second, keep=keep) as other:
+    async with _client(isolation, second, keep) as other:
         assert second.number != first.number
         assert await other.dbsize() == 0
         with pytest.raises(IsolationError, match="has ended"):
@@ -146,7 +159,7 @@ async def test_connection_is_kept_and_its_state_is_not(isolation: RedisIsolation
     fresh = None
     for _ in range(3):
         lease = isolation.lease()
-        async with isolation.client(lease, keep=True) as client:
+        with isolation.client(lease) as client:
             described = await client.client_info()
             told = {name: described[name] for name in _TOLD}
             fresh = fresh or told
@@ -170,7 +183,7 @@ def test_blocking_connection_is_kept_and_its_state_is_not(isolation: RedisIsolat
 
 async def test_connection_in_use_is_not_kept(isolation: RedisIsolation) -> None:
     first = isolation.lease()
-    async with isolation.client(first, keep=True) as client:
+    with isolation.client(first) as client:
         pubsub = client.pubsub()
         await pubsub.subscribe("news")
         waiting = asyncio.ensure_future(client.blpop(["queue"], timeout=60))
@@ -180,7 +193,7 @@ async def test_connection_in_use_is_not_kept(isolation: RedisIsolation) -> None:
     with pytest.raises(redis.exceptions.RedisError):
         await waiting
     second = isolation.lease()
-    async with isolation.client(second, keep=True) as other:
+    with isolation.client(second) as other:
         assert await other.publish("news", "x") == 0
         assert await other.lpush("queue", "x") == 1
         assert await other.llen("queue") == 1
@@ -192,7 +205,7 @@ async def test_lost_connection_is_replaced(isolation: RedisIsolation, endpoint: 
     with redis.Redis.from_url(endpoint.url) as program:
         for _ in range(3):
             lease = isolation.lease()
-            async with isolation.client(lease, keep=True) as client:
+            with isolation.client(lease) as client:
                 number = await client.client_id()
                 program.client_kill_filter(_id=str(number))
             isolation.release(lease)

@@ -121,6 +121,7 @@ class Launched:
         enclosure: Options of `tests/host/enclosure.py`; none means no enclosure. SHORT in them stands for `short`.
         arguments: Passed on to the program.
         after: Shell commands to run after the launcher's end, where it ran.
+        base: Where `short` is made.
     """
 
     def __init__(
@@ -135,10 +136,11 @@ class Launched:
         enclosure: list[str] | None = None,
         arguments: list[str] | None = None,
         after: str = "",
+        base: str = "/tmp",
     ) -> None:
         self.directory = directory
         # Short, because it holds a unix socket; open, because the launcher may run as somebody else.
-        self.short = Path(tempfile.mkdtemp(prefix="rst.", dir="/tmp"))
+        self.short = Path(tempfile.mkdtemp(prefix="rst.", dir=base))
         self.short.chmod(0o755)
         self.runfiles = self._make_runfiles(template, is_bound="=SHORT/distribution" in " ".join(enclosure or ()))
         if script:

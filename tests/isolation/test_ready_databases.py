@@ -1,0 +1,38 @@
+"""Clones that the template brings along."""
+
+from __future__ import annotations
+
+import dataclasses
+from typing import TYPE_CHECKING
+
+import asyncpg
+
+from realservices.isolation.clones import Clone
+from realservices.isolation.ready_databases import ReadyDatabases
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from realservices.contract.runtime import Endpoint
+
+
+def test_each_is_given_once_whoever_asks(postgres_endpoint: Endpoint, tmp_path: Path) -> None:
+    endpoint = dataclasses.replace(postgres_endpoint, ready_databases=("a", "b", "c"))
+    one, other = ReadyDatabases(endpoint, str(tmp_path)), ReadyDatabases(endpoint, str(tmp_path))
+    assert [one.take(), other.take(), one.take(), other.take(), one.take()] == ["a", "b", "c", None, None]
+
+
+def test_services_do_not_take_each_others(postgres_endpoint: Endpoint, tmp_path: Path) -> None:
+    for name in ("orders", "users"):
+        endpoint = dataclasses.replace(postgres_endpoint, name=name, ready_databases=("a",))
+        assert ReadyDatabases(endpoint, str(tmp_path)).take() == "a"
+
+
+async def test_they_have_the_templates_schema(postgres_endpoint: Endpoint) -> None:
+    assert postgres_endpoint.ready_databases
+    schemas = set()
+    for name in (str(postgres_endpoint.database), postgres_endpoint.ready_databases[-1]):
+        connection = await asyncpg.connect(**Clone(postgres_endpoint, name).connect_kwargs)
+        schemas.add(await connection.fetchval("SELECT string_agg(relname, ',' ORDER BY relname) FROM pg_class"))
+        await connection.close()
+    assert len(schemas) == 1

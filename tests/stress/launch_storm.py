@@ -1,0 +1,87 @@
+"""Start many launchers at once and look for shared ports and leaks: `python launch_storm.py --launchers 64`.
+
+All see one /dev/shm and have a private /tmp, as under Bazel; every second one has a network of its own. Prints one
+line and exits with 1 on any port that two of them have, any failure, any leak.
+"""
+
+from __future__ import annotations
+
+import argparse
+import sys
+import time
+from collections import Counter
+from collections.abc import Sequence
+from contextlib import ExitStack
+from pathlib import Path
+
+sys.path.insert(0, str(Path(__file__).absolute().parent.parent.parent))
+
+from tests.launcher.launched import Launched, postgres, redis
+from tests.launcher.template import make_template
+from tests.services.queries import sql
+from tests.stress import enclosed
+
+_DEADLINE_S = 60
+_PRIVATE_TMP = ["--uid", "1000", "--tmpfs", "/tmp"]
+
+
+def main(arguments: Sequence[str]) -> int:
+    """Run the storm and return the exit code."""
+    options = _parse(arguments)
+    enclosed.enclose()
+    (enclosed.WORK / "template").mkdir()
+    template = make_template(enclosed.WORK / "template")
+    begin = time.monotonic()
+    faults = _storm(options.launchers, template)
+    faults += enclosed.await_all_ends(_DEADLINE_S) or enclosed.leaks()
+    faults += [f"slot {path}" for path in Path("/dev/shm").glob("realservices-*/slots/*")]
+    print(
+        f"launch_storm: {options.launchers} launchers at once, each with PostgreSQL and Redis, half of them in networks of "
+        f"their own: {len(faults)} faults; {time.monotonic() - begin:.1f} s"
+    )
+    for fault in faults:
+        print(f"  {fault}")
+    return 1 if faults else 0
+
+
+def _parse(arguments: Sequence[str]) -> argparse.Namespace:
+    parser = argparse.ArgumentParser(prog="launch_storm", description=__doc__)
+    parser.add_argument("--launchers", type=int, default=64)
+    return parser.parse_args(arguments)
+
+
+def _storm(count: int, template: Path) -> list[str]:
+    faults: list[str] = []
+    with ExitStack() as stack:
+        everyone = [stack.enter_context(_launched(number, template)) for number in range(count)]
+        environments = [launched.program.environment for launched in everyone]
+        # All of them run now, and hold their ports.
+        sharing = [env for number, env in enumerate(environments) if not _is_alone(number)]
+        uses = Counter(env[f"REALSERVICES_{name}_PORT"] for env in sharing for name in ("DB", "CACHE"))
+        faults += [f"port {port} is had by {times} launchers" for port, times in uses.items() if times > 1]
+        for env in sharing:
+            if sql(env["DATABASE_URL"], "SELECT name FROM items") != "seeded":
+                faults.append(f"the server on port {env['REALSERVICES_DB_PORT']} is not its launcher's")
+        for launched in everyone:
+            launched.program.exit(0)
+        for number, launched in enumerate(everyone):
+            code = launched.wait()
+            if code or launched.output or launched.written("warnings"):
+                faults.append(f"launcher {number} ended with {code}: {launched.output}{launched.written('warnings')}")
+    return faults
+
+
+def _is_alone(number: int) -> bool:
+    return number % 2 == 1
+
+
+def _launched(number: int, template: Path) -> Launched:
+    enclosure = [*_PRIVATE_TMP, *(["--net"] if _is_alone(number) else [])]
+    directory = enclosed.WORK / str(number)
+    return Launched(
+        directory, [postgres(), redis()], template=template, enclosure=enclosure, base=str(enclosed.WORK)
+    )
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))
