@@ -7,7 +7,6 @@ this module: the launcher builds the same JSON from its services' endpoints and 
 from __future__ import annotations
 
 import json
-import os
 from dataclasses import dataclass, fields
 from typing import TYPE_CHECKING, Any
 
@@ -98,7 +97,7 @@ def load_runtime(path: str) -> Runtime:
             sandbox=content["sandbox"],
             isolation=content["isolation"],
             services={name: _endpoint(name, entry) for name, entry in content["services"].items()},
-            private=os.path.dirname(os.path.abspath(path)),
+            private=content["private"],
         )
     except OSError as error:
         raise ManifestError(

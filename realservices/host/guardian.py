@@ -2,7 +2,7 @@
 
 It holds the read end of a pipe whose write end only the launcher has. End-of-file without a word means that the
 launcher died: the guardian then kills every process that carries the launcher's mark in its environment and removes
-the launcher's directories. The launcher's locks are inherited, so nobody gets its ports before that is done.
+their shared memory and the launcher's directories. The launcher's locks are inherited, so nobody gets its ports before that is done.
 """
 
 from __future__ import annotations
@@ -11,12 +11,14 @@ import os
 import signal
 import time
 
+from realservices.host.process import libc
 from realservices.host.sandbox import remove_tree
 
 # A process that forks while it is being killed leaves a child for the next sweep; one that cannot be killed
 # (uninterruptible sleep) must not hold the guardian for ever.
 _MOST_SWEEPS = 200
 _SWEEP_PAUSE_S = 0.01
+_IPC_RMID = 0
 
 
 class Guardian:
@@ -59,7 +61,7 @@ def start_guardian(mark: str, paths: list[str]) -> Guardian:
         for descriptor in (0, 1, 2):
             os.dup2(null, descriptor)
         if os.read(read_end, 1) == b"":
-            kill_marked(mark)
+            _remove_segments(kill_marked(mark))
             for path in paths:
                 remove_tree(path)
     finally:
@@ -84,6 +86,18 @@ def kill_marked(mark: str) -> list[int]:
             killed.append(pid)
         time.sleep(_SWEEP_PAUSE_S)
     return killed
+
+
+def _remove_segments(creators: list[int]) -> None:
+    """Remove the SysV shared memory that killed processes made: unlike all else it outlives them (shmctl(2))."""
+    try:
+        with open("/proc/sysvipc/shm", encoding="ascii") as file:
+            lines = file.readlines()[1:]
+    except FileNotFoundError:
+        return
+    for fields in map(str.split, lines):
+        if int(fields[4]) in creators:
+            libc.shmctl(int(fields[1]), _IPC_RMID, None)
 
 
 def _marked(mark: bytes) -> list[int]:

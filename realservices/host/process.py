@@ -50,6 +50,7 @@ def spawn(
     stdin: int | None = None,
     own_session: bool = True,
     cwd: str | None = None,
+    death_signal: int = signal.SIGKILL,
     fork: Callable[[], int] = os.fork,
     prepare: Callable[[], None] | None = None,
 ) -> int:
@@ -63,6 +64,7 @@ def spawn(
         own_session: True for services: signals to the test's process group must not reach them directly, as the
             launcher stops them in order.
         cwd: Working directory; None inherits.
+        death_signal: What the kernel sends the child when the launcher dies.
         fork: How the child is made; `namespaces.fork_into` gives it namespaces of its own.
         prepare: Runs in the child before exec; an OSError from it ends the child with EXIT_NO_NAMESPACE.
     """
@@ -99,7 +101,7 @@ def spawn(
             code = EXIT_CANNOT_START
         if cwd:
             os.chdir(cwd)
-        die_with_parent(parent_pid)
+        die_with_parent(parent_pid, death_signal)
         os.execve(argv[0], argv, env)  # noqa: S606 - there is no shell on purpose
     # The child must end here whatever happens; it must never return into the caller.
     except BaseException as error:  # noqa: BLE001

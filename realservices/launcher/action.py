@@ -140,6 +140,7 @@ class Action:
             "label": self._manifest.label,
             "control": control_path,
             "sandbox": sandbox.root,
+            "private": sandbox.private,
             "isolation": self._manifest.isolation,
             "services": endpoints,
         }

@@ -178,7 +178,8 @@ class Postgres(Service):
                 os.setresgid(UNPRIVILEGED_ID, UNPRIVILEGED_ID, UNPRIVILEGED_ID)
                 os.setresuid(UNPRIVILEGED_ID, UNPRIVILEGED_ID, UNPRIVILEGED_ID)
 
-        return spawn(command, env=env, output=output, prepare=prepare)
+        # Killed outright it would leave a SysV segment; if the guardian is quicker, that removes it.
+        return spawn(command, env=env, output=output, death_signal=self.end_signal, prepare=prepare)
 
     def _give_away(self) -> None:
         """Give what root made to the unprivileged user that the server runs as."""

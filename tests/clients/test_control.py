@@ -5,7 +5,9 @@ from __future__ import annotations
 import asyncio
 import json
 import socket
+import tempfile
 import threading
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import asyncpg
@@ -17,7 +19,6 @@ from realservices.isolation.services import find_services
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
-    from pathlib import Path
 
     from realservices.clients.control import ServiceControl
 
@@ -80,10 +81,17 @@ def test_refusals_are_errors(service_control_sync: BlockingServiceControl) -> No
 
 
 @pytest.fixture
-def launcher(tmp_path: Path) -> Iterator[Callable[[bytes], BlockingServiceControl]]:
+def short_path() -> Iterator[Path]:
+    """A directory whose sockets have short paths, which TMPDIR's have not within Bazel."""
+    with tempfile.TemporaryDirectory(dir="/tmp") as directory:
+        yield Path(directory)
+
+
+@pytest.fixture
+def launcher(short_path: Path) -> Iterator[Callable[[bytes], BlockingServiceControl]]:
     """Listens where a launcher would, and answers once with what it is told."""
     listener = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
-    listener.bind(str(tmp_path / "s"))
+    listener.bind(str(short_path / "s"))
     listener.listen(1)
     threads: list[threading.Thread] = []
 
@@ -96,7 +104,7 @@ def launcher(tmp_path: Path) -> Iterator[Callable[[bytes], BlockingServiceContro
     def start(line: bytes) -> BlockingServiceControl:
         threads.append(threading.Thread(target=answer, args=(line,)))
         threads[-1].start()
-        return BlockingServiceControl(str(tmp_path / "s"))
+        return BlockingServiceControl(str(short_path / "s"))
 
     yield start
     for thread in threads:
@@ -114,17 +122,17 @@ def test_failed_wait_carries_the_launchers_words(launcher: Callable[[bytes], Blo
         launcher(b'{"ok": false, "error": "service db ended with exit code 1"}\n').wait()
 
 
-def test_nobody_there(tmp_path: Path) -> None:
+def test_nobody_there(short_path: Path) -> None:
     with pytest.raises(ControlError, match="cannot ask the launcher"):
-        BlockingServiceControl(str(tmp_path / "gone")).status()
+        BlockingServiceControl(str(short_path / "gone")).status()
 
 
-def test_no_answer_in_time(tmp_path: Path) -> None:
+def test_no_answer_in_time(short_path: Path) -> None:
     with socket.socket(socket.AF_UNIX, socket.SOCK_STREAM) as listener:
-        listener.bind(str(tmp_path / "s"))
+        listener.bind(str(short_path / "s"))
         listener.listen(1)
         with pytest.raises(ControlError, match="wait of db within"):
-            BlockingServiceControl(str(tmp_path / "s")).wait("db", timeout_s=0.01)
+            BlockingServiceControl(str(short_path / "s")).wait("db", timeout_s=0.01)
 
 
 def _redis_name() -> str:

@@ -28,6 +28,7 @@ def description() -> dict[str, Any]:
         "label": "//a:test",
         "control": "/c",
         "sandbox": "/s",
+        "private": "/p",
         "isolation": "transaction",
         "services": services,
     }
@@ -42,7 +43,7 @@ def test_first_service_of_a_kind_or_the_named_one(tmp_path: Path, description: d
     runtime = load_runtime(_write(tmp_path / "runtime.json", description))
     assert choose_service(runtime, "postgres").name == "db"
     assert choose_service(runtime, "postgres", "orders").label == "//a:orders"
-    assert runtime.private == str(tmp_path)
+    assert runtime.private == "/p"
 
 
 def test_missing_service_names_the_entry_to_add(
