@@ -251,7 +251,7 @@ def _renewal(lease: RedisLease) -> tuple[tuple[Any, ...], ...]:
 
 
 def _fit(made: list[Any], idle: set[Any]) -> Any:
-    return next((connection for connection in made if connection in idle and connection.is_connected), None)
+    return next((connection for connection in made if connection in idle), None)
 
 
 def _explain(args: tuple[Any, ...], error: NoPermissionError) -> ServerWideCommandError:

@@ -24,7 +24,7 @@ async def main() -> None:
     runtime = json.loads(Path(os.environ["REALSERVICES_RUNTIME"]).read_text(encoding="utf-8"))
     pids = _pids(runtime["control"])
     use = {"postgres": _use_postgres, "redis": _use_redis}
-    clients = [await use[service["kind"]](service) for service in runtime["services"].values()]
+    clients: list[Any] = [await use[service["kind"]](service) for service in runtime["services"].values()]
     samples: dict[str, list[float]] = {}
     for kind in use:
         taken = [_memory_kb(pids[name]) for name, service in runtime["services"].items() if service["kind"] == kind]
