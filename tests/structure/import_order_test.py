@@ -1,25 +1,18 @@
-"""The package's folders form a chain, and the launcher's side loads little: both are promises of docs/design.md."""
+"""The package's folders form a chain: a promise of docs/design.md."""
 
 from __future__ import annotations
 
 import ast
 import importlib.resources
-import subprocess
-import sys
 from collections.abc import Iterator
 from importlib.resources.abc import Traversable
-from pathlib import Path
 
 import pytest
-
-import realservices
 
 _LAUNCHER_SIDE = ("contract", "host", "services", "launcher")
 _TEST_SIDE = ("contract", "clients", "isolation", "fixtures")
 # The program that the launcher starts: it belongs to the test's side and may import from there.
 _STARTS_PYTEST = "launcher/pytest_main.py"
-# What each test would pay for before its first service starts; measured with python -X importtime.
-_TOO_SLOW = {"asyncio", "dataclasses", "inspect", "logging", "pathlib", "shutil", "subprocess", "tarfile", "tempfile", "typing"}
 
 
 def _modules(folder: Traversable, prefix: str = "") -> Iterator[tuple[str, str]]:
@@ -53,12 +46,3 @@ def test_a_folder_imports_only_what_lies_before_it(path: str) -> None:
         chain = _LAUNCHER_SIDE if folder in _LAUNCHER_SIDE else _TEST_SIDE
         allowed = set(chain[: chain.index(folder) + 1])
     assert _imported_folders(_SOURCES[path]) <= allowed
-
-
-def test_the_launcher_loads_nothing_slow() -> None:
-    package = str(Path(realservices.__file__).parent.parent)
-    program = "import sys; sys.path.insert(0, sys.argv[1]); import realservices.launcher.main; print(*sys.modules)"
-    done = subprocess.run(
-        [sys.executable, "-I", "-S", "-c", program, package], capture_output=True, text=True, check=True
-    )
-    assert not _TOO_SLOW & set(done.stdout.split())
