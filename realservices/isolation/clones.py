@@ -1,7 +1,6 @@
 """Databases cloned from a service's template, made ahead of the tests that use them and dropped behind them.
 
-All of it runs on the background loop with one administrative connection of its own; a test only waits where its clone
-is not ready yet.
+All of it runs on the background loop with connections of its own; a test only waits where its clone is not ready yet.
 """
 
 from __future__ import annotations
@@ -17,6 +16,7 @@ from urllib.parse import quote
 
 import asyncpg
 
+from realservices.isolation.administration import Administration, connect_kwargs
 from realservices.isolation.errors import IsolationError
 
 if TYPE_CHECKING:
@@ -28,9 +28,6 @@ if TYPE_CHECKING:
 
 # One in use and two ready hide the 4-10 ms of a clone behind a test of a few milliseconds; more only take memory.
 _READY = 2
-_CONNECT_TIMEOUT_S = 10.0
-# PostgreSQL's own database for such purposes. Where a cluster has none, the programs' database has to serve.
-_ADMIN_DATABASE = "postgres"
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,17 +55,6 @@ class Clone:
         return connect_kwargs(self.endpoint, self.name)
 
 
-def connect_kwargs(endpoint: Endpoint, database: str) -> dict[str, Any]:
-    """Return arguments for `asyncpg.connect` to one database of a service."""
-    return {
-        "host": endpoint.socket or endpoint.host,
-        "port": endpoint.port,
-        "user": endpoint.user,
-        "password": endpoint.password,
-        "database": database,
-    }
-
-
 class ClonePool:
     """Makes and drops clones for one process.
 
@@ -87,8 +73,9 @@ class ClonePool:
         self._count = 0
         self._expected = 0
         self._ready: deque[asyncio.Task[Clone]] = deque()
-        self._admin: asyncpg.Connection | None = None
-        self._lock: asyncio.Lock | None = None
+        # Two, so that nobody who waits for a database waits for the end of another one.
+        self._making = Administration(endpoint)
+        self._dropping = Administration(endpoint)
 
     def expect(self, count: int) -> None:
         """Make clones ahead for ``count`` more uses. Errors surface in the test that needs a clone."""
@@ -140,7 +127,7 @@ class ClonePool:
         # FILE_COPY is twice as fast as the default for databases of this size, and fsync is off.
         sql = f"CREATE DATABASE {quote_identifier(clone.name)} TEMPLATE {template} STRATEGY FILE_COPY"
         try:
-            await self._execute(sql)
+            await self._making.execute(sql)
         except (OSError, TimeoutError, asyncpg.PostgresError, asyncpg.InterfaceError) as error:
             service = self._endpoint
             raise IsolationError(
@@ -152,39 +139,18 @@ class ClonePool:
 
     async def _drop(self, clone: Clone) -> None:
         try:
-            await self._execute(f"DROP DATABASE IF EXISTS {quote_identifier(clone.name)} WITH (FORCE)")
+            await self._dropping.execute(f"DROP DATABASE IF EXISTS {quote_identifier(clone.name)} WITH (FORCE)")
         except (OSError, TimeoutError, asyncpg.PostgresError, asyncpg.InterfaceError):
             # The server may be stopped on purpose. A database that stays costs space, not isolation.
             return
-
-    async def _execute(self, sql: str) -> None:
-        self._lock = self._lock or asyncio.Lock()
-        async with self._lock:
-            if self._admin is not None and not self._admin.is_closed():
-                try:
-                    await self._admin.execute(sql)
-                    return
-                except (OSError, asyncpg.InterfaceError, asyncpg.PostgresConnectionError):
-                    if not self._admin.is_closed():
-                        raise
-                    # The server was restarted since; once more over a new connection.
-            self._admin = await self._connect()
-            await self._admin.execute(sql)
-
-    async def _connect(self) -> asyncpg.Connection:
-        arguments = connect_kwargs(self._endpoint, _ADMIN_DATABASE) | {"timeout": _CONNECT_TIMEOUT_S}
-        try:
-            return await asyncpg.connect(**arguments)
-        except asyncpg.InvalidCatalogNameError:
-            return await asyncpg.connect(**arguments | {"database": self._endpoint.database})
 
     async def _close(self, drop: bool) -> None:
         self._expected = 0
         for task in self._ready if drop else ():
             with contextlib.suppress(IsolationError):
                 await self._drop(await task)
-        if self._admin is not None:
-            self._admin.terminate()
+        self._making.close()
+        self._dropping.close()
 
 
 def quote_identifier(name: str) -> str:

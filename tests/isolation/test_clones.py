@@ -174,8 +174,8 @@ async def test_clone_that_failed_ahead_is_made_anew(
 ) -> None:
     pool = ClonePool(postgres_endpoint, background, none_ready)
     with monkeypatch.context() as server_is_down:
-        server_is_down.setattr("realservices.isolation.clones._ADMIN_DATABASE", "no such")
-        server_is_down.setattr(pool, "_endpoint", dataclasses.replace(postgres_endpoint, database="no such"))
+        # Where nobody listens.
+        server_is_down.setattr(pool._making, "_endpoint", dataclasses.replace(postgres_endpoint, socket="", port=1))
         pool.expect(2)
         with pytest.raises(IsolationError):
             await asyncio.wrap_future(pool.make())

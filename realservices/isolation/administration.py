@@ -1,0 +1,70 @@
+"""One administrative connection to a PostgreSQL service, over which databases are made or dropped one by one."""
+
+from __future__ import annotations
+
+import asyncio
+from typing import TYPE_CHECKING, Any
+
+import asyncpg
+
+if TYPE_CHECKING:
+    from realservices.contract.runtime import Endpoint
+
+_CONNECT_TIMEOUT_S = 10.0
+# PostgreSQL's own database for such purposes. Where a cluster has none, the programs' database has to serve.
+_ADMIN_DATABASE = "postgres"
+
+
+class Administration:
+    """Connects at the first statement, and again where the server was restarted.
+
+    Args:
+        endpoint: The service.
+    """
+
+    def __init__(self, endpoint: Endpoint) -> None:
+        self._endpoint = endpoint
+        self._connection: asyncpg.Connection | None = None
+        self._lock: asyncio.Lock | None = None
+
+    async def execute(self, sql: str) -> None:
+        """Run one statement after all that were asked for before it.
+
+        Raises:
+            OSError, TimeoutError, asyncpg.PostgresError, asyncpg.InterfaceError: Not reachable, or refused.
+        """
+        self._lock = self._lock or asyncio.Lock()
+        async with self._lock:
+            if self._connection is not None and not self._connection.is_closed():
+                try:
+                    await self._connection.execute(sql)
+                    return
+                except (OSError, asyncpg.InterfaceError, asyncpg.PostgresConnectionError):
+                    if not self._connection.is_closed():
+                        raise
+                    # The server was restarted since; once more over a new connection.
+            self._connection = await self._connect()
+            await self._connection.execute(sql)
+
+    def close(self) -> None:
+        """Disconnect."""
+        if self._connection is not None:
+            self._connection.terminate()
+
+    async def _connect(self) -> asyncpg.Connection:
+        arguments = connect_kwargs(self._endpoint, _ADMIN_DATABASE) | {"timeout": _CONNECT_TIMEOUT_S}
+        try:
+            return await asyncpg.connect(**arguments)
+        except asyncpg.InvalidCatalogNameError:
+            return await asyncpg.connect(**arguments | {"database": self._endpoint.database})
+
+
+def connect_kwargs(endpoint: Endpoint, database: str) -> dict[str, Any]:
+    """Return arguments for `asyncpg.connect` to one database of a service."""
+    return {
+        "host": endpoint.socket or endpoint.host,
+        "port": endpoint.port,
+        "user": endpoint.user,
+        "password": endpoint.password,
+        "database": database,
+    }
