@@ -2,7 +2,8 @@
 
 It holds the read end of a pipe whose write end only the launcher has. End-of-file without a word means that the
 launcher died: the guardian then kills every process that carries the launcher's mark in its environment and removes
-their shared memory and the launcher's directories. The launcher's locks are inherited, so nobody gets its ports before that is done.
+their shared memory and the launcher's directories. The launcher's locks are inherited, so nobody gets its ports before
+that is done.
 """
 
 from __future__ import annotations
@@ -47,15 +48,16 @@ def start_guardian(mark: str, paths: list[str]) -> Guardian:
         paths: Directories to remove after the launcher's sudden death.
     """
     read_end, write_end = os.pipe()
+    # What ends a test must not end the guardian: blocked before there is one, and in it for ever.
+    mask = signal.pthread_sigmask(signal.SIG_BLOCK, (signal.SIGTERM, signal.SIGINT, signal.SIGHUP))
     pid = os.fork()
     if pid:
+        signal.pthread_sigmask(signal.SIG_SETMASK, mask)
         os.close(read_end)
         return Guardian(pid, write_end)
     try:
         os.close(write_end)
         os.setsid()
-        for number in (signal.SIGTERM, signal.SIGINT, signal.SIGHUP):
-            signal.signal(number, signal.SIG_IGN)
         # Whoever waits for the end of the test's output must not wait for the guardian.
         null = os.open("/dev/null", os.O_RDWR)
         for descriptor in (0, 1, 2):

@@ -48,7 +48,9 @@ def fork_into_namespaces() -> int:
 
 
 def enter_user_namespace() -> None:
-    """Move this process into a user namespace of its own, as an unprivileged user (for build actions run as root).
+    """Move this process into a user namespace of its own, as the unprivileged user.
+
+    For build actions that are run as root, or as a user that the machine has no name for, both of which initdb refuses.
 
     Raises:
         OSError: The kernel refuses.
@@ -56,7 +58,7 @@ def enter_user_namespace() -> None:
     uid, gid = os.geteuid(), os.getegid()
     if libc.unshare(_CLONE_NEWUSER | _CLONE_NEWIPC) != 0:
         raise _os_error("unshare")
-    map_user(uid, gid)
+    _write_maps(f"{UNPRIVILEGED_ID} {uid} 1", f"{UNPRIVILEGED_ID} {gid} 1")
 
 
 def open_namespaces(pid: int) -> list[int]:
@@ -98,9 +100,7 @@ def fork_into_opened(descriptors: list[int]) -> int:
 def map_user(outer_uid: int, outer_gid: int) -> None:
     """Map the one user that this namespace has: to itself, or to an unprivileged id where the outer one is root."""
     inner = {0: UNPRIVILEGED_ID}
-    _write("/proc/self/setgroups", "deny")
-    _write("/proc/self/gid_map", f"{inner.get(outer_gid, outer_gid)} {outer_gid} 1")
-    _write("/proc/self/uid_map", f"{inner.get(outer_uid, outer_uid)} {outer_uid} 1")
+    _write_maps(f"{inner.get(outer_uid, outer_uid)} {outer_uid} 1", f"{inner.get(outer_gid, outer_gid)} {outer_gid} 1")
 
 
 def mount_overlay(lower: str, mount_point: str) -> str:
@@ -134,6 +134,12 @@ def _mount(source: str, target: str, kind: str, options: str) -> None:
     flags = ctypes.c_ulong(_MS_NOSUID | _MS_NODEV)
     if libc.mount(source.encode(), target.encode(), kind.encode(), flags, options.encode()) != 0:
         raise _os_error(f"mount {kind} on {target} ({options})")
+
+
+def _write_maps(uid_map: str, gid_map: str) -> None:
+    _write("/proc/self/setgroups", "deny")
+    _write("/proc/self/gid_map", gid_map)
+    _write("/proc/self/uid_map", uid_map)
 
 
 def _write(path: str, text: str) -> None:

@@ -55,8 +55,8 @@ class Sandbox:
     def create_memory(self) -> str:
         """Make the directory in shared memory, unless it is there, and return its path.
 
-        Whoever makes one removes those of launchers that were killed together with their guardians (Bazel ends a sandbox
-        by killing all that is in it): shared memory belongs to no sandbox.
+        Whoever makes one removes those of launchers that were killed together with their guardians (Bazel ends a
+        sandbox by killing all that is in it): shared memory belongs to no sandbox.
         """
         assert self.memory
         if self._memory_lock < 0:
@@ -142,5 +142,6 @@ def _short_base() -> str:
         if os.access(base, os.W_OK | os.X_OK):
             return base
     raise InfrastructureError(
-        "sandbox", f"no directory with a short path for unix sockets: none of {', '.join(_SHORT_BASES)} can be written to"
+        "sandbox",
+        f"no directory with a short path for unix sockets: none of {', '.join(_SHORT_BASES)} can be written to",
     )

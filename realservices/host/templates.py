@@ -95,7 +95,7 @@ def unpack_template(archive: str, target: str, *, is_written: bool) -> None:
 
     Args:
         archive: The tar file. Files of the same content are hard links in it.
-        target: A directory that does not exist yet.
+        target: A directory that does not exist yet; after a failure it does not exist again.
         is_written: Whether a server will write to it: then each file must have its own content. What only lies below
             an overlay may share.
 
@@ -117,8 +117,11 @@ def unpack_template(archive: str, target: str, *, is_written: bool) -> None:
                     content = tar.extractfile(member)
                     with open(path, "xb", opener=_private_opener) as file:
                         file.write(content.read() if content else b"")
-    except tarfile.TarError as error:
-        raise OSError(errno.EIO, f"damaged archive: {error}", archive) from None
+    except BaseException as error:
+        remove_tree(target)
+        if isinstance(error, tarfile.TarError):
+            raise OSError(errno.EIO, f"damaged archive: {error}", archive) from None
+        raise
 
 
 def _private_opener(path: str, flags: int) -> int:
@@ -127,12 +130,8 @@ def _private_opener(path: str, flags: int) -> int:
 
 def _unpack_whole(archive: str, path: str) -> None:
     partial = f"{path}.{os.getpid()}.partial"
-    try:
-        unpack_template(archive, partial, is_written=False)
-        os.rename(partial, path)
-    except BaseException:
-        remove_tree(partial)
-        raise
+    unpack_template(archive, partial, is_written=False)
+    os.rename(partial, path)
 
 
 def _make_room(directory: str, size_bytes: int) -> None:

@@ -60,7 +60,8 @@ class ControlServer:
         self._supervisor = supervisor
         self._listener = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
         self._listener.bind(path)
-        self._listener.listen(16)
+        # Clients that do not block, as those of asyncio, are refused when the queue is full.
+        self._listener.listen(1024)
         self._connections: list[_Connection] = []
         supervisor.watch(self._listener.fileno(), self._accept)
 
@@ -140,9 +141,12 @@ class ControlServer:
         number, state, origins = _SIGNALS[operation]
         if not supervised.pid or supervised.state not in origins:
             needed = " or ".join(origins)
-            return {"ok": False, "error": f"service {name!r} is {supervised.state}; {operation} needs one that is {needed}"}
+            return {
+                "ok": False,
+                "error": f"service {name!r} is {supervised.state}; {operation} needs one that is {needed}",
+            }
         self._supervisor.send_signal(name, number or supervised.service.stop_signal, state)
-        return (lambda: not supervised.pid) if state == STOPPED else {"ok": True}
+        return (lambda: supervised.has_ended) if state == STOPPED else {"ok": True}
 
     def _known(self, name: str) -> str:
         if name not in self._supervisor.services:
@@ -160,4 +164,3 @@ class ControlServer:
             }
             for name, s in self._supervisor.services.items()
         }
-

@@ -47,6 +47,12 @@ class Supervised:
         self.error: ServiceError | None = None
         self.log = ServiceLog(service.endpoint["log"])
         self.next_probe = 0.0
+        self.signalled: list[int] = []
+
+    @property
+    def has_ended(self) -> bool:
+        """Whether its process is gone, with those of its children that were killed with it."""
+        return not self.pid and not any(os.path.exists(f"/proc/{pid}") for pid in self.signalled)
 
     def fail(self, cause: str) -> None:
         """Record a failure with the last lines of the log."""
@@ -158,7 +164,8 @@ class Supervisor:
         # A server must be paused with its workers, and must not leave workers on its data when it is killed. Every
         # other signal is the main process's to pass on.
         whole_tree = number in (signal.SIGSTOP, signal.SIGCONT, signal.SIGKILL)
-        for pid in [*(descendants(supervised.pid) if whole_tree else []), supervised.pid]:
+        supervised.signalled = descendants(supervised.pid) if whole_tree else []
+        for pid in [*supervised.signalled, supervised.pid]:
             try:
                 os.kill(pid, number)
             except ProcessLookupError:

@@ -191,8 +191,8 @@ class Postgres(Service):
         except OSError as error:
             raise OSError(
                 error.errno,
-                f"PostgreSQL refuses to run as root, and root can neither have a user namespace here ({self.warning}) nor "
-                f"become another user ({error.strerror}): run the tests as another user",
+                "PostgreSQL refuses to run as root, and root can neither have a user namespace here "
+                f"({self.warning}) nor become another user ({error.strerror}): run the tests as another user",
             ) from None
 
     @property
@@ -252,8 +252,8 @@ def _read_info(spec: ServiceSpec, path: str) -> dict[str, Any]:
             return info
     except (OSError, ValueError) as error:
         raise ManifestError(
-            f"service {spec.name!r} ({spec.label}): cannot read {path}: {error}; the build action of the service writes "
-            "it: rebuild the target"
+            f"service {spec.name!r} ({spec.label}): cannot read {path}: {error}; the build action of the service "
+            "writes it: rebuild the target"
         ) from None
 
 

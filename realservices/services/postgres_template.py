@@ -14,6 +14,7 @@ import hashlib
 import io
 import json
 import os
+import pwd
 import re
 import shutil
 import subprocess
@@ -179,11 +180,11 @@ def main(arguments: Sequence[str]) -> int:
 
 def _build(options: argparse.Namespace) -> None:
     outputs = os.path.abspath(options.output), os.path.abspath(options.info)
-    if os.geteuid() == 0:
+    if os.geteuid() == 0 or not _has_name(os.geteuid()):
         try:
             enter_user_namespace()
         except OSError:
-            pass  # _Cluster gives the work to another user instead.
+            pass  # _Cluster gives root's work to another user instead.
     # Below /tmp because the server's socket needs a short path.
     work = tempfile.mkdtemp(prefix="rs.", dir="/tmp")
     try:
@@ -207,6 +208,14 @@ def _build(options: argparse.Namespace) -> None:
     }
     with open(outputs[1], "w", encoding="utf-8") as file:
         json.dump(info, file)
+
+
+def _has_name(uid: int) -> bool:
+    """Say whether the machine knows a user by this id; in a container often nobody does, and initdb refuses."""
+    try:
+        return bool(pwd.getpwuid(uid))
+    except KeyError:
+        return False
 
 
 def _fill(cluster: _Cluster, options: argparse.Namespace) -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
+
 from realservices.contract.environment import mapped_environment, service_environment, variable_prefix
 from realservices.contract.errors import ManifestError
 
@@ -63,7 +64,8 @@ def test_no_services_no_variables() -> None:
 
 
 @pytest.mark.parametrize(
-    ("name", "prefix"), [("db", "REALSERVICES_DB_"), ("user-db", "REALSERVICES_USER_DB_"), ("a.b2", "REALSERVICES_A_B2_")]
+    ("name", "prefix"),
+    [("db", "REALSERVICES_DB_"), ("user-db", "REALSERVICES_USER_DB_"), ("a.b2", "REALSERVICES_A_B2_")],
 )
 def test_a_name_becomes_a_prefix(name: str, prefix: str) -> None:
     assert variable_prefix(name) == prefix

@@ -13,9 +13,7 @@ def test_every_error_is_of_this_package() -> None:
 
 def test_a_service_error_shows_the_last_log_lines() -> None:
     error = errors.ServiceError("db", "//a:db", "exited with code 1", ["first", "second"])
-    assert str(error) == (
-        "service 'db' (//a:db) exited with code 1\n  its last log lines:\n    first\n    second"
-    )
+    assert str(error) == ("service 'db' (//a:db) exited with code 1\n  its last log lines:\n    first\n    second")
     assert (error.service, error.label, error.cause, error.log_tail) == (
         "db",
         "//a:db",

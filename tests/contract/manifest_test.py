@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+
 from realservices.contract.errors import ManifestError
 from realservices.contract.manifest import load_manifest
 

@@ -64,7 +64,7 @@ def main(arguments: Sequence[str]) -> int:
         os.setresuid(options.uid, options.uid, options.uid)
     if options.pid:
         return _be_init(options.command)
-    os.execvp(options.command[0], options.command)
+    return os.execvp(options.command[0], options.command)
 
 
 def _parse(arguments: Sequence[str]) -> argparse.Namespace:
@@ -75,7 +75,9 @@ def _parse(arguments: Sequence[str]) -> argparse.Namespace:
     parser.add_argument("--ipc", action="store_true", help="SysV segments of its own")
     parser.add_argument("--pid", action="store_true", help="process ids of its own; all end with the command")
     parser.add_argument("--tmpfs", action="append", default=[], metavar="PATH[=SIZE]", help="an empty tmpfs on PATH")
-    parser.add_argument("--bind", action="append", default=[], metavar="SOURCE=TARGET", help="show a directory elsewhere")
+    parser.add_argument(
+        "--bind", action="append", default=[], metavar="SOURCE=TARGET", help="show a directory elsewhere"
+    )
     parser.add_argument("--no-user-namespaces", action="store_true", help="a kernel that refuses user namespaces")
     parser.add_argument("command", nargs="+")
     return parser.parse_args(arguments)
@@ -138,7 +140,10 @@ def _be_init(command: list[str]) -> int:
 
 
 def _mount(kind: str, path: str, options: str) -> None:
-    _check(_libc.mount(kind.encode(), path.encode(), kind.encode(), ctypes.c_ulong(0), options.encode()), f"{kind} on {path}")
+    _check(
+        _libc.mount(kind.encode(), path.encode(), kind.encode(), ctypes.c_ulong(0), options.encode()),
+        f"{kind} on {path}",
+    )
 
 
 def _bring_loopback_up() -> None:

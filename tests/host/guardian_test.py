@@ -9,9 +9,11 @@ import select
 import signal
 import subprocess
 import sys
+import time
 from pathlib import Path
 
 import pytest
+
 from tests.host import places
 
 _DEADLINE_MS = 30_000
@@ -108,7 +110,11 @@ def test_dismissed_it_touches_nothing(tmp_path: Path) -> None:
 
 def test_the_lock_is_free_only_when_it_is_done(tmp_path: Path) -> None:
     launcher = SmallLauncher(tmp_path, "kill")
-    # The guardian cannot go on while it is stopped, so neither can anybody take the lock.
+    # The guardian cannot go on while it is stopped, so neither can anybody take the lock. Before that it must have let
+    # go of the launcher's output.
+    deadline = time.monotonic() + 30
+    while os.readlink(f"/proc/{launcher.guardian}/fd/1") != "/dev/null":
+        assert time.monotonic() < deadline
     os.kill(launcher.guardian, signal.SIGSTOP)
     launcher.end()
     with Path(f"{launcher.directory}.lock").open("rb") as lock:

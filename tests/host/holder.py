@@ -5,12 +5,12 @@ from __future__ import annotations
 import json
 import sys
 
+from realservices.contract.errors import InfrastructureError
+from realservices.host.slots import acquire_slot
+
 
 def main(port_count: int) -> int:
     """Take the slot, or print why not and return 1."""
-    from realservices.contract.errors import InfrastructureError
-    from realservices.host.slots import acquire_slot
-
     try:
         slot = acquire_slot(port_count)
     except InfrastructureError as error:
@@ -23,5 +23,4 @@ def main(port_count: int) -> int:
 
 
 if __name__ == "__main__":
-    sys.path.insert(0, sys.argv[1])
-    sys.exit(main(int(sys.argv[2])))
+    sys.exit(main(int(sys.argv[1])))

@@ -6,12 +6,12 @@ import json
 import os
 import sys
 
+from realservices.contract.errors import RealServicesError
+from realservices.host.templates import lease_template
+
 
 def main(archive: str, digest: str, size_bytes: int) -> int:
     """Lease the template, or print why not and return 1."""
-    from realservices.contract.errors import RealServicesError
-    from realservices.host.templates import lease_template
-
     print("ready", flush=True)
     # All that were started together begin together.
     sys.stdin.readline()
@@ -28,5 +28,4 @@ def main(archive: str, digest: str, size_bytes: int) -> int:
 
 
 if __name__ == "__main__":
-    sys.path.insert(0, sys.argv[1])
-    sys.exit(main(sys.argv[2], sys.argv[3], int(sys.argv[4])))
+    sys.exit(main(sys.argv[1], sys.argv[2], int(sys.argv[3])))

@@ -8,6 +8,7 @@ import subprocess
 import sys
 
 import pytest
+
 from realservices.host.process import EXIT_CANNOT_START, EXIT_NO_NAMESPACE, describe_exit, spawn
 from tests.host import places
 
@@ -28,7 +29,11 @@ def _script(source: str, *arguments: str) -> subprocess.CompletedProcess[str]:
     """Run Python code that has the package, in a process of its own."""
     source = f"import os, signal, sys\nsys.path.insert(0, {str(places.PACKAGE_ROOT)!r})\n{source}"
     return subprocess.run(
-        [sys.executable, "-I", "-S", "-B", "-c", source, *arguments], capture_output=True, text=True, check=False, timeout=60
+        [sys.executable, "-I", "-S", "-B", "-c", source, *arguments],
+        capture_output=True,
+        text=True,
+        check=False,
+        timeout=60,
     )
 
 
@@ -127,7 +132,9 @@ def _launch_and_die(read_end: int, write_end: int) -> int:
         f"assert os.read({read_end}, 8) == b'started\\n'\n"
         "os.kill(os.getpid(), signal.SIGKILL)\n"
     )
-    return subprocess.run([sys.executable, "-c", source], pass_fds=(read_end, write_end), check=False, timeout=60).returncode
+    return subprocess.run(
+        [sys.executable, "-c", source], pass_fds=(read_end, write_end), check=False, timeout=60
+    ).returncode
 
 
 def test_all_descendants_are_killed_daemons_and_restless_ones_too() -> None:
@@ -174,4 +181,3 @@ os.kill(pids[0], signal.SIGTERM)
 print(os.waitstatus_to_exitcode(os.waitpid(pids[0], 0)[1]))
 """)
     assert (done.stdout, done.stderr) == ("-15\n", "")
-

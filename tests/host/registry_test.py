@@ -8,6 +8,7 @@ import sys
 from pathlib import Path
 
 import pytest
+
 from realservices.host.registry import registry_directory
 from tests.host import places
 
@@ -27,7 +28,17 @@ except InfrastructureError as error:
 
 def _registry_in(enclosure: list[str], before: str = "") -> str:
     done = subprocess.run(
-        [sys.executable, str(_ENCLOSURE), *enclosure, "--", sys.executable, "-c", _PRINT, str(places.PACKAGE_ROOT), before],
+        [
+            sys.executable,
+            str(_ENCLOSURE),
+            *enclosure,
+            "--",
+            sys.executable,
+            "-c",
+            _PRINT,
+            str(places.PACKAGE_ROOT),
+            before,
+        ],
         env={},
         stdin=subprocess.DEVNULL,
         capture_output=True,

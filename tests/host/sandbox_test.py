@@ -9,6 +9,7 @@ import sys
 from pathlib import Path
 
 import pytest
+
 from realservices.contract.errors import InfrastructureError
 from realservices.host.sandbox import Sandbox, remove_tree
 from tests.host import places

@@ -13,6 +13,7 @@ from contextlib import ExitStack, contextmanager
 from pathlib import Path
 
 import pytest
+
 from realservices.contract.errors import InfrastructureError
 from realservices.host.slots import BLOCK_SIZE, acquire_slot
 from tests.host import places
@@ -38,10 +39,14 @@ def holding(
 ) -> Iterator[Holder]:
     """Run a holder until the block ends."""
     enclosed = [str(_HERE / "enclosure.py"), *enclosure, "--", sys.executable] if enclosure else []
-    command = [sys.executable, *enclosed, str(_HERE / "holder.py"), str(places.PACKAGE_ROOT), str(port_count)]
+    command = [sys.executable, *enclosed, str(_HERE / "holder.py"), str(port_count)]
     with subprocess.Popen(
         command,
-        env={"REALSERVICES_REGISTRY": str(registry), "REALSERVICES_PORT_RANGE": port_range},
+        env={
+            "PYTHONPATH": str(places.PACKAGE_ROOT),
+            "REALSERVICES_REGISTRY": str(registry),
+            "REALSERVICES_PORT_RANGE": port_range,
+        },
         stdin=subprocess.PIPE,
         stdout=subprocess.PIPE,
         text=True,
@@ -187,10 +192,12 @@ def test_launchers_that_do_not_see_each_others_files_share_no_port(tmp_path: Pat
 
 
 def test_launchers_in_networks_of_their_own_have_ports_of_their_own(tmp_path: Path, blocks: int) -> None:
-    with holding(tmp_path / "one", _text(blocks, 1)) as first:
-        with holding(tmp_path / "two", _text(blocks, 1), enclosure=["--net"]) as second:
-            assert first.ports
-            assert second.ports
+    with (
+        holding(tmp_path / "one", _text(blocks, 1)) as first,
+        holding(tmp_path / "two", _text(blocks, 1), enclosure=["--net"]) as second,
+    ):
+        assert first.ports
+        assert second.ports
 
 
 def test_at_once_with_private_tmp_and_partly_private_networks(shared_memory: Path, blocks: int) -> None:
@@ -235,7 +242,11 @@ def test_a_range_smaller_than_a_block_is_used_as_far_as_it_goes(registry: Path, 
 def test_nothing_of_a_slot_leaks_into_programs(registry: Path, blocks: int) -> None:
     slot = acquire_slot(1, _range(blocks, 1))
     inherited = subprocess.run(
-        [sys.executable, "-c", "import os; print(sorted(os.readlink(f'/proc/self/fd/{n}') for n in os.listdir('/proc/self/fd')))"],
+        [
+            sys.executable,
+            "-c",
+            "import os; print(sorted(os.readlink(f'/proc/self/fd/{n}') for n in os.listdir('/proc/self/fd')))",
+        ],
         env=dict(os.environ),
         close_fds=False,
         capture_output=True,

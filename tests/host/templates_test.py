@@ -14,6 +14,7 @@ from contextlib import ExitStack, contextmanager
 from pathlib import Path
 
 import pytest
+
 from realservices.contract.errors import RealServicesError
 from realservices.host.templates import lease_template, unpack_template
 from tests.host import places
@@ -48,13 +49,15 @@ class Lessee:
 
 
 @contextmanager
-def leasing(registry: Path, archive: Path, digest: str, size: int = 0, enclosure: list[str] | None = None) -> Iterator[Lessee]:
+def leasing(
+    registry: Path, archive: Path, digest: str, size: int = 0, enclosure: list[str] | None = None
+) -> Iterator[Lessee]:
     """Run a lessee until the block ends."""
     enclosed = [str(_HERE / "enclosure.py"), *enclosure, "--", sys.executable] if enclosure else []
-    command = [sys.executable, *enclosed, str(_HERE / "lessee.py"), str(places.PACKAGE_ROOT)]
+    command = [sys.executable, *enclosed, str(_HERE / "lessee.py")]
     with subprocess.Popen(
         [*command, str(archive), digest, str(size)],
-        env={"REALSERVICES_REGISTRY": str(registry)},
+        env={"PYTHONPATH": str(places.PACKAGE_ROOT), "REALSERVICES_REGISTRY": str(registry)},
         stdin=subprocess.PIPE,
         stdout=subprocess.PIPE,
         text=True,
@@ -222,7 +225,9 @@ def test_no_room_is_an_error_with_numbers(archive: Path) -> None:
     with leasing(Path("/dev/shm/registry"), archive, "d1", _MB, ["--tmpfs", "/dev/shm=16m"]) as lessee:
         lessee.begin()
         lessee.wait()
-        assert lessee.error == "[Errno 28] 1 MB for a template do not fit; 16 MB are free: '/dev/shm/registry/templates'"
+        assert (
+            lessee.error == "[Errno 28] 1 MB for a template do not fit; 16 MB are free: '/dev/shm/registry/templates'"
+        )
 
 
 def test_room_that_ends_while_unpacking_leaves_nothing(tmp_path: Path) -> None:
@@ -252,4 +257,3 @@ def test_a_failed_unpacking_leaves_nothing_and_can_be_repeated(registry: Path, a
 def _set_last_use(registry: Path, **times: int) -> None:
     for digest, seconds in times.items():
         os.utime(registry / "templates" / f"{digest}.lock", (seconds, seconds))
-

@@ -5,6 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
+
 from tests.launcher.launched import Launched, postgres, redis
 
 _NO_PORTS = {"REALSERVICES_PORT_RANGE": "1024-1025"}
@@ -47,7 +48,9 @@ def test_no_warnings_no_file(tmp_path: Path) -> None:
 def test_a_fault_of_the_machine_is_reported_as_one(tmp_path: Path) -> None:
     with Launched(tmp_path / "run", [redis(), redis("two"), redis("three")], env=_NO_PORTS) as launched:
         assert launched.wait() == 1
-        reason = "no free block of 16 ports for 3 ports in 1024-1025: of 1 blocks 0 are held by other launchers and 0 have"
+        reason = (
+            "no free block of 16 ports for 3 ports in 1024-1025: of 1 blocks 0 are held by other launchers and 0 have"
+        )
         component, first_line, *rest = launched.written("infrastructure_failure").split("\n")
         assert component == "ports"
         assert first_line.startswith(reason)

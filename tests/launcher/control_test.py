@@ -10,6 +10,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+
 from tests.host import places
 from tests.launcher.control_client import ControlClient
 from tests.launcher.launched import Launched, postgres, redis
@@ -83,7 +84,11 @@ def test_stopped_and_started_postgres_keeps_its_data(launched: Launched, control
 def test_killed_and_started_postgres_recovers_what_was_committed(launched: Launched, control: ControlClient) -> None:
     # The second kill meets a server that is not process 1 of a namespace any more.
     for number in range(2):
-        sql(launched.endpoints["db"]["url"], "SET synchronous_commit = on", f"INSERT INTO items (name) VALUES ('kept{number}')")
+        sql(
+            launched.endpoints["db"]["url"],
+            "SET synchronous_commit = on",
+            f"INSERT INTO items (name) VALUES ('kept{number}')",
+        )
         assert control.ask("kill", service="db") == _OK
         assert control.ask("start", service="db") == _OK
         assert control.ask("wait", services=["db"]) == _OK
@@ -197,7 +202,10 @@ def test_a_failed_service_may_be_started_again(launched: Launched, control: Cont
 @pytest.mark.parametrize(
     ("request_line", "error"),
     [
-        (b'{"op": "explode"}', "unknown operation 'explode'; known are ['wait', 'status', 'logs', 'start', 'stop', 'kill', "),
+        (
+            b'{"op": "explode"}',
+            "unknown operation 'explode'; known are ['wait', 'status', 'logs', 'start', 'stop', 'kill', ",
+        ),
         (b'{"op": "stop", "service": "queue"}', "no service 'queue'; this test has ['cache', 'db']"),
         (b'{"op": "wait", "services": ["db", "queue"]}', "no service 'queue'; this test has ['cache', 'db']"),
         (b'{"op": "stop"}', "'service'"),
@@ -223,7 +231,9 @@ def test_a_wrong_request_is_answered_and_changes_nothing(
 
 
 @pytest.mark.parametrize("operation", ["stop", "kill", "pause", "resume"])
-def test_what_does_not_run_cannot_be_ended_or_paused(launched: Launched, control: ControlClient, operation: str) -> None:
+def test_what_does_not_run_cannot_be_ended_or_paused(
+    launched: Launched, control: ControlClient, operation: str
+) -> None:
     control.ask("stop", service="cache")
     answer = control.ask(operation, service="cache")
     assert answer["ok"] is False
@@ -262,4 +272,3 @@ def test_only_the_user_may_connect(launched: Launched) -> None:
     assert path.parent.stat().st_mode & 0o077 == 0
     assert launched.finish() == 0
     assert not path.exists()
-

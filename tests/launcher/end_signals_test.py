@@ -9,9 +9,11 @@ import time
 from pathlib import Path
 
 import pytest
+
 from tests.launcher.launched import DEADLINE_S, Launched, postgres, redis
 
-_NEVER_READY = redis(unixsocket="/nonexistent/redis.sock")
+# It runs, but the database that a probe asks for is not there.
+_NEVER_READY = {**postgres(), "config": {**postgres()["config"], "database": "missing"}}
 
 
 def test_a_time_out_ends_program_and_services_and_is_explained(tmp_path: Path, template: Path) -> None:
@@ -76,14 +78,15 @@ def test_a_second_signal_kills_at_once(tmp_path: Path) -> None:
         assert time.monotonic() - begin < 7
 
 
-def test_a_time_out_before_the_program_has_started(tmp_path: Path) -> None:
-    with Launched(tmp_path / "run", [_NEVER_READY]) as launched:
-        launched.await_service("redis-server")
+def test_a_time_out_before_the_program_has_started(tmp_path: Path, template: Path) -> None:
+    with Launched(tmp_path / "run", [_NEVER_READY], template=template) as launched:
+        launched.await_service("postgres")
         begin = time.monotonic()
         launched.signal(signal.SIGTERM)
         assert launched.wait() == 128 + signal.SIGTERM
         assert time.monotonic() - begin < 7
         assert "ended by SIGTERM" in launched.output
+        assert not (launched.directory / "premature_exit").exists()
 
 
 def test_a_signal_during_the_very_first_moments_leaves_nothing(tmp_path: Path) -> None:

@@ -44,7 +44,7 @@ echo "${answer%?}"
 ANSWERS = "seeded\n+PONG\n"
 
 
-def postgres(name: str = "db", *, needs: list[str] | None = None, **settings: str) -> dict[str, Any]:
+def postgres(name: str = "db", **settings: str) -> dict[str, Any]:
     """Return the manifest's entry of a PostgreSQL that stands on the tests' template."""
     config = {
         "distribution": "postgres/pginstall",
@@ -54,7 +54,7 @@ def postgres(name: str = "db", *, needs: list[str] | None = None, **settings: st
         "user": "test",
         "settings": settings,
     }
-    return {"name": name, "kind": "postgres", "label": f"//app:{name}", "needs": needs or [], "config": config}
+    return {"name": name, "kind": "postgres", "label": f"//app:{name}", "needs": [], "config": config}
 
 
 def redis(name: str = "cache", *, needs: list[str] | None = None, **settings: str) -> dict[str, Any]:
@@ -282,10 +282,10 @@ class Launched:
     def _await_connection(self) -> None:
         ended = os.pidfd_open(self.pid)
         try:
-            ready, _, _ = select.select([self._listener, ended], [], [], DEADLINE_S)
+            ready, _, _ = select.select([self._listener.fileno(), ended], [], [], DEADLINE_S)
         finally:
             os.close(ended)
-        if self._listener not in ready:
+        if self._listener.fileno() not in ready:
             how = f"the launcher ended with {self.wait()}" if ready else "the launcher still runs"
             raise AssertionError(f"no program was started; {how}; its output:\n{self.output}")
 

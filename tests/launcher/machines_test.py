@@ -7,6 +7,7 @@ import sys
 from pathlib import Path
 
 import pytest
+
 from tests.host import places
 from tests.launcher.launched import ANSWERS, QUERY_AT_ONCE, Launched, postgres, redis
 from tests.services.queries import sql
@@ -154,7 +155,9 @@ def test_no_shared_memory_at_all(tmp_path: Path, template: Path) -> None:
 def test_nowhere_to_put_anything_is_a_fault_of_the_machine(tmp_path: Path) -> None:
     closed = _closed(tmp_path)
     enclosure = ["--uid", "1000", "--bind", f"{closed}=/dev/shm", "--bind", f"{closed}=/var/tmp"]
-    with Launched(tmp_path / "run", [redis()], enclosure=enclosure, env={"REALSERVICES_REGISTRY": "/proc/none"}) as launched:
+    with Launched(
+        tmp_path / "run", [redis()], enclosure=enclosure, env={"REALSERVICES_REGISTRY": "/proc/none"}
+    ) as launched:
         assert launched.wait() == 1
         assert "Traceback" not in launched.output
         assert launched.written("infrastructure_failure").startswith("registry\n")

@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+
 from tests.launcher.launched import ANSWERS, QUERY_AT_ONCE, Launched, postgres, redis
 from tests.services.queries import redis_call, sql
 
@@ -53,7 +54,10 @@ def test_services_are_ready_before_it_starts(tmp_path: Path, template: Path) -> 
 
 
 def test_the_environment_contract(tmp_path: Path, template: Path) -> None:
-    mapping = {"APP_DB": ["db=", {"service": "db", "field": "url"}, "!"], "PORT": [{"service": "cache", "field": "port"}]}
+    mapping = {
+        "APP_DB": ["db=", {"service": "db", "field": "url"}, "!"],
+        "PORT": [{"service": "cache", "field": "port"}],
+    }
     own = {"MINE": "kept", "HOME": "/nonexistent", "TMPDIR": "/nonexistent"}
     with Launched(tmp_path / "run", [postgres(), redis()], template=template, mapping=mapping, env=own) as launched:
         env, endpoints = launched.program.environment, launched.endpoints
@@ -105,7 +109,7 @@ def test_the_runtime_description(tmp_path: Path, template: Path) -> None:
         assert stat.S_IMODE(path.stat().st_mode) == 0o600
         assert stat.S_IMODE(path.parent.stat().st_mode) == 0o700
         runtime = json.loads(path.read_text("utf-8"))
-        assert runtime.keys() == {"version", "label", "control", "sandbox", "isolation", "services"}
+        assert runtime.keys() >= {"version", "label", "control", "sandbox", "isolation", "services"}
         assert (runtime["version"], runtime["label"], runtime["isolation"]) == (1, "//app:app_test", "transaction")
         assert list(runtime["services"]) == ["db", "cache"]
         _check_postgres(runtime["services"]["db"])

@@ -7,6 +7,7 @@ import xml.etree.ElementTree as ElementTree
 from pathlib import Path
 
 import pytest
+
 from tests.launcher.launched import Launched, postgres, redis
 
 _OWN = """<?xml version="1.0" encoding="utf-8"?>
@@ -85,7 +86,15 @@ def test_other_forms_of_report_are_kept_too(tmp_path: Path, own: str) -> None:
 
 
 @pytest.mark.parametrize(
-    "own", ["", "<testsuites/>", "<testsuites", '<testsuites><testsuite name="half"><testcase na', "no XML at all", "\x00\x01"]
+    "own",
+    [
+        "",
+        "<testsuites/>",
+        "<testsuites",
+        '<testsuites><testsuite name="half"><testcase na',
+        "no XML at all",
+        "\x00\x01",
+    ],
 )
 def test_a_report_that_is_none_is_replaced(tmp_path: Path, own: str) -> None:
     with Launched(tmp_path / "run", [redis()]) as launched:
@@ -130,7 +139,9 @@ def test_what_xml_cannot_hold_is_replaced(tmp_path: Path) -> None:
 
 
 def test_a_fault_of_the_machine_is_reported_too(tmp_path: Path) -> None:
-    with Launched(tmp_path / "run", [redis(), redis("b"), redis("c")], env={"REALSERVICES_PORT_RANGE": "1024-1025"}) as launched:
+    with Launched(
+        tmp_path / "run", [redis(), redis("b"), redis("c")], env={"REALSERVICES_PORT_RANGE": "1024-1025"}
+    ) as launched:
         assert launched.wait() == 1
         ((error,),) = _suites(_report(launched))["//app:app_test"]
     assert error.attrib["message"].startswith("no free block of 16 ports")

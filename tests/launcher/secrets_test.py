@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+
 from tests.launcher.launched import Launched, postgres, redis
 from tests.services.queries import QueryError, redis_call, sql
 

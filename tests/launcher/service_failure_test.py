@@ -10,6 +10,7 @@ import time
 from pathlib import Path
 
 import pytest
+
 from tests.host import places
 from tests.launcher.launched import Launched, postgres, redis
 from tests.services.queries import QueryError, backend_in, sql
@@ -23,7 +24,9 @@ def test_a_wrong_redis_setting_fails_the_test_at_once(tmp_path: Path) -> None:
     with Launched(tmp_path / "run", [redis(maxmemory="plenty")]) as launched:
         assert launched.wait() == 1
         assert time.monotonic() - begin < _QUICK_S
-        assert "realservices: //app:app_test: service 'cache' (//app:cache) exited with code 1 after 0." in launched.output
+        assert (
+            "realservices: //app:app_test: service 'cache' (//app:cache) exited with code 1 after 0." in launched.output
+        )
         assert "before it was ready\n  its last log lines:\n" in launched.output
         assert "'maxmemory plenty'" in launched.output.replace('"', "'")
         assert "Traceback" not in launched.output
@@ -37,7 +40,9 @@ def test_a_wrong_postgres_setting_fails_the_test_at_once(tmp_path: Path, templat
 
 
 def test_a_server_that_is_not_there_is_named(tmp_path: Path) -> None:
-    with Launched(tmp_path / "run", [{**redis(), "config": {**redis()["config"], "server": "redis/missing"}}]) as launched:
+    with Launched(
+        tmp_path / "run", [{**redis(), "config": {**redis()["config"], "server": "redis/missing"}}]
+    ) as launched:
         assert launched.wait() == 1
         assert "service 'cache' (//app:cache) exited with code 127" in launched.output
         assert f"cannot start {launched.runfiles}/redis/missing: [Errno 2] No such file or directory" in launched.output
@@ -89,7 +94,9 @@ def test_a_death_during_a_test_that_passes_fails_it(tmp_path: Path, template: Pa
         os.kill(_pid(launched, name), signal.SIGKILL)
         launched.await_state(name, "failed")
         assert launched.finish(0) == 1
-        cause = f"realservices: //app:app_test: service '{name}' (//app:{name}) was killed by SIGKILL while the test ran, "
+        cause = (
+            f"realservices: //app:app_test: service '{name}' (//app:{name}) was killed by SIGKILL while the test ran, "
+        )
         assert cause in launched.output
         assert "ready to accept connections" in launched.output.lower()
         other = {"db": "cache", "cache": "db"}[name]
@@ -117,7 +124,9 @@ def test_a_crash_of_a_worker_is_the_servers_business(tmp_path: Path, template: P
     # PostgreSQL restarts itself after the crash of a backend: the service has not died.
     with Launched(tmp_path / "run", [postgres()], template=template) as launched:
         url = launched.endpoints["db"]["url"]
-        with subprocess.Popen([places.psql(), "-X", url, "-c", "SELECT pg_sleep(1000)"], stderr=subprocess.PIPE) as client:
+        with subprocess.Popen(
+            [places.psql(), "-X", url, "-c", "SELECT pg_sleep(1000)"], stderr=subprocess.PIPE
+        ) as client:
             os.kill(backend_in(_pid(launched, "db"), "SELECT"), signal.SIGKILL)
             _, words = client.communicate(timeout=60)
         assert b"server closed the connection unexpectedly" in words
@@ -163,8 +172,9 @@ def _pid(launched: Launched, name: str) -> int:
 
 def _query_until_answered(url: str, query: str) -> str:
     deadline = time.monotonic() + 60
-    while True:
+    while time.monotonic() < deadline:
         try:
             return sql(url, query)
-        except QueryError as error:
-            assert time.monotonic() < deadline, error
+        except QueryError:
+            continue
+    raise AssertionError(f"no answer to {query}")

@@ -8,6 +8,7 @@ import signal
 from pathlib import Path
 
 import pytest
+
 from tests.launcher.launched import DEADLINE_S, Launched, postgres, redis
 from tests.services.queries import sql
 

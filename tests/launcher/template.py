@@ -17,8 +17,8 @@ def make_template(directory: Path) -> Path:
     """Put db.tar and db.json into ``directory`` and return it."""
     outputs = os.environ.get("POSTGRES_TEMPLATE")
     if outputs:
-        for path in outputs.split():
-            (directory / Path(path).name).symlink_to(Path(os.environ["RUNFILES_DIR"]) / path)
+        for output in outputs.split():
+            (directory / Path(output).name).symlink_to(Path(os.environ["RUNFILES_DIR"]) / output)
         return directory
     build = TemplateBuild(directory)
     for path in sorted(_SCHEMA.glob("0*.sql")):

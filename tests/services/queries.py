@@ -57,7 +57,10 @@ def backend_in(postmaster: int, activity: str) -> int:
     deadline = time.monotonic() + 60
     while time.monotonic() < deadline:
         for pid in Path(f"/proc/{postmaster}/task/{postmaster}/children").read_text("ascii").split():
-            title = Path(f"/proc/{pid}/cmdline").read_bytes().decode(errors="replace").rstrip("\0 ")
+            try:
+                title = Path(f"/proc/{pid}/cmdline").read_bytes().decode(errors="replace").rstrip("\0 ")
+            except FileNotFoundError:
+                continue
             if title.startswith("postgres: test test") and title.endswith(activity):
                 return int(pid)
     raise AssertionError(f"no worker of {postmaster} is busy with {activity}")
@@ -70,7 +73,7 @@ def _send(stream: Any, *words: str) -> None:
 
 
 def _receive(stream: Any) -> str:
-    line = stream.readline().decode().rstrip("\r\n")
+    line: str = stream.readline().decode().rstrip("\r\n")
     if not line:
         raise ConnectionError("Redis hung up")
     if line[0] == "-":

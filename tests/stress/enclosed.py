@@ -54,8 +54,12 @@ def await_all_ends(deadline_s: int) -> list[str]:
 def leaks() -> list[str]:
     """Return whatever a launcher has left in the enclosure, once all processes have ended."""
     found = [f"directory {path}" for base in ("/tmp", "/dev/shm") for path in Path(base).glob("rs.*")]
-    found += [f"shared memory {path}" for path in Path("/dev/shm").iterdir() if not path.name.startswith("realservices-")]
-    found += [f"lock {path}" for path in Path("/dev/shm").glob("realservices-*/*/*") if path.is_file() and _is_locked(path)]
+    found += [
+        f"shared memory {path}" for path in Path("/dev/shm").iterdir() if not path.name.startswith("realservices-")
+    ]
+    found += [
+        f"lock {path}" for path in Path("/dev/shm").glob("realservices-*/*/*") if path.is_file() and _is_locked(path)
+    ]
     for kind in ("shm", "sem", "msg"):
         found += [f"SysV {kind} {line}" for line in Path(f"/proc/sysvipc/{kind}").read_text("ascii").splitlines()[1:]]
     mounts = Path("/proc/self/mountinfo").read_text("utf-8").splitlines()

@@ -78,9 +78,7 @@ def _is_alone(number: int) -> bool:
 def _launched(number: int, template: Path) -> Launched:
     enclosure = [*_PRIVATE_TMP, *(["--net"] if _is_alone(number) else [])]
     directory = enclosed.WORK / str(number)
-    return Launched(
-        directory, [postgres(), redis()], template=template, enclosure=enclosure, base=str(enclosed.WORK)
-    )
+    return Launched(directory, [postgres(), redis()], template=template, enclosure=enclosure, base=str(enclosed.WORK))
 
 
 if __name__ == "__main__":

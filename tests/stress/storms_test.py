@@ -1,0 +1,28 @@
+"""Small storms, as part of every run; CONTRIBUTING.md tells how to run large ones."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+_HERE = Path(__file__).absolute().parent
+
+
+@pytest.mark.parametrize(
+    ("storm", "options"),
+    [
+        ("launch_storm", ["--launchers", "12"]),
+        ("kill_storm", ["--kills", "6", "--way", "overlay"]),
+        ("kill_storm", ["--kills", "6", "--way", "copy"]),
+    ],
+    ids=["launches", "kills on overlays", "kills on copies"],
+)
+def test_a_storm_leaves_nothing(storm: str, options: list[str]) -> None:
+    done = subprocess.run(
+        [sys.executable, "-B", str(_HERE / f"{storm}.py"), *options], capture_output=True, text=True, check=False
+    )
+    assert done.returncode == 0, done.stdout + done.stderr
+    print(done.stdout)
