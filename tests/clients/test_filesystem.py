@@ -100,7 +100,7 @@ def test_everything_is_removed_at_the_end(files: BlockingFilesystem, tmp_path: P
     (kept / "file").write_text("x", encoding="utf-8")
     files.create_file("a/b/c", "x")
     files.path("link").symlink_to(kept)
-    os.chmod(files.path("a"), 0)  # noqa: PTH101 - what code under test does
+    os.chmod(files.path("a"), 0)
     files.remove_all()
     files.remove_all()
     assert not files.root.exists()

@@ -1,22 +1,24 @@
-"""Small storms, as part of every run; CONTRIBUTING.md tells how to run large ones."""
+"""Storms: small ones in every run, large ones with `--test_env=REALSERVICES_STRESS=full` (`tools/test --full`)."""
 
 from __future__ import annotations
 
+import os
 import subprocess
 import sys
 from pathlib import Path
 
 import pytest
 
+_FULL = os.environ.get("REALSERVICES_STRESS") == "full"
 _HERE = Path(__file__).absolute().parent
 
 
 @pytest.mark.parametrize(
     ("storm", "options"),
     [
-        ("launch_storm", ["--launchers", "12"]),
-        ("kill_storm", ["--kills", "6", "--way", "overlay"]),
-        ("kill_storm", ["--kills", "6", "--way", "copy"]),
+        ("launch_storm", ["--launchers", "64" if _FULL else "12"]),
+        ("kill_storm", ["--kills", "100" if _FULL else "6", "--way", "overlay"]),
+        ("kill_storm", ["--kills", "100" if _FULL else "6", "--way", "copy"]),
     ],
     ids=["launches", "kills on overlays", "kills on copies"],
 )

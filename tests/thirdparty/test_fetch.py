@@ -10,8 +10,9 @@ from fetch_binary import unpack
 from fetch_site import dependencies, installed_path, is_for_one_version
 from lock_file import marker_environment, read_lock
 from pip_wheels import PLATFORM_TAGS, FetchError, Requirement, download
-from tests.scratch import ROOT, Index
 from verify_pins import load_bzl, pins
+
+from tests.scratch import ROOT, Index
 
 THIRD_PARTY = ROOT / "third_party"
 HASH = "sha256:" + "0" * 64

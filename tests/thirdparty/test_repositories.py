@@ -6,6 +6,7 @@ import zipfile
 from pathlib import Path
 
 import pytest
+
 from tests.scratch import HOST, HOST_CPU, Index, Workspace
 
 DISTRIBUTION = "@rules_realservices//third_party/postgres:distribution"
