@@ -30,6 +30,7 @@ class Endpoint:
         socket: PostgreSQL: directory of the unix socket; Redis: its path. Empty: there is none.
         template_database: PostgreSQL: what databases are cloned from; nobody may connect to it.
         ready_databases: PostgreSQL: clones that were made beforehand; each may be used once.
+        server_version_num: PostgreSQL: as the server's setting of that name, 180006 for 18.6.
         databases: Redis: how many numbered databases the server has.
         log: Path of the service's log.
     """
@@ -46,6 +47,7 @@ class Endpoint:
     socket: str = ""
     template_database: str = ""
     ready_databases: Sequence[str] = ()
+    server_version_num: int = 0
     databases: int = 0
     log: str = ""
 

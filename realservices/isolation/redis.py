@@ -12,7 +12,6 @@ from __future__ import annotations
 import contextlib
 import os
 import secrets
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 import redis
@@ -22,6 +21,7 @@ from realservices.isolation import redis_clients
 from realservices.isolation.errors import IsolationBrokenError, IsolationError
 from realservices.isolation.numbers import Numbers
 from realservices.isolation.redis_clients import IsolatedRedis, IsolatedRedisSync, KeepingPool, KeepingPoolSync
+from realservices.isolation.redis_lease import RedisLease
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Iterator
@@ -36,30 +36,6 @@ _REFUSED = (
     *("function|flush", "function|delete", "function|restore", "function|kill"),
 )
 _RULES = ("~*", "&*", "+@all", *(f"-{command}" for command in _REFUSED), "-select")
-
-
-@dataclass(frozen=True, slots=True)
-class RedisLease:
-    """A test's share of a Redis server.
-
-    Attributes:
-        endpoint: The service.
-        number: The database's number.
-        user: The account of the URL, which may select this number only.
-        client_user: The account of the fixtures' clients, whose connections outlive the test.
-        password: Both accounts'.
-    """
-
-    endpoint: Endpoint
-    number: int
-    user: str
-    client_user: str
-    password: str
-
-    @property
-    def url(self) -> str:
-        """The URL for code under test: over TCP, with account and number."""
-        return f"redis://{self.user}:{self.password}@{self.endpoint.host}:{self.endpoint.port}/{self.number}"
 
 
 class RedisIsolation:

@@ -19,7 +19,7 @@ from redis.exceptions import NoPermissionError, RedisError
 from realservices.isolation.errors import IsolationError
 
 if TYPE_CHECKING:
-    from realservices.isolation.redis import RedisLease
+    from realservices.isolation.redis_lease import RedisLease
 
 C = TypeVar("C", "IsolatedRedis", "IsolatedRedisSync")
 # What RESET leaves a connection at. redis-py gives the replies of both protocols the same shapes.

@@ -73,6 +73,7 @@ class Postgres(Service):
             "database": database,
             "template_database": self._info["template_database"],
             "ready_databases": self._info["ready_databases"],
+            "server_version_num": self._info["server_version_num"],
             "socket": self.directory,
             "url": f"postgresql://{user}:{self.password}@{HOST}:{self.port}/{database}",
         }

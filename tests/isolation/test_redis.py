@@ -24,8 +24,8 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from realservices.contract.runtime import Endpoint, Runtime
-    from realservices.isolation.redis import RedisLease
     from realservices.isolation.redis_clients import IsolatedRedis
+    from realservices.isolation.redis_lease import RedisLease
 
 
 @pytest.fixture

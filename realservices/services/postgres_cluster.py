@@ -1,0 +1,150 @@
+"""A PostgreSQL data directory in the making: initdb, a server on it for as long as it is filled, and psql."""
+
+from __future__ import annotations
+
+import os
+import re
+import subprocess
+import threading
+
+from realservices.contract.errors import TemplateError
+from realservices.host.namespaces import UNPRIVILEGED_ID
+from realservices.services.postgres_settings import server_settings
+from realservices.services.psql_words import indented
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+_HBA = """\
+# The unix socket lies in a directory that only this user can enter; TCP asks for the random password.
+local all all trust
+host all all 127.0.0.1/32 scram-sha-256
+"""
+_STOP_TIMEOUT_S = 60
+_FIRST_WITH_BUILTIN_LOCALE = 170000
+_WAL_NAME_LENGTH = 24
+
+
+class Cluster:
+    """A data directory being made, and the server on it while it runs."""
+
+    def __init__(self, distribution: str, work: str, user: str, settings: dict[str, str]) -> None:
+        self._bin = os.path.join(os.path.abspath(distribution), "bin")
+        self.data = os.path.join(work, "data")
+        self._work = work
+        self._user = user
+        self._settings = settings
+        self._server: subprocess.Popen[str] | None = None
+        self._log: list[str] = []
+        self._drain = threading.Thread()
+        # Where user namespaces are switched off, root hands the work to an unprivileged user.
+        self._ids: dict[str, int] = {}
+        if os.geteuid() == 0:
+            os.chown(work, UNPRIVILEGED_ID, UNPRIVILEGED_ID)
+            self._ids = {"user": UNPRIVILEGED_ID, "group": UNPRIVILEGED_ID}
+        words = self._run("postgres", "--version").stdout.split()
+        major, _, minor = words[2].partition(".")
+        self.version_num = int(re.sub(r"\D.*", "", major)) * 10000 + int(re.sub(r"\D.*", "", minor or "0") or 0)
+
+    def initialize(self) -> None:
+        """Run initdb and write who may connect."""
+        modern = self.version_num >= _FIRST_WITH_BUILTIN_LOCALE
+        locale = ["--locale-provider=builtin", "--builtin-locale=C.UTF-8"] if modern else []
+        done = self._run(
+            "initdb", "-D", self.data, "-U", self._user, "--auth=trust", "--encoding=UTF8", "--locale=C", *locale,
+            "--wal-segsize=1", "--no-sync", "--no-instructions",
+        )  # fmt: skip
+        if done.returncode:
+            raise TemplateError(f"initdb failed with code {done.returncode}:\n{done.stdout}{done.stderr}")
+        with open(os.path.join(self.data, "pg_hba.conf"), "w", encoding="utf-8") as file:
+            file.write(_HBA)
+
+    def start(self) -> None:
+        """Start the server and wait until it accepts connections."""
+        settings = server_settings(self._settings, self.version_num)
+        settings |= {"listen_addresses": "", "unix_socket_directories": self._work, "logging_collector": "off"}
+        self._server = subprocess.Popen(
+            [os.path.join(self._bin, "postgres"), "-D", self.data, *(f"--{k}={v}" for k, v in settings.items())],
+            stdin=subprocess.DEVNULL,
+            stderr=subprocess.PIPE,
+            text=True,
+            errors="replace",
+            env=_environment(),
+            **self._ids,  # type: ignore[call-overload]
+        )
+        assert self._server.stderr is not None
+        for line in self._server.stderr:
+            self._log.append(line)
+            if "ready to accept connections" in line:
+                # A server that finds the pipe full would wait for ever, and its clients with it.
+                self._drain = threading.Thread(target=_read_to_end, args=(self._server.stderr,), daemon=True)
+                self._drain.start()
+                return
+        code = self._server.wait()
+        raise TemplateError(f"the server ended with code {code} before it was ready:\n{''.join(self._log)}")
+
+    def stop(self) -> None:
+        """Shut down in an orderly way, so that a test's server needs no recovery."""
+        if self._server and self._server.poll() is None:
+            self._server.send_signal(2)
+            self._server.wait(timeout=_STOP_TIMEOUT_S)
+            self._drain.join()
+
+    def stop_with_little_wal(self) -> None:
+        """Stop, and remove the write-ahead log that a server standing on this will never read.
+
+        That is all before the segment in which the shutdown begins, and the empty ones kept for later.
+        """
+        done = self.psql("postgres", "-At", "-c", "CHECKPOINT", "-c", "SELECT pg_walfile_name(pg_current_wal_lsn())")
+        current = int(done.stdout.strip(), 16)
+        self.stop()
+        directory = os.path.join(self.data, "pg_wal")
+        for name in os.listdir(directory):
+            # Segments of 1 MB count to FFF within each 4 GB, which a template never reaches.
+            if len(name) == _WAL_NAME_LENGTH and int(name, 16) not in (current, current + 1):
+                os.unlink(os.path.join(directory, name))
+
+    def psql(self, database: str, *arguments: str) -> subprocess.CompletedProcess[str]:
+        """Run psql on the running server, stopping at the first error."""
+        connection = ("-h", self._work, "-U", self._user, "-d", database)
+        return self._run("psql", "-X", "-q", "-b", "-v", "ON_ERROR_STOP=1", *connection, *arguments)
+
+    def execute(self, database: str, statement: str, what: str) -> None:
+        """Run one statement of our own.
+
+        Raises:
+            TemplateError: The server refused it; ``what`` begins the message.
+        """
+        done = self.psql(database, "-c", statement)
+        if done.returncode:
+            raise TemplateError(f"{what}:\n{indented(done.stderr)}")
+
+    def _run(self, program: str, *arguments: str) -> subprocess.CompletedProcess[str]:
+        path = os.path.join(self._bin, program)
+        try:
+            done: subprocess.CompletedProcess[str] = subprocess.run(
+                [path, *arguments],
+                stdin=subprocess.DEVNULL,
+                capture_output=True,
+                text=True,
+                errors="replace",
+                check=False,
+                env=_environment(),
+                **self._ids,  # type: ignore[call-overload]
+            )
+            return done
+        except OSError as error:
+            raise TemplateError(
+                f"cannot run {path}: {error.strerror}; "
+                "a PostgreSQL distribution needs bin/postgres, bin/initdb and bin/psql"
+            ) from None
+
+
+def _read_to_end(stream: Iterable[str]) -> None:
+    for _ in stream:
+        pass
+
+
+def _environment() -> dict[str, str]:
+    return {"PATH": os.environ.get("PATH", "/usr/bin:/bin"), "LC_ALL": "C", "TZ": "UTC", "PGCLIENTENCODING": "UTF8"}
