@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 from typing import TYPE_CHECKING, Any
 
 import asyncpg
@@ -11,6 +12,8 @@ if TYPE_CHECKING:
     from realservices.contract.runtime import Endpoint
 
 _CONNECT_TIMEOUT_S = 10.0
+# A server that a test left hanging must not hold up the end of the process.
+_CLOSE_TIMEOUT_S = 1.0
 # PostgreSQL's own database for such purposes. Where a cluster has none, the programs' database has to serve.
 _ADMIN_DATABASE = "postgres"
 
@@ -26,6 +29,7 @@ class Administration:
         self._endpoint = endpoint
         self._connection: asyncpg.Connection | None = None
         self._lock: asyncio.Lock | None = None
+        self._is_closed = False
 
     async def execute(self, sql: str) -> None:
         """Run one statement after all that were asked for before it.
@@ -35,6 +39,8 @@ class Administration:
         """
         self._lock = self._lock or asyncio.Lock()
         async with self._lock:
+            if self._is_closed:
+                raise asyncpg.InterfaceError("the process ends its use of the service")
             if self._connection is not None and not self._connection.is_closed():
                 try:
                     await self._connection.execute(sql)
@@ -46,10 +52,14 @@ class Administration:
             self._connection = await self._connect()
             await self._connection.execute(sql)
 
-    def close(self) -> None:
-        """Disconnect."""
-        if self._connection is not None:
-            self._connection.terminate()
+    async def close(self, *, finish: bool) -> None:
+        """Disconnect after the statement that runs now, or (``finish``) after all that were asked for."""
+        self._is_closed = not finish
+        self._lock = self._lock or asyncio.Lock()
+        async with self._lock:
+            if self._connection is not None:
+                with contextlib.suppress(OSError, TimeoutError, asyncpg.PostgresError, asyncpg.InterfaceError):
+                    await self._connection.close(timeout=_CLOSE_TIMEOUT_S)
 
     async def _connect(self) -> asyncpg.Connection:
         arguments = connect_kwargs(self._endpoint, _ADMIN_DATABASE) | {"timeout": _CONNECT_TIMEOUT_S}

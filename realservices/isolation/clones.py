@@ -152,8 +152,8 @@ class ClonePool:
         for task in self._ready if drop else ():
             with contextlib.suppress(IsolationError):
                 await self._drop(await task)
-        self._making.close()
-        self._dropping.close()
+        await self._making.close(finish=drop)
+        await self._dropping.close(finish=drop)
 
 
 def quote_identifier(name: str) -> str:
