@@ -82,7 +82,6 @@ def spawn(
         return pid
     code = EXIT_CANNOT_START
     try:
-        signal.set_wakeup_fd(-1)
         for number in _RESET_SIGNALS:
             signal.signal(number, signal.SIG_DFL)
         signal.pthread_sigmask(signal.SIG_SETMASK, mask)

@@ -7,8 +7,7 @@ Ways to run, best first: on an overlay in namespaces of its own; in these, but o
 there is no room for a shared one or no overlay; on a copy without namespaces, where the machine refuses them.
 PostgreSQL refuses to run as root: the namespace maps root to an unprivileged user; without, the copy is given to one.
 
-Readiness is the protocol's own: a connection that gets ReadyForQuery and sets the random password
-(https://www.postgresql.org/docs/current/protocol-flow.html).
+Readiness is the protocol's own: a connection that sets the random password, see postgres_probe.py.
 """
 
 from __future__ import annotations
@@ -30,31 +29,17 @@ from realservices.host.namespaces import (
 from realservices.host.process import spawn
 from realservices.host.templates import TemplateLease, free_bytes, lease_template, unpack_template
 from realservices.services.base import HOST, Service, connect_unix
+from realservices.services.postgres_probe import set_password
 from realservices.services.postgres_settings import server_settings
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from socket import socket
     from typing import Any
 
     from realservices.contract.manifest import ServiceSpec
     from realservices.host.sandbox import Sandbox
 
-# Whatever the target's own settings log, not the password.
-_SILENT = {
-    "log_statement": "none",
-    "log_min_error_statement": "panic",
-    "log_min_duration_statement": "-1",
-    "log_min_duration_sample": "-1",
-    "log_transaction_sample_rate": "0",
-    "debug_print_parse": "off",
-    "debug_print_rewritten": "off",
-    "debug_print_plan": "off",
-}
 _ON_OVERLAY, _IN_NAMESPACES, _AS_USER = "on overlay", "in namespaces", "as user"
-_PROTOCOL_3_0 = 196608
-# From this version on the client's work per login can be made small; the password is random and lives for one test.
-_FIRST_WITH_SCRAM_ITERATIONS = 160000
 
 
 class Postgres(Service):
@@ -112,19 +97,10 @@ class Postgres(Service):
     def probe(self) -> bool:
         """Connect as the superuser over the unix socket and set the password for TCP."""
         with connect_unix(f"{self.directory}/.s.PGSQL.{self.port}") as connection:
-            options = " ".join(f"-c {name}={value}" for name, value in _SILENT.items())
-            if self._info["server_version_num"] >= _FIRST_WITH_SCRAM_ITERATIONS:
-                options += " -c scram_iterations=1"
-            user = self.spec.config["user"]
-            start_up = {"user": user, "database": self.spec.config["database"], "options": options}
-            body = b"".join(f"{name}\0{value}\0".encode() for name, value in start_up.items()) + b"\0"
-            connection.sendall(_number(len(body) + 8) + _number(_PROTOCOL_3_0) + body)
-            if not _is_ready(connection):
-                return False
-            statement = f"ALTER ROLE \"{user}\" PASSWORD '{self.password}'".encode() + b"\0"
-            connection.sendall(b"Q" + _number(len(statement) + 4) + statement)
-            self._was_ready = _is_ready(connection)
-            return self._was_ready
+            config, version = self.spec.config, self._info["server_version_num"]
+            is_ready = set_password(connection, config["user"], config["database"], self.password, version)
+        self._was_ready = self._was_ready or is_ready
+        return is_ready
 
     def close(self) -> None:
         """Let go of the template, and of the namespaces with all that was written."""
@@ -256,24 +232,6 @@ def _read_info(spec: ServiceSpec, path: str) -> dict[str, Any]:
             f"service {spec.name!r} ({spec.label}): cannot read {path}: {error}; the build action of the service "
             "writes it: rebuild the target"
         ) from None
-
-
-def _number(value: int) -> bytes:
-    return value.to_bytes(4, "big")
-
-
-def _is_ready(connection: socket) -> bool:
-    """Read messages up to ReadyForQuery (True) or an error (False)."""
-    received = b""
-    while True:
-        while len(received) >= 5 and len(received) > (length := int.from_bytes(received[1:5], "big")):
-            if received[:1] in (b"Z", b"E"):
-                return received[:1] == b"Z"
-            received = received[length + 1 :]
-        more = connection.recv(4096)
-        if not more:
-            return False
-        received += more
 
 
 def _chown_tree(path: str) -> None:

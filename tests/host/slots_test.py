@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import fcntl
 import json
 import os
 import socket
@@ -182,6 +183,26 @@ def test_different_ranges_that_overlap_share_no_port(registry: Path, blocks: int
         assert len(set(taken)) == 3 * BLOCK_SIZE
         assert not set(taken) & set(second.ports)
         assert "no free block" in second.error
+
+
+def test_a_locked_block_is_held_also_where_there_are_no_abstract_sockets(registry: Path, blocks: int) -> None:
+    (registry / "slots").mkdir(parents=True)
+    with (registry / "slots" / str(blocks)).open("wb") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        with pytest.raises(InfrastructureError, match="of 1 blocks 1 are held by other launchers"):
+            acquire_slot(1, _range(blocks, 1))
+
+
+def test_connections_of_an_earlier_holder_do_not_count(registry: Path, blocks: int) -> None:
+    address = ("127.0.0.1", blocks)
+    with socket.create_server(address) as server, socket.create_connection(address) as client:
+        connection, _ = server.accept()
+        # Who closes first keeps the port in TIME_WAIT.
+        connection.close()
+        assert client.recv(1) == b""
+    slot = acquire_slot(BLOCK_SIZE, _range(blocks, 1))
+    assert blocks in slot.ports
+    slot.release()
 
 
 def test_launchers_that_do_not_see_each_others_files_share_no_port(tmp_path: Path, blocks: int) -> None:

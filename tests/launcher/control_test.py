@@ -97,6 +97,18 @@ def test_killed_and_started_postgres_recovers_what_was_committed(launched: Launc
     assert launched.finish() == 0
 
 
+def test_postgres_killed_while_it_recovers_recovers_all_the_same(launched: Launched, control: ControlClient) -> None:
+    url = launched.endpoints["db"]["url"]
+    # Enough to replay for some kills to come in the middle.
+    sql(url, "INSERT INTO items (name) SELECT 'many' || n FROM generate_series(1, 100000) n")
+    for _ in range(6):
+        assert control.ask("kill", service="db") == _OK
+        assert control.ask("start", service="db") == _OK
+    assert control.ask("wait", services=["db"]) == _OK
+    assert sql(url, "SELECT count(*) FROM items") == "100001"
+    assert launched.finish() == 0
+
+
 def test_killing_postgres_kills_its_workers(launched: Launched, control: ControlClient) -> None:
     # After a restart its workers are not in a process namespace that ends with it.
     control.ask("stop", service="db")
@@ -163,6 +175,27 @@ def test_a_paused_service_hangs_until_it_is_resumed(launched: Launched, control:
         assert control.state(name) == "ready"
         client.settimeout(60)
         assert client.recv(1) in (b"N", b"S", b"-")
+    assert launched.finish() == 0
+
+
+def test_pausing_postgres_pauses_its_workers(launched: Launched, control: ControlClient) -> None:
+    with subprocess.Popen(
+        [places.psql(), "-XAtq", launched.endpoints["db"]["url"]], stdin=subprocess.PIPE, stdout=subprocess.PIPE
+    ) as client:
+        assert client.stdin
+        assert client.stdout
+        for answer in ("before", "after"):
+            client.stdin.write(f"SELECT '{answer}';\n".encode())
+            client.stdin.flush()
+            if answer == "after":
+                # Asked while it was paused.
+                assert select.select([client.stdout.fileno()], [], [], 0.3) == ([], [], [])
+                assert control.ask("resume", service="db") == _OK
+            assert client.stdout.readline() == f"{answer}\n".encode()
+            if answer == "before":
+                assert control.ask("pause", service="db") == _OK
+        client.stdin.close()
+        assert client.wait(60) == 0
     assert launched.finish() == 0
 
 

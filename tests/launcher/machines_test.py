@@ -10,7 +10,7 @@ import pytest
 
 from tests.host import places
 from tests.launcher.launched import ANSWERS, QUERY_AT_ONCE, Launched, postgres, redis
-from tests.services.queries import sql
+from tests.services.queries import backend_in, sql
 
 _ENCLOSURE = Path(__file__).absolute().parent.parent / "host" / "enclosure.py"
 _SLOWER = "service 'db' (//app:db) runs on a private copy of its template, which starts more slowly: "
@@ -45,13 +45,19 @@ def test_without_user_namespaces_postgres_runs_on_a_copy(tmp_path: Path, templat
         # Equal files are links in the template; here they are written to, each for itself.
         sql(db["url"].rpartition("/")[0] + "/postgres", "CREATE TABLE only_here (id int)", "CHECKPOINT")
         assert sql(db["url"], "SELECT count(*) FROM pg_class WHERE relname = 'only_here'") == "0"
-        with launched.control() as control:
-            for operation in ("stop", "kill"):
-                sql(db["url"], f"INSERT INTO items (name) VALUES ('{operation}')")
+        # A worker that computes does not look after its postmaster; no new server starts before it is gone.
+        busy = "SELECT count(*) FROM generate_series(1, 1000000000000)"
+        with (
+            launched.control() as control,
+            subprocess.Popen([places.psql(), "-X", db["url"], "-c", busy], stderr=subprocess.DEVNULL),
+        ):
+            backend_in(control.ask("status")["services"]["db"]["pid"], "SELECT")
+            for operation in ("kill", "stop", "kill"):
+                sql(db["url"], f"INSERT INTO items (name) SELECT count(*) || '{operation}' FROM items")
                 assert control.ask(operation, service="db") == {"ok": True}
                 assert control.ask("start", service="db") == {"ok": True}
                 assert control.ask("wait") == {"ok": True}
-        assert sql(db["url"], "SELECT string_agg(name, ' ' ORDER BY id) FROM items") == "seeded stop kill"
+        assert sql(db["url"], "SELECT string_agg(name, ' ' ORDER BY id) FROM items") == "seeded 1kill 2stop 3kill"
         assert launched.finish() == 0
         assert launched.written("warnings") == f"{_SLOWER}[Errno 28] clone: No space left on device\n"
 

@@ -1,4 +1,8 @@
-"""Storms: small ones in every run, large ones with `--test_env=REALSERVICES_STRESS=full` (`tools/test --full`)."""
+"""Small storms, as part of every run.
+
+Larger ones: `bazel test //tests/stress:storms_test --test_env=STRESS_SCALE=16 --test_timeout=900`, or the programs
+themselves, with the paths that tests/host/places.py asks for: `python tests/stress/kill_storm.py --kills 100`.
+"""
 
 from __future__ import annotations
 
@@ -9,22 +13,21 @@ from pathlib import Path
 
 import pytest
 
-_FULL = os.environ.get("REALSERVICES_STRESS") == "full"
 _HERE = Path(__file__).absolute().parent
+_SCALE = int(os.environ.get("STRESS_SCALE", "1"))
 
 
 @pytest.mark.parametrize(
     ("storm", "options"),
     [
-        ("launch_storm", ["--launchers", "64" if _FULL else "12"]),
-        ("kill_storm", ["--kills", "100" if _FULL else "6", "--way", "overlay"]),
-        ("kill_storm", ["--kills", "100" if _FULL else "6", "--way", "copy"]),
+        ("launch_storm", ["--launchers", str(12 * _SCALE)]),
+        ("kill_storm", ["--kills", str(6 * _SCALE), "--way", "overlay"]),
+        ("kill_storm", ["--kills", str(6 * _SCALE), "--way", "copy"]),
     ],
     ids=["launches", "kills on overlays", "kills on copies"],
 )
 def test_a_storm_leaves_nothing(storm: str, options: list[str]) -> None:
-    done = subprocess.run(
-        [sys.executable, "-B", str(_HERE / f"{storm}.py"), *options], capture_output=True, text=True, check=False
-    )
-    assert done.returncode == 0, done.stdout + done.stderr
+    program = str(_HERE / f"{storm}.py")
+    done = subprocess.run([sys.executable, "-B", program, *options], capture_output=True, text=True, check=False)
     print(done.stdout)
+    assert done.returncode == 0, done.stdout + done.stderr
