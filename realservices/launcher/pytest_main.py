@@ -38,7 +38,14 @@ def run() -> NoReturn:
     Threads are joined and exit functions run, as ever, but the interpreter is not taken apart: that takes 40 ms of
     every test action and only frees what the kernel frees anyway.
     """
+    premature_exit = os.environ.get(environment.PREMATURE_EXIT)
+    if premature_exit:
+        # A test that calls os._exit(0) must not end all others as passed: the launcher looks for this file.
+        with open(premature_exit, "w", encoding="utf-8"):
+            pass
     code = main()
+    if premature_exit and os.path.exists(premature_exit):
+        os.unlink(premature_exit)
     threading._shutdown()  # type: ignore[attr-defined]
     atexit._run_exitfuncs()
     sys.stdout.flush()

@@ -1,6 +1,6 @@
 """Small storms, as part of every run.
 
-Larger ones: `bazel test //tests/stress:storms_test --test_env=STRESS_SCALE=16 --test_timeout=900`, or the programs
+Larger ones: `tools/test --full` (`--test_env=STRESS_SCALE=17`: 64 launchers at once, 102 kills), or the programs
 themselves, with the paths that tests/host/places.py asks for: `python tests/stress/kill_storm.py --kills 100`.
 """
 
@@ -20,7 +20,7 @@ _SCALE = int(os.environ.get("STRESS_SCALE", "1"))
 @pytest.mark.parametrize(
     ("storm", "options"),
     [
-        ("launch_storm", ["--launchers", str(12 * _SCALE)]),
+        ("launch_storm", ["--launchers", str(min(12 * _SCALE, 64))]),
         ("kill_storm", ["--kills", str(6 * _SCALE), "--way", "overlay"]),
         ("kill_storm", ["--kills", str(6 * _SCALE), "--way", "copy"]),
     ],
