@@ -143,13 +143,12 @@ class Supervisor:
 
     # Ends
 
-    def on_exit(self, pid: int, status: int) -> bool:
-        """Take note of a dead child; False if it is none of ours."""
+    def on_exit(self, pid: int, status: int) -> None:
+        """Take note of a dead child, if it is one of the services."""
         for supervised in self.services.values():
             if supervised.pid == pid:
                 self._exited(supervised, status)
-                return True
-        return False
+                return
 
     def failures(self) -> list[ServiceError]:
         """Return what went wrong so far, in the order of declaration."""
