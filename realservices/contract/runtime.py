@@ -7,7 +7,7 @@ this module: the launcher builds the same JSON from its services' endpoints and 
 from __future__ import annotations
 
 import json
-from dataclasses import dataclass, fields
+from dataclasses import dataclass, field, fields
 from typing import TYPE_CHECKING, Any
 
 from realservices.contract.errors import ManifestError
@@ -33,6 +33,10 @@ class Endpoint:
         server_version_num: PostgreSQL: as the server's setting of that name, 180006 for 18.6.
         databases: Redis: how many numbered databases the server has.
         log: Path of the service's log.
+        ports: Every port by its name.
+        needs: Names of the services that this one needs directly.
+        websocket_url: Where it speaks WebSocket, if it does.
+        disposable: The server ends with this session, so that nothing in it needs clearing.
     """
 
     name: str
@@ -50,6 +54,10 @@ class Endpoint:
     server_version_num: int = 0
     databases: int = 0
     log: str = ""
+    ports: Mapping[str, int] = field(default_factory=dict)
+    needs: Sequence[str] = ()
+    websocket_url: str = ""
+    disposable: bool = True
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,7 +71,6 @@ class Runtime:
         isolation: ``transaction`` or ``database``: what ``isolated_database`` is.
         services: Endpoints by name, in the order of declaration.
         private: Directory that all processes of this test share and nobody else, for locks.
-        disposable: The services end with this test program, so that nothing in them needs clearing at its end.
     """
 
     label: str
@@ -72,7 +79,6 @@ class Runtime:
     isolation: str
     services: Mapping[str, Endpoint]
     private: str
-    disposable: bool = True
 
     def of_kind(self, kind: str) -> list[Endpoint]:
         """Return the services of ``kind``, in the order of declaration."""
@@ -115,5 +121,5 @@ def load_runtime(path: str) -> Runtime:
 
 def _endpoint(name: str, entry: dict[str, Any]) -> Endpoint:
     # A newer launcher may say more than this package knows.
-    known = {field.name for field in fields(Endpoint)}
+    known = {each.name for each in fields(Endpoint)}
     return Endpoint(**{"name": name, **{key: value for key, value in entry.items() if key in known}})

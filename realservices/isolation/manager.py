@@ -6,23 +6,22 @@ from typing import TYPE_CHECKING
 
 from realservices.isolation.background import BackgroundLoop
 from realservices.isolation.ready_databases import ReadyDatabases
-from realservices.isolation.services import choose_service
 
 if TYPE_CHECKING:
-    from realservices.contract.runtime import Runtime
     from realservices.isolation.postgres import PostgresIsolation
     from realservices.isolation.redis import RedisIsolation
+    from realservices.sources.services import Services
 
 
 class IsolationManager:
     """Holds what this process uses of its services.
 
     Args:
-        runtime: The services, or None: then every request raises `MissingServiceError`.
+        services: Where they come from.
     """
 
-    def __init__(self, runtime: Runtime | None) -> None:
-        self.runtime = runtime
+    def __init__(self, services: Services) -> None:
+        self.services = services
         self._background = BackgroundLoop()
         self._postgres: dict[str, PostgresIsolation] = {}
         self._redis: dict[str, RedisIsolation] = {}
@@ -30,19 +29,20 @@ class IsolationManager:
     @property
     def isolation(self) -> str:
         """What `isolated_database` is: ``transaction`` or ``database``."""
-        return self.runtime.isolation if self.runtime else "transaction"
+        return self.services.isolation
 
     def postgres(self, name: str | None = None) -> PostgresIsolation:
         """Return the isolation of a PostgreSQL service: the named one, else the first.
 
         Raises:
-            MissingServiceError: The target does not declare it.
+            MissingServiceError: There is none.
+            RealServicesError: It does not serve.
         """
-        endpoint = choose_service(self.runtime, "postgres", name)
-        if endpoint.name not in self._postgres and self.runtime is not None:
+        endpoint = self.services.endpoint("postgres", name)
+        if endpoint.name not in self._postgres:
             from realservices.isolation.postgres import PostgresIsolation  # noqa: PLC0415 - asyncpg takes 25 ms
 
-            ready = ReadyDatabases(endpoint, self.runtime.private)
+            ready = ReadyDatabases(endpoint, self.services.private)
             self._postgres[endpoint.name] = PostgresIsolation(endpoint, self._background, ready)
         return self._postgres[endpoint.name]
 
@@ -50,13 +50,14 @@ class IsolationManager:
         """Return the isolation of a Redis service: the named one, else the first.
 
         Raises:
-            MissingServiceError: The target does not declare it.
+            MissingServiceError: There is none.
+            RealServicesError: It does not serve.
         """
-        endpoint = choose_service(self.runtime, "redis", name)
-        if endpoint.name not in self._redis and self.runtime is not None:
+        endpoint = self.services.endpoint("redis", name)
+        if endpoint.name not in self._redis:
             from realservices.isolation.redis import RedisIsolation  # noqa: PLC0415 - redis takes 50 ms
 
-            self._redis[endpoint.name] = RedisIsolation(endpoint, self.runtime.private)
+            self._redis[endpoint.name] = RedisIsolation(endpoint, self.services.private)
         return self._redis[endpoint.name]
 
     async def close_loop(self) -> None:
@@ -73,9 +74,9 @@ class IsolationManager:
 
     def close(self) -> None:
         """End this process's use of all services."""
-        drop = self.runtime is not None and not self.runtime.disposable
         for postgres in self._postgres.values():
-            postgres.close(drop=drop)
+            postgres.close(drop=not postgres.endpoint.disposable)
         for redis in self._redis.values():
             redis.close()
         self._background.stop()
+        self.services.close()

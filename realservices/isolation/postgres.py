@@ -37,6 +37,9 @@ _GONE = (OSError, asyncpg.PostgresConnectionError, asyncpg.AdminShutdownError, a
 class PostgresIsolation:
     """What one process uses of one PostgreSQL service.
 
+    Attributes:
+        endpoint: The service.
+
     Args:
         endpoint: The service.
         background: For clones and blocking connections.
@@ -44,6 +47,7 @@ class PostgresIsolation:
     """
 
     def __init__(self, endpoint: Endpoint, background: BackgroundLoop, ready: ReadyDatabases) -> None:
+        self.endpoint = endpoint
         self._background = background
         self._clones = ClonePool(endpoint, background, ready)
         self._base: Future[Clone] | None = None

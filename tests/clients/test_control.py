@@ -15,7 +15,7 @@ import pytest
 import redis
 
 from realservices.clients.control import BlockingServiceControl, ControlError
-from realservices.isolation.services import find_services
+from realservices.sources.services import find_services
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -136,6 +136,4 @@ def test_no_answer_in_time(short_path: Path) -> None:
 
 
 def _redis_name() -> str:
-    runtime = find_services()
-    assert runtime is not None
-    return runtime.of_kind("redis")[0].name
+    return find_services().names("redis")[0]

@@ -11,27 +11,25 @@ import pytest_asyncio
 from realservices.isolation.background import BackgroundLoop
 from realservices.isolation.postgres import PostgresIsolation
 from realservices.isolation.ready_databases import ReadyDatabases
-from realservices.isolation.services import choose_service, find_services
+from realservices.sources.services import find_services
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Iterator
 
-    from realservices.contract.runtime import Endpoint, Runtime
+    from realservices.contract.runtime import Endpoint
+    from realservices.sources.services import Services
 
 
 @pytest.fixture(scope="session")
-def runtime() -> Runtime:
+def services() -> Services:
     """The services of this target."""
-    found = find_services()
-    if found is None:
-        pytest.skip("these tests need a PostgreSQL and a Redis service")
-    return found
+    return find_services()
 
 
 @pytest.fixture(scope="session")
-def postgres_endpoint(runtime: Runtime) -> Endpoint:
+def postgres_endpoint(services: Services) -> Endpoint:
     """The PostgreSQL service."""
-    return choose_service(runtime, "postgres")
+    return services.endpoint("postgres")
 
 
 @pytest.fixture

@@ -14,7 +14,8 @@ from realservices.isolation.ready_databases import ReadyDatabases
 if TYPE_CHECKING:
     from pathlib import Path
 
-    from realservices.contract.runtime import Endpoint, Runtime
+    from realservices.contract.runtime import Endpoint
+    from realservices.sources.services import Services
 
 
 def test_each_is_given_once_whoever_asks(postgres_endpoint: Endpoint, tmp_path: Path) -> None:
@@ -29,8 +30,8 @@ def test_services_do_not_take_each_others(postgres_endpoint: Endpoint, tmp_path:
         assert ReadyDatabases(endpoint, str(tmp_path)).take() == "a"
 
 
-async def test_they_have_the_templates_schema(postgres_endpoint: Endpoint, runtime: Runtime) -> None:
-    name = ReadyDatabases(postgres_endpoint, runtime.private).take()
+async def test_they_have_the_templates_schema(postgres_endpoint: Endpoint, services: Services) -> None:
+    name = ReadyDatabases(postgres_endpoint, services.private).take()
     if name is None:
         pytest.skip("other tests of this session have used them all")
     schemas = set()

@@ -17,27 +17,27 @@ from realservices.isolation.errors import IsolationBrokenError, IsolationError
 from realservices.isolation.numbers import Numbers
 from realservices.isolation.redis import RedisIsolation
 from realservices.isolation.redis_clients import ServerWideCommandError
-from realservices.isolation.services import choose_service
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator
     from pathlib import Path
 
-    from realservices.contract.runtime import Endpoint, Runtime
+    from realservices.contract.runtime import Endpoint
     from realservices.isolation.redis_clients import IsolatedRedis
     from realservices.isolation.redis_lease import RedisLease
+    from realservices.sources.services import Services
 
 
 @pytest.fixture
-def endpoint(runtime: Runtime) -> Endpoint:
+def endpoint(services: Services) -> Endpoint:
     """The Redis service."""
-    return choose_service(runtime, "redis")
+    return services.endpoint("redis")
 
 
 @pytest_asyncio.fixture
-async def isolation(runtime: Runtime, endpoint: Endpoint) -> AsyncIterator[RedisIsolation]:
+async def isolation(services: Services, endpoint: Endpoint) -> AsyncIterator[RedisIsolation]:
     """An isolation of the test's own."""
-    made = RedisIsolation(endpoint, runtime.private)
+    made = RedisIsolation(endpoint, services.private)
     yield made
     await made.close_loop()
     made.close()

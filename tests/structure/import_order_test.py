@@ -10,7 +10,7 @@ from importlib.resources.abc import Traversable
 import pytest
 
 _LAUNCHER_SIDE = ("contract", "host", "services", "launcher")
-_TEST_SIDE = ("contract", "clients", "isolation", "fixtures")
+_TEST_SIDE = ("contract", "clients", "sources", "isolation", "fixtures")
 # The program that the launcher starts: it belongs to the test's side and may import from there.
 _STARTS_PYTEST = "launcher/pytest_main.py"
 

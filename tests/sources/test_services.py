@@ -9,8 +9,10 @@ import pytest
 
 from realservices.contract.errors import ManifestError
 from realservices.contract.runtime import load_runtime
-from realservices.isolation.errors import MissingServiceError
-from realservices.isolation.services import choose_service, find_services, services_are_required
+from realservices.sources.errors import MissingServiceError
+from realservices.sources.launched import LaunchedServices
+from realservices.sources.missing import services_are_required
+from realservices.sources.services import Services, find_services
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -40,30 +42,33 @@ def _write(path: Path, content: object) -> str:
 
 
 def test_first_service_of_a_kind_or_the_named_one(tmp_path: Path, description: dict[str, Any]) -> None:
-    runtime = load_runtime(_write(tmp_path / "runtime.json", description))
-    assert choose_service(runtime, "postgres").name == "db"
-    assert choose_service(runtime, "postgres", "orders").label == "//a:orders"
-    assert runtime.private == "/p"
+    services = _launched(tmp_path, description)
+    assert services.names("postgres") == ["db", "orders"]
+    assert services.endpoint("postgres").name == "db"
+    assert services.endpoint("postgres", "orders").label == "//a:orders"
+    assert (services.label, services.private, services.isolation) == ("//a:test", "/p", "transaction")
 
 
-def test_missing_service_names_the_entry_to_add(
-    tmp_path: Path, description: dict[str, Any], monkeypatch: pytest.MonkeyPatch
-) -> None:
-    runtime = load_runtime(_write(tmp_path / "runtime.json", description))
+def test_missing_service_names_the_entry_to_add(tmp_path: Path, description: dict[str, Any]) -> None:
+    services = _launched(tmp_path, description)
+    assert services.names("redis") == []
     with pytest.raises(MissingServiceError) as caught:
-        choose_service(runtime, "redis")
+        services.endpoint("redis")
     assert 'services = ["@rules_realservices//services:redis"]' in str(caught.value)
     assert "//a:test declares: db (postgres, //a:db), orders" in str(caught.value)
     with pytest.raises(MissingServiceError, match=r"'stock'; //a:test declares: db"):
-        choose_service(runtime, "postgres", "stock")
-    monkeypatch.setenv("TEST_TARGET", "//b:test")
-    with pytest.raises(MissingServiceError, match=r"no launcher .* //b:test"):
-        choose_service(None, "postgres")
+        services.endpoint("postgres", "stock")
 
 
 def test_no_launcher_no_services(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.delenv("REALSERVICES_RUNTIME", raising=False)
-    assert find_services() is None
+    monkeypatch.setenv("TEST_TARGET", "//b:test")
+    with pytest.raises(MissingServiceError, match=r"no launcher .* //b:test"):
+        find_services().endpoint("postgres")
+
+
+def _launched(tmp_path: Path, description: dict[str, Any]) -> Services:
+    return Services([LaunchedServices(load_runtime(_write(tmp_path / "runtime.json", description)))])
 
 
 @pytest.mark.parametrize(

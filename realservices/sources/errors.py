@@ -1,0 +1,18 @@
+"""What can go wrong before a test has its service."""
+
+from __future__ import annotations
+
+from realservices.contract.errors import RealServicesError
+
+
+class MissingServiceError(RealServicesError):
+    """A test uses a service that nobody declares or provides.
+
+    Args:
+        kind: The kind of service, ``postgres`` for instance.
+        message: The whole explanation, with what to add or to install.
+    """
+
+    def __init__(self, kind: str, message: str) -> None:
+        super().__init__(message)
+        self.kind = kind

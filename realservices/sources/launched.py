@@ -1,0 +1,43 @@
+"""Services that the launcher has started for this test action; it is told of by REALSERVICES_RUNTIME."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from realservices.clients.control import BlockingServiceControl
+from realservices.sources.source import Source
+
+if TYPE_CHECKING:
+    from realservices.contract.runtime import Endpoint, Runtime
+
+
+class LaunchedServices(Source):
+    """The services of a launcher.
+
+    Args:
+        runtime: What the launcher has written about them.
+    """
+
+    def __init__(self, runtime: Runtime) -> None:
+        self._runtime = runtime
+        self.label, self.control = runtime.label, runtime.control
+        self.sandbox, self.private = runtime.sandbox, runtime.private
+        self.isolation = runtime.isolation
+
+    @property
+    def described(self) -> list[str]:
+        """Every service in words, for messages."""
+        return [f"{each.name} ({each.kind}, {each.label})" for each in self._runtime.services.values()]
+
+    def names(self, kind: str) -> list[str]:
+        """Return the names of the services of a kind, in the order of declaration."""
+        return [endpoint.name for endpoint in self._runtime.of_kind(kind)]
+
+    def endpoint(self, kind: str, name: str) -> Endpoint:
+        """Return one service. `start` has waited for it."""
+        return self._runtime.services[name]
+
+    def start(self) -> None:
+        """Wait until all services serve: a test file that connects while it is imported must find them."""
+        if self.control:
+            BlockingServiceControl(self.control).wait()

@@ -1,0 +1,44 @@
+"""A service that is not there: whether that is an error or a reason to skip, and what to say."""
+
+from __future__ import annotations
+
+import os
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from realservices.sources.launched import LaunchedServices
+
+REQUIRE = "REALSERVICES_REQUIRE"
+_READY_MADE = "@rules_realservices//services:{kind}"
+
+
+def services_are_required() -> bool:
+    """Say whether a test without its service must fail: under Bazel, or where REALSERVICES_REQUIRE says so."""
+    if os.environ.get(REQUIRE, "") not in ("", "0"):
+        return True
+    return "TEST_SRCDIR" in os.environ or "BAZEL_TEST" in os.environ
+
+
+def explain_unlaunched(kind: str) -> str:
+    """Explain that nobody has started a service of this kind."""
+    target = os.environ.get("TEST_TARGET", "")
+    where = f"target {target}" if target else "the test's real_service_test target"
+    return (
+        f"this test needs a {kind} service, and no launcher has started one: add {_entry(kind)} "
+        f"(or your own {kind}_service) to {where}"
+    )
+
+
+def explain_undeclared(launched: LaunchedServices, kind: str, name: str | None) -> str:
+    """Explain that the target does not declare a service of this kind or name."""
+    have = ", ".join(launched.described) or "none"
+    if name is not None:
+        return f"this test asks for the {kind} service {name!r}; {launched.label} declares: {have}"
+    return (
+        f"this test needs a {kind} service; {launched.label} declares: {have}. "
+        f"Add {_entry(kind)} or your own {kind}_service"
+    )
+
+
+def _entry(kind: str) -> str:
+    return f'services = ["{_READY_MADE.format(kind=kind)}"]'

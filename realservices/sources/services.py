@@ -1,0 +1,119 @@
+"""The services of this test process, whoever provides them. Everything after this knows no origin.
+
+For each kind of service the first origin that has one serves: the launcher.
+"""
+
+from __future__ import annotations
+
+import os
+from typing import TYPE_CHECKING
+
+from realservices.contract import environment
+from realservices.contract.runtime import load_runtime
+from realservices.sources.errors import MissingServiceError
+from realservices.sources.launched import LaunchedServices
+from realservices.sources.missing import explain_undeclared, explain_unlaunched, services_are_required
+from realservices.sources.source import Source
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from realservices.contract.runtime import Endpoint
+
+
+class Services:
+    """All services that this process can have.
+
+    Args:
+        sources: Their origins; of two that have a kind the first one serves.
+    """
+
+    def __init__(self, sources: Sequence[Source]) -> None:
+        self._sources = sources
+        self._main = sources[0] if sources else Source()
+
+    @property
+    def label(self) -> str:
+        """The test target that declares the services, "" outside of Bazel."""
+        return self._main.label
+
+    @property
+    def control(self) -> str:
+        """Path of the control socket of whoever runs the services. Empty: nobody to ask."""
+        return self._main.control
+
+    @property
+    def sandbox(self) -> str:
+        """Directory for the files of this test process and its workers. Empty: pytest's own serves."""
+        return self._main.sandbox
+
+    @property
+    def private(self) -> str:
+        """Directory that all processes of this test share and nobody else, for locks."""
+        return self._main.private
+
+    @property
+    def isolation(self) -> str:
+        """What `isolated_database` is: ``transaction`` or ``database``."""
+        return self._main.isolation
+
+    @property
+    def are_required(self) -> bool:
+        """Whether a test without its service must fail, because services were promised to it."""
+        return isinstance(self._main, LaunchedServices) or services_are_required()
+
+    def names(self, kind: str) -> list[str]:
+        """Return the names of the services of a kind, in the order of declaration. It starts nothing."""
+        source = self._source(kind)
+        return source.names(kind) if source else []
+
+    def endpoint(self, kind: str, name: str | None = None) -> Endpoint:
+        """Return the service that a test means, when it serves: the named one, else the first of its kind.
+
+        Raises:
+            MissingServiceError: There is no such service.
+            RealServicesError: It does not serve.
+        """
+        source = self._source(kind)
+        present = source.names(kind) if source else []
+        if source is None or (name is not None and name not in present):
+            raise MissingServiceError(kind, self._explain(kind, name))
+        return source.endpoint(kind, name if name is not None else present[0])
+
+    def expect(self, kind: str, name: str) -> None:
+        """Begin, in the background, what `endpoint` would wait for."""
+        source = self._source(kind)
+        if source:
+            source.expect(kind, name)
+
+    def start(self) -> None:
+        """Do what must be done before the first conftest.py is imported.
+
+        Raises:
+            RealServicesError: A service that was promised does not serve.
+        """
+        for source in self._sources:
+            source.start()
+
+    def close(self) -> None:
+        """End this process's use of all services."""
+        for source in self._sources:
+            source.close()
+
+    def _source(self, kind: str) -> Source | None:
+        return next((source for source in self._sources if source.names(kind)), None)
+
+    def _explain(self, kind: str, name: str | None) -> str:
+        if isinstance(self._main, LaunchedServices):
+            return explain_undeclared(self._main, kind, name)
+        return explain_unlaunched(kind)
+
+
+def find_services() -> Services:
+    """Return the services that this process was given.
+
+    Raises:
+        ManifestError: There is a description of services that cannot be read.
+    """
+    path = os.environ.get(environment.RUNTIME)
+    return Services([LaunchedServices(load_runtime(path))] if path else [])

@@ -1,0 +1,47 @@
+"""What every origin of services gives to those who use them."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from realservices.contract.runtime import Endpoint
+
+
+class Source:
+    """Base of all origins. An attribute that an origin cannot fill stays empty.
+
+    Attributes:
+        label: The test target that declares the services.
+        control: Path of a control socket. Empty: nobody to ask.
+        sandbox: Directory for the files of this test process and its workers. Empty: pytest's own serves.
+        private: Directory that all processes of this test share and nobody else, for locks.
+        isolation: ``transaction`` or ``database``: what ``isolated_database`` is.
+    """
+
+    label = ""
+    control = ""
+    sandbox = ""
+    private = ""
+    isolation = "transaction"
+
+    def names(self, kind: str) -> list[str]:
+        """Return the names of the services of a kind, in the order of declaration. It starts nothing."""
+        raise NotImplementedError
+
+    def endpoint(self, kind: str, name: str) -> Endpoint:
+        """Return one of those services when it serves.
+
+        Raises:
+            RealServicesError: It does not.
+        """
+        raise NotImplementedError
+
+    def start(self) -> None:
+        """Do what must be done before the first conftest.py is imported."""
+
+    def expect(self, kind: str, name: str) -> None:
+        """Begin, in the background, what `endpoint` would wait for. Errors surface there."""
+
+    def close(self) -> None:
+        """End this process's use of the origin."""
