@@ -2,10 +2,20 @@
 
 from __future__ import annotations
 
+import atexit
+import functools
+import itertools
+import os
+import shutil
+import tempfile
+from pathlib import Path
 from typing import TYPE_CHECKING
 
+from realservices.clients.filesystem import IsolatedFilesystem
 from realservices.isolation.background import BackgroundLoop
 from realservices.isolation.ready_databases import ReadyDatabases
+from realservices.isolation.server_state import ServerState, servers_stores
+from realservices.sources.services import find_services
 
 if TYPE_CHECKING:
     from realservices.isolation.postgres import PostgresIsolation
@@ -25,6 +35,14 @@ class IsolationManager:
         self._background = BackgroundLoop()
         self._postgres: dict[str, PostgresIsolation] = {}
         self._redis: dict[str, RedisIsolation] = {}
+        self._directory: Path | None = None
+        self._directories = itertools.count(1)
+
+    @functools.cached_property
+    def servers(self) -> ServerState:
+        """The databases that the declared servers use."""
+        stores = servers_stores(self.services.declared())
+        return ServerState(stores, self.services.endpoint, self._background, self.services.private)
 
     @property
     def isolation(self) -> str:
@@ -60,6 +78,14 @@ class IsolationManager:
             self._redis[endpoint.name] = RedisIsolation(endpoint, self.services.private)
         return self._redis[endpoint.name]
 
+    def new_filesystem(self) -> IsolatedFilesystem:
+        """Return a new directory of a test's own, which `remove_all` of its blocking twin removes."""
+        if self._directory is None:
+            above = self.services.sandbox or None
+            self._directory = Path(tempfile.mkdtemp(prefix=f"{os.getpid()}-", dir=above))
+        # A short name: unix sockets in it must stay below 108 bytes.
+        return IsolatedFilesystem(self._directory / str(next(self._directories)))
+
     async def close_loop(self) -> None:
         """Close what belongs to the running loop, before it ends."""
         for postgres in self._postgres.values():
@@ -72,11 +98,35 @@ class IsolationManager:
         for redis in self._redis.values():
             redis.restore()
 
+    async def shut_down(self) -> None:
+        """End this process's use of all services, and close what belongs to the running loop before that."""
+        await self.close_loop()
+        self.close()
+
     def close(self) -> None:
         """End this process's use of all services."""
+        self.servers.close()
         for postgres in self._postgres.values():
             postgres.close(drop=not postgres.endpoint.disposable)
         for redis in self._redis.values():
             redis.close()
         self._background.stop()
+        if self._directory is not None:
+            shutil.rmtree(self._directory, ignore_errors=True)
         self.services.close()
+
+
+_process: list[IsolationManager] = []
+
+
+def process_manager() -> IsolationManager:
+    """Return this process's manager; where no plugin has made one, one that ends with the process."""
+    if not _process:
+        set_process_manager(IsolationManager(find_services()))
+        atexit.register(_process[0].close)
+    return _process[0]
+
+
+def set_process_manager(manager: IsolationManager | None) -> None:
+    """Say which manager this process's is; None: none any more."""
+    _process[:] = [manager] if manager is not None else []

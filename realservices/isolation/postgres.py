@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 import asyncpg
 
+from realservices.isolation.administration import connect_kwargs
 from realservices.isolation.blocking import Blocking
 from realservices.isolation.cloned_database import ClonedDatabase
 from realservices.isolation.clones import ClonePool
@@ -96,6 +97,15 @@ class PostgresIsolation:
                 connection.terminate()
         finally:
             self._clones.give_back(clone)
+
+    @contextlib.asynccontextmanager
+    async def connection_to_service(self) -> AsyncIterator[asyncpg.Connection]:
+        """Give a connection to the database that programs have by the service's URL; `server_state` puts it back."""
+        connection = await asyncpg.connect(**connect_kwargs(self.endpoint, str(self.endpoint.database)))
+        try:
+            yield connection
+        finally:
+            connection.terminate()
 
     @contextlib.contextmanager
     def blocking(self, *, isolation: str) -> Iterator[Any]:

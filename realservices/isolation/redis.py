@@ -24,7 +24,7 @@ from realservices.isolation.redis_clients import IsolatedRedis, IsolatedRedisSyn
 from realservices.isolation.redis_lease import RedisLease
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator, Iterator
+    from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
 
     from realservices.contract.runtime import Endpoint
 
@@ -47,7 +47,7 @@ class RedisIsolation:
     """
 
     def __init__(self, endpoint: Endpoint, directory: str) -> None:
-        self._endpoint = endpoint
+        self.endpoint = endpoint
         self._numbers = Numbers(endpoint, directory)
         self._user = f"realservices-{os.getpid()}-{secrets.token_hex(4)}"
         self._password = secrets.token_hex(16)
@@ -66,7 +66,7 @@ class RedisIsolation:
             self._call(("SELECT", number), ("FLUSHDB",))
             self._allowed = number
         self._prepared = False
-        return RedisLease(self._endpoint, self._allowed, self._user, f"{self._user}-client", self._password)
+        return RedisLease(self.endpoint, self._allowed, self._user, f"{self._user}-client", self._password)
 
     def release(self, lease: RedisLease) -> None:
         """Take it back: cut the connections made from the URL, flush, and look that nothing is left.
@@ -87,7 +87,7 @@ class RedisIsolation:
         self._allowed, self._prepared = following, True
         if answers[-1] != 0:
             raise IsolationBrokenError(
-                f"Redis database {lease.number} of {self._endpoint.label} holds {answers[-1]} keys right after "
+                f"Redis database {lease.number} of {self.endpoint.label} holds {answers[-1]} keys right after "
                 "FLUSHDB: something writes to it with another account than the test's; give it isolated_redis.url"
             )
 
@@ -108,11 +108,26 @@ class RedisIsolation:
     @contextlib.asynccontextmanager
     async def client_in_loop(self, lease: RedisLease) -> AsyncIterator[IsolatedRedis]:
         """Give an asyncio client for a loop that ends with the test."""
-        pool = KeepingPool(lease)
+        client, close = self.client_to_close(lease)
         try:
-            yield redis_clients.client_of(IsolatedRedis, lease, pool)
+            yield client
         finally:
-            await pool.close_all()
+            await close()
+
+    def client_to_close(self, lease: RedisLease) -> tuple[IsolatedRedis, Callable[[], Awaitable[None]]]:
+        """Return an asyncio client for a loop that ends with the test, and what closes it there."""
+        pool = KeepingPool(lease)
+        return redis_clients.client_of(IsolatedRedis, lease, pool), pool.close_all
+
+    def client_of_service(self) -> tuple[IsolatedRedis, Callable[[], Awaitable[None]]]:
+        """Return an asyncio client of the database that programs have by the service's URL, and what closes it.
+
+        `server_state` puts the database back. The client may do there what a test's own may.
+        """
+        number = int(self.endpoint.database or 0)
+        user = f"{self._user}-server"
+        self._call(("ACL", "SETUSER", user, "reset", "on", f">{self._password}", *_RULES, f"+select|{number}"))
+        return self.client_to_close(RedisLease(self.endpoint, number, user, user, self._password))
 
     @contextlib.contextmanager
     def client_sync(self, lease: RedisLease) -> Iterator[IsolatedRedisSync]:
@@ -157,7 +172,7 @@ class RedisIsolation:
             except (redis.ConnectionError, redis.TimeoutError, OSError) as error:
                 self._admin = None  # The server may have been restarted: once more over a new connection.
                 if attempt == 2:
-                    service = self._endpoint
+                    service = self.endpoint
                     raise IsolationError(
                         f"Redis service {service.name!r} ({service.label}) at {service.host}:{service.port} does not "
                         f"answer: {error}; its log is {service.log or 'not known'}"
@@ -165,7 +180,7 @@ class RedisIsolation:
         raise AssertionError("unreachable")
 
     def _connect(self) -> Any:
-        service = self._endpoint
+        service = self.endpoint
         arguments: dict[str, Any] = {"username": service.user or None, "password": service.password or None}
         arguments |= redis_clients.without_client_info()
         if service.socket:

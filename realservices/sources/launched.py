@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from realservices.clients.control import BlockingServiceControl
-from realservices.sources.source import Source
+from realservices.sources.source import Declared, Source
 
 if TYPE_CHECKING:
     from realservices.contract.runtime import Endpoint, Runtime
@@ -29,9 +29,9 @@ class LaunchedServices(Source):
         """Every service in words, for messages."""
         return [f"{each.name} ({each.kind}, {each.label})" for each in self._runtime.services.values()]
 
-    def names(self, kind: str) -> list[str]:
-        """Return the names of the services of a kind, in the order of declaration."""
-        return [endpoint.name for endpoint in self._runtime.of_kind(kind)]
+    def declared(self) -> list[Declared]:
+        """Return what is known of every service, in the order of declaration."""
+        return [Declared(each.name, each.kind, each.needs) for each in self._runtime.services.values()]
 
     def endpoint(self, kind: str, name: str) -> Endpoint:
         """Return one service. `start` has waited for it."""

@@ -13,7 +13,7 @@ from realservices.contract.runtime import load_runtime
 from realservices.sources.errors import MissingServiceError
 from realservices.sources.launched import LaunchedServices
 from realservices.sources.missing import explain_undeclared, explain_unlaunched, services_are_required
-from realservices.sources.source import Source
+from realservices.sources.source import Declared, Source
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -61,6 +61,11 @@ class Services:
     def are_required(self) -> bool:
         """Whether a test without its service must fail, because services were promised to it."""
         return isinstance(self._main, LaunchedServices) or services_are_required()
+
+    def declared(self) -> list[Declared]:
+        """Return what is known of the services of all kinds, each from the origin that serves it. It starts nothing."""
+        found = [service for source in self._sources for service in source.declared()]
+        return [service for service in found if service.name in self.names(service.kind)]
 
     def names(self, kind: str) -> list[str]:
         """Return the names of the services of a kind, in the order of declaration. It starts nothing."""

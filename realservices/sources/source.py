@@ -2,10 +2,28 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from realservices.contract.runtime import Endpoint
+
+
+@dataclass(frozen=True, slots=True)
+class Declared:
+    """What is known of a service before it runs.
+
+    Attributes:
+        name: The service's name.
+        kind: Its kind.
+        needs: Names of the services that it needs directly.
+    """
+
+    name: str
+    kind: str
+    needs: Sequence[str] = ()
 
 
 class Source:
@@ -25,9 +43,13 @@ class Source:
     private = ""
     isolation = "transaction"
 
+    def declared(self) -> list[Declared]:
+        """Return what is known of every service, in the order of declaration. It starts nothing."""
+        raise NotImplementedError
+
     def names(self, kind: str) -> list[str]:
         """Return the names of the services of a kind, in the order of declaration. It starts nothing."""
-        raise NotImplementedError
+        return [service.name for service in self.declared() if service.kind == kind]
 
     def endpoint(self, kind: str, name: str) -> Endpoint:
         """Return one of those services when it serves.

@@ -1,0 +1,162 @@
+"""What a database held before the tests, and the way back to it.
+
+For databases that running servers write to: a transaction cannot be rolled back around somebody else's commits, and a
+server's connections must not be cut off between two tests. So rows and sequences are put back in place, and only in
+the tables that were touched: their number of rows or the newest of their row versions (xmin) has changed
+(https://www.postgresql.org/docs/current/ddl-system-columns.html).
+
+Not put back: large objects, the content of materialized views, and the schema, whose change is an error.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import io
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from realservices.isolation.errors import IsolationBrokenError, IsolationError
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    import asyncpg
+
+# How long a server may take to end the transactions of a test that is over.
+_QUIET_TIMEOUT_S = 5.0
+_QUIET_PAUSE_S = 0.002
+
+_OWN = """n.nspname <> 'information_schema' AND n.nspname !~ '^pg_'
+    AND NOT EXISTS (
+        SELECT FROM pg_depend d WHERE d.classid = 'pg_class'::regclass AND d.objid = c.oid AND d.deptype = 'e')"""
+_TABLES = f"""SELECT n.nspname, c.relname, format('%I.%I', n.nspname, c.relname) AS name
+    FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace
+    WHERE c.relkind = 'r' AND c.relpersistence <> 't' AND {_OWN} ORDER BY 3"""
+_SEQUENCES = """SELECT format('%I.%I', schemaname, sequencename) AS name,
+    coalesce(last_value, start_value) AS value, last_value IS NOT NULL AS is_called FROM pg_sequences"""
+_COLUMNS = f"""SELECT format('%I.%I', n.nspname, c.relname) AS name, c.relkind::text AS kind,
+    array_agg(format('%I %s', a.attname, format_type(a.atttypid, a.atttypmod)) ORDER BY a.attnum) AS columns
+    FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace
+    JOIN pg_attribute a ON a.attrelid = c.oid AND a.attnum > 0 AND NOT a.attisdropped
+    WHERE c.relkind IN ('r', 'p', 'v', 'm', 'i') AND c.relpersistence <> 't' AND {_OWN} GROUP BY 1, 2"""
+_OPEN = """SELECT pid, application_name, left(query, 200) AS query FROM pg_stat_activity
+    WHERE datname = current_database() AND pid <> pg_backend_pid() AND backend_xid IS NOT NULL"""
+
+
+@dataclass(frozen=True, slots=True)
+class _Table:
+    """A table as it was: its version (rows, newest row version) is what tells whether it was touched."""
+
+    schema: str
+    name: str
+    quoted: str
+    rows: bytes
+
+
+class DatabaseSnapshot:
+    """One database as it was when `take` was called. All methods want the same superuser's connection to it."""
+
+    def __init__(self) -> None:
+        self._tables: dict[str, _Table] = {}
+        self._versions: dict[str, tuple[int, int]] = {}
+        self._sequences: dict[str, tuple[int, bool]] = {}
+        self._schema: dict[str, Any] = {}
+
+    async def take(self, connection: asyncpg.Connection) -> None:
+        """Remember the rows of every table, the sequences and the schema."""
+        await _quiet(connection)
+        tables = await connection.fetch(_TABLES)
+        self._versions = await _versions(connection, [table["name"] for table in tables])
+        for table in tables:
+            rows = await _rows(connection, table) if self._versions[table["name"]][0] else b""
+            self._tables[table["name"]] = _Table(table["nspname"], table["relname"], table["name"], rows)
+        self._sequences = await _sequences(connection)
+        self._schema = await _schema(connection)
+
+    async def restore(self, connection: asyncpg.Connection) -> list[str]:
+        """Put back what has changed since; return the tables that were touched.
+
+        Raises:
+            IsolationError: Somebody is in the middle of a transaction that writes, and does not end it.
+            IsolationBrokenError: The schema has changed.
+        """
+        await _quiet(connection)
+        schema = await _schema(connection)
+        if schema != self._schema:
+            raise IsolationBrokenError(_explain_schema(self._schema, schema))
+        versions = await _versions(connection, list(self._tables))
+        touched = [name for name, version in versions.items() if version != self._versions[name]]
+        sequences = await _sequences(connection)
+        advanced = {name: value for name, value in self._sequences.items() if sequences.get(name) != value}
+        if touched or advanced:
+            async with connection.transaction():
+                # Neither triggers nor foreign keys: what was there before was consistent.
+                await connection.execute("SET LOCAL session_replication_role = replica; SET LOCAL lock_timeout = '5s'")
+                for name in touched:
+                    await connection.execute(f"DELETE FROM ONLY {name}")
+                    await _put_back(connection, self._tables[name])
+                for name, (value, is_called) in advanced.items():
+                    await connection.execute("SELECT setval($1::regclass, $2, $3)", name, value, is_called)
+            self._versions |= await _versions(connection, touched)
+        return touched
+
+
+async def _quiet(connection: asyncpg.Connection) -> None:
+    """Wait until nobody is in the middle of a transaction that has written something."""
+    try:
+        async with asyncio.timeout(_QUIET_TIMEOUT_S):
+            while await connection.fetchrow(_OPEN):
+                await asyncio.sleep(_QUIET_PAUSE_S)
+    except TimeoutError:
+        rows = await connection.fetch(_OPEN)
+        shown = "; ".join(f"process {row['pid']} {row['application_name']!r}: {row['query']}" for row in rows)
+        raise IsolationError(
+            f"a server still has a transaction open {_QUIET_TIMEOUT_S:.0f} s after the test that caused it: {shown}. "
+            "Let it commit or roll back before it answers, or have the test wait for it"
+        ) from None
+
+
+async def _versions(connection: asyncpg.Connection, names: Sequence[str]) -> dict[str, tuple[int, int]]:
+    """Return the number of rows and the newest row version of tables, given by quoted names."""
+    if not names:
+        return {}
+    parts = (
+        f"SELECT {number} AS number, count(*) AS rows, coalesce(max(xmin::text::bigint), 0) AS newest FROM ONLY {name}"
+        for number, name in enumerate(names)
+    )
+    found = await connection.fetch(" UNION ALL ".join(parts))
+    return {names[row["number"]]: (row["rows"], row["newest"]) for row in found}
+
+
+async def _rows(connection: asyncpg.Connection, table: Any) -> bytes:
+    content = io.BytesIO()
+    await connection.copy_from_table(table["relname"], schema_name=table["nspname"], output=content, format="binary")
+    return content.getvalue()
+
+
+async def _put_back(connection: asyncpg.Connection, table: _Table) -> None:
+    if table.rows:
+        await connection.copy_to_table(
+            table.name, schema_name=table.schema, source=io.BytesIO(table.rows), format="binary"
+        )
+
+
+async def _sequences(connection: asyncpg.Connection) -> dict[str, tuple[int, bool]]:
+    return {row["name"]: (row["value"], row["is_called"]) for row in await connection.fetch(_SEQUENCES)}
+
+
+async def _schema(connection: asyncpg.Connection) -> dict[str, Any]:
+    return {row["name"]: (row["kind"], row["columns"]) for row in await connection.fetch(_COLUMNS)}
+
+
+def _explain_schema(before: dict[str, Any], after: dict[str, Any]) -> str:
+    made = sorted(after.keys() - before.keys())
+    gone = sorted(before.keys() - after.keys())
+    changed = sorted(name for name in before.keys() & after.keys() if before[name] != after[name])
+    differences = (("made", made), ("dropped", gone), ("changed", changed))
+    shown = ", ".join(f"{word} {', '.join(names)}" for word, names in differences if names)
+    return (
+        f"a test, or a server on its behalf, has changed the schema of a database that servers use: {shown}. "
+        "The database has been made anew from its template. Put the schema into the service's migrations, or change it "
+        "in a cloned_database"
+    )

@@ -1,0 +1,51 @@
+"""What a Redis database held before the tests, and the way back to it; see database_snapshot for the purpose.
+
+Values are kept as DUMP gives them, with their time to live, so every type comes back as it was
+(https://redis.io/docs/latest/commands/restore/).
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    import redis
+
+_BATCH = 1000
+
+
+class RedisSnapshot:
+    """One numbered database as it was when `take` was called.
+
+    Args:
+        client: A blocking client of the database, with full power and without decoding.
+    """
+
+    def __init__(self, client: redis.Redis) -> None:
+        self._client = client
+        self._values: list[tuple[bytes, int, bytes]] = []
+
+    def take(self) -> None:
+        """Remember every key."""
+        self._values = []
+        keys = list(self._client.scan_iter(count=_BATCH))
+        for start in range(0, len(keys), _BATCH):
+            self._values += self._dump(keys[start : start + _BATCH])
+
+    def restore(self) -> None:
+        """Put the database back."""
+        with self._client.pipeline(transaction=True) as pipeline:
+            pipeline.flushdb()
+            for key, lifetime_ms, value in self._values:
+                pipeline.restore(key, lifetime_ms, value, replace=True)
+            pipeline.execute()
+
+    def _dump(self, keys: list[bytes]) -> list[tuple[bytes, int, bytes]]:
+        with self._client.pipeline(transaction=False) as pipeline:
+            for key in keys:
+                pipeline.pttl(key)
+                pipeline.dump(key)
+            answers = pipeline.execute()
+        found = zip(keys, answers[::2], answers[1::2], strict=True)
+        # A key may expire meanwhile; one that lives for ever has the lifetime -1, which RESTORE calls 0.
+        return [(key, max(0, lifetime_ms), value) for key, lifetime_ms, value in found if value is not None]

@@ -1,0 +1,199 @@
+"""What running servers have written, undone after each test that used them.
+
+A server that a target declares (executable_service) keeps its own connections to the databases it needs, so a test that
+speaks with it shares these databases with it: what the test inserts the server must see, and the other way round.
+One test at a time has them, also among pytest-xdist's workers, and afterwards they hold again what they held before
+the first one.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import fcntl
+import os
+from typing import TYPE_CHECKING, Any
+
+from realservices.isolation.errors import IsolationBrokenError
+
+if TYPE_CHECKING:
+    from collections.abc import Awaitable, Callable, Iterable, Mapping
+
+    from realservices.contract.runtime import Endpoint
+    from realservices.isolation.background import BackgroundLoop
+    from realservices.sources.source import Declared
+
+
+def servers_stores(declared: Iterable[Declared]) -> dict[str, str]:
+    """Return name and kind of the databases that some executable needs, directly or through others."""
+    known = {service.name: service for service in declared}
+    waiting = [name for service in known.values() if service.kind == "executable" for name in service.needs]
+    found: dict[str, str] = {}
+    while waiting:
+        name = waiting.pop()
+        if name in known and name not in found:
+            found[name] = known[name].kind
+            waiting += known[name].needs
+    return {name: kind for name, kind in found.items() if kind in _KINDS}
+
+
+class ServerState:
+    """The databases that servers use, from one process's point of view.
+
+    Attributes:
+        names: Which databases they are.
+
+    Args:
+        stores: Name and kind of each.
+        endpoint: Returns a service's endpoint by kind and name.
+        background: Where PostgreSQL is spoken to.
+        directory: What all processes that share the servers share, for the lock.
+    """
+
+    def __init__(
+        self,
+        stores: Mapping[str, str],
+        endpoint: Callable[[str, str], Endpoint],
+        background: BackgroundLoop,
+        directory: str,
+    ) -> None:
+        self.names = set(stores)
+        self._kinds = stores
+        self._endpoint = endpoint
+        self._background = background
+        self._stores: list[_Store] = []
+        self._lock_path = f"{directory}/servers.lock"
+        self._lock = -1
+
+    def enter(self) -> None:
+        """Begin a test's use: wait for other processes' tests, and look what is there before the first one."""
+        if not self._kinds or self._lock >= 0:
+            return
+        self._lock = os.open(self._lock_path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+        fcntl.flock(self._lock, fcntl.LOCK_EX)
+        if not self._stores:
+            endpoints = [self._endpoint(kind, name) for name, kind in self._kinds.items()]
+            stores: list[_Store] = [_KINDS[endpoint.kind](endpoint, self._background) for endpoint in endpoints]
+            for store in stores:
+                store.take()
+            self._stores = stores
+
+    def leave(self) -> None:
+        """End a test's use: put everything back. Does nothing where the test did not begin one.
+
+        Raises:
+            IsolationError, IsolationBrokenError: Something could not be put back in place.
+        """
+        if self._lock < 0:
+            return
+        try:
+            for store in self._stores:
+                store.restore()
+        finally:
+            os.close(self._lock)
+            self._lock = -1
+
+    def close(self) -> None:
+        """Disconnect."""
+        for store in self._stores:
+            store.close()
+
+
+class _Store:
+    """One database that servers use."""
+
+    def take(self) -> None:
+        raise NotImplementedError
+
+    def restore(self) -> None:
+        raise NotImplementedError
+
+    def close(self) -> None:
+        raise NotImplementedError
+
+
+class _Postgres(_Store):
+    def __init__(self, endpoint: Endpoint, background: BackgroundLoop) -> None:
+        from realservices.isolation.administration import connect_kwargs  # noqa: PLC0415 - asyncpg takes 25 ms
+        from realservices.isolation.database_snapshot import DatabaseSnapshot  # noqa: PLC0415
+
+        self._endpoint = endpoint
+        self._background = background
+        self._arguments = connect_kwargs(endpoint, str(endpoint.database))
+        self._snapshot = DatabaseSnapshot()
+        self._connection: Any = None
+
+    def take(self) -> None:
+        self._background.run(self._on_connection(self._snapshot.take))
+
+    def restore(self) -> None:
+        self._background.run(self._restore())
+
+    def close(self) -> None:
+        if self._connection is not None:
+            self._background.run(_terminate(self._connection))
+            self._connection = None
+
+    async def _on_connection(self, work: Callable[[Any], Awaitable[Any]]) -> None:
+        import asyncpg  # noqa: PLC0415 - it takes 25 ms
+
+        if self._connection is not None and not self._connection.is_closed():
+            try:
+                await work(self._connection)
+                return
+            except (OSError, asyncpg.OperatorInterventionError, asyncpg.InterfaceError, asyncpg.InternalClientError):
+                self._connection.terminate()  # The server was restarted since; once more over a new connection.
+        self._connection = await asyncpg.connect(**self._arguments)
+        await work(self._connection)
+
+    async def _restore(self) -> None:
+        try:
+            await self._on_connection(self._snapshot.restore)
+        except IsolationBrokenError:
+            await self._make_anew()
+            raise
+
+    async def _make_anew(self) -> None:
+        """Replace the database; servers find their connections ended and connect again."""
+        from realservices.isolation.administration import Administration  # noqa: PLC0415
+        from realservices.isolation.clones import quote_identifier  # noqa: PLC0415
+        from realservices.isolation.database_snapshot import DatabaseSnapshot  # noqa: PLC0415
+
+        if self._connection is not None:
+            self._connection.terminate()
+        name = quote_identifier(str(self._endpoint.database))
+        administration = Administration(self._endpoint)
+        try:
+            await administration.execute(f"DROP DATABASE {name} WITH (FORCE)")
+            template = quote_identifier(self._endpoint.template_database)
+            await administration.execute(f"CREATE DATABASE {name} TEMPLATE {template}")
+        finally:
+            await administration.close(finish=True)
+        self._snapshot = DatabaseSnapshot()
+        await self._on_connection(self._snapshot.take)
+
+
+class _Redis(_Store):
+    def __init__(self, endpoint: Endpoint, background: BackgroundLoop) -> None:
+        import redis  # noqa: PLC0415 - it takes 50 ms
+
+        from realservices.isolation.redis_snapshot import RedisSnapshot  # noqa: PLC0415
+
+        self._client = redis.Redis.from_url(endpoint.url)
+        self._snapshot = RedisSnapshot(self._client)
+
+    def take(self) -> None:
+        self._snapshot.take()
+
+    def restore(self) -> None:
+        self._snapshot.restore()
+
+    def close(self) -> None:
+        self._client.close()
+
+
+_KINDS: dict[str, type[Any]] = {"postgres": _Postgres, "redis": _Redis}
+
+
+async def _terminate(connection: Any) -> None:
+    with contextlib.suppress(OSError):
+        connection.terminate()

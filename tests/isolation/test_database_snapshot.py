@@ -1,0 +1,159 @@
+"""What running servers have written is undone in place: rows, sequences, and nothing else."""
+
+from __future__ import annotations
+
+import asyncio
+from typing import TYPE_CHECKING, Any
+
+import asyncpg
+import pytest
+
+from realservices.isolation import database_snapshot
+from realservices.isolation.database_snapshot import DatabaseSnapshot
+from realservices.isolation.errors import IsolationBrokenError, IsolationError
+
+if TYPE_CHECKING:
+    from realservices.isolation.cloned_database import ClonedDatabase
+
+_SCHEMA = """
+    CREATE SCHEMA app;
+    CREATE TABLE users (id serial PRIMARY KEY, email text UNIQUE, shout text GENERATED ALWAYS AS (upper(email)) STORED);
+    CREATE TABLE app."Orders of all" (id int GENERATED ALWAYS AS IDENTITY, user_id int REFERENCES users ON DELETE RESTRICT);
+    CREATE TABLE parts (day date, amount int) PARTITION BY RANGE (day);
+    CREATE TABLE parts_old PARTITION OF parts FOR VALUES FROM ('2000-01-01') TO ('2010-01-01');
+    CREATE TABLE noticed (what text);
+    CREATE FUNCTION notice() RETURNS trigger LANGUAGE plpgsql AS
+        $$ BEGIN INSERT INTO noticed VALUES (TG_OP); RETURN NULL; END $$;
+    CREATE TRIGGER notice AFTER INSERT OR DELETE ON users FOR EACH STATEMENT EXECUTE FUNCTION notice();
+    INSERT INTO users (email) VALUES ('ada@example.com'), ('grace@example.com');
+    INSERT INTO parts VALUES ('2001-01-01', 7);
+"""
+_CONTENT = """SELECT (SELECT array_agg(users ORDER BY id)::text FROM users),
+    (SELECT array_agg(o)::text FROM app."Orders of all" o),
+    (SELECT array_agg(parts)::text FROM parts), (SELECT array_agg(noticed)::text FROM noticed)"""
+
+
+@pytest.fixture
+async def database(cloned_database: ClonedDatabase) -> asyncpg.Connection:
+    connection = await cloned_database.connect()
+    await connection.execute(_SCHEMA)
+    return connection
+
+
+@pytest.fixture
+async def snapshot(database: asyncpg.Connection) -> DatabaseSnapshot:
+    taken = DatabaseSnapshot()
+    await taken.take(database)
+    return taken
+
+
+@pytest.mark.parametrize(
+    ("statement", "touched"),
+    [
+        ("INSERT INTO users (email) VALUES ('alan@example.com')", ["public.noticed", "public.users"]),
+        ("UPDATE users SET email = 'x' || email WHERE id = 1", ["public.users"]),
+        ("DELETE FROM users WHERE id = 2", ["public.noticed", "public.users"]),
+        ("TRUNCATE users CASCADE", ["public.users"]),
+        (
+            "DELETE FROM users; INSERT INTO users (id, email) VALUES (1, 'ada@example.com')",
+            ["public.noticed", "public.users"],
+        ),
+        ("""INSERT INTO app."Orders of all" (user_id) VALUES (1)""", ['app."Orders of all"']),
+        ("UPDATE parts SET amount = 8", ["public.parts_old"]),
+        ("INSERT INTO parts VALUES ('2002-02-02', 1)", ["public.parts_old"]),
+    ],
+)
+async def test_rows_come_back_and_only_touched_tables_are_written(
+    database: asyncpg.Connection, snapshot: DatabaseSnapshot, statement: str, touched: list[str]
+) -> None:
+    before = await database.fetchrow(_CONTENT)
+    await database.execute(statement)
+    assert await database.fetchrow(_CONTENT) != before
+
+    assert sorted(await snapshot.restore(database)) == touched
+    assert await database.fetchrow(_CONTENT) == before
+    assert await snapshot.restore(database) == []
+
+
+async def test_sequences_come_back_so_that_ids_repeat(database: asyncpg.Connection, snapshot: DatabaseSnapshot) -> None:
+    for _ in range(2):
+        assert await database.fetchval("INSERT INTO users (email) VALUES ('alan@example.com') RETURNING id") == 3
+        assert await database.fetchval("""INSERT INTO app."Orders of all" (user_id) VALUES (3) RETURNING id""") == 1
+        await snapshot.restore(database)
+    await database.execute("SELECT nextval('users_id_seq')")
+    await snapshot.restore(database)
+    assert await database.fetchval("SELECT nextval('users_id_seq')") == 3
+
+
+async def test_what_was_rolled_back_touches_nothing_that_can_be_seen(
+    database: asyncpg.Connection, snapshot: DatabaseSnapshot
+) -> None:
+    transaction = database.transaction()
+    await transaction.start()
+    await database.execute("DELETE FROM users")
+    await transaction.rollback()
+    assert await snapshot.restore(database) == []
+
+
+async def test_other_connections_stay_and_see_the_restored_rows(
+    database: asyncpg.Connection, snapshot: DatabaseSnapshot, cloned_database: ClonedDatabase
+) -> None:
+    server = await cloned_database.connect()
+    await server.execute("INSERT INTO users (email) VALUES ('alan@example.com')")
+    await snapshot.restore(database)
+    assert await server.fetchval("SELECT count(*) FROM users") == 2
+
+
+async def test_a_transaction_that_ends_soon_is_waited_for(
+    database: asyncpg.Connection, snapshot: DatabaseSnapshot, cloned_database: ClonedDatabase
+) -> None:
+    server = await cloned_database.connect()
+    transaction = server.transaction()
+    await transaction.start()
+    await server.execute("INSERT INTO users (email) VALUES ('alan@example.com')")
+    restoring = asyncio.create_task(snapshot.restore(database))
+    while await server.fetchval("SELECT count(*) FROM pg_stat_activity WHERE query LIKE '%backend_xid%'") == 0:
+        await asyncio.sleep(0)
+    assert not restoring.done()
+    await transaction.commit()
+    assert sorted(await restoring) == ["public.noticed", "public.users"]
+
+
+async def test_a_transaction_that_stays_open_is_an_error_that_shows_it(
+    database: asyncpg.Connection,
+    snapshot: DatabaseSnapshot,
+    cloned_database: ClonedDatabase,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(database_snapshot, "_QUIET_TIMEOUT_S", 0.2)
+    server = await cloned_database.connect(server_settings={"application_name": "backend"})
+    transaction = server.transaction()
+    await transaction.start()
+    await server.execute("INSERT INTO users (email) VALUES ('late@example.com')")
+    with pytest.raises(IsolationError, match=r"process \d+ 'backend': INSERT INTO users .*'late@example.com'"):
+        await snapshot.restore(database)
+    await transaction.rollback()
+
+
+@pytest.mark.parametrize(
+    ("statement", "words"),
+    [
+        ("CREATE TABLE extra (id int)", "made public.extra"),
+        ("DROP TABLE noticed CASCADE", "dropped public.noticed"),
+        ("ALTER TABLE users ADD COLUMN age int", "changed public.users"),
+        ("CREATE INDEX by_email ON users (email)", "made public.by_email"),
+    ],
+)
+async def test_a_changed_schema_is_an_error_that_names_it(
+    database: asyncpg.Connection, snapshot: DatabaseSnapshot, statement: str, words: str
+) -> None:
+    await database.execute(statement)
+    with pytest.raises(IsolationBrokenError, match=words):
+        await snapshot.restore(database)
+
+
+async def test_a_database_without_tables_is_fine(cloned_database: ClonedDatabase) -> None:
+    connection: Any = await cloned_database.connect()
+    snapshot = DatabaseSnapshot()
+    await snapshot.take(connection)
+    assert await snapshot.restore(connection) == []
