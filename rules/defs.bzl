@@ -1,11 +1,18 @@
-"""All that BUILD files load: the service rules, the test macro and the provider."""
+"""All that BUILD files load: the service rules, readiness, the test macro and the provider."""
 
 load("//rules:providers.bzl", _ServiceInfo = "ServiceInfo")
+load("//rules/private:executable_service.bzl", _executable_service = "executable_service")
 load("//rules/private:postgres_service.bzl", _postgres_service = "postgres_service")
+load("//rules/private:readiness.bzl", _exec_ready = "exec_ready", _http_ready = "http_ready", _log_ready = "log_ready", _tcp_ready = "tcp_ready")
 load("//rules/private:real_service_test.bzl", _real_service_test = "real_service_test")
 load("//rules/private:redis_service.bzl", _redis_service = "redis_service")
 
 ServiceInfo = _ServiceInfo
+exec_ready = _exec_ready
+executable_service = _executable_service
+http_ready = _http_ready
+log_ready = _log_ready
 postgres_service = _postgres_service
 real_service_test = _real_service_test
 redis_service = _redis_service
+tcp_ready = _tcp_ready

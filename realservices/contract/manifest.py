@@ -14,6 +14,8 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from typing import Any
 
+    from realservices.contract.environment import Part
+
 VERSION = 1
 
 
@@ -22,7 +24,7 @@ class ServiceSpec:
 
     Attributes:
         name: Unique within the test; in environment names it is upper-cased.
-        kind: ``postgres`` or ``redis``.
+        kind: ``postgres``, ``redis`` or ``executable``.
         label: The Bazel label that declares it, for messages.
         needs: Names of the services that must be ready before it starts.
         config: What the kind needs; the keys are documented with the kind's module in ``services``.
@@ -64,7 +66,7 @@ class Manifest:
     """One test target: its label, services in dependency order, program, environment mapping and isolation.
 
     Attributes:
-        env: Name to a list of parts: literal strings, or ``{"service": name, "field": field}``.
+        env: Name to a list of parts, see `environment.resolved_text`.
         isolation: ``transaction`` or ``database``: what ``isolated_database`` is.
     """
 
@@ -75,7 +77,7 @@ class Manifest:
         self.label: str = content["label"]
         self.services = [ServiceSpec(entry) for entry in content["services"]]
         self.test = TestSpec(content["test"])
-        self.env: dict[str, list[str | dict[str, str]]] = content["env"]
+        self.env: dict[str, list[Part]] = content["env"]
         self.isolation: str = content["isolation"]
 
 

@@ -24,7 +24,7 @@ class Endpoint:
 
     Attributes:
         name: The service's name within its test.
-        kind: ``postgres`` or ``redis``.
+        kind: ``postgres``, ``redis`` or ``executable``.
         label: The Bazel label that declares it, for messages.
         host, port, user, password, database, url: How a program reaches it over TCP.
         socket: PostgreSQL: directory of the unix socket; Redis: its path. Empty: there is none.
@@ -33,9 +33,9 @@ class Endpoint:
         server_version_num: PostgreSQL: as the server's setting of that name, 180006 for 18.6.
         databases: Redis: how many numbered databases the server has.
         log: Path of the service's log.
-        ports: Every port by its name.
-        needs: Names of the services that this one needs directly.
-        websocket_url: Where it speaks WebSocket, if it does.
+        ports: All of its ports by name; `port` is the first one. A service may have none: then `port` is 0.
+        needs: Names of the services that it needs directly.
+        websocket_url: Where it speaks WebSocket. Empty: nowhere.
         disposable: The server ends with this session, so that nothing in it needs clearing.
     """
 

@@ -11,6 +11,7 @@ import ctypes
 import os
 import signal
 import sys
+import time
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -141,6 +142,26 @@ def kill_descendants(spared: set[int]) -> None:
                 os.waitpid(pid, 0)
             except ChildProcessError:
                 continue  # It becomes ours when its parent, killed above, is gone: the next sweep reaps it.
+
+
+def kill_session(pid: int) -> None:
+    """Kill the whole process group of a child that leads a session of its own."""
+    for kill in (os.killpg, os.kill):
+        try:
+            kill(pid, signal.SIGKILL)
+        except (ProcessLookupError, PermissionError):
+            continue
+
+
+def reap(pid: int, deadline: float) -> None:
+    """Wait for a child that leads a session and has been told to end; kill the session at the (monotonic) deadline."""
+    while os.waitpid(pid, os.WNOHANG) == (0, 0):
+        if time.monotonic() > deadline:
+            kill_session(pid)
+            os.waitpid(pid, 0)
+            return
+        time.sleep(0.0005)  # Death by SIGKILL takes about a millisecond.
+    kill_session(pid)
 
 
 def signal_name(number: int) -> str:

@@ -20,9 +20,13 @@ from realservices.host.sandbox import Sandbox
 from realservices.host.slots import Slot, acquire_slot
 from realservices.launcher import contract_files
 from realservices.launcher.control import ControlServer
+from realservices.launcher.graph import blocked_by
 from realservices.launcher.program import Program, program_environment
 from realservices.launcher.signals import SignalReader
-from realservices.launcher.supervisor import Supervised, Supervisor
+from realservices.launcher.supervised import Supervised
+from realservices.launcher.supervisor import Supervisor
+from realservices.launcher.timeline import Timeline
+from realservices.services.executable import Executable
 from realservices.services.postgres import Postgres
 from realservices.services.redis import Redis
 
@@ -33,7 +37,7 @@ if TYPE_CHECKING:
     from realservices.contract.manifest import Manifest
     from realservices.services.base import Service
 
-KINDS: dict[str, type[Service]] = {"postgres": Postgres, "redis": Redis}
+KINDS: dict[str, type[Service]] = {"executable": Executable, "postgres": Postgres, "redis": Redis}
 # How long a program may go on after a service died, and after SIGTERM; Bazel itself kills 15 s after its SIGTERM.
 _GRACE_S = 5.0
 _TERM_GRACE_S = 8.0
@@ -78,7 +82,7 @@ class Action:
                 self._step(supervisor)
             reason = self._reason(supervisor)
         except ServiceError as error:
-            reason = str(error)
+            reason = (self._failures(self._supervisor) if self._supervisor else "") or str(error)
         finally:
             self._program.kill()
             self._clean_up()
@@ -91,6 +95,11 @@ class Action:
         return list(self._supervisor.services.values()) if self._supervisor else []
 
     @property
+    def timeline(self) -> Timeline:
+        """What the services took."""
+        return Timeline(self._manifest.label, self._begin, self.services)
+
+    @property
     def elapsed_s(self) -> float:
         """Seconds since the action began."""
         return time.monotonic() - self._begin
@@ -101,7 +110,9 @@ class Action:
         self._sandbox = sandbox = Sandbox()
         runtime_path = f"{sandbox.private}/runtime.json"
         kinds = [_kind(spec.kind, self._manifest.label) for spec in self._manifest.services]
-        self._slot = acquire_slot(sum(kind.port_count for kind in kinds))
+        self._slot = acquire_slot(
+            sum(kind.ports_for(spec) for kind, spec in zip(kinds, self._manifest.services, strict=True))
+        )
         self._guardian = start_guardian(f"{environment.RUNTIME}={runtime_path}", sandbox.paths)
         sandbox.create()
         adopt_orphans()
@@ -128,8 +139,12 @@ class Action:
         ports = list(self._slot.ports)
         services = []
         for kind, spec in zip(kinds, self._manifest.services, strict=True):
-            services.append(kind(spec, sandbox, self._runfiles, ports[: kind.port_count]))
-            del ports[: kind.port_count]
+            count = kind.ports_for(spec)
+            services.append(kind(spec, sandbox, self._runfiles, ports[:count]))
+            del ports[:count]
+        endpoints = {service.spec.name: service.endpoint for service in services}
+        for service in services:
+            service.resolve(endpoints)
         return services
 
     def _write_runtime(
@@ -183,7 +198,8 @@ class Action:
 
     def _reason(self, supervisor: Supervisor) -> str:
         """Say why the launcher fails the test, or return ""."""
-        reasons = [str(error) for error in supervisor.failures()]
+        failures = self._failures(supervisor)
+        reasons = [failures] if failures else []
         if self._signal is not None:
             timeout = os.environ.get("TEST_TIMEOUT", "")
             why = f"; the test's time-out is {timeout} s" if self._signal == signal.SIGTERM and timeout else ""
@@ -192,15 +208,28 @@ class Action:
             reasons.insert(0, f"the test program {self._program.end}")
         return "\n".join(reasons)
 
+    def _failures(self, supervisor: Supervisor) -> str:
+        """Say which services failed, each with those that were not started because of it, or return ""."""
+        texts = []
+        for error in supervisor.failures():
+            blocked = blocked_by(supervisor.services, error.service)
+            waiting = [f"{s.name} ({s.service.spec.label})" for s in blocked]
+            texts.append(str(error) + (f"\n  not started because of it: {', '.join(waiting)}" if waiting else ""))
+        return "\n".join(texts)
+
     def _clean_up(self) -> None:
         if self._supervisor:
             if self._control:
                 self._control.close()
+            self._supervisor.settle()
+            if self._signal is None:  # Else somebody waits for the end, and will not wait long.
+                self._supervisor.end_in_order()
             self._supervisor.kill_all()
             kill_descendants({self._guardian.pid} if self._guardian else set())
             contract_files.tell_warnings([s.service.warning for s in self.services])
             if self._program.exit_code != 0 or self._supervisor.failures() or contract_files.wants_logs():
                 contract_files.keep_logs([s.log.path for s in self.services])
+                contract_files.keep_text("services.json", self.timeline.as_json())
         if self._sandbox:
             self._sandbox.remove()
         if self._guardian:

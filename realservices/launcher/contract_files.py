@@ -66,6 +66,13 @@ def keep_logs(paths: list[str]) -> None:
                 target.write(source.read())
 
 
+def keep_text(name: str, text: str) -> None:
+    """Write a file of ours beside the logs that are kept."""
+    directory = os.environ.get("TEST_UNDECLARED_OUTPUTS_DIR")
+    if directory and os.path.isdir(directory):
+        _write(f"{directory}/{name}", text)
+
+
 def _write(path: str, text: str, flag: int = os.O_TRUNC) -> None:
     descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | flag, 0o644)
     try:

@@ -12,12 +12,14 @@ import signal
 import socket
 
 from realservices.contract.errors import ServiceError
-from realservices.launcher.supervisor import FAILED, PAUSED, READY, STARTING, STOPPED, WAITING, Supervisor
+from realservices.launcher.supervised import FAILED, PAUSED, READY, STARTING, STOPPED, WAITING
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Callable
     from typing import Any
+
+    from realservices.launcher.supervisor import Supervisor
 
 # Operation: signal (None: the kind's own orderly one), state that it leads to, states that it starts from. A server
 # that is starting may not have its signal handlers yet.
@@ -145,7 +147,10 @@ class ControlServer:
                 "ok": False,
                 "error": f"service {name!r} is {supervised.state}; {operation} needs one that is {needed}",
             }
-        self._supervisor.send_signal(name, number or supervised.service.stop_signal, state)
+        if number is None:
+            self._supervisor.stop(name)
+        else:
+            self._supervisor.send_signal(name, number, state)
         return (lambda: supervised.has_ended) if state == STOPPED else {"ok": True}
 
     def _known(self, name: str) -> str:

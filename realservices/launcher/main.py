@@ -39,9 +39,11 @@ def _run(manifest_path: str, arguments: list[str]) -> int:
     try:
         code, reason = action.run()
     except RealServicesError as error:
-        write_report(manifest.label, [], 1, str(error), action.elapsed_s)
+        write_report(action.timeline, [], 1, str(error), action.elapsed_s)
         raise
     if reason:
         print(f"\nrealservices: {manifest.label}: {reason}", file=sys.stderr, flush=True)
-    write_report(manifest.label, action.services, code, reason, action.elapsed_s)
+    if code or contract_files.wants_logs():
+        print(action.timeline.as_text(), end="", file=sys.stderr, flush=True)
+    write_report(action.timeline, action.services, code, reason, action.elapsed_s)
     return code

@@ -10,7 +10,8 @@ import os
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from realservices.launcher.supervisor import Supervised
+    from realservices.launcher.supervised import Supervised
+    from realservices.launcher.timeline import Timeline
 
 _ESCAPES = {ord("&"): "&amp;", ord("<"): "&lt;", ord(">"): "&gt;", ord('"'): "&quot;", ord("\n"): "&#10;"}
 # XML 1.0 has no way to write these, not even escaped.
@@ -18,11 +19,11 @@ _FORBIDDEN = {number: "�" for number in (*range(32), 0xFFFE, 0xFFFF) if number
 _HEAD = '<?xml version="1.0" encoding="UTF-8"?>\n<testsuites>'
 
 
-def write_report(label: str, services: list[Supervised], exit_code: int, reason: str, elapsed_s: float) -> None:
+def write_report(timeline: Timeline, services: list[Supervised], exit_code: int, reason: str, elapsed_s: float) -> None:
     """Complete or write XML_OUTPUT_FILE; nothing outside of Bazel.
 
     Args:
-        label: The test target.
+        timeline: The test target, and what its services took.
         services: What ran; each becomes a case of the suite ``services``.
         exit_code: The program's.
         reason: Why the launcher fails the test, or "" where the program's own exit code says it all.
@@ -32,9 +33,9 @@ def write_report(label: str, services: list[Supervised], exit_code: int, reason:
     if not path:
         return
     own = _without_end(_read(path))
-    suites = _services_suite(label, services)
+    suites = _services_suite(timeline, services)
     if reason or not own:
-        suites += _program_suite(label, exit_code, reason, elapsed_s)
+        suites += _program_suite(timeline.label, exit_code, reason, elapsed_s)
     # A name in a message may hold bytes that were no text (os.fsdecode): they must not cost the whole report.
     with open(path, "w", encoding="utf-8", errors="replace") as file:
         file.write(f"{own or _HEAD}{suites}</testsuites>\n")
@@ -59,19 +60,32 @@ def _read(path: str) -> str:
         return ""
 
 
-def _services_suite(label: str, services: list[Supervised]) -> str:
+def _services_suite(timeline: Timeline, services: list[Supervised]) -> str:
     if not services:
         return ""
-    cases = "".join(_service_case(label, service) for service in services)
+    cases = "".join(_service_case(timeline, service) for service in services)
     failures = sum(1 for s in services if s.error)
-    return f'<testsuite name="services" tests="{len(services)}" failures="{failures}" errors="0">{cases}</testsuite>'
+    skipped = sum(1 for s in services if s.blocker)
+    counts = f'tests="{len(services)}" failures="{failures}" errors="0" skipped="{skipped}"'
+    chain = _properties({"ready_ms": str(timeline.ready_ms or ""), "critical_path": ",".join(timeline.critical_path)})
+    return f'<testsuite name="services" {counts}>{chain}{cases}</testsuite>'
 
 
-def _service_case(label: str, service: Supervised) -> str:
+def _service_case(timeline: Timeline, service: Supervised) -> str:
     name, time_s = _escaped(service.name), (service.ready_ms or 0) / 1000
     error = service.error
-    failure = f'<failure message="{_escaped(error.cause)}">{_escaped(str(error))}</failure>' if error else ""
-    return f'<testcase classname="{_escaped(label)}.services" name="{name}" time="{time_s:.3f}">{failure}</testcase>'
+    result = _properties(timeline.properties(service.name))
+    if error:
+        result += f'<failure message="{_escaped(error.cause)}">{_escaped(str(error))}</failure>'
+    elif service.blocker:
+        result += f'<skipped message="not started because of {service.blocker.name!r}"></skipped>'
+    classname = f"{_escaped(timeline.label)}.services"
+    return f'<testcase classname="{classname}" name="{name}" time="{time_s:.3f}">{result}</testcase>'
+
+
+def _properties(values: dict[str, str]) -> str:
+    entries = [f'<property name="{name}" value="{_escaped(value)}"/>' for name, value in values.items()]
+    return f"<properties>{''.join(entries)}</properties>"
 
 
 def _program_suite(label: str, exit_code: int, reason: str, elapsed_s: float) -> str:

@@ -1,8 +1,8 @@
 """The supervisor: starts services in dependency order, finds them ready, notices their death, stops them.
 
 Everything happens in one thread and one poll loop. Log lines, deaths of children, control requests and signals are
-its events. A probe is tried when a service's own log announces readiness; a timer is only the safety net for a server
-whose log level hides the announcement.
+its events. A probe is tried when a service's own log announces readiness; for a server whose log does not, timers try
+again, at the pace of its kind.
 """
 
 from __future__ import annotations
@@ -13,8 +13,9 @@ import signal
 import time
 
 from realservices.contract.errors import ServiceError
-from realservices.host.process import EXIT_NO_NAMESPACE, descendants, describe_exit
-from realservices.launcher.service_log import ServiceLog
+from realservices.host.process import EXIT_NO_NAMESPACE, descendants, describe_exit, kill_session, reap
+from realservices.launcher.graph import blocker_of, can_start
+from realservices.launcher.supervised import FAILED, PAUSED, READY, STARTING, STOPPED, Supervised
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -22,42 +23,7 @@ if TYPE_CHECKING:
 
     from realservices.services.base import Service
 
-STARTING, READY, STOPPED, PAUSED, FAILED, WAITING = "starting", "ready", "stopped", "paused", "failed", "waiting"
-READY_TIMEOUT_S = 60.0
-_PROBE_PAUSE_S = 0.1
 _END_TIMEOUT_S = 5.0
-
-
-class Supervised:
-    """One service with its process.
-
-    Attributes:
-        state: One of the module's state names.
-        ready_ms: Milliseconds from its start until it served, or None.
-        error: Why it failed.
-    """
-
-    def __init__(self, service: Service) -> None:
-        self.service = service
-        self.name = service.spec.name
-        self.state = WAITING
-        self.pid = 0
-        self.started_at = 0.0
-        self.ready_ms: float | None = None
-        self.error: ServiceError | None = None
-        self.log = ServiceLog(service.endpoint["log"])
-        self.next_probe = 0.0
-        self.signalled: list[int] = []
-
-    @property
-    def has_ended(self) -> bool:
-        """Whether its process is gone, with those of its children that were killed with it."""
-        return not self.pid and not any(os.path.exists(f"/proc/{pid}") for pid in self.signalled)
-
-    def fail(self, cause: str) -> None:
-        """Record a failure with the last lines of the log."""
-        self.state = FAILED
-        self.error = ServiceError(self.name, self.service.spec.label, cause, self.log.tail())
 
 
 class Supervisor:
@@ -88,10 +54,10 @@ class Supervisor:
 
     def step(self, timeout_s: float | None = None) -> None:
         """Wait for events, at most ``timeout_s`` seconds, and deal with them."""
-        due = [s.next_probe for s in self.services.values() if s.state == STARTING]
+        due = [s.deadline for s in self.services.values() if s.deadline is not None]
         if due:
-            until_probe = max(0.0, min(due) - time.monotonic())
-            timeout_s = until_probe if timeout_s is None else min(timeout_s, until_probe)
+            until_due = max(0.0, min(due) - time.monotonic())
+            timeout_s = until_due if timeout_s is None else min(timeout_s, until_due)
         for descriptor, _ in self._poll.poll(None if timeout_s is None else int(timeout_s * 1000) + 1):
             reader = self._readers.get(descriptor)
             if reader:
@@ -100,24 +66,22 @@ class Supervisor:
         for supervised in self.services.values():
             if supervised.state == STARTING and now >= supervised.next_probe:
                 self._probe(supervised, now)
+            elif supervised.kill_at is not None and now >= supervised.kill_at:
+                supervised.kill_at = None
+                self.send_signal(supervised.name, signal.SIGKILL, supervised.state)
 
     # Start
 
     def start_waiting(self) -> None:
         """Start every service whose needs are all ready."""
         for supervised in self.services.values():
-            if supervised.state == WAITING and all(
-                self.services[name].state == READY for name in supervised.service.spec.needs
-            ):
+            if can_start(self.services, supervised):
                 self.start(supervised.name)
 
     def start(self, name: str) -> None:
         """Start one service."""
         supervised = self.services[name]
-        supervised.state = STARTING
-        supervised.error = None
-        supervised.started_at = time.monotonic()
-        supervised.next_probe = supervised.started_at + _PROBE_PAUSE_S
+        supervised.begin()
         output = supervised.log.open()
         try:
             supervised.pid = supervised.service.start(self._env, output)
@@ -131,10 +95,16 @@ class Supervisor:
         """Say whether these services (all by default) are ready.
 
         Raises:
-            ServiceError: One of them has failed.
+            ServiceError: One of them has failed, or cannot start because one that it needs has failed or was stopped.
         """
         chosen = [self.services[name] for name in names] if names is not None else list(self.services.values())
         for supervised in chosen:
+            blocker = blocker_of(self.services, supervised)
+            if blocker and blocker.error:
+                raise blocker.error
+            if blocker:
+                cause = f"cannot start: it needs {blocker.name!r}, which was stopped"
+                raise ServiceError(supervised.name, supervised.service.spec.label, cause, supervised.log.tail())
             if supervised.error:
                 raise supervised.error
             if supervised.state == STOPPED:
@@ -144,10 +114,14 @@ class Supervisor:
     # Ends
 
     def on_exit(self, pid: int, status: int) -> None:
-        """Take note of a dead child, if it is one of the services."""
+        """Take note of a dead child, if it is one of the services or a probe of one."""
         for supervised in self.services.values():
             if supervised.pid == pid:
                 self._exited(supervised, status)
+                return
+            if supervised.service.child_exited(pid, status):
+                if supervised.state == STARTING:
+                    self._probe(supervised, time.monotonic())
                 return
 
     def failures(self) -> list[ServiceError]:
@@ -170,6 +144,30 @@ class Supervisor:
             except ProcessLookupError:
                 continue
 
+    def stop(self, name: str) -> None:
+        """Ask a service to end in its own orderly way; one that takes longer than its grace is killed."""
+        supervised = self.services[name]
+        self.send_signal(name, supervised.service.stop_signal, STOPPED)
+        if supervised.service.grace_s is not None:
+            supervised.kill_at = time.monotonic() + supervised.service.grace_s
+
+    def settle(self) -> None:
+        """Take note of how the services are at the end of the test; after this, no end is a failure."""
+        for supervised in self.services.values():
+            supervised.final_state = supervised.state
+            supervised.blocker = blocker_of(self.services, supervised)
+        for supervised in self.services.values():
+            if supervised.state not in (PAUSED, FAILED):
+                supervised.state = STOPPED
+
+    def end_in_order(self) -> None:
+        """Ask those services to end that have something to write then, each one before those that it needs."""
+        for supervised in reversed(self.services.values()):
+            if supervised.pid and supervised.service.ends_in_order:
+                self.stop(supervised.name)
+                while supervised.pid:
+                    self.step()
+
     def kill_all(self) -> None:
         """Kill every service and reap it. Their data is not wanted any more."""
         for supervised in self.services.values():
@@ -181,7 +179,7 @@ class Supervisor:
         deadline = time.monotonic() + _END_TIMEOUT_S
         for supervised in self.services.values():
             if supervised.pid:
-                _reap(supervised.pid, deadline)
+                reap(supervised.pid, deadline)
                 supervised.pid = 0
             supervised.log.drain()
             supervised.log.close()
@@ -189,7 +187,9 @@ class Supervisor:
 
     def _exited(self, supervised: Supervised, status: int) -> None:
         pid, supervised.pid = supervised.pid, 0
-        _kill_session(pid)
+        supervised.kill_at = None
+        kill_session(pid)
+        self._end_probe(supervised)
         supervised.log.drain()
         self.unwatch(supervised.log.descriptor)
         supervised.log.close()
@@ -212,34 +212,33 @@ class Supervisor:
             self._probe(supervised, time.monotonic())
 
     def _probe(self, supervised: Supervised, now: float) -> None:
+        service = supervised.service
         try:
-            is_ready = supervised.service.probe()
+            is_ready = service.probe()
         except OSError:
             is_ready = False
+        elapsed_s = now - supervised.started_at
         if is_ready:
-            supervised.state = READY
-            supervised.ready_ms = (time.monotonic() - supervised.started_at) * 1000
+            supervised.succeed()
+            self._end_probe(supervised)
             self.start_waiting()
-        elif now - supervised.started_at > READY_TIMEOUT_S:
-            supervised.fail(f"was not ready within {READY_TIMEOUT_S:.0f} s (port {supervised.service.port})")
-        supervised.next_probe = now + _PROBE_PAUSE_S
-
-
-def _reap(pid: int, deadline: float) -> None:
-    """Wait for a process that has been told to end; kill its group at the deadline."""
-    while os.waitpid(pid, os.WNOHANG) == (0, 0):
-        if time.monotonic() > deadline:
-            _kill_session(pid)
-            os.waitpid(pid, 0)
             return
-        time.sleep(0.0005)  # Death by SIGKILL takes about a millisecond.
-    _kill_session(pid)
+        reason = service.give_up_reason(elapsed_s)
+        if reason:
+            supervised.fail(reason)
+            self._end_probe(supervised)
+            return
+        supervised.next_probe = now + service.probe_pause_s(elapsed_s)
+        self._watch_probe(supervised, service.probe_descriptor)
 
+    def _watch_probe(self, supervised: Supervised, descriptor: int) -> None:
+        """Go on with a probe as soon as what it waits for has come."""
+        if descriptor != supervised.probe_descriptor:
+            self.unwatch(supervised.probe_descriptor)
+            supervised.probe_descriptor = descriptor
+            if descriptor >= 0:
+                self.watch(descriptor, lambda: self._probe(supervised, time.monotonic()))
 
-def _kill_session(pid: int) -> None:
-    """Kill a service's whole process group: it leads a session of its own."""
-    for kill in (os.killpg, os.kill):
-        try:
-            kill(pid, signal.SIGKILL)
-        except (ProcessLookupError, PermissionError):
-            continue
+    def _end_probe(self, supervised: Supervised) -> None:
+        self._watch_probe(supervised, -1)
+        supervised.service.stop_probing()

@@ -20,6 +20,7 @@ if TYPE_CHECKING:
 HOST = "127.0.0.1"
 # A probe talks to a server on this machine; one that takes longer than this is not serving yet.
 _PROBE_TIMEOUT_S = 1.0
+_PROBE_PAUSE_S = 0.1
 _MOST_NAME_BYTES = 40
 
 
@@ -30,13 +31,19 @@ class Service:
         spec: What the manifest says.
         endpoint: The entry of the runtime description: kind, label, host, port, url and what else the kind has.
         stop_signal: Ends it in an orderly way, data kept.
+        grace_s: How long it may take over that before it is killed; None: as long as it likes.
         end_signal: Ends it at once, for good; nothing may be left behind.
+        ends_in_order: Whether it must be asked to end at the end of the test action, too.
+        ready_timeout_s: How long a start may take.
         warning: What the user should know about how it runs here (a slower fallback), or "".
     """
 
     port_count = 1
     stop_signal = int(signal.SIGTERM)
+    grace_s: float | None = None
     end_signal = int(signal.SIGKILL)
+    ends_in_order = False
+    ready_timeout_s = 60.0
 
     def __init__(self, spec: ServiceSpec, sandbox: Sandbox, runfiles: str, ports: list[int]) -> None:
         self.spec = spec
@@ -54,7 +61,24 @@ class Service:
             "port": self.port,
             "password": self.password,
             "log": f"{sandbox.logs}/{spec.name}.log",
+            "ports": {spec.kind: self.port},
+            "needs": spec.needs,
+            "websocket_url": "",
         }
+
+    @classmethod
+    def ports_for(cls, spec: ServiceSpec) -> int:
+        """Return how many ports to lease for a service."""
+        return cls.port_count
+
+    def resolve(self, endpoints: dict[str, dict[str, Any]]) -> None:
+        """Take from the endpoints of all services, its own included, what this one wants to know before it starts.
+
+        Services are resolved in dependency order, so the endpoints of those that this one needs are complete.
+
+        Raises:
+            ManifestError: It refers to what there is not.
+        """
 
     def start(self, env: dict[str, str], output: int) -> int:
         """Start the server with ``output`` as its standard output and error; return its process id."""
@@ -71,6 +95,36 @@ class Service:
             OSError: Not reachable yet.
         """
         raise NotImplementedError
+
+    def probe_pause_s(self, elapsed_s: float) -> float:
+        """Return how long to wait after a probe in vain. The log announces readiness, so this is only the net.
+
+        Args:
+            elapsed_s: Time since the start.
+        """
+        return _PROBE_PAUSE_S
+
+    @property
+    def probe_descriptor(self) -> int:
+        """What becomes readable when it is time to go on with a probe that has not finished, or -1."""
+        return -1
+
+    def child_exited(self, pid: int, status: int) -> bool:
+        """Take note of a dead child that is not the server; say whether it was one of this service's."""
+        return False
+
+    def give_up_reason(self, elapsed_s: float) -> str:
+        """Say why there is no use in probing again, or return "" to go on.
+
+        Args:
+            elapsed_s: Time since the start.
+        """
+        if elapsed_s <= self.ready_timeout_s:
+            return ""
+        return f"was not ready within {self.ready_timeout_s:.0f} s (port {self.port})"
+
+    def stop_probing(self) -> None:
+        """End a probe that is under way: the process has ended, or another start follows."""
 
     def degrade(self, reason: str) -> bool:
         """Choose a way to run that asks less of the machine than the one that failed; False if there is none left."""

@@ -68,7 +68,7 @@ def parse_value(value):
             return [], 'a "$" that starts no $(…)'
     return parts + ([literal] if literal else []), None
 
-def absolute_references(env, resolve):
+def absolute_references(env, resolve, keep_names = False):
     """Rewrites the labels of service references so that they mean the same in every package and repository.
 
     Only a macro can resolve a label as the BUILD file means it; the rule compares the result with its services.
@@ -76,12 +76,31 @@ def absolute_references(env, resolve):
     Args:
       env: the attribute's value; a `select` is returned as it is.
       resolve: function from text to Label, `native.package_relative_label`.
+      keep_names: see `absolute_text`.
     """
     if type(env) != "dict":
         return env
-    return {name: _rewrite(value, resolve) for name, value in env.items()}
+    return {name: absolute_text(value, resolve, keep_names) for name, value in env.items()}
 
-def _rewrite(value, resolve):
+def is_label(text):
+    """Whether the argument of a reference is a label; else it is a port of the service itself.
+
+    Args:
+      text: the argument's first word.
+    """
+    return text[:1] in [":", "/", "@"]
+
+def absolute_text(value, resolve, keep_names = False):
+    """Rewrites the labels of service references in one text, see `absolute_references`.
+
+    Args:
+      value: the text.
+      resolve: function from text to Label.
+      keep_names: whether `$(port name)` speaks of a port of the target itself, not of a target in the package.
+
+    Returns:
+      string: the text; one that is not well-formed is returned as it is.
+    """
     parts, error = parse_value(value)
     if error:
         return value
@@ -89,8 +108,9 @@ def _rewrite(value, resolve):
     for part in parts:
         if type(part) == "string":
             text += part.replace("$", "$$")
-        elif part.word in FIELDS and part.argument:
-            text += "$(%s %s)" % (part.word, resolve(part.argument))
+        elif part.word in FIELDS and part.argument and (is_label(part.argument) or not keep_names):
+            label, _, port = part.argument.partition(" ")
+            text += "$(%s)" % (part.word + " %s %s" % (resolve(label), port.strip())).strip()
         else:
             text += "$(%s)" % (part.word + " " + part.argument).strip()
     return text

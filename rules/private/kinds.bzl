@@ -3,9 +3,18 @@
 _ENDPOINT = ["url", "host", "port", "password", "database", "socket"]
 
 KINDS = {
+    "executable": ["url", "websocket_url", "host", "port"],
     "postgres": _ENDPOINT + ["user"],
     "redis": _ENDPOINT,
 }
+
+def port_names(service):
+    """Returns the names of a service's ports, the main one first.
+
+    Args:
+      service: ServiceInfo.
+    """
+    return service.config.get("ports", [service.kind])
 
 # Every word that, in `$(word label)`, speaks of a service.
 FIELDS = sorted({field: None for fields in KINDS.values() for field in fields})

@@ -63,7 +63,7 @@ def _real_service_test_impl(ctx):
         _run_environment(ctx),
         # Otherwise Ctrl-C kills the launcher outright, and it cannot stop its services first.
         testing.ExecutionInfo({"supports-graceful-termination": ""}),
-        coverage_common.instrumented_files_info(ctx, dependency_attributes = ["pytest_library", "test"]),
+        coverage_common.instrumented_files_info(ctx, dependency_attributes = ["pytest_library", "services", "test"]),
         OutputGroupInfo(realservices_manifest = depset([manifest_file])),
     ]
 

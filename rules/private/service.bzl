@@ -67,7 +67,7 @@ def start_order(label, direct):
         by_name[service.name] = service.label
     return tuple(ordered.values())
 
-def service_info(ctx, *, kind, config, runfiles, client):
+def service_info(ctx, *, kind, config, runfiles, client = None, clients = ()):
     """Makes the ServiceInfo of the current target.
 
     Args:
@@ -76,11 +76,13 @@ def service_info(ctx, *, kind, config, runfiles, client):
       config: dict for the manifest.
       runfiles: what the launcher needs to run the service.
       client: target with PyInfo: the client library for pytest fixtures.
+      clients: instead of `client`, list of such targets.
 
     Returns:
       ServiceInfo.
     """
     direct = service_infos(ctx)
+    clients = [client] if client else clients
     return ServiceInfo(
         name = ctx.attr.service_name or ctx.label.name,
         kind = kind,
@@ -90,7 +92,7 @@ def service_info(ctx, *, kind, config, runfiles, client):
         services = start_order(ctx.label, direct),
         runfiles = runfiles,
         python_client = struct(
-            imports = client[PyInfo].imports,
-            runfiles = client[DefaultInfo].default_runfiles,
-        ),
+            imports = depset(transitive = [target[PyInfo].imports for target in clients]),
+            runfiles = ctx.runfiles().merge_all([target[DefaultInfo].default_runfiles for target in clients]),
+        ) if clients else None,
     )

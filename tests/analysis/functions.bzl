@@ -2,7 +2,7 @@
 
 load("@bazel_skylib//lib:unittest.bzl", "asserts", "unittest")
 load("//rules/private:env.bzl", "absolute_references", "is_reserved", "parse_value")  # buildifier: disable=bzl-visibility
-load("//rules/private:env_references.bzl", "canonical", "service_reference")  # buildifier: disable=bzl-visibility
+load("//rules/private:env_references.bzl", "canonical", "own_reference", "service_reference")  # buildifier: disable=bzl-visibility
 load("//rules/private:labels.bzl", "label_text", "runfiles_path")  # buildifier: disable=bzl-visibility
 load("//rules/private:names.bzl", "is_extension_name", "is_name", "is_postgres_name", "is_setting_name")  # buildifier: disable=bzl-visibility
 load("//rules/private:pytest_runner.bzl", "is_test_file")  # buildifier: disable=bzl-visibility
@@ -61,11 +61,20 @@ def _references_test_impl(ctx):
         absolute_references({"A": "$$5 $(url :db)", "B": "$(rootpath :file)", "C": "$", "D": "$(url)"}, resolve),
     )
     asserts.equals(env, None, absolute_references(None, resolve))
-    cache = struct(name = "cache", kind = "redis", label = Label("//auth:cache"))
+    asserts.equals(env, {"A": "$(port http) $(port @@//auth:db admin)"}, absolute_references({"A": "$(port http) $(port :db  admin)"}, resolve, keep_names = True))
+    cache = struct(name = "cache", kind = "redis", label = Label("//auth:cache"), config = {})
+    server = struct(name = "server", kind = "executable", label = Label("//auth:server"), config = {"ports": ["http", "admin"], "websocket_url": []})
+    worker = struct(name = "worker", kind = "executable", label = Label("//auth:worker"), config = {"ports": [], "websocket_url": []})
     test = Label("//auth:login_test")
     asserts.equals(env, ({"field": "port", "service": "cache"}, None), service_reference(test, [cache], "port", ":cache"))
-    asserts.equals(env, None, service_reference(test, [cache], "user", ":cache")[0])
-    asserts.equals(env, None, service_reference(test, [cache], "port", ":db")[0])
+    asserts.equals(env, ({"field": "port", "port": "redis", "service": "cache"}, None), service_reference(test, [cache], "port", ":cache redis"))
+    asserts.equals(env, ({"field": "port", "port": "admin", "service": "server"}, None), service_reference(test, [cache, server], "port", ":server admin"))
+    for word, argument in [("user", ":cache"), ("port", ":db"), ("port", ":cache http"), ("url", ":server admin"), ("websocket_url", ":server"), ("port", ":worker")]:
+        asserts.equals(env, None, service_reference(test, [cache, server, worker], word, argument)[0], argument)
+    asserts.equals(env, ({"field": "port", "port": "admin", "service": ""}, None), own_reference("port", "admin", ["http", "admin"]))
+    asserts.equals(env, ({"field": "url", "service": ""}, None), own_reference("url", "", ["http"]))
+    for word, argument in [("port", "db"), ("password", ""), ("host", "http")]:
+        asserts.equals(env, None, own_reference(word, argument, ["http"])[0], word)
     return unittest.end(env)
 
 def _paths_test_impl(ctx):

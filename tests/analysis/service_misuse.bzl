@@ -70,7 +70,7 @@ def service_misuse_tests():
         fake_service,
         "services",
         ":client is not a service",
-        "targets of postgres_service, redis_service",
+        "targets of executable_service, postgres_service, redis_service",
         services = [":client"],
     )
     misuse(

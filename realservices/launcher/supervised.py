@@ -1,0 +1,79 @@
+"""One service while the launcher runs it: its process, state, log and times."""
+
+from __future__ import annotations
+
+import os
+import time
+
+from realservices.contract.errors import ServiceError
+from realservices.launcher.service_log import ServiceLog
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from realservices.services.base import Service
+
+STARTING, READY, STOPPED, PAUSED, FAILED, WAITING = "starting", "ready", "stopped", "paused", "failed", "waiting"
+
+
+class Supervised:
+    """One service with its process.
+
+    Attributes:
+        state: One of the module's state names.
+        final_state: Its state when the test was over, before the launcher ended it.
+        first_start: When it was first started (monotonic), or None.
+        first_ready: When it first served (monotonic), or None.
+        ready_ms: Milliseconds from its last start until it served, or None.
+        error: Why it failed.
+        blocker: The service whose failure kept this one from being started, or None.
+        kill_at: When it is killed if it has not ended as it was asked to (monotonic), or None.
+    """
+
+    def __init__(self, service: Service) -> None:
+        self.service = service
+        self.name = service.spec.name
+        self.state = WAITING
+        self.final_state = ""
+        self.pid = 0
+        self.started_at = 0.0
+        self.first_start: float | None = None
+        self.first_ready: float | None = None
+        self.ready_ms: float | None = None
+        self.error: ServiceError | None = None
+        self.blocker: Supervised | None = None
+        self.log = ServiceLog(service.endpoint["log"])
+        self.next_probe = 0.0
+        self.probe_descriptor = -1
+        self.kill_at: float | None = None
+        self.signalled: list[int] = []
+
+    @property
+    def has_ended(self) -> bool:
+        """Whether its process is gone, with those of its children that were killed with it."""
+        return not self.pid and not any(os.path.exists(f"/proc/{pid}") for pid in self.signalled)
+
+    @property
+    def deadline(self) -> float | None:
+        """When the supervisor has something to do about it without an event, or None."""
+        return self.next_probe if self.state == STARTING else self.kill_at
+
+    def begin(self) -> None:
+        """Take note that it is being started."""
+        self.state = STARTING
+        self.error = None
+        self.kill_at = None
+        self.started_at = time.monotonic()
+        self.first_start = self.first_start or self.started_at
+        self.next_probe = self.started_at + self.service.probe_pause_s(0.0)
+
+    def succeed(self) -> None:
+        """Take note that it serves."""
+        self.state = READY
+        now = time.monotonic()
+        self.ready_ms = (now - self.started_at) * 1000
+        self.first_ready = self.first_ready or now
+
+    def fail(self, cause: str) -> None:
+        """Record a failure with the last lines of the log."""
+        self.state = FAILED
+        self.error = ServiceError(self.name, self.service.spec.label, cause, self.log.tail())
