@@ -9,6 +9,8 @@ from pathlib import Path
 
 from realservices.contract.errors import RealServicesError
 
+LIMIT_BYTES = 64 * 1024 * 1024
+
 
 class PathEscapesError(RealServicesError):
     """A path that leads out of the test's directory.
@@ -28,17 +30,41 @@ class PathEscapesError(RealServicesError):
         self.root = root
 
 
+class SizeLimitError(RealServicesError):
+    """A write that would make the test's directory larger than it may be.
+
+    Args:
+        path: What was to be written.
+        size_bytes: How large the directory would be.
+        limit_bytes: How large it may be.
+    """
+
+    def __init__(self, path: Path, size_bytes: int, limit_bytes: int) -> None:
+        super().__init__(
+            f"writing {path} would make the test's directory {size_bytes} bytes large; its limit is {limit_bytes} "
+            "bytes. Write less, delete what is no longer needed, or give the filesystem a larger limit_bytes"
+        )
+        self.path = path
+        self.size_bytes = size_bytes
+        self.limit_bytes = limit_bytes
+
+
 class BlockingFilesystem:
     """Files in a directory of the test's own.
 
     Args:
         root: The directory. It is made, and must not exist before.
+        limit_bytes: How large all files together may be when one is written here: the directory is in memory on many
+            machines, and a test that writes without end must not take the machine with it.
     """
 
-    def __init__(self, root: Path) -> None:
+    def __init__(self, root: Path, *, limit_bytes: int = LIMIT_BYTES) -> None:
         root.mkdir(mode=0o700)
         self.root = root
+        self.limit_bytes = limit_bytes
         self._real_root = os.path.realpath(root)
+        # What is written is added up; the directory is measured only when that reaches the limit.
+        self._most_bytes = 0
 
     def path(self, name: str | os.PathLike[str] = ".") -> Path:
         """Return where ``name`` is or would be.
@@ -64,8 +90,19 @@ class BlockingFilesystem:
     def create_binary(self, name: str | os.PathLike[str], content: bytes = b"") -> Path:
         """Write a file of bytes, with the directories above it, and return its path."""
         place = self.path(name)
+        self._check_size(place, len(content), replaces=True)
         place.parent.mkdir(parents=True, exist_ok=True)
         place.write_bytes(content)
+        return place
+
+    def append_file(self, name: str | os.PathLike[str], content: str, *, encoding: str = "utf-8") -> Path:
+        """Add text to the end of a file, which is made if need be, and return its path."""
+        place = self.path(name)
+        added = content.encode(encoding)
+        self._check_size(place, len(added), replaces=False)
+        place.parent.mkdir(parents=True, exist_ok=True)
+        with place.open("ab") as file:
+            file.write(added)
         return place
 
     def read_file(self, name: str | os.PathLike[str], *, encoding: str = "utf-8") -> str:
@@ -102,6 +139,15 @@ class BlockingFilesystem:
         """Remove the directory itself, at the end of the test."""
         _remove_tree(self.root)
 
+    def _check_size(self, place: Path, added: int, *, replaces: bool) -> None:
+        self._most_bytes += added
+        if self._most_bytes <= self.limit_bytes:
+            return
+        self._most_bytes = _tree_bytes(self.root) + added - (_file_bytes(place) if replaces else 0)
+        if self._most_bytes > self.limit_bytes:
+            size, self._most_bytes = self._most_bytes, self._most_bytes - added
+            raise SizeLimitError(place, size, self.limit_bytes)
+
 
 class IsolatedFilesystem:
     """The same as `BlockingFilesystem` for asynchronous tests. `blocking` is the other one, on the same directory.
@@ -109,8 +155,8 @@ class IsolatedFilesystem:
     The work is done in place: a test's files are small and local, and a thread per call costs more than the call.
     """
 
-    def __init__(self, root: Path) -> None:
-        self.blocking = BlockingFilesystem(root)
+    def __init__(self, root: Path, *, limit_bytes: int = LIMIT_BYTES) -> None:
+        self.blocking = BlockingFilesystem(root, limit_bytes=limit_bytes)
         self.root = root
 
     def path(self, name: str | os.PathLike[str] = ".") -> Path:
@@ -124,6 +170,10 @@ class IsolatedFilesystem:
     async def create_binary(self, name: str | os.PathLike[str], content: bytes = b"") -> Path:
         """Write a file of bytes, with the directories above it, and return its path."""
         return self.blocking.create_binary(name, content)
+
+    async def append_file(self, name: str | os.PathLike[str], content: str, *, encoding: str = "utf-8") -> Path:
+        """Add text to the end of a file, which is made if need be, and return its path."""
+        return self.blocking.append_file(name, content, encoding=encoding)
 
     async def read_file(self, name: str | os.PathLike[str], *, encoding: str = "utf-8") -> str:
         """Return a text file's content."""
@@ -148,6 +198,18 @@ class IsolatedFilesystem:
     async def delete(self, name: str | os.PathLike[str]) -> None:
         """Remove a file or a whole directory."""
         self.blocking.delete(name)
+
+
+def _tree_bytes(root: Path) -> int:
+    return sum(
+        os.lstat(os.path.join(directory, name)).st_size  # noqa: PTH118 - twice as fast, and trees may be large
+        for directory, _, names in os.walk(root)
+        for name in names
+    )
+
+
+def _file_bytes(place: Path) -> int:
+    return place.stat().st_size if place.is_file() else 0
 
 
 def _remove_tree(root: Path) -> None:

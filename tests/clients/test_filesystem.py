@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from realservices.clients.filesystem import BlockingFilesystem, IsolatedFilesystem, PathEscapesError
+from realservices.clients.filesystem import BlockingFilesystem, IsolatedFilesystem, PathEscapesError, SizeLimitError
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -110,3 +110,52 @@ def test_everything_is_removed_at_the_end(files: BlockingFilesystem, tmp_path: P
 def test_directory_must_be_new(tmp_path: Path) -> None:
     with pytest.raises(FileExistsError):
         BlockingFilesystem(tmp_path)
+
+
+def test_text_is_appended(files: BlockingFilesystem) -> None:
+    assert files.append_file("logs/a", "first\n") == files.root / "logs" / "a"
+    files.append_file("logs/a", "grüß\n", encoding="latin-1")
+    assert files.read_binary("logs/a") == b"first\ngr\xfc\xdf\n"
+    with pytest.raises(PathEscapesError):
+        files.append_file("../a", "x")
+
+
+async def test_asynchronous_append(tmp_path: Path) -> None:
+    files = IsolatedFilesystem(tmp_path / "files")
+    await files.append_file("a", "1")
+    await files.append_file("a", "2")
+    assert await files.read_file("a") == "12"
+
+
+@pytest.mark.parametrize("write", ["create", "append"])
+def test_directory_has_a_size_limit(tmp_path: Path, write: str) -> None:
+    files = BlockingFilesystem(tmp_path / "files", limit_bytes=100)
+    files.create_binary("kept", b"x" * 60)
+    with pytest.raises(SizeLimitError, match=r"files/large .* 101 bytes large; its limit is 100 bytes.* limit_bytes"):
+        files.create_binary("large", b"x" * 41) if write == "create" else files.append_file("large", "x" * 41)
+    assert not files.exists("large")
+    assert files.create_binary("fits", b"x" * 40).stat().st_size == 40
+
+
+def test_what_is_gone_or_replaced_does_not_count(tmp_path: Path) -> None:
+    files = BlockingFilesystem(tmp_path / "files", limit_bytes=100)
+    for _ in range(5):
+        files.create_binary("same", b"x" * 90)
+    files.delete("same")
+    files.create_binary("other", b"x" * 90)
+    with pytest.raises(SizeLimitError) as caught:
+        files.create_binary("more", b"x" * 20)
+    assert (caught.value.size_bytes, caught.value.limit_bytes, caught.value.path) == (110, 100, files.root / "more")
+
+
+def test_files_of_the_code_under_test_count_near_the_limit(tmp_path: Path) -> None:
+    files = BlockingFilesystem(tmp_path / "files", limit_bytes=100)
+    files.path("theirs").write_bytes(b"x" * 80)
+    files.create_binary("ours", b"x" * 60)  # Not measured yet.
+    with pytest.raises(SizeLimitError, match="would make the test's directory 181 bytes large"):
+        files.append_file("ours", "x" * 41)
+
+
+def test_limit_of_a_test_is_64_megabytes(tmp_path: Path) -> None:
+    assert IsolatedFilesystem(tmp_path / "files").blocking.limit_bytes == 64 * 1024 * 1024
+    assert IsolatedFilesystem(tmp_path / "more", limit_bytes=1).blocking.limit_bytes == 1
