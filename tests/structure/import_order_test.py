@@ -11,6 +11,8 @@ import pytest
 
 _LAUNCHER_SIDE = ("contract", "host", "services", "launcher")
 _TEST_SIDE = ("contract", "clients", "sources", "isolation", "fixtures")
+# Server programs run by themselves, also where nothing else of the package can be imported.
+_PROGRAMS = ("programs",)
 # The program that the launcher starts: it belongs to the test's side and may import from there.
 _STARTS_PYTEST = "launcher/pytest_main.py"
 
@@ -34,7 +36,7 @@ def _imported_folders(source: str) -> set[str]:
         elif isinstance(node, ast.Import):
             names |= {alias.name for alias in node.names}
     parts = [name.split(".") for name in names if name.startswith("realservices.")]
-    return {part[1] for part in parts if part[1] in {*_LAUNCHER_SIDE, *_TEST_SIDE}}
+    return {part[1] for part in parts if part[1] in {*_LAUNCHER_SIDE, *_TEST_SIDE, *_PROGRAMS}}
 
 
 @pytest.mark.parametrize("path", sorted(path for path in _SOURCES if "/" in path))
@@ -43,6 +45,6 @@ def test_a_folder_imports_only_what_lies_before_it(path: str) -> None:
     if path == _STARTS_PYTEST:
         allowed = {"contract", "fixtures"}
     else:
-        chain = _LAUNCHER_SIDE if folder in _LAUNCHER_SIDE else _TEST_SIDE
+        chain = next(chain for chain in (_LAUNCHER_SIDE, _TEST_SIDE, _PROGRAMS) if folder in chain)
         allowed = set(chain[: chain.index(folder) + 1])
     assert _imported_folders(_SOURCES[path]) <= allowed
