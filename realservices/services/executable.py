@@ -92,6 +92,9 @@ class Executable(Service):
             if not self._readiness.attempt(now, now - self._started_at):
                 return False
             self._passed_at = now
+            if "port" in self.spec.config["ready"]:
+                # No further connection: a server may take one that says nothing for an error.
+                self._states.note_open([self.spec.config["ready"]["port"]])
         return self._states.are_open(list(self._ports))
 
     def probe_pause_s(self, elapsed_s: float) -> float:
@@ -120,7 +123,7 @@ class Executable(Service):
             return ""
         return (
             f"was not ready within {self.ready_timeout_s:g} s (ready_timeout_s); the last try saw: "
-            f"{self._readiness.seen}; its ports: {self._states.describe()}"
+            f"{self._readiness.last_seen(time.monotonic())}; its ports: {self._states.describe()}"
         )
 
     def stop_probing(self) -> None:

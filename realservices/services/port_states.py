@@ -49,6 +49,10 @@ class PortStates:
         """Forget what was found: the service starts again."""
         self._states = dict.fromkeys(self._ports, "not tried")
 
+    def note_open(self, names: list[str]) -> None:
+        """Take note of ports that somebody else has talked to."""
+        self._states |= dict.fromkeys(names, OPEN)
+
     def are_open(self, names: list[str]) -> bool:
         """Try those of the named ports that were not found open before; say whether all are."""
         for name in names:

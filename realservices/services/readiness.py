@@ -24,6 +24,7 @@ _SHORTEST_PAUSE_S, _LONGEST_PAUSE_S = 0.002, 0.1
 # Starting a program costs more than connecting does.
 _SHORTEST_EXEC_PAUSE_S = 0.01
 _SHOWN_BYTES = 400
+_TELLING_SILENCE_S = 0.2
 _MOST_HTTP_BYTES = 4096
 
 
@@ -65,6 +66,10 @@ class Readiness:
     def child_exited(self, pid: int, status: int) -> bool:
         """Take note of a dead child; say whether it was the probe."""
         return False
+
+    def last_seen(self, now: float) -> str:
+        """Say what the last attempt saw, or that it still waits."""
+        return self.seen
 
     def drop(self) -> None:
         """Give up an attempt that is under way."""
@@ -125,6 +130,7 @@ class HttpReadiness(Readiness):
         self._statuses = statuses
         self._connection: socket.socket | None = None
         self._received = b""
+        self._sent_at = 0.0
 
     def attempt(self, now: float, elapsed_s: float) -> bool:
         """Send the request, or look what has come back."""
@@ -149,6 +155,7 @@ class HttpReadiness(Readiness):
         self._connection.setblocking(False)
         self._connection.send(self._request)
         self.descriptor = self._connection.fileno()
+        self._sent_at = now
         # A server may accept long before it answers: the longer it has taken, the longer it is given.
         self.deadline = now + max(1.0, elapsed_s / 2)
 
@@ -158,7 +165,7 @@ class HttpReadiness(Readiness):
             chunk = self._connection.recv(_MOST_HTTP_BYTES)
         except BlockingIOError:
             if now >= self.deadline:
-                self._conclude(f"no answer within {max(1.0, elapsed_s / 2):.0f} s" if not self._received else "")
+                self._conclude(now)
             return False
         self._received += chunk
         status = _status_of(self._received)
@@ -166,15 +173,25 @@ class HttpReadiness(Readiness):
             self.drop()
             return True
         if not chunk or len(self._received) >= _MOST_HTTP_BYTES:
-            self._conclude("")
+            self._conclude(now)
         return False
 
-    def _conclude(self, what: str) -> None:
+    def last_seen(self, now: float) -> str:
+        """Say what came back last; a request that has just been sent says less than the one before it."""
+        if self._connection and now - self._sent_at > _TELLING_SILENCE_S:
+            self._conclude(now)
+        return self.seen
+
+    def _conclude(self, now: float) -> None:
         status = _status_of(self._received)
         head, _, body = self._received.partition(b"\r\n\r\n")
         if status:
             what = f"HTTP {status} {_shown(body)}"
-        self.seen = f"{what or f'no HTTP: {_shown(head)}'} ({self._what})"
+        elif self._received:
+            what = f"no HTTP: {_shown(head)}"
+        else:
+            what = f"no answer for {now - self._sent_at:.1f} s"
+        self.seen = f"{what} ({self._what})"
         self.drop()
 
 

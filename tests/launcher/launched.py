@@ -260,8 +260,9 @@ class Launched:
         ):
             (runfiles / name).parent.mkdir(parents=True, exist_ok=True)
             (runfiles / name).symlink_to(target)
-        actor = shutil.copy(_HERE / "actor.py", self.short)
-        _write_program(runfiles / "actor", f'#!/bin/sh\nexec "{sys.executable}" -I -S -B "{actor}" "$@"\n')
+        for program in ("actor", "server"):
+            script = shutil.copy(_HERE / f"{program}.py", self.short)
+            _write_program(runfiles / program, f'#!/bin/sh\nexec "{sys.executable}" -I -S -B "{script}" "$@"\n')
         return runfiles
 
     def _environment(self) -> dict[str, str]:
