@@ -25,12 +25,21 @@ _postgres = tag_class(
     attrs = _REPLACEMENT_ATTRS,
 )
 
-_redis = tag_class(
-    doc = "Replaces the pinned Redis, by exactly one of archive, path (the program itself) and urls.",
-    attrs = _REPLACEMENT_ATTRS | {
-        "program": attr.string(doc = "Path of the server within the archive.", default = "bin/redis-server"),
-    },
-)
+def _server(what, program):
+    return tag_class(
+        doc = "Replaces the pinned {}, by exactly one of archive, path (the program itself) and urls.".format(what),
+        attrs = _REPLACEMENT_ATTRS | {
+            "program": attr.string(doc = "Path of the server within the archive.", default = program),
+        },
+    )
+
+# Services that are one program, with its usual place in an archive.
+_SERVERS = {
+    "kafka": _server("broker (Tansu)", "tansu"),
+    "nats": _server("NATS server", "nats-server"),
+    "redis": _server("Redis", "bin/redis-server"),
+    "s3": _server("S3 server (rclone)", "rclone"),
+}
 
 _python = tag_class(
     doc = "Says for which Python toolchain the third-party packages are, where rules_python does not. At most once.",
@@ -46,24 +55,26 @@ def _as_dict(tag, names):
     return {name: getattr(tag, name) for name in names}
 
 def _realservices_impl(module_ctx):
-    postgres, redis, python = [], [], []
+    replacements, python = {}, []
     for module in module_ctx.modules:
         if not module.is_root:
             continue
-        postgres = [_as_dict(tag, _REPLACEMENT_ATTRS) for tag in module.tags.postgres]
-        redis = [_as_dict(tag, list(_REPLACEMENT_ATTRS) + ["program"]) for tag in module.tags.redis]
+        replacements = {
+            name: [_as_dict(tag, list(_REPLACEMENT_ATTRS) + ["program"]) for tag in getattr(module.tags, name)]
+            for name in _SERVERS
+        }
+        replacements["postgres"] = [_as_dict(tag, _REPLACEMENT_ATTRS) for tag in module.tags.postgres]
         python = [_as_dict(tag, ["interpreter", "lock", "platform", "version"]) for tag in module.tags.python]
     if len(python) > 1:
         fail("realservices.python: expected at most once; found {} times in MODULE.bazel.".format(len(python)))
-    declare_repositories(postgres = postgres, redis = redis, python = python[0] if python else {})
+    declare_repositories(replacements = replacements, python = python[0] if python else {})
     return module_ctx.extension_metadata(reproducible = True)
 
 realservices = module_extension(
     implementation = _realservices_impl,
     doc = "Declares the repositories of service binaries and of third-party Python packages.",
-    tag_classes = {
+    tag_classes = _SERVERS | {
         "postgres": _postgres,
         "python": _python,
-        "redis": _redis,
     },
 )

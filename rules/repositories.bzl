@@ -12,13 +12,19 @@ load("//rules/private:unavailable_binary_repo.bzl", "unavailable_binary_repo")
 load("//rules/private:wheel_binary_repo.bzl", "wheel_binary_repo")
 load("//third_party:platforms.bzl", "PLATFORMS")
 load("//third_party:rulesets.bzl", "RULESETS")
+load("//third_party/kafka:versions.bzl", "KAFKA")
+load("//third_party/nats:versions.bzl", "NATS")
 load("//third_party/postgres:versions.bzl", "POSTGRES")
 load("//third_party/python:versions.bzl", "PYTHON_VERSIONS", "python_repository")
 load("//third_party/redis:versions.bzl", "REDIS")
+load("//third_party/s3:versions.bzl", "S3")
 
 _BINARIES = [
+    KAFKA,
+    NATS,
     POSTGRES,
     REDIS,
+    S3,
 ]
 
 _SOURCES = ["archive", "path", "urls"]
@@ -88,17 +94,15 @@ def _unavailable(binary, platform):
         version = binary.version,
     )
 
-def declare_repositories(*, postgres = [], redis = [], python = {}):
+def declare_repositories(*, replacements = {}, python = {}):
     """Declares every repository.
 
     Args:
-        postgres: list of dicts with the attributes of the extension's tag `postgres`.
-        redis: list of dicts with the attributes of the tag `redis`.
+        replacements: dict of the name of a binary, which is that of the extension's tag, to a list of dicts with the tag's attributes.
         python: dict with the attributes of the tag `python`.
     """
-    replacements = {POSTGRES.name: postgres, REDIS.name: redis}
     for binary in _BINARIES:
-        replaced = _by_platform(binary, replacements[binary.name])
+        replaced = _by_platform(binary, replacements.get(binary.name, []))
         for platform in PLATFORMS:
             _declare_binary(binary, platform, replaced.get(platform))
 
@@ -113,16 +117,28 @@ def declare_repositories(*, postgres = [], redis = [], python = {}):
             python_version = version,
         )
 
-def realservices_repositories(*, postgres = [], redis = [], python = {}):
+def realservices_repositories(*, kafka = [], nats = [], postgres = [], python = {}, redis = [], s3 = []):
     """Declares the repositories in a WORKSPACE (Bazel 7 without bzlmod).
 
     Args:
+        kafka: replacements for the broker, as for postgres.
+        nats: replacements for NATS, likewise.
         postgres: replacements for PostgreSQL: dicts with the attributes of the extension's tag, for example
             `[{"path": "/usr/lib/postgresql/17"}]`.
-        redis: replacements for Redis, likewise.
         python: for example `{"version": "3.12"}`.
+        redis: replacements for Redis, as for postgres.
+        s3: replacements for rclone, likewise.
     """
-    declare_repositories(postgres = postgres, redis = redis, python = python)
+    declare_repositories(
+        python = python,
+        replacements = {
+            KAFKA.name: kafka,
+            NATS.name: nats,
+            POSTGRES.name: postgres,
+            REDIS.name: redis,
+            S3.name: s3,
+        },
+    )
 
 def realservices_dependencies():
     """Declares, in a WORKSPACE, the rulesets that ours needs, unless the WORKSPACE has its own."""

@@ -10,7 +10,7 @@ from fetch_binary import unpack
 from fetch_site import dependencies, installed_path, is_for_one_version
 from lock_file import marker_environment, read_lock
 from pip_wheels import PLATFORM_TAGS, FetchError, Requirement, download
-from verify_pins import load_bzl, pins
+from verify_pins import BINARIES, load_bzl, pins
 
 from tests.scratch import ROOT, Index
 
@@ -63,9 +63,9 @@ def test_platforms_are_the_same_in_starlark_and_python() -> None:
     assert load_bzl("platforms.bzl")["PLATFORMS"] == list(PLATFORM_TAGS)
 
 
-@pytest.mark.parametrize(("path", "name"), [("postgres/versions.bzl", "POSTGRES"), ("redis/versions.bzl", "REDIS")])
-def test_binaries_are_pinned_for_known_platforms(path: str, name: str) -> None:
-    hashes = load_bzl(path)[name].sha256
+@pytest.mark.parametrize("name", BINARIES)
+def test_binaries_are_pinned_for_known_platforms(name: str) -> None:
+    hashes = load_bzl(name + "/versions.bzl")[name.upper()].sha256
     assert {"linux_x86_64", "linux_arm64", "macos_arm64"} <= set(hashes) <= set(PLATFORM_TAGS)
     assert len({*hashes.values()}) == len(hashes)
 

@@ -253,6 +253,15 @@ def test_replacement_by_archive(workspace: Workspace) -> None:
     )
 
 
+@pytest.mark.parametrize(("name", "program"), [("kafka", "tansu"), ("nats", "nats-server"), ("s3", "rclone")])
+def test_catalogue_server_is_replaced_by_path(workspace: Workspace, tmp_path: Path, name: str, program: str) -> None:
+    mine = tmp_path / "mine"
+    mine.write_text("#!/bin/sh\n")
+    workspace.module(f'realservices.{name}(path = "{mine}")')
+    server = f"@rules_realservices//third_party/{name}:server"
+    assert files_of(workspace, server) == [program]
+
+
 def test_replacement_by_label(workspace: Workspace) -> None:
     workspace.module("")
     workspace.write("mine/BUILD.bazel", 'exports_files(["my-redis"])')

