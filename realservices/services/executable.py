@@ -1,8 +1,9 @@
 """A service of the user's own: any program, started with addresses filled in, asked for readiness as it was declared.
 
 Config keys in the manifest: ``program`` (runfiles path), ``args`` (a list of parts each), ``env`` (name to parts),
-``ports`` (names; the first is the main one), ``url``, ``websocket_url`` (parts), ``ready`` (see readiness.py),
-``ready_timeout_s``, ``stop_signal`` (name), ``grace_s``. Parts are those of `contract.environment.resolved_text`.
+``password`` (whether env or url has it), ``ports`` (names; the first is the main one), ``url``, ``websocket_url``
+(parts), ``ready`` (see readiness.py), ``ready_timeout_s``, ``stop_signal`` (name), ``grace_s``. Parts are those of
+`contract.environment.resolved_text`.
 
 It runs in a directory of its own, which is its HOME, too, and finds its files by RUNFILES_DIR.
 """
@@ -47,8 +48,9 @@ class Executable(Service):
         self._ports = dict(zip(config["ports"], ports, strict=False))
         self.port = next(iter(self._ports.values()), 0)
         self._states = PortStates(HOST, self._ports)
-        # No password: whoever wants one passes it to the program himself.
-        self.endpoint |= {"port": self.port, "ports": self._ports, "password": "", "url": ""}
+        # The password means something only where the program is told of it.
+        password = self.password if config.get("password") else ""
+        self.endpoint |= {"port": self.port, "ports": self._ports, "password": password, "url": ""}
         self._readiness = self._make_readiness(config["ready"])
         self._argv: list[str] = []
         self._env: dict[str, str] = {}

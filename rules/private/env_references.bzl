@@ -59,6 +59,8 @@ def service_reference(label, services, word, argument, whose = "this test"):
         return None, (found + ": a service of kind %s has no %s" % (repr(service.kind), word), ", ".join(sorted(KINDS[service.kind])))
     if word == "websocket_url" and not service.config["websocket_url"]:
         return None, (found + ": %s has no 'websocket_url'" % label_text(service.label), "services that set 'websocket_url'")
+    if word == "password" and not service.config.get("password", True):
+        return None, (found + ": %s gives its program no $(password)" % label_text(service.label), "services that do")
     reference = {"field": word, "service": service.name}
     if not port:
         return _with_main_port(reference, found, port_names(service))
@@ -103,6 +105,8 @@ def _encode(ctx, services, attribute, part, own_ports):
             reference, error = own_reference(part.word, part.argument, own_ports)
             if not error and part.word.endswith("url") and attribute.endswith("url"):
                 error = (expression + " within '%s'" % attribute, "$(host), $(port NAME) and references to other services")
+            if not error and part.word == "password" and attribute in ["args", "ready"]:
+                error = (expression + ", which every user of the machine could read there", "$(password) within 'env' and 'url'")
         else:
             reference, error = service_reference(ctx.label, services, part.word, part.argument, "'services'" if is_service else "this test")
         if error:

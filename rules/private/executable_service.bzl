@@ -27,7 +27,7 @@ def executable_service(
     ```
 
     In `args`, `env` and `ready`, `$(port NAME)` is a port of the service itself, `$(port)` its first one; `$(host)` and
-    `$(url)` likewise. `$(url :db)`, and host, port, user, password, database, socket and websocket_url, stand for what a
+    `$(url)` likewise. `$(password)`, in `env` and `url`, is random for each test action. `$(url :db)`, and host, port, user, password, database, socket and websocket_url, stand for what a
     service that this one needs turns out to have; `$(port :other NAME)` for a port of it; `$(rootpath :file)` for the
     absolute path of a file in `data`. See docs/services.md.
 

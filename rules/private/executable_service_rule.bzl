@@ -14,6 +14,7 @@ load(":service.bzl", "SERVICE_ATTRS", "service_info", "service_infos", "start_or
 
 _SIGNALS = ["SIGTERM", "SIGINT", "SIGQUIT", "SIGHUP", "SIGUSR1", "SIGUSR2", "SIGKILL"]
 _DEFAULT_URL = "http://$(host):$(port)"
+_OWN_PASSWORD = {"field": "password", "service": ""}
 
 def _check(ctx):
     ports = ctx.attr.ports
@@ -63,6 +64,8 @@ def _executable_service_impl(ctx):
             "program": runfiles_path(ctx.workspace_name, checker),
         }
     url = ctx.attr.url if ports or ctx.attr.url != _DEFAULT_URL else ""
+    url = encode("url", url)
+    env = _environment(ctx, services)
     return [
         DefaultInfo(files = depset([program])),
         service_info(
@@ -70,14 +73,15 @@ def _executable_service_impl(ctx):
             kind = "executable",
             config = {
                 "args": [encode("args", arg) for arg in ctx.attr.args],
-                "env": _environment(ctx, services),
+                "env": env,
                 "grace_s": ctx.attr.grace_s,
+                "password": any([_OWN_PASSWORD in parts for parts in env.values() + [url]]),
                 "ports": ports,
                 "program": runfiles_path(ctx.workspace_name, program),
                 "ready": ready,
                 "ready_timeout_s": ctx.attr.ready_timeout_s,
                 "stop_signal": ctx.attr.stop_signal,
-                "url": encode("url", url),
+                "url": url,
                 "websocket_url": encode("websocket_url", ctx.attr.websocket_url),
             },
             runfiles = runfiles.merge(ctx.runfiles(files = ctx.files.data)).merge_all(

@@ -3,7 +3,7 @@
 _ENDPOINT = ["url", "host", "port", "password", "database", "socket"]
 
 KINDS = {
-    "executable": ["url", "websocket_url", "host", "port"],
+    "executable": ["url", "websocket_url", "host", "port", "password"],
     "postgres": _ENDPOINT + ["user"],
     "redis": _ENDPOINT,
 }

@@ -64,16 +64,17 @@ def _references_test_impl(ctx):
     asserts.equals(env, {"A": "$(port http) $(port @@//auth:db admin)"}, absolute_references({"A": "$(port http) $(port :db  admin)"}, resolve, keep_names = True))
     cache = struct(name = "cache", kind = "redis", label = Label("//auth:cache"), config = {})
     server = struct(name = "server", kind = "executable", label = Label("//auth:server"), config = {"ports": ["http", "admin"], "websocket_url": []})
-    worker = struct(name = "worker", kind = "executable", label = Label("//auth:worker"), config = {"ports": [], "websocket_url": []})
+    worker = struct(name = "worker", kind = "executable", label = Label("//auth:worker"), config = {"password": False, "ports": [], "websocket_url": []})
     test = Label("//auth:login_test")
     asserts.equals(env, ({"field": "port", "service": "cache"}, None), service_reference(test, [cache], "port", ":cache"))
     asserts.equals(env, ({"field": "port", "port": "redis", "service": "cache"}, None), service_reference(test, [cache], "port", ":cache redis"))
     asserts.equals(env, ({"field": "port", "port": "admin", "service": "server"}, None), service_reference(test, [cache, server], "port", ":server admin"))
-    for word, argument in [("user", ":cache"), ("port", ":db"), ("port", ":cache http"), ("url", ":server admin"), ("websocket_url", ":server"), ("port", ":worker")]:
+    for word, argument in [("user", ":cache"), ("port", ":db"), ("port", ":cache http"), ("url", ":server admin"), ("websocket_url", ":server"), ("port", ":worker"), ("password", ":worker")]:
         asserts.equals(env, None, service_reference(test, [cache, server, worker], word, argument)[0], argument)
     asserts.equals(env, ({"field": "port", "port": "admin", "service": ""}, None), own_reference("port", "admin", ["http", "admin"]))
     asserts.equals(env, ({"field": "url", "service": ""}, None), own_reference("url", "", ["http"]))
-    for word, argument in [("port", "db"), ("password", ""), ("host", "http")]:
+    asserts.equals(env, ({"field": "password", "service": ""}, None), own_reference("password", "", ["http"]))
+    for word, argument in [("port", "db"), ("user", ""), ("host", "http"), ("password", "http")]:
         asserts.equals(env, None, own_reference(word, argument, ["http"])[0], word)
     return unittest.end(env)
 

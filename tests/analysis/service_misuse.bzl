@@ -1,6 +1,6 @@
 """Wrong uses of the service rules."""
 
-load("//rules:defs.bzl", "postgres_service", "redis_service")
+load("//rules:defs.bzl", "exec_ready", "executable_service", "postgres_service", "redis_service")
 load(":fakes.bzl", "fake_directory", "fake_service")
 load(":misuse.bzl", "misuse")
 
@@ -55,9 +55,19 @@ def _settings():
     ]:
         misuse(name, kind, "settings", found, allowed, service_name = "service", settings = settings)
 
+def _passwords():
+    allowed = "$(password) within 'env' and 'url'"
+    for name, attribute, attrs in [
+        ("password_in_arguments_test", "args", {"args": ["--password=$(password)"]}),
+        ("password_in_arguments_of_readiness_test", "ready", {"ready": exec_ready(":program", ["$(password)"])}),
+    ]:
+        found = "$(password), which every user of the machine could read there"
+        misuse(name, executable_service, attribute, found, allowed, binary = ":program", service_name = "server", **attrs)
+
 # buildifier: disable=unnamed-macro
 def service_misuse_tests():
     """Declares the tests."""
+    _passwords()
     _postgres_names()
     _postgres_files()
     _settings()
