@@ -1,6 +1,7 @@
 """All that BUILD files load: the service rules, readiness, the test macro and the provider."""
 
 load("//rules:providers.bzl", _ServiceInfo = "ServiceInfo")
+load("//rules/private:catalog.bzl", _kafka_service = "kafka_service", _nats_service = "nats_service", _s3_service = "s3_service")
 load("//rules/private:executable_service.bzl", _executable_service = "executable_service")
 load("//rules/private:postgres_service.bzl", _postgres_service = "postgres_service")
 load("//rules/private:readiness.bzl", _exec_ready = "exec_ready", _http_ready = "http_ready", _log_ready = "log_ready", _tcp_ready = "tcp_ready")
@@ -11,8 +12,11 @@ ServiceInfo = _ServiceInfo
 exec_ready = _exec_ready
 executable_service = _executable_service
 http_ready = _http_ready
+kafka_service = _kafka_service
 log_ready = _log_ready
+nats_service = _nats_service
 postgres_service = _postgres_service
 real_service_test = _real_service_test
 redis_service = _redis_service
+s3_service = _s3_service
 tcp_ready = _tcp_ready

@@ -19,6 +19,15 @@ def is_name(text):
     """
     return _consists_of(text, _LOWER, _LOWER + _DIGITS + "_")
 
+def is_bucket_name(text):
+    """Whether a bucket can have this name (Amazon's general purpose buckets): `[a-z0-9][a-z0-9.-]{1,61}[a-z0-9]`, without `..`.
+
+    Args:
+      text: the name.
+    """
+    edge = _LOWER + _DIGITS
+    return 3 <= len(text) and len(text) <= 63 and _consists_of(text, edge, edge + ".-") and text[-1] in edge and ".." not in text
+
 def is_postgres_name(text):
     """Whether a database or role can be called this without quotes: `[a-z_][a-z0-9_]*`, at most 63 bytes.
 

@@ -4,7 +4,7 @@ load("@bazel_skylib//lib:unittest.bzl", "asserts", "unittest")
 load("//rules/private:env.bzl", "absolute_references", "is_reserved", "parse_value")  # buildifier: disable=bzl-visibility
 load("//rules/private:env_references.bzl", "canonical", "own_reference", "service_reference")  # buildifier: disable=bzl-visibility
 load("//rules/private:labels.bzl", "label_text", "runfiles_path")  # buildifier: disable=bzl-visibility
-load("//rules/private:names.bzl", "is_extension_name", "is_name", "is_postgres_name", "is_setting_name")  # buildifier: disable=bzl-visibility
+load("//rules/private:names.bzl", "is_bucket_name", "is_extension_name", "is_name", "is_postgres_name", "is_setting_name")  # buildifier: disable=bzl-visibility
 load("//rules/private:pytest_runner.bzl", "is_test_file")  # buildifier: disable=bzl-visibility
 
 def _names_test_impl(ctx):
@@ -12,6 +12,7 @@ def _names_test_impl(ctx):
     for function, right, wrong in [
         (is_name, ["db", "db_2"], ["", "2db", "_db", "Db", "my-db", "dbé"]),
         (is_postgres_name, ["_db", "db2", 63 * "d"], ["", "2db", "my-db", "db\"", 64 * "d"]),
+        (is_bucket_name, ["uploads", "a.b-c", "0-9", 63 * "b"], ["", "ab", "Uploads", "-ab", "ab-", "a..b", "a/b", 64 * "b"]),
         (is_extension_name, ["pg_trgm", "uuid-ossp"], ["", "-a", "a b", "a;b"]),
         (is_setting_name, ["work_mem", "app.tenant", "maxmemory-policy"], ["", "a b", "a=b", "TimeZone"]),
         (is_test_file, ["a_test.py", "test_a.py"], ["conftest.py", "test_a.txt", "testing.py", "a_test.pyi"]),

@@ -24,6 +24,11 @@ real_service_test(name = "slow_test", test = "hang.sh", services = [":good_db"],
 real_service_test(name = "flag_test", test = "flag.sh", services = [":good_db"], tags = ["manual"])
 postgres_service(name = "good_db")
 """
+_BAD_BUCKET = """
+load("@rules_realservices//rules:defs.bzl", "s3_service")
+
+s3_service(name = "objects", buckets = ["uploads", "Uploads"])
+"""
 _HANG = "#!/bin/sh\ntrap 'exit 9' TERM\nwhile :; do read -r line || sleep 1; done\n"
 
 
@@ -53,6 +58,12 @@ def _results(output: str) -> dict[str, tuple[bool, str]]:
 def _left_behind() -> set[Path]:
     """Return what launchers make outside of Bazel's own directories and must remove."""
     return {path for directory in ("/tmp", "/dev/shm") for path in Path(directory).glob("rs." + "[0-9a-f]" * 12)}
+
+
+def test_a_wrong_bucket_name_is_refused(monorepo: Workspace) -> None:
+    monorepo.write("buckets/BUILD.bazel", _BAD_BUCKET)
+    message = monorepo.error_of("build", "//buckets:objects")
+    assert "//buckets:objects: attribute 'buckets': \"Uploads\"; allowed: 3 to 63 lower-case letters" in message
 
 
 def test_the_example_passes_in_linux_sandbox_and_is_cached_then(monorepo: Workspace) -> None:
