@@ -232,7 +232,8 @@ def test_nothing_is_imported_before_the_first_request() -> None:
         "import sys\n"
         "from realservices.clients.http import HttpClient\n"
         "from realservices.clients.websocket import WebSocketClient\n"
-        "HttpClient('http://127.0.0.1:1'), WebSocketClient('ws://127.0.0.1:1')\n"
+        "from realservices.clients.llm import LlmClient\n"
+        "HttpClient('http://127.0.0.1:1'), WebSocketClient('ws://127.0.0.1:1'), LlmClient('http://127.0.0.1:1/v1')\n"
         "print(sorted({'httpx', 'websockets'} & sys.modules.keys()))"
     )
     ran = subprocess.run(

@@ -1,0 +1,71 @@
+"""A language model's recorded answers, replayed by an OpenAI-compatible server: `llm_service` with a recording.
+
+    python -m realservices.programs.llm_replay --recording answers.jsonl --port 8080
+
+A request that was not recorded, exactly, is refused with status 404 and code ``not_recorded``; the message shows what
+differs from the nearest one. There is no default answer. `llm_record` makes recordings; `llm_recording` has the format.
+"""
+
+from __future__ import annotations
+
+import argparse
+import functools
+import sys
+from http import HTTPStatus
+from pathlib import Path
+from typing import Any
+
+from realservices.programs.llm_http import LlmRequestHandler, serve
+from realservices.programs.llm_recording import Exchange, Recording, RecordingError, normalise
+
+_HOW = """
+To record it: python -m realservices.programs.llm_record --recording {path} --upstream URL --key-env NAME, \
+then run the test once with TEST_LLM_URL set to the address that it prints."""
+
+
+class ReplayHandler(LlmRequestHandler):
+    """Answers from a recording."""
+
+    def __init__(self, *args: Any, recording: Recording) -> None:
+        self._recording = recording
+        super().__init__(*args)
+
+    def models(self) -> list[str]:
+        """Return the models that were asked when recording."""
+        return self._recording.models()
+
+    def answer_post(self, path: str, body: dict[str, Any]) -> None:
+        """Answer as was recorded, or refuse."""
+        request = normalise(path, body)
+        exchange = self._recording.find(request)
+        if exchange is None:
+            message = self._recording.explain_missing(request) + _HOW.format(path=self._recording.path)
+            self.send_refusal(HTTPStatus.NOT_FOUND, "not_recorded", message)
+        elif exchange.chunks is None:
+            self.send_json(exchange.status, exchange.answer)
+        else:
+            self._stream(exchange)
+
+    def _stream(self, exchange: Exchange) -> None:
+        self.begin_stream(exchange.status)
+        for chunk in exchange.chunks or ():
+            self.send_event(chunk)
+        self.end_stream()
+
+
+def main() -> None:
+    """Read the arguments and serve."""
+    parser = argparse.ArgumentParser(prog="llm_replay", description="Replays recorded answers of a language model.")
+    parser.add_argument("--recording", type=Path, required=True, help="file of recorded answers (JSON lines)")
+    parser.add_argument("--host", default="127.0.0.1", help="address to listen on (default: %(default)s)")
+    parser.add_argument("--port", type=int, default=0, help="port; 0, the default, takes a free one and prints it")
+    arguments = parser.parse_args()
+    try:
+        recording = Recording(arguments.recording, must_exist=True)
+    except RecordingError as error:
+        sys.exit(f"llm_replay: {error}")
+    serve("llm_replay", functools.partial(ReplayHandler, recording=recording), arguments.host, arguments.port)
+
+
+if __name__ == "__main__":
+    main()
