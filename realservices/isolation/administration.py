@@ -16,6 +16,8 @@ _CONNECT_TIMEOUT_S = 10.0
 _CLOSE_TIMEOUT_S = 1.0
 # PostgreSQL's own database for such purposes. Where a cluster has none, the programs' database has to serve.
 _ADMIN_DATABASE = "postgres"
+# On somebody else's server nobody can copy a database while we are connected to it.
+_ANOTHER_DATABASE = "template1"
 
 
 class Administration:
@@ -23,10 +25,12 @@ class Administration:
 
     Args:
         endpoint: The service.
+        owner: What the connection calls itself, where others must know whose it is.
     """
 
-    def __init__(self, endpoint: Endpoint) -> None:
+    def __init__(self, endpoint: Endpoint, owner: str = "") -> None:
         self._endpoint = endpoint
+        self._owner = owner
         self._connection: asyncpg.Connection | None = None
         self._lock: asyncio.Lock | None = None
         self._is_closed = False
@@ -37,20 +41,27 @@ class Administration:
         Raises:
             OSError, TimeoutError, asyncpg.PostgresError, asyncpg.InterfaceError: Not reachable, or refused.
         """
+        await self._run(sql, "execute")
+
+    async def fetch(self, sql: str) -> list[Any]:
+        """Like `execute`; return the rows."""
+        rows: list[Any] = await self._run(sql, "fetch")
+        return rows
+
+    async def _run(self, sql: str, method: str) -> Any:
         self._lock = self._lock or asyncio.Lock()
         async with self._lock:
             if self._is_closed:
                 raise asyncpg.InterfaceError("the process ends its use of the service")
             if self._connection is not None and not self._connection.is_closed():
                 try:
-                    await self._connection.execute(sql)
-                    return
+                    return await getattr(self._connection, method)(sql)
                 except (OSError, asyncpg.InterfaceError, asyncpg.PostgresConnectionError):
                     if not self._connection.is_closed():
                         raise
                     # The server was restarted since; once more over a new connection.
             self._connection = await self._connect()
-            await self._connection.execute(sql)
+            return await getattr(self._connection, method)(sql)
 
     async def close(self, *, finish: bool) -> None:
         """Disconnect after the statement that runs now, or (``finish``) after all that were asked for."""
@@ -62,11 +73,16 @@ class Administration:
                     await self._connection.close(timeout=_CLOSE_TIMEOUT_S)
 
     async def _connect(self) -> asyncpg.Connection:
-        arguments = connect_kwargs(self._endpoint, _ADMIN_DATABASE) | {"timeout": _CONNECT_TIMEOUT_S}
+        first, second = _ADMIN_DATABASE, str(self._endpoint.database)
+        if not self._endpoint.disposable:
+            first, second = (first if second != first else _ANOTHER_DATABASE), _ANOTHER_DATABASE
+        arguments = connect_kwargs(self._endpoint, first) | {"timeout": _CONNECT_TIMEOUT_S}
+        if self._owner:
+            arguments["server_settings"] = {"application_name": self._owner}
         try:
             return await asyncpg.connect(**arguments)
-        except asyncpg.InvalidCatalogNameError:
-            return await asyncpg.connect(**arguments | {"database": self._endpoint.database})
+        except (asyncpg.InvalidCatalogNameError, asyncpg.InsufficientPrivilegeError):
+            return await asyncpg.connect(**arguments | {"database": second})
 
 
 def connect_kwargs(endpoint: Endpoint, database: str) -> dict[str, Any]:
@@ -78,3 +94,8 @@ def connect_kwargs(endpoint: Endpoint, database: str) -> dict[str, Any]:
         "password": endpoint.password,
         "database": database,
     }
+
+
+def quote_identifier(name: str) -> str:
+    """Quote a name for SQL text."""
+    return '"' + name.replace('"', '""') + '"'

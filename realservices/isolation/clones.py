@@ -16,7 +16,7 @@ from urllib.parse import quote
 
 import asyncpg
 
-from realservices.isolation.administration import Administration, connect_kwargs
+from realservices.isolation.administration import Administration, connect_kwargs, quote_identifier
 from realservices.isolation.errors import IsolationError
 
 if TYPE_CHECKING:
@@ -64,20 +64,21 @@ class ClonePool:
         endpoint: The service; its `template_database` is what is cloned.
         background: Where the work is done.
         ready: Clones that are there already, used first.
+        owner: What begins their names and what connections are called, where others must know whose they are.
     """
 
-    def __init__(self, endpoint: Endpoint, background: BackgroundLoop, ready: ReadyDatabases) -> None:
+    def __init__(self, endpoint: Endpoint, background: BackgroundLoop, ready: ReadyDatabases, owner: str = "") -> None:
         self._endpoint = endpoint
         self._background = background
         self._ready_made = ready
         # Unique among all processes that may share the server, and readable in pg_stat_activity.
-        self._prefix = f"realservices_{os.getpid()}_{secrets.token_hex(4)}"
+        self._prefix = f"{owner or 'realservices'}_{os.getpid()}_{secrets.token_hex(4)}"
         self._count = 0
         self._expected = 0
         self._ready: deque[asyncio.Task[Clone]] = deque()
         # Two, so that nobody who waits for a database waits for the end of another one.
-        self._making = Administration(endpoint)
-        self._dropping = Administration(endpoint)
+        self._making = Administration(endpoint, owner)
+        self._dropping = Administration(endpoint, owner)
 
     def expect(self, count: int) -> None:
         """Make clones ahead for ``count`` more uses. Errors surface in the test that needs a clone."""
@@ -154,8 +155,3 @@ class ClonePool:
                 await self._drop(await task)
         await self._making.close(finish=drop)
         await self._dropping.close(finish=drop)
-
-
-def quote_identifier(name: str) -> str:
-    """Quote a name for SQL text."""
-    return '"' + name.replace('"', '""') + '"'

@@ -8,6 +8,8 @@ import itertools
 import os
 import shutil
 import tempfile
+import threading
+from collections import defaultdict
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -18,8 +20,10 @@ from realservices.isolation.server_state import ServerState, servers_stores
 from realservices.sources.services import find_services
 
 if TYPE_CHECKING:
+    from realservices.contract.runtime import Endpoint
     from realservices.isolation.postgres import PostgresIsolation
     from realservices.isolation.redis import RedisIsolation
+    from realservices.isolation.session_databases import SessionDatabases
     from realservices.sources.services import Services
 
 
@@ -37,6 +41,9 @@ class IsolationManager:
         self._redis: dict[str, RedisIsolation] = {}
         self._directory: Path | None = None
         self._directories = itertools.count(1)
+        self._others: dict[str, SessionDatabases] = {}
+        # What is needed soon is made in the background (fixtures/prefetch.py), and may be asked for meanwhile.
+        self._locks: defaultdict[tuple[str, str], threading.Lock] = defaultdict(threading.Lock)
 
     @functools.cached_property
     def servers(self) -> ServerState:
@@ -57,11 +64,9 @@ class IsolationManager:
             RealServicesError: It does not serve.
         """
         endpoint = self.services.endpoint("postgres", name)
-        if endpoint.name not in self._postgres:
-            from realservices.isolation.postgres import PostgresIsolation  # noqa: PLC0415 - asyncpg takes 25 ms
-
-            ready = ReadyDatabases(endpoint, self.services.private)
-            self._postgres[endpoint.name] = PostgresIsolation(endpoint, self._background, ready)
+        with self._locks["postgres", endpoint.name]:
+            if endpoint.name not in self._postgres:
+                self._postgres[endpoint.name] = self._make_postgres(endpoint)
         return self._postgres[endpoint.name]
 
     def redis(self, name: str | None = None) -> RedisIsolation:
@@ -72,10 +77,11 @@ class IsolationManager:
             RealServicesError: It does not serve.
         """
         endpoint = self.services.endpoint("redis", name)
-        if endpoint.name not in self._redis:
-            from realservices.isolation.redis import RedisIsolation  # noqa: PLC0415 - redis takes 50 ms
+        with self._locks["redis", endpoint.name]:
+            if endpoint.name not in self._redis:
+                from realservices.isolation.redis import RedisIsolation  # noqa: PLC0415 - redis takes 50 ms
 
-            self._redis[endpoint.name] = RedisIsolation(endpoint, self.services.private)
+                self._redis[endpoint.name] = RedisIsolation(endpoint, self.services.private)
         return self._redis[endpoint.name]
 
     def new_filesystem(self) -> IsolatedFilesystem:
@@ -110,10 +116,38 @@ class IsolationManager:
             postgres.close(drop=not postgres.endpoint.disposable)
         for redis in self._redis.values():
             redis.close()
+        self._leave_others()
         self._background.stop()
         if self._directory is not None:
             shutil.rmtree(self._directory, ignore_errors=True)
         self.services.close()
+
+    def _make_postgres(self, endpoint: Endpoint) -> PostgresIsolation:
+        from realservices.isolation.postgres import PostgresIsolation  # noqa: PLC0415 - asyncpg takes 25 ms
+
+        owner = ""
+        if not endpoint.disposable:
+            databases = self._databases_of(endpoint)
+            endpoint, owner = databases.prepare(), databases.owner
+        ready = ReadyDatabases(endpoint, self.services.private)
+        return PostgresIsolation(endpoint, self._background, ready, owner)
+
+    def _databases_of(self, endpoint: Endpoint) -> SessionDatabases:
+        from realservices.isolation.session_databases import SessionDatabases  # noqa: PLC0415 - asyncpg takes 25 ms
+
+        if endpoint.name not in self._others:
+            self._others[endpoint.name] = SessionDatabases(endpoint, self._background, self.services.private)
+        return self._others[endpoint.name]
+
+    def _leave_others(self) -> None:
+        """Remove what the session has left on servers of others, if it ends with this process."""
+        if self.services.ends_session:
+            for name in self.services.names("postgres"):
+                # Made by whichever process of the session came first.
+                if Path(self.services.private, f"{name}.databases").exists():
+                    self._databases_of(self.services.endpoint("postgres", name)).remove()
+        for databases in self._others.values():
+            databases.close()
 
 
 _process: list[IsolationManager] = []

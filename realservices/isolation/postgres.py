@@ -45,12 +45,13 @@ class PostgresIsolation:
         endpoint: The service.
         background: For clones and blocking connections.
         ready: Clones that are there already.
+        owner: What begins the clones' names, see `ClonePool`.
     """
 
-    def __init__(self, endpoint: Endpoint, background: BackgroundLoop, ready: ReadyDatabases) -> None:
+    def __init__(self, endpoint: Endpoint, background: BackgroundLoop, ready: ReadyDatabases, owner: str = "") -> None:
         self.endpoint = endpoint
         self._background = background
-        self._clones = ClonePool(endpoint, background, ready)
+        self._clones = ClonePool(endpoint, background, ready, owner)
         self._base: Future[Clone] | None = None
         # One pool per loop, with the database it was made for.
         self._pools: dict[asyncio.AbstractEventLoop, tuple[Clone, asyncpg.Pool]] = {}

@@ -4,6 +4,9 @@ The accounts may do everything except what reaches beyond the test's database: t
 SELECT of another number and the like, also to clients that code under test makes from the URL. When the test ends, the
 connections made from the URL are closed and the database is flushed.
 
+On a server that somebody else runs numbers are leased by agreement (leased_numbers.py), and where the accounts cannot
+be made the fixtures' clients guard themselves (redis_guard.py).
+
 Publish/subscribe channels, functions and the script cache belong to the whole server; Redis cannot divide them.
 """
 
@@ -11,6 +14,7 @@ from __future__ import annotations
 
 import contextlib
 import os
+import re
 import secrets
 from typing import TYPE_CHECKING, Any
 
@@ -19,8 +23,10 @@ import redis.asyncio
 
 from realservices.isolation import redis_clients
 from realservices.isolation.errors import IsolationBrokenError, IsolationError
+from realservices.isolation.leased_numbers import LeasedNumbers
 from realservices.isolation.numbers import Numbers
 from realservices.isolation.redis_clients import IsolatedRedis, IsolatedRedisSync, KeepingPool, KeepingPoolSync
+from realservices.isolation.redis_guard import REFUSED
 from realservices.isolation.redis_lease import RedisLease
 
 if TYPE_CHECKING:
@@ -28,14 +34,9 @@ if TYPE_CHECKING:
 
     from realservices.contract.runtime import Endpoint
 
-# What reaches beyond one database. "config|get" style rules name subcommands (Redis 7).
-_REFUSED = (
-    *("flushall", "swapdb", "move", "shutdown", "debug", "monitor", "replicaof", "slaveof", "failover", "migrate"),
-    *("config|set", "config|rewrite", "config|resetstat", "client|kill", "client|pause", "client|unpause"),
-    *("acl|setuser", "acl|deluser", "acl|load", "acl|save", "script|flush", "script|kill"),
-    *("function|flush", "function|delete", "function|restore", "function|kill"),
-)
-_RULES = ("~*", "&*", "+@all", *(f"-{command}" for command in _REFUSED), "-select")
+_RULES = ("~*", "&*", "+@all", *(f"-{command}" for command in REFUSED), "-select")
+# Our accounts on a server of others, by the token of the process that has made them.
+_ACCOUNT = re.compile(r"realservices-([0-9a-f]{16})(?:-client)?")
 
 
 class RedisIsolation:
@@ -48,10 +49,13 @@ class RedisIsolation:
 
     def __init__(self, endpoint: Endpoint, directory: str) -> None:
         self.endpoint = endpoint
-        self._numbers = Numbers(endpoint, directory)
-        self._user = f"realservices-{os.getpid()}-{secrets.token_hex(4)}"
+        self._leased = None if endpoint.disposable else LeasedNumbers(endpoint)
+        self._numbers = self._leased or Numbers(endpoint, directory)
+        token = self._leased.token if self._leased else f"{os.getpid()}-{secrets.token_hex(4)}"
+        self._user = f"realservices-{token}"
         self._password = secrets.token_hex(16)
         self._admin: Any = None
+        self._has_accounts = self._leased is None or self._can_make_accounts(self._leased)
         self._allowed = 0  # The number that the accounts may select.
         self._prepared = False
         self._kept: Any = None
@@ -66,6 +70,9 @@ class RedisIsolation:
             self._call(("SELECT", number), ("FLUSHDB",))
             self._allowed = number
         self._prepared = False
+        if not self._has_accounts:
+            service = self.endpoint
+            return RedisLease(service, self._allowed, service.user, service.user, service.password, is_guarded=True)
         return RedisLease(self.endpoint, self._allowed, self._user, f"{self._user}-client", self._password)
 
     def release(self, lease: RedisLease) -> None:
@@ -77,10 +84,10 @@ class RedisIsolation:
             IsolationBrokenError: Something wrote into the database after it was flushed.
         """
         following = self._numbers.take()
-        users = (self._user, lease.client_user) if self._stale else (self._user,)
+        users = [self._user, lease.client_user] if self._stale else [self._user]
         answers = self._call(
             *self._accounts("-select", f"+select|{following}"),
-            *(("CLIENT", "KILL", "USER", user) for user in users),
+            *(("CLIENT", "KILL", "USER", user) for user in users if self._has_accounts),
             *(("SELECT", following), ("FLUSHDB",)),
             *(("SELECT", lease.number), ("FLUSHDB",), ("DBSIZE",)),
         )
@@ -100,8 +107,9 @@ class RedisIsolation:
             yield redis_clients.client_of(IsolatedRedis, lease, pool)
         finally:
             self._kept, self._stale = pool.end()
-            if self._stale and self._kept is not None:
-                # Some of the test's connections are still in use. `release` cuts them all, this one too.
+            if self._kept is not None and (self._stale or lease.is_guarded):
+                # Some of the test's connections are still in use. `release` cuts them all, this one too. And one
+                # without an account of ours may not be able to forget its test.
                 self._stale.append(self._kept)
                 self._kept = None
 
@@ -137,7 +145,11 @@ class RedisIsolation:
         try:
             yield redis_clients.client_of(IsolatedRedisSync, lease, pool)
         finally:
-            self._kept_sync = pool.end()
+            kept = pool.end()
+            if lease.is_guarded and kept is not None:
+                kept.disconnect()
+                kept = None
+            self._kept_sync = kept
 
     def restore(self) -> None:
         """Make the accounts again: a restarted server has forgotten them."""
@@ -153,12 +165,35 @@ class RedisIsolation:
 
     def close(self) -> None:
         """Disconnect and leave the numbers to others."""
+        if self._leased and self._has_accounts:
+            with contextlib.suppress(redis.RedisError, IsolationError):
+                self._call(("ACL", "DELUSER", self._user, f"{self._user}-client"))
         self._numbers.close()
         for connection in (self._admin, self._kept_sync):
             if connection is not None:
                 connection.disconnect()
 
+    def _can_make_accounts(self, numbers: LeasedNumbers) -> bool:
+        """Make the accounts on a server of others, and remove those of processes that were killed.
+
+        Redis before 6 knows no accounts, Redis before 7 not the rules, and a hosted one may not let us.
+        """
+        try:
+            # In this order: a process holds its number before it makes accounts.
+            present = [name.decode() for name in self._call(("ACL", "USERS"))[0]]
+            alive = numbers.live_tokens()
+            dead = [name for name in present if (match := _ACCOUNT.fullmatch(name)) and match[1] not in alive]
+            if dead:
+                self._call(("ACL", "DELUSER", *dead))
+            for command in [("ACL", "SETUSER", user, *_RULES) for user in (self._user, f"{self._user}-client")]:
+                self._call(command)
+        except redis.ResponseError:  # NoPermissionError is one.
+            return False
+        return True
+
     def _accounts(self, *rules: str) -> list[tuple[Any, ...]]:
+        if not self._has_accounts:
+            return []
         return [("ACL", "SETUSER", user, *rules) for user in (self._user, f"{self._user}-client")]
 
     def _call(self, *commands: tuple[Any, ...]) -> list[Any]:

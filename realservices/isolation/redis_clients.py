@@ -17,6 +17,7 @@ import redis.asyncio
 from redis.exceptions import NoPermissionError, RedisError
 
 from realservices.isolation.errors import IsolationError
+from realservices.isolation.redis_guard import GuardedConnection, GuardedConnectionSync
 
 if TYPE_CHECKING:
     from realservices.isolation.redis_lease import RedisLease
@@ -87,7 +88,7 @@ class KeepingPool(redis.asyncio.ConnectionPool):
     """
 
     def __init__(self, lease: RedisLease, kept: Any = None, stale: list[Any] | None = None) -> None:
-        super().__init__(**_arguments(lease, redis.asyncio.UnixDomainSocketConnection))
+        super().__init__(**_arguments(lease, redis.asyncio.UnixDomainSocketConnection, GuardedConnection))
         self._lease = lease
         self._old = kept
         self._stale = stale or []
@@ -159,7 +160,7 @@ class KeepingPoolSync(redis.ConnectionPool):
     """
 
     def __init__(self, lease: RedisLease, kept: Any = None) -> None:
-        super().__init__(**_arguments(lease, redis.UnixDomainSocketConnection))
+        super().__init__(**_arguments(lease, redis.UnixDomainSocketConnection, GuardedConnectionSync))
         self._lease = lease
         self._old = kept
         self._kept: Any = None
@@ -225,10 +226,10 @@ def _model(kind: Any) -> Any:
     return kind(connection_pool=module.ConnectionPool(protocol=_PROTOCOL))
 
 
-def _arguments(lease: RedisLease, socket_class: Any) -> dict[str, Any]:
+def _arguments(lease: RedisLease, socket_class: Any, guarded_class: Any) -> dict[str, Any]:
     arguments = {
-        "username": lease.client_user,
-        "password": lease.password,
+        "username": lease.client_user or None,
+        "password": lease.password or None,
         "db": lease.number,
         "protocol": _PROTOCOL,
         "decode_responses": True,
@@ -236,6 +237,8 @@ def _arguments(lease: RedisLease, socket_class: Any) -> dict[str, Any]:
     }
     if lease.endpoint.socket:
         return {**arguments, "connection_class": socket_class, "path": lease.endpoint.socket}
+    if lease.is_guarded:
+        arguments["connection_class"] = guarded_class
     return {**arguments, "host": lease.endpoint.host, "port": lease.endpoint.port}
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
+from urllib.parse import quote
 
 if TYPE_CHECKING:
     from realservices.contract.runtime import Endpoint
@@ -19,6 +20,8 @@ class RedisLease:
         user: The account of the URL, which may select this number only.
         client_user: The account of the fixtures' clients, whose connections outlive the test.
         password: Both accounts'.
+        is_guarded: The account is the service's own, and only the fixtures' clients themselves refuse what reaches
+            beyond the database.
     """
 
     endpoint: Endpoint
@@ -26,8 +29,10 @@ class RedisLease:
     user: str
     client_user: str
     password: str
+    is_guarded: bool = False
 
     @property
     def url(self) -> str:
         """The URL for code under test: over TCP, with account and number."""
-        return f"redis://{self.user}:{self.password}@{self.endpoint.host}:{self.endpoint.port}/{self.number}"
+        account = f"{quote(self.user, safe='')}:{quote(self.password, safe='')}@" if self.password else ""
+        return f"redis://{account}{self.endpoint.host}:{self.endpoint.port}/{self.number}"

@@ -154,8 +154,10 @@ class _Postgres(_Store):
 
     async def _make_anew(self) -> None:
         """Replace the database; servers find their connections ended and connect again."""
-        from realservices.isolation.administration import Administration  # noqa: PLC0415
-        from realservices.isolation.clones import quote_identifier  # noqa: PLC0415
+        from realservices.isolation.administration import (
+            Administration,
+            quote_identifier,
+        )
         from realservices.isolation.database_snapshot import DatabaseSnapshot  # noqa: PLC0415
 
         if self._connection is not None:

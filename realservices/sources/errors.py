@@ -16,3 +16,11 @@ class MissingServiceError(RealServicesError):
     def __init__(self, kind: str, message: str) -> None:
         super().__init__(message)
         self.kind = kind
+
+
+class SettingError(RealServicesError):
+    """A variable or declaration that does not say what it should."""
+
+
+class UnreachableServiceError(RealServicesError):
+    """A service that was promised, and does not serve."""

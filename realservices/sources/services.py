@@ -1,6 +1,6 @@
 """The services of this test process, whoever provides them. Everything after this knows no origin.
 
-For each kind of service the first origin that has one serves: the launcher.
+For each kind of service the first origin that has one serves: the launcher, then what the environment names.
 """
 
 from __future__ import annotations
@@ -10,15 +10,18 @@ from typing import TYPE_CHECKING
 
 from realservices.contract import environment
 from realservices.contract.runtime import load_runtime
+from realservices.sources.attached import AttachedServices
 from realservices.sources.errors import MissingServiceError
 from realservices.sources.launched import LaunchedServices
 from realservices.sources.missing import explain_undeclared, explain_unlaunched, services_are_required
+from realservices.sources.session import join_session
 from realservices.sources.source import Declared, Source
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from realservices.contract.runtime import Endpoint
+    from realservices.sources.session import Session
 
 
 class Services:
@@ -31,6 +34,8 @@ class Services:
     def __init__(self, sources: Sequence[Source]) -> None:
         self._sources = sources
         self._main = sources[0] if sources else Source()
+        self._session: Session | None = None
+        self._made_session = False
 
     @property
     def label(self) -> str:
@@ -50,7 +55,19 @@ class Services:
     @property
     def private(self) -> str:
         """Directory that all processes of this test share and nobody else, for locks."""
-        return self._main.private
+        return self._main.private or str(self.session.directory)
+
+    @property
+    def session(self) -> Session:
+        """The session that this process belongs to; it begins when somebody first asks for it."""
+        if self._session is None:
+            self._session, self._made_session = join_session()
+        return self._session
+
+    @property
+    def ends_session(self) -> bool:
+        """Whether the session ends with this object: what it has left with others must then be removed."""
+        return self._session is not None and self._made_session and self._session.is_first
 
     @property
     def isolation(self) -> str:
@@ -85,6 +102,10 @@ class Services:
             raise MissingServiceError(kind, self._explain(kind, name))
         return source.endpoint(kind, name if name is not None else present[0])
 
+    def is_launched(self, kind: str) -> bool:
+        """Say whether the services of a kind serve already, so that asking for one takes no time."""
+        return isinstance(self._source(kind), LaunchedServices)
+
     def expect(self, kind: str, name: str) -> None:
         """Begin, in the background, what `endpoint` would wait for."""
         source = self._source(kind)
@@ -100,10 +121,17 @@ class Services:
         for source in self._sources:
             source.start()
 
+    def share(self) -> None:
+        """Begin the session, so that processes started from now on belong to it. A launcher has done that."""
+        if not self._main.private:
+            assert self.session
+
     def close(self) -> None:
         """End this process's use of all services."""
         for source in self._sources:
             source.close()
+        if self._session is not None and self._made_session:
+            self._session.close()
 
     def _source(self, kind: str) -> Source | None:
         return next((source for source in self._sources if source.names(kind)), None)
@@ -121,4 +149,5 @@ def find_services() -> Services:
         ManifestError: There is a description of services that cannot be read.
     """
     path = os.environ.get(environment.RUNTIME)
-    return Services([LaunchedServices(load_runtime(path))] if path else [])
+    launched: list[Source] = [LaunchedServices(load_runtime(path))] if path else []
+    return Services([*launched, AttachedServices({})])

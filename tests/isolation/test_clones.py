@@ -9,7 +9,8 @@ from typing import TYPE_CHECKING, Any
 import asyncpg
 import pytest
 
-from realservices.isolation.clones import Clone, ClonePool, quote_identifier
+from realservices.isolation.administration import quote_identifier
+from realservices.isolation.clones import Clone, ClonePool
 from realservices.isolation.errors import IsolationError
 
 if TYPE_CHECKING:

@@ -1,0 +1,83 @@
+"""Services that somebody else runs: which they are, and what is said when they are not there."""
+
+from __future__ import annotations
+
+import socket
+from typing import TYPE_CHECKING
+
+import pytest
+
+from realservices.sources.attached import AttachedServices
+from realservices.sources.errors import SettingError, UnreachableServiceError
+from realservices.sources.services import find_services
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from realservices.contract.runtime import Endpoint
+
+
+@pytest.mark.usefixtures("attached")
+def test_variables_name_the_services(launched_postgres: Endpoint) -> None:
+    services = find_services()
+    assert services.names("postgres") == ["postgres"]
+    endpoint = services.endpoint("postgres")
+    assert (endpoint.url, endpoint.disposable) == (launched_postgres.url, False)
+    assert services.names("clickhouse") == []
+
+
+def test_everything_but_the_host_has_a_default(attached: pytest.MonkeyPatch) -> None:
+    for name in ("PORT", "USER", "PASSWORD", "DB"):
+        attached.delenv(f"TEST_POSTGRES_{name}")
+    attached.setenv("TEST_CLICKHOUSE_HOST", "::1")
+    attached.setenv("TEST_POSTGRES_HOST", "127.0.0.1")
+    with socket.create_server(("::1", 0), family=socket.AF_INET6) as server:
+        attached.setenv("TEST_CLICKHOUSE_HTTP_PORT", str(server.getsockname()[1]))
+        endpoint = AttachedServices({}).endpoint("clickhouse", "events")
+    assert endpoint.url == f"http://default@[::1]:{endpoint.port}/default"
+    assert endpoint.ports == {"http": endpoint.port, "tcp": 9000}
+    attached.setenv("TEST_POSTGRES_PORT", "1")
+    with pytest.raises(UnreachableServiceError, match=r"TEST_POSTGRES_HOST .* 127\.0\.0\.1:1.*refused.*docker compose"):
+        find_services().endpoint("postgres")
+
+
+@pytest.mark.parametrize(
+    ("variable", "url", "kind"),
+    [("TEST_HTTP_URL", "http://127.0.0.1:{}/api", "http"), ("TEST_WEBSOCKET_URL", "ws://127.0.0.1:{}/ws", "websocket")],
+)
+def test_urls_of_servers(alone: pytest.MonkeyPatch, variable: str, url: str, kind: str) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as server:
+        port = server.getsockname()[1]
+        alone.setenv(variable, url.format(port))
+        endpoint = find_services().endpoint(kind)
+    assert (endpoint.url, endpoint.port) == (url.format(port), port)
+    assert endpoint.websocket_url == (endpoint.url if kind == "websocket" else "")
+
+
+@pytest.mark.parametrize(
+    ("variable", "value", "kind", "message"),
+    [
+        ("TEST_REDIS_PORT", "http", "redis", r"TEST_REDIS_PORT='http' is not a port"),
+        ("TEST_POSTGRES_PORT", "70000", "postgres", r"TEST_POSTGRES_PORT='70000' is not a port"),
+        ("TEST_HTTP_URL", "127.0.0.1:80", "http", r"TEST_HTTP_URL='127.0.0.1:80' is no URL .*http://HOST:PORT"),
+        ("TEST_LLM_URL", "ws://127.0.0.1:80", "llm", r"TEST_LLM_URL='ws:.* is no URL"),
+        ("TEST_WEBSOCKET_URL", "ws://a:b:c", "websocket", r"is no URL .* ws://HOST"),
+    ],
+)
+def test_settings_that_mean_nothing(
+    attached: pytest.MonkeyPatch, variable: str, value: str, kind: str, message: str
+) -> None:
+    attached.setenv(variable, value)
+    with pytest.raises(SettingError, match=message):
+        find_services().endpoint(kind)
+
+
+def test_a_server_that_is_down_is_an_error_and_never_a_skip(
+    attached: pytest.MonkeyPatch, pytester: pytest.Pytester, run: Callable[..., pytest.RunResult]
+) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as server:
+        attached.setenv("TEST_REDIS_PORT", str(server.getsockname()[1]))
+    pytester.makepyfile("async def test_one(isolated_redis): pass")
+    result = run()
+    result.assert_outcomes(errors=1)
+    result.stdout.fnmatch_lines(["*TEST_REDIS_HOST names a redis service at 127.0.0.1:*refused*unset TEST_REDIS_HOST*"])
