@@ -154,7 +154,7 @@ class _Postgres(_Store):
 
     async def _make_anew(self) -> None:
         """Replace the database; servers find their connections ended and connect again."""
-        from realservices.isolation.administration import (
+        from realservices.isolation.administration import (  # noqa: PLC0415
             Administration,
             quote_identifier,
         )
