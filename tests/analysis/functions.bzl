@@ -2,10 +2,10 @@
 
 load("@bazel_skylib//lib:unittest.bzl", "asserts", "unittest")
 load("//rules/private:env.bzl", "absolute_references", "is_reserved", "parse_value")  # buildifier: disable=bzl-visibility
-load("//rules/private:env_references.bzl", "canonical", "own_reference", "service_reference")  # buildifier: disable=bzl-visibility
 load("//rules/private:labels.bzl", "label_text", "runfiles_path")  # buildifier: disable=bzl-visibility
 load("//rules/private:names.bzl", "is_bucket_name", "is_extension_name", "is_name", "is_postgres_name", "is_setting_name")  # buildifier: disable=bzl-visibility
 load("//rules/private:pytest_runner.bzl", "is_test_file")  # buildifier: disable=bzl-visibility
+load("//rules/private:references.bzl", "canonical", "own_reference", "service_reference")  # buildifier: disable=bzl-visibility
 
 def _names_test_impl(ctx):
     env = unittest.begin(ctx)

@@ -6,7 +6,12 @@ from typing import Any
 
 import pytest
 
-from realservices.contract.environment import mapped_environment, service_environment, variable_prefix
+from realservices.contract.environment import (
+    mapped_environment,
+    resolved_text,
+    service_environment,
+    variable_prefix,
+)
 from realservices.contract.errors import ManifestError
 
 _DB: dict[str, Any] = {
@@ -59,6 +64,37 @@ def test_the_first_of_a_kind_has_the_kinds_names() -> None:
     assert variables["REALSERVICES_SECOND_DB_URL"] == "postgresql://second"
 
 
+_AUTH: dict[str, Any] = {
+    "kind": "executable",
+    "host": "127.0.0.1",
+    "port": 20004,
+    "ports": {"http": 20004, "admin": 20005},
+    "url": "http://127.0.0.1:20004",
+    "websocket_url": "",
+}
+
+
+def test_each_port_has_a_name() -> None:
+    variables = service_environment({"auth": _AUTH})
+    assert variables == {
+        "REALSERVICES_AUTH_URL": "http://127.0.0.1:20004",
+        "REALSERVICES_AUTH_HOST": "127.0.0.1",
+        "REALSERVICES_AUTH_PORT": "20004",
+        "REALSERVICES_AUTH_HTTP_PORT": "20004",
+        "REALSERVICES_AUTH_ADMIN_PORT": "20005",
+    }
+
+
+def test_a_named_port_does_not_hide_another_service() -> None:
+    other = {**_AUTH, "port": 20006, "ports": {"http": 20006}}
+    for order in ({"auth": _AUTH, "auth_admin": other}, {"auth_admin": other, "auth": _AUTH}):
+        assert service_environment(order)["REALSERVICES_AUTH_ADMIN_PORT"] == "20006"
+
+
+def test_a_service_without_ports_has_no_variables() -> None:
+    assert service_environment({"worker": {**_AUTH, "port": 0, "ports": {}, "url": ""}}) == {}
+
+
 def test_no_services_no_variables() -> None:
     assert service_environment({}) == {}
 
@@ -90,6 +126,26 @@ def test_a_reference_to_no_service() -> None:
     with pytest.raises(ManifestError) as caught:
         mapped_environment({"X": [{"service": "queue", "field": "url"}]}, {"db": _DB, "cache": _CACHE})
     assert str(caught.value) == "env X: no service 'queue'; the test declares ['cache', 'db']"
+
+
+def test_parts_of_a_services_own_text() -> None:
+    parts: list[str | dict[str, str]] = [
+        "--port=",
+        {"service": "", "field": "port"},
+        ",",
+        {"service": "", "field": "port", "port": "admin"},
+        " ",
+        {"file": "_main/a.txt"},
+    ]
+    assert (
+        resolved_text("args", parts, {"auth": _AUTH}, own="auth", runfiles="/r") == "--port=20004,20005 /r/_main/a.txt"
+    )
+
+
+def test_a_reference_to_no_port() -> None:
+    with pytest.raises(ManifestError) as caught:
+        mapped_environment({"X": [{"service": "auth", "field": "port", "port": "grpc"}]}, {"auth": _AUTH})
+    assert str(caught.value) == "env X: service 'auth' has no port 'grpc'; it has ['admin', 'http']"
 
 
 def test_a_reference_to_no_field() -> None:

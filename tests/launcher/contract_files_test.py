@@ -70,7 +70,11 @@ def test_an_unusable_directory_for_the_sandbox_is_a_fault_of_the_machine(tmp_pat
 def test_a_failing_test_keeps_a_log_per_service(tmp_path: Path, template: Path) -> None:
     with Launched(tmp_path / "run", [postgres(), redis()], template=template) as launched:
         assert launched.finish(3) == 3
-        assert sorted(path.name for path in (launched.directory / "outputs").iterdir()) == ["cache.log", "db.log"]
+        assert sorted(path.name for path in (launched.directory / "outputs").iterdir()) == [
+            "cache.log",
+            "db.log",
+            "services.json",
+        ]
         assert "ready to accept connections" in launched.written("outputs/db.log")
         assert "Ready to accept connections" in launched.written("outputs/cache.log")
 

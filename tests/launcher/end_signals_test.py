@@ -24,8 +24,12 @@ def test_a_time_out_ends_program_and_services_and_is_explained(tmp_path: Path, t
         assert launched.wait() == 128 + signal.SIGTERM
         _await_ends(ends)
         assert launched.output.startswith("\nrealservices: //app:app_test: ended by SIGTERM after ")
-        assert launched.output.endswith(" s; the test's time-out is 60 s\n")
-        assert sorted(path.name for path in (launched.directory / "outputs").iterdir()) == ["cache.log", "db.log"]
+        assert " s; the test's time-out is 60 s\nrealservices: services ready after " in launched.output
+        assert sorted(path.name for path in (launched.directory / "outputs").iterdir()) == [
+            "cache.log",
+            "db.log",
+            "services.json",
+        ]
         assert "ended by SIGTERM" in launched.written("test.xml")
         assert not (launched.directory / "premature_exit").exists()
 

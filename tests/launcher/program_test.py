@@ -29,7 +29,9 @@ def test_a_signal_that_ends_it_is_named(tmp_path: Path, number: int, name: str) 
     with Launched(tmp_path / "run", [redis()]) as launched:
         launched.program.tell("die", signal=number)
         assert launched.wait() == 128 + number
-        assert launched.output == f"\nrealservices: //app:app_test: the test program was killed by {name}\n"
+        reason, _, timeline = launched.output.partition("realservices: services ready after ")
+        assert reason == f"\nrealservices: //app:app_test: the test program was killed by {name}\n"
+        assert timeline
 
 
 def test_arguments_are_passed_on(tmp_path: Path) -> None:
@@ -99,7 +101,7 @@ def test_an_unknown_kind_is_an_error(tmp_path: Path) -> None:
     with Launched(tmp_path / "run", [{**redis(), "kind": "kafka"}]) as launched:
         assert launched.wait() == 1
         assert launched.output == (
-            "realservices: //app:app_test: unknown kind of service 'kafka'; known are ['postgres', 'redis']\n"
+            "realservices: //app:app_test: unknown kind of service 'kafka'; known are ['executable', 'postgres', 'redis']\n"
         )
 
 
