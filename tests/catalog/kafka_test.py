@@ -13,9 +13,11 @@ from aiokafka import AIOKafkaConsumer, AIOKafkaProducer
 from aiokafka.admin import AIOKafkaAdminClient, NewTopic
 from aiokafka.errors import TopicAlreadyExistsError, for_code
 
+from realservices.clients.control import ServiceControl
+
 _BOOTSTRAP = os.environ["KAFKA_BOOTSTRAP_SERVERS"]
 _DEADLINE_S = 20
-# The broker lets a group wait for further members as long as this, and 5 s where it is longer.
+# The broker lets a group wait for further members up to this time; it takes nothing below a second.
 _SESSION_TIMEOUT_MS = 1000
 
 
@@ -97,6 +99,17 @@ async def test_a_topic_is_made_by_the_first_message(producer: AIOKafkaProducer, 
     name = uuid.uuid4().hex
     await producer.send_and_wait(name, b"hello")
     assert name in await admin.list_topics()
+
+
+async def test_a_restarted_broker_is_empty(topic: str, service_control: ServiceControl) -> None:
+    await service_control.stop("kafka")
+    await service_control.start("kafka")
+    admin = AIOKafkaAdminClient(bootstrap_servers=_BOOTSTRAP)
+    await admin.start()
+    try:
+        assert topic not in await admin.list_topics()
+    finally:
+        await admin.close()
 
 
 @pytest.mark.parametrize("content", [b"first", b"second"])

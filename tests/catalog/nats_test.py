@@ -15,6 +15,9 @@ import nats.errors
 import pytest
 from nats.aio.msg import Msg
 
+from realservices.clients.control import ServiceControl
+from tests.catalog.command_lines import command_lines
+
 _URL = os.environ["NATS_URL"]
 _DEADLINE_S = 10
 
@@ -86,6 +89,17 @@ async def test_a_subject_prefix_and_a_stream_are_the_tests_own(subject: str, con
         assert (await jetstream.get_last_msg(subject, f"{subject}.events")).data == content
 
 
+async def test_a_stream_outlives_a_restart_of_the_server(subject: str, service_control: ServiceControl) -> None:
+    async with await nats.connect(_URL) as client:
+        jetstream = client.jetstream()
+        await jetstream.add_stream(name=subject, subjects=[subject])
+        await jetstream.publish(subject, b"kept")
+    await service_control.stop("nats")
+    await service_control.start("nats")
+    async with await nats.connect(_URL) as client:
+        assert (await client.jetstream().get_last_msg(subject, subject)).data == b"kept"
+
+
 @pytest.mark.parametrize("options", ['{"user": "test", "pass": "wrong"}', "{}"])
 def test_server_refuses_whoever_has_not_its_password(options: str) -> None:
     """By hand: nats-py leaves the socket of a refused connection open, and warnings are errors here."""
@@ -98,3 +112,9 @@ def test_server_refuses_whoever_has_not_its_password(options: str) -> None:
         lines.write(f"CONNECT {options}\r\n".encode())
         lines.flush()
         assert lines.readline() == b"-ERR 'Authorization Violation'\r\n"
+
+
+def test_password_is_in_no_command_line() -> None:
+    password = str(urlsplit(_URL).password)
+    assert len(password) >= 24
+    assert not [line for line in command_lines("nats-server") if password in line]

@@ -17,6 +17,9 @@ import pytest
 from botocore.config import Config
 from botocore.exceptions import ClientError
 
+from realservices.clients.control import BlockingServiceControl
+from tests.catalog.command_lines import command_lines
+
 # More than one part, which boto3 then uploads concurrently.
 _LARGE_BYTES = 9 * 1024 * 1024
 
@@ -97,9 +100,24 @@ def test_a_bucket_is_the_tests_own(client: Any, bucket: str, content: bytes) -> 
     assert keys(client, bucket) == [content.decode()]
 
 
+def test_objects_outlive_a_restart_of_the_server(
+    client: Any, bucket: str, service_control_sync: BlockingServiceControl
+) -> None:
+    client.put_object(Bucket=bucket, Key="kept", Body=b"kept")
+    service_control_sync.stop("objects")
+    service_control_sync.start("objects")
+    assert client.get_object(Bucket=bucket, Key="kept")["Body"].read() == b"kept"
+
+
 def test_server_refuses_whoever_has_not_its_key() -> None:
     stranger = boto3.client("s3", aws_access_key_id=os.environ["AWS_ACCESS_KEY_ID"], aws_secret_access_key="wrong")
     with pytest.raises(ClientError) as raised:
         stranger.list_buckets()
     stranger.close()
     assert error_code(raised) == "SignatureDoesNotMatch"
+
+
+def test_secret_key_is_in_no_command_line() -> None:
+    secret = os.environ["AWS_SECRET_ACCESS_KEY"]
+    assert len(secret) >= 24
+    assert not [line for line in command_lines("rclone") if secret in line]
