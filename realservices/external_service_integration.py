@@ -11,14 +11,10 @@ process was given (`realservices.sources`), else from TEST_HTTP_URL, TEST_WEBSOC
 from __future__ import annotations
 
 import asyncio
-import itertools
 import os
-import tempfile
-from pathlib import Path
 from typing import TYPE_CHECKING, Self
-from urllib.parse import urlsplit
 
-from realservices.clients.filesystem import IsolatedFilesystem
+from realservices.clients.filesystem import new_filesystem
 from realservices.clients.http import HttpClient
 from realservices.clients.llm import LlmClient
 from realservices.clients.websocket import WebSocketClient
@@ -26,26 +22,23 @@ from realservices.sources.errors import MissingServiceError
 from realservices.sources.services import find_services
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
-
+    from realservices.clients.filesystem import IsolatedFilesystem
     from realservices.contract.runtime import Endpoint
     from realservices.sources.services import Services
+    from realservices.sources.source import Declared
 
-_KIND = "executable"
-# The convention of OpenAI-compatible APIs, and how one is told from other HTTP services: its URL ends in the version.
-_LLM_PATH = "/v1"
-_VARIABLES = {"http": "TEST_HTTP_URL", "websocket": "TEST_WEBSOCKET_URL", "llm": "TEST_LLM_URL"}
 _LLM_KEY = "TEST_LLM_API_KEY"
 _LLM_MODEL = "TEST_LLM_MODEL"
+# What is missing, what to add for it, and what points at one that runs already.
 _WANTED = {
-    "http": "a service with an HTTP address: an executable_service",
+    "http": ("a service with an HTTP address", "an executable_service", "TEST_HTTP_URL"),
     "websocket": (
-        "a service that speaks WebSocket: an executable_service with `websocket_url`, or "
-        "@rules_realservices//services:websocket_relay"
+        "a service that speaks WebSocket",
+        "an executable_service with `websocket_url`, or @rules_realservices//services:websocket_relay",
+        "TEST_WEBSOCKET_URL",
     ),
-    "llm": "a language model: an llm_service",
+    "llm": ("a language model", "an llm_service", "TEST_LLM_URL"),
 }
-_NUMBERS = itertools.count(1)
 
 
 class ExternalServiceManager:
@@ -66,8 +59,8 @@ class ExternalServiceManager:
         Raises:
             MissingServiceError: There is none.
         """
-        endpoint = self._find("http", name, _http_url, but_not=_llm_url)
-        client = HttpClient(_http_url(endpoint) if endpoint else self._attached("http", name), service=_name(endpoint))
+        endpoint = self._endpoint("http", name)
+        client = HttpClient(endpoint.url, service=endpoint.name)
         self._clients.append(client)
         return client
 
@@ -81,9 +74,8 @@ class ExternalServiceManager:
         Raises:
             MissingServiceError: There is none.
         """
-        endpoint = self._find("websocket", name, lambda found: found.websocket_url)
-        url = endpoint.websocket_url if endpoint else self._attached("websocket", name)
-        client = WebSocketClient(url, token, service=_name(endpoint))
+        endpoint = self._endpoint("websocket", name)
+        client = WebSocketClient(endpoint.websocket_url or endpoint.url, token, service=endpoint.name)
         self._clients.append(client)
         return client
 
@@ -95,19 +87,18 @@ class ExternalServiceManager:
         Raises:
             MissingServiceError: There is none.
         """
-        endpoint = self._find("llm", name, _http_url if name else _llm_url)
-        if endpoint:
-            client = LlmClient(_http_url(endpoint), service=endpoint.name)
+        endpoint = self._endpoint("llm", name)
+        if endpoint.disposable:
+            client = LlmClient(endpoint.url, service=endpoint.name)
         else:
             key, model = os.environ.get(_LLM_KEY, ""), os.environ.get(_LLM_MODEL, "")
-            client = LlmClient(self._attached("llm", name), key, model=model)
+            client = LlmClient(endpoint.url, key, model=model, service=endpoint.name)
         self._clients.append(client)
         return client
 
     def filesystem(self) -> IsolatedFilesystem:
         """Return a new, empty directory."""
-        above = Path(self._services.sandbox or tempfile.gettempdir())
-        files = IsolatedFilesystem(above / f"files-{os.getpid()}-{next(_NUMBERS)}")
+        files = new_filesystem(self._services.sandbox)
         self._filesystems.append(files)
         return files
 
@@ -139,37 +130,29 @@ class ExternalServiceManager:
     async def __aexit__(self, *_: object) -> None:
         await self.close()
 
-    def _find(
-        self,
-        wanted: str,
-        name: str | None,
-        url: Callable[[Endpoint], str],
-        *,
-        but_not: Callable[[Endpoint], str] | None = None,
-    ) -> Endpoint | None:
-        """Return the named service, or the first that has such a URL, preferably none that `but_not` knows."""
-        kinds = {service.name: service.kind for service in self._services.declared()}
-        if name is not None:
-            endpoint = self._services.endpoint(kinds[name], name) if name in kinds else None
-            return endpoint if endpoint and url(endpoint) else None
-        names = [known for known, kind in kinds.items() if kind == _KIND]
-        present = [found for found in (self._services.endpoint(_KIND, known) for known in names) if url(found)]
-        first = [found for found in present if not (but_not and but_not(found))]
-        return next(iter(first or present), None)
+    def names(self, wanted: str) -> list[str]:
+        """Return the names of the services that speak ``http``, ``websocket`` or ``llm``. It starts nothing."""
+        return [service.name for service in self._speaking(wanted)]
 
-    def _attached(self, wanted: str, name: str | None) -> str:
-        variable = _VARIABLES[wanted]
-        url = os.environ.get(variable, "")
-        if url and name is None:
-            return url
+    def _speaking(self, wanted: str) -> list[Declared]:
+        """Return the services that speak a protocol; a language model is the last of those that speak HTTP."""
+        found = [service for service in self._services.declared() if wanted in service.speaks]
+        return sorted(found, key=lambda service: wanted == "http" and "llm" in service.speaks)
+
+    def _endpoint(self, wanted: str, name: str | None) -> Endpoint:
+        # By name, any HTTP service may be a model: its API may have no version in its URL.
+        protocol = "http" if wanted == "llm" and name is not None else wanted
+        for service in self._speaking(protocol):
+            if name in (None, service.name):
+                return self._services.endpoint(service.kind, service.name)
+        what, remedy, variable = _WANTED[wanted]
+        if name is not None:
+            what = f"a service {name!r} with a {wanted} address"
         declared = ", ".join(f"{service.name} ({service.kind})" for service in self._services.declared()) or "none"
-        target = self._services.label or "this test"
-        means = f"a service {name!r} with a {wanted} address" if name is not None else _WANTED[wanted].split(":")[0]
         raise MissingServiceError(
             wanted,
-            f"this test needs {means}; services of {target}: {declared}. "
-            f"Add {_WANTED[wanted].partition(': ')[2]} to its `services`, "
-            f"or set {variable} to one that runs already (and ask for it without a name)",
+            f"this test needs {what}; services of {self._services.label or 'this test'}: {declared}. Add {remedy} to "
+            f"its `services`, or set {variable} to one that runs already (and ask for it without a name)",
         )
 
 
@@ -181,15 +164,3 @@ def get_external_service_manager() -> ExternalServiceManager:
     if not _managers:
         _managers.append(ExternalServiceManager())
     return _managers[0]
-
-
-def _http_url(endpoint: Endpoint) -> str:
-    return endpoint.url if urlsplit(endpoint.url).scheme in ("http", "https") else ""
-
-
-def _llm_url(endpoint: Endpoint) -> str:
-    return _http_url(endpoint) if urlsplit(endpoint.url).path.rstrip("/").endswith(_LLM_PATH) else ""
-
-
-def _name(endpoint: Endpoint | None) -> str:
-    return endpoint.name if endpoint else ""

@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
+import itertools
 import os
 import shutil
 import stat
+import tempfile
 from pathlib import Path
 
 from realservices.contract.errors import RealServicesError
 
 LIMIT_BYTES = 64 * 1024 * 1024
+
+_NUMBERS = itertools.count(1)
 
 
 class PathEscapesError(RealServicesError):
@@ -210,6 +214,16 @@ def _tree_bytes(root: Path) -> int:
 
 def _file_bytes(place: Path) -> int:
     return place.stat().st_size if place.is_file() else 0
+
+
+def new_filesystem(above: str = "") -> IsolatedFilesystem:
+    """Return a new, empty directory of a test's own.
+
+    Args:
+        above: Where to make it; by default where the machine has its temporary files.
+    """
+    # A short name: unix sockets in it must stay below 108 bytes.
+    return IsolatedFilesystem(Path(above or tempfile.gettempdir()) / f"{os.getpid()}-{next(_NUMBERS)}")
 
 
 def _remove_tree(root: Path) -> None:

@@ -4,16 +4,11 @@ from __future__ import annotations
 
 import atexit
 import functools
-import itertools
-import os
-import shutil
-import tempfile
 import threading
 from collections import defaultdict
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from realservices.clients.filesystem import IsolatedFilesystem
 from realservices.isolation.background import BackgroundLoop
 from realservices.isolation.ready_databases import ReadyDatabases
 from realservices.isolation.server_state import ServerState, servers_stores
@@ -25,6 +20,9 @@ if TYPE_CHECKING:
     from realservices.isolation.redis import RedisIsolation
     from realservices.isolation.session_databases import SessionDatabases
     from realservices.sources.services import Services
+
+KIND_OF = {"database": "postgres", "redis": "redis", "clickhouse": "clickhouse"}
+"""Which kind of service is behind a resource of an environment that is a database."""
 
 
 class IsolationManager:
@@ -39,8 +37,6 @@ class IsolationManager:
         self._background = BackgroundLoop()
         self._postgres: dict[str, PostgresIsolation] = {}
         self._redis: dict[str, RedisIsolation] = {}
-        self._directory: Path | None = None
-        self._directories = itertools.count(1)
         self._others: dict[str, SessionDatabases] = {}
         # What is needed soon is made in the background (fixtures/prefetch.py), and may be asked for meanwhile.
         self._locks: defaultdict[tuple[str, str], threading.Lock] = defaultdict(threading.Lock)
@@ -50,6 +46,14 @@ class IsolationManager:
         """The databases that the declared servers use."""
         stores = servers_stores(self.services.declared())
         return ServerState(stores, self.services.endpoint, self._background, self.services.private)
+
+    def has(self, resource: str, name: str | None = None) -> bool:
+        """Say whether a resource of an environment can be had here, from the named service or from any."""
+        if resource in KIND_OF:
+            names = self.services.names(KIND_OF[resource])
+            return name in names if name is not None else bool(names)
+        speaking = [service.name for service in self.services.declared() if resource in service.speaks]
+        return resource == "filesystem" or (name in speaking if name is not None else bool(speaking))
 
     @property
     def isolation(self) -> str:
@@ -84,14 +88,6 @@ class IsolationManager:
                 self._redis[endpoint.name] = RedisIsolation(endpoint, self.services.private)
         return self._redis[endpoint.name]
 
-    def new_filesystem(self) -> IsolatedFilesystem:
-        """Return a new directory of a test's own, which `remove_all` of its blocking twin removes."""
-        if self._directory is None:
-            above = self.services.sandbox or None
-            self._directory = Path(tempfile.mkdtemp(prefix=f"{os.getpid()}-", dir=above))
-        # A short name: unix sockets in it must stay below 108 bytes.
-        return IsolatedFilesystem(self._directory / str(next(self._directories)))
-
     async def close_loop(self) -> None:
         """Close what belongs to the running loop, before it ends."""
         for postgres in self._postgres.values():
@@ -118,8 +114,6 @@ class IsolationManager:
             redis.close()
         self._leave_others()
         self._background.stop()
-        if self._directory is not None:
-            shutil.rmtree(self._directory, ignore_errors=True)
         self.services.close()
 
     def _make_postgres(self, endpoint: Endpoint) -> PostgresIsolation:

@@ -136,11 +136,15 @@ class _Postgres(_Store):
     async def _on_connection(self, work: Callable[[Any], Awaitable[Any]]) -> None:
         import asyncpg  # noqa: PLC0415 - it takes 25 ms
 
+        gone = (
+            *(OSError, asyncpg.PostgresConnectionError, asyncpg.OperatorInterventionError),
+            *(asyncpg.InterfaceError, asyncpg.InternalClientError),
+        )
         if self._connection is not None and not self._connection.is_closed():
             try:
                 await work(self._connection)
                 return
-            except (OSError, asyncpg.OperatorInterventionError, asyncpg.InterfaceError, asyncpg.InternalClientError):
+            except gone:
                 self._connection.terminate()  # The server was restarted since; once more over a new connection.
         self._connection = await asyncpg.connect(**self._arguments)
         await work(self._connection)

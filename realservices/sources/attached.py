@@ -28,6 +28,7 @@ VARIABLES = {
     "websocket": "TEST_WEBSOCKET_URL",
     "llm": "TEST_LLM_URL",
 }
+_BY_URL = ("http", "websocket", "llm")
 _URL_PORTS = {"http": 80, "ws": 80, "https": 443, "wss": 443}
 # The kinds whose variables this session itself has set, for the code under test.
 EXPORTED = "REALSERVICES_EXPORTED"
@@ -48,7 +49,8 @@ class AttachedServices(Source):
 
     def declared(self) -> list[Declared]:
         """Return the one service of each kind that there can be."""
-        return [Declared([*self._declared.get(kind, ()), kind][0], kind) for kind in self._kinds]
+        named = [([*self._declared.get(kind, ()), kind][0], kind) for kind in self._kinds]
+        return [Declared(name, kind, speaks=[kind] if kind in _BY_URL else []) for name, kind in named]
 
     def endpoint(self, kind: str, name: str) -> Endpoint:
         """Return it if somebody listens there.

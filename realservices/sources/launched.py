@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from realservices.clients.control import BlockingServiceControl
-from realservices.sources.source import Declared, Source
+from realservices.sources.source import Declared, Source, protocols
 
 if TYPE_CHECKING:
     from realservices.contract.runtime import Endpoint, Runtime
@@ -31,7 +31,10 @@ class LaunchedServices(Source):
 
     def declared(self) -> list[Declared]:
         """Return what is known of every service, in the order of declaration."""
-        return [Declared(each.name, each.kind, each.needs) for each in self._runtime.services.values()]
+        return [
+            Declared(each.name, each.kind, each.needs, protocols(each.url, each.websocket_url))
+            for each in self._runtime.services.values()
+        ]
 
     def endpoint(self, kind: str, name: str) -> Endpoint:
         """Return one service. `start` has waited for it."""

@@ -10,6 +10,9 @@ if TYPE_CHECKING:
 
     from realservices.contract.runtime import Endpoint
 
+# The convention of OpenAI-compatible APIs, and how one is told from other HTTP services: its URL ends in the version.
+_LLM_PATH = "/v1"
+
 
 @dataclass(frozen=True, slots=True)
 class Declared:
@@ -19,11 +22,22 @@ class Declared:
         name: The service's name.
         kind: Its kind.
         needs: Names of the services that it needs directly.
+        speaks: What a test can speak with it, if it is no database: of ``http``, ``websocket`` and ``llm``.
     """
 
     name: str
     kind: str
     needs: Sequence[str] = ()
+    speaks: Sequence[str] = ()
+
+
+def protocols(url: str, websocket_url: str) -> list[str]:
+    """Return what a service of these URLs speaks. They may still have references to ports in them."""
+    scheme, _, rest = url.partition("://")
+    found = ["http"] if scheme in ("http", "https") else []
+    if found and rest.rstrip("/").endswith(_LLM_PATH):
+        found.append("llm")
+    return [*found, "websocket"] if websocket_url else found
 
 
 class Source:

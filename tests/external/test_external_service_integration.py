@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
+import socket
 from collections.abc import AsyncIterator
 from typing import Any
 
@@ -13,6 +15,7 @@ from realservices import external_service_integration as external_services
 from realservices.clients.errors import WebSocketError
 from realservices.contract.runtime import Endpoint, Runtime
 from realservices.external_service_integration import ExternalServiceManager
+from realservices.sources.attached import AttachedServices
 from realservices.sources.errors import MissingServiceError
 from realservices.sources.launched import LaunchedServices
 from realservices.sources.services import Services
@@ -72,15 +75,18 @@ def test_each_client_is_new() -> None:
 
 
 def test_attached_services(monkeypatch: pytest.MonkeyPatch) -> None:
-    for name, value in zip(_VARIABLES, ("http://a", "ws://b", "http://c/v1", "key", "m"), strict=True):
-        monkeypatch.setenv(name, value)
-    manager = ExternalServiceManager(Services([]))
-    assert manager.http().base_url == "http://a"
-    assert manager.websocket().url == "ws://b"
-    assert (manager.llm().base_url, manager.llm().model) == ("http://c/v1", "m")
-    assert _manager(_BACKEND).http().base_url == _BACKEND.url  # A service of the test's own comes first.
-    with pytest.raises(MissingServiceError, match="'backend'"):
-        manager.http("backend")
+    with contextlib.ExitStack() as listeners:
+        ports = [listeners.enter_context(socket.create_server(("127.0.0.1", 0))).getsockname()[1] for _ in range(3)]
+        urls = [f"http://127.0.0.1:{ports[0]}", f"ws://127.0.0.1:{ports[1]}", f"http://127.0.0.1:{ports[2]}/v1"]
+        for name, value in zip(_VARIABLES, (*urls, "key", "m"), strict=True):
+            monkeypatch.setenv(name, value)
+        manager = ExternalServiceManager(Services([AttachedServices({})]))
+        assert manager.http().base_url == urls[0]
+        assert manager.websocket().url == urls[1]
+        assert (manager.llm().base_url, manager.llm().model) == (urls[2], "m")
+        assert _manager(_BACKEND).http().base_url == _BACKEND.url  # A service of the test's own comes first.
+        with pytest.raises(MissingServiceError, match="'backend'"):
+            manager.http("backend")
 
 
 @pytest.mark.parametrize(

@@ -1,0 +1,7 @@
+CREATE TABLE users (
+    id bigint GENERATED ALWAYS AS IDENTITY PRIMARY KEY,
+    email text NOT NULL UNIQUE,
+    password_hash text NOT NULL DEFAULT ''
+);
+
+CREATE TABLE test_table (value text NOT NULL);

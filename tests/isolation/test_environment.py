@@ -1,0 +1,242 @@
+"""One test's share of everything: made when it is asked for, isolated, and closed."""
+
+from __future__ import annotations
+
+import asyncio
+import subprocess
+import sys
+import textwrap
+from typing import TYPE_CHECKING, Any
+
+import asyncpg
+import pytest
+
+from realservices.isolated_environment_manager import IsolatedEnvironmentManager, get_isolated_environment_manager
+from realservices.isolation.environment import RESOURCES, TestEnvironment
+from realservices.isolation.errors import IsolationError
+from realservices.isolation.manager import IsolationManager
+from realservices.sources.errors import MissingServiceError
+
+if TYPE_CHECKING:
+    from collections.abc import AsyncIterator
+    from pathlib import Path
+
+    from realservices.sources.services import Services
+
+
+@pytest.fixture
+async def manager(services: Services) -> AsyncIterator[IsolationManager]:
+    """A manager of the test's own, on the target's services."""
+    made = IsolationManager(services)
+    yield made
+    await made.shut_down()
+
+
+async def test_it_has_what_the_target_declares(manager: IsolationManager) -> None:
+    async with TestEnvironment(manager, "test") as resources:
+        assert list(resources) == ["database", "redis", "filesystem"]
+        assert len(resources) == 3
+        assert "database" in resources
+        assert "clickhouse" not in resources
+        assert "nonsense" not in resources
+
+
+async def test_every_resource_works_and_is_the_same_each_time(manager: IsolationManager) -> None:
+    async with TestEnvironment(manager, "test") as resources:
+        assert await resources["database"].fetchval("SELECT 1") == 1
+        await resources["redis"].set("key", "value")
+        assert await resources["redis"].get("key") == "value"
+        path = await resources["filesystem"].create_file("a/b.txt", "text")
+        assert path.read_text(encoding="utf-8") == "text"
+        assert all(resources[key] is resources[key] for key in resources)
+    assert not path.exists()
+
+
+@pytest.mark.parametrize("keep", [True, False])
+async def test_the_next_environment_sees_nothing(manager: IsolationManager, keep: bool) -> None:
+    for _ in range(3):
+        async with TestEnvironment(manager, "test", keep=keep) as resources:
+            await resources["database"].execute("CREATE TABLE lone (id int)")
+            assert await resources["redis"].setnx("only", 1)
+            await resources["filesystem"].create_file("only")
+
+
+async def test_a_resource_that_is_not_declared_says_what_to_add(manager: IsolationManager) -> None:
+    async with TestEnvironment(manager, "test") as resources:
+        for key in ("http", "websocket", "llm"):
+            with pytest.raises(MissingServiceError):
+                resources[key]
+
+
+async def test_a_key_that_there_is_not_is_a_key_error(manager: IsolationManager) -> None:
+    async with TestEnvironment(manager, "test", ["redis"]) as resources:
+        with pytest.raises(KeyError, match="'database': this environment has redis"):
+            resources["database"]
+        assert resources.get("database") is None
+
+
+async def test_what_a_test_does_not_use_is_not_made(manager: IsolationManager, tmp_path: Path) -> None:
+    program = tmp_path / "program.py"
+    program.write_text(
+        textwrap.dedent(
+            """
+            import asyncio, sys
+            from realservices.isolated_environment_manager import IsolatedEnvironmentManager
+
+            async def main():
+                manager = IsolatedEnvironmentManager()
+                await manager.initialize()
+                async with manager.create_test_environment("test") as resources:
+                    list(resources)
+                    await resources["filesystem"].create_file("a")
+                    assert not {"asyncpg", "redis", "httpx", "websockets", "clickhouse_connect"} & set(sys.modules)
+                    await resources["redis"].ping()
+                    assert not {"asyncpg", "httpx", "websockets", "clickhouse_connect"} & set(sys.modules)
+                await manager.shutdown()
+
+            asyncio.run(main())
+            """
+        )
+    )
+    subprocess.run([sys.executable, "-W", "error", str(program)], check=True, timeout=30)
+
+
+async def test_it_cannot_be_used_beyond_its_test(manager: IsolationManager) -> None:
+    async with TestEnvironment(manager, "tests/users_test.py::test_it") as resources:
+        database = resources["database"]
+    with pytest.raises(IsolationError, match=r"'redis': the environment of tests/users_test.py::test_it is over"):
+        resources["redis"]
+    with pytest.raises(IsolationError, match="is over"):
+        await database.fetchval("SELECT 1")
+
+
+# The database of an environment connects when it is first awaited, in whatever way
+
+
+@pytest.fixture
+async def database(manager: IsolationManager) -> AsyncIterator[Any]:
+    async with TestEnvironment(manager, "test") as resources:
+        yield resources["database"]
+
+
+async def test_a_transaction_may_be_the_first_use(database: Any) -> None:
+    assert not database.is_closed()
+    assert not database.is_in_transaction()
+    async with database.transaction():
+        assert database.is_in_transaction()
+        await database.execute("CREATE TABLE t (id int)")
+    transaction = database.transaction()
+    await transaction.start()
+    await database.execute("INSERT INTO t VALUES (1)")
+    await transaction.rollback()
+    assert await database.fetchval("SELECT count(*) FROM t") == 0
+
+
+@pytest.mark.parametrize("end", ["commit", "rollback"])
+async def test_a_transaction_may_be_started_by_hand_first(database: Any, end: str) -> None:
+    transaction = database.transaction()
+    await transaction.start()
+    await database.execute("CREATE TABLE t (id int)")
+    await getattr(transaction, end)()
+    there = await database.fetchval("SELECT to_regclass('t') IS NOT NULL")
+    assert there == (end == "commit")
+
+
+async def test_a_transaction_that_fails_is_rolled_back(database: Any) -> None:
+    async def fail() -> None:
+        async with database.transaction():
+            await database.execute("CREATE TABLE t (id int)")
+            await database.execute("SELECT FROM nothing")
+
+    with pytest.raises(asyncpg.UndefinedTableError):
+        await fail()
+    assert await database.fetchval("SELECT to_regclass('t')") is None
+
+
+async def test_a_cursor_may_be_made_before_the_connection(database: Any) -> None:
+    cursor = database.cursor("SELECT generate_series(1, 3) AS n")
+    async with database.transaction():
+        assert [row["n"] async for row in cursor] == [1, 2, 3]
+
+
+async def test_a_cursor_may_be_awaited_first(database: Any) -> None:
+    async with database.transaction():
+        cursor = await database.cursor("SELECT 7 AS n")
+        assert (await cursor.fetchrow())["n"] == 7
+
+
+async def test_two_first_uses_at_once_make_one_connection(manager: IsolationManager) -> None:
+    async with TestEnvironment(manager, "test") as resources:
+        first, second = await asyncio.gather(resources["database"].connection(), resources["database"].connection())
+        assert first is second
+
+
+async def test_a_misspelt_method_is_an_error_at_once(database: Any) -> None:
+    with pytest.raises(AttributeError, match="fetchvalue"):
+        database.fetchvalue  # noqa: B018
+
+
+# The manager
+
+
+async def test_the_guides_validation(services: Services) -> None:
+    manager = IsolatedEnvironmentManager(IsolationManager(services))
+    await manager.initialize()
+    async with manager.create_test_environment("validation_test") as resources:
+        assert list(resources.keys()) == ["database", "redis", "filesystem"]
+        assert await resources["database"].fetchval("SELECT 1") == 1
+        await resources["redis"].set("test_key", "test_value")
+        assert await resources["redis"].get("test_key") == "test_value"
+    await manager.shutdown()
+
+
+def test_there_is_one_manager_per_process() -> None:
+    assert get_isolated_environment_manager() is get_isolated_environment_manager()
+
+
+async def test_it_must_be_initialized() -> None:
+    with pytest.raises(IsolationError, match=r"create_test_environment\('early'\): await initialize\(\)"):
+        IsolatedEnvironmentManager().create_test_environment("early")
+
+
+async def test_an_unknown_resource_is_named(services: Services) -> None:
+    manager = IsolatedEnvironmentManager(IsolationManager(services))
+    await manager.initialize()
+    with pytest.raises(IsolationError, match=f"no resource 'databse'; there are {', '.join(RESOURCES)}"):
+        manager.create_test_environment("test", ["databse"])
+    await manager.shutdown()
+
+
+def test_it_serves_unittest(tmp_path: Path) -> None:
+    program = tmp_path / "case.py"
+    program.write_text(
+        textwrap.dedent(
+            """
+            import unittest
+            from realservices.isolated_environment_manager import get_isolated_environment_manager
+
+            class Users(unittest.IsolatedAsyncioTestCase):
+                async def asyncSetUp(self):
+                    self.manager = get_isolated_environment_manager()
+                    await self.manager.initialize()
+                    self.resources = await self.enterAsyncContext(self.manager.create_test_environment(self.id()))
+
+                async def asyncTearDown(self):
+                    await self.manager.shutdown()  # Before the environment's own clean-up: it is left here.
+
+                async def test_one(self):
+                    await self.resources["database"].execute("CREATE TABLE lone (id int)")
+
+                async def test_two(self):
+                    await self.resources["database"].execute("CREATE TABLE lone (id int)")
+                    self.assertTrue(await self.resources["redis"].setnx("only", 1))
+
+            unittest.main()
+            """
+        )
+    )
+    done = subprocess.run(
+        [sys.executable, "-W", "error", str(program)], capture_output=True, text=True, timeout=30, check=False
+    )
+    assert "Ran 2 tests" in done.stderr, done.stderr
+    assert done.returncode == 0, done.stderr
