@@ -13,7 +13,7 @@ import signal
 import time
 
 from realservices.contract import environment
-from realservices.contract.errors import ManifestError, ServiceError
+from realservices.contract.errors import ServiceError
 from realservices.host.guardian import Guardian, start_guardian
 from realservices.host.process import adopt_orphans, kill_descendants
 from realservices.host.sandbox import Sandbox
@@ -26,9 +26,7 @@ from realservices.launcher.signals import SignalReader
 from realservices.launcher.supervised import Supervised
 from realservices.launcher.supervisor import Supervisor
 from realservices.launcher.timeline import Timeline
-from realservices.services.executable import Executable
-from realservices.services.postgres import Postgres
-from realservices.services.redis import Redis
+from realservices.services.kinds import class_of
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -37,7 +35,6 @@ if TYPE_CHECKING:
     from realservices.contract.manifest import Manifest
     from realservices.services.base import Service
 
-KINDS: dict[str, type[Service]] = {"executable": Executable, "postgres": Postgres, "redis": Redis}
 # How long a program may go on after a service died, and after SIGTERM; Bazel itself kills 15 s after its SIGTERM.
 _GRACE_S = 5.0
 _TERM_GRACE_S = 8.0
@@ -109,7 +106,7 @@ class Action:
     def _set_up(self) -> Supervisor:
         self._sandbox = sandbox = Sandbox()
         runtime_path = f"{sandbox.private}/runtime.json"
-        kinds = [_kind(spec.kind, self._manifest.label) for spec in self._manifest.services]
+        kinds = [class_of(spec.kind, self._manifest.label) for spec in self._manifest.services]
         self._slot = acquire_slot(
             sum(kind.ports_for(spec) for kind, spec in zip(kinds, self._manifest.services, strict=True))
         )
@@ -235,12 +232,6 @@ class Action:
         if self._guardian:
             self._guardian.dismiss()
         self._slot.release()
-
-
-def _kind(kind: str, label: str) -> type[Service]:
-    if kind not in KINDS:
-        raise ManifestError(f"{label}: unknown kind of service {kind!r}; known are {sorted(KINDS)}")
-    return KINDS[kind]
 
 
 def _service_environment(env: dict[str, str]) -> dict[str, str]:

@@ -14,7 +14,7 @@ def _encode(ctx, services, attribute, part, own_ports):
     is_service = own_ports != None
     if part.word in FIELDS:
         if is_service and not is_label(part.argument):
-            reference, error = own_reference(part.word, part.argument, own_ports)
+            reference, error = own_reference(part.word, part.argument, own_ports, bool(ctx.attr.websocket_url))
             if not error and part.word.endswith("url") and attribute.endswith("url"):
                 error = (expression + " within '%s'" % attribute, "$(host), $(port NAME) and references to other services")
             if not error and part.word == "password" and attribute in ["args", "ready"]:

@@ -74,13 +74,14 @@ def _with_port(reference, found, port, ports):
         return None, (found + ": the service has no port %s" % repr(port), _known(ports))
     return reference | {"port": port}, None
 
-def own_reference(word, argument, ports):
+def own_reference(word, argument, ports, has_websocket = False):
     """Resolves one `$(port)`, `$(port name)`, `$(host)` or `$(url)` of a service itself.
 
     Args:
       word: the field.
       argument: the name of a port, or "".
       ports: list of the service's port names.
+      has_websocket: whether it sets `websocket_url`.
 
     Returns:
       as `service_reference`.
@@ -89,4 +90,6 @@ def own_reference(word, argument, ports):
     reference = {"field": word, "service": ""}
     if word not in KINDS["executable"]:
         return None, (found + ": the service itself has no %s; a reference to another one names its label" % word, ", ".join(KINDS["executable"]))
+    if word == "websocket_url" and not has_websocket:
+        return None, (found + ": the service has no 'websocket_url'", "services that set 'websocket_url'")
     return _with_port(reference, found, argument, ports) if argument else _with_main_port(reference, found, ports)

@@ -39,6 +39,22 @@ clients_test = analysistest.make(
     attrs = {"parts": attr.string_list(doc = "What some import path must hold.")},
 )
 
+def _instrumented_files_test_impl(ctx):
+    env = analysistest.begin(ctx)
+    files = analysistest.target_under_test(env)[InstrumentedFilesInfo].instrumented_files.to_list()
+    for path in ctx.attr.paths:
+        asserts.true(env, path in [file.short_path for file in files], "%s not in %s" % (path, files))
+    return analysistest.end(env)
+
+instrumented_files_test = analysistest.make(
+    _instrumented_files_test_impl,
+    attrs = {"paths": attr.string_list(doc = "Sources whose coverage counts.")},
+    config_settings = {
+        "//command_line_option:collect_code_coverage": True,
+        "//command_line_option:instrumentation_filter": ".*",
+    },
+)
+
 def _subjects():
     executable_service(
         name = "server",
@@ -157,4 +173,10 @@ def executable_service_tests():
             "ADMIN": [port("admin", "server")],
             "WS": [{"field": "websocket_url", "service": "server"}],
         }}),
+    )
+    instrumented_files_test(
+        name = "instrumented_files_test",
+        size = "small",
+        target_under_test = ":checked",
+        paths = [package + "/program.c"],
     )

@@ -48,6 +48,7 @@ def _references():
     for name, text, found, allowed in [
         ("own_port_test", "$(port admin)", '$(port admin): the service has no port "admin"', repr("http")),
         ("own_user_test", "$(user)", "$(user): the service itself has no user", "url, websocket_url, host, port, password"),
+        ("own_websocket_test", "$(websocket_url)", "$(websocket_url): the service has no 'websocket_url'", "services that set"),
         ("own_host_of_port_test", "$(host http)", "$(host http): only $(port …) takes the name of a port", "$(host SERVICE)"),
         ("service_not_needed_test", "$(url :db)", "$(url //%s:db) names no service of 'services'" % package, "//%s:cache" % package),
         ("service_field_test", "$(user :cache)", 'a service of kind "redis" has no user', "database, host,"),

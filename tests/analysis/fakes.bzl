@@ -46,14 +46,21 @@ def _fake_program_impl(ctx):
     return [
         DefaultInfo(executable = program, runfiles = ctx.runfiles(files = ctx.files.data)),
         RunEnvironmentInfo({"FROM_PROGRAM": "1"}, ["INHERITED_BY_PROGRAM"]),
+        coverage_common.instrumented_files_info(ctx, source_attributes = ["srcs"]),
     ]
 
 fake_program = rule(
     implementation = _fake_program_impl,
-    doc = "An executable with an environment and runfiles of its own.",
+    doc = "An executable with an environment, runfiles and instrumented sources of its own.",
     executable = True,
-    attrs = {"data": attr.label_list(
-        doc = "Files for the runfiles.",
-        allow_files = True,
-    )},
+    attrs = {
+        "data": attr.label_list(
+            doc = "Files for the runfiles.",
+            allow_files = True,
+        ),
+        "srcs": attr.label_list(
+            doc = "Sources that are instrumented.",
+            allow_files = True,
+        ),
+    },
 )
