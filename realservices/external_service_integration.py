@@ -11,6 +11,7 @@ process was given (`realservices.sources`), else from TEST_HTTP_URL, TEST_WEBSOC
 from __future__ import annotations
 
 import asyncio
+import contextvars
 import os
 from typing import TYPE_CHECKING, Self
 
@@ -50,6 +51,7 @@ class ExternalServiceManager:
 
     def __init__(self, services: Services | None = None) -> None:
         self._services = services if services is not None else find_services()
+        self._context = contextvars.copy_context()
         self._clients: list[HttpClient | WebSocketClient | LlmClient] = []
         self._filesystems: list[IsolatedFilesystem] = []
 
@@ -75,7 +77,9 @@ class ExternalServiceManager:
             MissingServiceError: There is none.
         """
         endpoint = self._endpoint("websocket", name)
-        client = WebSocketClient(endpoint.websocket_url or endpoint.url, token, service=endpoint.name)
+        url = endpoint.websocket_url or endpoint.url
+        # What reads for the client belongs to the manager, not to the test that asks for it.
+        client = self._context.copy().run(WebSocketClient, url, token, service=endpoint.name)
         self._clients.append(client)
         return client
 

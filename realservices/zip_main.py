@@ -1,6 +1,7 @@
 """Entry point of the zip files that Bazel makes of this package (rules/private/python_zip.bzl maps it to __main__.py).
 
-``template …`` is the build action that makes a PostgreSQL template; anything else is the manifest of a test to launch.
+``template …`` is the build action that makes a PostgreSQL template; ``program NAME PATHS …`` is a server of
+realservices/programs, with what it imports; anything else is the manifest of a test to launch.
 """
 
 from __future__ import annotations
@@ -15,9 +16,20 @@ def main() -> int:
         from realservices.services import postgres_template  # noqa: PLC0415 - the test side must not pay for it
 
         return postgres_template.main(sys.argv[2:])
+    if sys.argv[1:2] == ["program"]:
+        return _run_program(*sys.argv[2:])
     from realservices.launcher import main as launcher  # noqa: PLC0415
 
     return launcher.main(sys.argv[1:])
+
+
+def _run_program(name: str, paths: str, *arguments: str) -> int:
+    from importlib import import_module  # noqa: PLC0415 - the launcher must not pay for it
+
+    sys.path += [path for path in paths.split(":") if path]
+    sys.argv = [name, *arguments]
+    import_module(f"realservices.programs.{name}").main()
+    return 0
 
 
 if __name__ == "__main__":

@@ -3,6 +3,7 @@
 load("//rules:providers.bzl", _ServiceInfo = "ServiceInfo")
 load("//rules/private:catalog.bzl", _kafka_service = "kafka_service", _nats_service = "nats_service", _s3_service = "s3_service")
 load("//rules/private:executable_service.bzl", _executable_service = "executable_service")
+load("//rules/private:llm_service.bzl", _llm_service = "llm_service")
 load("//rules/private:postgres_service.bzl", _postgres_service = "postgres_service")
 load("//rules/private:readiness.bzl", _exec_ready = "exec_ready", _http_ready = "http_ready", _log_ready = "log_ready", _tcp_ready = "tcp_ready")
 load("//rules/private:real_service_test.bzl", _real_service_test = "real_service_test")
@@ -13,6 +14,7 @@ exec_ready = _exec_ready
 executable_service = _executable_service
 http_ready = _http_ready
 kafka_service = _kafka_service
+llm_service = _llm_service
 log_ready = _log_ready
 nats_service = _nats_service
 postgres_service = _postgres_service

@@ -180,10 +180,10 @@ class TestEnvironment(Mapping[str, Any]):
         if self._external is None:
             from realservices.external_service_integration import ExternalServiceManager  # noqa: PLC0415 - for its users
 
-            self._external = ExternalServiceManager(self._manager.services)
+            # A WebSocket's reader is a task, which belongs to whoever makes the manager.
+            self._external = self._context.run(ExternalServiceManager, self._manager.services)
             self._stack.push_async_callback(self._external.close)
-        # A WebSocket's reader is a task, which belongs to whoever makes the client.
-        client = self._context.run(getattr(self._external, protocol), name)
+        client = getattr(self._external, protocol)(name)
         self._manager.servers.enter()
         return client
 

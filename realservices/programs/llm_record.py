@@ -40,10 +40,10 @@ class Upstream:
     Args:
         url: Of the API, with its version.
         key: Sent as Bearer. Empty: none.
-        recording: Where answers go.
+        recording: Where answers go. None: they are only passed on.
     """
 
-    def __init__(self, url: str, key: str, recording: Recording) -> None:
+    def __init__(self, url: str, key: str, recording: Recording | None) -> None:
         self._url = url.rstrip("/")
         self._key = key
         self._recording = recording
@@ -68,6 +68,8 @@ class Upstream:
         Raises:
             RecordingError: It cannot be written, or the key is in it.
         """
+        if self._recording is None:
+            return
         if exchange.status in _PASSING or exchange.status >= HTTPStatus.INTERNAL_SERVER_ERROR:
             print(f"llm_record: not kept, because of status {exchange.status}", file=sys.stderr, flush=True)
             return
@@ -141,7 +143,9 @@ def main() -> None:
     if arguments.key_env and not os.environ.get(arguments.key_env):
         parser.error(f"--key-env names {arguments.key_env}, which is not set in the environment")
     try:
-        recording = Recording(arguments.recording, must_exist=False)
+        # `bazel run` starts it elsewhere; the file is meant relative to the workspace.
+        file = Path(os.environ.get("BUILD_WORKSPACE_DIRECTORY", "")) / arguments.recording
+        recording = Recording(file, must_exist=False)
     except RecordingError as error:
         sys.exit(f"llm_record: {error}")
     key = os.environ.get(arguments.key_env, "") if arguments.key_env else ""

@@ -16,11 +16,13 @@ from pathlib import Path
 from typing import Any
 
 from realservices.programs.llm_http import LlmRequestHandler, serve
+from realservices.programs.llm_record import RecordHandler, Upstream
 from realservices.programs.llm_recording import Exchange, Recording, RecordingError, normalise
 
 _HOW = """
-To record it: python -m realservices.programs.llm_record --recording {path} --upstream URL --key-env NAME, \
-then run the test once with TEST_LLM_URL set to the address that it prints."""
+To record it, start `bazel run :NAME.record -- --upstream URL --key-env VARIABLE` (NAME: the llm_service), or without \
+Bazel `python -m realservices.programs.llm_record --recording {name} --upstream URL --key-env VARIABLE`. Then run the \
+test with `--@rules_realservices//services:llm_recorder=ADDRESS`, or TEST_LLM_URL=ADDRESS, of what that prints."""
 
 
 class ReplayHandler(LlmRequestHandler):
@@ -39,7 +41,7 @@ class ReplayHandler(LlmRequestHandler):
         request = normalise(path, body)
         exchange = self._recording.find(request)
         if exchange is None:
-            message = self._recording.explain_missing(request) + _HOW.format(path=self._recording.path)
+            message = self._recording.explain_missing(request) + _HOW.format(name=self._recording.path.name)
             self.send_refusal(HTTPStatus.NOT_FOUND, "not_recorded", message)
         elif exchange.chunks is None:
             self.send_json(exchange.status, exchange.answer)
@@ -59,7 +61,11 @@ def main() -> None:
     parser.add_argument("--recording", type=Path, required=True, help="file of recorded answers (JSON lines)")
     parser.add_argument("--host", default="127.0.0.1", help="address to listen on (default: %(default)s)")
     parser.add_argument("--port", type=int, default=0, help="port; 0, the default, takes a free one and prints it")
+    parser.add_argument("--recorder", default="", help="base URL of an llm_record to ask instead of replaying")
     arguments = parser.parse_args()
+    if arguments.recorder:
+        upstream = Upstream(arguments.recorder, "", None)
+        serve("llm_replay", functools.partial(RecordHandler, upstream=upstream), arguments.host, arguments.port)
     try:
         recording = Recording(arguments.recording, must_exist=True)
     except RecordingError as error:

@@ -135,7 +135,8 @@ async def test_unknown_prompt_is_refused_with_the_nearest(recorder: RunningProgr
     assert '-  "temperature": 0' in message
     assert '+  "temperature": 0.5' in message
     assert "Translate" not in message
-    assert f"python -m realservices.programs.llm_record --recording {file} --upstream URL" in message
+    assert "bazel run :NAME.record -- --upstream URL" in message
+    assert "python -m realservices.programs.llm_record --recording answers.jsonl --upstream URL" in message
 
 
 async def test_how_an_answer_is_asked_for_matters(recorder: RunningProgram, file: Path) -> None:
@@ -194,6 +195,23 @@ async def test_upstream_that_is_not_there(file: Path) -> None:
                 await client.complete("hi")
             with pytest.raises(LlmError, match=r"status 502\): the upstream's models are not known"):
                 await client.models()
+
+
+async def test_replay_that_is_told_of_a_recorder_asks_it(recorder: RunningProgram, file: Path) -> None:
+    options = ("--recording", str(file), "--recorder", recorder.url)  # There is no recording yet.
+    with await asyncio.to_thread(RunningProgram, "llm_replay", *options) as passing:
+        recorded = await _converse(passing.url)
+    with _replaying(file) as replay:
+        assert await _converse(replay.url) == recorded
+
+
+async def test_recording_is_relative_to_the_workspace_of_bazel_run(upstream: str, tmp_path: Path) -> None:
+    options = ("--recording", "a.jsonl", "--upstream", upstream)
+    env = {"BUILD_WORKSPACE_DIRECTORY": str(tmp_path)}
+    with await asyncio.to_thread(RunningProgram, "llm_record", *options, env=env) as recorder:
+        async with LlmClient(recorder.url) as client:
+            await client.complete("hi")
+    assert (tmp_path / "a.jsonl").exists()
 
 
 async def test_what_the_server_does_not_know(file: Path) -> None:

@@ -1,0 +1,71 @@
+"""`package_program`: a server program of the Python package (realservices/programs) as an executable target."""
+
+load("@bazel_skylib//rules:common_settings.bzl", "BuildSettingInfo")
+load("@rules_python//python:py_info.bzl", "PyInfo")
+load(":labels.bzl", "runfiles_path")
+load(":python_interpreter.bzl", "ISOLATED_FLAGS", "interpreter_attr", "python_interpreter")
+
+def _quoted(text):
+    return "'" + text.replace("'", "'\\''") + "'"
+
+def _options(ctx):
+    options = [_quoted(option) for option in ctx.attr.options]
+    for target, option in ctx.attr.files.items():
+        options += [option, '"$runfiles/%s"' % runfiles_path(ctx.workspace_name, target[DefaultInfo].files.to_list()[0])]
+    for target, option in ctx.attr.settings.items():
+        value = target[BuildSettingInfo].value
+        options += [option, _quoted(value)] if value else []
+    return options
+
+def _package_program_impl(ctx):
+    python = python_interpreter(ctx.attr._python)
+    imports = depset(transitive = [library[PyInfo].imports for library in ctx.attr.libraries])
+    stub = ctx.actions.declare_file(ctx.label.name)
+    ctx.actions.expand_template(
+        template = ctx.file._stub,
+        output = stub,
+        is_executable = True,
+        substitutions = {
+            "%archive%": runfiles_path(ctx.workspace_name, ctx.file._archive),
+            "%flags%": " ".join(ISOLATED_FLAGS),
+            "%interpreter%": "$runfiles/" + runfiles_path(ctx.workspace_name, python.file) if python.file else python.path,
+            "%module%": ctx.attr.module,
+            "%options%": " ".join(_options(ctx)),
+            "%paths%": ":".join(["$runfiles/" + path for path in imports.to_list()]),
+        },
+    )
+    runfiles = ctx.runfiles(files = [ctx.file._archive], transitive_files = python.files).merge_all(
+        [target[DefaultInfo].default_runfiles for target in ctx.attr.libraries + ctx.attr.files.keys()],
+    ).merge_all([ctx.runfiles(transitive_files = target[DefaultInfo].files) for target in ctx.attr.files])
+    return [DefaultInfo(executable = stub, files = depset([stub]), runfiles = runfiles)]
+
+package_program = rule(
+    implementation = _package_program_impl,
+    doc = """A server program of the Python package, run as the launcher is: by the toolchain's interpreter, from one archive.
+
+Not a py_binary: that starts Python twice, and needs the package as a library among a test's inputs.
+""",
+    attrs = {
+        "files": attr.label_keyed_string_dict(
+            doc = "Targets of one file or directory, with the option that its path is given to.",
+            allow_files = True,
+        ),
+        "libraries": attr.label_list(doc = "Third-party Python libraries that the program imports.", providers = [PyInfo]),
+        "module": attr.string(doc = "Name of the module in realservices/programs.", mandatory = True),
+        "options": attr.string_list(doc = "The first options."),
+        "settings": attr.label_keyed_string_dict(
+            doc = "Build settings, with the option that the value is given to, if it is not empty.",
+            providers = [BuildSettingInfo],
+        ),
+        "_archive": attr.label(
+            default = "//realservices:realservices.zip",
+            allow_single_file = True,
+        ),
+        "_python": interpreter_attr("target"),
+        "_stub": attr.label(
+            default = ":program_stub.sh",
+            allow_single_file = True,
+        ),
+    },
+    executable = True,
+)
