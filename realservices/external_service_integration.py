@@ -134,10 +134,6 @@ class ExternalServiceManager:
     async def __aexit__(self, *_: object) -> None:
         await self.close()
 
-    def names(self, wanted: str) -> list[str]:
-        """Return the names of the services that speak ``http``, ``websocket`` or ``llm``. It starts nothing."""
-        return [service.name for service in self._speaking(wanted)]
-
     def _speaking(self, wanted: str) -> list[Declared]:
         """Return the services that speak a protocol; a language model is the last of those that speak HTTP."""
         found = [service for service in self._services.declared() if wanted in service.speaks]
