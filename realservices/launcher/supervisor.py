@@ -120,8 +120,7 @@ class Supervisor:
                 self._exited(supervised, status)
                 return
             if supervised.service.child_exited(pid, status):
-                if supervised.state == STARTING:
-                    self._probe(supervised, time.monotonic())
+                self._probe(supervised, time.monotonic())
                 return
 
     def failures(self) -> list[ServiceError]:
@@ -212,6 +211,8 @@ class Supervisor:
             self._probe(supervised, time.monotonic())
 
     def _probe(self, supervised: Supervised, now: float) -> None:
+        if supervised.state != STARTING:
+            return  # Killed or settled while an answer was awaited: whatever comes now says nothing.
         service = supervised.service
         try:
             is_ready = service.probe()

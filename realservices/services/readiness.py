@@ -38,6 +38,8 @@ class Readiness:
     """
 
     shortest_pause_s = _SHORTEST_PAUSE_S
+    # Of the time that the start has taken: what a pause adds to it at most.
+    pause_share = 0.1
 
     def __init__(self) -> None:
         self.descriptor = -1
@@ -58,10 +60,10 @@ class Readiness:
         return True
 
     def pause_s(self, now: float, elapsed_s: float) -> float:
-        """Return how long to wait for the next attempt: a quarter more of the time that it has taken already."""
+        """Return how long to wait for the next attempt: a share of the time that the start has taken already."""
         if self.deadline:
             return max(0.0, self.deadline - now)
-        return min(max(self.shortest_pause_s, elapsed_s / 4), _LONGEST_PAUSE_S)
+        return min(max(self.shortest_pause_s, elapsed_s * self.pause_share), _LONGEST_PAUSE_S)
 
     def child_exited(self, pid: int, status: int) -> bool:
         """Take note of a dead child; say whether it was the probe."""
@@ -204,6 +206,7 @@ class ExecReadiness(Readiness):
     """
 
     shortest_pause_s = _SHORTEST_EXEC_PAUSE_S
+    pause_share = 0.25
 
     def __init__(self, directory: str, output: str) -> None:
         super().__init__()

@@ -1,7 +1,7 @@
 """A server that does what its arguments say, one after the other, and then waits for its end.
 
 ``http PORT STATUS,STATUS… BODY`` answers requests, the last status for ever; ``listen PORT`` accepts and never answers;
-``late PORT SECONDS PATH`` answers one request only after a time, and adds its first line to a file; ``talk PORT TEXT``
+``late PORT GO PATH`` adds the first line of one request to PATH, and answers it when there is a file GO; ``talk PORT TEXT``
 says TEXT to each client; ``print TEXT``, ``partial TEXT`` (no line end), ``exit CODE``; ``dump PATH`` writes down what it
 was given; ``touch PATH`` makes a file; ``await PATH`` waits for one; ``pause SECONDS`` lets time pass; ``ignore SIGNAL``;
 ``at SIGNAL PATH TEXT`` adds a line to a file at that signal and ends; ``child PATH`` forks a process that stays and
@@ -62,11 +62,11 @@ def _http(port: str, statuses: str, body: str) -> None:
     _serve(port, answer)
 
 
-def _late(port: str, seconds: str, path: str) -> None:
+def _late(port: str, go: str, path: str) -> None:
     listener = _listen(port)
-    select.select([], [], [], float(seconds))
     connection, _ = listener.accept()
     _append(path, connection.recv(65536).decode().partition("\r\n")[0])
+    _await(go)
     connection.sendall(b"HTTP/1.1 204 No Content\r\n\r\n")
     _LISTENERS.append(listener)
 
