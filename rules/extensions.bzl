@@ -25,17 +25,28 @@ _postgres = tag_class(
     attrs = _REPLACEMENT_ATTRS,
 )
 
+_llm_runtime = tag_class(
+    doc = "Replaces the runtime of language models: a directory of the Python package xllamacpp.",
+    attrs = _REPLACEMENT_ATTRS,
+)
+
+_DIRECTORIES = {
+    "llm_runtime": _llm_runtime,
+    "postgres": _postgres,
+}
+
 def _server(what, program):
     return tag_class(
-        doc = "Replaces the pinned {}, by exactly one of archive, path (the program itself) and urls.".format(what),
+        doc = "Replaces the pinned {}, by exactly one of archive, path (the file itself) and urls.".format(what),
         attrs = _REPLACEMENT_ATTRS | {
             "program": attr.string(doc = "Path of the server within the archive.", default = program),
         },
     )
 
-# Services that are one program, with its usual place in an archive.
+# Services that are one file, with its usual place in an archive.
 _SERVERS = {
     "kafka": _server("broker (Tansu)", "tansu"),
+    "llm_model": _server("language model's weights", "model.gguf"),
     "nats": _server("NATS server", "nats-server"),
     "redis": _server("Redis", "bin/redis-server"),
     "s3": _server("S3 server (rclone)", "rclone"),
@@ -63,7 +74,8 @@ def _realservices_impl(module_ctx):
             name: [_as_dict(tag, list(_REPLACEMENT_ATTRS) + ["program"]) for tag in getattr(module.tags, name)]
             for name in _SERVERS
         }
-        replacements["postgres"] = [_as_dict(tag, _REPLACEMENT_ATTRS) for tag in module.tags.postgres]
+        for name in _DIRECTORIES:
+            replacements[name] = [_as_dict(tag, _REPLACEMENT_ATTRS) for tag in getattr(module.tags, name)]
         python = [_as_dict(tag, ["interpreter", "lock", "platform", "version"]) for tag in module.tags.python]
     if len(python) > 1:
         fail("realservices.python: expected at most once; found {} times in MODULE.bazel.".format(len(python)))
@@ -73,8 +85,7 @@ def _realservices_impl(module_ctx):
 realservices = module_extension(
     implementation = _realservices_impl,
     doc = "Declares the repositories of service binaries and of third-party Python packages.",
-    tag_classes = _SERVERS | {
-        "postgres": _postgres,
+    tag_classes = _SERVERS | _DIRECTORIES | {
         "python": _python,
     },
 )

@@ -13,6 +13,8 @@ load("//rules/private:wheel_binary_repo.bzl", "wheel_binary_repo")
 load("//third_party:platforms.bzl", "PLATFORMS")
 load("//third_party:rulesets.bzl", "RULESETS")
 load("//third_party/kafka:versions.bzl", "KAFKA")
+load("//third_party/llm_model:versions.bzl", "LLM_MODEL")
+load("//third_party/llm_runtime:versions.bzl", "LLM_RUNTIME")
 load("//third_party/nats:versions.bzl", "NATS")
 load("//third_party/postgres:versions.bzl", "POSTGRES")
 load("//third_party/python:versions.bzl", "PYTHON_VERSIONS", "python_repository")
@@ -21,6 +23,8 @@ load("//third_party/s3:versions.bzl", "S3")
 
 _BINARIES = [
     KAFKA,
+    LLM_MODEL,
+    LLM_RUNTIME,
     NATS,
     POSTGRES,
     REDIS,
@@ -117,11 +121,13 @@ def declare_repositories(*, replacements = {}, python = {}):
             python_version = version,
         )
 
-def realservices_repositories(*, kafka = [], nats = [], postgres = [], python = {}, redis = [], s3 = []):
+def realservices_repositories(*, kafka = [], llm_model = [], llm_runtime = [], nats = [], postgres = [], python = {}, redis = [], s3 = []):
     """Declares the repositories in a WORKSPACE (Bazel 7 without bzlmod).
 
     Args:
         kafka: replacements for the broker, as for postgres.
+        llm_model: replacements for the language model's weights, likewise.
+        llm_runtime: replacements for the directory of the package xllamacpp, likewise.
         nats: replacements for NATS, likewise.
         postgres: replacements for PostgreSQL: dicts with the attributes of the extension's tag, for example
             `[{"path": "/usr/lib/postgresql/17"}]`.
@@ -133,6 +139,8 @@ def realservices_repositories(*, kafka = [], nats = [], postgres = [], python = 
         python = python,
         replacements = {
             KAFKA.name: kafka,
+            LLM_MODEL.name: llm_model,
+            LLM_RUNTIME.name: llm_runtime,
             NATS.name: nats,
             POSTGRES.name: postgres,
             REDIS.name: redis,

