@@ -5,15 +5,13 @@
 
 from __future__ import annotations
 
-import asyncio
 import logging
 import time
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from http import HTTPStatus
 
 import asyncpg
-import redis.exceptions
 from redis.asyncio import Redis
 
 from auth.errors import (
@@ -26,10 +24,12 @@ from auth.errors import (
     SessionEndedError,
     WrongCredentialsError,
 )
-from auth.json_http import HttpError, Json, Request, Response
 from auth.passwords import PRODUCTION_COST, ScryptCost
 from auth.service import AuthService, Grant
 from auth.tokens import Clock
+from web.json_http import HttpError, Json, Request, Response
+from web.routes import Routes, unavailable
+from web.stores import OUT_OF_REACH, check_health
 
 _logger = logging.getLogger(__name__)
 
@@ -42,17 +42,6 @@ STATUS: dict[type[AuthError], HTTPStatus] = {
     SessionEndedError: HTTPStatus.UNAUTHORIZED,
     RefreshTokenReusedError: HTTPStatus.UNAUTHORIZED,
 }
-# What clients raise when the service behind them is down, starting or stopping; asyncpg keeps its kinds of that apart.
-_OUT_OF_REACH = (
-    OSError,  # TimeoutError is one
-    asyncpg.PostgresConnectionError,
-    asyncpg.OperatorInterventionError,
-    asyncpg.InterfaceError,
-    asyncpg.InternalClientError,  # of a connection whose server has said goodbye but not yet hung up
-    redis.exceptions.ConnectionError,
-    redis.exceptions.TimeoutError,
-)
-_HEALTH_TIMEOUT_S = 1.0
 
 
 class AuthApp:
@@ -73,33 +62,26 @@ class AuthApp:
         self._key = key
         self._clock = clock
         self._cost = cost
-        self._routes: dict[tuple[str, str], Callable[[Request], Awaitable[Response]]] = {
-            ("POST", "/auth/signup"): self._signup,
-            ("POST", "/auth/login"): self._login,
-            ("POST", "/auth/refresh"): self._refresh,
-            ("POST", "/auth/logout"): self._logout,
-            ("GET", "/auth/me"): self._me,
-            ("GET", "/health"): self._health,
-        }
+        self._routes = Routes(
+            {
+                ("POST", "/auth/signup"): self._signup,
+                ("POST", "/auth/login"): self._login,
+                ("POST", "/auth/refresh"): self._refresh,
+                ("POST", "/auth/logout"): self._logout,
+                ("GET", "/auth/me"): self._me,
+                ("GET", "/health"): self._health,
+            }
+        )
 
     async def __call__(self, request: Request) -> Response:
         """Answer one request."""
         try:
-            return await self._route(request)(request)
+            return await self._routes.answer(request)
         except AuthError as error:
             raise HttpError(STATUS[type(error)], str(error), code=error.code) from error
-        except _OUT_OF_REACH as cause:
+        except OUT_OF_REACH as cause:
             _logger.warning("%s %s: out of reach: %r", request.method, request.path, cause)
-            raise _unavailable(cause) from cause
-
-    def _route(self, request: Request) -> Callable[[Request], Awaitable[Response]]:
-        route = self._routes.get((request.method, request.path))
-        if route is not None:
-            return route
-        allowed = ", ".join(method for method, path in self._routes if path == request.path)
-        if allowed:
-            raise HttpError(HTTPStatus.METHOD_NOT_ALLOWED, f"only {allowed} here", code="wrong_method", Allow=allowed)
-        raise HttpError(HTTPStatus.NOT_FOUND, "no such path", code="not_found")
+            raise unavailable(cause) from cause
 
     @asynccontextmanager
     async def _service(self) -> AsyncIterator[AuthService]:
@@ -141,21 +123,8 @@ class AuthApp:
         return Response(content={"user_id": user.id, "email": user.email})
 
     async def _health(self, _: Request) -> Response:
-        async with asyncio.timeout(_HEALTH_TIMEOUT_S):
-            await self._sessions.ping()
-        async with self._pool.acquire(timeout=_HEALTH_TIMEOUT_S) as connection:
-            try:
-                async with asyncio.timeout(_HEALTH_TIMEOUT_S):
-                    await connection.fetchval("SELECT 1")
-            except TimeoutError:
-                connection.terminate()  # or its way back to the pool would wait for a server that hangs
-                raise
+        await check_health(self._pool, self._sessions)
         return Response(content={"status": "ok"})
-
-
-def _unavailable(cause: Exception) -> HttpError:
-    message = f"a service that this one needs cannot be reached ({type(cause).__name__}); try again later"
-    return HttpError(HTTPStatus.SERVICE_UNAVAILABLE, message, code="unavailable")
 
 
 def _fields(request: Request, *names: str) -> list[str]:

@@ -8,9 +8,9 @@ from collections.abc import AsyncIterator
 import pytest
 from httpx import AsyncClient
 
-from auth.http_testing import client_of
 from auth.server import serving
 from auth.testing import CHEAP, SIGNING_KEY, ClonedDatabase, IsolatedRedis, ServiceControl
+from web.http_testing import client_of
 
 ADA = {"email": "ada@example.com", "password": "password123"}
 BOB = {"email": "bob@example.com", "password": "password123"}

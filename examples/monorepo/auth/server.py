@@ -18,23 +18,17 @@ import argparse
 import asyncio
 import os
 import secrets
-import signal
 import sys
 import time
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 
-import asyncpg
-from redis.asyncio import Redis
-from redis.asyncio.retry import Retry
-from redis.backoff import NoBackoff
-
 from auth.app import AuthApp
-from auth.json_http import port_of, start_server
 from auth.passwords import PRODUCTION_COST, ScryptCost
 from auth.tokens import Clock
-
-_ANSWER_TIMEOUT_S = 10.0  # of PostgreSQL and Redis, after which a request is given up
+from web.json_http import port_of, start_server
+from web.program import required_environment, serve_until_told
+from web.stores import open_stores
 
 
 @asynccontextmanager
@@ -62,11 +56,7 @@ async def serving(
     Yields:
         The server's base URL.
     """
-    # One more try for a connection that died while it was idle; to wait for a service is the client's to decide.
-    once_more = Retry(NoBackoff(), retries=1)
-    sessions = Redis.from_url(redis_url, decode_responses=True, socket_timeout=_ANSWER_TIMEOUT_S, retry=once_more)
-    pool = asyncpg.create_pool(database_url, min_size=1, max_size=10, command_timeout=_ANSWER_TIMEOUT_S)
-    async with sessions, pool:
+    async with open_stores(database_url=database_url, redis_url=redis_url) as (pool, sessions):
         app = AuthApp(pool=pool, sessions=sessions, key=key, clock=clock, cost=cost)
         server = await start_server(app, host=host, port=port)
         async with server:
@@ -75,34 +65,21 @@ async def serving(
             await server.wait_closed()
 
 
-async def run(*, host: str, port: int, database_url: str, redis_url: str, key: bytes) -> None:
-    """Serve until SIGTERM or SIGINT."""
-    stopping = asyncio.Event()
-    for number in (signal.SIGTERM, signal.SIGINT):
-        asyncio.get_running_loop().add_signal_handler(number, stopping.set)
-    async with serving(database_url=database_url, redis_url=redis_url, key=key, host=host, port=port) as url:
-        print(f"auth is listening on {url}", flush=True)
-        await stopping.wait()
-
-
 def main() -> None:
     """Read arguments and environment, and serve."""
     parser = argparse.ArgumentParser(prog="auth.server", description="Users, sessions and tokens over HTTP.")
     parser.add_argument("--host", default="127.0.0.1", help="address to listen on (default: %(default)s)")
     parser.add_argument("--port", type=int, default=0, help="port; 0, the default, takes a free one and prints it")
     arguments = parser.parse_args()
-    missing = [name for name in ("DATABASE_URL", "REDIS_URL") if not os.environ.get(name)]
-    if missing:
-        parser.error(f"set {' and '.join(missing)} in the environment")
-    asyncio.run(
-        run(
-            host=arguments.host,
-            port=arguments.port,
-            database_url=os.environ["DATABASE_URL"],
-            redis_url=os.environ["REDIS_URL"],
-            key=_signing_key(),
-        )
+    database_url, redis_url = required_environment(parser, "DATABASE_URL", "REDIS_URL")
+    server = serving(
+        database_url=database_url,
+        redis_url=redis_url,
+        key=_signing_key(),
+        host=arguments.host,
+        port=arguments.port,
     )
+    asyncio.run(serve_until_told("auth", server))
 
 
 def _signing_key() -> bytes:

@@ -13,9 +13,9 @@ from httpx import AsyncClient, Response
 
 from auth.app import STATUS
 from auth.errors import AuthError
-from auth.http_testing import TIMEOUT_S, client_of
 from auth.server import serving
 from auth.testing import CHEAP, SIGNING_KEY, ClonedDatabase, IsolatedRedis, ManualClock
+from web.http_testing import TIMEOUT_S, client_of
 
 ADA = {"email": "ada@example.com", "password": "password123"}
 

@@ -8,7 +8,7 @@ from http import HTTPStatus
 
 import pytest
 
-from auth.json_http import HttpError, Request, Response, port_of, start_server
+from web.json_http import HttpError, Request, Response, port_of, start_server
 
 TIMEOUT_S = 20
 
@@ -24,7 +24,8 @@ async def echo(request: Request) -> Response:
             raise KeyError("secret")
         case "/nothing":
             return Response(status=HTTPStatus.NO_CONTENT)
-    return Response(content={"method": request.method, "path": request.path, "body": request.body.decode()})
+    content = {"method": request.method, "path": request.path, "query": request.query, "body": request.body.decode()}
+    return Response(content=content)
 
 
 @pytest.fixture
@@ -46,9 +47,9 @@ async def send(port: int, request: bytes) -> tuple[int, str, str]:
 
 
 async def test_request_is_read_and_answered(port: int) -> None:
-    status, head, body = await send(port, b"POST /a/b?c=d HTTP/1.1\r\ncontent-LENGTH:  5 \r\nX: y\r\n\r\nhello")
+    status, head, body = await send(port, b"POST /a/b?c=d%26&e HTTP/1.1\r\ncontent-LENGTH:  5 \r\nX: y\r\n\r\nhello")
     assert status == 200
-    assert body == '{"method": "POST", "path": "/a/b", "body": "hello"}'
+    assert body == '{"method": "POST", "path": "/a/b", "query": {"c": "d&", "e": ""}, "body": "hello"}'
     assert f"Content-Length: {len(body)}" in head
     assert "Content-Type: application/json" in head
 
@@ -70,6 +71,7 @@ async def test_request_may_arrive_in_pieces(port: int) -> None:
         (b"hello\r\n\r\n", 400),
         (b"GET / HTTP/2.0\r\n\r\n", 400),
         (b"GET  / HTTP/1.1\r\n\r\n", 400),
+        (b"GET /?" + b"a&" * 200 + b" HTTP/1.1\r\n\r\n", 400),
         (b"GET / HTTP/1.1\r\nno colon\r\n\r\n", 400),
         (b"POST / HTTP/1.1\r\nContent-Length: -1\r\n\r\n", 400),
         (b"POST / HTTP/1.1\r\nContent-Length: 1e3\r\n\r\n", 400),

@@ -1,4 +1,4 @@
-"""JSON over HTTP/1.1 on asyncio streams: as much of RFC 9112 as `server` needs.
+"""JSON over HTTP/1.1 on asyncio streams: as much of RFC 9112 as our servers need.
 
 One request per connection (`Connection: close`), bodies by Content-Length only, everything bounded in size and time; a
 proxy in front speaks the rest. Not called `http`, which would hide the standard library's from a program run here.
@@ -13,9 +13,11 @@ import logging
 from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass, field
 from http import HTTPStatus
+from urllib.parse import parse_qsl
 
 _HEAD_MAX_BYTES = 16 * 1024
 _BODY_MAX_BYTES = 64 * 1024
+_QUERY_MAX_FIELDS = 100
 _READ_TIMEOUT_S = 10.0
 _LINGER_S = 2.0
 
@@ -31,12 +33,14 @@ class Request:
     Attributes:
         method: in capitals.
         path: without query.
+        query: what came after a question mark, undone of its percent signs; of a repeated name, the last.
         headers: by lower-case name; of a repeated one, the last.
         body: raw.
     """
 
     method: str
     path: str
+    query: Mapping[str, str]
     headers: Mapping[str, str]
     body: bytes
 
@@ -159,8 +163,21 @@ async def _read(reader: asyncio.StreamReader) -> Request:
         case [method, target, "HTTP/1.1" | "HTTP/1.0"]:
             headers = dict(_header(line) for line in lines)
             body = await reader.readexactly(_body_bytes(headers))
-            return Request(method=method, path=target.partition("?")[0], headers=headers, body=body)
+            path, _, query = target.partition("?")
+            return Request(method=method, path=path, query=read_query(query), headers=headers, body=body)
     raise HttpError(HTTPStatus.BAD_REQUEST, "not an HTTP/1.1 request")
+
+
+def read_query(query: str) -> dict[str, str]:
+    """Read what comes after the question mark of a URL.
+
+    Raises:
+        HttpError: it has more fields than anybody needs (400).
+    """
+    try:
+        return dict(parse_qsl(query, keep_blank_values=True, max_num_fields=_QUERY_MAX_FIELDS))
+    except ValueError as cause:
+        raise HttpError(HTTPStatus.BAD_REQUEST, "query has too many fields") from cause
 
 
 def _header(line: str) -> tuple[str, str]:
