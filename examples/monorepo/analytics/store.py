@@ -12,7 +12,7 @@ from contextlib import asynccontextmanager
 from datetime import date, timedelta
 from pathlib import Path
 from typing import Any
-from urllib.parse import unquote, urlsplit
+from urllib.parse import parse_qsl, unquote, urlsplit
 
 import clickhouse_connect
 from clickhouse_connect.driver.client import Client
@@ -99,7 +99,7 @@ async def open_store(url: str) -> AsyncIterator[EventStore]:
     """Connect to ClickHouse, until the context ends.
 
     Args:
-        url: `http://user:password@host:port/database`.
+        url: `http://user:password@host:port/?database=name`.
 
     Raises:
         clickhouse_connect.driver.exceptions.OperationalError: it cannot be reached.
@@ -111,7 +111,7 @@ async def open_store(url: str) -> AsyncIterator[EventStore]:
         port=parts.port,
         username=unquote(parts.username or "default"),
         password=unquote(parts.password or ""),
-        database=unquote(parts.path.strip("/")) or "default",
+        database=dict(parse_qsl(parts.query)).get("database", "default"),
         interface="https" if parts.scheme == "https" else "http",
         autogenerate_session_id=False,
     )
