@@ -20,7 +20,7 @@ from realservices.isolation.errors import IsolationError
 from realservices.isolation.manager import IsolationManager, process_manager
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping
+    from collections.abc import Iterable, Mapping, Sequence
 
 __all__ = ["IsolatedEnvironmentManager", "TestEnvironment", "get_isolated_environment_manager"]
 
@@ -73,9 +73,14 @@ class IsolatedEnvironmentManager:
                 f"create_test_environment({test_id!r}): no resource {', '.join(map(repr, unknown))}; "
                 f"there are {', '.join(RESOURCES)}"
             )
-        environment = TestEnvironment(self._manager, test_id, keys, names=names)
+        environment = self._new_environment(self._manager, test_id, keys, names)
         self._environments = [*(each for each in self._environments if not each.is_left), environment]
         return environment
+
+    def _new_environment(
+        self, manager: IsolationManager, test_id: str, keys: Sequence[str], names: Mapping[str, str] | None
+    ) -> TestEnvironment:
+        return TestEnvironment(manager, test_id, keys, names=names)
 
     async def shutdown(self) -> None:
         """End the use of all services by this process. Environments that are still open are left."""

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 import asyncpg
 
 if TYPE_CHECKING:
+
     from realservices.contract.runtime import Endpoint
 
 _CONNECT_TIMEOUT_S = 10.0
@@ -35,33 +36,38 @@ class Administration:
         self._lock: asyncio.Lock | None = None
         self._is_closed = False
 
+    @property
+    def is_connected(self) -> bool:
+        """Whether it is one of the server's connections now."""
+        return self._connection is not None and not self._connection.is_closed()
+
     async def execute(self, sql: str) -> None:
         """Run one statement after all that were asked for before it.
 
         Raises:
             OSError, TimeoutError, asyncpg.PostgresError, asyncpg.InterfaceError: Not reachable, or refused.
         """
-        await self._run(sql, "execute")
+        await self._run("execute", sql)
 
-    async def fetch(self, sql: str) -> list[Any]:
+    async def fetch(self, sql: str, *arguments: Any) -> list[Any]:
         """Like `execute`; return the rows."""
-        rows: list[Any] = await self._run(sql, "fetch")
+        rows: list[Any] = await self._run("fetch", sql, *arguments)
         return rows
 
-    async def _run(self, sql: str, method: str) -> Any:
+    async def _run(self, method: str, *arguments: Any) -> Any:
         self._lock = self._lock or asyncio.Lock()
         async with self._lock:
             if self._is_closed:
                 raise asyncpg.InterfaceError("the process ends its use of the service")
             if self._connection is not None and not self._connection.is_closed():
                 try:
-                    return await getattr(self._connection, method)(sql)
+                    return await getattr(self._connection, method)(*arguments)
                 except (OSError, asyncpg.InterfaceError, asyncpg.PostgresConnectionError):
                     if not self._connection.is_closed():
                         raise
                     # The server was restarted since; once more over a new connection.
             self._connection = await self._connect()
-            return await getattr(self._connection, method)(sql)
+            return await getattr(self._connection, method)(*arguments)
 
     async def close(self, *, finish: bool) -> None:
         """Disconnect after the statement that runs now, or (``finish``) after all that were asked for."""

@@ -113,8 +113,16 @@ class ClonePool:
         except IsolationError:  # Made ahead while a test had the server down.
             return await self._make()
 
+    def _wanted(self) -> int:
+        """Return how many clones should be ready."""
+        return min(_READY, self._expected)
+
+    def _maker(self) -> Administration:
+        """Return the connection to make the next clone over."""
+        return self._making
+
     def _make_ahead(self) -> None:
-        while len(self._ready) < min(_READY, self._expected):
+        while len(self._ready) < self._wanted():
             task = asyncio.ensure_future(self._make())
             # A test that never comes must not turn its failed clone into a complaint at exit.
             task.add_done_callback(lambda done: done.cancelled() or done.exception())
@@ -131,7 +139,7 @@ class ClonePool:
         strategy = "STRATEGY FILE_COPY" if self._endpoint.server_version_num >= _FIRST_WITH_STRATEGY else ""
         sql = f"CREATE DATABASE {quote_identifier(clone.name)} TEMPLATE {template} {strategy}"
         try:
-            await self._making.execute(sql)
+            await self._maker().execute(sql)
         except (OSError, TimeoutError, asyncpg.PostgresError, asyncpg.InterfaceError) as error:
             service = self._endpoint
             raise IsolationError(

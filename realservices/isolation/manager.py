@@ -83,9 +83,7 @@ class IsolationManager:
         endpoint = self.services.endpoint("redis", name)
         with self._locks["redis", endpoint.name]:
             if endpoint.name not in self._redis:
-                from realservices.isolation.redis import RedisIsolation  # noqa: PLC0415 - redis takes 50 ms
-
-                self._redis[endpoint.name] = RedisIsolation(endpoint, self.services.private)
+                self._redis[endpoint.name] = self._make_redis(endpoint)
         return self._redis[endpoint.name]
 
     async def close_loop(self) -> None:
@@ -108,23 +106,36 @@ class IsolationManager:
     def close(self) -> None:
         """End this process's use of all services."""
         self.servers.close()
-        for postgres in self._postgres.values():
-            postgres.close(drop=not postgres.endpoint.disposable)
-        for redis in self._redis.values():
-            redis.close()
+        self._close_shares()
         self._leave_others()
         self._background.stop()
         self.services.close()
 
+    def _close_shares(self, *, drop: bool = False) -> None:
+        """End what was made for tests; ``drop``: remove it also from servers that end with this session."""
+        for postgres in self._postgres.values():
+            postgres.close(drop=drop or not postgres.endpoint.disposable)
+        for redis in self._redis.values():
+            redis.close()
+
     def _make_postgres(self, endpoint: Endpoint) -> PostgresIsolation:
         from realservices.isolation.postgres import PostgresIsolation  # noqa: PLC0415 - asyncpg takes 25 ms
 
-        owner = ""
-        if not endpoint.disposable:
-            databases = self._databases_of(endpoint)
-            endpoint, owner = databases.prepare(), databases.owner
+        endpoint, owner = self._prepared(endpoint)
         ready = ReadyDatabases(endpoint, self.services.private)
         return PostgresIsolation(endpoint, self._background, ready, owner)
+
+    def _prepared(self, endpoint: Endpoint) -> tuple[Endpoint, str]:
+        """Return the endpoint with something to clone from, and what the clones' names begin with."""
+        if endpoint.disposable:
+            return endpoint, ""
+        databases = self._databases_of(endpoint)
+        return databases.prepare(), databases.owner
+
+    def _make_redis(self, endpoint: Endpoint) -> RedisIsolation:
+        from realservices.isolation.redis import RedisIsolation  # noqa: PLC0415 - redis takes 50 ms
+
+        return RedisIsolation(endpoint, self.services.private)
 
     def _databases_of(self, endpoint: Endpoint) -> SessionDatabases:
         from realservices.isolation.session_databases import SessionDatabases  # noqa: PLC0415 - asyncpg takes 25 ms

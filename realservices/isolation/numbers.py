@@ -9,7 +9,7 @@ from __future__ import annotations
 import fcntl
 import itertools
 import os
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Protocol
 
 from realservices.isolation.errors import IsolationError
 
@@ -20,8 +20,21 @@ if TYPE_CHECKING:
 _MOST_PROCESSES = 32
 
 
+class NumberSource(Protocol):
+    """What gives database numbers to `RedisIsolation`."""
+
+    def take(self) -> int:
+        """Return a number that no test uses."""
+
+    def close(self) -> None:
+        """Leave the numbers to others."""
+
+
 class Numbers:
     """A range of database numbers, given out in turn, so that something late of one test does not meet the next.
+
+    Attributes:
+        range: The numbers.
 
     Args:
         endpoint: The Redis service. Its number 0 is what programs have by REDIS_URL, and never given out.
@@ -38,7 +51,8 @@ class Numbers:
             self._descriptor = _try_lock(f"{directory}/{endpoint.name}.numbers-{index}")
             if self._descriptor >= 0:
                 width = usable // ranges
-                self._cycle = itertools.cycle(range(1 + index * width, 1 + (index + 1) * width))
+                self.range = range(1 + index * width, 1 + (index + 1) * width)
+                self._cycle = itertools.cycle(self.range)
                 return
         raise IsolationError(
             f"Redis service {endpoint.name!r} ({endpoint.label}) has {endpoint.databases} databases, and {ranges} "

@@ -46,12 +46,20 @@ class PostgresIsolation:
         background: For clones and blocking connections.
         ready: Clones that are there already.
         owner: What begins the clones' names, see `ClonePool`.
+        clones: Where its databases come from; by default a pool of its own.
     """
 
-    def __init__(self, endpoint: Endpoint, background: BackgroundLoop, ready: ReadyDatabases, owner: str = "") -> None:
+    def __init__(
+        self,
+        endpoint: Endpoint,
+        background: BackgroundLoop,
+        ready: ReadyDatabases,
+        owner: str = "",
+        clones: ClonePool | None = None,
+    ) -> None:
         self.endpoint = endpoint
         self._background = background
-        self._clones = ClonePool(endpoint, background, ready, owner)
+        self._clones = clones or ClonePool(endpoint, background, ready, owner)
         self._base: Future[Clone] | None = None
         # One pool per loop, with the database it was made for.
         self._pools: dict[asyncio.AbstractEventLoop, tuple[Clone, asyncpg.Pool]] = {}

@@ -24,7 +24,7 @@ import redis.asyncio
 from realservices.isolation import redis_clients
 from realservices.isolation.errors import IsolationBrokenError, IsolationError
 from realservices.isolation.leased_numbers import LeasedNumbers
-from realservices.isolation.numbers import Numbers
+from realservices.isolation.numbers import Numbers, NumberSource
 from realservices.isolation.redis_clients import IsolatedRedis, IsolatedRedisSync, KeepingPool, KeepingPoolSync
 from realservices.isolation.redis_guard import REFUSED
 from realservices.isolation.redis_lease import RedisLease
@@ -45,12 +45,13 @@ class RedisIsolation:
     Args:
         endpoint: The service.
         directory: What all processes that share it share, for locks.
+        numbers: Where its numbers come from; by default a range of its own.
     """
 
-    def __init__(self, endpoint: Endpoint, directory: str) -> None:
+    def __init__(self, endpoint: Endpoint, directory: str, numbers: NumberSource | None = None) -> None:
         self.endpoint = endpoint
-        self._leased = None if endpoint.disposable else LeasedNumbers(endpoint)
-        self._numbers = self._leased or Numbers(endpoint, directory)
+        self._leased = None if numbers or endpoint.disposable else LeasedNumbers(endpoint)
+        self._numbers: NumberSource = numbers or self._leased or Numbers(endpoint, directory)
         token = self._leased.token if self._leased else f"{os.getpid()}-{secrets.token_hex(4)}"
         self._user = f"realservices-{token}"
         self._password = secrets.token_hex(16)

@@ -10,7 +10,7 @@ from importlib.resources.abc import Traversable
 import pytest
 
 _LAUNCHER_SIDE = ("contract", "host", "services", "launcher")
-_TEST_SIDE = ("contract", "clients", "sources", "isolation", "fixtures")
+_TEST_SIDE = ("contract", "clients", "sources", "isolation", "optimization", "fixtures")
 # Server programs run by themselves, also where nothing else of the package can be imported.
 _PROGRAMS = ("programs",)
 # The program that the launcher starts: it belongs to the test's side and may import from there.

@@ -1,0 +1,285 @@
+"""PostgreSQL for several tests at once in one process: a lane for each, which is a clone and a connection to it.
+
+A lane is `PostgresIsolation` as one test after the other uses it, with the same reset between them. Lanes are made
+when tests wait for one, as many as connections allow, and closed when the demand is gone.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import contextvars
+import time
+from typing import TYPE_CHECKING, Any
+
+import asyncpg
+
+from realservices.isolation.errors import IsolationError
+from realservices.isolation.postgres import PostgresIsolation
+from realservices.optimization.clone_pool import AdaptiveClonePool
+from realservices.optimization.demand import RecentPeak
+from realservices.optimization.limits import FairLimit, Permit
+from realservices.optimization.monitor import current_test
+
+if TYPE_CHECKING:
+    from collections.abc import AsyncIterator, Callable
+    from concurrent.futures import Future
+    from contextlib import AbstractAsyncContextManager
+
+    from realservices.contract.runtime import Endpoint
+    from realservices.isolation.background import BackgroundLoop
+    from realservices.isolation.clones import Clone
+    from realservices.isolation.ready_databases import ReadyDatabases
+    from realservices.optimization.strategy import AdaptiveStrategy
+
+_CLOSE_TIMEOUT_S = 60.0
+# How often a server that is full is asked whether others have left it.
+_ASK_AGAIN_S = 1.0
+_UNREACHABLE = (OSError, TimeoutError, asyncpg.PostgresError, asyncpg.InterfaceError)
+
+
+class PoolExhaustedError(IsolationError):
+    """The server has no connection left for a test."""
+
+
+class _Lane(PostgresIsolation):
+    """A clone and a connection to it, for one test at a time."""
+
+    @property
+    def database(self) -> str:
+        """The clone's name, "" before there is one."""
+        clone = self._clone_of(self._base)
+        return clone.name if clone else ""
+
+    async def retire(self) -> None:
+        """Close the connection and drop the clone."""
+        await self.close_loop()
+        for loop, (_, pool) in self._pools.items():
+            with contextlib.suppress(RuntimeError):  # That loop is closed, and its connections with it.
+                loop.call_soon_threadsafe(pool.terminate)
+        self._pools.clear()
+        base, self._base = self._base, None
+        clone = self._clone_of(base)
+        if clone is not None:
+            self._clones.give_back(clone)
+
+    @staticmethod
+    def _clone_of(base: Future[Clone] | None) -> Clone | None:
+        if base is None or not base.done() or base.cancelled() or base.exception():
+            return None
+        return base.result()
+
+
+class PostgresLanes(PostgresIsolation):
+    """What one process uses of one PostgreSQL service, many tests at once.
+
+    Attributes:
+        limit: How many connections tests may have.
+        clones: Where lanes and cloned databases come from.
+
+    Args:
+        endpoint: The service.
+        background: For clones and blocking connections.
+        ready: Clones that are there already.
+        strategy: Says how much of everything there may be.
+        owner: What begins the clones' names, see `ClonePool`.
+    """
+
+    def __init__(
+        self,
+        endpoint: Endpoint,
+        background: BackgroundLoop,
+        ready: ReadyDatabases,
+        strategy: AdaptiveStrategy,
+        owner: str = "",
+    ) -> None:
+        self.clones = AdaptiveClonePool(endpoint, background, ready, strategy, owner)
+        super().__init__(endpoint, background, ready, clones=self.clones)
+        self._ready_made = ready
+        self._strategy = strategy
+        self.limit = FairLimit(
+            f"the connections of PostgreSQL service {endpoint.name!r} ({endpoint.label})",
+            strategy.settings.pool_max_connections,
+            timeout_s=strategy.settings.acquire_timeout_s,
+            remedy="Raise pool_max_connections, or max_connections in the settings of the postgres_service; or lower "
+            "max_concurrent_tests",
+        )
+        self._asked_at: float | None = None
+        self._lanes: set[_Lane] = set()
+        self._idle: list[_Lane] = []
+        self._clone_connections = 0
+        self._peak = RecentPeak(strategy.settings.demand_window_s)
+        self._timers: dict[asyncio.AbstractEventLoop, asyncio.TimerHandle] = {}
+        self._trimming: set[asyncio.Task[None]] = set()
+
+    @property
+    def lanes(self) -> int:
+        """How many lanes there are."""
+        return len(self._lanes)
+
+    def expect(self, *, transactions: bool, databases: int) -> None:
+        """Prepare for tests to come."""
+        if databases or transactions:
+            self.clones.expect(databases + transactions)
+
+    @contextlib.asynccontextmanager
+    async def transaction(self, *, keep: bool) -> AsyncIterator[asyncpg.Connection]:
+        """Give a connection within a transaction that is rolled back, on a lane of the test's own."""
+        async with self._within_limit(lambda: self._on_lane(keep)) as connection:
+            yield connection
+
+    @contextlib.asynccontextmanager
+    async def connection_to_clone(self) -> AsyncIterator[asyncpg.Connection]:
+        """Give a connection to a database of its own: COMMIT is allowed."""
+        async with self._within_limit(self._to_clone) as connection:
+            yield connection
+
+    async def close_loop(self) -> None:
+        """Close what belongs to the running loop, before it ends."""
+        timer = self._timers.pop(asyncio.get_running_loop(), None)
+        if timer is not None:
+            timer.cancel()
+        mine = [task for task in self._trimming if task.get_loop() is asyncio.get_running_loop()]
+        await asyncio.gather(*mine)
+        for lane in list(self._lanes):
+            await lane.close_loop()
+
+    def close(self, *, drop: bool) -> None:
+        """End the process's use of the service; ``drop``: remove every clone, because the server goes on."""
+        self._background.run(self.close_loop(), _CLOSE_TIMEOUT_S)
+        self._lanes.clear()
+        self._idle.clear()
+        self.clones.close(drop=drop, timeout_s=_CLOSE_TIMEOUT_S)
+
+    @contextlib.asynccontextmanager
+    async def _within_limit(
+        self, make: Callable[[], AbstractAsyncContextManager[asyncpg.Connection]]
+    ) -> AsyncIterator[asyncpg.Connection]:
+        permit = await self._acquire(first=False)
+        try:
+            while True:
+                context = make()
+                try:
+                    connection = await context.__aenter__()
+                    break
+                except asyncpg.TooManyConnectionsError as error:
+                    self._shrink(error)
+                    permit.release()
+                    permit = await self._acquire(first=True)
+            try:
+                yield connection
+            finally:
+                await context.__aexit__(None, None, None)
+        finally:
+            permit.release()
+
+    async def _acquire(self, *, first: bool) -> Permit:
+        test = current_test()
+        if self._asked_at is None or self._is_full():
+            await self._ask_server()
+        permit = await self.limit.acquire(test.test_id, first=first)
+        test.wait_s += permit.waited_s
+        self._peak.note(len(self.limit.holders))
+        return permit
+
+    def _is_full(self) -> bool:
+        stale = self._asked_at is None or time.monotonic() - self._asked_at > _ASK_AGAIN_S
+        return stale and len(self.limit.holders) >= self.limit.limit
+
+    async def _ask_server(self) -> None:
+        """Fit the limit to what the server has for us now."""
+        own = [name for lane in self._lanes if (name := lane.database)]
+        try:
+            room = await asyncio.wrap_future(self.clones.room(own))
+        except _UNREACHABLE:
+            return  # The statement that follows says it better.
+        self._asked_at = time.monotonic()
+        held = len(self._lanes) + self._clone_connections
+        self.limit.resize(self._strategy.connections(room, held=held, own=self.clones.administrative))
+
+    def _shrink(self, error: asyncpg.PostgresError) -> None:
+        """Do with the connections that there are: others have taken the rest."""
+        others = len(self._lanes) + self._clone_connections
+        if others == 0:
+            service = self.endpoint
+            raise PoolExhaustedError(
+                f"{current_test().test_id}: PostgreSQL service {service.name!r} ({service.label}) has no connection "
+                f"left ({error}), and this process holds none that could become free. Close connections of programs "
+                "under test, run fewer pytest-xdist workers, or set max_connections in the postgres_service's settings"
+            ) from error
+        self._asked_at = time.monotonic()
+        self.limit.resize(others)
+
+    @contextlib.asynccontextmanager
+    async def _on_lane(self, keep: bool) -> AsyncIterator[asyncpg.Connection]:
+        lane = self._idle.pop() if self._idle else self._new_lane()
+        has_begun = False
+        try:
+            async with lane.transaction(keep=keep) as connection:
+                has_begun = True
+                yield connection
+        finally:
+            if has_begun and self._strategy.settings.enable_resource_pooling:
+                self._idle.append(lane)
+                self._trim_later()
+            else:
+                await self._retire(lane)
+
+    @contextlib.asynccontextmanager
+    async def _to_clone(self) -> AsyncIterator[asyncpg.Connection]:
+        # Idle lanes hold connections, too.
+        while self._idle and len(self._lanes) + self._clone_connections >= self.limit.limit:
+            await self._retire(self._idle.pop(0))
+        async with super().connection_to_clone() as connection:
+            self._clone_connections += 1
+            try:
+                yield connection
+            finally:
+                self._clone_connections -= 1
+
+    def _new_lane(self) -> _Lane:
+        lane = _Lane(self.endpoint, self._background, self._ready_made, clones=self.clones)
+        self._lanes.add(lane)
+        return lane
+
+    async def _retire(self, lane: _Lane) -> None:
+        self._lanes.discard(lane)
+        await lane.retire()
+
+    def _trim_later(self) -> None:
+        """Look again when today's demand is forgotten, outside of any test's context: its tasks end with it."""
+        loop = asyncio.get_running_loop()
+        if loop not in self._timers:
+            delay_s = self._strategy.settings.demand_window_s
+            self._timers[loop] = loop.call_later(delay_s, self._start_trimming, loop, context=contextvars.Context())
+
+    def _start_trimming(self, loop: asyncio.AbstractEventLoop) -> None:
+        self._timers.pop(loop, None)
+        task: asyncio.Task[None] = loop.create_task(self.trim())
+        self._trimming.add(task)
+        task.add_done_callback(self._trimming.discard)
+
+    async def trim(self) -> None:
+        """Close idle lanes that the demand of late would not have used."""
+        least = min(self._strategy.settings.min_ready_databases, len(self._lanes))
+        while self._idle and len(self._lanes) > max(least, self._peak.value()):
+            await self._retire(self._idle.pop(0))
+        if self._idle and len(self._lanes) > least:
+            self._trim_later()
+
+
+def describe(lanes: PostgresLanes) -> dict[str, Any]:
+    """Return what a report says of the service."""
+    demand = lanes.clones.demand
+    return {
+        "connections_limit": lanes.limit.limit,
+        "connections_held": len(lanes.limit.holders),
+        "connections_peak": lanes.limit.peak,
+        "connections_waiting": len(lanes.limit.waiting),
+        "lanes": lanes.lanes,
+        "databases_ready": lanes.clones.ready,
+        "databases_taken": demand.takes,
+        "databases_waited_for": demand.waits,
+        "databases_waited_ms": demand.waited_s * 1000,
+        "database_make_ms": demand.make_s * 1000,
+    }
