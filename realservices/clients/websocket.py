@@ -19,7 +19,7 @@ from realservices.clients.errors import (
     WebSocketTimeoutError,
 )
 from realservices.clients.message_inbox import MessageInbox
-from realservices.clients.websocket_connection import closed_exception, describe_failure, open_connection
+from realservices.clients.websocket_connection import close_state, closed_exception, describe_failure, open_connection
 
 if TYPE_CHECKING:
     from websockets.asyncio.client import ClientConnection
@@ -212,8 +212,7 @@ class WebSocketClient:
             raise WebSocketError(f"the WebSocket client of {self._shown} is closed; do not keep it beyond its test")
 
     def _closed_error(self, what: str) -> WebSocketClosedError:
-        code = self._connection.close_code if self._connection else None
-        reason = (self._connection.close_reason if self._connection else "") or ""
+        code, reason = close_state(self._connection)
         return WebSocketClosedError(
             f"{self._shown} {what}: code {code}, reason {reason!r}{self._inbox.describe()}\n"
             "  `await reconnect()` makes a new connection; the server's log may say why it closed this one",

@@ -31,6 +31,14 @@ def closed_exception() -> type[Exception]:
     return ConnectionClosed
 
 
+def close_state(connection: ClientConnection | None) -> tuple[int | None, str]:
+    """Return how a connection was closed: code and reason. No code: there was none, or it is open."""
+    if connection is None:
+        return None, ""
+    # Of the protocol: the connection itself has had them only since version 14.
+    return connection.protocol.close_code, connection.protocol.close_reason or ""
+
+
 async def describe_failure(shown: str, url: str, error: Exception) -> str:
     """Say why no connection came about, and what to do."""
     from websockets.exceptions import InvalidStatus  # noqa: PLC0415 - see the module's docstring
