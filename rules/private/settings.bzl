@@ -3,18 +3,19 @@
 load(":misuse.bzl", "misuse")
 load(":names.bzl", "is_setting_name")
 
-def check_settings(label, settings, owned):
+def check_settings(label, settings, owned, attribute = "settings"):
     """Refuses settings that are not settings, or that would fight with the launcher.
 
     Args:
       label: Label of the service target.
       settings: dict of name to value as the user wrote it.
       owned: dict of setting name to the reason or the attribute to use instead.
+      attribute: name of the attribute.
     """
     for name, value in settings.items():
         if not is_setting_name(name):
-            misuse(label, "settings", repr(name), "names of lower-case letters, digits, '_', '-' and '.'")
+            misuse(label, attribute, repr(name), "names of lower-case letters, digits, '_', '-' and '.'")
         if name in owned:
-            misuse(label, "settings", "%s: %s" % (repr(name), owned[name]), "any setting except " + ", ".join(sorted(owned)))
+            misuse(label, attribute, "%s: %s" % (repr(name), owned[name]), "any setting except " + ", ".join(sorted(owned)))
         if "\n" in value or "\r" in value:
-            misuse(label, "settings", "%s = %s" % (repr(name), repr(value)), "values of one line")
+            misuse(label, attribute, "%s = %s" % (repr(name), repr(value)), "values of one line")

@@ -100,7 +100,7 @@ def download(
     if done.returncode != 0 or len(wheels) != len(requirements):
         raise FetchError(
             f"could not fetch {_names(requirements)} for {platform} and CPython {python_version}: {_cause(output)}\n"
-            f"pip's last lines (exit code {done.returncode}):\n{_last_lines(output)}\n{remedies}"
+            f"pip's last lines (exit code {done.returncode}):\n{last_lines(output)}\n{remedies}"
         )
     return wheels
 
@@ -126,6 +126,7 @@ def _cause(output: str) -> str:
     return next((cause for sign, cause in _CAUSES if sign in output), _UNKNOWN_CAUSE)
 
 
-def _last_lines(output: str) -> str:
+def last_lines(output: str) -> str:
+    """Return the end of a program's output, indented for a message."""
     lines = [line.strip() for line in output.splitlines() if line.strip()]
     return "\n".join("    " + line for line in lines[-_LAST_LINES:])

