@@ -22,7 +22,7 @@ def _attributes():
         ("stop_signal_test", "stop_signal", "TERM", "SIGTERM, SIGINT,"),
     ]:
         _refuse(name, attribute, repr(value), allowed, **{attribute: value})
-    _refuse("service_needs_test", "services", ":client is not a service", "targets of executable_service,", services = [":client"])
+    _refuse("service_needs_test", "services", ":client is not a service", "targets of clickhouse_service, executable_service,", services = [":client"])
 
 def _ready():
     for name, ready, found, allowed in [

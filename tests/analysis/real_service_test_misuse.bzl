@@ -30,8 +30,8 @@ def _services():
     fake_service(name = "queue", kind = "kafka", tags = ["manual"])
     fake_service(name = "queue_user", services = [":queue"], tags = ["manual"])
     for name, services, found, allowed in [
-        ("not_a_service_test", [":client"], ":client is not a service", "targets of executable_service, postgres_service, redis_service"),
-        ("unknown_kind_test", [":queue_user"], ':queue is of the unknown kind "kafka"', "services of kind executable, postgres, redis"),
+        ("not_a_service_test", [":client"], ":client is not a service", "targets of clickhouse_service, executable_service, postgres_service, redis_service"),
+        ("unknown_kind_test", [":queue_user"], ':queue is of the unknown kind "kafka"', "services of kind clickhouse, executable, postgres, redis"),
         ("one_name_test", [":cache", ":other_cache"], ":cache and //", "one service of each name"),
         ("one_name_among_needed_test", [":needs_cache", ":needs_other_cache"], 'two services are named "cache": //', "one service of each name"),
     ]:

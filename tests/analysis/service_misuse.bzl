@@ -80,7 +80,7 @@ def service_misuse_tests():
         fake_service,
         "services",
         ":client is not a service",
-        "targets of executable_service, postgres_service, redis_service",
+        "targets of clickhouse_service, executable_service, postgres_service, redis_service",
         services = [":client"],
     )
     misuse(
