@@ -1,7 +1,8 @@
 """Entry point of the zip files that Bazel makes of this package (rules/private/python_zip.bzl maps it to __main__.py).
 
 ``template …`` and ``clickhouse-template …`` are the build actions that make templates; ``program NAME PATHS …`` is a
-server of realservices/programs, with what it imports; anything else is the manifest of a test to launch.
+server of realservices/programs, with what it imports; ``serve DIR`` runs services for a test session outside of Bazel;
+anything else is the manifest of a test to launch.
 """
 
 from __future__ import annotations
@@ -22,6 +23,10 @@ def main() -> int:
         return clickhouse_template.main(sys.argv[2:])
     if sys.argv[1:2] == ["program"]:
         return _run_program(*sys.argv[2:])
+    if sys.argv[1:2] == ["serve"]:
+        from realservices.launcher import serve  # noqa: PLC0415 - as above
+
+        return serve.main(sys.argv[2:])
     from realservices.launcher import main as launcher  # noqa: PLC0415
 
     return launcher.main(sys.argv[1:])

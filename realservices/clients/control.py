@@ -88,6 +88,22 @@ class BlockingServiceControl:
         """Let a paused service go on."""
         self._ask(op="resume", service=service)
 
+    def add(self, service: dict[str, Any], runfiles: str) -> dict[str, Any]:
+        """Have a service started, unless it runs already, and wait until it is ready. In serve mode only.
+
+        Args:
+            service: An entry as in a manifest (contract/manifest.py).
+            runfiles: The directory that its paths start from.
+
+        Returns:
+            Its endpoint, as in a runtime description.
+
+        Raises:
+            ControlError: It did not start.
+        """
+        endpoint: dict[str, Any] = self._ask(op="add", service=service, runfiles=runfiles)["endpoint"]
+        return endpoint
+
     def heal(self) -> list[str]:
         """Bring every service back that is stopped or paused, and wait for it; return their names."""
         ill = {name: status.state for name, status in self.status().items() if status.state != "ready"}
@@ -167,5 +183,7 @@ def _status(entry: dict[str, Any]) -> ServiceStatus:
 
 
 def _describe(request: dict[str, Any]) -> str:
-    services = request.get("service") or ", ".join(request.get("services") or ()) or "all services"
+    service = request.get("service")
+    name = service["name"] if isinstance(service, dict) else service
+    services = name or ", ".join(request.get("services") or ()) or "all services"
     return f"{request['op']} of {services}"

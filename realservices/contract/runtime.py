@@ -109,7 +109,7 @@ def load_runtime(path: str) -> Runtime:
             control=content["control"],
             sandbox=content["sandbox"],
             isolation=content["isolation"],
-            services={name: _endpoint(name, entry) for name, entry in content["services"].items()},
+            services={name: endpoint_of(name, entry) for name, entry in content["services"].items()},
             private=content["private"],
         )
     except OSError as error:
@@ -124,7 +124,12 @@ def load_runtime(path: str) -> Runtime:
         ) from None
 
 
-def _endpoint(name: str, entry: dict[str, Any]) -> Endpoint:
+def endpoint_of(name: str, entry: dict[str, Any]) -> Endpoint:
+    """Return a service's entry of a runtime description as an endpoint.
+
+    Raises:
+        TypeError: Something is lacking.
+    """
     # A newer launcher may say more than this package knows.
     known = {each.name for each in fields(Endpoint)}
     return Endpoint(**{"name": name, **{key: value for key, value in entry.items() if key in known}})

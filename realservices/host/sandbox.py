@@ -27,10 +27,13 @@ class Sandbox:
         home, temporary: HOME and TMPDIR of the test, in the filesystem sandbox.
         logs: A path for the services' log files.
         memory: A path in shared memory, where the machine has that, else None; `create_memory` makes the directory.
+
+    Args:
+        private: The private path, which ends in "/rs." and something random; by default a new one.
     """
 
-    def __init__(self) -> None:
-        self.private = f"{_short_base()}/rs.{os.urandom(6).hex()}"
+    def __init__(self, private: str = "") -> None:
+        self.private = private or f"{_short_base()}/rs.{os.urandom(6).hex()}"
         base = os.environ.get("TEST_TMPDIR")
         self.root = f"{base}/sandbox.{os.path.basename(self.private)[3:]}" if base else f"{self.private}/sandbox"
         self.home = f"{self.root}/home"

@@ -105,7 +105,8 @@ class IsolationManager:
 
     def close(self) -> None:
         """End this process's use of all services."""
-        self.servers.close()
+        if "servers" in self.__dict__:
+            self.servers.close()
         self._close_shares()
         self._leave_others()
         self._background.stop()

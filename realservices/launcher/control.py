@@ -11,7 +11,7 @@ import json
 import signal
 import socket
 
-from realservices.contract.errors import ServiceError
+from realservices.contract.errors import RealServicesError, ServiceError
 from realservices.launcher.supervised import FAILED, PAUSED, READY, STARTING, STOPPED, WAITING
 
 TYPE_CHECKING = False
@@ -38,6 +38,7 @@ class _Connection:
         self.stream = stream
         self.received = b""
         self.condition: Callable[[], bool] | None = None
+        self.result: dict[str, Any] = {}
 
     def next_line(self) -> bytes | None:
         """Take the next request, unless the current one is unanswered or the line has not ended."""
@@ -56,10 +57,19 @@ class _Connection:
 
 
 class ControlServer:
-    """Listens on a unix socket and serves any number of connections."""
+    """Listens on a unix socket and serves any number of connections.
 
-    def __init__(self, path: str, supervisor: Supervisor) -> None:
+    Args:
+        path: The socket's.
+        supervisor: Whose services these are.
+        add: Makes a further service from its entry of a manifest and the directory of runfiles. None: no more come.
+    """
+
+    def __init__(
+        self, path: str, supervisor: Supervisor, add: Callable[[dict[str, Any], str], None] | None = None
+    ) -> None:
         self._supervisor = supervisor
+        self._add = add
         self._listener = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
         self._listener.bind(path)
         # Clients that do not block, as those of asyncio, are refused when the queue is full.
@@ -74,7 +84,7 @@ class ControlServer:
                 try:
                     if not connection.condition():
                         break
-                    connection.send({"ok": True})
+                    connection.send({"ok": True} | connection.result)
                 except ServiceError as error:
                     connection.send({"ok": False, "error": str(error)})
                 self._serve_received(connection)
@@ -106,7 +116,9 @@ class ControlServer:
         while (line := connection.next_line()) is not None:
             answer = self._answer(line)
             if callable(answer):
-                connection.condition = answer
+                connection.condition, connection.result = answer, {}
+            elif "after" in answer:
+                connection.condition, connection.result = answer.pop("after"), answer
             else:
                 connection.send(answer)
 
@@ -124,10 +136,24 @@ class ControlServer:
                 return {"ok": True, "services": self._status()}
             if operation in ("logs", "start", *_SIGNALS):
                 return self._serve(operation, self._known(request["service"]), request)
-            known = ["wait", "status", "logs", "start", *_SIGNALS]
+            if operation == "add" and self._add:
+                return self._added(request)
+            known = ["wait", "status", "logs", "start", *_SIGNALS, *(["add"] if self._add else [])]
             return {"ok": False, "error": f"unknown operation {operation!r}; known are {known}"}
         except (ValueError, KeyError, TypeError, LookupError) as error:
             return {"ok": False, "error": f"bad request {line.decode(errors='replace')}: {error}"}
+
+    def _added(self, request: dict[str, Any]) -> dict[str, Any]:
+        """Add a service that is not there yet; the answer is its endpoint, ``after`` it is ready."""
+        name = request["service"]["name"]
+        if name not in self._supervisor.services:
+            assert self._add
+            try:
+                self._add(request["service"], request["runfiles"])
+            except (RealServicesError, OSError) as error:
+                return {"ok": False, "error": str(error)}
+        endpoint = self._supervisor.services[name].service.endpoint
+        return {"endpoint": endpoint, "after": lambda: self._supervisor.is_ready([name])}
 
     def _serve(self, operation: str, name: str, request: dict[str, Any]) -> dict[str, Any] | Callable[[], bool]:
         supervised = self._supervisor.services[name]

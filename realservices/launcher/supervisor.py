@@ -72,6 +72,11 @@ class Supervisor:
 
     # Start
 
+    def add(self, service: Service) -> None:
+        """Take one more service, and start it if what it needs is ready."""
+        self.services[service.spec.name] = Supervised(service)
+        self.start_waiting()
+
     def start_waiting(self) -> None:
         """Start every service whose needs are all ready."""
         for supervised in self.services.values():

@@ -2,8 +2,8 @@
 
 Config keys in the manifest: ``program`` (runfiles path), ``args`` (a list of parts each), ``env`` (name to parts),
 ``password`` (whether env or url has it), ``ports`` (names; the first is the main one), ``url``, ``websocket_url``
-(parts), ``ready`` (see readiness.py), ``ready_timeout_s``, ``stop_signal`` (name), ``grace_s``. Parts are those of
-`contract.environment.resolved_text`.
+(parts), ``ready`` (see readiness.py), ``ready_timeout_s``, ``stop_signal`` (name), ``grace_s``, perhaps ``cwd`` (where
+it runs). Parts are those of `contract.environment.resolved_text`.
 
 It runs in a directory of its own, which is its HOME, too, and finds its files by RUNFILES_DIR.
 """
@@ -81,7 +81,7 @@ class Executable(Service):
         whole = self._environment(env)
         if isinstance(self._readiness, ExecReadiness):
             self._readiness.env = whole
-        return spawn(self._argv, env=whole, output=output, cwd=self.directory)
+        return spawn(self._argv, env=whole, output=output, cwd=self.spec.config.get("cwd") or self.directory)
 
     def is_ready_line(self, line: str) -> bool:
         """Say whether the line is a reason to ask."""

@@ -43,8 +43,7 @@ class AttachedServices(Source):
 
     def __init__(self, names: Mapping[str, Sequence[str]]) -> None:
         self._declared = names
-        exported = os.environ.get(EXPORTED, "").split()
-        self._kinds = [kind for kind, name in VARIABLES.items() if os.environ.get(name) and kind not in exported]
+        self._kinds = attached_kinds()
         self._endpoints: dict[str, Endpoint] = {}
 
     def declared(self) -> list[Declared]:
@@ -64,6 +63,12 @@ class AttachedServices(Source):
             _reach(endpoint)
             self._endpoints[kind] = endpoint
         return self._endpoints[kind]
+
+
+def attached_kinds() -> list[str]:
+    """Return the kinds that the environment names a service of."""
+    exported = os.environ.get(EXPORTED, "").split()
+    return [kind for kind, name in VARIABLES.items() if os.environ.get(name) and kind not in exported]
 
 
 def attached_endpoint(kind: str, name: str) -> Endpoint:

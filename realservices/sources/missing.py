@@ -16,6 +16,11 @@ def services_are_required() -> bool:
     """Say whether a test without its service must fail: under Bazel, or where REALSERVICES_REQUIRE says so."""
     if os.environ.get(REQUIRE, "") not in ("", "0"):
         return True
+    return is_under_bazel()
+
+
+def is_under_bazel() -> bool:
+    """Say whether this is a test action of Bazel."""
     return "TEST_SRCDIR" in os.environ or "BAZEL_TEST" in os.environ
 
 
@@ -42,3 +47,12 @@ def explain_undeclared(launched: LaunchedServices, kind: str, name: str | None) 
 
 def _entry(kind: str) -> str:
     return f'services = ["{_READY_MADE.format(kind=kind)}"]'
+
+
+def explain_uninstalled(kind: str) -> str:
+    """Explain that there is nothing on this machine to start a service of this kind with."""
+    return (
+        f"this test needs a {kind} service, and this machine has none to start: run "
+        f"`pip install 'rules-realservices[{kind}]'`, name an installed one in REALSERVICES_{kind.upper()}, name a "
+        f"running one in TEST_{kind.upper()}_HOST, or run the test as a real_service_test with {_entry(kind)}"
+    )

@@ -1,19 +1,29 @@
 """The services of this test process, whoever provides them. Everything after this knows no origin.
 
-For each kind of service the first origin that has one serves: the launcher, then what the environment names.
+For each kind of service the first origin that has one serves: the launcher, then what the environment names, then the
+session itself.
 """
 
 from __future__ import annotations
 
 import os
+from collections import defaultdict
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 from realservices.contract import environment
 from realservices.contract.runtime import load_runtime
-from realservices.sources.attached import AttachedServices
+from realservices.sources.attached import AttachedServices, attached_kinds
+from realservices.sources.declarations import FILES
+from realservices.sources.embedded import EmbeddedServices
 from realservices.sources.errors import MissingServiceError
 from realservices.sources.launched import LaunchedServices
-from realservices.sources.missing import explain_undeclared, explain_unlaunched, services_are_required
+from realservices.sources.missing import (
+    explain_undeclared,
+    explain_unlaunched,
+    is_under_bazel,
+    services_are_required,
+)
 from realservices.sources.session import join_session
 from realservices.sources.source import Declared, Source
 
@@ -32,7 +42,7 @@ class Services:
     """
 
     def __init__(self, sources: Sequence[Source]) -> None:
-        self._sources = sources
+        self._sources = list(sources)
         self._main = sources[0] if sources else Source()
         self._session: Session | None = None
         self._made_session = False
@@ -102,6 +112,19 @@ class Services:
             raise MissingServiceError(kind, self._explain(kind, name))
         return source.endpoint(kind, name if name is not None else present[0])
 
+    def embed(self, root: Path, eager: Sequence[str] = ()) -> None:
+        """Let the session start services itself.
+
+        Args:
+            root: The project's directory, where its services are declared.
+            eager: Names of services to start before the first conftest.py is imported.
+        """
+        self._main = EmbeddedServices(root, lambda: self.session, eager)
+        names = defaultdict[str, list[str]](list)
+        for service in self._main.declared() if attached_kinds() else ():
+            names[service.kind].append(service.name)
+        self._sources = [AttachedServices(names), self._main]
+
     def is_launched(self, kind: str) -> bool:
         """Say whether the services of a kind serve already, so that asking for one takes no time."""
         return isinstance(self._source(kind), LaunchedServices)
@@ -132,6 +155,7 @@ class Services:
             source.close()
         if self._session is not None and self._made_session:
             self._session.close()
+            self._session = None
 
     def _source(self, kind: str) -> Source | None:
         return next((source for source in self._sources if source.names(kind)), None)
@@ -142,12 +166,25 @@ class Services:
         return explain_unlaunched(kind)
 
 
-def find_services() -> Services:
-    """Return the services that this process was given.
+def find_services(root: Path | None = None, eager: Sequence[str] = ()) -> Services:
+    """Return the services that this process was given, or can have.
+
+    Args:
+        root: The project's directory, by default the nearest one from here upwards with a pyproject.toml or
+            realservices.toml. Under Bazel a session starts nothing: there a target declares what it needs.
+        eager: Names of services to start before the first conftest.py is imported, where the session starts them.
 
     Raises:
-        ManifestError: There is a description of services that cannot be read.
+        RealServicesError: There is a description of services that cannot be read.
     """
     path = os.environ.get(environment.RUNTIME)
     launched: list[Source] = [LaunchedServices(load_runtime(path))] if path else []
-    return Services([*launched, AttachedServices({})])
+    services = Services([*launched, AttachedServices({})])
+    if not (launched or is_under_bazel()):
+        services.embed(root or _project_root(), eager)
+    return services
+
+
+def _project_root() -> Path:
+    here = Path.cwd()
+    return next((path for path in (here, *here.parents) if any((path / name).is_file() for name in FILES)), here)

@@ -1,0 +1,186 @@
+"""What a project declares for plain pytest: `[tool.realservices]` in its pyproject.toml, or a realservices.toml.
+
+The words are those of the Bazel rules. What is declared here becomes the same entries that a rule writes into a test's
+manifest, so the same launcher code runs them.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from realservices.sources.errors import SettingError
+
+FILES = {"realservices.toml": (), "pyproject.toml": ("tool", "realservices")}
+_MARK = "realservices"
+_TEXT, _TEXTS, _NUMBER, _TABLE = (str, "a text"), (list, "a list of texts"), (int, "a number"), (dict, "a table")
+KEYS: dict[str, dict[str, tuple[type, str]]] = {
+    "postgres": {
+        "migrations": _TEXTS,
+        "seeds": _TEXTS,
+        "extensions": _TEXTS,
+        "settings": _TABLE,
+        "database": _TEXT,
+        "user": _TEXT,
+    },
+    "redis": {"databases": _NUMBER, "settings": _TABLE},
+    "executable": {
+        "command": _TEXTS,
+        "env": _TABLE,
+        "ports": _TEXTS,
+        "url": _TEXT,
+        "websocket_url": _TEXT,
+        "ready": _TABLE,
+        "ready_timeout_s": _NUMBER,
+        "stop_signal": _TEXT,
+        "grace_s": _NUMBER,
+        "services": _TEXTS,
+    },
+}
+# What a session has without any declaration.
+DEFAULTS = ("postgres", "redis")
+_ISOLATIONS = ("transaction", "database")
+
+
+@dataclass(frozen=True, slots=True)
+class Declaration:
+    """One declared service.
+
+    Attributes:
+        name, kind: As declared.
+        where: File and table, for messages.
+        root: The directory that relative paths start from.
+        values: The table's other keys.
+    """
+
+    name: str
+    kind: str
+    where: str
+    root: Path
+    values: dict[str, Any] = field(default_factory=dict)
+
+    @property
+    def needs(self) -> list[str]:
+        """Names of the services that it needs directly."""
+        return list(self.values.get("services", ()))
+
+    def files(self, key: str) -> list[Path]:
+        """Return the files that a key's patterns name, each pattern's in alphabetical order.
+
+        Raises:
+            SettingError: A pattern matches nothing.
+        """
+        found: list[Path] = []
+        for pattern in self.values.get(key, ()):
+            matches = sorted(self.root.glob(pattern))
+            if not matches:
+                raise SettingError(f"{self.where}: {key} = {pattern!r} matches no file below {self.root}")
+            found += matches
+        return found
+
+
+@dataclass(frozen=True, slots=True)
+class Project:
+    """What a project says.
+
+    Attributes:
+        services: By name, in the order of declaration; the kinds that nobody declares come with their defaults.
+        isolation: What `isolated_database` is.
+    """
+
+    services: dict[str, Declaration]
+    isolation: str = "transaction"
+
+
+def read_project(root: Path) -> Project:
+    """Read a project's declarations.
+
+    Args:
+        root: The directory of the project's configuration.
+
+    Raises:
+        SettingError: A file is damaged, or a key, a kind or a value is not one of those that there are.
+    """
+    path, content = _read(root)
+    declared = {name: _declaration(path, name, table) for name, table in _services(path, content).items()}
+    for declaration in declared.values():
+        _check_needs(declaration, declared)
+    kinds = {declaration.kind for declaration in declared.values()}
+    for kind in DEFAULTS:
+        if kind not in kinds and kind not in declared:
+            declared[kind] = Declaration(kind, kind, "no declaration", root)
+    isolation = content.get("isolation", _ISOLATIONS[0])
+    if isolation not in _ISOLATIONS:
+        raise SettingError(f"{path}: isolation = {isolation!r}; it is one of {', '.join(_ISOLATIONS)}")
+    return Project(declared, isolation)
+
+
+def _read(root: Path) -> tuple[Path, dict[str, Any]]:
+    for name, keys in FILES.items():
+        path = root / name
+        if not path.is_file():
+            continue
+        text = path.read_text(encoding="utf-8")
+        if _MARK not in text and keys:
+            continue
+        import tomllib  # noqa: PLC0415 - most projects need none of this
+
+        try:
+            content = tomllib.loads(text)
+        except tomllib.TOMLDecodeError as error:
+            raise SettingError(f"{path}: {error}") from None
+        for key in keys:
+            content = content.get(key, {})
+        return path, content
+    return root, {}
+
+
+def _services(path: Path, content: dict[str, Any]) -> dict[str, Any]:
+    unknown = set(content) - {"services", "isolation"}
+    if unknown:
+        raise SettingError(f"{path}: unknown key {sorted(unknown)[0]!r}; there are 'services' and 'isolation'")
+    services: dict[str, Any] = content.get("services", {})
+    return services
+
+
+def _declaration(path: Path, name: str, table: Any) -> Declaration:
+    where = f"{path}: service {name!r}"
+    if not isinstance(table, dict) or table.get("kind") not in KEYS:
+        kind = table.get("kind") if isinstance(table, dict) else table
+        raise SettingError(f"{where}: kind = {kind!r}; it is one of {', '.join(KEYS)}")
+    if not (name.isascii() and name.replace("_", "").replace("-", "").isalnum()):
+        raise SettingError(f"{where}: a name consists of letters, digits, '_' and '-'")
+    keys = KEYS[table["kind"]]
+    for key, value in table.items():
+        if key != "kind":
+            _check(where, key, value, keys)
+    values = {key: value for key, value in table.items() if key != "kind"}
+    return Declaration(name, table["kind"], where, path.parent, values)
+
+
+def _check(where: str, key: str, value: Any, keys: dict[str, tuple[type, str]]) -> None:
+    if key not in keys:
+        raise SettingError(f"{where}: unknown key {key!r}; there are {', '.join(keys)}")
+    expected, words = keys[key]
+    is_list_of_others = (
+        expected is list and isinstance(value, list) and not all(isinstance(each, str) for each in value)
+    )
+    is_number = expected is int and isinstance(value, float)
+    if (not isinstance(value, expected) and not is_number) or isinstance(value, bool) or is_list_of_others:
+        raise SettingError(f"{where}: {key} = {value!r}; it is {words}")
+
+
+def _check_needs(declaration: Declaration, declared: dict[str, Declaration]) -> None:
+    waiting, seen = list(declaration.needs), set[str]()
+    while waiting:
+        name = waiting.pop()
+        if name not in declared:
+            raise SettingError(
+                f"{declaration.where}: services names {name!r}, which is not declared; there are {', '.join(declared)}"
+            )
+        if name == declaration.name:
+            raise SettingError(f"{declaration.where}: it needs itself, by way of services = {declaration.needs}")
+        if name not in seen:
+            seen.add(name)
+            waiting += declared[name].needs

@@ -1,0 +1,134 @@
+"""Services that the session starts itself, each at its first use: plain pytest, or a script, without any launcher.
+
+What there is says the project's declarations (declarations.py); without any, a PostgreSQL and a Redis with the rules'
+defaults. All processes of the session share them.
+"""
+
+from __future__ import annotations
+
+import os
+import threading
+from collections import defaultdict
+from functools import cached_property
+from typing import TYPE_CHECKING, Any
+
+from realservices.contract import environment
+from realservices.contract.runtime import endpoint_of
+from realservices.sources.attached import EXPORTED
+from realservices.sources.declarations import Project, read_project
+from realservices.sources.source import Declared, Source
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Sequence
+    from pathlib import Path
+
+    from realservices.contract.runtime import Endpoint
+    from realservices.sources.engine import Engine
+    from realservices.sources.session import Session
+
+
+EAGER = "REALSERVICES_EAGER"
+
+
+class EmbeddedServices(Source):
+    """The session's own services.
+
+    Args:
+        root: The project's directory.
+        session: Returns the session, which begins when somebody first asks for it.
+        eager: Names of services to start before the first conftest.py is imported.
+    """
+
+    def __init__(self, root: Path, session: Callable[[], Session], eager: Sequence[str] = ()) -> None:
+        self._root = root
+        self._session = session
+        self._eager = eager
+        self._endpoints: dict[str, Endpoint] = {}
+        self._locks: defaultdict[str, threading.Lock] = defaultdict(threading.Lock)
+        self._replaced: dict[str, str | None] = {}
+
+    @property
+    def isolation(self) -> str:  # type: ignore[override]
+        """What `isolated_database` is, as the project says."""
+        return self._project.isolation
+
+    @property
+    def control(self) -> str:  # type: ignore[override]
+        """Path of the services' control socket; it is there when a service is."""
+        self._engine.start()
+        return self._engine.control
+
+    def declared(self) -> list[Declared]:
+        """Return what is known of every service, in the order of declaration."""
+        return [Declared(each.name, each.kind, each.needs) for each in self._project.services.values()]
+
+    def endpoint(self, kind: str, name: str) -> Endpoint:
+        """Return a service when it serves, which it starts to do now if it does not yet.
+
+        Raises:
+            MissingServiceError: There is no program to start.
+            RealServicesError: It does not start.
+        """
+        with self._locks[name]:
+            if name not in self._endpoints:
+                declaration = self._project.services[name]
+                for needed in declaration.needs:
+                    self.endpoint(self._project.services[needed].kind, needed)
+                self._endpoints[name] = self._start(name)
+        return self._endpoints[name]
+
+    def start(self) -> None:
+        """Start what the user wants to be there before anything is imported."""
+        everything = list(self._project.services) if os.environ.get(EAGER, "") not in ("", "0") else []
+        for name in everything or self._eager:
+            self.endpoint(self._known(name).kind, name)
+
+    def close(self) -> None:
+        """End the services if the session ends with this process, and take back what was exported."""
+        for name, value in self._replaced.items():
+            if value is None:
+                os.environ.pop(name, None)
+            else:
+                os.environ[name] = value
+        if "_engine" in self.__dict__:
+            self._engine.end()
+
+    @cached_property
+    def _project(self) -> Project:
+        return read_project(self._root)
+
+    @cached_property
+    def _engine(self) -> Engine:
+        from realservices.sources.engine import Engine  # noqa: PLC0415 - most sessions start nothing
+
+        return Engine(self._session())
+
+    def _start(self, name: str) -> Endpoint:
+        from realservices.sources.entries import entry_of  # noqa: PLC0415 - as above
+
+        with entry_of(self._project.services[name], self._project.services) as entry:
+            found = self._engine.add(entry)
+        self._export(name, found)
+        return endpoint_of(name, found)
+
+    def _known(self, name: str) -> Any:
+        from realservices.sources.errors import SettingError  # noqa: PLC0415 - errors only
+
+        if name not in self._project.services:
+            raise SettingError(
+                f"the option realservices_services names {name!r}; the project has {', '.join(self._project.services)}"
+            )
+        return self._project.services[name]
+
+    def _export(self, name: str, found: dict[str, Any]) -> None:
+        """Let code under test find the service by the same variables as under the launcher."""
+        kind = found["kind"]
+        variables = environment.service_environment({name: found})
+        if self.names(kind)[0] != name:
+            for variable in environment.KIND_VARIABLES.get(kind, {}):
+                variables.pop(variable, None)
+        # A pytest that a test starts must not take them for somebody else's.
+        kinds = {*os.environ.get(EXPORTED, "").split(), kind}
+        for variable, value in {**variables, EXPORTED: " ".join(sorted(kinds))}.items():
+            self._replaced.setdefault(variable, os.environ.get(variable))
+            os.environ[variable] = value

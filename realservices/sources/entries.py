@@ -1,0 +1,167 @@
+"""A declaration as the entry of a manifest, which the launcher's side understands (contract/manifest.py)."""
+
+from __future__ import annotations
+
+import contextlib
+import re
+import shutil
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from realservices.sources.errors import SettingError
+from realservices.sources.programs import postgres_distribution, redis_server
+from realservices.sources.template_cache import ARCHIVE, INFO, template
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Mapping
+
+    from realservices.sources.declarations import Declaration
+
+    Part = str | dict[str, str]
+
+# The rules' defaults.
+_DATABASE = _USER = "test"
+_REDIS_DATABASES = 128
+_READY_TIMEOUT_S, _GRACE_S = 60, 5.0
+_REFERENCE = re.compile(r"\$(?:\$|\((\w+)(?: ([\w-]+))?(?: ([\w-]+))?\))")
+_OWN_PASSWORD = {"service": "", "field": "password"}
+_READY = {"http": ("path", str), "tcp": ("ports", list), "log": ("pattern", str)}
+
+
+@contextlib.contextmanager
+def entry_of(declaration: Declaration, all_declared: Mapping[str, Declaration]) -> Iterator[dict[str, Any]]:
+    """Give a service's entry; paths in it start from the root directory. What they lead to stays until the end.
+
+    Raises:
+        RealServicesError: Something that it needs is not there.
+    """
+    with contextlib.ExitStack() as stack:
+        if declaration.kind == "postgres":
+            config = _postgres(declaration, stack)
+        elif declaration.kind == "redis":
+            config = _redis(declaration)
+        else:
+            config = _executable(declaration, all_declared)
+        yield {
+            "name": declaration.name,
+            "kind": declaration.kind,
+            "label": declaration.where,
+            "needs": declaration.needs,
+            "config": config,
+        }
+
+
+def _postgres(declaration: Declaration, stack: contextlib.ExitStack) -> dict[str, Any]:
+    distribution = postgres_distribution()
+    user, database = declaration.values.get("user", _USER), declaration.values.get("database", _DATABASE)
+    for key, name in (("user", user), ("database", database)):
+        if not re.fullmatch(r"[a-z_][a-z0-9_]{0,62}", name) or name in ("postgres", "template0", "template1"):
+            raise SettingError(f"{declaration.where}: {key} = {name!r}; it is lower-case letters, digits and '_'")
+    directory = stack.enter_context(template(declaration, distribution, user, database))
+    return {
+        "distribution": _from_root(distribution),
+        "template": _from_root(directory / ARCHIVE),
+        "template_info": _from_root(directory / INFO),
+        "user": user,
+        "database": database,
+        "settings": _texts(declaration.values.get("settings", {})),
+    }
+
+
+def _redis(declaration: Declaration) -> dict[str, Any]:
+    return {
+        "server": _from_root(redis_server()),
+        "databases": declaration.values.get("databases", _REDIS_DATABASES),
+        "settings": _texts(declaration.values.get("settings", {})),
+    }
+
+
+def _executable(declaration: Declaration, all_declared: Mapping[str, Declaration]) -> dict[str, Any]:
+    values = declaration.values
+    command = [part.replace("{python}", sys.executable) for part in values.get("command", ())]
+    if not command:
+        raise SettingError(f"{declaration.where}: command is missing; it is a list of a program and its arguments")
+    program = Path(shutil.which(command[0]) or declaration.root / command[0])
+    if not program.exists():
+        raise SettingError(
+            f"{declaration.where}: command starts with {command[0]!r}, which is neither on PATH nor in "
+            f"{declaration.root}"
+        )
+    ports = values.get("ports", ["http"])
+
+    def parts(key: str, text: Any) -> list[Part]:
+        return _parts(declaration, all_declared, ports, key, str(text))
+
+    env = {name: parts(f"env {name}", text) for name, text in values.get("env", {}).items()}
+    url = parts("url", values.get("url", "http://$(host):$(port)" if ports else ""))
+    return {
+        # Not resolved: a virtual environment's interpreter knows it by its own path.
+        "program": str(program.absolute()).removeprefix("/"),
+        "args": [parts("command", text) for text in command[1:]],
+        # Where a developer stands who starts it by hand: modules and files are found from there.
+        "cwd": str(declaration.root),
+        "env": env,
+        "password": any(_OWN_PASSWORD in text for text in (*env.values(), url)),
+        "ports": ports,
+        "url": url,
+        "websocket_url": parts("websocket_url", values.get("websocket_url", "")),
+        "ready": _ready(declaration, ports),
+        "ready_timeout_s": values.get("ready_timeout_s", _READY_TIMEOUT_S),
+        "stop_signal": values.get("stop_signal", "SIGTERM"),
+        "grace_s": values.get("grace_s", _GRACE_S),
+    }
+
+
+def _ready(declaration: Declaration, ports: list[str]) -> dict[str, Any]:
+    ready = declaration.values.get("ready", {"tcp": ports})
+    if len(ready) != 1 or next(iter(ready)) not in _READY:
+        raise SettingError(
+            f'{declaration.where}: ready = {ready!r}; it is one of {{ http = "/path" }}, '
+            '{ tcp = ["port"] }, { log = "regular expression" }'
+        )
+    kind, value = next(iter(ready.items()))
+    key, expected = _READY[kind]
+    if not isinstance(value, expected):
+        raise SettingError(
+            f"{declaration.where}: ready = {ready!r}; {kind} is {'a list' if kind == 'tcp' else 'a text'}"
+        )
+    more: dict[str, Any] = {"port": ports[0], "status": [[200, 399]]} if kind == "http" else {}
+    return {"type": kind, key: value, **more}
+
+
+def _parts(
+    declaration: Declaration, all_declared: Mapping[str, Declaration], ports: list[str], key: str, text: str
+) -> list[Part]:
+    """Split a text at its references: $(port http) of the service itself, $(url db) of another one."""
+    parts: list[Part] = []
+    position = 0
+    for match in _REFERENCE.finditer(text):
+        parts.append(text[position : match.start()])
+        position = match.end()
+        word, first, second = match.groups()
+        if word is None:
+            parts.append("$")
+        elif first is None:
+            parts.append({"service": "", "field": word})
+        elif first in declaration.needs:
+            parts.append({"service": first, "field": word, **({"port": second} if second else {})})
+        elif word == "port" and first in ports:
+            parts.append({"service": "", "field": "port", "port": first})
+        else:
+            known = ", ".join(declaration.needs) or "none"
+            hint = f"; {first!r} is declared: add it to services" if first in all_declared else ""
+            raise SettingError(
+                f"{declaration.where}: {key}: {match.group()} names neither a service of services ({known}) nor a port "
+                f"({', '.join(ports)}){hint}"
+            )
+    parts.append(text[position:])
+    return [part for part in parts if part != ""]
+
+
+def _texts(settings: dict[str, Any]) -> dict[str, str]:
+    return {name: str(value) for name, value in settings.items()}
+
+
+def _from_root(path: Path) -> str:
+    return str(path.resolve()).removeprefix("/")
