@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from realservices.sources.errors import SettingError
+from realservices.sources.source import protocols
 
 FILES = {"realservices.toml": (), "pyproject.toml": ("tool", "realservices")}
 _MARK = "realservices"
@@ -38,8 +39,16 @@ KEYS: dict[str, dict[str, tuple[type, str]]] = {
         "services": _TEXTS,
     },
 }
-# What a session has without any declaration.
+DEFAULT_PORTS = ("http",)
+DEFAULT_URL = "http://$(host):$(port)"
+# What a session has without any declaration: kinds of databases, and servers.
 DEFAULTS = ("postgres", "redis")
+_RELAY = {
+    "command": ["{python}", "-m", "realservices.programs.websocket_relay", "--port", "$(port)"],
+    "ready": {"http": "/health"},
+    "url": "ws://$(host):$(port)",
+    "websocket_url": "ws://$(host):$(port)",
+}
 _ISOLATIONS = ("transaction", "database")
 
 
@@ -64,6 +73,14 @@ class Declaration:
     def needs(self) -> list[str]:
         """Names of the services that it needs directly."""
         return list(self.values.get("services", ()))
+
+    @property
+    def speaks(self) -> list[str]:
+        """What a test can speak with it, if it is a server of the project's own."""
+        if self.kind != "executable":
+            return []
+        url = self.values.get("url", DEFAULT_URL if self.values.get("ports", DEFAULT_PORTS) else "")
+        return protocols(url, self.values.get("websocket_url", ""))
 
     def files(self, key: str) -> list[Path]:
         """Return the files that a key's patterns name, each pattern's in alphabetical order.
@@ -110,6 +127,9 @@ def read_project(root: Path) -> Project:
     for kind in DEFAULTS:
         if kind not in kinds and kind not in declared:
             declared[kind] = Declaration(kind, kind, "no declaration", root)
+    if not any("websocket" in declaration.speaks for declaration in declared.values()):
+        relay = "websocket_relay"
+        declared.setdefault(relay, Declaration(relay, "executable", "no declaration", root, dict(_RELAY)))
     isolation = content.get("isolation", _ISOLATIONS[0])
     if isolation not in _ISOLATIONS:
         raise SettingError(f"{path}: isolation = {isolation!r}; it is one of {', '.join(_ISOLATIONS)}")

@@ -9,6 +9,7 @@ import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from realservices.sources.declarations import DEFAULT_PORTS, DEFAULT_URL
 from realservices.sources.errors import SettingError
 from realservices.sources.programs import postgres_distribution, redis_server
 from realservices.sources.template_cache import ARCHIVE, INFO, template
@@ -88,13 +89,13 @@ def _executable(declaration: Declaration, all_declared: Mapping[str, Declaration
             f"{declaration.where}: command starts with {command[0]!r}, which is neither on PATH nor in "
             f"{declaration.root}"
         )
-    ports = values.get("ports", ["http"])
+    ports = values.get("ports", list(DEFAULT_PORTS))
 
     def parts(key: str, text: Any) -> list[Part]:
         return _parts(declaration, all_declared, ports, key, str(text))
 
     env = {name: parts(f"env {name}", text) for name, text in values.get("env", {}).items()}
-    url = parts("url", values.get("url", "http://$(host):$(port)" if ports else ""))
+    url = parts("url", values.get("url", DEFAULT_URL if ports else ""))
     return {
         # Not resolved: a virtual environment's interpreter knows it by its own path.
         "program": str(program.absolute()).removeprefix("/"),
