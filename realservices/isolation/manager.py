@@ -16,6 +16,7 @@ from realservices.sources.services import find_services
 
 if TYPE_CHECKING:
     from realservices.contract.runtime import Endpoint
+    from realservices.isolation.clickhouse import ClickHouseIsolation
     from realservices.isolation.postgres import PostgresIsolation
     from realservices.isolation.redis import RedisIsolation
     from realservices.isolation.session_databases import SessionDatabases
@@ -37,6 +38,7 @@ class IsolationManager:
         self._background = BackgroundLoop()
         self._postgres: dict[str, PostgresIsolation] = {}
         self._redis: dict[str, RedisIsolation] = {}
+        self._clickhouse: dict[str, ClickHouseIsolation] = {}
         self._others: dict[str, SessionDatabases] = {}
         # What is needed soon is made in the background (fixtures/prefetch.py), and may be asked for meanwhile.
         self._locks: defaultdict[tuple[str, str], threading.Lock] = defaultdict(threading.Lock)
@@ -86,6 +88,21 @@ class IsolationManager:
                 self._redis[endpoint.name] = self._make_redis(endpoint)
         return self._redis[endpoint.name]
 
+    def clickhouse(self, name: str | None = None) -> ClickHouseIsolation:
+        """Return the isolation of a ClickHouse service: the named one, else the first.
+
+        Raises:
+            MissingServiceError: There is none.
+            RealServicesError: It does not serve.
+        """
+        endpoint = self.services.endpoint("clickhouse", name)
+        with self._locks["clickhouse", endpoint.name]:
+            if endpoint.name not in self._clickhouse:
+                from realservices.isolation.clickhouse import ClickHouseIsolation  # noqa: PLC0415 - 15 ms
+
+                self._clickhouse[endpoint.name] = ClickHouseIsolation(endpoint)
+        return self._clickhouse[endpoint.name]
+
     async def close_loop(self) -> None:
         """Close what belongs to the running loop, before it ends."""
         for postgres in self._postgres.values():
@@ -118,6 +135,8 @@ class IsolationManager:
             postgres.close(drop=drop or not postgres.endpoint.disposable)
         for redis in self._redis.values():
             redis.close()
+        for clickhouse in self._clickhouse.values():
+            clickhouse.close(drop=drop or not clickhouse.endpoint.disposable)
 
     def _make_postgres(self, endpoint: Endpoint) -> PostgresIsolation:
         from realservices.isolation.postgres import PostgresIsolation  # noqa: PLC0415 - asyncpg takes 25 ms

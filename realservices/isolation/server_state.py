@@ -197,7 +197,23 @@ class _Redis(_Store):
         self._client.close()
 
 
-_KINDS: dict[str, type[Any]] = {"postgres": _Postgres, "redis": _Redis}
+class _ClickHouse(_Store):
+    def __init__(self, endpoint: Endpoint, _: BackgroundLoop) -> None:
+        from realservices.isolation.clickhouse_snapshot import ClickHouseSnapshot  # noqa: PLC0415 - 15 ms
+
+        self._snapshot = ClickHouseSnapshot(endpoint)
+
+    def take(self) -> None:
+        self._snapshot.take()
+
+    def restore(self) -> None:
+        self._snapshot.restore()
+
+    def close(self) -> None:
+        self._snapshot.close()
+
+
+_KINDS: dict[str, type[Any]] = {"clickhouse": _ClickHouse, "postgres": _Postgres, "redis": _Redis}
 
 
 async def _terminate(connection: Any) -> None:

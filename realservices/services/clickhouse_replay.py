@@ -85,8 +85,9 @@ def _try(run: Run, sql: str, parameters: dict[str, str], what: str) -> None:
 
 def _tables(run: Run, database: str) -> dict[str, dict[str, Any]]:
     columns = (
-        "name, engine, total_rows, create_table_query, dependencies_table, dependencies_database, "
-        "loading_dependencies_database"
+        # Some engines know their size only; Buffer, Merge and their like count rows of others.
+        "name, engine, if(has_own_data OR engine = 'Memory', coalesce(total_rows, total_bytes), 0) AS rows, "
+        "create_table_query, dependencies_table, dependencies_database, loading_dependencies_database"
     )
     # Tables within materialized views have their identifiers for names.
     mine = f"database = {quote_text(database)} AND NOT startsWith(name, '.inner')"
@@ -122,10 +123,10 @@ def _copies(run: Run, database: str) -> list[str]:
             # One with a table of its own; those with TO have none.
             rows = _has_inner_table(run, database, name) and int(run(f"SELECT count() FROM {source}", {}))
         else:
-            rows = table["total_rows"]
+            rows = table["rows"]
         if not rows:
             continue
-        if second[name]["total_rows"]:
+        if second[name]["rows"]:
             copies.append(f"TRUNCATE TABLE {target}")
         if table["engine"].endswith("MergeTree"):
             copies.append(f"ALTER TABLE {target} ATTACH PARTITION ALL FROM {source}")

@@ -1,0 +1,155 @@
+"""ClickHouse, isolated: a database per test, with the tables and rows of the service's schema.
+
+Databases are made ahead of the tests and dropped behind them; a test that never touches its database does not take one.
+The engine has no users that come and go, so every test has the service's account: what keeps tests apart is that
+statements without a database's name go to their own.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import threading
+from typing import TYPE_CHECKING, Any, Generic, TypeVar
+
+from realservices.isolation.clickhouse_database import ClickHouseDatabase, ClickHouseDatabaseSync, make_client
+from realservices.isolation.clickhouse_pool import DatabasePool
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from types import TracebackType
+
+    from realservices.contract.runtime import Endpoint
+
+D = TypeVar("D", bound=ClickHouseDatabaseSync)
+
+
+class ClickHouseIsolation:
+    """What one process uses of one ClickHouse service.
+
+    Attributes:
+        endpoint: The service.
+
+    Args:
+        endpoint: The service.
+    """
+
+    def __init__(self, endpoint: Endpoint) -> None:
+        self.endpoint = endpoint
+        self._pool = DatabasePool(endpoint)
+        self._client: Any = None
+        self._lock = threading.Lock()
+
+    def expect(self, count: int) -> None:
+        """Prepare for ``count`` uses to come."""
+        self._pool.expect(count)
+        threading.Thread(target=self._prepare_client, name="realservices-clickhouse-client", daemon=True).start()
+
+    @contextlib.contextmanager
+    def lease(self) -> Iterator[DatabaseLease]:
+        """Give a database for the time of a ``with`` block, to be shared by what `of_lease` makes."""
+        lease = DatabaseLease(self._pool)
+        try:
+            yield lease
+        finally:
+            lease.end()
+
+    def of_lease(self, kind: type[D], lease: DatabaseLease) -> D:
+        """Return what a test gets of a lease: ``kind`` is asynchronous or blocking. Its user calls `end`."""
+        return kind(self.endpoint, lease.name, self.shared_client)
+
+    def database(self) -> DatabaseContext[ClickHouseDatabase]:
+        """Give a database of its own, by ``with`` or ``async with``."""
+        return DatabaseContext(self, ClickHouseDatabase)
+
+    def database_sync(self) -> DatabaseContext[ClickHouseDatabaseSync]:
+        """Give a database of its own with blocking methods."""
+        return DatabaseContext(self, ClickHouseDatabaseSync)
+
+    @contextlib.contextmanager
+    def service_database(self) -> Iterator[ClickHouseDatabase]:
+        """Give the database that programs have by the service's URL; `server_state` puts it back."""
+        name = str(self.endpoint.database)
+        database = ClickHouseDatabase(self.endpoint, lambda: name, self.shared_client)
+        try:
+            yield database
+        finally:
+            database.end()
+
+    def shared_client(self) -> Any:
+        """Return this process's client: without a database and without a session, both of which queries name."""
+        with self._lock:
+            if self._client is None:
+                service = self.endpoint
+                arguments = {"host": service.host, "port": service.port}
+                account = {"username": service.user, "password": service.password}
+                self._client = make_client({**arguments, **account, "autogenerate_session_id": False})
+            return self._client
+
+    def close(self, *, drop: bool) -> None:
+        """End the process's use of the service; ``drop``: remove every database, because the server goes on."""
+        self._pool.close(drop=drop)
+        with self._lock:
+            if self._client is not None:
+                self._client.close()
+
+    def _prepare_client(self) -> None:
+        # Whatever is wrong, the test that needs it meets it too.
+        with contextlib.suppress(Exception):
+            self.shared_client()
+
+
+class DatabaseLease:
+    """A test's database, taken when its name is first asked for.
+
+    Args:
+        pool: Where it comes from and goes back to.
+    """
+
+    def __init__(self, pool: DatabasePool) -> None:
+        self._pool = pool
+        self._name = ""
+        self._lock = threading.Lock()
+
+    def name(self) -> str:
+        """Return the database's name.
+
+        Raises:
+            IsolationError: It cannot be made.
+        """
+        with self._lock:
+            self._name = self._name or self._pool.take()
+            return self._name
+
+    def end(self) -> None:
+        """Give the database back, if it was taken."""
+        if self._name:
+            self._pool.give_back(self._name)
+
+
+class DatabaseContext(Generic[D]):
+    """A database for the time of a ``with`` block, synchronous or asynchronous."""
+
+    def __init__(self, isolation: ClickHouseIsolation, kind: type[D]) -> None:
+        self._lease = isolation.lease()
+        self._isolation = isolation
+        self._kind = kind
+        self._database: D | None = None
+
+    def __enter__(self) -> D:
+        self._database = self._isolation.of_lease(self._kind, self._lease.__enter__())
+        return self._database
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        if self._database is not None:
+            self._database.end()
+        self._lease.__exit__(None, None, None)
+
+    async def __aenter__(self) -> D:
+        return self.__enter__()
+
+    async def __aexit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.__exit__(kind, error, trace)

@@ -1,0 +1,174 @@
+"""A database per test: what is in it, what a test can do with it, and what the next test sees of it."""
+
+from __future__ import annotations
+
+import asyncio
+import urllib.request
+from typing import Any
+
+import pytest
+
+SEEDED = ["countries", "events", "kinds", "notes", "per_day", "users"]
+_seen: list[str] = []
+
+pytestmark = pytest.mark.requires_clickhouse
+
+
+async def test_the_schema_and_the_rows_are_in_it(isolated_clickhouse: Any) -> None:
+    counts = [(await isolated_clickhouse.execute(f"SELECT count() FROM {table}"))[0][0] for table in SEEDED]
+    assert counts == [2, 1, 1, 1, 1, 2]
+    assert await isolated_clickhouse.execute("SELECT id, name FROM users ORDER BY id") == [(1, "ann"), (2, "bob;")]
+    assert await isolated_clickhouse.execute("SELECT countMerge(n) FROM per_day") == [(1,)]
+    assert await isolated_clickhouse.execute("SELECT name, n FROM active_users") == [("ann", 1)]
+
+
+async def test_views_and_dictionaries_are_of_the_same_database(isolated_clickhouse: Any) -> None:
+    await isolated_clickhouse.execute("INSERT INTO events (ts, kind, user_id) VALUES ('2026-01-03 00:00:00', 'new', 2)")
+    assert await isolated_clickhouse.execute("SELECT kind FROM kinds WHERE kind = 'new'") == [("new",)]
+    assert await isolated_clickhouse.execute("SELECT countMerge(n) FROM per_day") == [(2,)]
+    assert await isolated_clickhouse.execute("SELECT name FROM active_users ORDER BY name") == [("ann",), ("bob;",)]
+    await isolated_clickhouse.execute("INSERT INTO countries VALUES ('fr', 'France')")
+    name = await isolated_clickhouse.execute("SELECT dictGet('country_names', 'name', tuple('fr'))")
+    assert name == [("France",)]
+
+
+@pytest.mark.parametrize("again", range(12))
+async def test_nothing_is_left_for_the_next_test(isolated_clickhouse: Any, again: int) -> None:
+    assert isolated_clickhouse.database not in _seen
+    _seen.append(isolated_clickhouse.database)
+    assert await isolated_clickhouse.execute("SELECT count() FROM users") == [(2,)]
+    await isolated_clickhouse.execute("INSERT INTO users VALUES (3, 'cleo')")
+    await isolated_clickhouse.execute("ALTER TABLE users ADD COLUMN age UInt8")
+    await isolated_clickhouse.execute("DROP TABLE notes")
+    assert await isolated_clickhouse.execute("SELECT count() FROM users") == [(3,)]
+
+
+async def test_databases_of_tests_that_are_over_are_gone(isolated_clickhouse: Any) -> None:
+    async with asyncio.timeout(30):
+        while True:
+            rows = await isolated_clickhouse.execute(
+                "SELECT name FROM system.databases WHERE name LIKE 'realservices_%'"
+            )
+            if not {name for (name,) in rows} & set(_seen):
+                break
+
+
+async def test_get_table_name_is_qualified(isolated_clickhouse: Any) -> None:
+    table = isolated_clickhouse.get_table_name("clicks")
+    assert table == f"{isolated_clickhouse.database}.clicks"
+    assert await isolated_clickhouse.execute(f"CREATE TABLE {table} (event String, at DateTime) ENGINE = Memory") == []
+    assert await isolated_clickhouse.execute(f"SELECT COUNT(*) FROM {table}") == [(0,)]
+    odd = isolated_clickhouse.get_table_name("it's `odd`")
+    await isolated_clickhouse.execute(f"CREATE TABLE {odd} (a Int32) ENGINE = Memory")
+    names = await isolated_clickhouse.execute(
+        "SELECT name FROM system.tables WHERE database = currentDatabase() AND name LIKE '%odd%'"
+    )
+    assert names == [("it's `odd`",)]
+
+
+async def test_parameters_and_types(isolated_clickhouse: Any) -> None:
+    row = await isolated_clickhouse.execute(
+        "SELECT {a:UInt64} AS a, {b:Array(String)}, toDate('2026-01-02')", {"a": 2**63, "b": ["x;'"]}
+    )
+    assert row[0][:2] == (2**63, ["x;'"])
+    assert str(row[0][2]) == "2026-01-02"
+    assert await isolated_clickhouse.execute("SELECT %(name)s", {"name": "it's"}) == [("it's",)]
+    await isolated_clickhouse.execute("INSERT INTO users VALUES ({id:UInt64}, {name:String})", {"id": 9, "name": "a;b"})
+    assert await isolated_clickhouse.execute("SELECT name FROM users WHERE id = 9") == [("a;b",)]
+
+
+@pytest.mark.parametrize(
+    "sql", ["SHOW TABLES", "DESCRIBE users", "WITH 1 AS a SELECT a", "EXISTS users", "-- why\nSELECT 1;"]
+)
+async def test_statements_that_give_rows(isolated_clickhouse: Any, sql: str) -> None:
+    assert await isolated_clickhouse.execute(sql)
+
+
+async def test_settings_and_temporary_tables_last_as_long_as_the_test(isolated_clickhouse: Any) -> None:
+    assert await isolated_clickhouse.execute("SET max_block_size = 1234") == []
+    assert await isolated_clickhouse.execute("SELECT getSetting('max_block_size')") == [(1234,)]
+    await isolated_clickhouse.execute("CREATE TEMPORARY TABLE mine (a Int32)")
+    await isolated_clickhouse.execute("INSERT INTO mine VALUES (1)")
+    assert await isolated_clickhouse.execute("SELECT a FROM mine") == [(1,)]
+
+
+async def test_settings_of_the_test_before_are_gone(isolated_clickhouse: Any) -> None:
+    assert await isolated_clickhouse.execute("SELECT getSetting('max_block_size')") != [(1234,)]
+
+
+async def test_statements_at_once_wait_for_each_other(isolated_clickhouse: Any) -> None:
+    rows = await asyncio.gather(*(isolated_clickhouse.execute(f"SELECT {n}, sleep(0.01)") for n in range(10)))
+    assert [row[0][0] for row in rows] == list(range(10))
+
+
+async def test_the_raw_client_is_of_the_same_database(isolated_clickhouse: Any) -> None:
+    client = isolated_clickhouse.client
+    assert client is isolated_clickhouse.client
+    assert client.database == isolated_clickhouse.database
+    client.insert("users", [[7, "zoe"]], column_names=["id", "name"])
+    assert await isolated_clickhouse.execute("SELECT name FROM users WHERE id = 7") == [("zoe",)]
+
+
+async def test_the_client_is_awaited(isolated_clickhouse: Any) -> None:
+    client = await isolated_clickhouse.async_client
+    await client.insert("users", [[7, "zoe"]], column_names=["id", "name"])
+    result = await isolated_clickhouse.async_client.query("SELECT name FROM users WHERE id = 7")
+    assert result.result_rows == [("zoe",)]
+    assert client.database == isolated_clickhouse.database
+    with pytest.raises(AttributeError, match="no attribute 'nosuch'"):
+        client.nosuch  # noqa: B018
+
+
+async def test_code_under_test_connects_by_url(isolated_clickhouse: Any) -> None:
+    import clickhouse_connect
+
+    with clickhouse_connect.get_client(dsn=isolated_clickhouse.url) as client:
+        client.command("INSERT INTO users VALUES (8, 'by url')")
+    assert await isolated_clickhouse.execute("SELECT name FROM users WHERE id = 8") == [("by url",)]
+    address = f"http://{isolated_clickhouse.host}:{isolated_clickhouse.http_port}/ping"
+    assert urllib.request.urlopen(address).read() == b"Ok.\n"
+
+
+async def test_errors_are_the_clients_own(isolated_clickhouse: Any) -> None:
+    from clickhouse_connect.driver.exceptions import DatabaseError
+
+    with pytest.raises(DatabaseError, match="UNKNOWN_TABLE"):
+        await isolated_clickhouse.execute("SELECT * FROM nosuch")
+    with pytest.raises(DatabaseError, match="SYNTAX_ERROR"):
+        await isolated_clickhouse.execute("SELEC 1")
+    assert await isolated_clickhouse.execute("SELECT 1") == [(1,)]
+
+
+def test_blocking(isolated_clickhouse_sync: Any) -> None:
+    assert isolated_clickhouse_sync.execute("INSERT INTO users VALUES (3, 'cleo')") == []
+    assert isolated_clickhouse_sync.execute("SELECT count() FROM users") == [(3,)]
+    assert isolated_clickhouse_sync.client.query("SELECT count() FROM users").result_rows == [(3,)]
+
+
+async def test_both_fixtures_are_one_database(isolated_clickhouse: Any, isolated_clickhouse_sync: Any) -> None:
+    await isolated_clickhouse.execute("INSERT INTO users VALUES (3, 'cleo')")
+    assert isolated_clickhouse_sync.execute("SELECT count() FROM users") == [(3,)]
+    assert isolated_clickhouse_sync.database == isolated_clickhouse.database
+
+
+async def test_the_databases_come_back_with_the_server(isolated_clickhouse: Any, service_control: Any) -> None:
+    await isolated_clickhouse.execute("INSERT INTO users VALUES (3, 'cleo')")
+    await service_control.kill("events")
+    await service_control.start("events")
+    assert await isolated_clickhouse.execute("SELECT count() FROM users") == [(3,)]
+
+
+async def test_after_a_restart(isolated_clickhouse: Any) -> None:
+    assert await isolated_clickhouse.execute("SELECT count() FROM users") == [(2,)]
+
+
+async def test_a_test_that_left_the_server_down_harms_only_itself(
+    isolated_clickhouse: Any, service_control: Any
+) -> None:
+    await service_control.kill("events")
+    with pytest.raises(Exception, match="refused|reset|closed|Failed to|does not answer"):
+        await isolated_clickhouse.execute("SELECT 1")
+
+
+async def test_after_a_server_that_was_left_down(isolated_clickhouse: Any) -> None:
+    assert await isolated_clickhouse.execute("SELECT count() FROM users") == [(2,)]
