@@ -61,6 +61,7 @@ class Declaration:
         where: File and table, for messages.
         root: The directory that relative paths start from.
         values: The table's other keys.
+        is_default: Nobody has declared it.
     """
 
     name: str
@@ -68,6 +69,7 @@ class Declaration:
     where: str
     root: Path
     values: dict[str, Any] = field(default_factory=dict)
+    is_default: bool = False
 
     @property
     def needs(self) -> list[str]:
@@ -126,10 +128,10 @@ def read_project(root: Path) -> Project:
     kinds = {declaration.kind for declaration in declared.values()}
     for kind in DEFAULTS:
         if kind not in kinds and kind not in declared:
-            declared[kind] = Declaration(kind, kind, "no declaration", root)
+            declared[kind] = Declaration(kind, kind, "the default", root, is_default=True)
     if not any("websocket" in declaration.speaks for declaration in declared.values()):
         relay = "websocket_relay"
-        declared.setdefault(relay, Declaration(relay, "executable", "no declaration", root, dict(_RELAY)))
+        declared.setdefault(relay, Declaration(relay, "executable", "the default", root, dict(_RELAY), is_default=True))
     isolation = content.get("isolation", _ISOLATIONS[0])
     if isolation not in _ISOLATIONS:
         raise SettingError(f"{path}: isolation = {isolation!r}; it is one of {', '.join(_ISOLATIONS)}")

@@ -60,7 +60,8 @@ class EmbeddedServices(Source):
 
     def declared(self) -> list[Declared]:
         """Return what is known of every service, in the order of declaration."""
-        return [Declared(each.name, each.kind, each.needs, each.speaks) for each in self._project.services.values()]
+        services = self._project.services.values()
+        return [Declared(each.name, each.kind, each.needs, each.speaks, each.is_default) for each in services]
 
     def endpoint(self, kind: str, name: str) -> Endpoint:
         """Return a service when it serves, which it starts to do now if it does not yet.

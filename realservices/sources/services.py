@@ -91,8 +91,9 @@ class Services:
 
     def declared(self) -> list[Declared]:
         """Return what is known of the services of all kinds, each from the origin that serves it. It starts nothing."""
-        found = [service for source in self._sources for service in source.declared()]
-        return [service for service in found if service.name in self.names(service.kind)]
+        return [
+            service for source in self._sources for service in source.declared() if self._source(service.kind) is source
+        ]
 
     def names(self, kind: str) -> list[str]:
         """Return the names of the services of a kind, in the order of declaration. It starts nothing."""

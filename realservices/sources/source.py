@@ -23,12 +23,14 @@ class Declared:
         kind: Its kind.
         needs: Names of the services that it needs directly.
         speaks: What a test can speak with it, if it is no database: of ``http``, ``websocket`` and ``llm``.
+        is_default: Nobody has declared it; it is there for who wants it.
     """
 
     name: str
     kind: str
     needs: Sequence[str] = ()
     speaks: Sequence[str] = ()
+    is_default: bool = False
 
 
 def protocols(url: str, websocket_url: str) -> list[str]:

@@ -18,7 +18,7 @@ pytest_plugins = ["pytester"]
 # What an inner run must not hear of: Bazel, the launcher, and an outer pytest-xdist.
 _OUTER = ("BAZEL_TEST", "TEST_SRCDIR", "TEST_TARGET", "TEST_WORKSPACE", "XML_OUTPUT_FILE", "REALSERVICES_RUNTIME")
 _XDIST = ("PYTEST_XDIST_WORKER", "PYTEST_XDIST_WORKER_COUNT", "PYTEST_XDIST_TESTRUNUID")
-_PREFIXES = ("TEST_POSTGRES_", "TEST_REDIS_")
+_PREFIXES = ("TEST_POSTGRES_", "TEST_REDIS_", "REALSERVICES_", "DATABASE_URL", "REDIS_URL")
 
 
 @pytest.fixture
@@ -37,7 +37,7 @@ def launched_redis() -> Endpoint:
 def alone(monkeypatch: pytest.MonkeyPatch, launched_postgres: Endpoint, launched_redis: Endpoint) -> pytest.MonkeyPatch:
     """No launcher, no session, nothing attached."""
     for name in list(os.environ):
-        if name in (*_OUTER, *_XDIST) or name.startswith(_PREFIXES) or name.startswith("REALSERVICES_"):
+        if name in (*_OUTER, *_XDIST) or name.startswith(_PREFIXES):
             monkeypatch.delenv(name)
     monkeypatch.setenv("PYTEST_DISABLE_PLUGIN_AUTOLOAD", "1")
     return monkeypatch

@@ -1,0 +1,157 @@
+"""What a project can declare for plain pytest, and what is said about what it cannot."""
+
+from __future__ import annotations
+
+import sys
+from typing import TYPE_CHECKING
+
+import pytest
+
+from realservices.sources.declarations import read_project
+from realservices.sources.entries import entry_of
+from realservices.sources.errors import SettingError
+from realservices.sources.programs import postgres_distribution, redis_server
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+_PROJECT = """
+[tool.realservices]
+isolation = "database"
+
+[tool.realservices.services.db]
+kind = "postgres"
+migrations = ["db/*.sql"]
+
+[tool.realservices.services.auth]
+kind = "executable"
+command = ["{python}", "-m", "auth.server", "--port", "$(port http)", "$$HOME"]
+env = { DATABASE_URL = "$(url db)?x=1", TOKEN = "$(password)" }
+services = ["db"]
+ready = { http = "/health" }
+"""
+
+
+def test_nothing_declared_is_one_of_each(tmp_path: Path) -> None:
+    (tmp_path / "pyproject.toml").write_text("[project]\nname = 'a'\n", encoding="utf-8")
+    project = read_project(tmp_path)
+    assert [(each.name, each.kind) for each in project.services.values()] == [
+        ("postgres", "postgres"),
+        ("redis", "redis"),
+    ]
+    assert project.isolation == "transaction"
+
+
+def test_tables_become_services(tmp_path: Path) -> None:
+    (tmp_path / "pyproject.toml").write_text(_PROJECT, encoding="utf-8")
+    (tmp_path / "db").mkdir()
+    for name in ("2.sql", "1.sql", "1.txt"):
+        (tmp_path / "db" / name).touch()
+    project = read_project(tmp_path)
+    assert list(project.services) == ["db", "auth", "redis"]
+    assert project.isolation == "database"
+    assert [file.name for file in project.services["db"].files("migrations")] == ["1.sql", "2.sql"]
+    with entry_of(project.services["auth"], project.services) as entry:
+        config = entry["config"]
+    assert entry["needs"] == ["db"]
+    assert config["program"] == sys.executable.removeprefix("/")
+    http = {"service": "", "field": "port", "port": "http"}
+    assert config["args"] == [["-m"], ["auth.server"], ["--port"], [http], ["$", "HOME"]]
+    assert config["env"]["DATABASE_URL"] == [{"service": "db", "field": "url"}, "?x=1"]
+    assert config["ready"] == {"type": "http", "path": "/health", "port": "http", "status": [[200, 399]]}
+    assert (config["cwd"], config["password"]) == (str(tmp_path), True)
+
+
+def test_a_file_of_its_own_wins(tmp_path: Path) -> None:
+    (tmp_path / "pyproject.toml").write_text(_PROJECT, encoding="utf-8")
+    (tmp_path / "realservices.toml").write_text("[services.cache]\nkind = 'redis'\ndatabases = 4\n", encoding="utf-8")
+    project = read_project(tmp_path)
+    assert list(project.services) == ["cache", "postgres"]
+    assert project.services["cache"].values == {"databases": 4}
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        ("x = ", r"realservices\.toml: Invalid value"),
+        ("service = {}", r"unknown key 'service'; there are 'services' and 'isolation'"),
+        ("isolation = 'none'", r"isolation = 'none'; it is one of transaction, database"),
+        ("[services]\na = 1", r"service 'a': kind = 1; it is one of postgres, redis, executable"),
+        ("[services.a]\nkind = 'mysql'", r"kind = 'mysql'; it is one of postgres"),
+        ("[services.a]\ndatabases = 3", r"kind = None; it is one of postgres"),
+        ("[services.'a b']\nkind = 'redis'", r"a name consists of letters"),
+        ("[services.a]\nkind = 'redis'\nmigrations = []", r"unknown key 'migrations'; there are databases, settings"),
+        ("[services.a]\nkind = 'redis'\ndatabases = '3'", r"databases = '3'; it is a number"),
+        ("[services.a]\nkind = 'redis'\ndatabases = true", r"databases = True; it is a number"),
+        ("[services.a]\nkind = 'postgres'\nseeds = 'a.sql'", r"seeds = 'a.sql'; it is a list of texts"),
+        ("[services.a]\nkind = 'postgres'\nseeds = [1]", r"seeds = \[1\]; it is a list of texts"),
+        ("[services.a]\nkind = 'executable'\nservices = ['b']", r"services names 'b', which is not declared; .*a"),
+        ("[services.a]\nkind = 'executable'\nservices = ['a']", r"it needs itself"),
+    ],
+)
+def test_declarations_that_mean_nothing(tmp_path: Path, text: str, message: str) -> None:
+    (tmp_path / "realservices.toml").write_text(text, encoding="utf-8")
+    with pytest.raises(SettingError, match=message):
+        read_project(tmp_path)
+
+
+@pytest.mark.parametrize(
+    ("lines", "message"),
+    [
+        ("", r"command is missing"),
+        ("command = ['no-such-program']", r"starts with 'no-such-program', which is neither on PATH nor in"),
+        (
+            "command = ['sh', '$(url db)']",
+            r"\$\(url db\) names neither a service of services \(none\).*'db' is declared",
+        ),
+        ("command = ['sh', '$(port admin)']", r"names neither .* nor a port \(http\)"),
+        ("command = ['sh']\nready = { exec = 'x' }", r"ready = \{'exec': 'x'\}; it is one of"),
+        ("command = ['sh']\nready = { http = 1 }", r"http is a text"),
+    ],
+)
+def test_executables_that_mean_nothing(tmp_path: Path, lines: str, message: str) -> None:
+    text = f"[services.db]\nkind = 'postgres'\n[services.a]\nkind = 'executable'\n{lines}\n"
+    (tmp_path / "realservices.toml").write_text(text, encoding="utf-8")
+    declared = read_project(tmp_path).services
+    with pytest.raises(SettingError, match=message), entry_of(declared["a"], declared):
+        pass
+
+
+def _program(path: Path, says: str) -> Path:
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_text(f"#!/bin/sh\necho '{says}'\n", encoding="utf-8")
+    path.chmod(0o755)
+    return path
+
+
+@pytest.mark.parametrize(
+    ("says", "message"),
+    [
+        ("postgres (PostgreSQL) 13.2", r"is PostgreSQL 13; 14 or later is needed"),
+        ("no", r"says 'no', which is no version"),
+    ],
+)
+def test_postgres_must_be_one(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, says: str, message: str) -> None:
+    monkeypatch.setenv("REALSERVICES_POSTGRES", str(tmp_path))
+    with pytest.raises(SettingError, match=r"has no bin/postgres, bin/initdb, bin/psql; name a directory like"):
+        postgres_distribution()
+    for name in ("postgres", "initdb", "psql"):
+        _program(tmp_path / "bin" / name, says)
+    with pytest.raises(SettingError, match=message):
+        postgres_distribution()
+
+
+def test_redis_must_be_one(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("REALSERVICES_REDIS", str(tmp_path))
+    with pytest.raises(SettingError, match="it is no executable file"):
+        redis_server()
+    server = _program(tmp_path / "bin" / "redis-server", "Redis server v=6.2.7 sha=0")
+    monkeypatch.setenv("REALSERVICES_REDIS", str(server))
+    with pytest.raises(SettingError, match="is version 6; 7 or later is needed"):
+        redis_server()
+    monkeypatch.delenv("REALSERVICES_REDIS")
+    monkeypatch.setenv("PATH", str(server.parent))
+    with pytest.raises(SettingError, match="is version 6; 7 or later is needed"):
+        redis_server()
+    _program(server, "Redis server v=7.4.1 sha=0")
+    assert redis_server() == server

@@ -1,0 +1,264 @@
+"""Sessions that start their services themselves: runs of plain pytest, with servers of their own."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+import time
+from pathlib import Path
+from threading import Event
+from typing import TYPE_CHECKING
+
+import pytest
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    Run = Callable[..., pytest.RunResult]
+
+_PAIRS = Path(__file__).parents[1] / "isolation" / "test_pairs.py"
+_OURS = ("-W", "error", "-p", "no:cacheprovider", "-p", "realservices.fixtures.plugin")
+_XDIST = ("-p", "xdist.plugin", "-n2")
+_DEADLINE_S = 10.0
+
+
+@pytest.fixture(autouse=True)
+def _own_programs(alone: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    runfiles = Path(os.environ["RUNFILES_DIR"])
+    alone.setenv("REALSERVICES_POSTGRES", str(runfiles / os.environ["POSTGRES_DISTRIBUTION"]))
+    alone.setenv("REALSERVICES_REDIS", str(runfiles / os.environ["REDIS_SERVER"]))
+    alone.setenv("XDG_CACHE_HOME", os.environ["TEST_TMPDIR"])
+
+
+def _processes() -> list[str]:
+    """Return the processes of sessions' services."""
+    found = []
+    for directory in Path("/proc").glob("[0-9]*"):
+        try:
+            words = (directory / "cmdline").read_bytes() + (directory / "environ").read_bytes()
+        except OSError:
+            continue  # Gone meanwhile.
+        if b"REALSERVICES_SERVE=" in words or b"\0serve\0" in words:
+            found.append(directory.name)
+    return found
+
+
+def _left() -> list[str]:
+    return [*_processes(), *map(str, Path("/tmp").glob("rs-session.*"))]
+
+
+def _wait_until_nothing_is_left() -> None:
+    deadline = time.monotonic() + _DEADLINE_S
+    while _left() and time.monotonic() < deadline:
+        Event().wait(0.01)
+    assert _left() == []
+
+
+@pytest.mark.parametrize("arguments", [(), _XDIST])
+def test_the_same_tests_pass_and_leave_nothing(pytester: pytest.Pytester, run: Run, arguments: tuple[str, ...]) -> None:
+    pytester.makepyfile(test_pairs=_PAIRS.read_text(encoding="utf-8"))
+    run(*arguments).assert_outcomes(passed=36)
+    assert _left() == []
+
+
+def test_what_is_not_used_is_not_started(pytester: pytest.Pytester, run: Run) -> None:
+    pytester.makepyfile(
+        test_files="""
+        import os, sys
+        async def test_files(filesystem):
+            await filesystem.create_file("a")
+            assert "REALSERVICES_SESSION" not in os.environ
+            assert not {"asyncpg", "redis", "realservices.sources.entries"} & set(sys.modules)
+    """
+    )
+    pytester.makepyfile(
+        test_redis="""
+        import os
+        async def test_redis(isolated_redis, service_control):
+            assert list(await service_control.status()) == ["redis"]
+            assert os.environ["REDIS_URL"].startswith("redis://:")
+            assert "DATABASE_URL" not in os.environ
+    """
+    )
+    run("test_files.py").assert_outcomes(passed=1)
+    run("test_redis.py").assert_outcomes(passed=1)
+
+
+@pytest.mark.parametrize("arguments", [(), _XDIST])
+def test_a_killed_session_leaves_nothing(pytester: pytest.Pytester, arguments: tuple[str, ...]) -> None:
+    pytester.makepyfile("""
+        import os, signal
+        async def test_end(isolated_database, isolated_redis):
+            pid = os.getppid() if "PYTEST_XDIST_WORKER" in os.environ else os.getpid()
+            os.kill(pid, signal.SIGKILL)
+    """)
+    command = [sys.executable, "-m", "pytest", *_OURS, *arguments]
+    done = subprocess.run(command, capture_output=True, timeout=60, check=False)
+    assert done.returncode == -9
+    _wait_until_nothing_is_left()
+
+
+def test_faults_on_demand(pytester: pytest.Pytester, run: Run) -> None:
+    pytester.makepyfile("""
+        import pytest, redis
+        async def test_outage(service_control, isolated_redis):
+            await service_control.stop("redis")
+            with pytest.raises(redis.ConnectionError):
+                await isolated_redis.ping()
+
+        async def test_later(isolated_redis):
+            assert await isolated_redis.ping()
+    """)
+    run().assert_outcomes(passed=2)
+
+
+_SCHEMA = """
+[tool.realservices.services.db]
+kind = "postgres"
+migrations = ["*.sql"]
+extensions = ["pg_trgm"]
+settings = { work_mem = "5MB" }
+user = "app"
+database = "shop"
+"""
+
+
+def test_declared_schema(pytester: pytest.Pytester, run: Run) -> None:
+    pytester.makefile(".toml", pyproject=_SCHEMA)
+    pytester.makefile(".sql", **{"001": "CREATE TABLE users (name text);", "002": "INSERT INTO users VALUES ('Ada');"})
+    pytester.makepyfile("""
+        import os
+        async def test_rows(isolated_database):
+            assert await isolated_database.fetchval("SELECT name FROM users") == "Ada"
+            assert await isolated_database.fetchval("SHOW work_mem") == "5MB"
+            assert await isolated_database.fetchval("SELECT similarity('a', 'a')") == 1
+            assert os.environ["DATABASE_URL"].startswith("postgresql://app:")
+            assert os.environ["REALSERVICES_DB_URL"].endswith("/shop")
+    """)
+    run().assert_outcomes(passed=1)
+
+
+def test_a_migration_that_is_refused(pytester: pytest.Pytester, run: Run) -> None:
+    pytester.makefile(".toml", pyproject=_SCHEMA)
+    pytester.makefile(".sql", **{"001": "CREATE TABLE users (name text);\nCREATE TABLE users (name text);"})
+    pytester.makepyfile("async def test_rows(isolated_database): pass")
+    result = run()
+    result.assert_outcomes(errors=1)
+    result.stdout.fnmatch_lines(["*pyproject.toml: service 'db'*refused migration 001.sql, line 2*"])
+
+
+def test_migrations_that_are_not_there(pytester: pytest.Pytester, run: Run) -> None:
+    pytester.makefile(".toml", pyproject=_SCHEMA)
+    pytester.makepyfile("async def test_rows(isolated_database): pass")
+    result = run()
+    result.assert_outcomes(errors=1)
+    result.stdout.fnmatch_lines(["*migrations = '[*].sql' matches no file below*"])
+
+
+def test_services_before_the_first_import(pytester: pytest.Pytester, run: Run) -> None:
+    pytester.makeini("[pytest]\nrealservices_services = redis\n")
+    pytester.makeconftest("import os\nassert os.environ['REDIS_URL']\nassert 'DATABASE_URL' not in os.environ\n")
+    pytester.makepyfile("def test_it(): pass")
+    run().assert_outcomes(passed=1)
+    run(*_XDIST).assert_outcomes(passed=1)
+    pytester.makeini("[pytest]\nrealservices_services = rabbit\n")
+    result = run()
+    assert result.ret == pytest.ExitCode.USAGE_ERROR
+    result.stderr.fnmatch_lines(["*realservices_services names 'rabbit'; the project has postgres, redis*"])
+
+
+def test_servers_of_the_users_own(pytester: pytest.Pytester, run: Run) -> None:
+    pytester.makefile(
+        ".toml",
+        pyproject="""
+        [tool.realservices.services.web]
+        kind = "executable"
+        command = ["{python}", "-S", "-m", "echo", "$(port http)", "$(url redis)"]
+        services = ["redis"]
+        ready = { http = "/health" }
+        [tool.realservices.services.redis]
+        kind = "redis"
+    """,
+    )
+    pytester.makepyfile(
+        echo="""
+        import http.server, sys
+        class Handler(http.server.BaseHTTPRequestHandler):
+            def do_GET(self):
+                self.send_response(200)
+                self.end_headers()
+                self.wfile.write(sys.argv[2].encode())
+        http.server.HTTPServer(("127.0.0.1", int(sys.argv[1])), Handler).serve_forever()
+    """
+    )
+    pytester.makepyfile(
+        test_web="""
+        import urllib.request
+        from realservices.sources.services import find_services
+        def test_web():
+            services = find_services()
+            endpoint = services.endpoint("executable", "web")
+            opener = urllib.request.build_opener(urllib.request.ProxyHandler({}))
+            with opener.open(endpoint.url) as answer:
+                assert answer.read().decode() == services.endpoint("redis").url
+            services.close()
+    """
+    )
+    run().assert_outcomes(passed=1)
+    assert _left() == []
+
+
+def test_sessions_that_need_the_same_new_template_build_it_once(pytester: pytest.Pytester) -> None:
+    pytester.makefile(".toml", pyproject=_SCHEMA.replace("5MB", "6MB"))
+    pytester.makefile(".sql", **{"001": "CREATE TABLE users (name text);"})
+    pytester.makepyfile(
+        "async def test_rows(isolated_database): assert await isolated_database.fetch('TABLE users') == []"
+    )
+    before = set(Path(os.environ["XDG_CACHE_HOME"]).glob("rules_realservices/templates/*/template.tar"))
+    command = [sys.executable, "-m", "pytest", *_OURS]
+    sessions = [subprocess.Popen(command, stdout=subprocess.PIPE, text=True) for _ in range(2)]
+    for session in sessions:
+        output, _ = session.communicate(timeout=60)
+        assert "1 passed" in output
+    after = set(Path(os.environ["XDG_CACHE_HOME"]).glob("rules_realservices/templates/*/template.tar"))
+    assert len(after - before) == 1
+    assert not list(Path(os.environ["XDG_CACHE_HOME"]).glob("rules_realservices/templates/*.partial"))
+
+
+def test_the_cache_keeps_to_its_size(pytester: pytest.Pytester, run: Run, alone: pytest.MonkeyPatch) -> None:
+    alone.setenv("REALSERVICES_CACHE_MB", "1")
+    alone.setenv("XDG_CACHE_HOME", str(pytester.path / "cache"))
+    pytester.makefile(".sql", **{"001": "CREATE TABLE users (name text);"})
+    pytester.makepyfile("async def test_rows(isolated_database): pass")
+    for size in ("7MB", "8MB"):
+        pytester.makefile(".toml", pyproject=_SCHEMA.replace("5MB", size))
+        run().assert_outcomes(passed=1)
+    assert len(list((pytester.path / "cache").rglob("template.tar"))) == 1
+
+
+def test_a_script_is_a_session(pytester: pytest.Pytester) -> None:
+    script = pytester.makepyfile(
+        health="""
+        import asyncio
+        from realservices.real_services import get_real_services
+        health = asyncio.run(get_real_services().ensure_all_services_available())
+        print(sorted(health), all(each.is_available for each in health.values()))
+    """
+    )
+    done = subprocess.run([sys.executable, str(script)], capture_output=True, text=True, timeout=60, check=False)
+    assert (done.returncode, done.stdout) == (0, "['postgres', 'redis'] True\n"), done.stderr
+    assert _left() == []
+
+
+def test_a_script_is_told_what_is_missing(pytester: pytest.Pytester, alone: pytest.MonkeyPatch) -> None:
+    alone.setenv("TEST_REDIS_HOST", "127.0.0.1")
+    alone.setenv("TEST_REDIS_PORT", "1")
+    pytester.makefile(".toml", pyproject='[tool.realservices.services.db]\nkind = "postgres"\nseeds = ["no.sql"]\n')
+    program = "import asyncio, realservices.real_services as r\nasyncio.run(r.get_real_services().ensure_all_services_available())"
+    done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, timeout=60, check=False)
+    assert done.returncode == 1
+    assert "2 of the services are not available" in done.stderr
+    assert "redis: TEST_REDIS_HOST names a redis service at 127.0.0.1:1" in done.stderr
+    assert "db: " in done.stderr
+    assert "seeds = 'no.sql' matches no file" in done.stderr
