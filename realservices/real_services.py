@@ -81,8 +81,9 @@ class RealServices:
         health = await self.check()
         optional = {declared.name for declared in self.services.declared() if declared.is_default}
         failed = {each.name: each.reason for each in health.values() if not each.is_available}
-        if set(failed) - optional or not set(health) - set(failed):
-            raise ServicesUnavailableError(failed or {"all": "there is none that anybody has declared"})
+        wanted = {name: reason for name, reason in failed.items() if name not in optional}
+        if wanted or len(failed) == len(health):
+            raise ServicesUnavailableError(wanted or failed or {"all": "there is none that anybody has declared"})
         return health
 
     def endpoint(self, kind: str, name: str | None = None) -> Endpoint:

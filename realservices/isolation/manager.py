@@ -29,12 +29,16 @@ KIND_OF = {"database": "postgres", "redis": "redis", "clickhouse": "clickhouse"}
 class IsolationManager:
     """Holds what this process uses of its services.
 
+    Attributes:
+        is_the_plugins: It belongs to a pytest session, and ends with that.
+
     Args:
         services: Where they come from.
     """
 
     def __init__(self, services: Services) -> None:
         self.services = services
+        self.is_the_plugins = False
         self._background = BackgroundLoop()
         self._postgres: dict[str, PostgresIsolation] = {}
         self._redis: dict[str, RedisIsolation] = {}
@@ -116,12 +120,18 @@ class IsolationManager:
             redis.restore()
 
     async def shut_down(self) -> None:
-        """End this process's use of all services, and close what belongs to the running loop before that."""
+        """End this process's use of all services, and close what belongs to the running loop before that.
+
+        Not where a plugin has made this manager: the session goes on.
+        """
         await self.close_loop()
-        self.close()
+        if not self.is_the_plugins:
+            self.close()
 
     def close(self) -> None:
         """End this process's use of all services."""
+        if self in _process:
+            _process.remove(self)
         if "servers" in self.__dict__:
             self.servers.close()
         self._close_shares()
@@ -181,11 +191,17 @@ _process: list[IsolationManager] = []
 def process_manager() -> IsolationManager:
     """Return this process's manager; where no plugin has made one, one that ends with the process."""
     if not _process:
-        set_process_manager(IsolationManager(find_services()))
-        atexit.register(_process[0].close)
+        _process.append(IsolationManager(find_services()))
+        atexit.register(_close_at_exit, _process[0])
     return _process[0]
 
 
-def set_process_manager(manager: IsolationManager | None) -> None:
-    """Say which manager this process's is; None: none any more."""
-    _process[:] = [manager] if manager is not None else []
+def set_plugins_manager(manager: IsolationManager) -> None:
+    """Make a plugin's manager this process's, until it is closed."""
+    manager.is_the_plugins = True
+    _process[:] = [manager]
+
+
+def _close_at_exit(manager: IsolationManager) -> None:
+    if manager in _process:
+        manager.close()

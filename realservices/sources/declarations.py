@@ -6,11 +6,14 @@ manifest, so the same launcher code runs them.
 
 from __future__ import annotations
 
+import os
+import sys
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 from realservices.sources.errors import SettingError
+from realservices.sources.package import package_command
 from realservices.sources.source import protocols
 
 FILES = {"realservices.toml": (), "pyproject.toml": ("tool", "realservices")}
@@ -41,14 +44,9 @@ KEYS: dict[str, dict[str, tuple[type, str]]] = {
 }
 DEFAULT_PORTS = ("http",)
 DEFAULT_URL = "http://$(host):$(port)"
-# What a session has without any declaration: kinds of databases, and servers.
+# What a session has without any declaration: kinds of databases, and a server to speak WebSocket with.
 DEFAULTS = ("postgres", "redis")
-_RELAY = {
-    "command": ["{python}", "-m", "realservices.programs.websocket_relay", "--port", "$(port)"],
-    "ready": {"http": "/health"},
-    "url": "ws://$(host):$(port)",
-    "websocket_url": "ws://$(host):$(port)",
-}
+_RELAY = "websocket_relay"
 _ISOLATIONS = ("transaction", "database")
 
 
@@ -130,12 +128,23 @@ def read_project(root: Path) -> Project:
         if kind not in kinds and kind not in declared:
             declared[kind] = Declaration(kind, kind, "the default", root, is_default=True)
     if not any("websocket" in declaration.speaks for declaration in declared.values()):
-        relay = "websocket_relay"
-        declared.setdefault(relay, Declaration(relay, "executable", "the default", root, dict(_RELAY), is_default=True))
+        declared.setdefault(_RELAY, _relay(root))
     isolation = content.get("isolation", _ISOLATIONS[0])
     if isolation not in _ISOLATIONS:
         raise SettingError(f"{path}: isolation = {isolation!r}; it is one of {', '.join(_ISOLATIONS)}")
     return Project(declared, isolation)
+
+
+def _relay(root: Path) -> Declaration:
+    """Return the package's own relay, run as its other tools are: it need not be importable from anywhere."""
+    run = package_command("program", _RELAY, os.pathsep.join(sys.path))
+    values = {
+        "command": [*run, "--port", "$(port)"],
+        "ready": {"http": "/health"},
+        "url": "ws://$(host):$(port)",
+        "websocket_url": "ws://$(host):$(port)",
+    }
+    return Declaration(_RELAY, "executable", "the default", root, values, is_default=True)
 
 
 def _read(root: Path) -> tuple[Path, dict[str, Any]]:

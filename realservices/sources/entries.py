@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import importlib.util
 import re
 import shutil
 import sys
@@ -10,7 +11,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from realservices.sources.declarations import DEFAULT_PORTS, DEFAULT_URL
-from realservices.sources.errors import SettingError
+from realservices.sources.errors import MissingServiceError, SettingError
+from realservices.sources.missing import explain_uninstalled
 from realservices.sources.programs import postgres_distribution, redis_server
 from realservices.sources.template_cache import ARCHIVE, INFO, template
 
@@ -80,6 +82,8 @@ def _redis(declaration: Declaration) -> dict[str, Any]:
 
 def _executable(declaration: Declaration, all_declared: Mapping[str, Declaration]) -> dict[str, Any]:
     values = declaration.values
+    if declaration.is_default and importlib.util.find_spec("websockets") is None:
+        raise MissingServiceError("websocket", explain_uninstalled("websocket"))
     command = [part.replace("{python}", sys.executable) for part in values.get("command", ())]
     if not command:
         raise SettingError(f"{declaration.where}: command is missing; it is a list of a program and its arguments")

@@ -9,6 +9,7 @@ if TYPE_CHECKING:
     from realservices.sources.launched import LaunchedServices
 
 REQUIRE = "REALSERVICES_REQUIRE"
+_KINDS = ("postgres", "redis", "clickhouse")
 _READY_MADE = "@rules_realservices//services:{kind}"
 
 
@@ -51,8 +52,11 @@ def _entry(kind: str) -> str:
 
 def explain_uninstalled(kind: str) -> str:
     """Explain that there is nothing on this machine to start a service of this kind with."""
+    named = f"name an installed one in REALSERVICES_{kind.upper()}, " if kind in _KINDS else ""
+    attached = f"TEST_{kind.upper()}_{'HOST' if kind in _KINDS else 'URL'}"
+    entry = _entry(kind if kind in _KINDS else "websocket_relay")
     return (
         f"this test needs a {kind} service, and this machine has none to start: run "
-        f"`pip install 'rules-realservices[{kind}]'`, name an installed one in REALSERVICES_{kind.upper()}, name a "
-        f"running one in TEST_{kind.upper()}_HOST, or run the test as a real_service_test with {_entry(kind)}"
+        f"`pip install 'rules-realservices[{kind}]'`, {named}name a running one in {attached}, or run the test as a "
+        f"real_service_test with {entry}"
     )

@@ -38,7 +38,9 @@ def test_nothing_declared_is_one_of_each(tmp_path: Path) -> None:
     assert [(each.name, each.kind) for each in project.services.values()] == [
         ("postgres", "postgres"),
         ("redis", "redis"),
+        ("websocket_relay", "executable"),
     ]
+    assert project.services["websocket_relay"].speaks == ["websocket"]
     assert project.isolation == "transaction"
 
 
@@ -48,7 +50,8 @@ def test_tables_become_services(tmp_path: Path) -> None:
     for name in ("2.sql", "1.sql", "1.txt"):
         (tmp_path / "db" / name).touch()
     project = read_project(tmp_path)
-    assert list(project.services) == ["db", "auth", "redis"]
+    assert list(project.services) == ["db", "auth", "redis", "websocket_relay"]
+    assert project.services["auth"].speaks == ["http"]
     assert project.isolation == "database"
     assert [file.name for file in project.services["db"].files("migrations")] == ["1.sql", "2.sql"]
     with entry_of(project.services["auth"], project.services) as entry:
@@ -62,11 +65,19 @@ def test_tables_become_services(tmp_path: Path) -> None:
     assert (config["cwd"], config["password"]) == (str(tmp_path), True)
 
 
+def test_a_server_that_speaks_websocket_takes_the_relays_place(tmp_path: Path) -> None:
+    chat = '[services.chat]\nkind = "executable"\ncommand = ["chat"]\nwebsocket_url = "ws://$(host):$(port)/ws"\n'
+    (tmp_path / "realservices.toml").write_text(chat, encoding="utf-8")
+    project = read_project(tmp_path)
+    assert list(project.services) == ["chat", "postgres", "redis"]
+    assert project.services["chat"].speaks == ["http", "websocket"]
+
+
 def test_a_file_of_its_own_wins(tmp_path: Path) -> None:
     (tmp_path / "pyproject.toml").write_text(_PROJECT, encoding="utf-8")
     (tmp_path / "realservices.toml").write_text("[services.cache]\nkind = 'redis'\ndatabases = 4\n", encoding="utf-8")
     project = read_project(tmp_path)
-    assert list(project.services) == ["cache", "postgres"]
+    assert list(project.services) == ["cache", "postgres", "websocket_relay"]
     assert project.services["cache"].values == {"databases": 4}
 
 
