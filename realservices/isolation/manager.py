@@ -171,7 +171,8 @@ class IsolationManager:
         from realservices.isolation.session_databases import SessionDatabases  # noqa: PLC0415 - asyncpg takes 25 ms
 
         if endpoint.name not in self._others:
-            self._others[endpoint.name] = SessionDatabases(endpoint, self._background, self.services.private)
+            fill = self.services.fills(endpoint)
+            self._others[endpoint.name] = SessionDatabases(endpoint, self._background, self.services.private, fill)
         return self._others[endpoint.name]
 
     def _leave_others(self) -> None:

@@ -1,8 +1,9 @@
 """The databases of one test session on a PostgreSQL server that somebody else runs.
 
-The session copies the server's own database (TEST_POSTGRES_DB) once and clones the copy; it never writes to the
-original. All its databases carry its token in their names, and so do its administrative connections: databases whose
-token no connection has any more belong to a session that was killed, and whoever comes next drops them.
+The session copies the server's own database (TEST_POSTGRES_DB) once, or applies the project's migrations to a fresh
+one, and clones that; it never writes to the original. All its databases carry its token in their names, and so do its
+administrative connections: databases whose token no connection has any more belong to a session that was killed, and
+whoever comes next drops them.
 """
 
 from __future__ import annotations
@@ -21,6 +22,8 @@ from realservices.isolation.administration import Administration, quote_identifi
 from realservices.isolation.errors import IsolationError
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from realservices.contract.runtime import Endpoint
     from realservices.isolation.background import BackgroundLoop
 
@@ -50,10 +53,18 @@ class SessionDatabases:
         endpoint: The service.
         background: For the connection, which lasts as long as this process.
         directory: What all processes of the session share.
+        fill: Makes of a fresh database, given by name, what tests get copies of; None: the server's own is copied.
     """
 
-    def __init__(self, endpoint: Endpoint, background: BackgroundLoop, directory: str) -> None:
+    def __init__(
+        self,
+        endpoint: Endpoint,
+        background: BackgroundLoop,
+        directory: str,
+        fill: Callable[[str], None] | None = None,
+    ) -> None:
         self._endpoint = endpoint
+        self._fill = fill
         self._background = background
         # Also the mark by which the session's end, in IsolationManager, knows that there is something to remove.
         self._lock = f"{directory}/{endpoint.name}.databases"
@@ -89,7 +100,10 @@ class SessionDatabases:
             await self._connect()
             await self._drop_all(_ABANDONED)
             if template not in await self._names(_OURS.format(f"{self.owner}_")):
-                await self._copy(template)
+                await (self._copy(template) if self._fill is None else self._make(template, self._fill))
+                # A client in it would keep everybody from cloning it.
+                closed = f"ALTER DATABASE {quote_identifier(template)} WITH ALLOW_CONNECTIONS false"
+                await self._administration.execute(closed)
         except (OSError, TimeoutError, asyncpg.PostgresError, asyncpg.InterfaceError) as error:
             raise IsolationError(self._explain(error)) from error
         return template
@@ -117,8 +131,16 @@ class SessionDatabases:
                 if time.monotonic() > deadline:
                     raise IsolationError(await self._explain_busy(original)) from error
             await asyncio.sleep(_PAUSE_S)
-        # A client in it would keep everybody from cloning it.
-        await self._administration.execute(f"ALTER DATABASE {name} WITH ALLOW_CONNECTIONS false")
+
+    async def _make(self, template: str, fill: Callable[[str], None]) -> None:
+        name = quote_identifier(template)
+        await self._administration.execute(f"CREATE DATABASE {name} TEMPLATE template0")
+        try:
+            await asyncio.to_thread(fill, template)
+        except BaseException:
+            # Half a schema must not be taken for a whole one by the session's next process.
+            await self._administration.execute(f"DROP DATABASE IF EXISTS {name} WITH (FORCE)")
+            raise
 
     async def _drop_all(self, query: str) -> None:
         for name in await self._names(query):

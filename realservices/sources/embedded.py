@@ -23,6 +23,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from realservices.contract.runtime import Endpoint
+    from realservices.sources.declarations import Declaration
     from realservices.sources.engine import Engine
     from realservices.sources.session import Session
 
@@ -62,6 +63,10 @@ class EmbeddedServices(Source):
         """Return what is known of every service, in the order of declaration."""
         services = self._project.services.values()
         return [Declared(each.name, each.kind, each.needs, each.speaks, each.is_default) for each in services]
+
+    def declaration(self, name: str) -> Declaration | None:
+        """Return what the project says about a service, if it says anything."""
+        return self._project.services.get(name)
 
     def endpoint(self, kind: str, name: str) -> Endpoint:
         """Return a service when it serves, which it starts to do now if it does not yet.

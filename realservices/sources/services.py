@@ -6,6 +6,7 @@ session itself.
 
 from __future__ import annotations
 
+import functools
 import os
 from collections import defaultdict
 from pathlib import Path
@@ -28,7 +29,7 @@ from realservices.sources.session import join_session
 from realservices.sources.source import Declared, Source
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Callable, Sequence
 
     from realservices.contract.runtime import Endpoint
     from realservices.sources.session import Session
@@ -125,6 +126,15 @@ class Services:
         for service in self._main.declared() if attached_kinds() else ():
             names[service.kind].append(service.name)
         self._sources = [AttachedServices(names), self._main]
+
+    def fills(self, endpoint: Endpoint) -> Callable[[str], None] | None:
+        """Return what makes a project's own database of a fresh one on a PostgreSQL of others, or None."""
+        declaration = self._main.declaration(endpoint.name) if isinstance(self._main, EmbeddedServices) else None
+        if declaration is None or declaration.kind != "postgres":
+            return None
+        from realservices.sources.scripts import apply_scripts, has_scripts  # noqa: PLC0415 - most need none of it
+
+        return functools.partial(apply_scripts, declaration, endpoint) if has_scripts(declaration) else None
 
     def is_launched(self, kind: str) -> bool:
         """Say whether the services of a kind serve already, so that asking for one takes no time."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import subprocess
 import sys
 from pathlib import Path
@@ -74,6 +75,43 @@ async def test_what_ci_has_prepared_is_there_and_stays_as_it_was(
     """)
     run().assert_outcomes(passed=2)
     assert await query(launched_postgres, "SELECT string_agg(name, ',') FROM users", database="prepared") == "Ada"
+
+
+_DECLARED = """
+[tool.realservices.services.db]
+kind = "postgres"
+extensions = ["pg_trgm"]
+migrations = ["*.sql"]
+"""
+
+
+@pytest.mark.parametrize("arguments", [(), ("-p", "xdist.plugin", "-n2")])
+async def test_declared_migrations_make_a_database_of_the_sessions_own(
+    pytester: pytest.Pytester,
+    run: Run,
+    attached: pytest.MonkeyPatch,
+    launched_postgres: Endpoint,
+    arguments: tuple[str, ...],
+) -> None:
+    runfiles = Path(os.environ["RUNFILES_DIR"])
+    attached.setenv("REALSERVICES_POSTGRES", str(runfiles / os.environ["POSTGRES_DISTRIBUTION"]))
+    pytester.makefile(".toml", pyproject=_DECLARED)
+    pytester.makefile(".sql", **{"001": "CREATE TABLE users (name text);"})
+    (pytester.path / "002.sql").write_text("COPY users FROM stdin;\nAda\n\\.\n", encoding="utf-8")
+    pytester.makepyfile("""
+        async def test_rows(isolated_database):
+            assert await isolated_database.fetchval("SELECT name FROM users WHERE similarity(name, 'Ada') = 1") == "Ada"
+
+        async def test_clone(cloned_database):
+            assert await (await cloned_database.connect()).fetchval("SELECT name FROM users") == "Ada"
+    """)
+    run(*arguments).assert_outcomes(passed=2)
+    assert await query(launched_postgres, SESSIONS_DATABASES) == 0
+    pytester.makefile(".sql", **{"003": "CREATE TABLE users ();"})
+    result = run(*arguments)
+    result.assert_outcomes(errors=2)
+    result.stdout.fnmatch_lines(["*service 'db': PostgreSQL at 127.0.0.1:* refused *003.sql*", "*already exists*"])
+    assert await query(launched_postgres, SESSIONS_DATABASES) == 0
 
 
 async def test_numbers_of_others_stay_as_they_were(

