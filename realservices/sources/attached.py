@@ -14,24 +14,14 @@ from urllib.parse import quote, urlsplit
 from realservices.contract.runtime import Endpoint
 from realservices.sources.errors import SettingError, UnreachableServiceError
 from realservices.sources.source import Declared, Source
+from realservices.sources.variables import VARIABLES, attached_kinds
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
 _CONNECT_TIMEOUT_S = 5.0
-# What switches attaching on, by kind.
-VARIABLES = {
-    "postgres": "TEST_POSTGRES_HOST",
-    "redis": "TEST_REDIS_HOST",
-    "clickhouse": "TEST_CLICKHOUSE_HOST",
-    "http": "TEST_HTTP_URL",
-    "websocket": "TEST_WEBSOCKET_URL",
-    "llm": "TEST_LLM_URL",
-}
 _BY_URL = ("http", "websocket", "llm")
 _URL_PORTS = {"http": 80, "ws": 80, "https": 443, "wss": 443}
-# The kinds whose variables this session itself has set, for the code under test.
-EXPORTED = "REALSERVICES_EXPORTED"
 
 
 class AttachedServices(Source):
@@ -63,12 +53,6 @@ class AttachedServices(Source):
             _reach(endpoint)
             self._endpoints[kind] = endpoint
         return self._endpoints[kind]
-
-
-def attached_kinds() -> list[str]:
-    """Return the kinds that the environment names a service of."""
-    exported = os.environ.get(EXPORTED, "").split()
-    return [kind for kind, name in VARIABLES.items() if os.environ.get(name) and kind not in exported]
 
 
 def attached_endpoint(kind: str, name: str) -> Endpoint:

@@ -16,7 +16,7 @@ from realservices.sources.errors import SettingError
 from realservices.sources.package import package_command
 from realservices.sources.source import protocols
 
-FILES = {"realservices.toml": (), "pyproject.toml": ("tool", "realservices")}
+_FILES = {"realservices.toml": (), "pyproject.toml": ("tool", "realservices")}
 _MARK = "realservices"
 _TEXT, _TEXTS, _NUMBER, _TABLE = (str, "a text"), (list, "a list of texts"), (int, "a number"), (dict, "a table")
 KEYS: dict[str, dict[str, tuple[type, str]]] = {
@@ -148,7 +148,7 @@ def _relay(root: Path) -> Declaration:
 
 
 def _read(root: Path) -> tuple[Path, dict[str, Any]]:
-    for name, keys in FILES.items():
+    for name, keys in _FILES.items():
         path = root / name
         if not path.is_file():
             continue

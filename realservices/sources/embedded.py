@@ -14,9 +14,9 @@ from typing import TYPE_CHECKING, Any
 
 from realservices.contract import environment
 from realservices.contract.runtime import endpoint_of
-from realservices.sources.attached import EXPORTED
 from realservices.sources.declarations import Project, read_project
 from realservices.sources.source import Declared, Source
+from realservices.sources.variables import EXPORTED
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence

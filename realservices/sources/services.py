@@ -14,9 +14,6 @@ from typing import TYPE_CHECKING
 
 from realservices.contract import environment
 from realservices.contract.runtime import load_runtime
-from realservices.sources.attached import AttachedServices, attached_kinds
-from realservices.sources.declarations import FILES
-from realservices.sources.embedded import EmbeddedServices
 from realservices.sources.errors import MissingServiceError
 from realservices.sources.launched import LaunchedServices
 from realservices.sources.missing import (
@@ -25,14 +22,18 @@ from realservices.sources.missing import (
     is_under_bazel,
     services_are_required,
 )
-from realservices.sources.session import join_session
 from realservices.sources.source import Declared, Source
+from realservices.sources.variables import attached_kinds
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
+    from collections.abc import Callable, Mapping, Sequence
 
-    from realservices.contract.runtime import Endpoint
+    from realservices.contract.runtime import Endpoint, Runtime
+    from realservices.sources.embedded import EmbeddedServices
     from realservices.sources.session import Session
+
+# Where a project's services are declared (declarations.py), and by which its directory is known.
+_FILES = ("realservices.toml", "pyproject.toml")
 
 
 class Services:
@@ -45,6 +46,7 @@ class Services:
     def __init__(self, sources: Sequence[Source]) -> None:
         self._sources = list(sources)
         self._main = sources[0] if sources else Source()
+        self._embedded: EmbeddedServices | None = None
         self._session: Session | None = None
         self._made_session = False
 
@@ -72,6 +74,8 @@ class Services:
     def session(self) -> Session:
         """The session that this process belongs to; it begins when somebody first asks for it."""
         if self._session is None:
+            from realservices.sources.session import join_session  # noqa: PLC0415 - a launcher's services need none
+
             self._session, self._made_session = join_session()
         return self._session
 
@@ -121,15 +125,17 @@ class Services:
             root: The project's directory, where its services are declared.
             eager: Names of services to start before the first conftest.py is imported.
         """
-        self._main = EmbeddedServices(root, lambda: self.session, eager)
+        from realservices.sources.embedded import EmbeddedServices  # noqa: PLC0415 - nothing of it under a launcher
+
+        self._main = self._embedded = EmbeddedServices(root, lambda: self.session, eager)
         names = defaultdict[str, list[str]](list)
         for service in self._main.declared() if attached_kinds() else ():
             names[service.kind].append(service.name)
-        self._sources = [AttachedServices(names), self._main]
+        self._sources = [*_attached(names), self._main]
 
     def fills(self, endpoint: Endpoint) -> Callable[[str], None] | None:
         """Return what makes a project's own database of a fresh one on a PostgreSQL of others, or None."""
-        declaration = self._main.declaration(endpoint.name) if isinstance(self._main, EmbeddedServices) else None
+        declaration = self._embedded.declaration(endpoint.name) if self._embedded else None
         if declaration is None or declaration.kind != "postgres":
             return None
         from realservices.sources.scripts import apply_scripts, has_scripts  # noqa: PLC0415 - most need none of it
@@ -189,13 +195,28 @@ def find_services(root: Path | None = None, eager: Sequence[str] = ()) -> Servic
         RealServicesError: There is a description of services that cannot be read.
     """
     path = os.environ.get(environment.RUNTIME)
-    launched: list[Source] = [LaunchedServices(load_runtime(path))] if path else []
-    services = Services([*launched, AttachedServices({})])
-    if not (launched or is_under_bazel()):
+    if path:
+        return _with_launcher(load_runtime(path))
+    services = Services(_attached({}))
+    if not is_under_bazel():
         services.embed(root or _project_root(), eager)
     return services
 
 
+def _with_launcher(runtime: Runtime) -> Services:
+    # The launcher's own variables name services of kinds that it has.
+    others = [kind for kind in attached_kinds() if not runtime.of_kind(kind)]
+    return Services([LaunchedServices(runtime), *(_attached({}) if others else ())])
+
+
+def _attached(names: Mapping[str, Sequence[str]]) -> list[Source]:
+    if not attached_kinds():
+        return []
+    from realservices.sources.attached import AttachedServices  # noqa: PLC0415 - where the environment names some
+
+    return [AttachedServices(names)]
+
+
 def _project_root() -> Path:
     here = Path.cwd()
-    return next((path for path in (here, *here.parents) if any((path / name).is_file() for name in FILES)), here)
+    return next((path for path in (here, *here.parents) if any((path / name).is_file() for name in _FILES)), here)
