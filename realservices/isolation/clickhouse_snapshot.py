@@ -25,7 +25,8 @@ if TYPE_CHECKING:
 # Of tables without parts the number of rows, or the size where the engine knows no more. Buffer, Merge and their like
 # count rows of others.
 _STATE = """SELECT t.name AS name, t.engine AS engine, t.create_table_query AS sql, p.parts AS parts,
-    multiIf(notEmpty(p.parts), 1, t.has_own_data OR t.engine = 'Memory', coalesce(t.total_rows, t.total_bytes), 0) AS rows
+    multiIf(notEmpty(p.parts), 1, t.has_own_data OR t.engine = 'Memory', coalesce(t.total_rows, t.total_bytes), 0)
+        AS rows
 FROM system.tables AS t
 LEFT JOIN (SELECT table, arraySort(groupArray(name)) AS parts FROM system.parts WHERE active AND database = {database}
     GROUP BY table) AS p ON p.table = t.name
@@ -166,5 +167,6 @@ class ClickHouseSnapshot:
         shown = ", ".join(f"{word} {', '.join(names)}" for word, names in differences if names)
         return (
             "a test, or a server on its behalf, has changed the schema of a ClickHouse database that servers use: "
-            f"{shown}. It has been put back. Put the schema into the service's schema files, or change it in isolated_clickhouse"
+            f"{shown}. It has been put back. Put the schema "
+            "into the service's schema files, or change it in isolated_clickhouse"
         )

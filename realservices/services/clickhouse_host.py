@@ -14,6 +14,8 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
+_EXIT_CANNOT_START = 127
+
 
 def host_command(library: str, arguments: Sequence[str]) -> list[str]:
     """Return the command that runs `main` with a library and the arguments of ``clickhouse local``."""
@@ -24,9 +26,12 @@ def host_command(library: str, arguments: Sequence[str]) -> list[str]:
 
 def main() -> None:
     """Run the engine until its queries end; they do so only where they fail, with a message on standard error."""
-    engine = ctypes.CDLL(sys.argv[1], mode=os.RTLD_LAZY | os.RTLD_LOCAL)
+    try:
+        run = ctypes.CDLL(sys.argv[1], mode=os.RTLD_LAZY | os.RTLD_LOCAL).chdb_query_cmdline
+    except (OSError, AttributeError) as error:
+        os.write(2, f"{sys.argv[1]} is not ClickHouse's engine: {error}\n".encode())
+        os._exit(_EXIT_CANNOT_START)
     arguments = [b"clickhouse", *map(os.fsencode, sys.argv[2:])]
-    run = engine.chdb_query_cmdline
     run.restype = ctypes.c_void_p
     run(len(arguments), (ctypes.c_char_p * (len(arguments) + 1))(*arguments, None))
     os._exit(1)  # The library's own clean-up is for processes that go on.

@@ -1,6 +1,6 @@
 """Wrong uses of the service rules."""
 
-load("//rules:defs.bzl", "exec_ready", "executable_service", "postgres_service", "redis_service")
+load("//rules:defs.bzl", "clickhouse_service", "exec_ready", "executable_service", "postgres_service", "redis_service")
 load(":fakes.bzl", "fake_directory", "fake_service")
 load(":misuse.bzl", "misuse")
 
@@ -45,6 +45,22 @@ def _postgres_files():
         distribution = "two_directories",
     )
 
+def _clickhouse():
+    package = native.package_name()
+    for name, attribute, value, found, allowed in [
+        ("clickhouse_database_taken_test", "database", "system", repr("system"), "up to 63 lower-case letters, digits and '_', starting with a letter or '_'; not default, information_schema,"),
+        ("clickhouse_database_own_test", "database", "realservices_1", repr("realservices_1"), "up to 63 lower-case letters"),
+        ("clickhouse_database_case_test", "database", "Test", repr("Test"), "up to 63 lower-case letters"),
+        ("clickhouse_user_default_test", "user", "default", repr("default"), "up to 63 lower-case letters, digits and '_', starting with a letter or '_'; not default,"),
+        ("clickhouse_user_quote_test", "user", "o'hara", repr("o'hara"), "up to 63 lower-case letters"),
+        ("clickhouse_schema_suffix_test", "schema", ["BUILD.bazel"], repr(package + "/BUILD.bazel"), "files that end in .sql"),
+        ("clickhouse_seed_suffix_test", "seeds", ["seed.csv"], repr(package + "/seed.csv"), "files that end in .sql"),
+        ("clickhouse_schema_equals_sign_test", "schema", ["day=1.sql"], repr(package + "/day=1.sql"), "paths without '='"),
+        ("clickhouse_setting_name_test", "settings", {"Max": "1"}, repr("Max"), "names of lower-case letters"),
+        ("clickhouse_server_setting_test", "server_settings", {"listen_host": "::"}, '"listen_host": the launcher decides', "any setting except default_profile,"),
+    ]:
+        misuse(name, clickhouse_service, attribute, found, allowed, service_name = "events", **{attribute: value})
+
 def _settings():
     for name, kind, settings, found, allowed in [
         ("postgres_owned_setting_test", postgres_service, {"port": "5432"}, '"port": the launcher decides', "any setting except config_file,"),
@@ -67,6 +83,7 @@ def _passwords():
 # buildifier: disable=unnamed-macro
 def service_misuse_tests():
     """Declares the tests."""
+    _clickhouse()
     _passwords()
     _postgres_names()
     _postgres_files()

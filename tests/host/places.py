@@ -24,6 +24,11 @@ def redis_server() -> Path:
     return _place("REDIS_SERVER")
 
 
+def clickhouse_server() -> Path:
+    """Return ClickHouse's engine, a library."""
+    return _place("CLICKHOUSE_SERVER")
+
+
 def psql() -> str:
     """Return the psql binary of the distribution."""
     return str(postgres_distribution() / "bin" / "psql")

@@ -6,7 +6,9 @@ import asyncio
 import urllib.request
 from typing import Any
 
+import clickhouse_connect
 import pytest
+from clickhouse_connect.driver.exceptions import DatabaseError
 
 SEEDED = ["countries", "events", "kinds", "notes", "per_day", "users"]
 _seen: list[str] = []
@@ -120,8 +122,6 @@ async def test_the_client_is_awaited(isolated_clickhouse: Any) -> None:
 
 
 async def test_code_under_test_connects_by_url(isolated_clickhouse: Any) -> None:
-    import clickhouse_connect
-
     with clickhouse_connect.get_client(dsn=isolated_clickhouse.url) as client:
         client.command("INSERT INTO users VALUES (8, 'by url')")
     assert await isolated_clickhouse.execute("SELECT name FROM users WHERE id = 8") == [("by url",)]
@@ -130,8 +130,6 @@ async def test_code_under_test_connects_by_url(isolated_clickhouse: Any) -> None
 
 
 async def test_errors_are_the_clients_own(isolated_clickhouse: Any) -> None:
-    from clickhouse_connect.driver.exceptions import DatabaseError
-
     with pytest.raises(DatabaseError, match="UNKNOWN_TABLE"):
         await isolated_clickhouse.execute("SELECT * FROM nosuch")
     with pytest.raises(DatabaseError, match="SYNTAX_ERROR"):
@@ -166,7 +164,7 @@ async def test_a_test_that_left_the_server_down_harms_only_itself(
     isolated_clickhouse: Any, service_control: Any
 ) -> None:
     await service_control.kill("events")
-    with pytest.raises(Exception, match="refused|reset|closed|Failed to|does not answer"):
+    with pytest.raises(Exception, match=r"refused|reset|closed|Failed to|does not answer"):
         await isolated_clickhouse.execute("SELECT 1")
 
 

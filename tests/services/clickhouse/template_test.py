@@ -1,0 +1,251 @@
+"""The template action: what it makes of schema files, and what it says about one that ClickHouse refuses."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+import tarfile
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from realservices.services.clickhouse_archive import unpack_data_archive, write_data_archive
+from realservices.services.clickhouse_config import is_library, write_configuration
+from tests.host import places
+
+_BUILD = (
+    "import sys; sys.path.insert(0, sys.argv.pop(1)); "
+    "from realservices.services.clickhouse_template import main; sys.exit(main(sys.argv[1:]))"
+)
+TABLE = "CREATE TABLE a (x Int32) ENGINE = MergeTree ORDER BY x;\n"
+
+
+class TemplateBuild:
+    """One build action."""
+
+    def __init__(self, directory: Path) -> None:
+        self._directory = directory
+        self.archive, self._info = directory / "db.tar", directory / "db.json"
+        server = str(places.clickhouse_server())
+        self._arguments = [
+            "--label",
+            "//app:db",
+            "--server",
+            server,
+            "--output",
+            str(self.archive),
+            "--info",
+            str(self._info),
+        ]
+
+    def script(self, sql: str, option: str = "--schema") -> TemplateBuild:
+        path = self._directory / f"{len(self._arguments)}.sql"
+        path.write_text(sql, encoding="utf-8")
+        self._arguments += [option, f"app/{option[2:]}.sql={path}"]
+        return self
+
+    def option(self, *words: str) -> TemplateBuild:
+        self._arguments += words
+        return self
+
+    def info(self) -> dict[str, Any]:
+        """Run the action, which must succeed, and return what it says."""
+        done = self._run()
+        assert done.returncode == 0, done.stderr
+        info: dict[str, Any] = json.loads(self._info.read_text("utf-8"))
+        return info
+
+    def refusal(self) -> str:
+        """Run the action, which must fail, and return its words."""
+        done = self._run()
+        assert done.returncode == 1
+        assert done.stdout == ""
+        assert "Traceback" not in done.stderr
+        assert not self.archive.exists()
+        assert not self._info.exists()
+        return done.stderr
+
+    def _run(self) -> subprocess.CompletedProcess[str]:
+        command = [sys.executable, "-I", "-S", "-B", "-c", _BUILD, str(places.PACKAGE_ROOT), *self._arguments]
+        return subprocess.run(command, capture_output=True, text=True, timeout=120, check=False, env={})
+
+
+@pytest.fixture
+def build(tmp_path: Path) -> TemplateBuild:
+    return TemplateBuild(tmp_path)
+
+
+def test_a_syntax_error_is_shown_with_its_own_line_and_statement(build: TemplateBuild) -> None:
+    message = build.script(
+        TABLE + "\n-- the next one is wrong\nCREATE TABLE b (\n  x Int32\n) ENGIN = Memory;\nSELECT 1;"
+    ).refusal()
+    first, second, *rest = message.splitlines()
+    assert first == "//app:db: ClickHouse refused schema app/schema.sql, line 6:"
+    assert second.startswith("    Code: 62. DB::Exception: Syntax error: failed at position 30 (ENGIN) (line 3, col 3)")
+    assert rest == ["  in the statement:", "    CREATE TABLE b (", "      x Int32", "    ) ENGIN = Memory"]
+
+
+def test_another_error_is_shown_with_the_lines_of_its_statement(build: TemplateBuild) -> None:
+    message = build.script(TABLE).script("INSERT INTO a\nSELECT 1 + nosuch\nFROM numbers(2);", "--seed").refusal()
+    assert message.startswith(
+        "//app:db: ClickHouse refused seed app/seed.sql, lines 1-3:\n    Code: 47. DB::Exception:"
+    )
+    assert "UNKNOWN_IDENTIFIER" in message
+    assert message.endswith("  in the statement:\n    INSERT INTO a\n    SELECT 1 + nosuch\n    FROM numbers(2)\n")
+
+
+def test_wrong_rows_are_refused_with_the_data(build: TemplateBuild) -> None:
+    message = build.script(TABLE).script('INSERT INTO a FORMAT JSONEachRow\n{"x": "no number"}\n', "--seed").refusal()
+    assert message.startswith("//app:db: ClickHouse refused seed app/seed.sql, lines 1-2:\n")
+    assert "no number" in message
+
+
+def test_a_setting_that_there_is_not(build: TemplateBuild) -> None:
+    message = build.option("--setting", "nosuch=1").refusal()
+    assert message.startswith("//app:db: ClickHouse does not start; it exited with code 1. It says:\n")
+    assert "Unknown setting 'nosuch'" in message
+
+
+def test_rows_in_a_table_that_forgets_them(build: TemplateBuild) -> None:
+    message = build.script("CREATE TABLE m (x Int32) ENGINE = Memory; INSERT INTO m VALUES (1);").refusal()
+    assert "rows were put into test.m, whose engine Memory forgets them when the server ends: use MergeTree" in message
+
+
+def test_a_server_that_is_none(build: TemplateBuild) -> None:
+    message = build.option("--server", "/nowhere/libchdb.so").refusal()
+    assert "ClickHouse does not start; it exited with code 127. It says:" in message
+    assert (
+        "/nowhere/libchdb.so is not ClickHouse's engine: /nowhere/libchdb.so: cannot open shared object file" in message
+    )
+
+
+def test_a_library_that_is_another_one(build: TemplateBuild) -> None:
+    libc = next(line.split()[-1] for line in Path("/proc/self/maps").read_text().splitlines() if "/libc.so" in line)
+    link = build.archive.parent / "libchdb.so"
+    link.symlink_to(libc)
+    message = build.option("--server", str(link)).refusal()
+    assert "is not ClickHouse's engine: " in message
+    assert "chdb_query_cmdline" in message
+
+
+def test_settings_and_temporary_tables_last_for_a_file(build: TemplateBuild) -> None:
+    sql = "SET max_block_size = 77; CREATE TEMPORARY TABLE mine (x Int32); INSERT INTO mine VALUES (7); INSERT INTO a SELECT x FROM mine;"
+    info = build.script(TABLE + sql).info()
+    assert info["replay"]["session"] is True
+    assert info["replay"]["copies"] == ["ALTER TABLE `a` ATTACH PARTITION ALL FROM `test`.`a`"]
+    assert info["replay"]["refusal"] == ""
+
+
+@pytest.mark.parametrize(
+    ("sql", "reason"),
+    [
+        (
+            "CREATE TABLE test.b (x Int32) ENGINE = Memory",
+            "the statement in line 2 cannot be run in another database: Code: 57",
+        ),
+        (
+            "CREATE TABLE IF NOT EXISTS test.b (x Int32) ENGINE = Memory",
+            "run again in another database it leads to other tables: b",
+        ),
+        ("CREATE VIEW v AS SELECT x FROM test.a", "the view v names its database 'test'"),
+        (
+            "CREATE MATERIALIZED VIEW v TO a AS SELECT x FROM test.a",
+            "a or what reads from it names its database 'test'",
+        ),
+        (
+            "CREATE TABLE l (x Int32) ENGINE = TinyLog; CREATE MATERIALIZED VIEW v TO a AS SELECT x FROM l; INSERT INTO l VALUES (1)",
+            "l has rows and a materialized view reads from it, but its engine TinyLog cannot share parts",
+        ),
+    ],
+)
+def test_a_schema_that_cannot_be_run_in_another_database(build: TemplateBuild, sql: str, reason: str) -> None:
+    assert reason in build.script(TABLE + sql).info()["replay"]["refusal"]
+
+
+def test_what_belongs_to_the_server_is_not_run_again(build: TemplateBuild) -> None:
+    sql = "CREATE FUNCTION plus_one AS (x) -> x + 1; CREATE DATABASE IF NOT EXISTS second; OPTIMIZE TABLE a; SELECT plus_one(1);"
+    replay = build.script(TABLE + sql).info()["replay"]
+    assert replay["statements"] == [TABLE.rstrip(";\n")]
+    assert replay["refusal"] == ""
+
+
+def test_rows_that_a_statement_of_the_schema_makes_are_not_doubled(build: TemplateBuild) -> None:
+    replay = build.script("CREATE TABLE b ENGINE = MergeTree ORDER BY n AS SELECT number AS n FROM numbers(3)").info()[
+        "replay"
+    ]
+    assert replay["copies"] == ["TRUNCATE TABLE `b`", "ALTER TABLE `b` ATTACH PARTITION ALL FROM `test`.`b`"]
+
+
+@pytest.mark.parametrize(("source", "expected"), [("TABLE 'a'", True), ("TABLE 'a' USER 'me' PASSWORD 'x'", False)])
+def test_dictionaries_of_the_same_server_are_noticed(build: TemplateBuild, source: str, expected: bool) -> None:
+    sql = f"CREATE DICTIONARY d (x UInt64) PRIMARY KEY x SOURCE(CLICKHOUSE({source})) LAYOUT(FLAT()) LIFETIME(0)"
+    assert build.script(TABLE + sql).info()["has_local_dictionaries"] is expected
+
+
+def test_the_archive_is_a_tar(build: TemplateBuild, tmp_path: Path) -> None:
+    sql = "CREATE MATERIALIZED VIEW v ENGINE = MergeTree ORDER BY x AS SELECT x FROM a; INSERT INTO a VALUES (1);"
+    build.script(TABLE + sql).info()
+    unpack_data_archive(str(build.archive), str(tmp_path / "own"))
+    with tarfile.open(build.archive) as archive:
+        archive.extractall(tmp_path / "tars", filter="fully_trusted")
+    assert tree(tmp_path / "own") == tree(tmp_path / "tars")
+    # The table within a view has a long name.
+    assert max(map(len, tree(tmp_path / "own"))) > 100
+    assert "status" not in tree(tmp_path / "own")
+
+
+def tree(root: Path) -> dict[str, bytes | str]:
+    found: dict[str, bytes | str] = {}
+    for path in sorted(root.rglob("*")):
+        content: bytes | str = (
+            os.readlink(path) if path.is_symlink() else "directory" if path.is_dir() else path.read_bytes()
+        )
+        found[str(path.relative_to(root))] = content
+    return found
+
+
+def test_a_path_that_is_too_long_for_the_archive(tmp_path: Path) -> None:
+    (tmp_path / "data").mkdir()
+    (tmp_path / "data" / ("x" * 150)).touch()
+    with pytest.raises(ValueError, match=r"^x+: this path in the data directory is too long for the archive$"):
+        write_data_archive(str(tmp_path / "data"), str(tmp_path / "data.tar"))
+
+
+def test_an_ordinary_executable_is_given_a_whole_configuration(tmp_path: Path) -> None:
+    """Nothing here runs such an executable: none that is recent comes through a package registry."""
+    server = tmp_path / "clickhouse"
+    server.touch()
+    assert not is_library(str(server))
+    command = write_configuration(
+        str(tmp_path),
+        server=str(server),
+        data="/data",
+        ports={"http": 1, "tcp": 2},
+        account=("me", "secret"),
+        database="test",
+        settings={"max_threads": "2"},
+        server_settings={"macro": "<&>"},
+        local_dictionaries=False,
+    )
+    assert command == [str(server), "server", f"--config-file={tmp_path}/config.xml"]
+    config = (tmp_path / "config.xml").read_text()
+    for element in (
+        "<path>/data</path>",
+        "<http_port>1</http_port>",
+        "<tcp_port>2</tcp_port>",
+        "<macro>&lt;&amp;&gt;</macro>",
+    ):
+        assert element in config
+    users = (tmp_path / "users.xml").read_text()
+    assert "<default><no_password>" not in users
+    assert "secret" not in users
+    assert "<max_threads>2</max_threads>" in users
+
+
+def test_a_library_is_known_by_its_own_name(tmp_path: Path) -> None:
+    (tmp_path / "libchdb.so").touch()
+    (tmp_path / "server").symlink_to("libchdb.so")
+    assert is_library(str(tmp_path / "server"))
