@@ -466,6 +466,7 @@ def test_a_registry_of_the_users_own_is_left_alone(machine: Machine, place: str)
 
 def test_environment_inside_is_bazels_and_pips_and_what_was_asked_for(machine: Machine) -> None:
     (machine.home / ".netrc").touch()
+    (machine.home / ".npmrc").touch()
     machine.can_set_up().run(
         "test",
         "--test_env=WANTED",
@@ -473,6 +474,8 @@ def test_environment_inside_is_bazels_and_pips_and_what_was_asked_for(machine: M
         REALSERVICES_BCR="no",
         REALSERVICES_PASS_ENV="MORE",
         PIP_INDEX_URL="https://user:secret@index.test/simple",
+        NODE_EXTRA_CA_CERTS="/of/the/machine.pem",
+        npm_config_registry="https://npm.test/",
         WANTED="wanted",
         MORE="more",
         GIVEN="not this",
@@ -487,6 +490,9 @@ def test_environment_inside_is_bazels_and_pips_and_what_was_asked_for(machine: M
     assert inside["HOME"] == f"{machine.cache}/somebody/home"
     assert inside["PIP_CACHE_DIR"] == f"{machine.cache}/somebody/pip"
     assert inside["NETRC"] == str(machine.home / ".netrc")
+    assert inside["NPM_CONFIG_USERCONFIG"] == str(machine.home / ".npmrc")
+    assert inside["NODE_EXTRA_CA_CERTS"] == "/of/the/machine.pem"
+    assert inside["npm_config_registry"] == "https://npm.test/"
     assert inside["PATH"].split(":")[-1] == "/bin"
     assert "secret" not in "\n".join(machine.recorded("arguments"))
 

@@ -2,15 +2,20 @@
 
 from __future__ import annotations
 
+import base64
+import shlex
 import sys
+import tarfile
 from pathlib import Path
 
 import pytest
 from fetch_binary import unpack
+from fetch_npm import unpack as unpack_npm
 from fetch_site import dependencies, installed_path, is_for_one_version
 from lock_file import marker_environment, read_lock
+from npm_package import integrity_of, npm_environment, pack
 from pip_wheels import PLATFORM_TAGS, FetchError, Requirement, download
-from verify_pins import BINARIES, load_bzl, pins
+from verify_pins import BINARIES, load_bzl, npm_pins, pins
 
 from tests.scratch import ROOT, Index
 
@@ -76,8 +81,16 @@ def test_documentation_names_every_pin_with_its_version() -> None:
         (cells[1].strip(), cells[2].strip()) for line in text.splitlines() if len(cells := line.split("|")) in {6, 8}
     }
     pinned = {(r.name, r.version) for _platform, _version, requirements in pins() for r in requirements}
+    packed = {(package, version) for package, version, _integrity in npm_pins()}
     heads = {("Package", "Version"), ("---", "---")}
-    assert documented - heads == pinned
+    assert documented - heads == pinned | packed
+
+
+def test_npm_packages_are_pinned_for_known_platforms() -> None:
+    binary = load_bzl("clickhouse/versions.bzl")["CLICKHOUSE"]
+    assert set(binary.integrity) <= set(PLATFORM_TAGS)
+    for _package, _version, integrity in npm_pins():
+        assert len(base64.b64decode(integrity.removeprefix("sha512-"), validate=True)) == 64
 
 
 def test_dependencies_leave_out_extras_other_targets_and_what_is_not_locked() -> None:
@@ -153,3 +166,105 @@ def test_python_without_pip_is_named(tmp_path: Path, monkeypatch: pytest.MonkeyP
     with pytest.raises(FetchError, match=r"has no pip.*ensurepip") as raised:
         download([], platform="linux_x86_64", python_version="3.12", directory=str(tmp_path), remedies="")
     assert sys.executable in str(raised.value)
+
+
+# npm packages
+
+
+class Registry:
+    """A package, and an npm that packs it: a stand-in, because a real one comes with 60 MB of Node.js."""
+
+    def __init__(self, directory: Path) -> None:
+        self.directory = directory
+        self.archive = directory / "served.tgz"
+        (directory / "lib.so").write_text("the engine")
+        with tarfile.open(self.archive, "w:gz") as package:
+            for name in ("package/package.json", "package/lib.so", "package/deep/lib.so"):
+                package.add(directory / "lib.so", name)
+
+    def npm(self, script: str = 'cp "$SERVED" "$PACKED"') -> list[str]:
+        """Return the command of an npm that runs a shell script; PACKED is where the archive is to go."""
+        program = self.directory / "npm"
+        program.write_text(
+            "#!/bin/sh\n"
+            f"SERVED={shlex.quote(str(self.archive))} ARGUMENTS=$*\n"
+            'while [ "$1" != --pack-destination ]; do shift; done; PACKED=$2/demo-1.0.tgz PACKAGE=$3\n' + script + "\n"
+        )
+        program.chmod(0o755)
+        return [str(program)]
+
+    def pack(self, npm: list[str], integrity: str = "") -> str:
+        integrity = integrity or integrity_of(str(self.archive))
+        directory = str(self.directory / "downloads")
+        return pack(
+            npm, "@scope/demo", "1.0", integrity=integrity, directory=directory, remedies="What you can do: this."
+        )
+
+
+@pytest.fixture
+def registry(tmp_path: Path) -> Registry:
+    return Registry(tmp_path)
+
+
+def test_npm_package_is_packed_without_running_its_scripts(registry: Registry) -> None:
+    npm = registry.npm('echo "$ARGUMENTS" > arguments; cp "$SERVED" "$PACKED"')
+    archive = Path(registry.pack(npm))
+    assert archive.read_bytes() == registry.archive.read_bytes()
+    arguments = (archive.parent / "arguments").read_text().split()
+    assert arguments[0] == "pack"
+    assert "--ignore-scripts" in arguments
+    assert arguments[-1] == "@scope/demo@1.0"
+
+
+def test_npm_package_of_another_hash_is_refused(registry: Registry) -> None:
+    with pytest.raises(FetchError, match="served another file than the pinned one, and it was refused") as raised:
+        registry.pack(registry.npm(), "sha512-AAAA")
+    message = str(raised.value)
+    assert message.startswith("could not fetch @scope/demo@1.0: ")
+    assert f"Its integrity is {integrity_of(str(registry.archive))}, expected sha512-AAAA." in message
+    assert message.endswith("What you can do: this.")
+
+
+@pytest.mark.parametrize(
+    ("words", "cause"),
+    [
+        ("npm error code E404", "the registry that npm asks has no such package or version."),
+        ("npm error code ETARGET", "the registry that npm asks has no such version of the package."),
+        ("npm error code ENOTFOUND", "npm could not reach its registry."),
+        ("npm error code ECONNREFUSED", "npm could not reach its registry."),
+        (
+            "npm error code SELF_SIGNED_CERT_IN_CHAIN",
+            "does not trust the registry's certificate: set NODE_EXTRA_CA_CERTS",
+        ),
+        ("something else", "see npm's last lines."),
+    ],
+)
+def test_failure_of_npm_is_told_with_its_cause(registry: Registry, words: str, cause: str) -> None:
+    with pytest.raises(FetchError) as raised:
+        registry.pack(registry.npm(f"echo {shlex.quote(words)} >&2; exit 1"))
+    message = str(raised.value)
+    assert cause in message
+    assert f"npm's last lines (exit code 1):\n    {words}\nWhat you can do: this." in message
+
+
+def test_npm_that_packs_nothing_has_failed(registry: Registry) -> None:
+    with pytest.raises(FetchError, match="see npm's last lines"):
+        registry.pack(registry.npm("exit 0"))
+
+
+def test_one_file_of_an_npm_package_is_kept(registry: Registry) -> None:
+    target = registry.directory / "kept.so"
+    unpack_npm(str(registry.archive), keep="deep/lib.so", target=str(target))
+    assert target.read_text() == "the engine"
+    assert target.stat().st_mode & 0o777 == 0o755
+    with pytest.raises(FetchError, match=r"served\.tgz has no file 'other\.so'"):
+        unpack_npm(str(registry.archive), keep="other.so", target=str(target))
+
+
+def test_npm_trusts_whom_pip_trusts(monkeypatch: pytest.MonkeyPatch) -> None:
+    for name in ("SSL_CERT_FILE", "REQUESTS_CA_BUNDLE", "CURL_CA_BUNDLE", "NODE_EXTRA_CA_CERTS"):
+        monkeypatch.delenv(name, raising=False)
+    monkeypatch.setenv("PIP_CERT", "/of/pip.pem")
+    assert npm_environment()["NODE_EXTRA_CA_CERTS"] == "/of/pip.pem"
+    monkeypatch.setenv("NODE_EXTRA_CA_CERTS", "/of/node.pem")
+    assert npm_environment()["NODE_EXTRA_CA_CERTS"] == "/of/node.pem"

@@ -10,6 +10,7 @@ import pytest
 from tests.scratch import HOST, HOST_CPU, Index, Workspace
 
 DISTRIBUTION = "@rules_realservices//third_party/postgres:distribution"
+CLICKHOUSE = "@rules_realservices//third_party/clickhouse:server"
 SERVER = "@rules_realservices//third_party/redis:server"
 ASYNCPG = "@rules_realservices//third_party/python:asyncpg"
 
@@ -260,6 +261,52 @@ def test_catalogue_server_is_replaced_by_path(workspace: Workspace, tmp_path: Pa
     workspace.module(f'realservices.{name}(path = "{mine}")')
     server = f"@rules_realservices//third_party/{name}:server"
     assert files_of(workspace, server) == [program]
+
+
+def test_npm_package_of_another_hash_is_refused(workspace: Workspace, tmp_path: Path) -> None:
+    npm = tmp_path / "npm"
+    # A stand-in that packs an empty file.
+    npm.write_text('#!/bin/sh\nwhile [ "$1" != --pack-destination ]; do shift; done\n: > "$2/demo.tgz"\n')
+    npm.chmod(0o755)
+    workspace.module(
+        """
+npm_binary_repo = use_repo_rule("@rules_realservices//rules/private:npm_binary_repo.bzl", "npm_binary_repo")
+npm_binary_repo(
+    name = "demo",
+    integrity = "sha512-AAAA",
+    keep = "lib.so",
+    kind = "demo",
+    output = "lib.so",
+    package = "@scope/demo",
+    target = "server",
+    version = "1.0",
+)
+"""
+    )
+    message = workspace.error_of("build", "@demo//:server", f"--repo_env=PATH={tmp_path}:/usr/bin:/bin")
+    assert "@demo: could not fetch @scope/demo@1.0: the registry served another file than the pinned one" in message
+    assert 'realservices.demo(path = "/...")' in message
+
+
+@pytest.mark.parametrize(("brought", "shown"), [("clickhouse-26", "clickhouse"), ("engine.so", "libchdb.so")])
+def test_clickhouse_by_path_is_shown_as_what_it_is(
+    workspace: Workspace, tmp_path: Path, brought: str, shown: str
+) -> None:
+    mine = tmp_path / brought
+    mine.write_text("")
+    workspace.module(f'realservices.clickhouse(path = "{mine}")')
+    assert files_of(workspace, CLICKHOUSE) == [shown]
+
+
+def test_clickhouse_where_no_package_has_it(workspace: Workspace) -> None:
+    workspace.module('bazel_dep(name = "platforms", version = "0.0.10")')
+    workspace.write(
+        "arm/BUILD.bazel",
+        'platform(name = "arm", constraint_values = ["@platforms//os:linux", "@platforms//cpu:arm64"])',
+    )
+    message = workspace.error_of("build", CLICKHOUSE, "--platforms=//arm")
+    assert "has no clickhouse for linux_arm64, only for linux_x86_64." in message
+    assert 'realservices.clickhouse(path = "/...", platforms = ["linux_arm64"])' in message
 
 
 def test_replacement_by_label(workspace: Workspace) -> None:
