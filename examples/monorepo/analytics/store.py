@@ -99,7 +99,7 @@ async def open_store(url: str) -> AsyncIterator[EventStore]:
     """Connect to ClickHouse, until the context ends.
 
     Args:
-        url: `http://user:password@host:port/?database=name`.
+        url: `http://user:password@host:port/database`, or with `?database=name`.
 
     Raises:
         clickhouse_connect.driver.exceptions.OperationalError: it cannot be reached.
@@ -111,7 +111,7 @@ async def open_store(url: str) -> AsyncIterator[EventStore]:
         port=parts.port,
         username=unquote(parts.username or "default"),
         password=unquote(parts.password or ""),
-        database=dict(parse_qsl(parts.query)).get("database", "default"),
+        database=dict(parse_qsl(parts.query)).get("database") or unquote(parts.path.strip("/")) or "default",
         interface="https" if parts.scheme == "https" else "http",
         autogenerate_session_id=False,
     )

@@ -22,7 +22,7 @@ from websockets.exceptions import ConnectionClosed, InvalidStatus
 from auth.database import Connection
 from auth.testing import ManualClock, auth_service
 
-TIMEOUT_S = 20
+TIMEOUT_S = 10
 
 
 @dataclass(frozen=True, kw_only=True)
