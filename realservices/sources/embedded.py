@@ -13,6 +13,7 @@ from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
 from realservices.contract import environment
+from realservices.contract.errors import RealServicesError
 from realservices.contract.runtime import endpoint_of
 from realservices.sources.declarations import Project, read_project
 from realservices.sources.source import Declared, Source
@@ -45,6 +46,7 @@ class EmbeddedServices(Source):
         self._session = session
         self._eager = eager
         self._endpoints: dict[str, Endpoint] = {}
+        self._failed: dict[str, RealServicesError] = {}
         self._locks: defaultdict[str, threading.Lock] = defaultdict(threading.Lock)
         self._replaced: dict[str, str | None] = {}
 
@@ -76,11 +78,17 @@ class EmbeddedServices(Source):
             RealServicesError: It does not start.
         """
         with self._locks[name]:
+            if name in self._failed:
+                raise self._failed[name]  # Every test that needs it is told, and none waits for it again.
             if name not in self._endpoints:
                 declaration = self._project.services[name]
                 for needed in declaration.needs:
                     self.endpoint(self._project.services[needed].kind, needed)
-                self._endpoints[name] = self._start(name)
+                try:
+                    self._endpoints[name] = self._start(name)
+                except RealServicesError as error:
+                    self._failed[name] = error
+                    raise
         return self._endpoints[name]
 
     def start(self) -> None:

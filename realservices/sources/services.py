@@ -146,12 +146,6 @@ class Services:
         """Say whether the services of a kind serve already, so that asking for one takes no time."""
         return isinstance(self._source(kind), LaunchedServices)
 
-    def expect(self, kind: str, name: str) -> None:
-        """Begin, in the background, what `endpoint` would wait for."""
-        source = self._source(kind)
-        if source:
-            source.expect(kind, name)
-
     def start(self) -> None:
         """Do what must be done before the first conftest.py is imported.
 

@@ -78,8 +78,5 @@ class Source:
     def start(self) -> None:
         """Do what must be done before the first conftest.py is imported."""
 
-    def expect(self, kind: str, name: str) -> None:
-        """Begin, in the background, what `endpoint` would wait for. Errors surface there."""
-
     def close(self) -> None:
         """End this process's use of the origin."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import fcntl
 import json
 import os
 import re
@@ -103,7 +104,24 @@ def running(installed: Installed, project: Path) -> Iterator[dict[str, str]]:
 
 
 def _left_behind() -> list[str]:
-    return [*map(str, Path("/tmp").glob("rs-session.*")), *map(str, Path("/dev/shm").glob("realservices.rs.*"))]
+    """Return the directories of sessions whose first process is gone; a living one's are locked."""
+    found = [*Path("/tmp").glob("rs-session.*"), *Path("/dev/shm").glob("realservices.rs.*")]
+    return [str(path) for path in found if not _is_locked(path)]
+
+
+def _is_locked(directory: Path) -> bool:
+    try:
+        descriptor = os.open(directory, os.O_RDONLY | os.O_DIRECTORY)
+    except FileNotFoundError:
+        return True  # Gone meanwhile.
+    try:
+        fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        return True
+    else:
+        return False
+    finally:
+        os.close(descriptor)
 
 
 @pytest.mark.parametrize("workers", [0, 4])

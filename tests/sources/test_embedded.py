@@ -99,6 +99,18 @@ def test_a_killed_session_leaves_nothing(pytester: pytest.Pytester, arguments: t
     _wait_until_nothing_is_left()
 
 
+def test_what_a_session_left_before_it_started_anything_goes_with_the_next(pytester: pytest.Pytester, run: Run) -> None:
+    # As after SIGKILL of pytest-xdist's controller in a run that uses no service.
+    abandoned, unfinished = Path("/tmp/rs-session.000000000000"), Path("/tmp/rs-session.000000000001")
+    for directory in (abandoned, unfinished):
+        directory.mkdir(0o700)
+    os.mkfifo(abandoned / "alive")
+    pytester.makepyfile("async def test_it(isolated_redis): pass")
+    run().assert_outcomes(passed=1)
+    assert not abandoned.exists()
+    unfinished.rmdir()
+
+
 def test_faults_on_demand(pytester: pytest.Pytester, run: Run) -> None:
     pytester.makepyfile("""
         import pytest, redis
