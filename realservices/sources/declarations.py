@@ -28,6 +28,15 @@ KEYS: dict[str, dict[str, tuple[type, str]]] = {
         "database": _TEXT,
         "user": _TEXT,
     },
+    "clickhouse": {
+        "schema": _TEXTS,
+        "seeds": _TEXTS,
+        "settings": _TABLE,
+        "server_settings": _TABLE,
+        "local_dictionaries": (bool, "true or false"),
+        "database": _TEXT,
+        "user": _TEXT,
+    },
     "redis": {"databases": _NUMBER, "settings": _TABLE},
     "executable": {
         "command": _TEXTS,
@@ -45,7 +54,7 @@ KEYS: dict[str, dict[str, tuple[type, str]]] = {
 DEFAULT_PORTS = ("http",)
 DEFAULT_URL = "http://$(host):$(port)"
 # What a session has without any declaration: kinds of databases, and a server to speak WebSocket with.
-DEFAULTS = ("postgres", "redis")
+DEFAULTS = ("postgres", "redis", "clickhouse")
 _RELAY = "websocket_relay"
 _ISOLATIONS = ("transaction", "database")
 
@@ -198,7 +207,11 @@ def _check(where: str, key: str, value: Any, keys: dict[str, tuple[type, str]]) 
         expected is list and isinstance(value, list) and not all(isinstance(each, str) for each in value)
     )
     is_number = expected is int and isinstance(value, float)
-    if (not isinstance(value, expected) and not is_number) or isinstance(value, bool) or is_list_of_others:
+    if (
+        (not isinstance(value, expected) and not is_number)
+        or (isinstance(value, bool) and expected is not bool)
+        or is_list_of_others
+    ):
         raise SettingError(f"{where}: {key} = {value!r}; it is {words}")
 
 

@@ -13,7 +13,8 @@ from typing import TYPE_CHECKING, Any
 from realservices.sources.declarations import DEFAULT_PORTS, DEFAULT_URL
 from realservices.sources.errors import MissingServiceError, SettingError
 from realservices.sources.missing import explain_uninstalled
-from realservices.sources.programs import postgres_distribution, redis_server
+from realservices.sources.programs import clickhouse_server, postgres_distribution, redis_server
+from realservices.sources.recipes import clickhouse_recipe, postgres_recipe
 from realservices.sources.template_cache import ARCHIVE, INFO, template
 
 if TYPE_CHECKING:
@@ -44,6 +45,8 @@ def entry_of(declaration: Declaration, all_declared: Mapping[str, Declaration]) 
             config = _postgres(declaration, stack)
         elif declaration.kind == "redis":
             config = _redis(declaration)
+        elif declaration.kind == "clickhouse":
+            config = _clickhouse(declaration, stack)
         else:
             config = _executable(declaration, all_declared)
         yield {
@@ -57,11 +60,8 @@ def entry_of(declaration: Declaration, all_declared: Mapping[str, Declaration]) 
 
 def _postgres(declaration: Declaration, stack: contextlib.ExitStack) -> dict[str, Any]:
     distribution = postgres_distribution()
-    user, database = declaration.values.get("user", _USER), declaration.values.get("database", _DATABASE)
-    for key, name in (("user", user), ("database", database)):
-        if not re.fullmatch(r"[a-z_][a-z0-9_]{0,62}", name) or name in ("postgres", "template0", "template1"):
-            raise SettingError(f"{declaration.where}: {key} = {name!r}; it is lower-case letters, digits and '_'")
-    directory = stack.enter_context(template(declaration, distribution, user, database))
+    user, database = _account(declaration, taken=("postgres", "template0", "template1"))
+    directory = stack.enter_context(template(postgres_recipe(declaration, distribution, user, database)))
     return {
         "distribution": _from_root(distribution),
         "template": _from_root(directory / ARCHIVE),
@@ -78,6 +78,34 @@ def _redis(declaration: Declaration) -> dict[str, Any]:
         "databases": declaration.values.get("databases", _REDIS_DATABASES),
         "settings": _texts(declaration.values.get("settings", {})),
     }
+
+
+def _clickhouse(declaration: Declaration, stack: contextlib.ExitStack) -> dict[str, Any]:
+    server = clickhouse_server()
+    user, database = _account(declaration, taken=("default", "system", "information_schema"))
+    directory = stack.enter_context(template(clickhouse_recipe(declaration, server, user, database)))
+    return {
+        "server": _from_root(server),
+        "template": _from_root(directory / ARCHIVE),
+        "template_info": _from_root(directory / INFO),
+        "user": user,
+        "database": database,
+        "settings": _texts(declaration.values.get("settings", {})),
+        "server_settings": _texts(declaration.values.get("server_settings", {})),
+        "local_dictionaries": declaration.values.get("local_dictionaries", False),
+    }
+
+
+def _account(declaration: Declaration, *, taken: tuple[str, ...]) -> tuple[str, str]:
+    """Return user and database of a service."""
+    user, database = declaration.values.get("user", _USER), declaration.values.get("database", _DATABASE)
+    for key, name in (("user", user), ("database", database)):
+        if not re.fullmatch(r"[a-z_][a-z0-9_]{0,62}", name) or name in taken:
+            raise SettingError(
+                f"{declaration.where}: {key} = {name!r}; it is lower-case letters, digits and '_', and not "
+                f"{', '.join(taken)}"
+            )
+    return user, database
 
 
 def _executable(declaration: Declaration, all_declared: Mapping[str, Declaration]) -> dict[str, Any]:

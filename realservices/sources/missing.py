@@ -9,6 +9,8 @@ if TYPE_CHECKING:
     from realservices.sources.launched import LaunchedServices
 
 REQUIRE = "REALSERVICES_REQUIRE"
+# Where ClickHouse's engine comes from: no wheel has one with listeners of its own.
+CLICKHOUSE_NPM = "@chdb/lib-linux-x64-gnu"
 _KINDS = ("postgres", "redis", "clickhouse")
 _READY_MADE = "@rules_realservices//services:{kind}"
 
@@ -46,17 +48,20 @@ def explain_undeclared(launched: LaunchedServices, kind: str, name: str | None) 
     )
 
 
-def _entry(kind: str) -> str:
-    return f'services = ["{_READY_MADE.format(kind=kind)}"]'
-
-
 def explain_uninstalled(kind: str) -> str:
     """Explain that there is nothing on this machine to start a service of this kind with."""
-    named = f"name an installed one in REALSERVICES_{kind.upper()}, " if kind in _KINDS else ""
-    attached = f"TEST_{kind.upper()}_{'HOST' if kind in _KINDS else 'URL'}"
-    entry = _entry(kind if kind in _KINDS else "websocket_relay")
+    named, attached, entry = "", f"TEST_{kind.upper()}_URL", _entry("websocket_relay")
+    if kind in _KINDS:
+        variable, attached, entry = f"REALSERVICES_{kind.upper()}", f"TEST_{kind.upper()}_HOST", _entry(kind)
+        named = f"name an installed one in {variable}, "
+        if kind == "clickhouse":
+            named = f"name a clickhouse program, or the libchdb.so of `npm pack {CLICKHOUSE_NPM}`, in {variable}, "
+    install = "" if kind == "clickhouse" else f"run `pip install 'rules-realservices[{kind}]'`, "
     return (
-        f"this test needs a {kind} service, and this machine has none to start: run "
-        f"`pip install 'rules-realservices[{kind}]'`, {named}name a running one in {attached}, or run the test as a "
-        f"real_service_test with {entry}"
+        f"this test needs a {kind} service, and this machine has none to start: {install}{named}name a running one in "
+        f"{attached}, or run the test as a real_service_test with {entry}"
     )
+
+
+def _entry(kind: str) -> str:
+    return f'services = ["{_READY_MADE.format(kind=kind)}"]'

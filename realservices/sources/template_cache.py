@@ -1,4 +1,4 @@
-"""The user's cache of PostgreSQL templates for sessions outside of Bazel: a schema is built once, not once a session.
+"""The user's cache of templates for sessions outside of Bazel: a schema is built once, not once a session.
 
 A template lies under the digest of everything that it is made from. It is built beside its place and renamed, under a
 lock, so that two sessions that need the same one build it once. What nobody uses is removed when the cache grows.
@@ -8,47 +8,40 @@ from __future__ import annotations
 
 import contextlib
 import fcntl
-import hashlib
-import json
 import os
 import shutil
 import subprocess
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-import realservices
 from realservices.contract.errors import TemplateError
 from realservices.sources.package import package_command
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from realservices.sources.declarations import Declaration
+    from realservices.sources.recipes import Recipe
 
 ARCHIVE, INFO = "template.tar", "template.json"
 _LIMIT_VARIABLE = "REALSERVICES_CACHE_MB"
 _DEFAULT_LIMIT_MB = 512
-# A template holds what these make of it: with another one of them it is another template.
-_MAKERS = ("postgres_template.py", "postgres_archive.py", "postgres_cluster.py", "postgres_settings.py")
 
 
 @contextlib.contextmanager
-def template(declaration: Declaration, distribution: Path, user: str, database: str) -> Iterator[Path]:
+def template(recipe: Recipe) -> Iterator[Path]:
     """Give the directory with a service's template and its description, which stays for as long as it is used.
 
     Raises:
-        TemplateError: PostgreSQL refuses a migration, a seed or an extension.
-        SettingError: A file is not there.
+        TemplateError: The server refuses a statement.
     """
-    arguments, digest = _recipe(declaration, distribution, user, database)
     directory = cache_directory()
     directory.mkdir(parents=True, exist_ok=True)
-    path = directory / digest
+    path = directory / recipe.digest
     lock = _open_lock(path)
     try:
         fcntl.flock(lock, fcntl.LOCK_SH)
         if not path.is_dir():
-            _build_once(path, arguments)
+            _build_once(path, recipe.command)
         os.utime(lock)
         yield path
     finally:
@@ -61,56 +54,28 @@ def cache_directory() -> Path:
     return Path(base) / "rules_realservices" / "templates"
 
 
-def _build_once(path: Path, arguments: list[str]) -> None:
+def _build_once(path: Path, command: list[str]) -> None:
     # A lock of its own: those who are done keep the other one for as long as they use the template.
     mutex = os.open(f"{path}.building", os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
     try:
         fcntl.flock(mutex, fcntl.LOCK_EX)
         if not path.is_dir():
             _make_room(path.parent)
-            _build(path, arguments)
+            _build(path, command)
     finally:
         os.close(mutex)
 
 
-def _build(path: Path, arguments: list[str]) -> None:
+def _build(path: Path, command: list[str]) -> None:
     partial = Path(f"{path}.partial")
     shutil.rmtree(partial, ignore_errors=True)  # Of a session that was killed while it built this one.
     partial.mkdir()
     outputs = ["--output", str(partial / ARCHIVE), "--info", str(partial / INFO)]
-    done = subprocess.run(
-        package_command("template", *arguments, *outputs), capture_output=True, text=True, check=False
-    )
+    done = subprocess.run(package_command(*command, *outputs), capture_output=True, text=True, check=False)
     if done.returncode:
         shutil.rmtree(partial, ignore_errors=True)
         raise TemplateError(done.stderr.strip() or f"the template tool ended with code {done.returncode}")
     partial.rename(path)
-
-
-def _recipe(declaration: Declaration, distribution: Path, user: str, database: str) -> tuple[list[str], str]:
-    """Return the arguments of the template tool, and a digest of all that they stand for."""
-    values = declaration.values
-    arguments = ["--label", declaration.where, "--distribution", str(distribution)]
-    arguments += ["--database", database, "--user", user]
-    contents: list[str] = []
-    for key, option in (("migrations", "--migration"), ("seeds", "--seed")):
-        for file in declaration.files(key):
-            arguments += [option, f"{os.path.relpath(file, declaration.root)}={file}"]
-            contents.append(hashlib.sha256(file.read_bytes()).hexdigest())
-    for extension in values.get("extensions", ()):
-        arguments += ["--extension", extension]
-    for name, value in values.get("settings", {}).items():
-        arguments += ["--setting", f"{name}={value}"]
-    status = (distribution / "bin" / "postgres").stat()
-    made_of = [arguments, contents, status.st_size, status.st_mtime_ns, realservices.__version__, _makers()]
-    return arguments, hashlib.sha256(json.dumps(made_of).encode()).hexdigest()
-
-
-def _makers() -> list[str]:
-    directory = Path(realservices.__file__).parent / "services"
-    if not directory.is_dir():
-        return []
-    return [hashlib.sha256((directory / name).read_bytes()).hexdigest() for name in _MAKERS]
 
 
 def _make_room(directory: Path) -> None:

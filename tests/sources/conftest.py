@@ -18,7 +18,7 @@ pytest_plugins = ["pytester"]
 # What an inner run must not hear of: Bazel, the launcher, and an outer pytest-xdist.
 _OUTER = ("BAZEL_TEST", "TEST_SRCDIR", "TEST_TARGET", "TEST_WORKSPACE", "XML_OUTPUT_FILE", "REALSERVICES_RUNTIME")
 _XDIST = ("PYTEST_XDIST_WORKER", "PYTEST_XDIST_WORKER_COUNT", "PYTEST_XDIST_TESTRUNUID")
-_PREFIXES = ("TEST_POSTGRES_", "TEST_REDIS_", "REALSERVICES_", "DATABASE_URL", "REDIS_URL")
+_PREFIXES = ("TEST_POSTGRES_", "TEST_REDIS_", "TEST_CLICKHOUSE_", "REALSERVICES_", "DATABASE_URL", "REDIS_URL")
 
 
 @pytest.fixture
@@ -34,7 +34,13 @@ def launched_redis() -> Endpoint:
 
 
 @pytest.fixture
-def alone(monkeypatch: pytest.MonkeyPatch, launched_postgres: Endpoint, launched_redis: Endpoint) -> pytest.MonkeyPatch:
+def launched_clickhouse() -> Endpoint:
+    """The target's own ClickHouse, as somebody else sees it."""
+    return find_services().endpoint("clickhouse")
+
+
+@pytest.fixture
+def alone(monkeypatch: pytest.MonkeyPatch) -> pytest.MonkeyPatch:
     """No launcher, no session, nothing attached."""
     for name in list(os.environ):
         if name in (*_OUTER, *_XDIST) or name.startswith(_PREFIXES):
@@ -44,7 +50,7 @@ def alone(monkeypatch: pytest.MonkeyPatch, launched_postgres: Endpoint, launched
 
 
 @pytest.fixture
-def attached(alone: pytest.MonkeyPatch, launched_postgres: Endpoint, launched_redis: Endpoint) -> pytest.MonkeyPatch:
+def attached(launched_postgres: Endpoint, launched_redis: Endpoint, alone: pytest.MonkeyPatch) -> pytest.MonkeyPatch:
     """The target's own servers, as services that somebody else runs."""
     alone.setenv("TEST_POSTGRES_HOST", launched_postgres.host)
     alone.setenv("TEST_POSTGRES_PORT", str(launched_postgres.port))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib.resources
 import sys
 from typing import TYPE_CHECKING
 
@@ -9,8 +10,9 @@ import pytest
 
 from realservices.sources.declarations import read_project
 from realservices.sources.entries import entry_of
-from realservices.sources.errors import SettingError
-from realservices.sources.programs import postgres_distribution, redis_server
+from realservices.sources.errors import MissingServiceError, SettingError
+from realservices.sources.programs import clickhouse_server, postgres_distribution, redis_server
+from realservices.sources.recipes import CLICKHOUSE_MAKERS, POSTGRES_MAKERS
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -38,6 +40,7 @@ def test_nothing_declared_is_one_of_each(tmp_path: Path) -> None:
     assert [(each.name, each.kind) for each in project.services.values()] == [
         ("postgres", "postgres"),
         ("redis", "redis"),
+        ("clickhouse", "clickhouse"),
         ("websocket_relay", "executable"),
     ]
     assert project.services["websocket_relay"].speaks == ["websocket"]
@@ -50,7 +53,7 @@ def test_tables_become_services(tmp_path: Path) -> None:
     for name in ("2.sql", "1.sql", "1.txt"):
         (tmp_path / "db" / name).touch()
     project = read_project(tmp_path)
-    assert list(project.services) == ["db", "auth", "redis", "websocket_relay"]
+    assert list(project.services) == ["db", "auth", "redis", "clickhouse", "websocket_relay"]
     assert project.services["auth"].speaks == ["http"]
     assert project.isolation == "database"
     assert [file.name for file in project.services["db"].files("migrations")] == ["1.sql", "2.sql"]
@@ -69,7 +72,7 @@ def test_a_server_that_speaks_websocket_takes_the_relays_place(tmp_path: Path) -
     chat = '[services.chat]\nkind = "executable"\ncommand = ["chat"]\nwebsocket_url = "ws://$(host):$(port)/ws"\n'
     (tmp_path / "realservices.toml").write_text(chat, encoding="utf-8")
     project = read_project(tmp_path)
-    assert list(project.services) == ["chat", "postgres", "redis"]
+    assert list(project.services) == ["chat", "postgres", "redis", "clickhouse"]
     assert project.services["chat"].speaks == ["http", "websocket"]
 
 
@@ -77,7 +80,7 @@ def test_a_file_of_its_own_wins(tmp_path: Path) -> None:
     (tmp_path / "pyproject.toml").write_text(_PROJECT, encoding="utf-8")
     (tmp_path / "realservices.toml").write_text("[services.cache]\nkind = 'redis'\ndatabases = 4\n", encoding="utf-8")
     project = read_project(tmp_path)
-    assert list(project.services) == ["cache", "postgres", "websocket_relay"]
+    assert list(project.services) == ["cache", "postgres", "clickhouse", "websocket_relay"]
     assert project.services["cache"].values == {"databases": 4}
 
 
@@ -87,7 +90,7 @@ def test_a_file_of_its_own_wins(tmp_path: Path) -> None:
         ("x = ", r"realservices\.toml: Invalid value"),
         ("service = {}", r"unknown key 'service'; there are 'services' and 'isolation'"),
         ("isolation = 'none'", r"isolation = 'none'; it is one of transaction, database"),
-        ("[services]\na = 1", r"service 'a': kind = 1; it is one of postgres, redis, executable"),
+        ("[services]\na = 1", r"service 'a': kind = 1; it is one of postgres, clickhouse, redis, executable"),
         ("[services.a]\nkind = 'mysql'", r"kind = 'mysql'; it is one of postgres"),
         ("[services.a]\ndatabases = 3", r"kind = None; it is one of postgres"),
         ("[services.'a b']\nkind = 'redis'", r"a name consists of letters"),
@@ -166,3 +169,25 @@ def test_redis_must_be_one(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> N
         redis_server()
     _program(server, "Redis server v=7.4.1 sha=0")
     assert redis_server() == server
+
+
+def test_a_templates_name_depends_on_what_makes_it() -> None:
+    makers = {*POSTGRES_MAKERS, *CLICKHOUSE_MAKERS}
+    services = importlib.resources.files("realservices.services")
+    assert makers <= {entry.name for entry in services.iterdir()}
+
+
+def test_clickhouse_is_looked_for_where_the_environment_says(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("PATH", str(tmp_path))
+    monkeypatch.delenv("REALSERVICES_CLICKHOUSE", raising=False)
+    with pytest.raises(
+        MissingServiceError, match=r"libchdb\.so of `npm pack @chdb/lib-linux-x64-gnu`, in REALSERVICES_CL"
+    ):
+        clickhouse_server()
+    monkeypatch.setenv("REALSERVICES_CLICKHOUSE", str(tmp_path / "libchdb.so"))
+    with pytest.raises(
+        SettingError, match=r"libchdb\.so: there is no such file; name the libchdb\.so of the npm package"
+    ):
+        clickhouse_server()
+    (tmp_path / "libchdb.so").touch()
+    assert clickhouse_server() == tmp_path / "libchdb.so"

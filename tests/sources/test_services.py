@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import threading
+from concurrent.futures import ThreadPoolExecutor
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -103,3 +105,19 @@ def test_description_that_cannot_be_read(tmp_path: Path, content: object, messag
 def test_description_that_is_not_there(tmp_path: Path) -> None:
     with pytest.raises(ManifestError, match="unset the variable"):
         load_runtime(str(tmp_path / "gone.json"))
+
+
+def test_threads_that_ask_first_at_once_join_one_session(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delenv("REALSERVICES_SESSION", raising=False)
+    services = Services([])
+    barrier = threading.Barrier(8)
+
+    def ask(_: int) -> Path:
+        barrier.wait()
+        return services.session.directory
+
+    try:
+        with ThreadPoolExecutor(8) as pool:
+            assert len(set(pool.map(ask, range(8)))) == 1
+    finally:
+        services.close()

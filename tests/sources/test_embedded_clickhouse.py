@@ -1,0 +1,100 @@
+"""A ClickHouse under plain pytest: the session's own, with its schema, and one of somebody else's."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import pytest
+
+from realservices.isolation.clickhouse import ClickHouseIsolation
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from realservices.contract.runtime import Endpoint
+
+    Run = Callable[..., pytest.RunResult]
+
+_PROJECT = """
+[tool.realservices.services.events]
+kind = "clickhouse"
+schema = ["*.sql"]
+database = "shop"
+"""
+_SCHEMA = """
+CREATE TABLE events (id UInt64, what String) ENGINE = MergeTree ORDER BY id;
+INSERT INTO events VALUES (1, 'seeded');
+"""
+_TESTS = """
+    import os
+    import pytest
+
+    @pytest.mark.requires_clickhouse
+    @pytest.mark.parametrize("n", range(6))
+    async def test_rows(isolated_clickhouse, n):
+        assert await isolated_clickhouse.execute("SELECT what FROM events") == [("seeded",)]
+        await isolated_clickhouse.execute("INSERT INTO events VALUES (2, 'new')")
+        await isolated_clickhouse.execute("CREATE TABLE lone (id UInt64) ENGINE = Memory")
+
+    def test_url(isolated_clickhouse_sync):
+        assert os.environ["TEST_CLICKHOUSE_HOST"] == "127.0.0.1"
+        assert isolated_clickhouse_sync.database.startswith("realservices_")
+"""
+
+
+@pytest.fixture
+def engine(alone: pytest.MonkeyPatch) -> None:
+    alone.setenv("REALSERVICES_CLICKHOUSE", str(Path(os.environ["RUNFILES_DIR"], os.environ["CLICKHOUSE_SERVER"])))
+    alone.setenv("XDG_CACHE_HOME", os.environ["TEST_TMPDIR"])
+
+
+@pytest.mark.usefixtures("engine")
+@pytest.mark.parametrize("arguments", [(), ("-p", "xdist.plugin", "-n2")])
+def test_the_sessions_own(pytester: pytest.Pytester, run: Run, arguments: tuple[str, ...]) -> None:
+    pytester.makefile(".toml", pyproject=_PROJECT)
+    pytester.makefile(".sql", schema=_SCHEMA)
+    pytester.makepyfile(_TESTS)
+    run(*arguments).assert_outcomes(passed=7)
+
+
+@pytest.mark.usefixtures("engine")
+def test_a_schema_that_is_refused(pytester: pytest.Pytester, run: Run) -> None:
+    pytester.makefile(".toml", pyproject=_PROJECT)
+    pytester.makefile(".sql", schema="CREATE TABLE a (id UInt64) ENGINE = Memory;\n\nCREATE TABLE b (id Nonsense);\n")
+    pytester.makepyfile(_TESTS)
+    result = run("-k", "test_url")
+    result.assert_outcomes(errors=1)
+    result.stdout.fnmatch_lines(["*pyproject.toml: service 'events'*schema.sql*3*"])
+
+
+def test_somebody_elses(
+    launched_clickhouse: Endpoint, pytester: pytest.Pytester, run: Run, alone: pytest.MonkeyPatch
+) -> None:
+    alone.setenv("TEST_CLICKHOUSE_HOST", launched_clickhouse.host)
+    alone.setenv("TEST_CLICKHOUSE_HTTP_PORT", str(launched_clickhouse.ports["http"]))
+    alone.setenv("TEST_CLICKHOUSE_TCP_PORT", str(launched_clickhouse.ports["tcp"]))
+    alone.setenv("TEST_CLICKHOUSE_USER", launched_clickhouse.user)
+    alone.setenv("TEST_CLICKHOUSE_PASSWORD", launched_clickhouse.password)
+    alone.setenv("TEST_CLICKHOUSE_DB", str(launched_clickhouse.database))
+    pytester.makepyfile(
+        """
+        import pytest
+
+        @pytest.mark.parametrize("n", range(4))
+        async def test_rows(isolated_clickhouse, n):
+            await isolated_clickhouse.execute("CREATE TABLE lone (id UInt64) ENGINE = Memory")
+
+        def test_whose(isolated_clickhouse_sync):
+            names = {row[0] for row in isolated_clickhouse_sync.execute("SHOW DATABASES")}
+            assert isolated_clickhouse_sync.database in names
+        """
+    )
+    run().assert_outcomes(passed=5)
+    run("-p", "xdist.plugin", "-n2").assert_outcomes(passed=5)
+    # Only what was there before is left on a server of others.
+    isolation = ClickHouseIsolation(launched_clickhouse)
+    databases = {row[0] for row in isolation.shared_client().query("SHOW DATABASES").result_rows}
+    assert {name for name in databases if name.startswith("realservices_")} == set()
+    isolation.close(drop=False)
