@@ -49,7 +49,6 @@ class EmbeddedServices(Source):
         self._failed: dict[str, RealServicesError] = {}
         self._locks: defaultdict[str, threading.Lock] = defaultdict(threading.Lock)
         self._replaced: dict[str, str | None] = {}
-        self._has_started = False
 
     @property
     def isolation(self) -> str:  # type: ignore[override]
@@ -59,10 +58,8 @@ class EmbeddedServices(Source):
     @property
     def control(self) -> str:  # type: ignore[override]
         """Path of the services' control socket; it is there when a service is."""
-        self._has_started = True
-        engine = self._engine()
-        engine.start()
-        return engine.control
+        self._engine.start()
+        return self._engine.control
 
     def declared(self) -> list[Declared]:
         """Return what is known of every service, in the order of declaration."""
@@ -101,31 +98,28 @@ class EmbeddedServices(Source):
             self.endpoint(self._known(name).kind, name)
 
     def close(self) -> None:
-        """End the services if the session ends with this process, and take back what was exported."""
+        """Take back what was exported. The services end with the session."""
         for name, value in self._replaced.items():
             if value is None:
                 os.environ.pop(name, None)
             else:
                 os.environ[name] = value
-        if self._has_started:
-            self._engine().end()
 
     @cached_property
     def _project(self) -> Project:
         return read_project(self._root)
 
+    @cached_property
     def _engine(self) -> Engine:
         from realservices.sources.engine import Engine  # noqa: PLC0415 - most sessions start nothing
 
-        # It holds no state of its own: two of one session are one.
         return Engine(self._session())
 
     def _start(self, name: str) -> Endpoint:
         from realservices.sources.entries import entry_of  # noqa: PLC0415 - as above
 
         with entry_of(self._project.services[name], self._project.services) as entry:
-            self._has_started = True
-            found = self._engine().add(entry)
+            found = self._engine.add(entry)
         self._export(name, found)
         return endpoint_of(name, found)
 

@@ -48,9 +48,10 @@ class Services:
         self._sources = list(sources)
         self._main = sources[0] if sources else Source()
         self._embedded: EmbeddedServices | None = None
-        self._joining = threading.Lock()
         self._session: Session | None = None
         self._made_session = False
+        # Services are started by several threads at once, and whoever comes first makes the session.
+        self._joining = threading.Lock()
 
     @property
     def label(self) -> str:
@@ -75,10 +76,9 @@ class Services:
     @property
     def session(self) -> Session:
         """The session that this process belongs to; it begins when somebody first asks for it."""
-        # Services are prepared in the background (fixtures/prefetch.py): two threads may be the first to ask.
         with self._joining:
             if self._session is None:
-                from realservices.sources.session import join_session  # noqa: PLC0415 - a launcher's services need none
+                from realservices.sources.session import join_session  # noqa: PLC0415 - under a launcher there is none
 
                 self._session, self._made_session = join_session()
             return self._session
@@ -169,8 +169,16 @@ class Services:
         for source in self._sources:
             source.close()
         if self._session is not None and self._made_session:
+            self._end_services(self._session)
             self._session.close()
             self._session = None
+
+    def _end_services(self, session: Session) -> None:
+        """Wait for the end of what any process of the session has started; the others are gone by now."""
+        if self._embedded:
+            from realservices.sources.engine import Engine  # noqa: PLC0415 - most sessions start nothing
+
+            Engine(session).end()
 
     def _source(self, kind: str) -> Source | None:
         return next((source for source in self._sources if source.names(kind)), None)

@@ -12,6 +12,7 @@ import fcntl
 import os
 import secrets
 import shutil
+import threading
 from pathlib import Path
 
 SESSION = "REALSERVICES_SESSION"
@@ -62,17 +63,19 @@ class Session:
 
 class _Current:
     session: Session | None = None
+    lock = threading.Lock()
 
 
 def join_session() -> tuple[Session, bool]:
     """Return this process's session, and whether it was made by this call."""
-    joined = _joined()
-    if joined:
-        return joined, False
-    _remove_abandoned()
-    _Current.session = session = _new_session()
-    os.environ[SESSION] = str(session.directory)
-    return session, True
+    with _Current.lock:
+        joined = _joined()
+        if joined:
+            return joined, False
+        _remove_abandoned()
+        _Current.session = session = _new_session()
+        os.environ[SESSION] = str(session.directory)
+        return session, True
 
 
 def _joined() -> Session | None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-import threading
+import os
 from concurrent.futures import ThreadPoolExecutor
 from typing import TYPE_CHECKING, Any
 
@@ -107,17 +107,14 @@ def test_description_that_is_not_there(tmp_path: Path) -> None:
         load_runtime(str(tmp_path / "gone.json"))
 
 
-def test_threads_that_ask_first_at_once_join_one_session(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_threads_of_a_process_join_one_session(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.delenv("REALSERVICES_SESSION", raising=False)
-    services = Services([])
-    barrier = threading.Barrier(8)
-
-    def ask(_: int) -> Path:
-        barrier.wait()
-        return services.session.directory
-
-    try:
-        with ThreadPoolExecutor(8) as pool:
-            assert len(set(pool.map(ask, range(8)))) == 1
-    finally:
+    several = [Services([]) for _ in range(8)]
+    with ThreadPoolExecutor(16) as pool:
+        joined = list(pool.map(lambda services: services.session, several * 4))
+    assert len({session.directory for session in joined}) == 1
+    assert [services.ends_session for services in several].count(True) == 1
+    for services in several:
         services.close()
+    assert not joined[0].directory.exists()
+    assert "REALSERVICES_SESSION" not in os.environ
