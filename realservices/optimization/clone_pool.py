@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import contextvars
 import time
 from typing import TYPE_CHECKING
+
+import asyncpg
 
 from realservices.isolation.administration import Administration
 from realservices.isolation.clones import Clone, ClonePool
@@ -14,7 +17,6 @@ from realservices.optimization.demand import Demand
 from realservices.optimization.strategy import ServerRoom
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
     from concurrent.futures import Future
 
     from realservices.contract.runtime import Endpoint
@@ -22,14 +24,18 @@ if TYPE_CHECKING:
     from realservices.isolation.ready_databases import ReadyDatabases
     from realservices.optimization.strategy import AdaptiveStrategy
 
+# A database of ours accounts for one connection; what programs under test open beyond that is others' to us.
 _ROOM = """
     SELECT current_setting('max_connections')::int,
         current_setting('superuser_reserved_connections')::int
             + coalesce(current_setting('reserved_connections', true)::int, 0),
-        (SELECT count(*) FROM pg_stat_activity
-            WHERE backend_type = 'client backend' AND datname <> ALL ($1::text[]))::int,
-        pg_database_size($2)
+        (SELECT count(*) - count(DISTINCT datname) FILTER (WHERE starts_with(datname, $1) OR datname = ANY ($2::text[]))
+            FROM pg_stat_activity WHERE backend_type = 'client backend')::int,
+        pg_database_size($3)
 """
+_SIZE = "SELECT pg_database_size($1)"
+# What PostgreSQL's own catalogs take: no clone is smaller, and none has been measured yet.
+_SMALLEST_CLONE_BYTES = 7_500_000
 # Just after the demand has left the window.
 _TRIM_LATER_S = 0.01
 
@@ -58,14 +64,15 @@ class AdaptiveClonePool(ClonePool):
     ) -> None:
         super().__init__(endpoint, background, ready, owner)
         makers = strategy.makers
-        self.demand = Demand(strategy.settings.demand_window_s, makers)
+        self.demand = Demand(strategy.settings.demand_window_s, makers, strategy.clock)
         self._strategy = strategy
         self._idle_makers = [self._making, *(Administration(endpoint, owner) for _ in range(makers - 1))]
         self._makers = list(self._idle_makers)
         self._next_maker = self._making
         self._may_make = asyncio.Semaphore(makers)
-        self._existing: set[Clone] = set()
-        self._clone_bytes = 0
+        self._existing: dict[str, Clone] = {}
+        self._clone_bytes = _SMALLEST_CLONE_BYTES
+        self._is_measured = False
         self._timer: asyncio.TimerHandle | None = None
         self._trimming: set[asyncio.Task[None]] = set()
 
@@ -80,25 +87,27 @@ class AdaptiveClonePool(ClonePool):
         return len(self._makers) + 1
 
     def make(self) -> Future[Clone]:
-        """Return the future of a clone, one made ahead where there is one: lanes ask like everybody else."""
-        return self.take()
+        """Return the future of a clone for a lane. That is no demand which comes again: the lane keeps it."""
+        return self._background.submit(super()._take())
 
-    def room(self, own: Iterable[str]) -> Future[ServerRoom]:
-        """Ask the server for its limits. Connections to the databases ``own`` are not others'."""
-        return self._background.submit(self._room(list(own)))
+    def room(self) -> Future[ServerRoom]:
+        """Ask the server for its limits, and how many connections others have."""
+        return self._background.submit(self._room())
 
     def trim(self) -> Future[None]:
         """Drop what is ready beyond what should be."""
         return self._background.submit(self._trim())
 
-    async def _room(self, own: list[str]) -> ServerRoom:
-        (row,) = await self._dropping.fetch(_ROOM, own, self._endpoint.template_database)
+    async def _room(self) -> ServerRoom:
+        arguments = self._prefix, list(self._existing), self._endpoint.template_database
+        (row,) = await self._dropping.fetch(_ROOM, *arguments)
         connected = sum(each.is_connected for each in (*self._makers, self._dropping))
-        self._clone_bytes = row[3]
+        self._clone_bytes, self._is_measured = row[3], True
         return ServerRoom(row[0], row[1], max(0, row[2] - connected), row[3])
 
     def _wanted(self) -> int:
-        return max(super()._wanted(), self._strategy.ready_databases(self.demand, self._clone_bytes))
+        used = len(self._existing) - sum(ahead.done() for ahead in self._ready)
+        return max(super()._wanted(), self._strategy.ready_databases(self.demand, self._clone_bytes, used=used))
 
     def _maker(self) -> Administration:
         return self._next_maker
@@ -114,19 +123,27 @@ class AdaptiveClonePool(ClonePool):
     async def _make(self) -> Clone:
         async with self._may_make:
             maker = self._next_maker = self._idle_makers.pop()
-            begin, count = time.monotonic(), self._count
+            begin = time.monotonic()
             try:
                 clone = await super()._make()
             finally:
                 self._idle_makers.append(maker)
-        self._existing.add(clone)
-        if clone.name.startswith(self._prefix) and self._count > count:
+        self._existing[clone.name] = clone
+        if clone.name.startswith(self._prefix):  # Not one that came with the template.
             self.demand.made(time.monotonic() - begin)
+            await self._measure(clone, maker)
         return clone
+
+    async def _measure(self, clone: Clone, maker: Administration) -> None:
+        """Learn how large clones are, once."""
+        if not self._is_measured:
+            self._is_measured = True
+            with contextlib.suppress(OSError, TimeoutError, asyncpg.PostgresError, asyncpg.InterfaceError):
+                ((self._clone_bytes,),) = await maker.fetch(_SIZE, clone.name)
 
     async def _drop(self, clone: Clone) -> None:
         await super()._drop(clone)
-        self._existing.discard(clone)
+        self._existing.pop(clone.name, None)
 
     def _trim_later(self) -> None:
         """Look again when today's demand is forgotten; nothing polls where nothing is left to drop."""
@@ -159,7 +176,7 @@ class AdaptiveClonePool(ClonePool):
         await asyncio.gather(*self._trimming, *(self._ready if drop else ()), return_exceptions=True)
         self._ready.clear()
         # Also what a test had that was cancelled while it waited for it: nobody could give that back.
-        for clone in list(self._existing) if drop else ():
+        for clone in list(self._existing.values()) if drop else ():
             await self._drop(clone)
         await super()._close(drop)
         for maker in self._makers:

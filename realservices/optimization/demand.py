@@ -17,6 +17,8 @@ if TYPE_CHECKING:
 # The newest value counts for a quarter: one slow CREATE DATABASE among many must not double what is kept ready.
 _WEIGHT = 0.25
 _UNHINDERED_S = 0.001
+# Before the first one has been made.
+_USUAL_MAKE_S = 0.01
 
 
 class RecentPeak:
@@ -65,7 +67,8 @@ class Demand:
     def __init__(self, window_s: float, makers: int = 1, clock: Callable[[], float] = time.monotonic) -> None:
         self.takes = self.waits = 0
         self.waited_s = 0.0
-        self.make_s = 0.0
+        self.make_s = _USUAL_MAKE_S
+        self._is_measured = False
         self._makers = makers
         self._clock = clock
         self._level = 0.0
@@ -77,8 +80,7 @@ class Demand:
         """Count that one is taken now."""
         now = self._clock()
         self.takes += 1
-        interval = self.make_s / self._makers
-        drained = (now - self._last) / interval if interval else math.inf
+        drained = (now - self._last) * self._makers / self.make_s
         self._level = max(0.0, self._level - drained) + 1
         self._last = now
         self._levels.note(self._level)
@@ -92,7 +94,8 @@ class Demand:
 
     def made(self, seconds: float) -> None:
         """Count how long one took to be made."""
-        self.make_s = seconds if not self.make_s else self.make_s + _WEIGHT * (seconds - self.make_s)
+        self.make_s += (_WEIGHT if self._is_measured else 1.0) * (seconds - self.make_s)
+        self._is_measured = True
 
     def needed(self) -> int:
         """Return how many should be ready now, by what was asked for within the window.

@@ -46,7 +46,7 @@ class MeasuredEnvironment(TestEnvironment):
         self._context.run(CURRENT_TEST.set, self._measured)
 
     def __getitem__(self, resource: str) -> Any:
-        if resource == "monitor":
+        if resource == "monitor" and resource in self._resources:
             return self._monitor
         if resource in self._made:
             return super().__getitem__(resource)
@@ -56,6 +56,9 @@ class MeasuredEnvironment(TestEnvironment):
                 return super().__getitem__(resource)
         finally:
             CURRENT_TEST.reset(token)
+
+    def __contains__(self, resource: object) -> bool:
+        return resource in self._resources if resource == "monitor" else super().__contains__(resource)
 
     async def __aenter__(self) -> TestEnvironment:
         self._measured.entered = time.monotonic()

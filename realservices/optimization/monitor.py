@@ -14,7 +14,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from realservices.clients.control import BlockingServiceControl, ControlError
-from realservices.optimization.machine import load_psutil
+from realservices.optimization.machine import MissingPsutilError, load_psutil
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -123,7 +123,8 @@ class PerformanceMonitor:
             for kind, value in values.items():
                 self._times[kind].append(value)
         if self._sampled_at is None or time.monotonic() - self._sampled_at > self._interval_s:
-            self.sample()
+            with contextlib.suppress(MissingPsutilError):  # Whoever wants to see the samples is told.
+                self.sample()
 
     def sample(self) -> dict[str, Usage]:
         """Look at the processes now; return what they use, by service, and of ``this process``."""

@@ -10,7 +10,7 @@ import asyncio
 import contextlib
 import contextvars
 import time
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import asyncpg
 
@@ -18,6 +18,7 @@ from realservices.isolation.errors import IsolationError
 from realservices.isolation.postgres import PostgresIsolation
 from realservices.optimization.clone_pool import AdaptiveClonePool
 from realservices.optimization.demand import RecentPeak
+from realservices.optimization.lane import Lane
 from realservices.optimization.limits import FairLimit, Permit
 from realservices.optimization.monitor import current_test
 
@@ -28,9 +29,8 @@ if TYPE_CHECKING:
 
     from realservices.contract.runtime import Endpoint
     from realservices.isolation.background import BackgroundLoop
-    from realservices.isolation.clones import Clone
     from realservices.isolation.ready_databases import ReadyDatabases
-    from realservices.optimization.strategy import AdaptiveStrategy
+    from realservices.optimization.strategy import AdaptiveStrategy, ServerRoom
 
 _CLOSE_TIMEOUT_S = 60.0
 # How often a server that is full is asked whether others have left it.
@@ -40,34 +40,6 @@ _UNREACHABLE = (OSError, TimeoutError, asyncpg.PostgresError, asyncpg.InterfaceE
 
 class PoolExhaustedError(IsolationError):
     """The server has no connection left for a test."""
-
-
-class _Lane(PostgresIsolation):
-    """A clone and a connection to it, for one test at a time."""
-
-    @property
-    def database(self) -> str:
-        """The clone's name, "" before there is one."""
-        clone = self._clone_of(self._base)
-        return clone.name if clone else ""
-
-    async def retire(self) -> None:
-        """Close the connection and drop the clone."""
-        await self.close_loop()
-        for loop, (_, pool) in self._pools.items():
-            with contextlib.suppress(RuntimeError):  # That loop is closed, and its connections with it.
-                loop.call_soon_threadsafe(pool.terminate)
-        self._pools.clear()
-        base, self._base = self._base, None
-        clone = self._clone_of(base)
-        if clone is not None:
-            self._clones.give_back(clone)
-
-    @staticmethod
-    def _clone_of(base: Future[Clone] | None) -> Clone | None:
-        if base is None or not base.done() or base.cancelled() or base.exception():
-            return None
-        return base.result()
 
 
 class PostgresLanes(PostgresIsolation):
@@ -105,10 +77,11 @@ class PostgresLanes(PostgresIsolation):
             "max_concurrent_tests",
         )
         self._asked_at: float | None = None
-        self._lanes: set[_Lane] = set()
-        self._idle: list[_Lane] = []
+        self._asking: Future[ServerRoom] | None = None
+        self._lanes: set[Lane] = set()
+        self._idle: list[Lane] = []
         self._clone_connections = 0
-        self._peak = RecentPeak(strategy.settings.demand_window_s)
+        self._peak = RecentPeak(strategy.settings.demand_window_s, strategy.clock)
         self._timers: dict[asyncio.AbstractEventLoop, asyncio.TimerHandle] = {}
         self._trimming: set[asyncio.Task[None]] = set()
 
@@ -162,7 +135,9 @@ class PostgresLanes(PostgresIsolation):
                 try:
                     connection = await context.__aenter__()
                     break
-                except asyncpg.TooManyConnectionsError as error:
+                except (asyncpg.TooManyConnectionsError, IsolationError) as error:
+                    if not _is_full(error):
+                        raise
                     self._shrink(error)
                     permit.release()
                     permit = await self._acquire(first=True)
@@ -175,29 +150,32 @@ class PostgresLanes(PostgresIsolation):
 
     async def _acquire(self, *, first: bool) -> Permit:
         test = current_test()
-        if self._asked_at is None or self._is_full():
+        if self._asked_at is None or self._should_ask():
             await self._ask_server()
         permit = await self.limit.acquire(test.test_id, first=first)
         test.wait_s += permit.waited_s
         self._peak.note(len(self.limit.holders))
         return permit
 
-    def _is_full(self) -> bool:
+    def _should_ask(self) -> bool:
         stale = self._asked_at is None or time.monotonic() - self._asked_at > _ASK_AGAIN_S
         return stale and len(self.limit.holders) >= self.limit.limit
 
     async def _ask_server(self) -> None:
-        """Fit the limit to what the server has for us now."""
-        own = [name for lane in self._lanes if (name := lane.database)]
+        """Fit the limit to what the server has for us now. Who comes meanwhile waits for the same answer."""
+        if self._asking is None:
+            self._asking = self.clones.room()
         try:
-            room = await asyncio.wrap_future(self.clones.room(own))
+            room = await asyncio.shield(asyncio.wrap_future(self._asking))
         except _UNREACHABLE:
             return  # The statement that follows says it better.
+        finally:
+            self._asking = None
         self._asked_at = time.monotonic()
         held = len(self._lanes) + self._clone_connections
         self.limit.resize(self._strategy.connections(room, held=held, own=self.clones.administrative))
 
-    def _shrink(self, error: asyncpg.PostgresError) -> None:
+    def _shrink(self, error: Exception) -> None:
         """Do with the connections that there are: others have taken the rest."""
         others = len(self._lanes) + self._clone_connections
         if others == 0:
@@ -237,12 +215,12 @@ class PostgresLanes(PostgresIsolation):
             finally:
                 self._clone_connections -= 1
 
-    def _new_lane(self) -> _Lane:
-        lane = _Lane(self.endpoint, self._background, self._ready_made, clones=self.clones)
+    def _new_lane(self) -> Lane:
+        lane = Lane(self.endpoint, self._background, self._ready_made, clones=self.clones)
         self._lanes.add(lane)
         return lane
 
-    async def _retire(self, lane: _Lane) -> None:
+    async def _retire(self, lane: Lane) -> None:
         self._lanes.discard(lane)
         await lane.retire()
 
@@ -268,18 +246,6 @@ class PostgresLanes(PostgresIsolation):
             self._trim_later()
 
 
-def describe(lanes: PostgresLanes) -> dict[str, Any]:
-    """Return what a report says of the service."""
-    demand = lanes.clones.demand
-    return {
-        "connections_limit": lanes.limit.limit,
-        "connections_held": len(lanes.limit.holders),
-        "connections_peak": lanes.limit.peak,
-        "connections_waiting": len(lanes.limit.waiting),
-        "lanes": lanes.lanes,
-        "databases_ready": lanes.clones.ready,
-        "databases_taken": demand.takes,
-        "databases_waited_for": demand.waits,
-        "databases_waited_ms": demand.waited_s * 1000,
-        "database_make_ms": demand.make_s * 1000,
-    }
+def _is_full(error: Exception) -> bool:
+    """Say whether the server had no connection left, for the test's connection or for making its clone."""
+    return any(isinstance(each, asyncpg.TooManyConnectionsError) for each in (error, error.__cause__))

@@ -99,6 +99,7 @@ class RedisLanes(RedisIsolation):
         self._pooling = pooling
         self._idle: list[_Lane] = []
         self._used: dict[int, tuple[_Lane, str]] = {}  # Lane and test, by the number of the lease.
+        self._ended: list[_Lane] = []  # What they keep can only be closed where the loop runs.
 
     @property
     def lanes(self) -> int:
@@ -158,8 +159,9 @@ class RedisLanes(RedisIsolation):
     async def close_loop(self) -> None:
         """Close what belongs to the session's loop, before it ends."""
         await super().close_loop()
-        for lane in self._all():
+        for lane in (*self._all(), *self._ended):
             await lane.close_loop()
+        self._ended.clear()
 
     def close(self) -> None:
         """Disconnect and leave the numbers to others."""
@@ -179,6 +181,7 @@ class RedisLanes(RedisIsolation):
         if lane.shared_numbers and lane.shared_numbers.number is not None:
             self._shared.give(lane.shared_numbers.number)
         lane.close()
+        self._ended.append(lane)
 
     def _exhausted(self) -> NumbersExhaustedError:
         service = self.endpoint

@@ -39,6 +39,10 @@ class ServerRoom:
 class AdaptiveStrategy:
     """Decides for one process.
 
+    Attributes:
+        settings: The bounds.
+        clock: Monotonic seconds.
+
     Args:
         settings: The bounds.
         machine: Looks at the machine.
@@ -53,15 +57,15 @@ class AdaptiveStrategy:
     ) -> None:
         self.settings = settings
         self._look = machine
-        self._clock = clock
+        self.clock = clock
         self._machine = machine()
         self._looked = clock()
 
     @property
     def machine(self) -> Machine:
         """The machine, as it was a second ago at most."""
-        if self._clock() - self._looked > _MACHINE_S:
-            self._machine, self._looked = self._look(), self._clock()
+        if self.clock() - self._looked > _MACHINE_S:
+            self._machine, self._looked = self._look(), self.clock()
         return self._machine
 
     @property
@@ -69,13 +73,13 @@ class AdaptiveStrategy:
         """How many clones to make at the same time: the server uses a CPU for each."""
         return min(self.settings.database_makers, self.machine.cpus)
 
-    def ready_databases(self, demand: Demand, clone_bytes: int) -> int:
-        """Return how many clones of a size should be ready, by what has been asked for."""
+    def ready_databases(self, demand: Demand, clone_bytes: int, *, used: int = 0) -> int:
+        """Return how many clones of a size should be ready, by what has been asked for, beside those that are used."""
         settings = self.settings
         if not settings.enable_resource_pooling:
             return 0
         wanted = min(settings.max_ready_databases, max(settings.min_ready_databases, demand.needed()))
-        return min(wanted, self._clones_in_memory(clone_bytes))
+        return max(0, min(wanted, self._clones_in_memory(clone_bytes, used) - used))
 
     def connections(self, room: ServerRoom, *, held: int, own: int) -> int:
         """Return how many connections tests may have at once: at least one, or no test could run at all.
@@ -87,7 +91,8 @@ class AdaptiveStrategy:
         """
         free = room.max_connections - room.reserved - room.others - self.settings.reserved_connections
         most = min(self.settings.pool_max_connections, free) - own
-        return max(1, min(most, held + self._clones_in_memory(room.clone_bytes)))
+        return max(1, min(most, self._clones_in_memory(room.clone_bytes, held)))
 
-    def _clones_in_memory(self, clone_bytes: int) -> int:
-        return int(self.machine.free_bytes * self.settings.memory_share / clone_bytes) if clone_bytes else 0
+    def _clones_in_memory(self, clone_bytes: int, existing: int) -> int:
+        """Return how many there may be, of the memory that would be free without those that exist."""
+        return int(self.settings.memory_share * (self.machine.free_bytes / clone_bytes + existing))

@@ -1,0 +1,81 @@
+"""Numbered databases for several tests of a process at once, and what happens when there are no more."""
+
+from __future__ import annotations
+
+import dataclasses
+from typing import TYPE_CHECKING, Any
+
+import pytest
+
+from realservices.optimization.redis_lanes import NumbersExhaustedError, RedisLanes
+from realservices.sources.services import find_services
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+
+
+@pytest.fixture
+def make_lanes(tmp_path: Any) -> Iterator[Callable[..., RedisLanes]]:
+    """Makes lanes on the target's server, with locks of the test's own."""
+    made: list[RedisLanes] = []
+
+    def make(databases: int, *, pooling: bool = True) -> RedisLanes:
+        endpoint = dataclasses.replace(find_services().endpoint("redis"), databases=databases)
+        made.append(RedisLanes(endpoint, str(tmp_path), pooling=pooling))
+        return made[-1]
+
+    yield make
+    for lanes in made:
+        lanes.close()
+
+
+@pytest.mark.parametrize("pooling", [True, False])
+def test_numbers_come_back(make_lanes: Callable[..., RedisLanes], pooling: bool) -> None:
+    lanes = make_lanes(8, pooling=pooling)
+    for _ in range(5):
+        leases = [lanes.lease() for _ in range(7)]
+        assert sorted(lease.number for lease in leases) == list(range(1, 8))
+        assert len({lease.user for lease in leases}) == 7
+        for lease in leases:
+            lanes.release(lease)
+
+
+def test_error_names_limit_and_remedy_and_the_next_release_helps(make_lanes: Callable[..., RedisLanes]) -> None:
+    lanes = make_lanes(4)
+    leases = [lanes.lease() for _ in range(3)]
+    with pytest.raises(NumbersExhaustedError, match=r"all of the 4 databases .*Lower max_concurrent_tests"):
+        lanes.lease()
+    lanes.release(leases[0])
+    assert lanes.lease().number == leases[0].number
+
+
+def test_two_processes_never_have_the_same(make_lanes: Callable[..., RedisLanes]) -> None:
+    one, two = make_lanes(9), make_lanes(9)
+    numbers = [lanes.lease().number for _ in range(4) for lanes in (one, two)]
+    assert sorted(numbers) == list(range(1, 9))
+
+
+def test_number_rests_before_it_is_used_again(make_lanes: Callable[..., RedisLanes]) -> None:
+    lanes = make_lanes(128)
+    numbers = []
+    for _ in range(3):
+        lease = lanes.lease()
+        numbers.append(lease.number)
+        lanes.release(lease)
+    assert len(set(numbers)) == 3
+
+
+async def test_blocking_and_asynchronous_clients_of_a_lease_are_one_database(
+    make_lanes: Callable[..., RedisLanes],
+) -> None:
+    lanes = make_lanes(8)
+    lease, other = lanes.lease(), lanes.lease()
+    with lanes.client_sync(lease) as blocking, lanes.client_sync(other) as elsewhere:
+        blocking.set("key", "value")
+        assert elsewhere.dbsize() == 0
+        client, close = lanes.client_to_close(lease)
+        assert await client.get("key") == "value"
+        await close()
+    lanes.release(lease)
+    lanes.restore()
+    lanes.release(other)
