@@ -47,6 +47,7 @@ class TestEnvironment(Mapping[str, Any]):
         names: Services to use instead of the first of their kind, by resource.
         missing: Called with the error when a resource cannot be had; by default the error is raised.
         keep: The running loop serves later tests, too, so that connections are worth keeping.
+        isolation: What ``database`` is: ``transaction`` or ``database``; by default what the target says.
     """
 
     __test__ = False  # The name is the domain's; pytest must not collect it.
@@ -60,6 +61,7 @@ class TestEnvironment(Mapping[str, Any]):
         names: Mapping[str, str] | None = None,
         missing: Callable[[MissingServiceError], None] | None = None,
         keep: bool = False,
+        isolation: str = "",
     ) -> None:
         self.test_id = test_id
         self.is_left = False
@@ -68,6 +70,7 @@ class TestEnvironment(Mapping[str, Any]):
         self._service_names = names or {}
         self._missing = missing
         self._keep = keep
+        self._isolation = isolation or manager.isolation
         self._made: dict[str, Any] = {}
         # Tasks that clients start must belong to the environment: those of the test itself are cancelled before it.
         self._context = contextvars.copy_context()
@@ -128,7 +131,7 @@ class TestEnvironment(Mapping[str, Any]):
         if postgres.endpoint.name in self._manager.servers.names:
             self._manager.servers.enter()
             context = postgres.connection_to_service()
-        elif self._manager.isolation == "database":
+        elif self._isolation == "database":
             context = postgres.connection_to_clone()
         else:
             context = postgres.transaction(keep=self._keep)
