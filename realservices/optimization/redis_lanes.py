@@ -143,6 +143,8 @@ class RedisLanes(RedisIsolation):
 
     def client_to_close(self, lease: RedisLease) -> tuple[IsolatedRedis, Callable[[], Awaitable[None]]]:
         """Return an asyncio client for a loop that ends with the test, and what closes it there."""
+        if lease.number not in self._used:  # The servers' own database belongs to no lane.
+            return super().client_to_close(lease)
         return self._used[lease.number][0].client_to_close(lease)
 
     @contextlib.contextmanager

@@ -1,0 +1,1 @@
+CREATE TABLE ledger (entry text PRIMARY KEY);
