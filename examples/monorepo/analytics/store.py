@@ -37,9 +37,8 @@ class EventStore:
 
     async def insert(self, events: Sequence[Event]) -> None:
         """Store events, all or none. One that is stored already stays one."""
-        if events:
-            rows = [[event.id, event.event, event.user_id, event.timestamp] for event in events]
-            await asyncio.to_thread(self._client.insert, "events", rows, column_names=_COLUMNS)
+        rows = [[event.id, event.event, event.user_id, event.timestamp] for event in events]
+        await asyncio.to_thread(self._client.insert, "events", rows, column_names=_COLUMNS)
 
     async def process_events_file(self, path: str | Path) -> int:
         """Store the events of a file, all or none; see `read_events` for what is in one.

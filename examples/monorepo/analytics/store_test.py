@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import asyncio
 import json
+from collections.abc import Mapping
 from datetime import date, timedelta
+from typing import Any
 
 import pytest
 from clickhouse_connect.driver.exceptions import DatabaseError
@@ -111,6 +113,15 @@ async def test_events_of_a_file_are_stored(store: EventStore, filesystem: Filesy
     path = await filesystem.create_file("events.json", json.dumps([CLICK, {**CLICK, "user_id": 124}]))
     assert await store.process_events_file(str(path)) == 2
     assert await store.counts() == {"click": 2}
+
+
+async def test_file_of_the_analytics_environment_is_stored(analytics_testing_environment: Mapping[str, Any]) -> None:
+    clickhouse, filesystem = analytics_testing_environment["clickhouse"], analytics_testing_environment["filesystem"]
+    path = await filesystem.create_file("events.json", json.dumps([CLICK]))
+    async with open_store(clickhouse.url) as store:
+        await store.process_events_file(path)
+    query = f"SELECT event, user_id FROM {clickhouse.get_table_name('events')}"  # noqa: S608  # quoted by the fixture
+    assert await clickhouse.execute(query) == [("click", 123)]
 
 
 async def test_file_that_is_processed_again_counts_once(store: EventStore, filesystem: Filesystem) -> None:

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import asyncio
 import json
+import os
+import sys
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager, suppress
 from typing import Any
@@ -15,7 +17,7 @@ from analytics.testing import ClickHouseDatabase
 from analytics.worker import GROUP, REFUSED, STREAM, work
 from auth.testing import IsolatedRedis, ServiceControl
 
-TIMEOUT_S = 20
+TIMEOUT_S = 10
 
 pytestmark = [pytest.mark.requires_clickhouse, pytest.mark.requires_redis]
 
@@ -72,6 +74,16 @@ async def test_events_wait_for_the_worker(
     async with at_work(isolated_redis, isolated_clickhouse):
         await emptied(isolated_redis)
     assert await store.counts() == {"click": 2500}
+
+
+async def test_worker_makes_the_tables_that_are_not_there(
+    isolated_redis: IsolatedRedis, isolated_clickhouse: ClickHouseDatabase, store: EventStore
+) -> None:
+    await isolated_clickhouse.execute("DROP TABLE events")
+    async with at_work(isolated_redis, isolated_clickhouse):
+        await record(isolated_redis, "click", 1)
+        await emptied(isolated_redis)
+    assert await store.counts() == {"click": 1}
 
 
 @pytest.mark.usefixtures("worker")
@@ -148,3 +160,14 @@ async def test_without_redis_the_worker_waits(
     await record(isolated_redis, "click", 2)
     await emptied(isolated_redis)
     assert await store.counts() == {"click": 2}
+
+
+async def test_program_says_what_it_lacks() -> None:
+    environment = {name: value for name, value in os.environ.items() if name != "CLICKHOUSE_URL"}
+    program = await asyncio.create_subprocess_exec(
+        sys.executable, "-m", "analytics.worker", env=environment, stderr=asyncio.subprocess.PIPE
+    )
+    async with asyncio.timeout(TIMEOUT_S):
+        _, stderr = await program.communicate()
+    assert program.returncode == 2
+    assert b"set CLICKHOUSE_URL in the environment" in stderr

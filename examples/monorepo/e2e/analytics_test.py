@@ -15,7 +15,7 @@ from auth.testing import ServiceControl
 from backend.testing import create_thread, open_chat
 from e2e.people import signed_up
 
-TIMEOUT_S = 15
+TIMEOUT_S = 10
 DAY = timedelta(days=1)
 
 pytestmark = [pytest.mark.requires_postgres, pytest.mark.requires_redis, pytest.mark.requires_clickhouse]
