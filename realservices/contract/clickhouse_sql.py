@@ -23,6 +23,18 @@ _TOKEN = re.compile(
     | .""",
     re.DOTALL | re.VERBOSE,
 )
+# What tells whether a database is as it was: each table's definition, its parts, and for tables without parts their
+# number of rows, or the size where the engine knows no more (Buffer, Merge and their like count rows of others). And
+# whether it is in use: queries that run, dictionaries that were loaded. One query, because each costs a millisecond in
+# itself, and no join, which would take as long as all of it.
+_STATE = """SELECT 'table' AS kind, name, engine, toString(uuid) AS uuid, create_table_query AS sql,
+    if(has_own_data OR engine = 'Memory', coalesce(total_rows, total_bytes), 0) AS rows
+FROM system.tables WHERE database = {database} AND NOT is_temporary
+UNION ALL SELECT 'part', table, '', '', name, 0 FROM system.parts WHERE database = {database} AND active
+UNION ALL SELECT 'query', query_id, '', '', '', 0 FROM system.processes WHERE current_database = {database}
+UNION ALL SELECT 'dictionary', name, '', '', '', 0 FROM system.dictionaries
+    WHERE database = {database} AND status != 'NOT_LOADED'
+FORMAT JSON SETTINGS output_format_json_quote_64bit_integers = 0"""
 # A statement's data, in any format but VALUES, has its own rules for quotes and semicolons: it goes to an empty line.
 _DATA_END = re.compile(r"\n[ \t\r]*\n|\Z")
 _FORMAT = re.compile(r"\s+(\w+)", re.DOTALL)
@@ -127,3 +139,8 @@ def quote_name(name: str) -> str:
 def quote_text(text: str) -> str:
     """Quote a text for SQL."""
     return "'" + text.replace("\\", "\\\\").replace("'", "\\'") + "'"
+
+
+def state_query(database: str) -> str:
+    """Return the query for the state of a database, whose rows tell of one table, part, query or dictionary each."""
+    return _STATE.format(database=quote_text(database))

@@ -29,7 +29,7 @@ class Endpoint:
         host, port, user, password, database, url: How a program reaches it over TCP.
         socket: PostgreSQL: directory of the unix socket; Redis: its path. Empty: there is none.
         template_database: PostgreSQL: what databases are cloned from; nobody may connect to it.
-        ready_databases: PostgreSQL: clones that were made beforehand; each may be used once.
+        ready_databases: PostgreSQL, ClickHouse: clones that were made beforehand; each may be used once.
         server_version_num: PostgreSQL: as the server's setting of that name, 180006 for 18.6.
         http_port, tcp_port: ClickHouse: where it speaks HTTP (`port`, too) and its native protocol.
         template_info: ClickHouse: path of the JSON that says how a database like the service's own is made.

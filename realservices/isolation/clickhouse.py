@@ -1,6 +1,8 @@
 """ClickHouse, isolated: a database per test, with the tables and rows of the service's schema.
 
-Databases are made ahead of the tests and dropped behind them; a test that never touches its database does not take one.
+Databases are made ahead of the tests; behind a test, its database is brought back to what it was or dropped. A test
+that never touches its database does not take one.
+
 The engine has no users that come and go, so every test has the service's account: what keeps tests apart is that
 statements without a database's name go to their own.
 """
@@ -19,6 +21,7 @@ if TYPE_CHECKING:
     from types import TracebackType
 
     from realservices.contract.runtime import Endpoint
+    from realservices.isolation.ready_databases import ReadyDatabases
 
 D = TypeVar("D", bound=ClickHouseDatabaseSync)
 
@@ -31,11 +34,12 @@ class ClickHouseIsolation:
 
     Args:
         endpoint: The service.
+        ready: Databases that the template brings along.
     """
 
-    def __init__(self, endpoint: Endpoint) -> None:
+    def __init__(self, endpoint: Endpoint, ready: ReadyDatabases) -> None:
         self.endpoint = endpoint
-        self._pool = DatabasePool(endpoint)
+        self._pool = DatabasePool(endpoint, ready)
         self._client: Any = None
         self._lock = threading.Lock()
 

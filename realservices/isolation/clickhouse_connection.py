@@ -20,6 +20,9 @@ _TIMEOUT_S = 60.0
 class ClickHouseConnection:
     """One connection, for one thread at a time. It connects at the first query, and again where the server went away.
 
+    Attributes:
+        has_insert_queue: As far as is known, the server inserts asynchronously where it is asked to.
+
     Args:
         endpoint: The service.
     """
@@ -27,6 +30,7 @@ class ClickHouseConnection:
     def __init__(self, endpoint: Endpoint) -> None:
         self._endpoint = endpoint
         self._connection: http.client.HTTPConnection | None = None
+        self.has_insert_queue = True
 
     def run(self, sql: str, **parameters: str) -> str:
         """Run one query and return its result as text.
@@ -75,3 +79,15 @@ class ClickHouseConnection:
 
     def _headers(self) -> dict[str, str]:
         return {"X-ClickHouse-User": self._endpoint.user, "X-ClickHouse-Key": self._endpoint.password}
+
+
+def flush_inserts(connection: ClickHouseConnection) -> None:
+    """Have the server write what it was given by asynchronous inserts."""
+    if not connection.has_insert_queue:
+        return
+    try:
+        connection.run("SYSTEM FLUSH ASYNC INSERT QUEUE")
+    except IsolationError as error:
+        if "not initialized" not in str(error):
+            raise
+        connection.has_insert_queue = False  # The engine as a library has none: it inserts at once.

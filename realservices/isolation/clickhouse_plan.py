@@ -8,15 +8,16 @@ copied, as nobody knows how many there are.
 from __future__ import annotations
 
 import json
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from realservices.contract.clickhouse_sql import quote_name, quote_text, without_database
+from realservices.isolation.clickhouse_state import DatabaseState, state_of
 from realservices.isolation.errors import IsolationError
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Mapping, Sequence
 
     from realservices.contract.runtime import Endpoint
     from realservices.isolation.clickhouse_connection import ClickHouseConnection
@@ -35,17 +36,19 @@ class ClickHousePlan:
 
     Attributes:
         statements: Run with the new database as the current one, in order.
-        copies: Run likewise, after them.
-        session: They are to be run in one session.
+        copies: Run likewise, after them: what brings rows, by table.
+        session: The statements are to be run in one session.
+        ready: Databases that are there, by name, with their state.
     """
 
     statements: Sequence[str]
-    copies: Sequence[str] = ()
+    copies: Mapping[str, Sequence[str]] = field(default_factory=dict)
     session: bool = False
+    ready: Mapping[str, DatabaseState] = field(default_factory=dict)
 
 
 def plan_of(endpoint: Endpoint, connection: ClickHouseConnection) -> ClickHousePlan:
-    """Return how a database like the service's own is made.
+    """Return how a database like the service's own is made. Only somebody else's server is asked.
 
     Raises:
         IsolationError: There is no way, because the schema names its database.
@@ -58,7 +61,8 @@ def plan_of(endpoint: Endpoint, connection: ClickHouseConnection) -> ClickHouseP
             f"a test cannot have a database like that of ClickHouse service {endpoint.name!r} ({endpoint.label}): "
             f"{replay['refusal']}. Write the schema without the name of the database, which is the current one anyway"
         )
-    return ClickHousePlan(replay["statements"], replay["copies"], replay["session"])
+    ready = {name: state_of(rows) for name, rows in replay["ready"].items()}
+    return ClickHousePlan(replay["statements"], replay["copies"], replay["session"], ready)
 
 
 def make_database(connection: ClickHouseConnection, plan: ClickHousePlan, name: str) -> None:
@@ -74,8 +78,9 @@ def make_database(connection: ClickHouseConnection, plan: ClickHousePlan, name: 
         connection.run(f"USE {quote_name(name)}", **where)
     for statement in plan.statements:
         connection.run(statement, **where)
-    for copy in plan.copies:
-        connection.run(copy, database=name)
+    for copies in plan.copies.values():
+        for copy in copies:
+            connection.run(copy, database=name)
 
 
 def _shown_plan(endpoint: Endpoint, connection: ClickHouseConnection) -> ClickHousePlan:

@@ -1,4 +1,4 @@
-"""Databases made ahead of the tests that use them and dropped behind them, by threads with connections of their own."""
+"""Databases made ahead of the tests that use them, and made anew or dropped behind them, by threads of their own."""
 
 from __future__ import annotations
 
@@ -13,13 +13,17 @@ from typing import TYPE_CHECKING
 from realservices.contract.clickhouse_sql import quote_name
 from realservices.isolation.clickhouse_connection import ClickHouseConnection
 from realservices.isolation.clickhouse_plan import ClickHousePlan, make_database, plan_of
+from realservices.isolation.clickhouse_recycling import recycle
+from realservices.isolation.clickhouse_state import read_state
 from realservices.isolation.errors import IsolationError
 
 if TYPE_CHECKING:
     from realservices.contract.runtime import Endpoint
+    from realservices.isolation.clickhouse_state import DatabaseState
+    from realservices.isolation.ready_databases import ReadyDatabases
 
-# A table takes 1 to 2 ms of the server, so a schema of ten is made in 15; with these ahead, short tests do not wait.
-_READY = 6
+# One is in use, one or two are being brought back, and one is there. More only take the server's time.
+_READY = 4
 _MAKERS = 2
 _TIMEOUT_S = 60.0
 
@@ -29,16 +33,21 @@ class DatabasePool:
 
     Args:
         endpoint: The service.
+        ready: Databases that the template brings along, used first.
     """
 
-    def __init__(self, endpoint: Endpoint) -> None:
+    def __init__(self, endpoint: Endpoint, ready: ReadyDatabases) -> None:
         self._endpoint = endpoint
+        self._ready_made = ready
         # Unique among all processes that may share the server.
         self._prefix = f"realservices_{os.getpid()}_{secrets.token_hex(4)}"
         self._count = 0
         self._expected = 0
+        self._taken = 0
         self._ready: deque[Future[str]] = deque()
         self._plan: ClickHousePlan | None = None
+        # Of databases that are in use or ready, as they were made.
+        self._states: dict[str, DatabaseState] = {}
         self._lock = threading.Lock()
         self._of_thread = threading.local()
         self._connections: list[ClickHouseConnection] = []
@@ -52,7 +61,7 @@ class DatabasePool:
             self._make_ahead()
 
     def take(self) -> str:
-        """Return the name of a database that nobody has used.
+        """Return the name of a database that is as the schema and the seeds made it.
 
         Raises:
             IsolationError: It cannot be made.
@@ -60,6 +69,7 @@ class DatabasePool:
         with self._lock:
             ahead = self._ready.popleft() if self._ready else self._makers.submit(self._make)
             self._expected = max(0, self._expected - 1)
+            self._taken += 1
             self._make_ahead()
         try:
             return ahead.result(_TIMEOUT_S)
@@ -67,7 +77,12 @@ class DatabasePool:
             return self._makers.submit(self._make).result(_TIMEOUT_S)
 
     def give_back(self, name: str) -> None:
-        """Drop a database, behind the tests."""
+        """Use a database again or drop it, behind the tests."""
+        with self._lock:
+            self._taken -= 1
+            if self._expected > len(self._ready):
+                self._ready.append(self._makers.submit(self._make_again, name))
+                return
         self._dropper.submit(self._drop, name)
 
     def close(self, *, drop: bool) -> None:
@@ -79,24 +94,43 @@ class DatabasePool:
                 with contextlib.suppress(IsolationError):
                     self.give_back(ahead.result(_TIMEOUT_S))
         self._makers.shutdown(wait=True, cancel_futures=True)
+        # What is made again may still have handed something over.
         self._dropper.shutdown(wait=True, cancel_futures=not drop)
         for connection in self._connections:
             connection.close()
 
     def _make_ahead(self) -> None:
-        while len(self._ready) < min(_READY, self._expected):
+        # What a test has now comes back.
+        while len(self._ready) + self._taken < min(_READY, self._expected + self._taken):
             self._ready.append(self._makers.submit(self._make))
 
     def _make(self) -> str:
         connection = self._connection()
         plan = self._plan = self._plan or plan_of(self._endpoint, connection)
+        ready = self._ready_made.take()
+        if ready is not None:
+            self._states[ready] = plan.ready[ready]
+            return ready
         with self._lock:
             self._count += 1
             name = f"{self._prefix}_{self._count}"
         make_database(connection, plan, name)
+        self._states[name] = read_state(connection, name)
         return name
 
+    def _make_again(self, name: str) -> str:
+        state = self._states.pop(name)
+        with contextlib.suppress(IsolationError):  # A server that was stopped; the one made below tells if it still is.
+            if self._plan and self._endpoint.disposable:
+                recycled = recycle(self._connection(), self._plan, name, state)
+                if recycled is not None:
+                    self._states[name] = recycled
+                    return name
+        self._dropper.submit(self._drop, name)
+        return self._make()
+
     def _drop(self, name: str) -> None:
+        self._states.pop(name, None)
         # The server may be stopped on purpose. A database that stays costs space, not isolation.
         with contextlib.suppress(IsolationError):
             self._connection().run(f"DROP DATABASE IF EXISTS {quote_name(name)}")

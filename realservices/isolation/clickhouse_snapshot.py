@@ -1,62 +1,26 @@
 """What a ClickHouse database held before the tests, and the way back to it; see database_snapshot for the purpose.
 
 Rows are kept in a database of our own, whose tables share the parts of the original's; so nothing is copied until the
-original changes. A table was touched if its parts are other ones; merges replace parts too, which costs a needless
-restoring and nothing else. Views and dictionaries have no rows of their own.
+original changes.
 
 Before it looks, it has the server write what it was given by asynchronous inserts.
 """
 
 from __future__ import annotations
 
-import json
 import os
 import secrets
-from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from realservices.contract.clickhouse_sql import quote_name, quote_text
-from realservices.isolation.clickhouse_connection import ClickHouseConnection
-from realservices.isolation.errors import IsolationBrokenError, IsolationError
+from realservices.contract.clickhouse_sql import quote_name
+from realservices.isolation.clickhouse_connection import ClickHouseConnection, flush_inserts
+from realservices.isolation.clickhouse_state import WITHOUT_ROWS, TableState, read_state
+from realservices.isolation.errors import IsolationBrokenError
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
     from realservices.contract.runtime import Endpoint
-
-# Of tables without parts the number of rows, or the size where the engine knows no more. Buffer, Merge and their like
-# count rows of others.
-_STATE = """SELECT t.name AS name, t.engine AS engine, t.create_table_query AS sql, p.parts AS parts,
-    multiIf(notEmpty(p.parts), 1, t.has_own_data OR t.engine = 'Memory', coalesce(t.total_rows, t.total_bytes), 0)
-        AS rows
-FROM system.tables AS t
-LEFT JOIN (SELECT table, arraySort(groupArray(name)) AS parts FROM system.parts WHERE active AND database = {database}
-    GROUP BY table) AS p ON p.table = t.name
-WHERE t.database = {database} AND NOT t.is_temporary ORDER BY t.metadata_modification_time, t.name FORMAT JSON"""
-_WITHOUT_ROWS = {"View", "MaterializedView", "Dictionary", "LiveView", "WindowView"}
-
-
-@dataclass(frozen=True, slots=True)
-class _Table:
-    """A table as it was. Whether it has changed is told by ``sql``, whether its rows have by ``parts`` and ``rows``."""
-
-    name: str
-    engine: str
-    sql: str
-    parts: tuple[str, ...]
-    rows: int
-
-    @property
-    def is_kept(self) -> bool:
-        """Whether it had rows, which are kept."""
-        return self.rows > 0 and self.engine not in _WITHOUT_ROWS
-
-    @property
-    def has_parts(self) -> bool:
-        """Whether its parts can be shared with another table."""
-        return self.engine.endswith("MergeTree")
-
-    def has_rows_of(self, other: _Table) -> bool:
-        """Say whether it has the same rows, as far as that can be seen from outside."""
-        return (self.parts, self.rows) == (other.parts, other.rows)
 
 
 class ClickHouseSnapshot:
@@ -70,11 +34,11 @@ class ClickHouseSnapshot:
         self._database = str(endpoint.database)
         self._connection = ClickHouseConnection(endpoint)
         self._kept = f"realservices_{os.getpid()}_{secrets.token_hex(4)}_kept"
-        self._tables: dict[str, _Table] = {}
+        self._tables: Mapping[str, TableState] = {}
 
     def take(self) -> None:
         """Remember tables and rows."""
-        self._tables = self._state()
+        self._tables = read_state(self._connection, self._database).tables
         if any(table.is_kept for table in self._tables.values()):
             self._connection.run(f"CREATE DATABASE {quote_name(self._kept)}")
         for table in self._tables.values():
@@ -90,8 +54,8 @@ class ClickHouseSnapshot:
             IsolationBrokenError: Tables were made, changed or dropped; they are as before again.
             IsolationError: The server does not answer, or refuses.
         """
-        self._flush()
-        found = self._state()
+        flush_inserts(self._connection)
+        found = read_state(self._connection, self._database).tables
         made = [name for name in found if name not in self._tables]
         lost = [name for name, table in self._tables.items() if name not in found or found[name].sql != table.sql]
         for name in [*reversed(made), *lost]:
@@ -109,58 +73,49 @@ class ClickHouseSnapshot:
             self._connection.run(f"DROP DATABASE IF EXISTS {quote_name(self._kept)}")
         self._connection.close()
 
-    def _flush(self) -> None:
-        try:
-            self._connection.run("SYSTEM FLUSH ASYNC INSERT QUEUE")
-        except IsolationError as error:
-            if "not initialized" not in str(error):  # The engine as a library has no such queue: it inserts at once.
-                raise
-
-    def _put_rows_back(self, found: dict[str, _Table], lost: set[str]) -> None:
+    def _put_rows_back(self, found: Mapping[str, TableState], lost: set[str]) -> None:
         # Rows that are inserted pass through materialized views, attached parts do not: what has parts comes last.
         inserted = [name for name in self._changed(found, lost) if not self._tables[name].has_parts]
         for name in inserted:
             self._put_back(self._tables[name])
-        attached = [name for name in self._changed(self._state() if inserted else found, lost) if name not in inserted]
+        attached = [
+            name
+            for name in self._changed(read_state(self._connection, self._database).tables if inserted else found, lost)
+            if name not in inserted
+        ]
         for name in attached:
             self._put_back(self._tables[name])
         if inserted or attached:
             # Attached parts get numbers of their own.
-            self._tables = {name: table for name, table in self._state().items() if name in self._tables}
+            self._tables = {
+                name: table
+                for name, table in read_state(self._connection, self._database).tables.items()
+                if name in self._tables
+            }
 
-    def _changed(self, found: dict[str, _Table], lost: set[str]) -> list[str]:
+    def _changed(self, found: Mapping[str, TableState], lost: set[str]) -> list[str]:
         """Return the tables whose rows are other ones than they were."""
-        with_rows = [table for table in self._tables.values() if table.engine not in _WITHOUT_ROWS]
+        with_rows = [table for table in self._tables.values() if table.engine not in WITHOUT_ROWS]
         return [table.name for table in with_rows if table.name in lost or not table.has_rows_of(found[table.name])]
 
-    def _put_back(self, table: _Table) -> None:
+    def _put_back(self, table: TableState) -> None:
         self._connection.run(f"TRUNCATE TABLE {self._name(table.name)} SYNC")
         if table.is_kept:
             self._copy(table, self._in(self._kept, table), self._in(self._database, table))
 
-    def _copy(self, table: _Table, source: str, target: str) -> None:
+    def _copy(self, table: TableState, source: str, target: str) -> None:
         if table.has_parts:
             self._connection.run(f"ALTER TABLE {target} ATTACH PARTITION ALL FROM {source}")
         else:
             self._connection.run(f"INSERT INTO {target} SELECT * FROM {source}")
 
-    def _state(self) -> dict[str, _Table]:
-        text = self._connection.run(
-            _STATE.format(database=quote_text(self._database)), output_format_json_quote_64bit_integers="0"
-        )
-        rows = json.loads(text)["data"]
-        return {
-            row["name"]: _Table(row["name"], row["engine"], row["sql"], tuple(row["parts"]), row["rows"])
-            for row in rows
-        }
-
     def _name(self, name: str) -> str:
         return f"{quote_name(self._database)}.{quote_name(name)}"
 
-    def _in(self, database: str, table: _Table) -> str:
+    def _in(self, database: str, table: TableState) -> str:
         return f"{quote_name(database)}.{quote_name(table.name)}"
 
-    def _explain(self, made: list[str], lost: list[str], found: dict[str, _Table]) -> str:
+    def _explain(self, made: list[str], lost: list[str], found: Mapping[str, TableState]) -> str:
         changed = [name for name in lost if name in found]
         dropped = [name for name in lost if name not in found]
         differences = (("made", made), ("changed", changed), ("dropped", dropped))

@@ -104,7 +104,9 @@ class IsolationManager:
             if endpoint.name not in self._clickhouse:
                 from realservices.isolation.clickhouse import ClickHouseIsolation  # noqa: PLC0415 - 15 ms
 
-                self._clickhouse[endpoint.name] = ClickHouseIsolation(endpoint)
+                self._clickhouse[endpoint.name] = ClickHouseIsolation(
+                    endpoint, ReadyDatabases(endpoint, self.services.private)
+                )
         return self._clickhouse[endpoint.name]
 
     async def close_loop(self) -> None:

@@ -55,6 +55,7 @@ class ClickHouse(Service):
             "tcp_port": ports[1],
             "user": user,
             "database": database,
+            "ready_databases": list(self._info["replay"]["ready"]),
             "template_info": f"{runfiles}/{config['template_info']}",
             "url": f"http://{user}:{self.password}@{HOST}:{ports[0]}/{database}",
         }

@@ -12,6 +12,7 @@ from clickhouse_connect.driver.exceptions import DatabaseError
 
 SEEDED = ["countries", "events", "kinds", "notes", "per_day", "users"]
 _seen: list[str] = []
+_used: list[str] = []
 
 pytestmark = pytest.mark.requires_clickhouse
 
@@ -43,6 +44,39 @@ async def test_nothing_is_left_for_the_next_test(isolated_clickhouse: Any, again
     await isolated_clickhouse.execute("ALTER TABLE users ADD COLUMN age UInt8")
     await isolated_clickhouse.execute("DROP TABLE notes")
     assert await isolated_clickhouse.execute("SELECT count() FROM users") == [(3,)]
+
+
+@pytest.mark.parametrize("again", range(12))
+async def test_rows_are_gone_whether_the_database_is_another_one_or_not(isolated_clickhouse: Any, again: int) -> None:
+    _used.append(isolated_clickhouse.database)
+    counts = [(await isolated_clickhouse.execute(f"SELECT count() FROM {table}"))[0][0] for table in SEEDED]
+    assert counts == [2, 1, 1, 1, 1, 2]
+    await isolated_clickhouse.execute("INSERT INTO users VALUES (3, 'cleo')")
+    await isolated_clickhouse.execute("INSERT INTO events (ts, kind, user_id) VALUES (now64(), 'new', 2)")
+    await isolated_clickhouse.execute("INSERT INTO notes VALUES ('second')")
+    await isolated_clickhouse.execute("ALTER TABLE countries UPDATE name = 'x' WHERE 1 SETTINGS mutations_sync = 2")
+
+
+async def test_databases_were_used_again(isolated_clickhouse: Any) -> None:
+    assert len(set(_used)) < len(_used)
+
+
+@pytest.mark.parametrize("again", range(3))
+async def test_what_a_dictionary_has_read_is_forgotten(isolated_clickhouse: Any, again: int) -> None:
+    await isolated_clickhouse.execute(f"INSERT INTO countries VALUES ('fr', 'France {again}')")
+    name = await isolated_clickhouse.execute("SELECT dictGet('country_names', 'name', tuple('fr'))")
+    assert name == [(f"France {again}",)]
+
+
+async def test_what_a_test_puts_into_the_services_own_database_is_no_seed(isolated_clickhouse: Any) -> None:
+    await isolated_clickhouse.execute("INSERT INTO test.users VALUES (99, 'elsewhere')")
+    await isolated_clickhouse.execute("ALTER TABLE users ADD COLUMN age UInt8")  # Not to be used again.
+
+
+@pytest.mark.parametrize("again", range(6))
+async def test_rows_elsewhere_are_not_here(isolated_clickhouse: Any, again: int) -> None:
+    assert await isolated_clickhouse.execute("SELECT count() FROM users") == [(2,)]
+    await isolated_clickhouse.execute("DROP TABLE notes")
 
 
 async def test_databases_of_tests_that_are_over_are_gone(isolated_clickhouse: Any) -> None:

@@ -135,7 +135,7 @@ def test_settings_and_temporary_tables_last_for_a_file(build: TemplateBuild) -> 
     sql = "SET max_block_size = 77; CREATE TEMPORARY TABLE mine (x Int32); INSERT INTO mine VALUES (7); INSERT INTO a SELECT x FROM mine;"
     info = build.script(TABLE + sql).info()
     assert info["replay"]["session"] is True
-    assert info["replay"]["copies"] == ["ALTER TABLE `a` ATTACH PARTITION ALL FROM `test`.`a`"]
+    assert info["replay"]["copies"] == {"a": ["ALTER TABLE `a` ATTACH PARTITION ALL FROM realservices_seeds.`a`"]}
     assert info["replay"]["refusal"] == ""
 
 
@@ -154,6 +154,11 @@ def test_settings_and_temporary_tables_last_for_a_file(build: TemplateBuild) -> 
         (
             "CREATE MATERIALIZED VIEW v TO a AS SELECT x FROM test.a",
             "a or what reads from it names its database 'test'",
+        ),
+        (
+            "CREATE MATERIALIZED VIEW v ENGINE = MergeTree ORDER BY x AS SELECT x FROM a; "
+            "CREATE MATERIALIZED VIEW w TO a AS SELECT x FROM v WHERE x > 5; INSERT INTO a VALUES (1)",
+            "v has rows and a materialized view reads from it, but its engine MaterializedView cannot share parts",
         ),
         (
             "CREATE TABLE l (x Int32) ENGINE = TinyLog; CREATE MATERIALIZED VIEW v TO a AS SELECT x FROM l; INSERT INTO l VALUES (1)",
@@ -176,7 +181,8 @@ def test_rows_that_a_statement_of_the_schema_makes_are_not_doubled(build: Templa
     replay = build.script("CREATE TABLE b ENGINE = MergeTree ORDER BY n AS SELECT number AS n FROM numbers(3)").info()[
         "replay"
     ]
-    assert replay["copies"] == ["TRUNCATE TABLE `b`", "ALTER TABLE `b` ATTACH PARTITION ALL FROM `test`.`b`"]
+    attach = "ALTER TABLE `b` ATTACH PARTITION ALL FROM realservices_seeds.`b`"
+    assert replay["copies"] == {"b": ["TRUNCATE TABLE `b`", attach]}
 
 
 @pytest.mark.parametrize(("source", "expected"), [("TABLE 'a'", True), ("TABLE 'a' USER 'me' PASSWORD 'x'", False)])
