@@ -94,7 +94,7 @@ class Action:
     @property
     def timeline(self) -> Timeline:
         """What the services took."""
-        return Timeline(self._manifest.label, self._begin, self.services)
+        return Timeline(self._manifest.label, self._begin, self.services, self._program)
 
     @property
     def elapsed_s(self) -> float:
@@ -120,7 +120,7 @@ class Action:
         env = program_environment(self._manifest, self._runfiles, sandbox, runtime_path, endpoints)
         self._supervisor = supervisor = Supervisor(services, _service_environment(env))
         self._control = ControlServer(control_path, supervisor)
-        signals = SignalReader(self._on_end_signal, lambda pid, status: self._on_exit(supervisor, pid, status))
+        signals = SignalReader(self._on_end_signal, lambda *ended: self._on_exit(supervisor, *ended))
         supervisor.watch(signals.descriptor, signals.read)
         if self._manifest.test.runner == "pytest":
             self._program.start(env)
@@ -176,11 +176,11 @@ class Action:
         if self._kill_at is not None and time.monotonic() >= self._kill_at:
             self._program.kill()
 
-    def _on_exit(self, supervisor: Supervisor, pid: int, status: int) -> None:
+    def _on_exit(self, supervisor: Supervisor, pid: int, status: int, cpu_s: float, peak_bytes: int) -> None:
         if pid == self._program.pid:
-            self._program.ended(status)
+            self._program.ended(status, cpu_s, peak_bytes)
         else:
-            supervisor.on_exit(pid, status)
+            supervisor.on_exit(pid, status, cpu_s, peak_bytes)
 
     def _on_end_signal(self, number: int) -> None:
         """Pass SIGTERM (Bazel's time-out) or Ctrl-C on; a second one ends the program at once."""

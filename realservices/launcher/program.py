@@ -5,9 +5,10 @@ from __future__ import annotations
 import os
 import signal
 import sys
+import time
 
 from realservices.contract import environment
-from realservices.host.process import describe_exit, spawn
+from realservices.host.process import describe_exit, spawn, wait
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -25,6 +26,10 @@ class Program:
     Attributes:
         pid: Its process id while it runs, else 0.
         exit_code: As a shell would report it (128 + N for signal N), or None while it has not ended.
+        first_start: When it was started (monotonic), or None.
+        last_end: When it ended, or None.
+        cpu_s: Its processor time, with the processes that it waited for.
+        peak_bytes: The most memory that one of them held.
         end: In words how a signal ended it, or how it ended before its tests did, else "".
     """
 
@@ -34,6 +39,10 @@ class Program:
         self._arguments = arguments
         self.pid = 0
         self.exit_code: int | None = None
+        self.first_start: float | None = None
+        self.last_end: float | None = None
+        self.cpu_s = 0.0
+        self.peak_bytes = 0
         self.end = ""
         self._premature_exit = ""
 
@@ -45,11 +54,14 @@ class Program:
         else:
             argv = [f"{self._runfiles}/{self._test.program}", *self._arguments]
         self._premature_exit = env[environment.PREMATURE_EXIT]
+        self.first_start = time.monotonic()
         self.pid = spawn(argv, env=env, own_session=False)
 
-    def ended(self, status: int) -> None:
-        """Take note of its end, from the wait status."""
+    def ended(self, status: int, cpu_s: float, peak_bytes: int) -> None:
+        """Take note of its end, from what `wait` returned."""
         self.pid = 0
+        self.last_end = time.monotonic()
+        self.cpu_s, self.peak_bytes = cpu_s, peak_bytes
         code = os.waitstatus_to_exitcode(status)
         self.exit_code = code if code >= 0 else 128 - code
         if code < 0:
@@ -65,7 +77,7 @@ class Program:
         """Kill it if it still runs, and wait for its end."""
         if self.pid:
             os.kill(self.pid, signal.SIGKILL)
-            self.ended(os.waitpid(self.pid, 0)[1])
+            self.ended(*wait(self.pid)[1:])
 
 
 def program_environment(

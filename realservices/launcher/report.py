@@ -67,8 +67,7 @@ def _services_suite(timeline: Timeline, services: list[Supervised]) -> str:
     failures = sum(1 for s in services if s.error)
     skipped = sum(1 for s in services if s.blocker)
     counts = f'tests="{len(services)}" failures="{failures}" errors="0" skipped="{skipped}"'
-    chain = _properties({"ready_ms": str(timeline.ready_ms or ""), "critical_path": ",".join(timeline.critical_path)})
-    return f'<testsuite name="services" {counts}>{chain}{cases}</testsuite>'
+    return f'<testsuite name="services" {counts}>{_properties(timeline.chain)}{cases}</testsuite>'
 
 
 def _service_case(timeline: Timeline, service: Supervised) -> str:

@@ -5,6 +5,8 @@ from __future__ import annotations
 import os
 import signal
 
+from realservices.host.process import wait
+
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -19,10 +21,11 @@ class SignalReader:
 
     Args:
         on_end: Called with SIGTERM, SIGINT or SIGHUP.
-        on_exit: Called with process id and wait status of each child that has ended.
+        on_exit: Called for each child that has ended with process id, wait status, processor time in seconds and
+            peak memory in bytes.
     """
 
-    def __init__(self, on_end: Callable[[int], None], on_exit: Callable[[int, int], None]) -> None:
+    def __init__(self, on_end: Callable[[int], None], on_exit: Callable[[int, int, float, int], None]) -> None:
         self._on_end = on_end
         self._on_exit = on_exit
         self.descriptor, write_end = os.pipe()
@@ -43,12 +46,12 @@ class SignalReader:
     def _reap(self) -> None:
         while True:
             try:
-                pid, status = os.waitpid(-1, os.WNOHANG)
+                pid, status, cpu_s, peak_bytes = wait(-1, os.WNOHANG)
             except ChildProcessError:
                 return
             if pid == 0:
                 return
-            self._on_exit(pid, status)
+            self._on_exit(pid, status, cpu_s, peak_bytes)
 
 
 def _note(number: int, frame: FrameType | None) -> None:

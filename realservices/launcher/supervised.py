@@ -26,6 +26,8 @@ class Supervised:
         ready_ms: Milliseconds from its last start until it served, or None.
         error: Why it failed.
         blocker: The service whose failure kept this one from being started, or None.
+        cpu_s: Processor time of its processes that have been reaped.
+        peak_bytes: The most memory that one of them held, 0 where none has been reaped.
         kill_at: When it is killed if it has not ended as it was asked to (monotonic), or None.
     """
 
@@ -41,6 +43,8 @@ class Supervised:
         self.ready_ms: float | None = None
         self.error: ServiceError | None = None
         self.blocker: Supervised | None = None
+        self.cpu_s = 0.0
+        self.peak_bytes = 0
         self.log = ServiceLog(service.endpoint["log"])
         self.next_probe = 0.0
         self.probe_descriptor = -1
@@ -72,6 +76,11 @@ class Supervised:
         now = time.monotonic()
         self.ready_ms = (now - self.started_at) * 1000
         self.first_ready = self.first_ready or now
+
+    def add_usage(self, cpu_s: float, peak_bytes: int) -> None:
+        """Take note of what a process of it used, which has ended; a service may be started more than once."""
+        self.cpu_s += cpu_s
+        self.peak_bytes = max(self.peak_bytes, peak_bytes)
 
     def fail(self, cause: str) -> None:
         """Record a failure with the last lines of the log."""

@@ -118,10 +118,11 @@ class Supervisor:
 
     # Ends
 
-    def on_exit(self, pid: int, status: int) -> None:
+    def on_exit(self, pid: int, status: int, cpu_s: float, peak_bytes: int) -> None:
         """Take note of a dead child, if it is one of the services or a probe of one."""
         for supervised in self.services.values():
             if supervised.pid == pid:
+                supervised.add_usage(cpu_s, peak_bytes)
                 self._exited(supervised, status)
                 return
             if supervised.service.child_exited(pid, status):
@@ -183,7 +184,7 @@ class Supervisor:
         deadline = time.monotonic() + _END_TIMEOUT_S
         for supervised in self.services.values():
             if supervised.pid:
-                reap(supervised.pid, deadline)
+                supervised.add_usage(*reap(supervised.pid, deadline))
                 supervised.pid = 0
             supervised.log.drain()
             supervised.log.close()

@@ -9,7 +9,7 @@ import sys
 
 import pytest
 
-from realservices.host.process import EXIT_CANNOT_START, EXIT_NO_NAMESPACE, describe_exit, spawn
+from realservices.host.process import EXIT_CANNOT_START, EXIT_NO_NAMESPACE, describe_exit, spawn, wait
 from tests.host import places
 
 _SHELL = "/bin/sh"
@@ -181,3 +181,22 @@ os.kill(pids[0], signal.SIGTERM)
 print(os.waitstatus_to_exitcode(os.waitpid(pids[0], 0)[1]))
 """)
     assert (done.stdout, done.stderr) == ("-15\n", "")
+
+
+def test_what_a_child_used_is_told_with_its_status() -> None:
+    program = "import sys, time\nheld = bytearray(100_000_000)\nwhile time.process_time() < 0.2: pass\nsys.exit(7)"
+    pid = spawn([sys.executable, "-I", "-S", "-B", "-c", program], env={})
+    ended, status, cpu_s, peak_bytes = wait(pid)
+    assert (ended, os.waitstatus_to_exitcode(status)) == (pid, 7)
+    assert 0.2 <= cpu_s < 60
+    assert 100_000_000 < peak_bytes < 1_000_000_000
+
+
+def test_a_child_that_still_runs_and_one_that_is_not_there() -> None:
+    pid = spawn(["/bin/cat"], env={}, stdin=(pipe := os.pipe())[0])
+    os.close(pipe[0])
+    assert wait(pid, os.WNOHANG)[0] == 0
+    os.close(pipe[1])
+    assert wait(pid)[:2] == (pid, 0)
+    with pytest.raises(ChildProcessError):
+        wait(pid)

@@ -74,7 +74,16 @@ def test_the_longest_chain_is_told(tmp_path: Path) -> None:
     assert "realservices: services ready after " in output
     assert "; longest chain: cache -> slow -> web\n" in output
     assert ", needs quick, slow\n" in output
-    assert _properties(report[0]) == {"ready_ms": str(timeline["ready_ms"]), "critical_path": "cache,slow,web"}
+    program = timeline["program"]
+    assert timeline["ready_ms"] <= program["started_ms"] < program["ended_ms"]
+    for used in (program, *timeline["services"]):
+        assert used["cpu_ms"] > 0
+        assert 1 < used["peak_mb"] < 1000
+    assert _properties(report[0]) == {
+        "ready_ms": str(timeline["ready_ms"]),
+        "critical_path": "cache,slow,web",
+        **{f"program_{key}": str(value) for key, value in program.items()},
+    }
     cases = {case.attrib["name"]: _properties(case) for case in report[0].iter("testcase")}
     assert cases["web"] == {
         "kind": "executable",
@@ -83,10 +92,37 @@ def test_the_longest_chain_is_told(tmp_path: Path) -> None:
         "started_ms": str(web["started_ms"]),
         "ready_ms": str(web["ready_ms"]),
         "on_critical_path": "true",
+        "state": "ready",
+        "ports": f"http={web['ports']['http']}",
+        "cpu_ms": str(web["cpu_ms"]),
+        "peak_mb": str(web["peak_mb"]),
     }
     assert cases["quick"]["on_critical_path"] == "false"
     assert len(passwords) == 1
     assert passwords[0] not in json.dumps(timeline) + output
+
+
+def test_what_was_never_started_has_used_nothing(tmp_path: Path) -> None:
+    services = [redis("first", maxmemory="plenty"), redis("second", needs=["first"])]
+    with Launched(tmp_path / "run", services) as launched:
+        assert launched.wait() == 1
+        timeline = _timeline(launched)
+    first, second = timeline["services"]
+    assert first["cpu_ms"] > 0
+    for unused in (second, timeline["program"]):
+        assert (unused["started_ms"], unused["cpu_ms"], unused["peak_mb"]) == (None, None, None)
+
+
+def test_what_each_start_of_a_service_used_is_added_up(tmp_path: Path) -> None:
+    services = [executable("busy", "burn", "0.2", "listen", PORT)]
+    with Launched(tmp_path / "run", services, env={"REALSERVICES_LOGS": "always"}) as launched:
+        with launched.control() as control:
+            assert control.ask("stop", service="busy") == {"ok": True}
+            assert control.ask("start", service="busy") == {"ok": True}
+            assert control.ask("wait", services=["busy"]) == {"ok": True}
+        assert launched.finish() == 0
+        (busy,) = _timeline(launched)["services"]
+    assert busy["cpu_ms"] >= 400
 
 
 def test_times_are_not_told_of_a_test_that_passes(tmp_path: Path) -> None:

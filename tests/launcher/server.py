@@ -3,9 +3,9 @@
 ``http PORT STATUS,STATUS… BODY`` answers requests, the last status for ever; ``listen PORT`` accepts and never answers;
 ``late PORT GO PATH`` adds the first line of one request to PATH, and answers it when there is a file GO; ``talk PORT TEXT``
 says TEXT to each client; ``print TEXT``, ``partial TEXT`` (no line end), ``exit CODE``; ``dump PATH`` writes down what it
-was given; ``touch PATH`` makes a file; ``await PATH`` waits for one; ``pause SECONDS`` lets time pass; ``ignore SIGNAL``;
-``at SIGNAL PATH TEXT`` adds a line to a file at that signal and ends; ``child PATH`` forks a process that stays and
-writes its id to PATH; ``once PATH CODE`` exits with CODE unless PATH exists, which it then makes.
+was given; ``touch PATH`` makes a file; ``await PATH`` waits for one; ``pause SECONDS`` lets time pass; ``burn SECONDS``
+keeps the processor busy; ``ignore SIGNAL``; ``at SIGNAL PATH TEXT`` adds a line to a file at that signal and ends;
+``child PATH`` forks a process that stays and writes its id to PATH; ``once PATH CODE`` exits with CODE unless PATH exists, which it then makes.
 """
 
 from __future__ import annotations
@@ -112,10 +112,17 @@ def _once(path: str, code: str) -> None:
         os._exit(int(code))
 
 
+def _burn(seconds: str) -> None:
+    end = time.process_time() + float(seconds)
+    while time.process_time() < end:
+        pass
+
+
 _LISTENERS: list[socket.socket] = []
 _ACTIONS: dict[str, tuple[int, Callable[..., object]]] = {
     "at": (3, _at),
     "await": (1, _await),
+    "burn": (1, _burn),
     "child": (1, _child),
     "dump": (1, _dump),
     "exit": (1, lambda code: os._exit(int(code))),
