@@ -1,0 +1,16 @@
+"""The report on a run of real-service tests, as a class: services started, start-up times, ports, health, results.
+
+```python
+report = RealServiceTestReport.from_build_events("events.json")
+report.generate()["services_started"]
+```
+
+`tools/report` is the same as a command; docs/report.md describes both.
+"""
+
+from __future__ import annotations
+
+from realservices.report.errors import ReportError
+from realservices.report.report import RealServiceTestReport
+
+__all__ = ["RealServiceTestReport", "ReportError"]
