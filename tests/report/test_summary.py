@@ -13,7 +13,7 @@ def _chain(ready_ms: float, path: str) -> str:
 
 
 def _run(events: EventFile, shard: int, ready_ms: float, path: str = "db", **fields: Any) -> None:
-    values = {"label": "//shop:db", "kind": "postgres", "started_ms": 1.0, "cpu_ms": 10.0}
+    values: dict[str, Any] = {"label": "//shop:db", "kind": "postgres", "started_ms": 1.0, "cpu_ms": 10.0}
     db = service_case("db", ready_ms=ready_ms, peak_mb=10 + shard, **values)
     events.result(
         "PASSED", {"test.xml": junit(services=db, chain=_chain(ready_ms + 1, path))}, numbers=(1, shard, 1), **fields

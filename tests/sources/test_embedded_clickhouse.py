@@ -6,9 +6,8 @@ import os
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+import clickhouse_connect
 import pytest
-
-from realservices.isolation.clickhouse import ClickHouseIsolation
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -94,7 +93,6 @@ def test_somebody_elses(
     run().assert_outcomes(passed=5)
     run("-p", "xdist.plugin", "-n2").assert_outcomes(passed=5)
     # Only what was there before is left on a server of others.
-    isolation = ClickHouseIsolation(launched_clickhouse)
-    databases = {row[0] for row in isolation.shared_client().query("SHOW DATABASES").result_rows}
+    with clickhouse_connect.get_client(dsn=launched_clickhouse.url) as client:
+        databases = {row[0] for row in client.query("SHOW DATABASES").result_rows}
     assert {name for name in databases if name.startswith("realservices_")} == set()
-    isolation.close(drop=False)
