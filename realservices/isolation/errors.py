@@ -2,7 +2,12 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 from realservices.contract.errors import RealServicesError
+
+if TYPE_CHECKING:
+    from realservices.contract.runtime import Endpoint
 
 
 class IsolationError(RealServicesError):
@@ -15,3 +20,12 @@ class IsolationBrokenError(RealServicesError):
 
 class IsolationWarning(UserWarning):
     """Code under test does something that has no effect, or another one, inside an isolated service."""
+
+
+def one_at_a_time(what: str, service: Endpoint) -> str:
+    """Return what to say where a second test of a process wants its share while the first one has its own."""
+    return (
+        f"a test of this process has a {what} of service {service.name!r} ({service.label}) open already, and there is "
+        "one at a time: end it first (leave the environment, or let the test's fixture be its only share), or take "
+        "create_optimized_environment_manager, which has shares for many tests at once"
+    )

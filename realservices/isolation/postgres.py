@@ -17,7 +17,7 @@ from realservices.isolation.blocking import Blocking
 from realservices.isolation.cloned_database import ClonedDatabase
 from realservices.isolation.clones import ClonePool
 from realservices.isolation.connection import IsolatedConnection
-from realservices.isolation.errors import IsolationBrokenError, IsolationError
+from realservices.isolation.errors import IsolationBrokenError, IsolationError, one_at_a_time
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Iterator
@@ -61,6 +61,7 @@ class PostgresIsolation:
         self._background = background
         self._clones = clones or ClonePool(endpoint, background, ready, owner)
         self._base: Future[Clone] | None = None
+        self._is_taken = False
         # One pool per loop, with the database it was made for.
         self._pools: dict[asyncio.AbstractEventLoop, tuple[Clone, asyncpg.Pool]] = {}
 
@@ -77,7 +78,21 @@ class PostgresIsolation:
 
         Args:
             keep: The running loop serves later tests too, so the connection is worth keeping.
+
+        Raises:
+            IsolationError: Another test of this process has its transaction open.
         """
+        if self._is_taken:
+            raise IsolationError(one_at_a_time("transaction", self.endpoint))
+        self._is_taken = True
+        try:
+            async with self._transaction(keep=keep) as connection:
+                yield connection
+        finally:
+            self._is_taken = False
+
+    @contextlib.asynccontextmanager
+    async def _transaction(self, *, keep: bool) -> AsyncIterator[asyncpg.Connection]:
         # A pool of one renews a connection that died or was closed, and its proxies end with their test: code that
         # keeps one beyond it gets an error instead of the next test's transaction.
         pool = await self._pool()

@@ -22,7 +22,7 @@ import redis
 import redis.asyncio
 
 from realservices.isolation import redis_clients
-from realservices.isolation.errors import IsolationBrokenError, IsolationError
+from realservices.isolation.errors import IsolationBrokenError, IsolationError, one_at_a_time
 from realservices.isolation.leased_numbers import LeasedNumbers
 from realservices.isolation.numbers import Numbers, NumberSource
 from realservices.isolation.redis_clients import IsolatedRedis, IsolatedRedisSync, KeepingPool, KeepingPoolSync
@@ -59,12 +59,20 @@ class RedisIsolation:
         self._has_accounts = self._leased is None or self._can_make_accounts(self._leased)
         self._allowed = 0  # The number that the accounts may select.
         self._prepared = False
+        self._is_taken = False
         self._kept: Any = None
         self._stale: list[Any] = []
         self._kept_sync: Any = None
 
     def lease(self) -> RedisLease:
-        """Give a test a number; the database is empty."""
+        """Give a test a number; the database is empty.
+
+        Raises:
+            IsolationError: Another test of this process has its number still.
+        """
+        if self._is_taken:
+            raise IsolationError(one_at_a_time("database number", self.endpoint))
+        self._is_taken = True
         if not self._prepared:
             number = self._numbers.take()
             self._call(*self._accounts("reset", "on", f">{self._password}", *_RULES, f"+select|{number}"))
@@ -84,6 +92,7 @@ class RedisIsolation:
         Raises:
             IsolationBrokenError: Something wrote into the database after it was flushed.
         """
+        self._is_taken = False
         following = self._numbers.take()
         users = [self._user, lease.client_user] if self._stale else [self._user]
         answers = self._call(

@@ -101,6 +101,21 @@ async def test_what_a_test_does_not_use_is_not_made(manager: IsolationManager, t
     subprocess.run([sys.executable, "-W", "error", str(program)], check=True, timeout=30)
 
 
+async def test_two_at_once_are_refused_with_what_to_take_instead(manager: IsolationManager) -> None:
+    async with TestEnvironment(manager, "one") as one, TestEnvironment(manager, "two") as two:
+        await one["database"].execute("CREATE TABLE lone (id int)")
+        await one["redis"].set("lone", "1")
+        with pytest.raises(IsolationError, match=r"has a transaction of service 'postgres' .*create_optimized_env"):
+            await two["database"].fetchval("SELECT 1")
+        with pytest.raises(IsolationError, match=r"has a database number of service 'redis' .*create_optimized_env"):
+            two["redis"]
+        assert await one["database"].fetchval("SELECT count(*) FROM lone") == 0
+        assert await one["redis"].get("lone") == "1"
+    async with TestEnvironment(manager, "three") as three:
+        assert await three["database"].fetchval("SELECT to_regclass('lone')") is None
+        assert await three["redis"].dbsize() == 0
+
+
 async def test_it_cannot_be_used_beyond_its_test(manager: IsolationManager) -> None:
     async with TestEnvironment(manager, "tests/users_test.py::test_it") as resources:
         database = resources["database"]
