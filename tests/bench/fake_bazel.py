@@ -1,4 +1,7 @@
-"""Stands for Bazel: answers `--version`, `build` and `test`, with durations that FAKE_BAZEL_MS gives by target."""
+"""Stands for Bazel: answers `--version`, `build` and `test`, with durations that FAKE_BAZEL_MS gives by target.
+
+What a test would write to its result.json, FAKE_BAZEL_OUTPUTS gives by target.
+"""
 
 from __future__ import annotations
 
@@ -23,6 +26,7 @@ def main(arguments: list[str]) -> int:
     if unknown:
         print(f"FAIL: {unknown[0]}", file=sys.stderr)
         return 3
+    _write_outputs(targets)
     events = [_result(target, durations_ms[target]) for target in targets]
     Path("events.json").write_text("".join(json.dumps(event) + "\n" for event in events), encoding="utf-8")
     actions = [
@@ -34,12 +38,23 @@ def main(arguments: list[str]) -> int:
     return 0
 
 
+def _write_outputs(targets: list[str]) -> None:
+    outputs: dict[str, Any] = json.loads(os.environ.get("FAKE_BAZEL_OUTPUTS", "{}"))
+    for target in outputs.keys() & targets:
+        result = _log(target).parent / "test.outputs/result.json"
+        result.parent.mkdir(parents=True, exist_ok=True)
+        result.write_text(json.dumps(outputs[target]), encoding="utf-8")
+
+
+def _log(target: str) -> Path:
+    return Path("logs", target.strip("/").replace(":", "/"), "test.log").absolute()
+
+
 def _result(target: str, duration_ms: float) -> dict[str, Any]:
-    log = Path("logs", target.strip("/").replace(":", "/"), "test.log").absolute()
     return {
         "id": {"testResult": {"label": target, "run": 1}},
         "testResult": {
-            "testActionOutput": [{"name": "test.log", "uri": log.as_uri()}],
+            "testActionOutput": [{"name": "test.log", "uri": _log(target).as_uri()}],
             "testAttemptDuration": f"{duration_ms / 2000}s",
             "status": "PASSED",
             "executionInfo": {"strategy": "fake"},

@@ -29,9 +29,13 @@ class Tool:
         self._monkeypatch = monkeypatch
         monkeypatch.setenv("REALSERVICES_CACHE_DIR", str(directory / "cache"))
 
-    def run(self, *arguments: str, durations_ms: dict[str, float]) -> tuple[int, dict[str, Any]]:
+    def run(
+        self, *arguments: str, durations_ms: dict[str, float] | None = None, outputs: dict[str, Any] | None = None
+    ) -> tuple[int, dict[str, Any]]:
         """Run it; return the exit code and the JSON."""
+        durations_ms = durations_ms or dict.fromkeys(outputs or {}, 1.0)
         self._monkeypatch.setenv("FAKE_BAZEL_MS", json.dumps(durations_ms))
+        self._monkeypatch.setenv("FAKE_BAZEL_OUTPUTS", json.dumps(outputs or {}))
         file = self._directory / "result.json"
         command = shlex.join([sys.executable, str(_FAKE)])
         code = main(["--bazel", command, "--json", str(file), *arguments])
@@ -58,6 +62,28 @@ def test_the_marginal_time_of_a_target_is_measured(tool: Tool, capsys: pytest.Ca
     assert result["measurements"]["b"]["samples"]["plain_action_ms"] == [350, 350, 350]
     assert result["machine"]["bazel"] == "bazel 0.0.0-fake"
     assert "MISSED" in capsys.readouterr().out
+
+
+def test_the_three_together_are_compared_with_the_slowest_of_their_own_round(tool: Tool) -> None:
+    samples = {
+        "clickhouse_clickhouse_ready_ms": [90, 160],
+        "bare_ms": [60, 100],
+        "clickhouse_all_ms": [100, 170],
+        "postgres_all_ms": [30, 200],
+        "redis_all_ms": [20, 20],
+        "together_all_ms": [140, 240],
+    }
+    output = {"samples": samples, "warnings": ["a slower way was taken"]}
+    code, result = tool.run("--only", "h", outputs={"//fresh:driver": output})
+
+    assert code == 0
+    rows = {row["name"]: row for row in result["measurements"]["h"]["rows"]}
+    assert rows["ours / bare"]["median"] == pytest.approx(1.55)
+    assert rows["ours / bare"]["verdict"] == "MISSED"
+    together = rows["together / slowest of them alone"]
+    assert (together["min"], together["max"]) == (pytest.approx(1.2), pytest.approx(1.4))
+    assert together["verdict"] == "ok"
+    assert result["measurements"]["h"]["notes"] == ["a slower way was taken"]
 
 
 def test_a_missed_bar_is_an_error_only_where_asked_for(tool: Tool) -> None:
