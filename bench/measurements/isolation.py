@@ -12,16 +12,26 @@ from bench.samples import paired_differences
 LETTER = "c"
 TITLE = "isolation, for each test function"
 _PACKAGE = "//cost:"
-# Kind, what it is compared with, its name in the table, its bar in milliseconds.
-_KINDS = (
+# Kind, what it is compared with, its name in the table, its bar in milliseconds if it has one.
+_KINDS: tuple[tuple[str, str, str, float | None], ...] = (
     ("transaction", "transaction_shared", "transaction (to the same INSERT over a connection that all tests share)", 1),
     ("clone", "trivial", "cloned database, test upon test", 10),
     ("clone_ahead", "slow", "cloned database made ahead (tests of 50 ms)", 2),
     ("redis", "redis_shared", "Redis database (to the same SET over a client that all tests share)", 0.5),
+    (
+        *("clickhouse", "clickhouse_shared"),
+        *("ClickHouse database, test upon test (to the same INSERT over a client that all tests share)", 5),
+    ),
+    ("clickhouse_ahead", "clickhouse_slow", "ClickHouse database made ahead (tests of 50 ms, likewise)", 5),
+    ("servers", "servers_shared", "putting back servers' databases (2 of 10 tables, 3 Redis keys, likewise)", None),
 )
 # In this order: each beside what it is compared with, and Bazel analyses anew where the number of tests changes.
-_ORDER = ("trivial", "transaction_shared", "transaction", "redis_shared", "redis", "clone", "slow", "clone_ahead")
-_SLOW = ("slow", "clone_ahead")
+_ORDER = (
+    *("trivial", "transaction_shared", "transaction", "redis_shared", "redis", "clone"),
+    *("servers_shared", "servers", "clickhouse_shared", "clickhouse"),
+    *("clickhouse_slow", "clickhouse_ahead", "slow", "clone_ahead"),
+)
+_SLOW = ("slow", "clone_ahead", "clickhouse_slow", "clickhouse_ahead")
 
 
 def measure(setting: Setting) -> Result:

@@ -86,6 +86,25 @@ def test_the_three_together_are_compared_with_the_slowest_of_their_own_round(too
     assert result["measurements"]["h"]["notes"] == ["a slower way was taken"]
 
 
+def test_isolation_is_what_each_kind_takes_more_than_its_base(tool: Tool) -> None:
+    means_ms = dict.fromkeys(["clone", "clone_ahead", "redis", "transaction"], 9.0)
+    means_ms |= dict.fromkeys(["trivial", "slow", "redis_shared", "transaction_shared"], 2.0)
+    means_ms |= {"clickhouse_shared": 4, "clickhouse": 8.5, "clickhouse_slow": 54, "clickhouse_ahead": 60}
+    means_ms |= {"servers_shared": 3, "servers": 7}
+    outputs = {
+        f"//cost:{name}": {"tests": 10, "total_ms": 10 * mean_ms, "median_ms": 1, "first_ms": 1}
+        for name, mean_ms in means_ms.items()
+    }
+    _, result = tool.run("--only", "c", "--runs", "1", outputs=outputs)
+
+    rows = {row["name"].partition(" (")[0]: row for row in result["measurements"]["c"]["rows"]}
+    judged = {name: (row["median"], row["verdict"]) for name, row in rows.items()}
+    assert judged["ClickHouse database, test upon test"] == (4.5, "ok")
+    assert judged["ClickHouse database made ahead"] == (6, "MISSED")
+    assert judged["putting back servers' databases"] == (4, "")
+    assert judged["transaction"] == (7, "MISSED")
+
+
 def test_a_missed_bar_is_an_error_only_where_asked_for(tool: Tool) -> None:
     assert tool.run("--only", "b", "--quick", durations_ms=_TARGETS_MS)[0] == 0
     assert tool.run("--only", "b", "--quick", "--check", durations_ms=_TARGETS_MS)[0] == 1

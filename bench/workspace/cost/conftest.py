@@ -1,4 +1,7 @@
-"""Repeats every test BENCH_TESTS times and writes how long they took, all together, to result.json."""
+"""Repeats every test BENCH_TESTS times and writes how long they took, all together, to result.json.
+
+Its fixtures are what tests without isolation would share.
+"""
 
 from __future__ import annotations
 
@@ -6,11 +9,12 @@ import json
 import os
 import statistics
 import time
-from collections.abc import Generator
+from collections.abc import AsyncIterator, Awaitable, Callable, Generator, Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
+import pytest_asyncio
 
 _times: list[tuple[float, float]] = []
 
@@ -39,3 +43,34 @@ def pytest_unconfigure() -> None:
         "first_ms": (_times[0][1] - _times[0][0]) * 1000,
     }
     Path(os.environ["TEST_UNDECLARED_OUTPUTS_DIR"], "result.json").write_text(json.dumps(result), encoding="utf-8")
+
+
+@pytest.fixture(scope="session")
+def clickhouse_client() -> Iterator[Any]:
+    """One client of the service's own database, without a session: sessions run one query at a time."""
+    import clickhouse_connect  # noqa: PLC0415 - only where the test has ClickHouse
+
+    client = clickhouse_connect.get_client(dsn=os.environ["CLICKHOUSE_URL"], autogenerate_session_id=False)
+    yield client
+    client.close()
+
+
+@pytest_asyncio.fixture(scope="session", loop_scope="session")
+async def written_by_server() -> AsyncIterator[Callable[[int], Awaitable[int]]]:
+    """Write to two tables and three keys, over connections that stay, and count the customers."""
+    import asyncpg  # noqa: PLC0415 - only where the test has PostgreSQL
+    import redis.asyncio  # noqa: PLC0415
+
+    database = await asyncpg.connect(os.environ["DATABASE_URL"])
+    cache = redis.asyncio.Redis.from_url(os.environ["REDIS_URL"])
+
+    async def write(number: int) -> int:
+        await database.execute("INSERT INTO customer (email, name) VALUES ($1, 'A')", f"{number}@example.com")
+        await database.execute("INSERT INTO product (sku, title, price_cents) VALUES ($1, 'A', 1)", str(number))
+        await cache.mset({f"{number}:{key}": "value" for key in range(3)})
+        count: int = await database.fetchval("SELECT count(*) FROM customer")
+        return count
+
+    yield write
+    await database.close()
+    await cache.aclose()
