@@ -11,7 +11,6 @@ import argparse
 import asyncio
 import json
 import logging
-import signal
 from collections.abc import Callable
 from contextlib import suppress
 from typing import Any
@@ -23,7 +22,8 @@ from redis.asyncio import Redis
 from analytics.errors import MalformedEventError
 from analytics.events import Event, read_event
 from analytics.store import EventStore, open_store
-from web.program import required_environment
+from web.program import required_environment, told_to_stop
+from web.tasks import end_task
 
 STREAM = "events"
 REFUSED = "events:refused"
@@ -131,6 +131,7 @@ def _event(entry_id: str, fields: dict[str, str]) -> Event | None:
 
 async def run(*, redis_url: str, clickhouse_url: str, name: str) -> None:
     """Work until SIGTERM or SIGINT."""
+    stopping = asyncio.create_task(told_to_stop().wait())
     working = asyncio.create_task(
         work(
             redis_url=redis_url,
@@ -139,10 +140,9 @@ async def run(*, redis_url: str, clickhouse_url: str, name: str) -> None:
             on_ready=lambda: print("analytics is at work", flush=True),
         )
     )
-    for number in (signal.SIGTERM, signal.SIGINT):
-        asyncio.get_running_loop().add_signal_handler(number, working.cancel)
-    with suppress(asyncio.CancelledError):
-        await working
+    await asyncio.wait([working, stopping], return_when=asyncio.FIRST_COMPLETED)
+    await end_task(stopping)
+    await end_task(working)
 
 
 def main() -> None:

@@ -7,7 +7,7 @@ import json
 import os
 import sys
 from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager, suppress
+from contextlib import asynccontextmanager
 from typing import Any
 
 import pytest
@@ -16,6 +16,7 @@ from analytics.store import EventStore
 from analytics.testing import ClickHouseDatabase
 from analytics.worker import GROUP, REFUSED, STREAM, work
 from auth.testing import IsolatedRedis, ServiceControl
+from web.tasks import end_task
 
 TIMEOUT_S = 10
 
@@ -32,9 +33,7 @@ async def at_work(redis: IsolatedRedis, clickhouse: ClickHouseDatabase, name: st
             await begun.wait()
         yield
     finally:
-        task.cancel()
-        with suppress(asyncio.CancelledError):
-            await task
+        await end_task(task)
 
 
 @pytest.fixture

@@ -32,6 +32,7 @@ from backend.hub import Hub
 from web.json_http import port_of, start_server
 from web.program import required_environment, serve_until_told
 from web.stores import open_stores
+from web.tasks import end_task
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -102,8 +103,7 @@ async def _listening(redis_url: str, channel: str, hub: Hub) -> AsyncIterator[No
     try:
         yield
     finally:
-        task.cancel()
-        await asyncio.wait([task])
+        await end_task(task)
 
 
 def _channel(redis: Redis) -> str:

@@ -20,9 +20,15 @@ def required_environment(parser: argparse.ArgumentParser, *names: str) -> list[s
 
 async def serve_until_told(name: str, serving: AbstractAsyncContextManager[Any]) -> None:
     """Serve until SIGTERM or SIGINT; the first line of output ends with the address."""
-    stopping = asyncio.Event()
-    for number in (signal.SIGTERM, signal.SIGINT):
-        asyncio.get_running_loop().add_signal_handler(number, stopping.set)
+    stopping = told_to_stop()
     async with serving as address:
         print(f"{name} is listening on {address}", flush=True)
         await stopping.wait()
+
+
+def told_to_stop() -> asyncio.Event:
+    """Return what is set at SIGTERM or SIGINT, which do nothing else from now on."""
+    stopping = asyncio.Event()
+    for number in (signal.SIGTERM, signal.SIGINT):
+        asyncio.get_running_loop().add_signal_handler(number, stopping.set)
+    return stopping
