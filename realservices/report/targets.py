@@ -111,6 +111,8 @@ def _why(events: BuildEvents, key: TargetKey, status: str, attempts: Sequence[At
     reasons = [attempt.why for attempt in attempts if attempt.status == status and attempt.why]
     if status == FLAKY:
         reasons = [attempt.why for attempt in attempts if attempt.status != PASSED and attempt.why]
+        # Bazel keeps such a result, but not the attempts that did not pass.
+        reasons = reasons or ["it was flaky when it was run; this result came from a cache"]
     return reasons[0] if reasons else ""
 
 

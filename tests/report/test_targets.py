@@ -24,6 +24,13 @@ def test_a_target_that_passed_at_the_second_attempt_is_flaky(events: EventFile) 
     assert target.duration_ms == 3000
 
 
+def test_a_flaky_result_from_a_cache_is_still_flaky(events: EventFile) -> None:
+    events.result("FLAKY", cachedLocally=True)
+    events.summary("FLAKY")
+    target = _target(events)
+    assert (target.status, target.why) == ("flaky", "it was flaky when it was run; this result came from a cache")
+
+
 def test_a_target_that_failed_at_every_attempt_is_not_flaky(events: EventFile) -> None:
     for attempt in (1, 2, 3):
         events.result("FAILED", numbers=(1, 1, attempt))

@@ -12,7 +12,7 @@ const STATUS = {
   not_finished: ["Not finished", "…"],
   flaky: ["Flaky", "≈"],
   passed: ["Passed", "✓"],
-  skipped: ["Skipped", "–"],
+  skipped: ["Skipped", "○"],
 };
 const FAILURES = ["failed", "timed_out", "service_failed", "machine_failed", "not_built", "not_finished"];
 const CACHE = { local: "up to date", disk: "disk cache", remote: "remote cache" };

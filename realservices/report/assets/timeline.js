@@ -12,7 +12,7 @@ function timeline(attempt) {
     const until = program.ended_ms ?? end;
     rows.push(row("test program", "program", [bar("run", program.started_ms, until, end)], duration(until - program.started_ms)));
   }
-  return h("figure", { class: "timeline" },
+  return h("figure", { class: "timeline", "aria-label": `Timeline: ${words(attempt)}` },
     h("figcaption", null, "Services’ start-up against the test’s run. ", h("span", { class: "note" }, words(attempt))),
     h("div", { "aria-hidden": "true" }, rows, axis(end)),
     h("p", { class: "legend", "aria-hidden": "true" },
