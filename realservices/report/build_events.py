@@ -8,6 +8,7 @@ their default are left out there; numbers of 64 bits are written as text.
 from __future__ import annotations
 
 import json
+from base64 import b64decode
 from collections.abc import Iterable
 from dataclasses import dataclass, field
 from datetime import datetime
@@ -25,6 +26,7 @@ class BuildEvents:
         started: How the build began.
         finished: How it ended, or None where the file ends before.
         metrics: What it took.
+        tool_logs: What Bazel says at its end, by name: ``critical path`` and the like.
         patterns: The targets that were asked for.
         configured: What analysis says of a target, by label.
         completed: What became of it, by label and configuration.
@@ -38,6 +40,7 @@ class BuildEvents:
     started: dict[str, Any] = field(default_factory=dict)
     finished: dict[str, Any] | None = None
     metrics: dict[str, Any] = field(default_factory=dict)
+    tool_logs: dict[str, str] = field(default_factory=dict)
     patterns: list[str] = field(default_factory=list)
     configured: dict[str, dict[str, Any]] = field(default_factory=dict)
     completed: dict[TargetKey, dict[str, Any]] = field(default_factory=dict)
@@ -93,6 +96,9 @@ def _take_build(events: BuildEvents, identity: dict[str, Any], event: dict[str, 
         events.finished = event["finished"]
     elif "buildMetrics" in event:
         events.metrics = event["buildMetrics"]
+    elif "buildToolLogs" in event:
+        logs = event["buildToolLogs"].get("log", [])
+        events.tool_logs = {log["name"]: b64decode(log["contents"]).decode() for log in logs if "contents" in log}
 
 
 def _take_aborted(events: BuildEvents, identity: dict[str, Any], aborted: dict[str, Any]) -> None:

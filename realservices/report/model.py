@@ -205,6 +205,7 @@ class Build:
         duration_ms: How long it took, or None where the file ends before the build did.
         exit: Bazel's name for how it ended, or "".
         processes: How many actions were run, by strategy.
+        critical_path: The chain of actions that took longest, as Bazel tells it, or "".
         problems: What is wrong with the build event file.
     """
 
@@ -215,6 +216,7 @@ class Build:
     duration_ms: float | None = None
     exit: str = ""
     processes: Mapping[str, int] = field(default_factory=dict)
+    critical_path: str = ""
     problems: Sequence[str] = ()
 
 

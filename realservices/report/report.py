@@ -195,5 +195,6 @@ def _build(events: BuildEvents) -> Build:
         duration_ms=None if end is None else end - started,
         exit=(events.finished or {}).get("exitCode", {}).get("name", ""),
         processes={entry["name"]: int(entry.get("count", 0)) for entry in runners if entry.get("name") != "total"},
+        critical_path=events.tool_logs.get("critical path", "").strip(),
         problems=events.problems,
     )

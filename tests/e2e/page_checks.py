@@ -126,24 +126,18 @@ def time_of_filter_ms(browser: Chromium, text: str) -> float:
 
 
 def unnamed(browser: Chromium) -> list[str]:
-    """Return roles of elements that need a name and have none."""
-    need = {
-        "button",
-        "link",
-        "searchbox",
-        "combobox",
-        "textbox",
-        "table",
-        "region",
-        "navigation",
-        "DisclosureTriangle",
-        "figure",
-    }
+    """Return roles of elements that need a name and have none: those that take the focus, and what is skipped to."""
+    need = {"table", "region", "navigation", "figure"}
     return [
         node["role"]["value"]
         for node in browser.accessibility()
-        if node["role"]["value"] in need and not node.get("name", {}).get("value", "").strip()
+        if (node["role"]["value"] in need or _takes_focus(node)) and not node.get("name", {}).get("value", "").strip()
     ]
+
+
+def _takes_focus(node: dict[str, Any]) -> bool:
+    properties = {entry["name"]: entry["value"].get("value") for entry in node.get("properties", [])}
+    return bool(properties.get("focusable"))
 
 
 def skipped_headings(browser: Chromium) -> list[str]:

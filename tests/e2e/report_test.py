@@ -202,6 +202,7 @@ def test_attempts_shards_and_caches_are_told(run: Run) -> None:
     assert [(one["shard"], one["cache"], one["counts"]["passed"]) for one in sharded["attempts"]] == [
         (shard, "local", 2) for shard in (1, 2, 3)
     ]
+    assert "action 'Testing //shop:timed_out_test'" in run.report["build"]["critical_path"]
     caches = run.report["summary"]["caches"]
     assert (caches["actions"], caches["local"]) == (10, 4)
 

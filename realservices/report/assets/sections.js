@@ -114,8 +114,10 @@ function slowestSection() {
     .sort((a, b) => b.duration_ms - a.duration_ms).slice(0, 10);
   if (!slowest.length) return null;
   const most = slowest[0].duration_ms || 1;
+  const chain = report.build.critical_path;
   return section("slowest", "Slowest targets", table("The targets that took longest: their slowest shard", ["Target", "Share of the slowest", ["Time"], ["Services ready"], ["Shards"]],
-    slowest.map((target) => [targetLink(target.label), h("span", { class: "share", "aria-hidden": "true" }, h("span", { style: `width:${(100 * target.duration_ms) / most}%` })), [duration(target.duration_ms)], [duration(slowestServices(target))], [String(target.shards)]])));
+    slowest.map((target) => [targetLink(target.label), h("span", { class: "share", "aria-hidden": "true" }, h("span", { style: `width:${(100 * target.duration_ms) / most}%` })), [duration(target.duration_ms)], [duration(slowestServices(target))], [String(target.shards)]])),
+    chain ? folded("The build’s critical path", () => [h("p", { class: "note" }, "The chain of actions that took longest: the build could not have been faster than this, however many machines it had."), logBox({ name: "critical path", text: chain, omitted_bytes: 0 })]) : null);
 }
 
 function slowestServices(target) {
