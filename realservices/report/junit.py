@@ -12,6 +12,9 @@ from realservices.report.model import Case, Program, Service
 
 _SERVICES_SUITE = "services"
 _TAIL_MARK = "its last log lines:\n"
+# pytest's own words, where a message is longer than it puts into an attribute.
+_CUT_OFF = "more lines; full report in element text]"
+_MOST_ERROR_LINES = 5
 _MOST_TEXT = 12_000
 _MOST_MESSAGE = 2_000
 _SLOWEST = 5
@@ -89,11 +92,18 @@ def _case(element: ElementTree.Element) -> Case:
     for child in element:
         status = _STATUS_OF.get(child.tag)
         if status:
-            # pytest puts the class into the message; some runners have the text alone.
-            message = child.get("message") or (child.text or "").strip().partition("\n")[0]
             text = (child.text or "").strip("\n")
+            message = _message(child.get("message") or "", text)
             return Case(whole, status, _time_s(element), message[:_MOST_MESSAGE], text[-_MOST_TEXT:])
     return Case(whole, "passed", _time_s(element))
+
+
+def _message(message: str, text: str) -> str:
+    """Return what went wrong in few lines: some runners have the text alone, and pytest cuts long messages off."""
+    if _CUT_OFF in message:
+        errors = [line.removeprefix("E").strip() for line in text.splitlines() if line.startswith("E  ")]
+        return "\n".join(errors[:_MOST_ERROR_LINES]) or message
+    return message or text.strip().partition("\n")[0]
 
 
 def _service(case: ElementTree.Element, path: list[str]) -> Service:

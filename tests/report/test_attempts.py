@@ -33,6 +33,20 @@ def test_a_failed_assertion_is_a_failure(events: EventFile) -> None:
     ]
 
 
+def test_of_a_message_that_pytest_cut_off_the_error_itself_is_told(events: EventFile) -> None:
+    message = "failed on setup with &quot;file /cart.py, line 70&#10;[+12 more lines; full report in element text]"
+    text = "file /cart.py, line 70\n  async def test_total(basket):\nE       fixture 'basket' not found\n&gt;       available: a"
+    case = f'<testcase name="total"><error message="{message}">{text}</error></testcase>'
+    events.result("FAILED", {"test.xml": junit(cases=case)})
+    assert _attempt(events).why == "total: fixture 'basket' not found"
+
+
+def test_a_runner_that_writes_no_message_is_understood(events: EventFile) -> None:
+    case = '<testcase name="total"><failure>\nexpected 3\ngot 0\n</failure></testcase>'
+    events.result("FAILED", {"test.xml": junit(cases=case)})
+    assert _attempt(events).why == "total: expected 3"
+
+
 def test_a_service_that_died_is_the_cause_of_assertions_that_failed_with_it(events: EventFile) -> None:
     services = service_case("db", label="//shop:db", result=_DEAD) + service_case("web", result="<skipped/>")
     events.result("FAILED", {"test.xml": junit(cases=_CASE_FAILS, services=services)})
