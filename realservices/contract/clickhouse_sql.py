@@ -11,7 +11,7 @@ import re
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterator, Sequence
 
 _TOKEN = re.compile(
     r"""(?P<comment>--[^\n]* | \#[ !][^\n]* | /\*.*?(?:\*/|\Z))
@@ -30,11 +30,15 @@ _TOKEN = re.compile(
 _STATE = """SELECT 'table' AS kind, name, engine, toString(uuid) AS uuid, create_table_query AS sql,
     if(has_own_data OR engine = 'Memory', coalesce(total_rows, total_bytes), 0) AS rows
 FROM system.tables WHERE database = {database} AND NOT is_temporary
-UNION ALL SELECT 'part', table, '', '', name, 0 FROM system.parts WHERE database = {database} AND active
-UNION ALL SELECT 'query', query_id, '', '', '', 0 FROM system.processes WHERE current_database = {database}
+UNION ALL SELECT 'part', table, '', '', name, 0 FROM system.parts WHERE database = {database} AND active"""
+_USES = {
+    "query": """
+UNION ALL SELECT 'query', query_id, '', '', '', 0 FROM system.processes WHERE current_database = {database}""",
+    "dictionary": """
 UNION ALL SELECT 'dictionary', name, '', '', '', 0 FROM system.dictionaries
-    WHERE database = {database} AND status != 'NOT_LOADED'
-FORMAT JSON SETTINGS output_format_json_quote_64bit_integers = 0"""
+    WHERE database = {database} AND status != 'NOT_LOADED'""",
+}
+_STATE_FORMAT = "\nFORMAT JSON SETTINGS output_format_json_quote_64bit_integers = 0"
 # A statement's data, in any format but VALUES, has its own rules for quotes and semicolons: it goes to an empty line.
 _DATA_END = re.compile(r"\n[ \t\r]*\n|\Z")
 _FORMAT = re.compile(r"\s+(\w+)", re.DOTALL)
@@ -141,6 +145,13 @@ def quote_text(text: str) -> str:
     return "'" + text.replace("\\", "\\\\").replace("'", "\\'") + "'"
 
 
-def state_query(database: str) -> str:
-    """Return the query for the state of a database, whose rows tell of one table, part, query or dictionary each."""
-    return _STATE.format(database=quote_text(database))
+def state_query(database: str, uses: Sequence[str] = tuple(_USES)) -> str:
+    """Return the query for the state of a database, whose rows tell of one table, part, query or dictionary each.
+
+    Args:
+        database: Its name.
+        uses: What to look for beside tables and parts: ``query``, one that runs, ``dictionary``, one that has read its
+            source. The server takes 0.8 ms for each.
+    """
+    query = _STATE + "".join(_USES[use] for use in uses)
+    return query.format(database=quote_text(database)) + _STATE_FORMAT

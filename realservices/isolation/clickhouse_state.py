@@ -53,7 +53,7 @@ class DatabaseState:
 
     Attributes:
         tables: By name.
-        is_in_use: A query runs in it, or a dictionary in it has read its source.
+        is_in_use: A query runs in it, or a dictionary in it has read its source, as far as that was asked.
     """
 
     tables: Mapping[str, TableState]
@@ -65,13 +65,18 @@ class DatabaseState:
         return {name: table.sql for name, table in self.tables.items()}
 
 
-def read_state(connection: ClickHouseConnection, database: str) -> DatabaseState:
+def read_state(connection: ClickHouseConnection, database: str, uses: Sequence[str] = ()) -> DatabaseState:
     """Return the state of a database.
+
+    Args:
+        connection: To the server.
+        database: The database.
+        uses: What `state_query` is to look for, to tell whether it is in use.
 
     Raises:
         IsolationError: The server does not answer.
     """
-    return state_of(json.loads(connection.run(state_query(database)))["data"])
+    return state_of(json.loads(connection.run(state_query(database, uses)))["data"])
 
 
 def state_of(rows: Sequence[Mapping[str, Any]]) -> DatabaseState:
