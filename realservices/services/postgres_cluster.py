@@ -22,6 +22,7 @@ local all all trust
 host all all 127.0.0.1/32 scram-sha-256
 """
 _STOP_TIMEOUT_S = 60
+_FIRST_WITH_SETTINGS = 160000
 _FIRST_WITH_BUILTIN_LOCALE = 170000
 _WAL_NAME_LENGTH = 24
 
@@ -51,9 +52,11 @@ class Cluster:
         """Run initdb and write who may connect."""
         modern = self.version_num >= _FIRST_WITH_BUILTIN_LOCALE
         locale = ["--locale-provider=builtin", "--builtin-locale=C.UTF-8"] if modern else []
+        # Else its bootstrap needs /dev/shm, which may be full.
+        memory = ["-c", "dynamic_shared_memory_type=mmap"] if self.version_num >= _FIRST_WITH_SETTINGS else []
         done = self._run(
             "initdb", "-D", self.data, "-U", self._user, "--auth=trust", "--encoding=UTF8", "--locale=C", *locale,
-            "--wal-segsize=1", "--no-sync", "--no-instructions",
+            "--wal-segsize=1", "--no-sync", "--no-instructions", *memory,
         )  # fmt: skip
         if done.returncode:
             raise TemplateError(f"initdb failed with code {done.returncode}:\n{done.stdout}{done.stderr}")

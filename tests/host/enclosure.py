@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import argparse
 import ctypes
+import errno
 import fcntl
 import os
 import signal
@@ -39,7 +40,7 @@ def main(arguments: Sequence[str]) -> int:
     """Build the enclosure and become the command in it, or its first process where it has process ids of its own."""
     options = _parse(arguments)
     flags = _CLONE_NEWUSER | _CLONE_NEWNS
-    flags |= _CLONE_NEWNET if options.net else 0
+    flags |= _CLONE_NEWNET if options.net or options.no_loopback else 0
     flags |= _CLONE_NEWIPC if options.ipc else 0
     flags |= _CLONE_NEWPID if options.pid else 0
     _unshare_mapped(flags, options)
@@ -53,6 +54,8 @@ def main(arguments: Sequence[str]) -> int:
     for entry in options.tmpfs:
         path, _, size = entry.partition("=")
         _mount("tmpfs", path, "mode=1777" + (f",size={size}" if size else ""))
+    for path in options.fill:
+        _fill(path)
     if options.net:
         _bring_loopback_up()
     if options.no_user_namespaces:
@@ -72,9 +75,11 @@ def _parse(arguments: Sequence[str]) -> argparse.Namespace:
     parser.add_argument("--uid", type=int, default=0, help="user and group id that the command sees itself as")
     parser.add_argument("--all-ids", action="store_true", help="map every id, not only one (only for real root)")
     parser.add_argument("--net", action="store_true", help="a network with nothing but loopback")
+    parser.add_argument("--no-loopback", action="store_true", help="a network with nothing at all")
     parser.add_argument("--ipc", action="store_true", help="SysV segments of its own")
     parser.add_argument("--pid", action="store_true", help="process ids of its own; all end with the command")
     parser.add_argument("--tmpfs", action="append", default=[], metavar="PATH[=SIZE]", help="an empty tmpfs on PATH")
+    parser.add_argument("--fill", action="append", default=[], metavar="PATH", help="leave no room in that tmpfs")
     parser.add_argument(
         "--bind", action="append", default=[], metavar="SOURCE=TARGET", help="show a directory elsewhere"
     )
@@ -144,6 +149,16 @@ def _mount(kind: str, path: str, options: str) -> None:
         _libc.mount(kind.encode(), path.encode(), kind.encode(), ctypes.c_ulong(0), options.encode()),
         f"{kind} on {path}",
     )
+
+
+def _fill(path: str) -> None:
+    with open(f"{path}/filling", "wb", buffering=0) as file:
+        try:
+            while True:
+                file.write(bytes(4096))
+        except OSError as error:
+            if error.errno != errno.ENOSPC:
+                raise
 
 
 def _bring_loopback_up() -> None:

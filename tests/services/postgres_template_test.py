@@ -195,6 +195,12 @@ def test_any_user_may_build(tmp_path: Path, user: str) -> None:
     assert done.returncode == 0, done.stderr
 
 
+def test_full_shared_memory_is_no_obstacle(tmp_path: Path) -> None:
+    enclosure = ["--ipc", "--tmpfs", "/dev/shm=1m", "--fill", "/dev/shm"]
+    done = TemplateBuild(tmp_path, enclosure=enclosure).migration("001.sql", TWO_TABLES).run()
+    assert done.returncode == 0, done.stderr
+
+
 @pytest.mark.parametrize("sql", [TWO_TABLES, "SELECT nope;"], ids=["accepted", "refused"])
 def test_nothing_is_left_outside_of_the_outputs(tmp_path: Path, sql: str) -> None:
     work = tmp_path / "tmp"
