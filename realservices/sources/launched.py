@@ -31,10 +31,7 @@ class LaunchedServices(Source):
 
     def declared(self) -> list[Declared]:
         """Return what is known of every service, in the order of declaration."""
-        return [
-            Declared(each.name, each.kind, each.needs, protocols(each.url, each.websocket_url))
-            for each in self._runtime.services.values()
-        ]
+        return [Declared(each.name, each.kind, each.needs, _speaks(each)) for each in self._runtime.services.values()]
 
     def endpoint(self, kind: str, name: str) -> Endpoint:
         """Return one service. `start` has waited for it."""
@@ -44,3 +41,8 @@ class LaunchedServices(Source):
         """Wait until all services serve: a test file that connects while it is imported must find them."""
         if self.control:
             BlockingServiceControl(self.control).wait()
+
+
+def _speaks(endpoint: Endpoint) -> list[str]:
+    # A database may have an http:// URL, too (ClickHouse), and is no server for an HTTP client.
+    return protocols(endpoint.url, endpoint.websocket_url) if endpoint.kind == "executable" else []

@@ -51,6 +51,14 @@ def test_first_service_of_a_kind_or_the_named_one(tmp_path: Path, description: d
     assert (services.label, services.private, services.isolation) == ("//a:test", "/p", "transaction")
 
 
+def test_a_database_is_no_server_for_http_clients(tmp_path: Path, description: dict[str, Any]) -> None:
+    url = "http://test:secret@127.0.0.1:1/test"
+    events = {**_POSTGRES, "kind": "clickhouse", "url": url}
+    web = {**_POSTGRES, "kind": "executable", "url": "http://127.0.0.1:2"}
+    services = _launched(tmp_path, {**description, "services": {"events": events, "web": web}})
+    assert {each.name: list(each.speaks) for each in services.declared()} == {"events": [], "web": ["http"]}
+
+
 def test_missing_service_names_the_entry_to_add(tmp_path: Path, description: dict[str, Any]) -> None:
     services = _launched(tmp_path, description)
     assert services.names("redis") == []
