@@ -10,7 +10,7 @@ import os
 
 from realservices.contract.errors import InfrastructureError
 
-_BASES = ("/dev/shm", "/tmp")
+REGISTRY_BASES = ("/dev/shm", "/tmp")
 _MOST_OWNERS = 16
 
 
@@ -31,7 +31,7 @@ def registry_directory() -> str:
             raise InfrastructureError("registry", f"REALSERVICES_REGISTRY={override}: {error.strerror}") from None
         return override
     tried: list[str] = []
-    for base in _BASES:
+    for base in REGISTRY_BASES:
         if not os.access(base, os.W_OK | os.X_OK):
             tried.append(f"{base}: not writable")
             continue
@@ -45,6 +45,16 @@ def registry_directory() -> str:
     )
 
 
+def present_registries() -> list[str]:
+    """Return the registries that this user has already, the one in use first; nothing is made."""
+    override = os.environ.get("REALSERVICES_REGISTRY")
+    if override:
+        return [override] if os.path.isdir(override) else []
+    numbers = ["", *(f"-{number}" for number in range(1, _MOST_OWNERS))]
+    paths = [f"{base}/realservices-{os.geteuid()}{number}" for base in REGISTRY_BASES for number in numbers]
+    return [path for path in paths if os.path.lexists(path) and _is_own(path)]
+
+
 def _own(path: str) -> bool:
     try:
         os.mkdir(path, 0o700)
@@ -52,6 +62,10 @@ def _own(path: str) -> bool:
         pass
     except OSError:
         return False
+    return _is_own(path)
+
+
+def _is_own(path: str) -> bool:
     status = os.lstat(path)
     is_directory = (status.st_mode & 0o170000) == 0o040000
     # An unmapped owner shows as the overflow id, which may equal our own: only a real access settles it.

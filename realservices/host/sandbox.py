@@ -11,9 +11,10 @@ import os
 
 from realservices.contract.errors import InfrastructureError
 
-_SHARED_MEMORY = "/dev/shm"
-_MEMORY_PREFIX = "realservices."
-_SHORT_BASES = ("/tmp", _SHARED_MEMORY, "/var/tmp")
+SHARED_MEMORY = "/dev/shm"
+MEMORY_PREFIX = "realservices."
+PRIVATE_PREFIX = "rs."
+SHORT_BASES = ("/tmp", SHARED_MEMORY, "/var/tmp")
 
 
 class Sandbox:
@@ -33,15 +34,15 @@ class Sandbox:
     """
 
     def __init__(self, private: str = "") -> None:
-        self.private = private or f"{_short_base()}/rs.{os.urandom(6).hex()}"
+        self.private = private or f"{_short_base()}/{PRIVATE_PREFIX}{os.urandom(6).hex()}"
         base = os.environ.get("TEST_TMPDIR")
         self.root = f"{base}/sandbox.{os.path.basename(self.private)[3:]}" if base else f"{self.private}/sandbox"
         self.home = f"{self.root}/home"
         self.temporary = f"{self.root}/tmp"
         self.logs = f"{self.private}/logs"
-        in_memory = os.access(_SHARED_MEMORY, os.W_OK)
-        self.memory = f"{_SHARED_MEMORY}/{_MEMORY_PREFIX}{os.path.basename(self.private)}" if in_memory else None
-        self._memory_lock = -1
+        in_memory = os.access(SHARED_MEMORY, os.W_OK)
+        self.memory = f"{SHARED_MEMORY}/{MEMORY_PREFIX}{os.path.basename(self.private)}" if in_memory else None
+        self._memory_lock = self._private_lock = -1
 
     def create(self) -> None:
         """Make the directories.
@@ -54,6 +55,8 @@ class Sandbox:
                 os.mkdir(path, 0o700)
             except OSError as error:
                 raise InfrastructureError("sandbox", f"cannot make {path}: {error.strerror}") from None
+        # Says that somebody lives in it: `clean` removes what nobody has locked.
+        self._private_lock = lock_directory(self.private)
 
     def create_memory(self) -> str:
         """Make the directory in shared memory, unless it is there, and return its path.
@@ -66,7 +69,7 @@ class Sandbox:
             _remove_abandoned_memory()
         while self._memory_lock < 0:
             os.mkdir(self.memory, 0o700)
-            self._memory_lock = _locked_directory(self.memory, 0)
+            self._memory_lock = lock_directory(self.memory)
         return self.memory
 
     @property
@@ -78,25 +81,28 @@ class Sandbox:
         """Remove the directories with all that is in them."""
         for path in self.paths:
             remove_tree(path)
+        if self._private_lock >= 0:
+            os.close(self._private_lock)
+            self._private_lock = -1
 
 
 def _remove_abandoned_memory() -> None:
-    for entry in os.scandir(_SHARED_MEMORY):
-        if entry.name.startswith(_MEMORY_PREFIX):
-            lock = _locked_directory(entry.path, fcntl.LOCK_NB)
+    for entry in os.scandir(SHARED_MEMORY):
+        if entry.name.startswith(MEMORY_PREFIX):
+            lock = lock_directory(entry.path, wait=False)
             if lock >= 0:
                 remove_tree(entry.path)
                 os.close(lock)
 
 
-def _locked_directory(path: str, flag: int) -> int:
+def lock_directory(path: str, *, wait: bool = True) -> int:
     """Lock a directory for as long as this process lives; return the descriptor, or -1 if it is taken or gone."""
     try:
         descriptor = os.open(path, os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC)
     except OSError:
         return -1
     try:
-        fcntl.flock(descriptor, fcntl.LOCK_EX | flag)
+        fcntl.flock(descriptor, fcntl.LOCK_EX if wait else fcntl.LOCK_EX | fcntl.LOCK_NB)
         # Before it was locked, it may have been taken for an abandoned one.
         if os.stat(path).st_ino == os.fstat(descriptor).st_ino:
             return descriptor
@@ -128,6 +134,8 @@ def remove_tree(path: str) -> None:
     except PermissionError:
         os.chmod(os.path.dirname(path), 0o700)
         os.rmdir(path)
+    except FileNotFoundError:
+        return  # Somebody else removes it, too: the guardian, or `clean`.
 
 
 def _unlink(path: str) -> None:
@@ -141,10 +149,10 @@ def _unlink(path: str) -> None:
 
 
 def _short_base() -> str:
-    for base in _SHORT_BASES:
+    for base in SHORT_BASES:
         if os.access(base, os.W_OK | os.X_OK):
             return base
     raise InfrastructureError(
         "sandbox",
-        f"no directory with a short path for unix sockets: none of {', '.join(_SHORT_BASES)} can be written to",
+        f"no directory with a short path for unix sockets: none of {', '.join(SHORT_BASES)} can be written to",
     )

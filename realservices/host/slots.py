@@ -20,6 +20,8 @@ from realservices.contract.errors import InfrastructureError
 from realservices.host.registry import registry_directory
 
 BLOCK_SIZE = 16
+# Followed by a block's first port: the abstract socket that says that it is held.
+SOCKET_PREFIX = "realservices-ports-"
 _LOWEST = 10000
 _RANGE_VARIABLE = "REALSERVICES_PORT_RANGE"
 
@@ -77,7 +79,7 @@ def acquire_slot(port_count: int, port_range: tuple[int, int] | None = None) -> 
     Raises:
         InfrastructureError: Every block is held by another launcher or has a foreign process on it.
     """
-    first, last = port_range or _configured_range()
+    first, last = port_range or configured_range()
     directory = registry_directory() + "/slots"
     os.makedirs(directory, mode=0o700, exist_ok=True)
     # One grid for all ranges: launchers whose ranges differ must mean the same ports by the same block.
@@ -113,7 +115,12 @@ def acquire_slot(port_count: int, port_range: tuple[int, int] | None = None) -> 
     return slot
 
 
-def _configured_range() -> tuple[int, int]:
+def configured_range() -> tuple[int, int]:
+    """Return the first and the last port that slots are taken from.
+
+    Raises:
+        InfrastructureError: ``REALSERVICES_PORT_RANGE`` is no range.
+    """
     text = os.environ.get(_RANGE_VARIABLE, "")
     if text:
         first, dash, last = text.partition("-")
@@ -122,13 +129,14 @@ def _configured_range() -> tuple[int, int]:
                 "ports", f"{_RANGE_VARIABLE}={text!r} is not a range of ports; write FIRST-LAST within 1024-65535"
             )
         return int(first), int(last)
-    ephemeral_first, ephemeral_last = _ephemeral_range()
+    ephemeral_first, ephemeral_last = ephemeral_range()
     if ephemeral_first - _LOWEST >= 1000:
         return _LOWEST, ephemeral_first - 1
     return ephemeral_last + 1, 65535
 
 
-def _ephemeral_range() -> tuple[int, int]:
+def ephemeral_range() -> tuple[int, int]:
+    """Return the first and the last port that the kernel gives to outgoing connections."""
     try:
         with open("/proc/sys/net/ipv4/ip_local_port_range", encoding="ascii") as file:
             first, last = file.read().split()
@@ -153,7 +161,7 @@ def _hold(path: str, base: int) -> _Block | None:
     if sys.platform == "linux":
         name = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
         try:
-            name.bind(f"\0realservices-ports-{base}")
+            name.bind(f"\0{SOCKET_PREFIX}{base}")
         except OSError:
             name.close()
             os.close(lock)

@@ -19,6 +19,7 @@ import time
 from realservices.contract.clickhouse_sql import quote_name, split_statements
 from realservices.contract.errors import RealServicesError, TemplateError
 from realservices.host.process import describe_exit, spawn
+from realservices.host.sandbox import lock_directory
 from realservices.host.slots import acquire_slot
 from realservices.services.clickhouse_archive import write_data_archive
 from realservices.services.clickhouse_config import HOST, write_configuration
@@ -64,6 +65,7 @@ def main(arguments: Sequence[str]) -> int:
 
 def _build(options: argparse.Namespace) -> None:
     work = tempfile.mkdtemp(prefix="rs.")
+    lock_directory(work)  # Until this process ends: `clean` removes what nobody has locked.
     slot = acquire_slot(2)
     try:
         engine = _Engine(options, work, list(slot.ports))

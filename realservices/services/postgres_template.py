@@ -19,6 +19,7 @@ import tempfile
 
 from realservices.contract.errors import RealServicesError, TemplateError
 from realservices.host.namespaces import enter_user_namespace
+from realservices.host.sandbox import lock_directory
 from realservices.services.postgres_archive import write_archive
 from realservices.services.postgres_cluster import Cluster
 from realservices.services.psql_words import refusal
@@ -53,6 +54,7 @@ def _build(options: argparse.Namespace) -> None:
             pass  # Cluster gives root's work to another user instead.
     # Below /tmp because the server's socket needs a short path.
     work = tempfile.mkdtemp(prefix="rs.", dir="/tmp")
+    lock_directory(work)  # Until this process ends: `clean` removes what nobody has locked.
     try:
         cluster = Cluster(options.distribution, work, options.user, dict(options.setting))
         cluster.initialize()

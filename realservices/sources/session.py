@@ -17,9 +17,9 @@ from pathlib import Path
 
 SESSION = "REALSERVICES_SESSION"
 # Directly below /tmp, as unix sockets lie in it, whose paths have 107 bytes at most.
-_BASE = Path("/tmp")  # noqa: S108 - the directory is made with a random name, for its owner only
-_PREFIX = "rs-session."
-_ALIVE = "alive"
+SESSION_BASE = Path("/tmp")  # noqa: S108 - the directory is made with a random name, for its owner only
+SESSION_PREFIX = "rs-session."
+ALIVE = "alive"
 
 
 class Session:
@@ -33,7 +33,7 @@ class Session:
 
     def __init__(self, directory: Path, held: list[int]) -> None:
         self.directory = directory
-        self.token = directory.name.removeprefix(_PREFIX)
+        self.token = directory.name.removeprefix(SESSION_PREFIX)
         self._held = held
 
     @property
@@ -83,17 +83,17 @@ def _joined() -> Session | None:
     current = _Current.session
     if current and str(current.directory) == named:
         return current
-    if named and Path(named, _ALIVE).exists():
+    if named and Path(named, ALIVE).exists():
         _Current.session = Session(Path(named), [])
         return _Current.session
     return None  # Not told of one, or of one that has ended.
 
 
 def _new_session() -> Session:
-    directory = _BASE / f"{_PREFIX}{secrets.token_hex(6)}"
+    directory = SESSION_BASE / f"{SESSION_PREFIX}{secrets.token_hex(6)}"
     directory.mkdir(0o700)
     lock = _lock(directory)
-    fifo = directory / _ALIVE
+    fifo = directory / ALIVE
     os.mkfifo(fifo, 0o600)
     # For reading, too: else opening waits for a reader.
     return Session(directory, [os.open(fifo, os.O_RDWR | os.O_CLOEXEC), lock])
@@ -116,9 +116,9 @@ def _lock(directory: Path) -> int:
 
 def _remove_abandoned() -> None:
     """Remove the directories of sessions that were killed before anybody watched over them."""
-    for directory in _BASE.glob(f"{_PREFIX}*"):
+    for directory in SESSION_BASE.glob(f"{SESSION_PREFIX}*"):
         # One that is being made is not locked yet, but has no FIFO either.
-        if (directory / _ALIVE).exists():
+        if (directory / ALIVE).exists():
             with contextlib.suppress(OSError):
                 lock = _lock(directory)
                 shutil.rmtree(directory, ignore_errors=True)

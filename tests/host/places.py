@@ -14,6 +14,11 @@ import realservices
 PACKAGE_ROOT = Path(realservices.__file__).absolute().parent.parent
 
 
+def command_line() -> Path:
+    """Return the directory or zip with the package and its command line, which tests' own archive does not have."""
+    return _place("COMMAND_LINE") if os.environ.get("COMMAND_LINE") else PACKAGE_ROOT
+
+
 def postgres_distribution() -> Path:
     """Return the directory that holds bin, lib and share of PostgreSQL."""
     return _place("POSTGRES_DISTRIBUTION")

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from realservices.host.registry import registry_directory
+from realservices.host.registry import present_registries, registry_directory
 from tests.host import places
 
 _ENCLOSURE = Path(__file__).absolute().parent / "enclosure.py"
@@ -62,6 +62,14 @@ def test_it_can_be_moved(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Non
     monkeypatch.setenv("REALSERVICES_REGISTRY", str(tmp_path / "deep" / "registry"))
     assert registry_directory() == str(tmp_path / "deep" / "registry")
     assert (tmp_path / "deep" / "registry").is_dir()
+
+
+def test_looking_for_it_does_not_make_it(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("REALSERVICES_REGISTRY", str(tmp_path / "registry"))
+    assert present_registries() == []
+    assert list(tmp_path.iterdir()) == []
+    registry_directory()
+    assert present_registries() == [str(tmp_path / "registry")]
 
 
 @pytest.mark.parametrize("uid", [0, 1000, 65534])

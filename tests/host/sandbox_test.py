@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 from realservices.contract.errors import InfrastructureError
-from realservices.host.sandbox import Sandbox, remove_tree
+from realservices.host.sandbox import Sandbox, lock_directory, remove_tree
 from tests.host import places
 
 _ENCLOSURE = Path(__file__).absolute().parent / "enclosure.py"
@@ -33,6 +33,14 @@ def test_its_directories_are_private_and_short(tmp_path: Path, monkeypatch: pyte
         sandbox.remove()
     assert not any(os.path.exists(path) for path in sandbox.paths)
     assert list(tmp_path.iterdir()) == []
+
+
+def test_a_lock_says_that_somebody_lives_in_it() -> None:
+    sandbox = Sandbox()
+    sandbox.create()
+    assert lock_directory(sandbox.private, wait=False) == -1
+    sandbox.remove()
+    assert lock_directory(sandbox.private, wait=False) == -1  # There is nothing to lock any more.
 
 
 def test_two_at_once_share_nothing(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
