@@ -38,7 +38,7 @@ def measure(setting: Setting) -> Result:
     """Run each kind in turns; one sample is the mean over all tests of a process."""
     samples: dict[str, list[float]] = {}
     counts = {True: {"slow": 20, "usual": 60}, False: {"slow": 60, "usual": 300}}[setting.is_quick]
-    for _ in range(setting.rounds(5, 2)):
+    for _ in range(setting.rounds(4, 2)):
         for name in _ORDER:
             count = counts["slow" if name in _SLOW else "usual"]
             label = _PACKAGE + name
