@@ -78,8 +78,8 @@ class Supervisor:
         self.start_waiting()
 
     def start_waiting(self) -> None:
-        """Start every service whose needs are all ready."""
-        for supervised in self.services.values():
+        """Start every service whose needs are all ready, those first that all others will wait for."""
+        for supervised in sorted(self.services.values(), key=lambda each: not each.service.is_slow_to_start):
             if can_start(self.services, supervised):
                 self.start(supervised.name)
 

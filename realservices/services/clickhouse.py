@@ -42,6 +42,7 @@ class ClickHouse(Service):
     """A ClickHouse with its HTTP and native listeners on leased ports."""
 
     port_count = 2
+    is_slow_to_start = True
 
     def __init__(self, spec: ServiceSpec, sandbox: Sandbox, runfiles: str, ports: list[int]) -> None:
         super().__init__(spec, sandbox, runfiles, ports)

@@ -38,6 +38,9 @@ _COVERAGE_PREFIXES = ("COVERAGE", "GCOV_", "LLVM_PROFILE_FILE", "JAVA_COVERAGE_F
 class Executable(Service):
     """A program on leased ports."""
 
+    # Most are written in languages that take longer to start than a database does.
+    is_slow_to_start = True
+
     def __init__(self, spec: ServiceSpec, sandbox: Sandbox, runfiles: str, ports: list[int]) -> None:
         super().__init__(spec, sandbox, runfiles, ports)
         config = spec.config

@@ -185,3 +185,11 @@ def test_who_waits_for_what_cannot_start_is_told_why(tmp_path: Path) -> None:
         assert control.ask("start", service="first") == {"ok": True}
         assert control.ask("wait") == {"ok": True}
         assert launched.finish() == 0
+
+
+def test_what_takes_longest_begins_first(tmp_path: Path) -> None:
+    services = [redis(), executable("web", "listen", PORT)]
+    with Launched(tmp_path / "run", services, env={"REALSERVICES_LOGS": "always"}) as launched:
+        assert launched.finish() == 0
+        start = {entry["name"]: entry["started_ms"] for entry in _timeline(launched)["services"]}
+    assert start["web"] < start["cache"]
