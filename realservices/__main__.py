@@ -1,7 +1,8 @@
-"""`python …/realservices serve DIR` and `template …`: the launcher's tools from an installed package.
+"""`python -m realservices COMMAND`: the command line (cli/main.py).
 
-Started by path and without site-packages (`-I -S`), as the archive is: the package's own directory is the only thing
-beyond the standard library that can be imported, and comes after it.
+By path it is a launcher's tool instead, `python …/realservices serve DIR` and `template …`: started without
+site-packages (`-I -S`), as the archive is, so that the package's own directory is the only thing beyond the standard
+library that can be imported, and comes after it.
 """
 
 from __future__ import annotations
@@ -9,12 +10,16 @@ from __future__ import annotations
 import os
 import sys
 
-if __name__ == "__main__":
+if __name__ == "__main__" and not __package__:
     sys.path[:1] = []
     sys.path.append(os.path.dirname(os.path.dirname(os.path.abspath(__file__))))  # noqa: PTH100, PTH120 - weighed
-    from realservices.zip_main import main
+    from realservices.zip_main import main as tool
 
-    code = main()
+    code = tool()
     sys.stdout.flush()
     sys.stderr.flush()
     os._exit(code)
+elif __name__ == "__main__":
+    from realservices.cli.main import main
+
+    sys.exit(main())

@@ -1,8 +1,8 @@
 """Entry point of the zip files that Bazel makes of this package (rules/private/python_zip.bzl maps it to __main__.py).
 
-``template …`` and ``clickhouse-template …`` are the build actions that make templates; ``program NAME PATHS …`` is a
-server of realservices/programs, with what it imports; ``serve DIR`` runs services for a test session outside of Bazel;
-anything else is the manifest of a test to launch.
+``template …`` and ``clickhouse-template …`` are the build actions that make templates; ``program MODULE PATHS …`` is a
+program of the package (a server of realservices/programs, the command line) with what it imports; ``serve DIR`` runs
+services for a test session outside of Bazel; anything else is the manifest of a test to launch.
 """
 
 from __future__ import annotations
@@ -37,8 +37,7 @@ def _run_program(name: str, paths: str, *arguments: str) -> int:
 
     sys.path += [path for path in paths.split(":") if path]
     sys.argv = [name, *arguments]
-    import_module(f"realservices.programs.{name}").main()
-    return 0
+    return import_module(f"realservices.{name}").main() or 0
 
 
 if __name__ == "__main__":

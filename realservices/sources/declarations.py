@@ -146,7 +146,7 @@ def read_project(root: Path) -> Project:
 
 def _relay(root: Path) -> Declaration:
     """Return the package's own relay, run as its other tools are: it need not be importable from anywhere."""
-    run = package_command("program", _RELAY, os.pathsep.join(sys.path))
+    run = package_command("program", f"programs.{_RELAY}", os.pathsep.join(sys.path))
     values = {
         "command": [*run, "--port", "$(port)"],
         "ready": {"http": "/health"},

@@ -47,7 +47,7 @@ def llm_service(name, *, recording = None, **kwargs):
     file = native.package_relative_label(recording)
     package_program(
         name = name + ".record",
-        module = "llm_record",
+        module = "programs.llm_record",
         options = ["--recording", "%s/%s" % (file.package, file.name) if file.package else file.name],
         tags = ["manual"],
         testonly = kwargs.get("testonly", True),

@@ -1,4 +1,4 @@
-"""`package_program`: a server program of the Python package (realservices/programs) as an executable target."""
+"""`package_program`: a program of the Python package as an executable target: a server, or a command for people."""
 
 load("@bazel_skylib//rules:common_settings.bzl", "BuildSettingInfo")
 load("@rules_python//python:py_info.bzl", "PyInfo")
@@ -26,7 +26,7 @@ def _package_program_impl(ctx):
         output = stub,
         is_executable = True,
         substitutions = {
-            "%archive%": runfiles_path(ctx.workspace_name, ctx.file._archive),
+            "%archive%": runfiles_path(ctx.workspace_name, ctx.file.archive),
             "%flags%": " ".join(ISOLATED_FLAGS),
             "%interpreter%": "$runfiles/" + runfiles_path(ctx.workspace_name, python.file) if python.file else python.path,
             "%module%": ctx.attr.module,
@@ -34,32 +34,33 @@ def _package_program_impl(ctx):
             "%paths%": ":".join(["$runfiles/" + path for path in imports.to_list()]),
         },
     )
-    runfiles = ctx.runfiles(files = [ctx.file._archive], transitive_files = python.files).merge_all(
+    runfiles = ctx.runfiles(files = [ctx.file.archive], transitive_files = python.files).merge_all(
         [target[DefaultInfo].default_runfiles for target in ctx.attr.libraries + ctx.attr.files.keys()],
     ).merge_all([ctx.runfiles(transitive_files = target[DefaultInfo].files) for target in ctx.attr.files])
     return [DefaultInfo(executable = stub, files = depset([stub]), runfiles = runfiles)]
 
 package_program = rule(
     implementation = _package_program_impl,
-    doc = """A server program of the Python package, run as the launcher is: by the toolchain's interpreter, from one archive.
+    doc = """A program of the Python package, run as the launcher is: by the toolchain's interpreter, from one archive.
 
 Not a py_binary: that starts Python twice, and needs the package as a library among a test's inputs.
 """,
     attrs = {
+        "archive": attr.label(
+            doc = "The package.",
+            default = "//realservices:realservices.zip",
+            allow_single_file = True,
+        ),
         "files": attr.label_keyed_string_dict(
             doc = "Targets of one file or directory, with the option that its path is given to.",
             allow_files = True,
         ),
         "libraries": attr.label_list(doc = "Third-party Python libraries that the program imports.", providers = [PyInfo]),
-        "module": attr.string(doc = "Name of the module in realservices/programs.", mandatory = True),
+        "module": attr.string(doc = "The module below realservices that has its `main`: `programs.llm_replay`.", mandatory = True),
         "options": attr.string_list(doc = "The first options."),
         "settings": attr.label_keyed_string_dict(
             doc = "Build settings, with the option that the value is given to, if it is not empty.",
             providers = [BuildSettingInfo],
-        ),
-        "_archive": attr.label(
-            default = "//realservices:realservices.zip",
-            allow_single_file = True,
         ),
         "_python": interpreter_attr("target"),
         "_stub": attr.label(

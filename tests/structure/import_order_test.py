@@ -15,6 +15,8 @@ _TEST_SIDE = ("contract", "clients", "sources", "isolation", "optimization", "fi
 _PROGRAMS = ("programs",)
 # The report on a run stands alone. Bazel's tests do not have it: this module runs outside of Bazel as well.
 _REPORT = ("report",)
+# Tools for people: after everything, on both sides.
+_COMMAND_LINE = ("cli",)
 # The program that the launcher starts: it belongs to the test's side and may import from there.
 _STARTS_PYTEST = "launcher/pytest_main.py"
 
@@ -38,7 +40,8 @@ def _imported_folders(source: str) -> set[str]:
         elif isinstance(node, ast.Import):
             names |= {alias.name for alias in node.names}
     parts = [name.split(".") for name in names if name.startswith("realservices.")]
-    return {part[1] for part in parts if part[1] in {*_LAUNCHER_SIDE, *_TEST_SIDE, *_PROGRAMS, *_REPORT}}
+    known = {*_LAUNCHER_SIDE, *_TEST_SIDE, *_PROGRAMS, *_REPORT, *_COMMAND_LINE}
+    return {part[1] for part in parts if part[1] in known}
 
 
 @pytest.mark.parametrize("path", sorted(path for path in _SOURCES if "/" in path))
@@ -46,6 +49,8 @@ def test_a_folder_imports_only_what_lies_before_it(path: str) -> None:
     folder = path.split("/")[0]
     if path == _STARTS_PYTEST:
         allowed = {"contract", "fixtures"}
+    elif folder in _COMMAND_LINE:
+        allowed = {*_LAUNCHER_SIDE, *_TEST_SIDE, *_COMMAND_LINE}
     else:
         chain = next(chain for chain in (_LAUNCHER_SIDE, _TEST_SIDE, _PROGRAMS, _REPORT) if folder in chain)
         allowed = set(chain[: chain.index(folder) + 1])

@@ -1,0 +1,42 @@
+"""Services of others that the environment names (TEST_POSTGRES_HOST and its like): whether they can be reached."""
+
+from __future__ import annotations
+
+import socket
+import time
+
+from realservices.cli.checks.finding import Finding, error
+from realservices.sources.attached import attached_endpoint
+from realservices.sources.errors import SettingError
+from realservices.sources.variables import VARIABLES, attached_kinds
+
+_TIMEOUT_S = 1.0
+
+
+def check_attached() -> list[Finding]:
+    """Connect to each service that a variable names."""
+    kinds = attached_kinds()
+    return [_service(kind) for kind in kinds] or [
+        Finding("attached", "services of others", "no TEST_* variable is set")
+    ]
+
+
+def _service(kind: str) -> Finding:
+    identity = f"attached.{kind}", VARIABLES[kind]
+    fails = f"Tests with {kind} outside of Bazel use this service, and fail."
+    try:
+        endpoint = attached_endpoint(kind, kind)
+    except SettingError as wrong:
+        return error(*identity, str(wrong), meaning=fails, remedy=f"Correct it, or: unset {VARIABLES[kind]}")
+    begin = time.monotonic()
+    try:
+        socket.create_connection((endpoint.host, endpoint.port), _TIMEOUT_S).close()
+    except OSError as refused:
+        return error(
+            *identity, f"{endpoint.host}:{endpoint.port} cannot be reached: {refused.strerror or refused}",
+            meaning=fails,
+            remedy=f"Start it and wait until it is healthy (docker compose up --wait), correct {VARIABLES[kind]} and "
+            f"its PORT, or: unset {VARIABLES[kind]}",
+        )  # fmt: skip
+    elapsed_ms = (time.monotonic() - begin) * 1000
+    return Finding(*identity, f"{endpoint.host}:{endpoint.port} accepts connections, {elapsed_ms:.0f} ms")

@@ -1,0 +1,76 @@
+"""Remove what killed sessions have left: directories, locks, half-made templates.
+
+Nothing that is in use is touched: whoever uses something holds a lock on it.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+from typing import TYPE_CHECKING
+
+from realservices.cli.console import Console, shown_bytes
+from realservices.cli.exit_codes import EXIT_ERROR, EXIT_OK
+from realservices.cli.leftovers import Leftover, State, sweep
+
+if TYPE_CHECKING:
+    import argparse
+
+HELP = "remove what killed sessions have left"
+_VERSION = 1
+_WORDS = {State.LEFT: "would remove", State.REMOVED: "removed", State.IN_USE: "in use", State.FAILED: "CANNOT remove"}
+
+
+def add_options(parser: argparse.ArgumentParser) -> None:
+    """Declare the command's options."""
+    parser.add_argument(
+        "--templates", action="store_true", help="also remove templates that nobody uses; they are made again on demand"
+    )
+    parser.add_argument("--dry-run", action="store_true", help="only say what would be removed")
+
+
+def run(options: argparse.Namespace) -> int:
+    """Remove, and say what."""
+    console = Console()
+    found: list[Leftover] = []
+    for each in sweep(remove=not options.dry_run, templates=options.templates):
+        found.append(each)
+        console.progress(f"{_WORDS[each.state]} {each.path}")
+        if not options.json and each.state is not State.IN_USE:
+            console.progress("")
+            reason = f": {each.reason}" if each.reason else ""
+            console.line(f"{_WORDS[each.state]}  {shown_bytes(each.size_bytes):>9}  {each.path}  ({each.what}){reason}")
+    console.progress("")
+    if options.json:
+        console.json(_as_json(found, options.dry_run))
+    else:
+        console.line(_summary(found))
+    return EXIT_ERROR if _of(found, State.FAILED) else EXIT_OK
+
+
+def _of(found: list[Leftover], *states: State) -> list[Leftover]:
+    return [each for each in found if each.state in states]
+
+
+def _size(found: list[Leftover]) -> int:
+    return sum(each.size_bytes for each in found)
+
+
+def _summary(found: list[Leftover]) -> str:
+    parts = []
+    for state in (State.LEFT, State.REMOVED, State.FAILED):
+        some = _of(found, state)
+        if some:
+            parts.append(f"{_WORDS[state]} {len(some)}, {shown_bytes(_size(some))}")
+    used = _of(found, State.IN_USE)
+    kept = f"; {len(used)} in use, {shown_bytes(_size(used))}, kept" if used else ""
+    return (", ".join(parts) or "nothing to remove") + kept
+
+
+def _as_json(found: list[Leftover], dry_run: bool) -> dict[str, object]:
+    removed = _of(found, State.LEFT, State.REMOVED)
+    return {
+        "version": _VERSION,
+        "dry_run": dry_run,
+        "bytes": _size(removed),
+        "entries": [dataclasses.asdict(each) for each in found],
+    }

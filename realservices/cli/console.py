@@ -1,0 +1,65 @@
+"""Text for people: colours and progress on a terminal, plain lines anywhere else."""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+import sys
+import textwrap
+from typing import IO, Any
+
+_CODES = {"green": 32, "yellow": 33, "red": 31, "bold": 1}
+_CLEAR_LINE = "\r\x1b[K"
+
+
+class Console:
+    """Where a command's text goes.
+
+    Args:
+        output: For results.
+        progress: For what is under way; shown on a terminal only, and wiped away again.
+    """
+
+    def __init__(self, output: IO[str] | None = None, progress: IO[str] | None = None) -> None:
+        self._output = output or sys.stdout
+        self._progress = progress or sys.stderr
+        # https://no-color.org: set and not empty, whatever the value.
+        self._has_colour = self._output.isatty() and not os.environ.get("NO_COLOR") and os.environ.get("TERM") != "dumb"
+        self._shows_progress = self._progress.isatty() and os.environ.get("TERM") != "dumb"
+
+    def line(self, text: str = "") -> None:
+        """Write one line."""
+        print(text, file=self._output, flush=True)
+
+    def json(self, content: Any) -> None:
+        """Write an object as JSON."""
+        print(json.dumps(content, indent=2, ensure_ascii=False), file=self._output, flush=True)
+
+    def paragraph(self, text: str, indent: int) -> None:
+        """Write a text, indented; on a terminal its lines are broken to fit."""
+        for line in text.splitlines():
+            if self._output.isatty():
+                width = max(40, shutil.get_terminal_size().columns - indent)
+                for part in textwrap.wrap(line, width, break_on_hyphens=False, break_long_words=False):
+                    self.line(" " * indent + part)
+            else:
+                self.line(" " * indent + line)
+
+    def coloured(self, text: str, colour: str) -> str:
+        """Return the text in a colour, where colours are shown."""
+        return f"\x1b[{_CODES[colour]}m{text}\x1b[0m" if self._has_colour else text
+
+    def progress(self, text: str) -> None:
+        """Say what is under way; "" wipes it away."""
+        if self._shows_progress:
+            self._progress.write(_CLEAR_LINE + text)
+            self._progress.flush()
+
+
+def shown_bytes(size: int) -> str:
+    """Return a size as people read it."""
+    for unit, factor in (("GB", 1 << 30), ("MB", 1 << 20), ("KB", 1 << 10)):
+        if size >= factor:
+            return f"{size / factor:.1f} {unit}" if size < 10 * factor else f"{size // factor} {unit}"
+    return f"{size} bytes"

@@ -1,0 +1,7 @@
+"""What every command ends with. argparse itself ends with 2 when it is used in a wrong way."""
+
+from __future__ import annotations
+
+EXIT_OK = 0
+EXIT_ERROR = 1
+EXIT_INTERRUPTED = 130

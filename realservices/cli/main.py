@@ -1,0 +1,61 @@
+"""The frame of the command line: one subcommand for each module in `COMMANDS`.
+
+A command is a module here with `HELP` (one line), `add_options(parser)` and `run(options) -> exit code`.
+"""
+
+from __future__ import annotations
+
+import argparse
+import importlib
+import os
+import sys
+from typing import TYPE_CHECKING
+
+from realservices import __version__
+from realservices.cli.exit_codes import EXIT_ERROR, EXIT_INTERRUPTED
+from realservices.contract.errors import RealServicesError
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+COMMANDS = ("doctor", "validate", "clean")
+"""Names of the commands, and of their modules."""
+
+_EPILOG = "Exit codes: 0 all is well (there may be warnings), 1 something is wrong, 2 wrong usage, 130 interrupted."
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Run the command that the arguments name and return its exit code.
+
+    Args:
+        arguments: Without the program's name; by default those of this process.
+    """
+    options = _parser().parse_args(arguments)
+    # `bazel run` starts programs among their runfiles; projects and paths are meant from where the user stands.
+    if directory := os.environ.get("BUILD_WORKING_DIRECTORY"):
+        os.chdir(directory)
+    try:
+        code: int = options.run(options)
+    except RealServicesError as error:
+        print(f"realservices {options.command}: {error}", file=sys.stderr)
+        return EXIT_ERROR
+    except KeyboardInterrupt:
+        print(file=sys.stderr)
+        return EXIT_INTERRUPTED
+    return code
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(
+        prog="realservices", description="Real services for tests: tools for this machine.", epilog=_EPILOG
+    )
+    parser.add_argument("--version", action="version", version=f"realservices {__version__}")
+    subparsers = parser.add_subparsers(dest="command", required=True, metavar="COMMAND")
+    for name in COMMANDS:
+        module = importlib.import_module(f"realservices.cli.{name}")
+        own = subparsers.add_parser(name, help=module.HELP, description=module.__doc__, epilog=_EPILOG)
+        own.formatter_class = argparse.RawDescriptionHelpFormatter
+        module.add_options(own)
+        own.add_argument("--json", action="store_true", help="print JSON instead of text (docs/command_line.md)")
+        own.set_defaults(run=module.run)
+    return parser

@@ -1,0 +1,214 @@
+"""Use every service of this project as a test would: make an environment, write, read, and look whether it is isolated.
+
+Services are found as the fixtures find them: those of a launcher, those that TEST_*_HOST names, else a session's own.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import dataclasses
+import time
+from typing import TYPE_CHECKING, Any
+from urllib.parse import urlsplit
+
+from realservices.cli.console import Console
+from realservices.cli.exit_codes import EXIT_ERROR, EXIT_OK
+from realservices.isolated_environment_manager import get_isolated_environment_manager
+from realservices.isolation.environment import RESOURCES
+from realservices.isolation.manager import process_manager
+from realservices.sources.errors import MissingServiceError
+
+if TYPE_CHECKING:
+    import argparse
+    from collections.abc import Awaitable, Callable
+
+    from realservices.isolated_environment_manager import IsolatedEnvironmentManager
+
+HELP = "use every service of this project as a test would"
+_VERSION = 1
+_TIMEOUT_S = 120.0
+_MARKS = {"ok": ("✓", "green"), "missing": ("-", "yellow"), "failed": ("✗", "red")}
+_TABLE = "realservices_validation"
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
+class Step:
+    """What became of one resource.
+
+    Attributes:
+        id: The environment's key, or ``environment``.
+        state: ``ok``, ``missing`` (nobody has declared or installed it) or ``failed``.
+        detail: What was seen, or why not.
+        elapsed_ms: How long it took, the service's start included.
+    """
+
+    id: str
+    state: str
+    detail: str
+    elapsed_ms: float
+
+
+def add_options(parser: argparse.ArgumentParser) -> None:
+    """Declare the command's options."""
+    parser.add_argument(
+        "--require", action="append", default=[], choices=RESOURCES, metavar="RESOURCE",
+        help=f"fail if it is not there; one of {', '.join(RESOURCES)}; may be repeated",
+    )  # fmt: skip
+
+
+def run(options: argparse.Namespace) -> int:
+    """Use everything, say how it went, and return 1 if something failed."""
+    console = Console()
+    steps = asyncio.run(_validate(console, options.json, options.require))
+    failed = [step for step in steps if step.state == "failed"]
+    if options.json:
+        content = [dataclasses.asdict(step) for step in steps]
+        console.json({"version": _VERSION, "verdict": "error" if failed else "ok", "steps": content})
+    else:
+        console.line(f"{_mark('failed', console)} {len(failed)} failed" if failed else
+                     f"{_mark('ok', console)} everything that is here works")  # fmt: skip
+    return EXIT_ERROR if failed else EXIT_OK
+
+
+async def _validate(console: Console, quiet: bool, required: list[str]) -> list[Step]:
+    manager = get_isolated_environment_manager()
+    steps: list[Step] = []
+    try:
+        await manager.initialize()
+        insists = process_manager().services.are_required
+        present = list(manager.create_test_environment("validate"))
+        for resource in RESOURCES:
+            console.progress(f"{resource} …")
+            step = await _step(manager, resource, resource in present)
+            if step.state == "missing" and (resource in required or (insists and resource in present)):
+                step = dataclasses.replace(step, state="failed")
+            steps.append(step)
+            console.progress("")
+            if not quiet:
+                _print(step, console)
+    finally:
+        await manager.shutdown()
+    return steps
+
+
+async def _step(manager: IsolatedEnvironmentManager, resource: str, is_present: bool) -> Step:
+    if not is_present:
+        return Step(resource, "missing", "nobody has declared a service that gives this", 0.0)
+    begin = time.monotonic()
+    try:
+        async with asyncio.timeout(_TIMEOUT_S):
+            state, detail = "ok", await _use(manager, resource)
+    except MissingServiceError as missing:
+        state, detail = "missing", str(missing)
+    except TimeoutError:
+        state, detail = "failed", f"no answer within {_TIMEOUT_S:.0f} s"
+    except Exception as failed:  # noqa: BLE001 - whatever a client library raises is the answer to the question
+        state, detail = "failed", f"{type(failed).__name__}: {failed}"
+    return Step(resource, state, detail, (time.monotonic() - begin) * 1000)
+
+
+async def _use(manager: IsolatedEnvironmentManager, resource: str) -> str:
+    """Use a resource as one test would, then look for what that has left as the next test would."""
+    async with manager.create_test_environment("validate", [resource]) as resources:
+        detail = await _USES[resource](resources[resource])
+    if resource not in _LOOKS:
+        return detail
+    async with manager.create_test_environment("validate, the next test", [resource]) as resources:
+        seen = await _LOOKS[resource](resources[resource])
+        _expect("what the next test sees of it", bool(seen), False)
+    return f"{detail}, unseen by the next test"
+
+
+def _print(step: Step, console: Console) -> None:
+    time_taken = f"{step.elapsed_ms:6.0f} ms" if step.state != "missing" else " " * 9
+    console.line(f"{_mark(step.state, console)} {step.id:<10} {time_taken}  {step.detail}")
+
+
+def _mark(state: str, console: Console) -> str:
+    return console.coloured(*_MARKS[state])
+
+
+# What a test does with each resource, and how the next one looks for what was done
+
+
+async def _use_database(database: Any) -> str:
+    await database.execute(f"CREATE TABLE {_TABLE} (value int)")
+    await database.execute(f"INSERT INTO {_TABLE} VALUES (1)")
+    _expect("what was written", await database.fetchval(f"SELECT value FROM {_TABLE}"), 1)
+    return f"PostgreSQL {await database.fetchval('SHOW server_version')}: written, read"
+
+
+async def _look_at_database(database: Any) -> Any:
+    return await database.fetchval(f"SELECT to_regclass('{_TABLE}')")
+
+
+async def _use_redis(redis: Any) -> str:
+    await redis.set(_TABLE, "value")
+    _expect("what was written", await redis.strlen(_TABLE), len("value"))
+    return f"Redis {(await redis.info('server'))['redis_version']}: written, read"
+
+
+async def _look_at_redis(redis: Any) -> Any:
+    return await redis.get(_TABLE)
+
+
+async def _use_clickhouse(clickhouse: Any) -> str:
+    table = clickhouse.get_table_name(_TABLE)
+    await clickhouse.execute(f"CREATE TABLE {table} (value Int32) ENGINE = MergeTree ORDER BY value")
+    await clickhouse.execute(f"INSERT INTO {table} VALUES (1)")
+    _expect("what was written", await clickhouse.execute(f"SELECT value FROM {table}"), [(1,)])
+    return f"ClickHouse {(await clickhouse.execute('SELECT version()'))[0][0]}: written, read"
+
+
+async def _look_at_clickhouse(clickhouse: Any) -> Any:
+    return (await clickhouse.execute(f"EXISTS TABLE {clickhouse.get_table_name(_TABLE)}"))[0][0]
+
+
+async def _use_http(http: Any) -> str:
+    url = urlsplit(http.base_url)  # It may have a password in it.
+    return f"{url.hostname}:{url.port} answers GET / with {(await http.get('/')).status_code}"
+
+
+async def _use_websocket(websocket: Any) -> str:
+    await websocket.reconnect()
+    return "connected"
+
+
+async def _use_llm(llm: Any) -> str:
+    return f"models: {', '.join(await llm.models()) or 'none'}"
+
+
+async def _use_filesystem(files: Any) -> str:
+    await files.create_file(f"{_TABLE}/file.txt", "content")
+    _expect("what was written", await files.read_file(f"{_TABLE}/file.txt"), "content")
+    return "written, read"
+
+
+async def _look_at_filesystem(files: Any) -> Any:
+    return await files.exists(_TABLE)
+
+
+_USES: dict[str, Callable[[Any], Awaitable[str]]] = {
+    "database": _use_database,
+    "redis": _use_redis,
+    "clickhouse": _use_clickhouse,
+    "http": _use_http,
+    "websocket": _use_websocket,
+    "filesystem": _use_filesystem,
+    "llm": _use_llm,
+}
+_LOOKS: dict[str, Callable[[Any], Awaitable[Any]]] = {
+    "database": _look_at_database,
+    "redis": _look_at_redis,
+    "clickhouse": _look_at_clickhouse,
+    "filesystem": _look_at_filesystem,
+}
+
+
+class _UnexpectedError(Exception):
+    """Something is not as it should be."""
+
+
+def _expect(what: str, found: object, expected: object) -> None:
+    if found != expected:
+        raise _UnexpectedError(f"{what} is {found!r}; expected was {expected!r}")

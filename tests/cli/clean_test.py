@@ -1,0 +1,190 @@
+"""`clean`: removes what nobody holds, and nothing else."""
+
+from __future__ import annotations
+
+import pytest
+
+from tests.cli.command import PRIVATE, Outcome, run
+
+_HERE = ("--uid", "1000", *PRIVATE)
+# What the scenes have in common. The process that runs one stays until the command has ended.
+_TOOLS = """
+import fcntl, json, os, socket, sys, time
+def make(path, size=0, age=3600, lock=False):
+    os.makedirs(path, exist_ok=True)
+    with open(path + "/file", "w") as file:
+        file.write("x" * size)
+    os.utime(path, (time.time() - age,) * 2)
+    return hold(path) if lock else None
+def hold(path, how=fcntl.LOCK_EX):
+    descriptor = os.open(path, os.O_RDONLY)
+    fcntl.flock(descriptor, how)
+    return descriptor
+"""
+_AFTER = """
+for place in ("/tmp", "/dev/shm"):
+    print("LEFT", place, *sorted(os.listdir(place)))
+"""
+_REGISTRY = "/dev/shm/realservices-1000"
+_TEMPLATES = f"""
+registry, cache = "{_REGISTRY}/templates/", "/tmp/cache/rules_realservices/templates/"
+"""
+_LIST_TEMPLATES = """
+print("LEFT", "registry", *sorted(os.listdir(registry)))
+print("LEFT", "cache", *sorted(os.listdir(cache)))
+"""
+
+
+def _clean(scene: str, *options: str) -> Outcome:
+    return run("clean", *options, enclosure=_HERE, before=_TOOLS + scene, after=_AFTER)
+
+
+def _left(outcome: Outcome) -> dict[str, list[str]]:
+    words = [line.split() for line in outcome.output.splitlines() if line.startswith("LEFT ")]
+    return {line[1]: line[2:] for line in words}
+
+
+def test_nothing_to_remove() -> None:
+    outcome = _clean("")
+    assert "nothing to remove" in outcome.output.splitlines()
+    assert (outcome.code, outcome.errors) == (0, "")
+
+
+def test_what_killed_launchers_left_is_removed_and_told() -> None:
+    outcome = _clean(
+        "make('/tmp/rs.0123456789ab', 1000); make('/dev/shm/realservices.rs.0123456789ab', 2048);"
+        "make('/tmp/rs-session.0123456789ab'); os.mkfifo('/tmp/rs-session.0123456789ab/alive')"
+    )
+    lines = outcome.output.splitlines()
+    assert "removed     2.0 KB  /dev/shm/realservices.rs.0123456789ab  (private copy in shared memory)" in lines
+    assert "removed  1000 bytes  /tmp/rs.0123456789ab  (directory of a launcher)" in lines
+    assert "removed    0 bytes  /tmp/rs-session.0123456789ab  (directory of a session)" in lines
+    assert "removed 3, 3.0 KB" in lines
+    assert _left(outcome) == {"/tmp": [], "/dev/shm": []}
+    assert (outcome.code, outcome.errors) == (0, "")
+
+
+def test_a_dry_run_removes_nothing() -> None:
+    outcome = _clean("make('/tmp/rs.0123456789ab', 1000)", "--dry-run")
+    assert "would remove  1000 bytes  /tmp/rs.0123456789ab  (directory of a launcher)" in outcome.output.splitlines()
+    assert _left(outcome)["/tmp"] == ["rs.0123456789ab"]
+
+
+def test_what_is_locked_stays() -> None:
+    outcome = _clean(
+        "held = [make('/tmp/rs.held', lock=True), make('/dev/shm/realservices.rs.held', 2048, lock=True),"
+        "make('/tmp/rs-session.held', lock=True)]; os.mkfifo('/tmp/rs-session.held/alive')"
+    )
+    assert "nothing to remove; 3 in use, 2.0 KB, kept" in outcome.output.splitlines()
+    assert _left(outcome) == {"/tmp": ["rs-session.held", "rs.held"], "/dev/shm": ["realservices.rs.held"]}
+
+
+def test_what_a_server_listens_in_stays() -> None:
+    outcome = _clean(
+        "make('/tmp/rs.served/db'); listener = socket.socket(socket.AF_UNIX);"
+        "listener.bind('/tmp/rs.served/db/.s.PGSQL.1'); listener.listen(); os.utime('/tmp/rs.served', (0, 0))"
+    )
+    assert _left(outcome)["/tmp"] == ["rs.served"]
+
+
+def test_what_has_just_been_made_stays() -> None:
+    outcome = _clean("make('/tmp/rs.new', age=0); make('/tmp/rs-session.new', age=0)")
+    assert _left(outcome)["/tmp"] == ["rs-session.new", "rs.new"]
+
+
+def test_what_is_not_ours_stays() -> None:
+    outcome = _clean("make('/tmp/rsync'); make('/tmp/elsewhere'); os.symlink('/tmp/elsewhere', '/tmp/rs.link')")
+    assert _left(outcome)["/tmp"] == ["elsewhere", "rs.link", "rsync"]
+
+
+def test_a_live_launcher_and_a_killed_one() -> None:
+    # Directories as the launcher makes them, in processes of their own.
+    outcome = _clean(
+        """
+import subprocess
+SANDBOX = '''
+from realservices.host.sandbox import Sandbox
+import sys
+sandbox = Sandbox(); sandbox.create(); sandbox.create_memory()
+print(sandbox.private, flush=True)
+sys.stdin.read()
+'''
+def start():
+    pipes = {"stdin": subprocess.PIPE, "stdout": subprocess.PIPE}
+    process = subprocess.Popen([sys.executable, "-c", SANDBOX], text=True, **pipes)
+    return process, process.stdout.readline().strip()
+killed, lost = start()
+alive, kept = start()  # Not the other way round: who makes a directory in shared memory looks for abandoned ones.
+killed.kill(); killed.wait()
+for path in (kept, lost):
+    os.utime(path, (0, 0))
+print("KEPT", os.path.basename(kept), os.path.basename(lost), flush=True)
+"""
+    )
+    kept, lost = next(line.split()[1:] for line in outcome.output.splitlines() if line.startswith("KEPT "))
+    assert f"/tmp/{lost}" in outcome.output
+    assert f"/dev/shm/realservices.{lost}" in outcome.output
+    assert _left(outcome) == {"/tmp": [kept], "/dev/shm": [f"realservices.{kept}"]}
+    assert "2 in use" in outcome.output
+
+
+def test_locks_of_ports() -> None:
+    slots = f"{_REGISTRY}/slots"
+    outcome = _clean(
+        f"os.makedirs('{slots}'); os.chmod('{_REGISTRY}', 0o700);"
+        f"[open('{slots}/' + name, 'w').close() for name in ('10000', '10016')]; held = hold('{slots}/10016')",
+        "--json",
+    )
+    content = outcome.output.partition("LEFT")[0]
+    states = [line.split('"')[3] for line in content.splitlines() if '"path"' in line or '"state"' in line]
+    assert states == [f"{slots}/10000", "removed", f"{slots}/10016", "in use"]
+
+
+@pytest.mark.parametrize(("options", "is_kept"), [([], True), (["--templates"], False)])
+def test_templates_go_on_request_only(options: list[str], is_kept: bool) -> None:
+    scene = f"""{_TOOLS}{_TEMPLATES}
+for directory in (registry, cache):
+    for name in ("d1", "used"):
+        make(directory + name, 1024)
+        open(directory + name + ".lock", "w").close()
+os.chmod("{_REGISTRY}", 0o700)
+users = [hold(directory + "used.lock", fcntl.LOCK_SH) for directory in (registry, cache)]
+"""
+    env = {"XDG_CACHE_HOME": "/tmp/cache"}
+    outcome = run("clean", *options, enclosure=_HERE, before=scene, after=_LIST_TEMPLATES, env=env)
+    kept = [*(["d1"] if is_kept else []), "d1.lock", "used", "used.lock"]
+    assert _left(outcome) == {"registry": kept, "cache": kept}
+    assert ("removed 2, 2.0 KB; 2 in use, 2.0 KB, kept" in outcome.output.splitlines()) is not is_kept
+
+
+def test_half_made_templates() -> None:
+    scene = f"""{_TOOLS}{_TEMPLATES}
+for directory, pid in ((registry, ".12"), (cache, "")):
+    for name in ("d1", "busy"):
+        make(directory + name + pid + ".partial")
+os.chmod("{_REGISTRY}", 0o700)
+for path in (registry + "busy.unpacking", cache + "busy.building"):
+    open(path, "w").close()
+makers = [hold(path) for path in (registry + "busy.unpacking", cache + "busy.building")]
+"""
+    env = {"XDG_CACHE_HOME": "/tmp/cache"}
+    outcome = run("clean", enclosure=_HERE, before=scene, after=_LIST_TEMPLATES, env=env)
+    assert _left(outcome) == {
+        "registry": ["busy.12.partial", "busy.unpacking"],
+        "cache": ["busy.building", "busy.partial"],
+    }
+
+
+def test_what_cannot_be_removed_is_an_error() -> None:
+    # A mount point: not even its owner can remove it.
+    scene = """
+import ctypes
+make("/tmp/rs.mounted")
+libc = ctypes.CDLL(None)
+assert libc.mount(b"tmpfs", b"/tmp/rs.mounted", b"tmpfs", 0, b"") == 0
+os.utime("/tmp/rs.mounted", (0, 0))
+"""
+    outcome = run("clean", enclosure=("--uid", "0", *PRIVATE), before=_TOOLS + scene)
+    assert "CANNOT remove    0 bytes  /tmp/rs.mounted  (directory of a launcher): " in outcome.output
+    assert "Device or resource busy" in outcome.output
+    assert outcome.code == 1

@@ -1,0 +1,53 @@
+"""The frame of the command line: names, usage, exit codes, and how it is started."""
+
+from __future__ import annotations
+
+import re
+import subprocess
+import sys
+
+import pytest
+
+import realservices
+from tests.cli.command import run
+from tests.host import places
+
+
+def test_every_command_explains_itself() -> None:
+    commands = re.findall(r"^    (\w+) ", run("--help").output, re.MULTILINE)
+    assert {"doctor", "validate", "clean"} <= set(commands)
+    for command in commands:
+        outcome = run(command, "--help")
+        assert outcome.code == 0
+        assert "Exit codes: 0 all is well" in outcome.output
+        assert "--json" in outcome.output
+
+
+@pytest.mark.parametrize("arguments", [[], ["cure"], ["doctor", "--all"], ["validate", "--require=luck"]])
+def test_wrong_usage(arguments: list[str]) -> None:
+    outcome = run(*arguments)
+    assert outcome.code == 2
+    assert outcome.output == ""
+    assert "usage: realservices" in outcome.errors
+
+
+def test_an_error_is_one_line() -> None:
+    outcome = run("validate", env={"REALSERVICES_RUNTIME": "/gone.json"})
+    assert outcome.code == 1
+    assert outcome.output == ""
+    assert outcome.errors.startswith("realservices validate: cannot read runtime description /gone.json: ")
+    assert len(outcome.errors.splitlines()) == 1
+
+
+def test_its_version() -> None:
+    outcome = run("--version")
+    assert (outcome.code, outcome.output) == (0, f"realservices {realservices.__version__}\n")
+
+
+def test_the_archive_runs_it_as_bazel_run_does() -> None:
+    root = places.command_line()
+    archive = root if root.is_file() else root / "realservices"
+    command = [sys.executable, "-I", "-S", "-B", str(archive), "program", "cli.main", "", "clean", "--help"]
+    done = subprocess.run(command, env={}, capture_output=True, text=True, check=False)
+    assert (done.returncode, done.stderr) == (0, "")
+    assert done.stdout.startswith("usage: realservices clean")
