@@ -14,6 +14,7 @@ import pytest
 
 from tests.chromium import EXECUTABLE, MISSING, Chromium
 from tests.e2e import page_checks
+from tests.report.events import EventFile
 from tests.scratch import ROOT, Workspace
 
 _BUILD = """
@@ -252,6 +253,13 @@ def test_a_fault_of_the_machine_is_told_apart_and_unzipped_outputs_are_read(work
     assert [log["name"] for log in failed["attempts"][0]["logs"]] == ["test.log", "cache.log", "db.log"]
 
 
+def test_the_ruleset_brings_the_report_to_every_repository(workspace: Workspace, first: Run) -> None:
+    # The path is relative to where Bazel is called.
+    arguments = ["@rules_realservices//realservices/report", "--", first.events.name, "--output", "by_bazel.html"]
+    assert workspace.output_of("run", *arguments) == "by_bazel.html: 2 test targets: 2 passed\n"
+    assert (workspace.directory / "by_bazel.html").read_bytes() == first.page.read_bytes()
+
+
 # In a browser
 
 
@@ -272,6 +280,27 @@ def test_the_page_shows_each_target_as_what_it_is(browser: Chromium, run: Run) -
     # Shown as text, not taken for markup.
     assert browser.run("document.querySelectorAll('#page b, #page script').length") == 0
     assert "</script><!--<script> <b>three</b>" in browser.run("document.querySelector('#failures').textContent")
+
+
+def test_a_run_without_failures_says_so(browser: Chromium, first: Run, tmp_path: Path) -> None:
+    browser.look()
+    browser.open(first.page)
+    assert browser.problems == []
+    assert browser.run("document.querySelector('h1').textContent") == "All 2 test targets passed"
+    assert browser.run("document.getElementById('failures')") is None
+    events = EventFile(tmp_path)
+    events.result("FLAKY", cachedLocally=True)
+    events.summary("FLAKY")
+    (tmp_path / "flaky.html").write_text(events.report().to_html(), encoding="utf-8")
+    browser.open(tmp_path / "flaky.html")
+    assert browser.run("document.querySelector('h1').textContent") == "None of 1 test target failed"
+
+
+def test_a_build_without_tests_has_a_page_too(browser: Chromium, tmp_path: Path) -> None:
+    (tmp_path / "empty.html").write_text(EventFile(tmp_path).report().to_html(), encoding="utf-8")
+    browser.open(tmp_path / "empty.html")
+    assert browser.problems == []
+    assert browser.run("document.querySelector('h1').textContent") == "No test targets"
 
 
 def test_without_its_script_the_page_still_says_what_failed(run: Run) -> None:

@@ -7,7 +7,7 @@ function headerSection() {
   const build = report.build;
   const failed = report.targets.filter((target) => FAILURES.includes(target.status)).length;
   const total = report.targets.length;
-  const verdict = !total ? "No test targets" : failed ? `${failed.toLocaleString("en")} of ${plural(total, "test target")} did not pass` : `All ${plural(total, "test target")} passed`;
+  const verdict = headline(failed, total);
   const facts = [
     build.started_epoch_ms ? moment(build.started_epoch_ms) : "",
     build.duration_ms !== null ? `took ${duration(build.duration_ms)}` : "did not finish",
@@ -23,6 +23,12 @@ function headerSection() {
     h("ul", { class: "counts" }, Object.entries(report.counts).map(([status, number]) =>
       h("li", null, h("a", { href: "#targets", click: () => showOnly(status) },
         h("strong", null, number.toLocaleString("en")), " ", badge(status))))));
+}
+
+function headline(failed, total) {
+  if (!total) return "No test targets";
+  if (failed) return `${failed.toLocaleString("en")} of ${plural(total, "test target")} did not pass`;
+  return report.counts.passed === total ? `All ${plural(total, "test target")} passed` : `None of ${plural(total, "test target")} failed`;
 }
 
 function statusBar() {
