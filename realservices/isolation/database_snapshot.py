@@ -15,6 +15,7 @@ import io
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
+from realservices.isolation.database_schema import OWN, explain_change, read_schema
 from realservices.isolation.errors import IsolationBrokenError, IsolationError
 
 if TYPE_CHECKING:
@@ -26,19 +27,19 @@ if TYPE_CHECKING:
 _QUIET_TIMEOUT_S = 5.0
 _QUIET_PAUSE_S = 0.002
 
-_OWN = """n.nspname <> 'information_schema' AND n.nspname !~ '^pg_'
-    AND NOT EXISTS (
-        SELECT FROM pg_depend d WHERE d.classid = 'pg_class'::regclass AND d.objid = c.oid AND d.deptype = 'e')"""
 _TABLES = f"""SELECT n.nspname, c.relname, format('%I.%I', n.nspname, c.relname) AS name
     FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace
-    WHERE c.relkind = 'r' AND c.relpersistence <> 't' AND {_OWN} ORDER BY 3"""
-_SEQUENCES = """SELECT format('%I.%I', schemaname, sequencename) AS name,
-    coalesce(last_value, start_value) AS value, last_value IS NOT NULL AS is_called FROM pg_sequences"""
-_COLUMNS = f"""SELECT format('%I.%I', n.nspname, c.relname) AS name, c.relkind::text AS kind,
-    array_agg(format('%I %s', a.attname, format_type(a.atttypid, a.atttypmod)) ORDER BY a.attnum) AS columns
-    FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace
-    JOIN pg_attribute a ON a.attrelid = c.oid AND a.attnum > 0 AND NOT a.attisdropped
-    WHERE c.relkind IN ('r', 'p', 'v', 'm', 'i') AND c.relpersistence <> 't' AND {_OWN} GROUP BY 1, 2"""
+    WHERE c.relkind = 'r' AND c.relpersistence <> 't' AND {OWN} ORDER BY 3"""
+_SEQUENCES = "SELECT format('%I.%I', schemaname, sequencename) AS name FROM pg_sequences"
+# Triggers and rules that fire in spite of session_replication_role = replica.
+_FIRING = """WITH firing AS (
+        SELECT tgrelid AS relation, format('TRIGGER %I', tgname) AS what, tgenabled AS mode
+        FROM pg_trigger WHERE NOT tgisinternal
+        UNION ALL SELECT ev_class, format('RULE %I', rulename), ev_enabled FROM pg_rewrite)
+    SELECT format('ALTER TABLE ONLY %s DISABLE %s', relation::regclass, what) AS off,
+        format('ALTER TABLE ONLY %s ENABLE %s %s', relation::regclass,
+            CASE mode WHEN 'A' THEN 'ALWAYS' ELSE 'REPLICA' END, what) AS on
+    FROM firing WHERE mode IN ('A', 'R') AND relation = ANY ($1::text[]::regclass[])"""
 _OPEN = """SELECT pid, application_name, left(query, 200) AS query FROM pg_stat_activity
     WHERE datname = current_database() AND pid <> pg_backend_pid() AND backend_xid IS NOT NULL"""
 
@@ -60,30 +61,42 @@ class DatabaseSnapshot:
         self._tables: dict[str, _Table] = {}
         self._versions: dict[str, tuple[int, int]] = {}
         self._sequences: dict[str, tuple[int, bool]] = {}
-        self._schema: dict[str, Any] = {}
+        self._schema: dict[str, str] = {}
 
     async def take(self, connection: asyncpg.Connection) -> None:
         """Remember the rows of every table, the sequences and the schema."""
         await _quiet(connection)
+        async with connection.transaction(isolation="repeatable_read"):  # Tables as of one moment.
+            await self._take(connection)
+
+    async def _take(self, connection: asyncpg.Connection) -> None:
         tables = await connection.fetch(_TABLES)
         self._versions = await _versions(connection, [table["name"] for table in tables])
         for table in tables:
             rows = await _rows(connection, table) if self._versions[table["name"]][0] else b""
             self._tables[table["name"]] = _Table(table["nspname"], table["relname"], table["name"], rows)
         self._sequences = await _sequences(connection)
-        self._schema = await _schema(connection)
+        self._schema = await read_schema(connection)
 
     async def restore(self, connection: asyncpg.Connection) -> list[str]:
         """Put back what has changed since; return the tables that were touched.
 
         Raises:
-            IsolationError: Somebody is in the middle of a transaction that writes, and does not end it.
+            IsolationError: Somebody was in the middle of a transaction that writes, and did not end it. It has been
+                ended, and what has changed was put back.
             IsolationBrokenError: The schema has changed.
         """
-        await _quiet(connection)
-        schema = await _schema(connection)
+        try:
+            await _quiet(connection)
+        except IsolationError:
+            await self._put_back(connection)  # The next test is not to blame.
+            raise
+        return await self._put_back(connection)
+
+    async def _put_back(self, connection: asyncpg.Connection) -> list[str]:
+        schema = await read_schema(connection)
         if schema != self._schema:
-            raise IsolationBrokenError(_explain_schema(self._schema, schema))
+            raise IsolationBrokenError(explain_change(self._schema, schema))
         versions = await _versions(connection, list(self._tables))
         touched = [name for name, version in versions.items() if version != self._versions[name]]
         sequences = await _sequences(connection)
@@ -92,13 +105,24 @@ class DatabaseSnapshot:
             async with connection.transaction():
                 # Neither triggers nor foreign keys: what was there before was consistent.
                 await connection.execute("SET LOCAL session_replication_role = replica; SET LOCAL lock_timeout = '5s'")
-                for name in touched:
-                    await connection.execute(f"DELETE FROM ONLY {name}")
-                    await _put_back(connection, self._tables[name])
+                if touched:
+                    await self._replace_rows(connection, touched)
                 for name, (value, is_called) in advanced.items():
                     await connection.execute("SELECT setval($1::regclass, $2, $3)", name, value, is_called)
-            self._versions |= await _versions(connection, touched)
         return touched
+
+    async def _replace_rows(self, connection: asyncpg.Connection, touched: list[str]) -> None:
+        # Whoever writes meanwhile waits: else its rows would count as what was there before.
+        await connection.execute(f"LOCK TABLE ONLY {', ONLY '.join(touched)} IN SHARE ROW EXCLUSIVE MODE")
+        firing = await connection.fetch(_FIRING, touched)
+        for row in firing:
+            await connection.execute(row["off"])
+        for name in touched:
+            await connection.execute(f"DELETE FROM ONLY {name}")
+            await _copy_back(connection, self._tables[name])
+        for row in firing:
+            await connection.execute(row["on"])
+        self._versions |= await _versions(connection, touched)
 
 
 async def _quiet(connection: asyncpg.Connection) -> None:
@@ -110,9 +134,12 @@ async def _quiet(connection: asyncpg.Connection) -> None:
     except TimeoutError:
         rows = await connection.fetch(_OPEN)
         shown = "; ".join(f"process {row['pid']} {row['application_name']!r}: {row['query']}" for row in rows)
+        ended = "SELECT pg_terminate_backend(pid, 5000) FROM unnest($1::int[]) AS pid"
+        await connection.execute(ended, [row["pid"] for row in rows])
         raise IsolationError(
-            f"a server still has a transaction open {_QUIET_TIMEOUT_S:.0f} s after the test that caused it: {shown}. "
-            "Let it commit or roll back before it answers, or have the test wait for it"
+            f"a server still has a transaction open {_QUIET_TIMEOUT_S:g} s after the test that caused it: {shown}. "
+            "Its connection has been ended, so that the next test finds the database as it was. Let the server commit "
+            "or roll back before it answers, or have the test wait for it"
         ) from None
 
 
@@ -134,7 +161,7 @@ async def _rows(connection: asyncpg.Connection, table: Any) -> bytes:
     return content.getvalue()
 
 
-async def _put_back(connection: asyncpg.Connection, table: _Table) -> None:
+async def _copy_back(connection: asyncpg.Connection, table: _Table) -> None:
     if table.rows:
         await connection.copy_to_table(
             table.name, schema_name=table.schema, source=io.BytesIO(table.rows), format="binary"
@@ -142,21 +169,10 @@ async def _put_back(connection: asyncpg.Connection, table: _Table) -> None:
 
 
 async def _sequences(connection: asyncpg.Connection) -> dict[str, tuple[int, bool]]:
-    return {row["name"]: (row["value"], row["is_called"]) for row in await connection.fetch(_SEQUENCES)}
-
-
-async def _schema(connection: asyncpg.Connection) -> dict[str, Any]:
-    return {row["name"]: (row["kind"], row["columns"]) for row in await connection.fetch(_COLUMNS)}
-
-
-def _explain_schema(before: dict[str, Any], after: dict[str, Any]) -> str:
-    made = sorted(after.keys() - before.keys())
-    gone = sorted(before.keys() - after.keys())
-    changed = sorted(name for name in before.keys() & after.keys() if before[name] != after[name])
-    differences = (("made", made), ("dropped", gone), ("changed", changed))
-    shown = ", ".join(f"{word} {', '.join(names)}" for word, names in differences if names)
-    return (
-        f"a test, or a server on its behalf, has changed the schema of a database that servers use: {shown}. "
-        "The database has been made anew from its template. Put the schema into the service's migrations, or change it "
-        "in a cloned_database"
-    )
+    names = [row["name"] for row in await connection.fetch(_SEQUENCES)]
+    if not names:
+        return {}
+    # From themselves: the view pg_sequences has no value for one that was set but not called.
+    parts = (f"SELECT {number} AS number, last_value, is_called FROM {name}" for number, name in enumerate(names))
+    found = await connection.fetch(" UNION ALL ".join(parts))
+    return {names[row["number"]]: (row["last_value"], row["is_called"]) for row in found}
