@@ -38,6 +38,7 @@ class Endpoint:
         ports: All of its ports by name; `port` is the first one. A service may have none: then `port` is 0.
         needs: Names of the services that it needs directly.
         websocket_url: Where it speaks WebSocket. Empty: nowhere.
+        health_url: What it was asked for readiness by HTTP. Empty: it was asked in another way.
         disposable: The server ends with this session, so that nothing in it needs clearing.
     """
 
@@ -62,6 +63,7 @@ class Endpoint:
     ports: Mapping[str, int] = field(default_factory=dict)
     needs: Sequence[str] = ()
     websocket_url: str = ""
+    health_url: str = ""
     disposable: bool = True
 
 

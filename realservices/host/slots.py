@@ -115,6 +115,23 @@ def acquire_slot(port_count: int, port_range: tuple[int, int] | None = None) -> 
     return slot
 
 
+def fixed_slot(ports: list[int]) -> Slot:
+    """Take these very ports. No block is held for them: a service that listens on a port keeps others away from it.
+
+    Raises:
+        InfrastructureError: Somebody listens on one.
+    """
+    for port in ports:
+        if not _is_free(port):
+            raise InfrastructureError(
+                "ports", f"port {port} is taken (`ss -ltnp 'sport = {port}'` says by whom): end that process, or "
+                "declare another port",
+            )  # fmt: skip
+    slot = Slot()
+    slot.ports = list(ports)
+    return slot
+
+
 def configured_range() -> tuple[int, int]:
     """Return the first and the last port that slots are taken from.
 

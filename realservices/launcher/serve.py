@@ -15,7 +15,7 @@ from realservices.contract.manifest import ServiceSpec
 from realservices.host.guardian import Guardian, start_guardian
 from realservices.host.process import adopt_orphans, kill_descendants
 from realservices.host.sandbox import Sandbox, remove_tree
-from realservices.host.slots import Slot, acquire_slot
+from realservices.host.slots import Slot, acquire_slot, fixed_slot
 from realservices.launcher.control import ControlServer
 from realservices.launcher.signals import SignalReader
 from realservices.launcher.supervisor import Supervisor
@@ -103,7 +103,7 @@ class Server:
         """
         spec = ServiceSpec(entry)
         kind = class_of(spec.kind, spec.label)
-        slot = acquire_slot(kind.ports_for(spec))
+        slot = fixed_slot(entry["ports"]) if "ports" in entry else acquire_slot(kind.ports_for(spec))
         try:
             service = kind(spec, self._sandbox, runfiles, slot.ports)
             others = {name: supervised.service.endpoint for name, supervised in self._supervisor.services.items()}

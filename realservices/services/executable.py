@@ -55,6 +55,9 @@ class Executable(Service):
         password = self.password if config.get("password") else ""
         self.endpoint |= {"port": self.port, "ports": self._ports, "password": password, "url": ""}
         self._readiness = self._make_readiness(config["ready"])
+        ready = config["ready"]
+        if ready["type"] == "http":
+            self.endpoint["health_url"] = f"http://{HOST}:{self._ports[ready['port']]}{ready['path']}"
         self._argv: list[str] = []
         self._env: dict[str, str] = {}
         self._started_at = 0.0

@@ -19,6 +19,8 @@ from realservices.sources.source import protocols
 _FILES = {"realservices.toml": (), "pyproject.toml": ("tool", "realservices")}
 _MARK = "realservices"
 _TEXT, _TEXTS, _NUMBER, _TABLE = (str, "a text"), (list, "a list of texts"), (int, "a number"), (dict, "a table")
+# Keys of every kind.
+_ALL_KINDS = {"fixed_ports": _TABLE}
 KEYS: dict[str, dict[str, tuple[type, str]]] = {
     "postgres": {
         "migrations": _TEXTS,
@@ -27,6 +29,7 @@ KEYS: dict[str, dict[str, tuple[type, str]]] = {
         "settings": _TABLE,
         "database": _TEXT,
         "user": _TEXT,
+        **_ALL_KINDS,
     },
     "clickhouse": {
         "schema": _TEXTS,
@@ -36,8 +39,9 @@ KEYS: dict[str, dict[str, tuple[type, str]]] = {
         "local_dictionaries": (bool, "true or false"),
         "database": _TEXT,
         "user": _TEXT,
+        **_ALL_KINDS,
     },
-    "redis": {"databases": _NUMBER, "settings": _TABLE},
+    "redis": {"databases": _NUMBER, "settings": _TABLE, **_ALL_KINDS},
     "executable": {
         "command": _TEXTS,
         "env": _TABLE,
@@ -49,6 +53,7 @@ KEYS: dict[str, dict[str, tuple[type, str]]] = {
         "stop_signal": _TEXT,
         "grace_s": _NUMBER,
         "services": _TEXTS,
+        **_ALL_KINDS,
     },
 }
 DEFAULT_PORTS = ("http",)
@@ -82,6 +87,12 @@ class Declaration:
     def needs(self) -> list[str]:
         """Names of the services that it needs directly."""
         return list(self.values.get("services", ()))
+
+    @property
+    def port_names(self) -> list[str]:
+        """Names of its ports, the main one first."""
+        names = {"executable": self.values.get("ports", DEFAULT_PORTS), "clickhouse": ("http", "tcp")}
+        return list(names.get(self.kind, (self.kind,)))
 
     @property
     def speaks(self) -> list[str]:

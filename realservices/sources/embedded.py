@@ -16,6 +16,7 @@ from realservices.contract import environment
 from realservices.contract.errors import RealServicesError
 from realservices.contract.runtime import endpoint_of
 from realservices.sources.declarations import Project, read_project
+from realservices.sources.errors import UnreachableServiceError
 from realservices.sources.source import Declared, Source
 from realservices.sources.variables import EXPORTED
 
@@ -49,6 +50,8 @@ class EmbeddedServices(Source):
         self._failed: dict[str, RealServicesError] = {}
         self._locks: defaultdict[str, threading.Lock] = defaultdict(threading.Lock)
         self._replaced: dict[str, str | None] = {}
+        self._ports: dict[str, list[int]] = {}
+        self._is_closed = False
 
     @property
     def isolation(self) -> str:  # type: ignore[override]
@@ -69,6 +72,15 @@ class EmbeddedServices(Source):
     def declaration(self, name: str) -> Declaration | None:
         """Return what the project says about a service, if it says anything."""
         return self._project.services.get(name)
+
+    def fix_ports(self, name: str, ports: Sequence[int]) -> None:
+        """Have a service started on these ports; once it runs, it has those that it has.
+
+        Args:
+            name: The service.
+            ports: One for each of its declaration's `port_names`, in that order.
+        """
+        self._ports[name] = list(ports)
 
     def endpoint(self, kind: str, name: str) -> Endpoint:
         """Return a service when it serves, which it starts to do now if it does not yet.
@@ -98,7 +110,8 @@ class EmbeddedServices(Source):
             self.endpoint(self._known(name).kind, name)
 
     def close(self) -> None:
-        """Take back what was exported. The services end with the session."""
+        """Take back what was exported. The services end with the session, and no further one starts."""
+        self._is_closed = True
         for name, value in self._replaced.items():
             if value is None:
                 os.environ.pop(name, None)
@@ -119,6 +132,11 @@ class EmbeddedServices(Source):
         from realservices.sources.entries import entry_of  # noqa: PLC0415 - as above
 
         with entry_of(self._project.services[name], self._project.services) as entry:
+            if self._is_closed:
+                # Another thread has closed this meanwhile: to start a service now would begin another session.
+                raise UnreachableServiceError(f"service {name!r} does not start: its session has ended")
+            if self._ports.get(name):
+                entry["ports"] = self._ports[name]
             found = self._engine.add(entry)
         self._export(name, found)
         return endpoint_of(name, found)

@@ -137,6 +137,11 @@ class Services:
             names[service.kind].append(service.name)
         self._sources = [*_attached(names), self._main]
 
+    @property
+    def embedded(self) -> EmbeddedServices | None:
+        """The origin whose services this session starts itself, where it may."""
+        return self._embedded
+
     def fills(self, endpoint: Endpoint) -> Callable[[str], None] | None:
         """Return what makes a project's own database of a fresh one on a PostgreSQL of others, or None."""
         declaration = self._embedded.declaration(endpoint.name) if self._embedded else None

@@ -10,7 +10,7 @@ from importlib.resources.abc import Traversable
 import pytest
 
 _LAUNCHER_SIDE = ("contract", "host", "services", "launcher")
-_TEST_SIDE = ("contract", "clients", "sources", "isolation", "optimization", "fixtures")
+_TEST_SIDE = ("contract", "clients", "sources", "isolation", "optimization", "dev", "fixtures")
 # Server programs run by themselves, also where nothing else of the package can be imported.
 _PROGRAMS = ("programs",)
 # The report on a run stands alone. Bazel's tests do not have it: this module runs outside of Bazel as well.

@@ -1,0 +1,62 @@
+"""How a `DevLauncher` starts a project's services."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from realservices.dev.settings import DYNAMIC_PORTS, is_on
+from realservices.sources.errors import SettingError
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+
+def _has_dynamic_ports() -> bool:
+    return is_on(DYNAMIC_PORTS)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class LauncherConfig:
+    """How services are started.
+
+    Attributes:
+        dynamic_ports: Ports are leased, so that any number of sessions can run at once. By default what DYNAMIC_PORTS
+            says, which is on. False: the ports that services declare in `fixed_ports`.
+        test_mode: The services are this session's own affair: discovery files lie in its private directory. False:
+            they lie in the project's `.service_discovery`, for whoever looks there.
+        startup_timeout: Seconds that the start of all services may take together.
+        port_ranges: Where ports come from, with fixed ports, for a service that declares none or whose port is taken:
+            pairs of first and last port, in the order in which they are tried.
+        services: Names of the services to start, with what they need; by default all that the project declares.
+        discovery_dir: Where discovery files are written, if not as `test_mode` says.
+    """
+
+    dynamic_ports: bool = field(default_factory=_has_dynamic_ports)
+    test_mode: bool = True
+    startup_timeout: float = 30.0
+    port_ranges: Sequence[tuple[int, int]] = ()
+    services: Sequence[str] = ()
+    discovery_dir: Path | None = None
+
+    def __post_init__(self) -> None:
+        for name in ("dynamic_ports", "test_mode"):
+            _require(isinstance(getattr(self, name), bool), name, getattr(self, name), "True or False")
+        timeout: Any = self.startup_timeout
+        is_number = isinstance(timeout, (int, float)) and not isinstance(timeout, bool)
+        _require(is_number and timeout > 0, "startup_timeout", timeout, "a number of seconds above 0")
+        for each in self.port_ranges:
+            _require(_is_range(each), "port_ranges", each, "a pair (first, last) of ports from 1 to 65535")
+
+
+def _is_range(value: Any) -> bool:
+    if not (isinstance(value, (tuple, list)) and len(value) == 2 and all(isinstance(port, int) for port in value)):
+        return False
+    first, last = value
+    return bool(1 <= first <= last <= 65535)
+
+
+def _require(is_right: bool, name: str, value: Any, expected: str) -> None:
+    if not is_right:
+        raise SettingError(f"LauncherConfig: {name} = {value!r}; it is {expected}")

@@ -1,0 +1,202 @@
+"""Discovery files: where a running service is, one JSON file for each, written by whoever has started it.
+
+A file has `port`, `health_url`, `base_url`, `websocket_url`, `host`, `ports`, `kind`, `log`, and `pid` and `started` of
+the process that it ends with. It has no password: this process's own endpoints have, `DevLauncher.endpoints`.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import os
+from dataclasses import asdict, dataclass, field
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+from urllib.parse import urlsplit, urlunsplit
+
+from realservices.dev.errors import DamagedDiscoveryError, StaleServiceError, UnknownServiceError
+from realservices.dev.processes import is_alive, start_of
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from realservices.contract.runtime import Endpoint
+
+DIRECTORY = Path(".service_discovery")
+VARIABLE = "REALSERVICES_DISCOVERY_DIR"
+_CONNECT_TIMEOUT_S = 2.0
+_HOST = "127.0.0.1"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ServiceInfo:
+    """Where a service is.
+
+    Attributes:
+        name: What it is called.
+        port: Its first port; 0: it listens nowhere.
+        base_url: What paths are appended to.
+        health_url: Where it says how it is. Empty: a connection to its port has to do.
+        websocket_url: Where it speaks WebSocket. Empty: it has not said so.
+        host, ports, kind, log: As in its endpoint (contract/runtime.py).
+        pid: The process with which it ends, 0: unknown.
+        started: When that was started (`processes.start_of`).
+    """
+
+    name: str
+    port: int
+    base_url: str = ""
+    health_url: str = ""
+    websocket_url: str = ""
+    host: str = _HOST
+    ports: Mapping[str, int] = field(default_factory=dict)
+    kind: str = ""
+    log: str = ""
+    pid: int = 0
+    started: str = ""
+
+
+class ServiceDiscovery:
+    """Looks services up by name.
+
+    Args:
+        discovery_dir: Where the files are; by default REALSERVICES_DISCOVERY_DIR, which a `DevLauncher` sets for this
+            process and those that it starts, else `.service_discovery`.
+    """
+
+    def __init__(self, discovery_dir: Path | None = None) -> None:
+        self.discovery_dir = Path(discovery_dir or os.environ.get(VARIABLE) or DIRECTORY)
+
+    async def get_service_info(self, service: str) -> ServiceInfo:
+        """Return where a service is.
+
+        Raises:
+            UnknownServiceError: Nobody has started it.
+            StaleServiceError: It was there, and is not any more.
+            DamagedDiscoveryError: Its file cannot be understood.
+        """
+        info = self.read(service)
+        path = self._path(service)
+        if info.pid and not is_alive(info.pid, info.started):
+            raise StaleServiceError(
+                f"service {service!r} is not there any more: process {info.pid}, which started it, has ended without "
+                f"removing {path}. Start it again (`await DevLauncher().run()`), or remove the file"
+            )
+        if info.port and not await _is_open(info.host, info.port):
+            raise StaleServiceError(
+                f"service {service!r} is not there any more: nobody listens on {info.host}:{info.port}, where {path} "
+                f"says it is. Start it again (`await DevLauncher().run()`){_see(info.log)}"
+            )
+        return info
+
+    def names(self) -> list[str]:
+        """Return the names of the services that have files here, in alphabetical order."""
+        return sorted(path.stem for path in self.discovery_dir.glob("*.json"))
+
+    def read(self, service: str) -> ServiceInfo:
+        """Return what a service's file says, whether it is so or not.
+
+        Raises:
+            UnknownServiceError: There is no file.
+            DamagedDiscoveryError: It cannot be understood.
+        """
+        path = self._path(service)
+        try:
+            text = path.read_text(encoding="utf-8")
+        except FileNotFoundError:
+            raise UnknownServiceError(
+                f"no service {service!r} in {self.discovery_dir}; there are {', '.join(self.names()) or 'none'}. "
+                "Declare it in [tool.realservices.services] or in the target's `services`, and start it "
+                "(`await DevLauncher().run()`)"
+            ) from None
+        try:
+            return _info(service, json.loads(text))
+        except (ValueError, TypeError, KeyError, AttributeError) as error:
+            raise DamagedDiscoveryError(
+                f"{path} does not say where service {service!r} is ({type(error).__name__}: {error}); expected a JSON "
+                'object with "port" and "health_url". Remove it and start the service again'
+            ) from None
+
+    def write(self, endpoint: Endpoint) -> ServiceInfo:
+        """Write a service's file in one step: nobody reads half of it.
+
+        Raises:
+            StaleServiceError: Another process that lives has started a service of this name here.
+        """
+        self._refuse_other_owner(endpoint.name)
+        info = ServiceInfo(
+            name=endpoint.name, port=endpoint.port, base_url=_without_account(endpoint.url),
+            health_url=endpoint.health_url, websocket_url=_without_account(endpoint.websocket_url), host=endpoint.host,
+            ports=dict(endpoint.ports), kind=endpoint.kind, log=endpoint.log, pid=os.getpid(),
+            started=start_of(os.getpid()),
+        )  # fmt: skip
+        self.discovery_dir.mkdir(mode=0o700, parents=True, exist_ok=True)
+        # A name of its own, and not one that `names` takes for a service.
+        unfinished = self.discovery_dir / f".{endpoint.name}.{os.getpid()}"
+        with os.fdopen(
+            os.open(unfinished, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600), "w", encoding="utf-8"
+        ) as file:
+            json.dump(asdict(info), file, indent=1)
+        unfinished.replace(self._path(endpoint.name))
+        return info
+
+    def remove(self, service: str) -> None:
+        """Remove a service's file, if this process has written it."""
+        try:
+            if self.read(service).pid == os.getpid():
+                self._path(service).unlink()
+        except (UnknownServiceError, DamagedDiscoveryError, FileNotFoundError):
+            pass
+
+    def _path(self, service: str) -> Path:
+        if not service or "/" in service or service.startswith("."):
+            raise UnknownServiceError(
+                f"{service!r} is no service's name; there are {', '.join(self.names()) or 'none'}"
+            )
+        return self.discovery_dir / f"{service}.json"
+
+    def _refuse_other_owner(self, service: str) -> None:
+        try:
+            there = self.read(service)
+        except (UnknownServiceError, DamagedDiscoveryError):
+            return
+        if there.pid not in (0, os.getpid()) and is_alive(there.pid, there.started):
+            raise StaleServiceError(
+                f"{self._path(service)}: service {service!r} was started by process {there.pid}, which still runs. End "
+                "that first, or give this one a place of its own: LauncherConfig(test_mode=True) or discovery_dir"
+            )
+
+
+def _info(service: str, content: dict[str, Any]) -> ServiceInfo:
+    known = {key: value for key, value in content.items() if key in ServiceInfo.__slots__ and key != "name"}
+    port = known["port"]
+    if not isinstance(port, int) or isinstance(port, bool) or not 0 <= port < 65536:
+        raise ValueError(f"port is {port!r}")
+    for key in ("base_url", "health_url", "websocket_url", "host"):
+        if not isinstance(known.get(key, ""), str):
+            raise TypeError(f"{key} is {known[key]!r}")
+    if not isinstance(known.get("pid", 0), int):
+        raise TypeError(f"pid is {known['pid']!r}")
+    if not known.get("base_url"):
+        # A file that somebody else has written may say no more than where the service listens.
+        known["base_url"] = f"http://{known.get('host', _HOST)}:{port}"
+    return ServiceInfo(name=service, **known)
+
+
+async def _is_open(host: str, port: int) -> bool:
+    try:
+        async with asyncio.timeout(_CONNECT_TIMEOUT_S):
+            _, writer = await asyncio.open_connection(host, port)
+    except OSError:  # TimeoutError is one.
+        return False
+    writer.close()
+    return True
+
+
+def _without_account(url: str) -> str:
+    parts = urlsplit(url)
+    return urlunsplit(parts._replace(netloc=parts.netloc.rpartition("@")[2]))
+
+
+def _see(log: str) -> str:
+    return f"; its log is {log}" if log else ""

@@ -1,0 +1,59 @@
+"""A server for tests of what starts it: `GET /health`, and what its arguments say.
+
+--port N        where it listens
+--ends          it ends at once, with a message
+--silent        it never listens
+--last-words F  at SIGTERM it writes its name (--name) into a file before it ends
+--sick F        /health answers 503 while a file is there
+"""
+
+from __future__ import annotations
+
+import argparse
+import http.server
+import os
+import signal
+import sys
+import threading
+
+
+def main() -> None:
+    """Serve until SIGTERM."""
+    parser = argparse.ArgumentParser()
+    parser.add_argument("--port", type=int)
+    parser.add_argument("--name", default="")
+    parser.add_argument("--ends", action="store_true")
+    parser.add_argument("--silent", action="store_true")
+    parser.add_argument("--last-words", default="")
+    parser.add_argument("--sick", default="")
+    options = parser.parse_args()
+    if options.ends:
+        sys.exit("no licence found")
+    if options.silent:
+        print("looking for a database", flush=True)
+        threading.Event().wait()
+
+    class Handler(http.server.BaseHTTPRequestHandler):
+        def do_GET(self) -> None:
+            is_sick = bool(options.sick) and os.path.exists(options.sick)
+            self.send_response(503 if is_sick else 200)
+            self.end_headers()
+
+        def log_message(self, format: str, *args: object) -> None:  # noqa: A002
+            pass
+
+    server = http.server.ThreadingHTTPServer(("127.0.0.1", options.port), Handler)
+
+    def end(*_: object) -> None:
+        if options.last_words:
+            with open(options.last_words, "a", encoding="utf-8") as file:
+                file.write(f"{options.name}\n")
+        os._exit(0)
+
+    signal.signal(signal.SIGTERM, end)
+    print(f"{options.name} serves", flush=True)
+    server.serve_forever()
+
+
+if __name__ == "__main__":
+    main()
