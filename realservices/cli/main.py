@@ -1,6 +1,7 @@
 """The frame of the command line: one subcommand for each module in `COMMANDS`.
 
-A command is a module here with `HELP` (one line), `add_options(parser)` and `run(options) -> exit code`.
+A command is a module here with `HELP` (one line), `add_options(parser)` and `run(options) -> exit code`. It may have
+`PASSES_ON` (arguments that it does not know are its `options.passed_on`), `HAS_JSON = False` and an `EPILOG`.
 """
 
 from __future__ import annotations
@@ -18,7 +19,7 @@ from realservices.contract.errors import RealServicesError
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-COMMANDS = ("doctor", "validate", "clean")
+COMMANDS = ("doctor", "validate", "clean", "test")
 """Names of the commands, and of their modules."""
 
 _EPILOG = "Exit codes: 0 all is well (there may be warnings), 1 something is wrong, 2 wrong usage, 130 interrupted."
@@ -30,7 +31,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     Args:
         arguments: Without the program's name; by default those of this process.
     """
-    options = _parser().parse_args(arguments)
+    options = _options(arguments)
     # `bazel run` starts programs among their runfiles; projects and paths are meant from where the user stands.
     if directory := os.environ.get("BUILD_WORKING_DIRECTORY"):
         os.chdir(directory)
@@ -45,6 +46,15 @@ def main(arguments: Sequence[str] | None = None) -> int:
     return code
 
 
+def _options(arguments: Sequence[str] | None) -> argparse.Namespace:
+    parser = _parser()
+    options, unknown = parser.parse_known_args(arguments)
+    if unknown and not options.passes_on:
+        parser.error(f"unrecognized arguments: {' '.join(unknown)}")
+    options.passed_on = unknown
+    return options
+
+
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(
         prog="realservices", description="Real services for tests: tools for this machine.", epilog=_EPILOG
@@ -53,9 +63,15 @@ def _parser() -> argparse.ArgumentParser:
     subparsers = parser.add_subparsers(dest="command", required=True, metavar="COMMAND")
     for name in COMMANDS:
         module = importlib.import_module(f"realservices.cli.{name}")
-        own = subparsers.add_parser(name, help=module.HELP, description=module.__doc__, epilog=_EPILOG)
+        passes_on = getattr(module, "PASSES_ON", False)
+        epilog = getattr(module, "EPILOG", _EPILOG)
+        # What is passed on must not be taken for the beginning of an option here.
+        own = subparsers.add_parser(
+            name, help=module.HELP, description=module.__doc__, epilog=epilog, allow_abbrev=not passes_on
+        )
         own.formatter_class = argparse.RawDescriptionHelpFormatter
         module.add_options(own)
-        own.add_argument("--json", action="store_true", help="print JSON instead of text (docs/command_line.md)")
-        own.set_defaults(run=module.run)
+        if getattr(module, "HAS_JSON", True):
+            own.add_argument("--json", action="store_true", help="print JSON instead of text (docs/command_line.md)")
+        own.set_defaults(run=module.run, passes_on=passes_on)
     return parser

@@ -16,7 +16,7 @@ from pathlib import Path
 import pytest
 
 from realservices.contract.errors import InfrastructureError
-from realservices.host.slots import BLOCK_SIZE, acquire_slot
+from realservices.host.slots import BLOCK_SIZE, acquire_slot, fixed_slot
 from tests.host import places
 
 _HERE = Path(__file__).absolute().parent
@@ -275,4 +275,18 @@ def test_nothing_of_a_slot_leaks_into_programs(registry: Path, blocks: int) -> N
         check=False,
     ).stdout
     assert "slots" not in inherited
+    slot.release()
+
+
+def test_ports_of_choice() -> None:
+    with socket.socket() as other:
+        other.bind(("127.0.0.1", 0))
+        other.listen()
+        port = other.getsockname()[1]
+        with pytest.raises(
+            InfrastructureError, match=rf"port {port} is taken .*: end that process, or declare another"
+        ):
+            fixed_slot([port])
+    slot = fixed_slot([port])
+    assert slot.ports == [port]
     slot.release()
