@@ -98,6 +98,8 @@ class Server:
     def _add(self, entry: dict[str, Any], runfiles: str) -> None:
         """Make a service and start it, as soon as what it needs is ready.
 
+        On leased ports, or, other than in a manifest, on those in the entry's ``ports``.
+
         Raises:
             RealServicesError, OSError: It cannot be made.
         """

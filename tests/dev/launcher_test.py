@@ -220,6 +220,23 @@ def test_a_killed_launcher_leaves_files_that_are_known_to_be_stale(project: Proj
     project.output(_RUN.format("test_mode=False"))
 
 
+def test_a_service_of_somebody_else_stays(project: Project) -> None:
+    with socket.socket() as other:
+        other.bind(("127.0.0.1", 0))
+        other.listen()
+        port = other.getsockname()[1]
+        script = """
+            async def main():
+                async with DevLauncher(LauncherConfig(dynamic_ports=False)) as launcher:
+                    info = await launcher.discovery.get_service_info("http")
+                    print(list(launcher.endpoints), info.base_url, info.health_url)
+        """
+        output = project.output(script, TEST_HTTP_URL=f"http://127.0.0.1:{port}/api")
+        assert output == f"['http'] http://127.0.0.1:{port}/api \n"
+        with socket.create_connection(("127.0.0.1", port)):
+            pass
+
+
 def test_fixed_ports(project: Project) -> None:
     ports = [_free_port(), _free_port()]
     project.declare(

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import shutil
+import socket
 import sys
 from pathlib import Path
 
@@ -65,13 +66,13 @@ def project(pytester: pytest.Pytester, monkeypatch: pytest.MonkeyPatch) -> pytes
 
 @pytest.mark.parametrize("arguments", [(), _XDIST])
 def test_the_plans_tests(project: pytest.Pytester, arguments: tuple[str, ...]) -> None:
-    project.runpytest_subprocess(*_OURS, *arguments, timeout=120).assert_outcomes(passed=9)
+    project.runpytest_subprocess(*_OURS, *arguments, timeout=120).assert_outcomes(passed=10)
     assert list(Path("/tmp").glob("rs-session.*")) == []
 
 
 def test_the_plugins_own_fixtures(project: pytest.Pytester) -> None:
     (project.path / "conftest.py").unlink()
-    project.runpytest_subprocess(*_OURS, timeout=120).assert_outcomes(passed=9)
+    project.runpytest_subprocess(*_OURS, timeout=120).assert_outcomes(passed=10)
 
 
 def test_without_isolation_data_stays(project: pytest.Pytester, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -98,7 +99,7 @@ def test_a_run_that_goes_back_to_mocks(project: pytest.Pytester, monkeypatch: py
     """
     )
     result = project.runpytest_subprocess(*_OURS, "-rs", timeout=120)
-    result.assert_outcomes(passed=1, skipped=9)
+    result.assert_outcomes(passed=1, skipped=10)
     result.stdout.fnmatch_lines(["*USE_REAL_SERVICES says no, and this test asks for dev_launcher, real_services*"])
 
 
@@ -115,3 +116,42 @@ def test_real_services_belong_to_the_sessions_loop(project: pytest.Pytester) -> 
     result = project.runpytest_subprocess(*_OURS, "loop_test.py", timeout=120)
     result.assert_outcomes(errors=1)
     result.stdout.fnmatch_lines(["*real_services belongs to the session's event loop; *that of its function*"])
+
+
+@pytest.mark.parametrize("arguments", [(), _XDIST])
+def test_a_service_that_does_not_start(project: pytest.Pytester, arguments: tuple[str, ...]) -> None:
+    (project.path / "conftest.py").unlink()
+    (project.path / "chat.py").write_text("raise SystemExit('no licence found')", encoding="utf-8")
+    project.makepyfile(
+        more_test="""
+        async def test_database(isolated_database):
+            assert await isolated_database.fetchval("SELECT count(*) FROM users") == 1
+    """
+    )
+    result = project.runpytest_subprocess(*_OURS, *arguments, timeout=120)
+    result.assert_outcomes(errors=10, passed=1)
+    result.stdout.fnmatch_lines(
+        ["*service 'backend' (*exited with code 1*", "*its last log lines:*", "*no licence found*"]
+    )
+    result.stdout.no_fnmatch_line("*Traceback*")
+
+
+def test_fixed_ports_are_shared_by_workers(project: pytest.Pytester, monkeypatch: pytest.MonkeyPatch) -> None:
+    (project.path / "conftest.py").unlink()
+    monkeypatch.setenv("DYNAMIC_PORTS", "false")
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        port = probe.getsockname()[1]
+    declared = (project.path / "pyproject.toml").read_text(encoding="utf-8")
+    project.makepyprojecttoml(f"{declared}\nfixed_ports = {{ http = {port} }}\n")
+    project.makepyfile(
+        ports_test=f"""
+        import pytest
+
+        @pytest.mark.parametrize("number", range(4))
+        def test_it(real_services, number):
+            assert real_services.backend_client.base_url == "http://127.0.0.1:{port}"
+    """
+    )
+    result = project.runpytest_subprocess(*_OURS, *_XDIST, "ports_test.py", timeout=120)
+    result.assert_outcomes(passed=4)

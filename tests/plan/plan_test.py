@@ -2,6 +2,10 @@
 
 from __future__ import annotations
 
+import json
+import os
+import subprocess
+import sys
 from pathlib import Path
 from typing import Any
 
@@ -11,6 +15,17 @@ from realservices.client_factory import TestClientFactory
 from realservices.clients.errors import HttpStatusError, WebSocketConnectError
 from realservices.service_discovery import ServiceDiscovery, UnknownServiceError
 
+# A process that a test starts: it finds the same services, and leaves them alone.
+_SCRIPT = """
+import asyncio, json
+from realservices.dev_launcher import DevLauncher
+
+async def main():
+    async with DevLauncher() as launcher:
+        print(json.dumps({name: each.port for name, each in launcher.endpoints.items()}))
+
+asyncio.run(main())
+"""
 # Each runs twice: the second time proves that the first has left nothing, although the services have committed.
 _TWICE = pytest.mark.parametrize("attempt", [1, 2])
 
@@ -91,3 +106,14 @@ async def test_clients_of_other_names(dev_launcher: Any, real_services: Any) -> 
     factory = TestClientFactory(dev_launcher.discovery, auth="accounts")
     with pytest.raises(UnknownServiceError, match=r"no service 'accounts' in .*; there are auth, backend, cache, db"):
         await factory.create_auth_client()
+
+
+async def test_a_script_of_the_same_session(real_services: Any, dev_launcher: Any) -> None:
+    environment = os.environ | {"PYTHONPATH": os.pathsep.join(sys.path)}
+    done = subprocess.run(
+        [sys.executable, "-c", _SCRIPT], env=environment, capture_output=True, text=True, timeout=30, check=False
+    )
+    assert done.returncode == 0, done.stderr
+    assert json.loads(done.stdout) == {name: each.port for name, each in dev_launcher.endpoints.items()}
+    await dev_launcher.wait_for_healthy()
+    assert (await real_services.backend_client.get("/health")).status_code == 200

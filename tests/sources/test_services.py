@@ -11,7 +11,8 @@ import pytest
 
 from realservices.contract.errors import ManifestError
 from realservices.contract.runtime import load_runtime
-from realservices.sources.errors import MissingServiceError
+from realservices.sources.embedded import EmbeddedServices
+from realservices.sources.errors import MissingServiceError, UnreachableServiceError
 from realservices.sources.launched import LaunchedServices
 from realservices.sources.missing import services_are_required
 from realservices.sources.services import Services, find_services
@@ -126,3 +127,16 @@ def test_threads_of_a_process_join_one_session(monkeypatch: pytest.MonkeyPatch) 
         services.close()
     assert not joined[0].directory.exists()
     assert "REALSERVICES_SESSION" not in os.environ
+
+
+def test_nothing_starts_after_the_end(tmp_path: Path) -> None:
+    declared = '[services.auth]\nkind = "executable"\ncommand = ["{python}", "-m", "auth"]\n'
+    (tmp_path / "realservices.toml").write_text(declared, encoding="utf-8")
+
+    def no_session() -> Any:
+        raise AssertionError("this would begin a session")
+
+    embedded = EmbeddedServices(tmp_path, no_session)
+    embedded.close()
+    with pytest.raises(UnreachableServiceError, match="service 'auth' does not start: its session has ended"):
+        embedded.endpoint("executable", "auth")
