@@ -9,6 +9,7 @@ load("//rules/private:postgres_service.bzl", _postgres_service = "postgres_servi
 load("//rules/private:readiness.bzl", _exec_ready = "exec_ready", _http_ready = "http_ready", _log_ready = "log_ready", _tcp_ready = "tcp_ready")
 load("//rules/private:real_service_test.bzl", _real_service_test = "real_service_test")
 load("//rules/private:redis_service.bzl", _redis_service = "redis_service")
+load("//rules/private:service_group.bzl", _service_group = "service_group")
 
 ServiceInfo = _ServiceInfo
 clickhouse_service = _clickhouse_service
@@ -23,4 +24,5 @@ postgres_service = _postgres_service
 real_service_test = _real_service_test
 redis_service = _redis_service
 s3_service = _s3_service
+service_group = _service_group
 tcp_ready = _tcp_ready

@@ -44,15 +44,16 @@ class TestSpec:
     """The program under test.
 
     Attributes:
-        runner: ``pytest`` or ``executable``.
+        runner: ``pytest``, ``executable`` or ``services`` (a group of services, without a test).
         files: Runfiles paths of the test files (pytest).
         import_paths: Runfiles paths that go onto ``sys.path``, in order (pytest).
         durations: Runfiles path of recorded durations, or None (pytest).
         program: Runfiles path of the program (executable).
+        ports: First ports of services by name, where they are fixed (services).
     """
 
     __test__ = False  # The name is the domain's; pytest must not collect it.
-    __slots__ = ("durations", "files", "import_paths", "program", "runner")
+    __slots__ = ("durations", "files", "import_paths", "ports", "program", "runner")
 
     def __init__(self, entry: dict[str, Any]) -> None:
         self.runner: str = entry["runner"]
@@ -60,6 +61,7 @@ class TestSpec:
         self.import_paths: list[str] = entry.get("import_paths", [])
         self.durations: str | None = entry.get("durations")
         self.program: str = entry.get("program", "")
+        self.ports: dict[str, int] = entry.get("ports", {})
 
 
 class Manifest:

@@ -17,6 +17,7 @@ import socket
 import sys
 
 from realservices.contract.errors import InfrastructureError
+from realservices.host.listeners import owner_of_port
 from realservices.host.registry import registry_directory
 
 BLOCK_SIZE = 16
@@ -41,6 +42,11 @@ class Slot:
         """Hold one more block, of which ``ports`` are used."""
         self._blocks.append(block)
         self.ports += ports
+
+    def join(self, other: Slot) -> None:
+        """Take over what another slot holds."""
+        self._blocks += other._blocks
+        self.ports += other.ports
 
     def release(self) -> None:
         """Give all blocks back."""
@@ -115,21 +121,67 @@ def acquire_slot(port_count: int, port_range: tuple[int, int] | None = None) -> 
     return slot
 
 
-def fixed_slot(ports: list[int]) -> Slot:
-    """Take these very ports. No block is held for them: a service that listens on a port keeps others away from it.
+def hold_ports(ports: list[int], *, with_blocks: bool = True) -> Slot:
+    """Take a slot with just these ports.
+
+    Args:
+        ports: The ports.
+        with_blocks: Hold the blocks of those in the range that tests lease from, so that no test gets them while a
+            service on them is restarted. Without, only a service that listens keeps others away.
 
     Raises:
-        InfrastructureError: Somebody listens on one.
+        InfrastructureError: A process has one of them, or another launcher holds its block.
     """
+    first, last = configured_range()
+    directory = registry_directory() + "/slots"
+    os.makedirs(directory, mode=0o700, exist_ok=True)
     for port in ports:
         if not _is_free(port):
             raise InfrastructureError(
-                "ports", f"port {port} is taken (`ss -ltnp 'sport = {port}'` says by whom): end that process, or "
-                "declare another port",
-            )  # fmt: skip
+                "ports", f"port {port} is taken by {owner_of_port(port)}; end it, or choose another port"
+            )
     slot = Slot()
+    for base in sorted({port - port % BLOCK_SIZE for port in ports if with_blocks and first <= port <= last}):
+        block = _hold(f"{directory}/{base}", base)
+        if not block:
+            slot.release()
+            raise InfrastructureError(
+                "ports",
+                f"ports {base}-{base + BLOCK_SIZE - 1} are held by a test that runs or by another group; try again, or "
+                f"choose ports outside of {first}-{last}, where tests have theirs",
+            )
+        slot.add(block, [])
     slot.ports = list(ports)
     return slot
+
+
+def lease_ports(counts: dict[str, int], fixed: dict[str, int]) -> tuple[Slot, dict[str, list[int]]]:
+    """Take a slot with ports for services.
+
+    Args:
+        counts: How many ports each service needs, by name.
+        fixed: First ports of some of them, by name.
+
+    Returns:
+        The slot, and each service's ports.
+
+    Raises:
+        InfrastructureError: As `hold_ports` and `acquire_slot`.
+    """
+    slot = hold_ports(list(fixed.values())) if fixed else Slot()
+    try:
+        leased = acquire_slot(sum(counts.values()) - len(fixed))
+    except InfrastructureError:
+        slot.release()
+        raise
+    rest = list(leased.ports)
+    slot.join(leased)
+    ports = {}
+    for name, count in counts.items():
+        own = [fixed[name]] if name in fixed else []
+        missing = count - len(own)
+        ports[name], rest = own + rest[:missing], rest[missing:]
+    return slot, ports
 
 
 def configured_range() -> tuple[int, int]:

@@ -17,13 +17,12 @@ from realservices.contract.errors import ServiceError
 from realservices.host.guardian import Guardian, start_guardian
 from realservices.host.process import adopt_orphans, kill_descendants
 from realservices.host.sandbox import Sandbox
-from realservices.host.slots import Slot, acquire_slot
+from realservices.host.slots import Slot, lease_ports
 from realservices.launcher import contract_files
 from realservices.launcher.control import ControlServer
 from realservices.launcher.graph import blocked_by
-from realservices.launcher.program import Program, program_environment
+from realservices.launcher.program import program_environment
 from realservices.launcher.signals import SignalReader
-from realservices.launcher.supervised import Supervised
 from realservices.launcher.supervisor import Supervisor
 from realservices.launcher.timeline import Timeline
 from realservices.services.kinds import class_of
@@ -33,6 +32,8 @@ if TYPE_CHECKING:
     from typing import Any
 
     from realservices.contract.manifest import Manifest
+    from realservices.launcher.program import Program
+    from realservices.launcher.supervised import Supervised, Watcher
     from realservices.services.base import Service
 
 # How long a program may go on after a service died, and after SIGTERM; Bazel itself kills 15 s after its SIGTERM.
@@ -46,14 +47,26 @@ class Action:
     Args:
         manifest: What to run.
         runfiles: The directory that runfiles paths start from.
-        arguments: Arguments for the program.
+        program: What the services are for.
+        watcher: Is told what happens to the services.
+        fixed_ports: First ports of services by name; all other ports are leased.
     """
 
-    def __init__(self, manifest: Manifest, runfiles: str, arguments: list[str]) -> None:
+    def __init__(
+        self,
+        manifest: Manifest,
+        runfiles: str,
+        program: Program,
+        *,
+        watcher: Watcher | None = None,
+        fixed_ports: dict[str, int] | None = None,
+    ) -> None:
         self._manifest = manifest
         self._runfiles = runfiles
         self._begin = time.monotonic()
-        self._program = Program(manifest, runfiles, arguments)
+        self._program = program
+        self._watcher = watcher
+        self._fixed_ports = fixed_ports or {}
         self._signal: int | None = None
         self._kill_at: float | None = None
         self._slot = Slot()
@@ -107,18 +120,17 @@ class Action:
         self._sandbox = sandbox = Sandbox()
         runtime_path = f"{sandbox.private}/runtime.json"
         kinds = [class_of(spec.kind, self._manifest.label) for spec in self._manifest.services]
-        self._slot = acquire_slot(
-            sum(kind.ports_for(spec) for kind, spec in zip(kinds, self._manifest.services, strict=True))
-        )
+        counts = {spec.name: kind.ports_for(spec) for kind, spec in zip(kinds, self._manifest.services, strict=True)}
+        self._slot, ports = lease_ports(counts, self._fixed_ports)
         self._guardian = start_guardian(f"{environment.RUNTIME}={runtime_path}", sandbox.paths)
         sandbox.create()
         adopt_orphans()
-        services = self._make_services(kinds, sandbox)
+        services = self._make_services(kinds, sandbox, ports)
         endpoints = {service.spec.name: service.endpoint for service in services}
         control_path = f"{sandbox.private}/control.sock"
         self._write_runtime(runtime_path, control_path, sandbox, endpoints)
         env = program_environment(self._manifest, self._runfiles, sandbox, runtime_path, endpoints)
-        self._supervisor = supervisor = Supervisor(services, _service_environment(env))
+        self._supervisor = supervisor = Supervisor(services, _service_environment(env), self._watcher)
         self._control = ControlServer(control_path, supervisor)
         signals = SignalReader(self._on_end_signal, lambda *ended: self._on_exit(supervisor, *ended))
         supervisor.watch(signals.descriptor, signals.read)
@@ -131,14 +143,14 @@ class Action:
             self._program.start(env)
         return supervisor
 
-    def _make_services(self, kinds: list[type[Service]], sandbox: Sandbox) -> list[Service]:
+    def _make_services(
+        self, kinds: list[type[Service]], sandbox: Sandbox, ports: dict[str, list[int]]
+    ) -> list[Service]:
         os.mkdir(sandbox.logs, 0o700)
-        ports = list(self._slot.ports)
-        services = []
-        for kind, spec in zip(kinds, self._manifest.services, strict=True):
-            count = kind.ports_for(spec)
-            services.append(kind(spec, sandbox, self._runfiles, ports[:count]))
-            del ports[:count]
+        services = [
+            kind(spec, sandbox, self._runfiles, ports[spec.name])
+            for kind, spec in zip(kinds, self._manifest.services, strict=True)
+        ]
         endpoints = {service.spec.name: service.endpoint for service in services}
         for service in services:
             service.resolve(endpoints)
@@ -184,6 +196,8 @@ class Action:
 
     def _on_end_signal(self, number: int) -> None:
         """Pass SIGTERM (Bazel's time-out) or Ctrl-C on; a second one ends the program at once."""
+        if number == signal.SIGINT and self._program.pid and self._program.takes_interrupts:
+            return
         self._kill_at = time.monotonic() + (_TERM_GRACE_S if self._signal is None else 0.0)
         self._signal = number
         if self._program.pid:

@@ -1,4 +1,4 @@
-"""The launcher: runs the test that a manifest describes and tells Bazel how it went."""
+"""The launcher: runs the test, or the group of services, that a manifest describes and tells Bazel how it went."""
 
 from __future__ import annotations
 
@@ -9,6 +9,7 @@ from realservices.contract.errors import InfrastructureError, RealServicesError
 from realservices.contract.manifest import load_manifest
 from realservices.launcher import contract_files
 from realservices.launcher.action import Action
+from realservices.launcher.program import Program
 from realservices.launcher.report import write_report
 
 _EXIT_USAGE = 64  # EX_USAGE of sysexits.h: nothing that a test program usually returns.
@@ -35,7 +36,13 @@ def main(arguments: list[str]) -> int:
 
 def _run(manifest_path: str, arguments: list[str]) -> int:
     manifest = load_manifest(manifest_path)
-    action = Action(manifest, os.path.abspath(os.environ["RUNFILES_DIR"]), arguments)
+    runfiles = os.path.abspath(os.environ["RUNFILES_DIR"])
+    if manifest.test.runner == "services":
+        # Imported here: no test is to pay for it.
+        from realservices.launcher.group.main import run_group  # noqa: PLC0415
+
+        return run_group(manifest, runfiles, arguments)
+    action = Action(manifest, runfiles, Program(manifest, runfiles, arguments))
     try:
         code, reason = action.run()
     except RealServicesError as error:

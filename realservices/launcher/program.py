@@ -31,7 +31,10 @@ class Program:
         cpu_s: Its processor time, with the processes that it waited for.
         peak_bytes: The most memory that one of them held.
         end: In words how a signal ended it, or how it ended before its tests did, else "".
+        takes_interrupts: Whether Ctrl-C is the program's own business; the terminal tells it, too.
     """
+
+    takes_interrupts = False
 
     def __init__(self, manifest: Manifest, runfiles: str, arguments: list[str]) -> None:
         self._test = manifest.test

@@ -15,7 +15,7 @@ from realservices.contract.manifest import ServiceSpec
 from realservices.host.guardian import Guardian, start_guardian
 from realservices.host.process import adopt_orphans, kill_descendants
 from realservices.host.sandbox import Sandbox, remove_tree
-from realservices.host.slots import Slot, acquire_slot, fixed_slot
+from realservices.host.slots import Slot, acquire_slot, hold_ports
 from realservices.launcher.control import ControlServer
 from realservices.launcher.signals import SignalReader
 from realservices.launcher.supervisor import Supervisor
@@ -105,7 +105,9 @@ class Server:
         """
         spec = ServiceSpec(entry)
         kind = class_of(spec.kind, spec.label)
-        slot = fixed_slot(entry["ports"]) if "ports" in entry else acquire_slot(kind.ports_for(spec))
+        # Services are added one by one, and two of them may have ports of one block.
+        ports = entry.get("ports")
+        slot = hold_ports(ports, with_blocks=False) if ports else acquire_slot(kind.ports_for(spec))
         try:
             service = kind(spec, self._sandbox, runfiles, slot.ports)
             others = {name: supervised.service.endpoint for name, supervised in self._supervisor.services.items()}

@@ -4,6 +4,10 @@ from __future__ import annotations
 
 import os
 
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
 _TAIL_LINES = 20
 _CHUNK_BYTES = 65536
 
@@ -14,10 +18,14 @@ class ServiceLog:
     Attributes:
         path: The file that holds it all.
         descriptor: Read end of the pipe while the service runs, else -1.
+
+    Args:
+        on_lines: Called with complete lines as they come.
     """
 
-    def __init__(self, path: str) -> None:
+    def __init__(self, path: str, on_lines: Callable[[list[str]], None] | None = None) -> None:
         self.path = path
+        self._on_lines = on_lines
         self.descriptor = -1
         self._file = -1
         self._tail: list[str] = []
@@ -43,6 +51,8 @@ class ServiceLog:
         *lines, self._partial = (self._partial + chunk).split(b"\n")
         decoded = [line.decode(errors="replace") for line in lines]
         self._tail = (self._tail + decoded)[-_TAIL_LINES:]
+        if self._on_lines and decoded:
+            self._on_lines(decoded)
         return decoded
 
     def drain(self) -> None:

@@ -10,9 +10,32 @@ from realservices.launcher.service_log import ServiceLog
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
+    from realservices.launcher.supervisor import Supervisor
     from realservices.services.base import Service
 
 STARTING, READY, STOPPED, PAUSED, FAILED, WAITING = "starting", "ready", "stopped", "paused", "failed", "waiting"
+
+
+class Watcher:
+    """Is told what happens to services while it happens; nobody is told anything by this one.
+
+    Attributes:
+        during: What goes on while services run, for messages.
+    """
+
+    during = "while the test ran"
+
+    def attach(self, supervisor: Supervisor) -> None:
+        """Learn whose services these are."""
+
+    def ready(self, supervised: Supervised) -> None:
+        """Learn that a service serves."""
+
+    def failed(self, supervised: Supervised) -> None:
+        """Learn that a service failed; its error is set."""
+
+    def wrote(self, supervised: Supervised, lines: list[str]) -> None:
+        """Learn what a service wrote."""
 
 
 class Supervised:
@@ -31,8 +54,9 @@ class Supervised:
         kill_at: When it is killed if it has not ended as it was asked to (monotonic), or None.
     """
 
-    def __init__(self, service: Service) -> None:
+    def __init__(self, service: Service, watcher: Watcher) -> None:
         self.service = service
+        self._watcher = watcher
         self.name = service.spec.name
         self.state = WAITING
         self.final_state = ""
@@ -45,7 +69,7 @@ class Supervised:
         self.blocker: Supervised | None = None
         self.cpu_s = 0.0
         self.peak_bytes = 0
-        self.log = ServiceLog(service.endpoint["log"])
+        self.log = ServiceLog(service.endpoint["log"], lambda lines: watcher.wrote(self, lines))
         self.next_probe = 0.0
         self.probe_descriptor = -1
         self.kill_at: float | None = None
@@ -76,6 +100,7 @@ class Supervised:
         now = time.monotonic()
         self.ready_ms = (now - self.started_at) * 1000
         self.first_ready = self.first_ready or now
+        self._watcher.ready(self)
 
     def add_usage(self, cpu_s: float, peak_bytes: int) -> None:
         """Take note of what a process of it used, which has ended; a service may be started more than once."""
@@ -86,3 +111,4 @@ class Supervised:
         """Record a failure with the last lines of the log."""
         self.state = FAILED
         self.error = ServiceError(self.name, self.service.spec.label, cause, self.log.tail())
+        self._watcher.failed(self)

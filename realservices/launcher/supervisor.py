@@ -15,7 +15,7 @@ import time
 from realservices.contract.errors import ServiceError
 from realservices.host.process import EXIT_NO_NAMESPACE, descendants, describe_exit, kill_session, reap
 from realservices.launcher.graph import blocker_of, can_start
-from realservices.launcher.supervised import FAILED, PAUSED, READY, STARTING, STOPPED, Supervised
+from realservices.launcher.supervised import FAILED, PAUSED, READY, STARTING, STOPPED, Supervised, Watcher
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -32,13 +32,16 @@ class Supervisor:
     Args:
         services: In dependency order.
         env: Environment of the services.
+        watcher: Is told what happens to them.
     """
 
-    def __init__(self, services: list[Service], env: dict[str, str]) -> None:
-        self.services = {service.spec.name: Supervised(service) for service in services}
+    def __init__(self, services: list[Service], env: dict[str, str], watcher: Watcher | None = None) -> None:
+        self._watcher = watcher or Watcher()
+        self.services = {service.spec.name: Supervised(service, self._watcher) for service in services}
         self._env = env
         self._poll = select.poll()
         self._readers: dict[int, Callable[[], None]] = {}
+        self._watcher.attach(self)
 
     # Events
 
@@ -74,7 +77,7 @@ class Supervisor:
 
     def add(self, service: Service) -> None:
         """Take one more service, and start it if what it needs is ready."""
-        self.services[service.spec.name] = Supervised(service)
+        self.services[service.spec.name] = Supervised(service, self._watcher)
         self.start_waiting()
 
     def start_waiting(self) -> None:
@@ -206,7 +209,7 @@ class Supervisor:
         if supervised.state == STARTING:
             supervised.fail(f"{describe_exit(status)} after {after_s:.2f} s, before it was ready")
         elif supervised.state in (READY, PAUSED):
-            supervised.fail(f"{describe_exit(status)} while the test ran, {after_s:.2f} s after its start")
+            supervised.fail(f"{describe_exit(status)} {self._watcher.during}, {after_s:.2f} s after its start")
 
     def _on_log(self, supervised: Supervised) -> None:
         lines = supervised.log.read()

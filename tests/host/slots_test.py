@@ -16,7 +16,7 @@ from pathlib import Path
 import pytest
 
 from realservices.contract.errors import InfrastructureError
-from realservices.host.slots import BLOCK_SIZE, acquire_slot, fixed_slot
+from realservices.host.slots import BLOCK_SIZE, acquire_slot, hold_ports
 from tests.host import places
 
 _HERE = Path(__file__).absolute().parent
@@ -278,15 +278,9 @@ def test_nothing_of_a_slot_leaks_into_programs(registry: Path, blocks: int) -> N
     slot.release()
 
 
-def test_ports_of_choice() -> None:
-    with socket.socket() as other:
-        other.bind(("127.0.0.1", 0))
-        other.listen()
-        port = other.getsockname()[1]
-        with pytest.raises(
-            InfrastructureError, match=rf"port {port} is taken .*: end that process, or declare another"
-        ):
-            fixed_slot([port])
-    slot = fixed_slot([port])
-    assert slot.ports == [port]
-    slot.release()
+def test_ports_of_choice_without_their_blocks() -> None:
+    first = hold_ports([20001], with_blocks=False)
+    second = hold_ports([20002], with_blocks=False)
+    assert (first.ports, second.ports) == ([20001], [20002])
+    first.release()
+    second.release()

@@ -1,0 +1,121 @@
+"""Where a running group can be found: one file in the registry for each workspace and label.
+
+Whoever runs the group holds a lock on the file, so that nobody takes the file of a killed one for a running group; when
+all services are ready, it says where their private directory is.
+"""
+
+from __future__ import annotations
+
+import fcntl
+import hashlib
+import json
+import os
+
+from realservices.contract.errors import RealServicesError
+from realservices.host.registry import registry_directory
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from typing import Any
+
+
+class GroupError(RealServicesError):
+    """A group that runs already, does not run, or was asked for what it has not."""
+
+
+class Place:
+    """The place of one group.
+
+    Args:
+        label: The group's; the workspace is the one that ``bazel run`` was called in.
+        runfiles: Stands for the workspace where there is none.
+    """
+
+    def __init__(self, label: str, runfiles: str) -> None:
+        self._label = label
+        key = f"{os.environ.get('BUILD_WORKSPACE_DIRECTORY') or runfiles}\0{label}"
+        self._path = f"{registry_directory()}/groups/{hashlib.sha256(key.encode()).hexdigest()[:24]}"
+        self._lock = -1
+
+    def take(self) -> None:
+        """Become the group that runs.
+
+        Raises:
+            GroupError: It runs already.
+        """
+        os.makedirs(os.path.dirname(self._path), mode=0o700, exist_ok=True)
+        while self._lock < 0:
+            lock = os.open(self._path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+            try:
+                fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+                # The last holder may have unlinked the file between our open and our lock.
+                if os.fstat(lock).st_ino == os.stat(self._path).st_ino:
+                    self._lock = lock
+                    continue
+            except BlockingIOError:
+                os.close(lock)
+                raise GroupError(
+                    f"{self._label} runs already, or is just ending; `-- status` tells more, Ctrl-C in its terminal "
+                    "ends it"
+                ) from None
+            except FileNotFoundError:
+                pass
+            os.close(lock)
+        os.truncate(self._lock, 0)
+
+    def announce(self, private: str) -> None:
+        """Say where the services' private directory is: they are ready."""
+        os.write(self._lock, private.encode())
+
+    def leave(self) -> None:
+        """Be the group that runs no more."""
+        if self._lock >= 0:
+            os.unlink(self._path)
+            os.close(self._lock)
+            self._lock = -1
+
+    def find(self) -> dict[str, Any] | None:
+        """Return the runtime description of the group that runs, or None.
+
+        Raises:
+            GroupError: It is just starting.
+        """
+        try:
+            lock = os.open(self._path, os.O_RDONLY | os.O_CLOEXEC)
+        except FileNotFoundError:
+            return None
+        try:
+            fcntl.flock(lock, fcntl.LOCK_SH | fcntl.LOCK_NB)
+            return None  # Killed: nobody holds it.
+        except BlockingIOError:
+            private = os.read(lock, 4096).decode()
+        finally:
+            os.close(lock)
+        if not private:
+            raise GroupError(f"{self._label} is starting; ask again when its services are ready")
+        try:
+            return load_description(f"{private}/runtime.json")
+        except FileNotFoundError:
+            return None  # It is just ending.
+
+    def get(self) -> dict[str, Any]:
+        """Return the runtime description of the group that runs.
+
+        Raises:
+            GroupError: None runs, or it is just starting.
+        """
+        found = self.find()
+        if not found:
+            raise GroupError(f"{self._label} does not run; start it with `bazel run {self._label}` in another terminal")
+        return found
+
+
+def load_description(path: str) -> dict[str, Any]:
+    """Read a runtime description.
+
+    Raises:
+        FileNotFoundError: Its launcher has ended.
+    """
+    with open(path, encoding="utf-8") as file:
+        content: dict[str, Any] = json.load(file)
+    return content

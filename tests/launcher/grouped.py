@@ -1,0 +1,154 @@
+"""A group of services under test: the launcher as `bazel run` starts it, with a manifest of ours.
+
+`Grouped` is a context manager; what it starts cannot outlive the `with` block.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+import selectors
+import shutil
+import signal
+import subprocess
+import sys
+import tempfile
+import time
+from pathlib import Path
+from typing import Any
+
+from tests.host import places
+
+DEADLINE_S = 60.0
+_SERVER = Path(__file__).absolute().parent / "server.py"
+_LAUNCH = (
+    "import sys; sys.path.insert(0, sys.argv.pop(1)); "
+    "from realservices.launcher.main import main; sys.exit(main(sys.argv[1:]))"
+)
+LABEL = "//app:services"
+
+
+class Group:
+    """A declared group; commands of it can be run any number of times.
+
+    Args:
+        services: Entries of the manifest.
+        template: Directory with db.tar and db.json, where a PostgreSQL is among the services.
+        ports: Fixed ports.
+    """
+
+    def __init__(
+        self, services: list[dict[str, Any]], *, template: Path | None = None, ports: dict[str, int] | None = None
+    ) -> None:
+        self.directory = Path(tempfile.mkdtemp(prefix="rsg.", dir="/tmp"))
+        self._runfiles = self.directory / "runfiles"
+        for name, target in (
+            ("postgres/pginstall", places.postgres_distribution()),
+            ("redis/redis-server", places.redis_server()),
+            *([("template", template)] if template else []),
+        ):
+            (self._runfiles / name).parent.mkdir(parents=True, exist_ok=True)
+            (self._runfiles / name).symlink_to(target)
+        self.program = self._runfiles / "server"
+        self.program.write_text(f'#!/bin/sh\nexec "{sys.executable}" -I -S -B "{_SERVER}" "$@"\n', "utf-8")
+        self.program.chmod(0o755)
+        self.declare(services, ports or {})
+        inherited = ("PATH", "LANG", "LD_LIBRARY_PATH")
+        self._env = {name: os.environ[name] for name in inherited if name in os.environ} | {
+            "HOME": str(self.directory),
+            "RUNFILES_DIR": str(self._runfiles),
+            "BUILD_WORKSPACE_DIRECTORY": str(self.directory / "workspace"),
+            "BUILD_WORKING_DIRECTORY": str(self.directory),
+        }
+
+    def declare(self, services: list[dict[str, Any]], ports: dict[str, int]) -> None:
+        """Write the manifest, as a build does."""
+        content = {
+            "version": 1,
+            "label": LABEL,
+            "services": services,
+            "test": {"runner": "services", "ports": ports},
+            "env": {},
+            "isolation": "transaction",
+        }
+        (self.directory / "manifest.json").write_text(json.dumps(content), "utf-8")
+
+    def __enter__(self) -> Group:
+        return self
+
+    def __exit__(self, *error: object) -> None:
+        shutil.rmtree(self.directory)
+
+    def start(self, *arguments: str, env: dict[str, str] | None = None) -> Run:
+        """Start the launcher with these arguments."""
+        command = [sys.executable, "-I", "-S", "-B", "-c", _LAUNCH, str(places.PACKAGE_ROOT)]
+        return Run(
+            subprocess.Popen(
+                [*command, str(self.directory / "manifest.json"), *arguments],
+                env=self._env | (env or {}),
+                stdin=subprocess.PIPE,
+                stdout=subprocess.PIPE,
+                stderr=subprocess.STDOUT,
+                start_new_session=True,
+            )
+        )
+
+    def run(self, *arguments: str, env: dict[str, str] | None = None) -> tuple[int, str]:
+        """Run a command to its end; return exit code and output."""
+        with self.start(*arguments, env=env) as run:
+            return run.wait(), run.output
+
+
+class Run:
+    """One launcher of a group while it runs; `output` is what it has written so far."""
+
+    def __init__(self, process: subprocess.Popen[bytes]) -> None:
+        self._process = process
+        self.output = ""
+
+    def __enter__(self) -> Run:
+        return self
+
+    def __exit__(self, *error: object) -> None:
+        if self._process.poll() is None:
+            self._process.kill()
+        self._process.communicate()
+
+    @property
+    def pid(self) -> int:
+        """The launcher's process id."""
+        return self._process.pid
+
+    def await_output(self, pattern: str) -> re.Match[str]:
+        """Wait until what it has written holds a match of ``pattern``."""
+        deadline = time.monotonic() + DEADLINE_S
+        assert self._process.stdout
+        with selectors.DefaultSelector() as selector:
+            selector.register(self._process.stdout, selectors.EVENT_READ)
+            while not (found := re.search(pattern, self.output, re.MULTILINE)):
+                assert selector.select(deadline - time.monotonic()), f"no {pattern!r} in:\n{self.output}"
+                chunk = os.read(self._process.stdout.fileno(), 65536)
+                assert chunk, f"it ended without {pattern!r}; its output:\n{self.output}"
+                self.output += chunk.decode(errors="replace")
+        return found
+
+    def forget(self) -> None:
+        """Begin anew with the output."""
+        self.output = ""
+
+    def tell(self, text: str) -> None:
+        """Write to its standard input."""
+        assert self._process.stdin
+        self._process.stdin.write(text.encode())
+        self._process.stdin.flush()
+
+    def signal(self, number: signal.Signals) -> None:
+        """Send it a signal."""
+        self._process.send_signal(number)
+
+    def wait(self) -> int:
+        """Wait for its end; return its exit code."""
+        rest, _ = self._process.communicate(timeout=DEADLINE_S)
+        self.output += rest.decode(errors="replace")
+        return self._process.returncode
