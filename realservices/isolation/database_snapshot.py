@@ -11,6 +11,7 @@ Not put back: large objects, the content of materialized views, and the schema, 
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import io
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
@@ -26,6 +27,8 @@ if TYPE_CHECKING:
 # How long a server may take to end the transactions of a test that is over.
 _QUIET_TIMEOUT_S = 5.0
 _QUIET_PAUSE_S = 0.002
+# How long a statement that has not written anything yet is given to end, in case it is about to.
+_STATEMENT_TIMEOUT_S = 0.5
 
 _TABLES = f"""SELECT n.nspname, c.relname, format('%I.%I', n.nspname, c.relname) AS name
     FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace
@@ -42,6 +45,9 @@ _FIRING = """WITH firing AS (
     FROM firing WHERE mode IN ('A', 'R') AND relation = ANY ($1::text[]::regclass[])"""
 _OPEN = """SELECT pid, application_name, left(query, 200) AS query FROM pg_stat_activity
     WHERE datname = current_database() AND pid <> pg_backend_pid() AND backend_xid IS NOT NULL"""
+# A lock that somebody waits for is an advisory one where no transaction has written: its wait may have no end.
+_RUNNING = """SELECT FROM pg_stat_activity WHERE datname = current_database() AND pid <> pg_backend_pid()
+    AND backend_type = 'client backend' AND state = 'active' AND wait_event_type IS DISTINCT FROM 'Lock' LIMIT 1"""
 
 
 @dataclass(frozen=True, slots=True)
@@ -127,6 +133,10 @@ class DatabaseSnapshot:
 
 async def _quiet(connection: asyncpg.Connection) -> None:
     """Wait until nobody is in the middle of a transaction that has written something."""
+    with contextlib.suppress(TimeoutError):
+        async with asyncio.timeout(_STATEMENT_TIMEOUT_S):
+            while await connection.fetchrow(_RUNNING) is not None:
+                await asyncio.sleep(_QUIET_PAUSE_S)
     try:
         async with asyncio.timeout(_QUIET_TIMEOUT_S):
             while await connection.fetchrow(_OPEN):

@@ -156,6 +156,38 @@ async def test_a_transaction_that_ends_soon_is_waited_for(
     assert sorted(await restoring) == ["public.noticed", "public.users"]
 
 
+async def test_a_statement_that_runs_and_has_not_written_yet_is_waited_for(
+    database: asyncpg.Connection, snapshot: DatabaseSnapshot, cloned_database: ClonedDatabase
+) -> None:
+    server = await cloned_database.connect()
+    statement = "INSERT INTO noticed SELECT 'late' FROM pg_sleep(0.2)"
+    running = asyncio.create_task(server.execute(statement))
+    active = "SELECT count(*) FROM pg_stat_activity WHERE state = 'active' AND query = $1"
+    while await database.fetchval(active, statement) == 0:
+        await asyncio.sleep(0)
+    assert await snapshot.restore(database) == ["public.noticed"]
+    await running
+    assert await database.fetchval("SELECT count(*) FROM noticed") == 1
+
+
+async def test_a_statement_that_only_waits_is_no_error(
+    database: asyncpg.Connection,
+    snapshot: DatabaseSnapshot,
+    cloned_database: ClonedDatabase,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(database_snapshot, "_STATEMENT_TIMEOUT_S", 0.1)
+    server = await cloned_database.connect()
+    running = asyncio.create_task(server.execute("SELECT pg_sleep(600)"))
+    while not await database.fetchval("SELECT count(*) FROM pg_stat_activity WHERE query LIKE '%pg_sleep(600)'"):
+        await asyncio.sleep(0)
+    assert await snapshot.restore(database) == []
+    assert not running.done()
+    server.terminate()
+    with pytest.raises((asyncpg.PostgresError, asyncpg.InterfaceError, OSError)):
+        await running
+
+
 async def test_a_transaction_that_stays_open_is_an_error_that_shows_it(
     database: asyncpg.Connection,
     snapshot: DatabaseSnapshot,
