@@ -121,13 +121,14 @@ class Executable(Service):
 
     def give_up_reason(self, elapsed_s: float) -> str:
         """Say what is missing when time is up, for readiness or for a port that is still closed after it."""
-        if self._passed_at is not None and time.monotonic() - self._passed_at > _PORT_GRACE_S:
+        is_late = elapsed_s > self.ready_timeout_s
+        if self._passed_at is not None and (is_late or time.monotonic() - self._passed_at > _PORT_GRACE_S):
+            limit = f"{self.ready_timeout_s:g} s (ready_timeout_s)" if is_late else f"{_PORT_GRACE_S:.0f} s after that"
             return (
                 f"is ready by its own account, but did not open port {' and '.join(self._states.closed())} within "
-                f"{_PORT_GRACE_S:.0f} s after that: pass the number on to it by $(port NAME), or take the name out of "
-                "'ports'"
+                f"{limit}: pass the number on to it by $(port NAME), or take the name out of 'ports'"
             )
-        if elapsed_s <= self.ready_timeout_s:
+        if not is_late:
             return ""
         return (
             f"was not ready within {self.ready_timeout_s:g} s (ready_timeout_s); the last try saw: "

@@ -155,6 +155,15 @@ def test_a_port_that_stays_closed_is_named(tmp_path: Path) -> None:
         assert "\n    only http" in launched.output
 
 
+def test_a_closed_port_is_named_also_when_time_is_up_before_its_own(tmp_path: Path) -> None:
+    app = executable("app", "print", "now serving on 80", "pause", "60", ready=_LOG, ready_timeout_s=1)
+    with Launched(tmp_path / "run", [app]) as launched:
+        assert launched.wait() == 1
+        assert "is ready by its own account, but did not open port 'http' (127.0.0.1:" in launched.output
+        assert ") within 1 s (ready_timeout_s): pass the number on to it by $(port NAME)" in launched.output
+        assert "that matches" not in launched.output
+
+
 def test_a_port_that_opens_a_little_later_is_waited_for(tmp_path: Path) -> None:
     args = ["http", PORT, "200", "", "pause", "0.2", "listen", port("admin")]
     with Launched(tmp_path / "run", [executable("app", *args, ready=http(), ports=("http", "admin"))]) as launched:
