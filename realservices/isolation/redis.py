@@ -12,6 +12,7 @@ Publish/subscribe channels, functions and the script cache belong to the whole s
 
 from __future__ import annotations
 
+import asyncio
 import contextlib
 import os
 import re
@@ -62,6 +63,7 @@ class RedisIsolation:
         self._is_taken = False
         self._kept: Any = None
         self._stale: list[Any] = []
+        self._loop: asyncio.AbstractEventLoop | None = None  # Of these two: the session's.
         self._kept_sync: Any = None
 
     def lease(self) -> RedisLease:
@@ -117,6 +119,7 @@ class RedisIsolation:
             yield redis_clients.client_of(IsolatedRedis, lease, pool)
         finally:
             self._kept, self._stale = pool.end()
+            self._loop = pool.loop or self._loop
             if self._kept is not None and (self._stale or lease.is_guarded):
                 # Some of the test's connections are still in use. `release` cuts them all, this one too. And one
                 # without an account of ours may not be able to forget its test.
@@ -167,7 +170,9 @@ class RedisIsolation:
             self._call(*self._accounts("reset", "on", f">{self._password}", *_RULES, f"+select|{self._allowed}"))
 
     async def close_loop(self) -> None:
-        """Close what belongs to the session's loop, before it ends."""
+        """Close what belongs to the running loop, before it ends: nothing, where that is not the session's."""
+        if self._loop is not asyncio.get_running_loop():
+            return
         (kept, self._kept), (stale, self._stale) = (self._kept, None), (self._stale, [])
         for connection in (kept, *stale):
             if connection is not None:

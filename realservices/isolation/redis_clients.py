@@ -7,6 +7,7 @@ transaction, subscriptions, tracking, name, account. The client object and its p
 
 from __future__ import annotations
 
+import asyncio
 import copy
 import functools
 import inspect
@@ -85,10 +86,14 @@ class KeepingPool(redis.asyncio.ConnectionPool):
         lease: The test's share.
         kept: The connection of the test before, or None.
         stale: Connections of earlier tests that can only be closed where a loop runs: at the first use.
+
+    Attributes:
+        loop: Where the connections are used, None before that.
     """
 
     def __init__(self, lease: RedisLease, kept: Any = None, stale: list[Any] | None = None) -> None:
         super().__init__(**_arguments(lease, redis.asyncio.UnixDomainSocketConnection, GuardedConnection))
+        self.loop: asyncio.AbstractEventLoop | None = None
         self._lease = lease
         self._old = kept
         self._stale = stale or []
@@ -107,6 +112,7 @@ class KeepingPool(redis.asyncio.ConnectionPool):
         """Lend a connection, except to a client that has outlived its test: its connection is the next one's."""
         if self._ended:
             raise IsolationError(_ENDED)
+        self.loop = asyncio.get_running_loop()
         if self._old is not None or self._stale:
             await self._begin()
         connection = await super().get_connection(*args, **options)  # type: ignore[no-untyped-call]
