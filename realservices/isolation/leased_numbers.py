@@ -53,6 +53,7 @@ class LeasedNumbers:
         self._ended = threading.Event()
         try:
             self._number = self._lease()
+            self._remove_abandoned()
         except redis.RedisError as error:
             raise IsolationError(f"{self._where}: {type(error).__name__}: {error}. {_remedy(error)}") from error
         self._renewal = threading.Thread(target=self._renew, name="realservices-redis-lease", daemon=True)
@@ -110,6 +111,16 @@ class LeasedNumbers:
             "Run fewer processes at once, raise databases in its redis.conf, or empty the numbers that nobody needs "
             "(redis-cli -n N FLUSHDB)"
         )
+
+    def _remove_abandoned(self) -> None:
+        """Remove what killed sessions have left in other numbers: nobody may ever lease those again."""
+        numbers = range(1, self._databases())
+        used = self._client.mget([_USED.format(number) for number in numbers])
+        for number in (number for number, value in zip(numbers, used, strict=True) if value and number != self._number):
+            if self._client.set(_LEASE.format(number), self.token, nx=True, px=LEASE_MS):
+                if self._is_usable(number):
+                    self._client.delete(_USED.format(number))
+                self._client.delete(_LEASE.format(number))
 
     def _is_usable(self, number: int) -> bool:
         """Say whether a number is empty; what a killed session of ours has left in it is removed."""

@@ -78,6 +78,27 @@ def test_keys_of_a_killed_holder_go(endpoint: Endpoint, client: Callable[[int], 
     killed.close()
 
 
+def test_what_a_killed_holder_left_in_another_number_goes(endpoint: Endpoint, client: Callable[[int], Any]) -> None:
+    client(0).set("realservices:used:2", client(0).time()[0])
+    client(2).set("left", 1)
+    successor = LeasedNumbers(endpoint)
+    assert (successor.take(), client(2).dbsize()) == (1, 0)
+    assert client(0).exists("realservices:used:2", "realservices:lease:2") == 0
+    successor.close()
+
+
+def test_a_living_holders_number_is_not_cleared(endpoint: Endpoint, client: Callable[[int], Any]) -> None:
+    living, other = LeasedNumbers(endpoint), LeasedNumbers(endpoint)
+    client(2).set("theirs", 1)
+    living.close()
+    successor = LeasedNumbers(endpoint)
+    assert (other.take(), successor.take(), client(2).get("theirs")) == (2, 1, "1")
+    assert client(0).exists("realservices:used:2", "realservices:lease:2") == 2
+    client(2).flushdb()
+    successor.close()
+    other.close()
+
+
 def test_keys_written_after_a_killed_holder_stay(endpoint: Endpoint, client: Callable[[int], Any]) -> None:
     client(0).set("realservices:used:1", client(0).time()[0] - 40)
     client(1).set("theirs", 1)
