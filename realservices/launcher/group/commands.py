@@ -1,0 +1,124 @@
+"""Commands that use a group's services: the environment as shell text, any program, psql, redis-cli."""
+
+from __future__ import annotations
+
+import os
+
+from realservices.contract import environment
+from realservices.launcher.group.place import GroupError
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from typing import Any
+
+    from realservices.contract.manifest import Manifest, ServiceSpec
+
+    # From a runtime description: program and arguments, and what its environment has besides the contract.
+    Words = Callable[[dict[str, Any]], tuple[list[str], dict[str, str]]]
+
+_RUNTIME_FILE = "runtime.json"
+
+
+def contract_environment(description: dict[str, Any]) -> dict[str, str]:
+    """Return the variables of the environment contract, by which the Python fixtures find the services, too."""
+    runtime = {environment.RUNTIME: f"{description['private']}/{_RUNTIME_FILE}"}
+    return environment.service_environment(description["services"]) | runtime
+
+
+def developers_environment(description: dict[str, Any]) -> dict[str, str]:
+    """Return the whole environment of a command: the developer's, then the contract's."""
+    # It names the group's runfiles, and would mislead a program that Bazel built.
+    own = {name: value for name, value in os.environ.items() if name != "RUNFILES_DIR"}
+    return own | contract_environment(description)
+
+
+def export_lines(description: dict[str, Any]) -> str:
+    """Return the contract as text for a shell."""
+    variables = contract_environment(description)
+    return "".join(f"export {name}={_quoted(value)}\n" for name, value in variables.items())
+
+
+def command(arguments: list[str]) -> Words:
+    """Return what runs a command of the developer's.
+
+    Raises:
+        GroupError: There is no such program.
+    """
+    words = [found_program(arguments[0]), *arguments[1:]]
+    return lambda description: (words, {})
+
+
+def psql(manifest: Manifest, runfiles: str, arguments: list[str]) -> Words:
+    """Return what connects psql to the first PostgreSQL.
+
+    Raises:
+        GroupError: The group has none, or there is no psql.
+    """
+    spec = _first(manifest, "postgres", "PostgreSQL")
+    own = f"{runfiles}/{spec.config['distribution']}/bin/psql"
+    program = own if os.access(own, os.X_OK) else found_program("psql")
+
+    def words(description: dict[str, Any]) -> tuple[list[str], dict[str, str]]:
+        endpoint = description["services"][spec.name]
+        # Not as arguments, which every user of the machine can read.
+        fields = {"HOST": "host", "PORT": "port", "USER": "user", "PASSWORD": "password", "DATABASE": "database"}
+        return [program, *arguments], {f"PG{name}": str(endpoint[field]) for name, field in fields.items()}
+
+    return words
+
+
+def redis_cli(manifest: Manifest, arguments: list[str]) -> Words:
+    """Return what connects redis-cli to the first Redis.
+
+    Raises:
+        GroupError: The group has none, or there is no redis-cli.
+    """
+    spec = _first(manifest, "redis", "Redis")
+    try:
+        program = found_program("redis-cli")
+    except GroupError as error:
+        raise GroupError(
+            f"{error}; the pinned Redis comes without it: install it (Debian and Ubuntu: redis-tools)"
+        ) from None
+
+    def words(description: dict[str, Any]) -> tuple[list[str], dict[str, str]]:
+        endpoint = description["services"][spec.name]
+        where = ["-h", endpoint["host"], "-p", str(endpoint["port"])]
+        return [program, *where, *arguments], {"REDISCLI_AUTH": endpoint["password"]}
+
+    return words
+
+
+def found_program(name: str) -> str:
+    """Return the path of a program that is named as in a shell.
+
+    Raises:
+        GroupError: There is none.
+    """
+    here = working_directory()
+    if "/" in name:
+        candidates = [os.path.join(here, name)]
+    else:
+        candidates = [os.path.join(here, entry, name) for entry in os.environ.get("PATH", "").split(os.pathsep)]
+    for path in candidates:
+        if os.path.isfile(path) and os.access(path, os.X_OK):
+            return path
+    raise GroupError(f"there is no program {name!r} in {here if '/' in name else 'PATH'}")
+
+
+def working_directory() -> str:
+    """Return where the developer stands; `bazel run` starts programs among their runfiles."""
+    return os.environ.get("BUILD_WORKING_DIRECTORY") or os.getcwd()
+
+
+def _first(manifest: Manifest, kind: str, shown: str) -> ServiceSpec:
+    for spec in manifest.services:
+        if spec.kind == kind:
+            return spec
+    names = ", ".join(f"{spec.name} ({spec.kind})" for spec in manifest.services)
+    raise GroupError(f"{manifest.label} has no {shown}; it has {names}")
+
+
+def _quoted(text: str) -> str:
+    return "'" + text.replace("'", "'\\''") + "'"
