@@ -57,7 +57,7 @@ class IsolationManager:
         """Say whether a resource of an environment can be had here, from the named service or from any."""
         if resource in KIND_OF:
             names = self.services.names(KIND_OF[resource])
-            return name in names if name is not None else bool(names)
+            return name in names if name is not None else self.services.is_had(KIND_OF[resource])
         speaking = [service.name for service in self.services.declared() if resource in service.speaks]
         return resource == "filesystem" or (name in speaking if name is not None else bool(speaking))
 

@@ -82,6 +82,19 @@ class EmbeddedServices(Source):
         """
         self._ports[name] = list(ports)
 
+    def is_had(self, kind: str) -> bool:
+        """Say whether somebody has declared such a service, or there is at least a program for one."""
+        declared = [each for each in self._project.services.values() if each.kind == kind]
+        if not all(each.is_default for each in declared):
+            return True
+        from realservices.sources.programs import PROGRAMS  # noqa: PLC0415 - for those who ask
+
+        try:
+            PROGRAMS[kind]()
+        except RealServicesError:
+            return False
+        return bool(declared)
+
     def endpoint(self, kind: str, name: str) -> Endpoint:
         """Return a service when it serves, which it starts to do now if it does not yet.
 

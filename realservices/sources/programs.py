@@ -17,7 +17,7 @@ from realservices.sources.errors import MissingServiceError, SettingError
 from realservices.sources.missing import CLICKHOUSE_NPM, explain_uninstalled
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Callable, Sequence
 
 _POSTGRES, _POSTGRES_WHEEL, _POSTGRES_IN_WHEEL = (
     "REALSERVICES_POSTGRES",
@@ -145,3 +145,11 @@ def _version(program: Path, pattern: str) -> int:
     if not found:
         raise SettingError(f"{program} --version says {(done.stdout + done.stderr).strip()!r}, which is no version")
     return int(found.group(1))
+
+
+PROGRAMS: dict[str, Callable[[], Path]] = {
+    "postgres": postgres_distribution,
+    "redis": redis_server,
+    "clickhouse": clickhouse_server,
+}
+"""What finds the program of each kind, or raises."""

@@ -109,6 +109,11 @@ class Services:
         source = self._source(kind)
         return source.names(kind) if source else []
 
+    def is_had(self, kind: str) -> bool:
+        """Say whether a service of a kind can be had here. It starts nothing."""
+        source = self._source(kind)
+        return source is not None and source.is_had(kind)
+
     def endpoint(self, kind: str, name: str | None = None) -> Endpoint:
         """Return the service that a test means, when it serves: the named one, else the first of its kind.
 

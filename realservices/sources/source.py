@@ -67,6 +67,10 @@ class Source:
         """Return the names of the services of a kind, in the order of declaration. It starts nothing."""
         return [service.name for service in self.declared() if service.kind == kind]
 
+    def is_had(self, kind: str) -> bool:
+        """Say whether there is what services of a kind need. It starts nothing."""
+        return bool(self.names(kind))
+
     def endpoint(self, kind: str, name: str) -> Endpoint:
         """Return one of those services when it serves.
 

@@ -274,3 +274,18 @@ def test_a_script_is_told_what_is_missing(pytester: pytest.Pytester, alone: pyte
     assert "redis: TEST_REDIS_HOST names a redis service at 127.0.0.1:1" in done.stderr
     assert "db: " in done.stderr
     assert "seeds = 'no.sql' matches no file" in done.stderr
+
+
+def test_an_environment_has_what_there_is_a_program_for(
+    pytester: pytest.Pytester, run: Run, alone: pytest.MonkeyPatch
+) -> None:
+    alone.setenv("PATH", str(pytester.path))
+    alone.delenv("REALSERVICES_CLICKHOUSE", raising=False)
+    pytester.makepyfile("""
+        async def test_keys(comprehensive_test_environment):
+            keys = list(comprehensive_test_environment)
+            assert "redis" in keys
+            assert "database" in keys
+            assert "clickhouse" not in keys
+    """)
+    run().assert_outcomes(passed=1)
