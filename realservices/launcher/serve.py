@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import os
 import sys
+import time
 
 from realservices.contract.errors import RealServicesError
 from realservices.contract.manifest import ServiceSpec
@@ -34,6 +35,7 @@ _LOG = "serve.log"
 _MARK = "REALSERVICES_SERVE"
 _STARTED = b"started"
 _MOST_TOLD = 65536
+_REMOVE_TIMEOUT_S, _REMOVE_PAUSE_S = 5.0, 0.01
 
 
 class Server:
@@ -124,12 +126,25 @@ class Server:
         kill_descendants({self._guardian.pid} if self._guardian else set())
         self._sandbox.remove()
         if self._is_orphan:
-            remove_tree(self._directory)
+            _remove(self._directory)
         if self._guardian:
             self._guardian.dismiss()
         for slot in self._slots:
             slot.release()
         # The control socket is closed by the end of this process: who waits for that has waited for all of this.
+
+
+def _remove(directory: str) -> None:
+    """Remove the session's directory. Its later processes may not have ended yet, and may still make files in it."""
+    deadline = time.monotonic() + _REMOVE_TIMEOUT_S
+    while True:
+        try:
+            remove_tree(directory)
+            return
+        except OSError:
+            if time.monotonic() > deadline:
+                return  # The next session removes it.
+        time.sleep(_REMOVE_PAUSE_S)
 
 
 def main(arguments: list[str]) -> int:

@@ -10,6 +10,8 @@ import fcntl
 import hashlib
 import json
 import os
+import socket
+import time
 
 from realservices.contract.errors import RealServicesError
 from realservices.host.registry import registry_directory
@@ -17,6 +19,11 @@ from realservices.host.registry import registry_directory
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from typing import Any
+
+
+# How long a group that was killed may take until its guardian has cleared up behind it.
+_ENDING_S = 10.0
+_PAUSE_S = 0.01
 
 
 class GroupError(RealServicesError):
@@ -38,12 +45,13 @@ class Place:
         self._lock = -1
 
     def take(self) -> None:
-        """Become the group that runs.
+        """Become the group that runs, after the end of one that is just ending.
 
         Raises:
             GroupError: It runs already.
         """
         os.makedirs(os.path.dirname(self._path), mode=0o700, exist_ok=True)
+        deadline = time.monotonic() + _ENDING_S
         while self._lock < 0:
             lock = os.open(self._path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
             try:
@@ -53,11 +61,14 @@ class Place:
                     self._lock = lock
                     continue
             except BlockingIOError:
+                is_ending = _is_ending(lock)
                 os.close(lock)
-                raise GroupError(
-                    f"{self._label} runs already, or is just ending; `-- status` tells more, Ctrl-C in its terminal "
-                    "ends it"
-                ) from None
+                if not is_ending or time.monotonic() > deadline:
+                    raise GroupError(
+                        f"{self._label} runs already; `-- status` tells more, Ctrl-C in its terminal ends it"
+                    ) from None
+                time.sleep(_PAUSE_S)
+                continue
             except FileNotFoundError:
                 pass
             os.close(lock)
@@ -119,3 +130,16 @@ def load_description(path: str) -> dict[str, Any]:
     with open(path, encoding="utf-8") as file:
         content: dict[str, Any] = json.load(file)
     return content
+
+
+def _is_ending(place: int) -> bool:
+    """Say whether the group at an open place was ready once, and does not answer any more."""
+    private = os.read(place, 4096).decode()
+    if not private:
+        return False
+    with socket.socket(socket.AF_UNIX, socket.SOCK_STREAM) as connection:
+        try:
+            connection.connect(f"{private}/control.sock")
+        except OSError:
+            return True
+    return False
