@@ -50,10 +50,12 @@ class TestSpec:
         durations: Runfiles path of recorded durations, or None (pytest).
         program: Runfiles path of the program (executable).
         ports: First ports of services by name, where they are fixed (services).
+        file_lists: By service, the runfiles path of a list of the files that it runs on, which are named from
+            ``workspace``, a folder of the runfiles (services).
     """
 
     __test__ = False  # The name is the domain's; pytest must not collect it.
-    __slots__ = ("durations", "files", "import_paths", "ports", "program", "runner")
+    __slots__ = ("durations", "file_lists", "files", "import_paths", "ports", "program", "runner", "workspace")
 
     def __init__(self, entry: dict[str, Any]) -> None:
         self.runner: str = entry["runner"]
@@ -62,6 +64,8 @@ class TestSpec:
         self.durations: str | None = entry.get("durations")
         self.program: str = entry.get("program", "")
         self.ports: dict[str, int] = entry.get("ports", {})
+        self.file_lists: dict[str, str] = entry.get("file_lists", {})
+        self.workspace: str = entry.get("workspace", "")
 
 
 class Manifest:

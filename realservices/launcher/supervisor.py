@@ -15,7 +15,7 @@ import time
 from realservices.contract.errors import ServiceError
 from realservices.host.process import EXIT_NO_NAMESPACE, descendants, describe_exit, kill_session, reap
 from realservices.launcher.graph import blocker_of, can_start
-from realservices.launcher.supervised import FAILED, PAUSED, READY, STARTING, STOPPED, Supervised, Watcher
+from realservices.launcher.supervised import FAILED, PAUSED, READY, STARTING, STOPPED, WAITING, Supervised, Watcher
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -159,11 +159,23 @@ class Supervisor:
         if supervised.service.grace_s is not None:
             supervised.kill_at = time.monotonic() + supervised.service.grace_s
 
+    def restart(self, name: str) -> None:
+        """Start a service anew, after its end if it runs. Nobody waits for that here: its watcher is told."""
+        supervised = self.services[name]
+        supervised.starts_again = True
+        if not supervised.pid:
+            self._start_again(supervised)
+        elif supervised.state == STARTING:  # It may not have its signal handlers yet.
+            self.send_signal(name, signal.SIGKILL, STOPPED)
+        elif supervised.state != STOPPED:
+            self.stop(name)
+
     def settle(self) -> None:
         """Take note of how the services are at the end of the test; after this, no end is a failure."""
         for supervised in self.services.values():
             supervised.final_state = supervised.state
             supervised.blocker = blocker_of(self.services, supervised)
+            supervised.starts_again = False
         for supervised in self.services.values():
             if supervised.state not in (PAUSED, FAILED):
                 supervised.state = STOPPED
@@ -210,6 +222,13 @@ class Supervisor:
             supervised.fail(f"{describe_exit(status)} after {after_s:.2f} s, before it was ready")
         elif supervised.state in (READY, PAUSED):
             supervised.fail(f"{describe_exit(status)} {self._watcher.during}, {after_s:.2f} s after its start")
+        self._start_again(supervised)
+
+    def _start_again(self, supervised: Supervised) -> None:
+        if supervised.starts_again:
+            supervised.starts_again = False
+            supervised.state = WAITING
+            self.start_waiting()
 
     def _on_log(self, supervised: Supervised) -> None:
         lines = supervised.log.read()

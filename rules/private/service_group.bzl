@@ -1,5 +1,6 @@
 """`service_group`: `bazel run` starts services for development and keeps them until Ctrl-C."""
 
+load(":labels.bzl", "runfiles_path")
 load(":manifest.bzl", "check_kinds", "manifest")
 load(":misuse.bzl", "misuse")
 load(":service.bzl", "SERVICE_ATTRS", "service_infos", "start_order")
@@ -22,16 +23,33 @@ def _fixed_ports(ctx, services):
         fixed[name] = number
     return fixed
 
+def _file_list(ctx, service):
+    """Writes down which files a service runs on; by their times the launcher knows which service a build has changed."""
+    file = ctx.actions.declare_file("%s.%s.files" % (ctx.label.name, service.name))
+    lines = ctx.actions.args().set_param_file_format("multiline")
+    lines.add_all(service.runfiles.files, map_each = _short_path, expand_directories = False)
+    ctx.actions.write(file, lines)
+    return file
+
+def _short_path(file):
+    return file.short_path
+
 def _service_group_impl(ctx):
     services = start_order(ctx.label, service_infos(ctx))
     check_kinds(ctx.label, services)
     if not services:
         misuse(ctx.label, "services", "[]", "at least one service")
     manifest_file = ctx.actions.declare_file(ctx.label.name + ".realservices.json")
+    lists = {service.name: _file_list(ctx, service) for service in services}
     ctx.actions.write(manifest_file, manifest(
         label = ctx.label,
         services = services,
-        test = {"ports": _fixed_ports(ctx, services), "runner": "services"},
+        test = {
+            "file_lists": {name: runfiles_path(ctx.workspace_name, file) for name, file in lists.items()},
+            "ports": _fixed_ports(ctx, services),
+            "runner": "services",
+            "workspace": ctx.workspace_name,
+        },
         env = {},
         isolation = "transaction",
     ))
@@ -39,7 +57,7 @@ def _service_group_impl(ctx):
     return [
         DefaultInfo(
             executable = stub.executable,
-            runfiles = stub.runfiles.merge_all([service.runfiles for service in services]),
+            runfiles = stub.runfiles.merge(ctx.runfiles(files = lists.values())).merge_all([service.runfiles for service in services]),
         ),
         OutputGroupInfo(realservices_manifest = depset([manifest_file])),
     ]
@@ -56,7 +74,7 @@ service_group_rule = rule(
     },
 )
 
-def service_group(name, services, ports = {}, **kwargs):
+def service_group(name, services, ports = {}, tags = [], **kwargs):
     """Services for development: `bazel run` starts them as a test would and keeps them until Ctrl-C.
 
     ```python
@@ -69,7 +87,8 @@ def service_group(name, services, ports = {}, **kwargs):
       name: Name of the target.
       services: Targets of service rules; those that they need come with them.
       ports: First ports of services by name, for programs that cannot be told of one. All others are leased, as for a test.
-      **kwargs: What all rules have: `tags`, `visibility`, ….
+      tags: As in all rules. With one more, by which ibazel tells the group of a build instead of ending it.
+      **kwargs: What all rules have: `visibility`, ….
     """
     for service, port in ports.items():
         if type(port) != "int":
@@ -80,5 +99,6 @@ def service_group(name, services, ports = {}, **kwargs):
         testonly = kwargs.pop("testonly", True),
         services = services,
         ports = {service: str(port) for service, port in ports.items()},
+        tags = tags + ["ibazel_notify_changes"],
         **kwargs
     )

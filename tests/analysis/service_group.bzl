@@ -42,7 +42,15 @@ def service_group_tests():
     manifest_test(
         name = "group_manifest_test",
         size = "small",
-        expected = json.encode({"test": {"ports": {"cache": 16379}, "runner": "services"}}),
+        expected = json.encode({"test": {
+            "file_lists": {
+                name: "%workspace%/tests/analysis/group_subject.{}.files".format(name)
+                for name in ["cache", "db", "needs_cache", "top"]
+            },
+            "ports": {"cache": 16379},
+            "runner": "services",
+            "workspace": "%workspace%",
+        }}),
         target_under_test = ":group_subject",
     )
     start_order_test(

@@ -54,6 +54,12 @@ class Terminal:
             assert self._read(deadline), f"it ended without {pattern!r}; its output:\n{self.output}"
         return found
 
+    def tell(self, text: str) -> None:
+        """Write to its standard input."""
+        assert self.process.stdin
+        self.process.stdin.write(text.encode())
+        self.process.stdin.flush()
+
     def end(self) -> None:
         """Press Ctrl-C and read on until nobody holds the terminal any more."""
         os.killpg(self.process.pid, signal.SIGINT)
@@ -95,7 +101,7 @@ def workspace(tmp_path_factory: pytest.TempPathFactory, port: int) -> Iterator[W
 
 @contextmanager
 def _running(workspace: Workspace, *arguments: str) -> Iterator[Terminal]:
-    terminal = Terminal(workspace, "//app:services", *arguments)
+    terminal = Terminal(workspace, *arguments, "//app:services")
     try:
         terminal.await_output(r"//app:services is ready")
         yield terminal
@@ -141,6 +147,26 @@ def test_a_command_has_services_of_its_own_and_its_exit_code_is_bazel_s(workspac
     url, here = done.stdout.splitlines()
     assert url.startswith("postgresql://test:")
     assert here == str(workspace.directory)
+
+
+def test_what_ibazel_has_built_is_started_again(workspace: Workspace) -> None:
+    # As `ibazel run` does: it sets the variable, builds after a change and says so on standard input.
+    with _running(workspace, "--run_under=env IBAZEL_NOTIFY_CHANGES=y") as terminal:
+        _said(workspace, "psql", "-XAtqc", "INSERT INTO items VALUES ('mine')")
+        workspace.write("app/worker.sh", _WORKER.replace("1", "2", 1))
+        _build(workspace, terminal)
+        terminal.await_output(r"(?s)^worker changed: starting it again$.*^worker +\(no port\)  ready in")
+        assert _said(workspace, "logs", "worker") == "up, version 1\nup, version 2\n"
+        assert _said(workspace, "psql", "-XAtqc", "SELECT count(*) FROM items") == "2\n"
+        workspace.write("app/items.sql", "CREATE TABLE items (name text);\n")
+        _build(workspace, terminal)
+        terminal.await_output(r"(?s)^db changed: beginning anew$.*//app:services is ready")
+        assert _said(workspace, "psql", "-XAtqc", "SELECT count(*) FROM items") == "0\n"
+
+
+def _build(workspace: Workspace, terminal: Terminal) -> None:
+    workspace.output_of("build", "//app:services")
+    terminal.tell("IBAZEL_BUILD_COMPLETED SUCCESS\n")
 
 
 def _said(workspace: Workspace, *words: str) -> str:

@@ -51,8 +51,9 @@ class Group:
             (self._runfiles / name).parent.mkdir(parents=True, exist_ok=True)
             (self._runfiles / name).symlink_to(target)
         self.program = self._runfiles / "server"
-        self.program.write_text(f'#!/bin/sh\nexec "{sys.executable}" -I -S -B "{_SERVER}" "$@"\n', "utf-8")
-        self.program.chmod(0o755)
+        for program in (self.program, self._runfiles / "other"):
+            program.write_text(f'#!/bin/sh\nexec "{sys.executable}" -I -S -B "{_SERVER}" "$@"\n', "utf-8")
+            program.chmod(0o755)
         self.declare(services, ports or {})
         inherited = ("PATH", "LANG", "LD_LIBRARY_PATH")
         self._env = {name: os.environ[name] for name in inherited if name in os.environ} | {
@@ -68,11 +69,26 @@ class Group:
             "version": 1,
             "label": LABEL,
             "services": services,
-            "test": {"runner": "services", "ports": ports},
+            "test": {
+                "runner": "services",
+                "ports": ports,
+                "workspace": "workspace",
+                "file_lists": self._lists(services),
+            },
             "env": {},
             "isolation": "transaction",
         }
         (self.directory / "manifest.json").write_text(json.dumps(content), "utf-8")
+
+    def _lists(self, services: list[dict[str, Any]]) -> dict[str, str]:
+        """Write down which file each service runs on, as a build does: program, template or server."""
+        lists = {}
+        for service in services:
+            config = service["config"]
+            file = config.get("program") or config.get("template") or config["server"]
+            lists[service["name"]] = f"{service['name']}.files"
+            (self._runfiles / lists[service["name"]]).write_text(f"../{file}\n", "utf-8")
+        return lists
 
     def __enter__(self) -> Group:
         return self

@@ -90,6 +90,10 @@ def _hold(manifest: Manifest, runfiles: str, place: Place, *, wants_logs: bool) 
         code, reason = action.run()
     finally:
         place.leave()
+    if program.begins_anew:
+        sys.stdout.flush()
+        # As another process image: everything is read again, and ibazel keeps the process that it talks to.
+        os.execv(sys.executable, [sys.executable, *sys.orig_argv[1:]])  # noqa: S606 - no shell on purpose
     if screen.is_up:
         # Ended as it was meant to end; failures in between have been told when they happened.
         screen.say(f"\n{manifest.label} has ended, nothing of it is left")

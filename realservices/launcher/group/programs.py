@@ -9,6 +9,7 @@ from realservices.contract import environment
 from realservices.host.process import spawn
 from realservices.launcher.group.commands import developers_environment, working_directory
 from realservices.launcher.group.place import load_description
+from realservices.launcher.group.reload import Reloader, is_under_ibazel
 from realservices.launcher.program import Program
 
 TYPE_CHECKING = False
@@ -20,19 +21,33 @@ if TYPE_CHECKING:
 
 
 class Hold(Program):
-    """No program at all: the services serve until a signal ends the group."""
+    """No program at all: the services serve until a signal ends the group.
+
+    Attributes:
+        begins_anew: Whether it has ended only to begin anew.
+    """
 
     def __init__(self, manifest: Manifest, runfiles: str, place: Place, screen: Screen) -> None:
         super().__init__(manifest, runfiles, [])
         self._label = manifest.label
         self._place = place
         self._screen = screen
+        self.begins_anew = False
+        # Made now: what is built from now on is a change.
+        is_reloaded = is_under_ibazel()
+        self._reloader = Reloader(manifest, runfiles, screen.say, self._begin_anew) if is_reloaded else None
 
     def start(self, env: dict[str, str]) -> None:
         """Tell that all services are ready."""
         self._place.announce(os.path.dirname(env[environment.RUNTIME]))
         self._screen.is_up = True
         self._screen.say(f"{self._label} is ready; Ctrl-C ends it")
+        if self._reloader and self._screen.supervisor:
+            self._reloader.watch(self._screen.supervisor)
+
+    def _begin_anew(self) -> None:
+        self.begins_anew = True
+        self.exit_code = 0
 
 
 class Command(Program):

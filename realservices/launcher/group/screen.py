@@ -10,6 +10,7 @@ from realservices.launcher.supervised import Watcher
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from realservices.launcher.supervised import Supervised
+    from realservices.launcher.supervisor import Supervisor
 
 _FIRST_COLOUR = 31
 _COLOURS = 6
@@ -17,6 +18,10 @@ _COLOURS = 6
 
 class Screen(Watcher):
     """Writes to the terminal.
+
+    Attributes:
+        is_up: Whether all services have been ready.
+        supervisor: Runs them, once there is one.
 
     Args:
         names: All services', in order.
@@ -34,6 +39,11 @@ class Screen(Watcher):
         # https://no-color.org: set and not empty, whatever the value.
         self._has_colour = sys.stdout.isatty() and not os.environ.get("NO_COLOR") and os.environ.get("TERM") != "dumb"
         self.is_up = False
+        self.supervisor: Supervisor | None = None
+
+    def attach(self, supervisor: Supervisor) -> None:
+        """Learn whose services these are."""
+        self.supervisor = supervisor
 
     def say(self, text: str) -> None:
         """Write a line that is no service's."""
