@@ -11,6 +11,7 @@ from pathlib import Path
 
 import pytest
 
+from realservices.host.slots import BLOCK_SIZE, acquire_slot
 from tests.launcher.executables import PORT, executable
 from tests.launcher.executables import port as named
 from tests.launcher.grouped import DEADLINE_S, LABEL, Group, Run
@@ -123,17 +124,19 @@ def test_a_taken_port_is_told_with_the_process_that_has_it() -> None:
 
 
 def test_a_port_that_a_test_may_lease_is_kept_from_tests(tmp_path: Path) -> None:
-    settings = {"REALSERVICES_PORT_RANGE": "22000-22015", "REALSERVICES_REGISTRY": str(tmp_path / "registry")}
+    first = _free_block()
+    block = f"{first}-{first + BLOCK_SIZE - 1}"
+    settings = {"REALSERVICES_PORT_RANGE": block, "REALSERVICES_REGISTRY": str(tmp_path / "registry")}
     with (
-        Group([redis()], ports={"cache": 22003}) as group,
-        Group([redis()], ports={"cache": 22007}) as other,
+        Group([redis()], ports={"cache": first + 3}) as group,
+        Group([redis()], ports={"cache": first + 7}) as other,
         Group([redis()]) as leasing,
         group.start(env=settings) as run,
     ):
         run.await_output(_READY)
         code, output = other.run(env=settings)
         assert code == 1
-        assert "ports 22000-22015 are held by a test that runs or by another group" in output
+        assert f"ports {block} are held by a test that runs or by another group" in output
         code, output = leasing.run(env=settings)
         assert code == 1
         assert "no free block of 16 ports" in output
@@ -165,6 +168,8 @@ def test_logs_are_shown_on_demand_with_the_services_name() -> None:
         with group.start("--logs") as run:
             run.await_output(r"^app    \| hello$")
             run.await_output(r"^cache  \| .*Ready to accept connections")
+            run.signal(signal.SIGINT)
+            run.wait()
         with group.start() as run:
             run.await_output(_READY)
             assert "|" not in run.output
@@ -174,6 +179,13 @@ def test_wrong_words_are_answered_with_the_right_ones(group: Group) -> None:
     code, output = group.run("strat")
     assert code == 64
     assert f"usage: bazel run {LABEL}" in output
+
+
+def _free_block() -> int:
+    """Return the first port of a block that nobody holds now."""
+    slot = acquire_slot(1)
+    slot.release()
+    return slot.ports[0] - slot.ports[0] % BLOCK_SIZE
 
 
 def _free_port() -> int:

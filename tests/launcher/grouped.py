@@ -36,6 +36,11 @@ class Group:
         services: Entries of the manifest.
         template: Directory with db.tar and db.json, where a PostgreSQL is among the services.
         ports: Fixed ports.
+
+    Attributes:
+        directory: Where the developer stands, the home directory, and all that the group needs.
+        program: What executables run, unless they name another.
+        env: Environment of the launcher.
     """
 
     def __init__(
@@ -56,7 +61,7 @@ class Group:
             program.chmod(0o755)
         self.declare(services, ports or {})
         inherited = ("PATH", "LANG", "LD_LIBRARY_PATH")
-        self._env = {name: os.environ[name] for name in inherited if name in os.environ} | {
+        self.env = {name: os.environ[name] for name in inherited if name in os.environ} | {
             "HOME": str(self.directory),
             "RUNFILES_DIR": str(self._runfiles),
             "BUILD_WORKSPACE_DIRECTORY": str(self.directory / "workspace"),
@@ -96,13 +101,17 @@ class Group:
     def __exit__(self, *error: object) -> None:
         shutil.rmtree(self.directory)
 
+    def command(self, *arguments: str) -> list[str]:
+        """Return what starts the launcher with these arguments, in `env`."""
+        command = [sys.executable, "-I", "-S", "-B", "-c", _LAUNCH, str(places.PACKAGE_ROOT)]
+        return [*command, str(self.directory / "manifest.json"), *arguments]
+
     def start(self, *arguments: str, env: dict[str, str] | None = None) -> Run:
         """Start the launcher with these arguments."""
-        command = [sys.executable, "-I", "-S", "-B", "-c", _LAUNCH, str(places.PACKAGE_ROOT)]
         return Run(
             subprocess.Popen(
-                [*command, str(self.directory / "manifest.json"), *arguments],
-                env=self._env | (env or {}),
+                self.command(*arguments),
+                env=self.env | (env or {}),
                 stdin=subprocess.PIPE,
                 stdout=subprocess.PIPE,
                 stderr=subprocess.STDOUT,
