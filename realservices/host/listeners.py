@@ -39,7 +39,7 @@ def _processes() -> list[int]:
 
 def _holds(pid: int, sockets: set[str]) -> bool:
     try:
-        return any(os.readlink(entry.path) in sockets for entry in os.scandir(f"/proc/{pid}/fd"))
+        return any(os.readlink(f"/proc/{pid}/fd/{number}") in sockets for number in os.listdir(f"/proc/{pid}/fd"))
     except OSError:
         return False  # Gone meanwhile, or somebody else's.
 

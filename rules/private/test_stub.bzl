@@ -1,4 +1,4 @@
-"""The executable of a `real_service_test`: a few lines of sh that start the launcher with its manifest."""
+"""The executable of a `real_service_test` or a `service_group`: a few lines of sh that start the launcher with its manifest."""
 
 load(":labels.bzl", "runfiles_path")
 load(":python_interpreter.bzl", "ISOLATED_FLAGS", "interpreter_attr", "python_interpreter")

@@ -1,6 +1,6 @@
 #!/bin/sh
-# Starts the launcher for one real_service_test. Kept to what every /bin/sh has, and without a process of its own
-# before the interpreter's, because each test and each shard waits for it.
+# Starts the launcher for one real_service_test or service_group. Kept to what every /bin/sh has, and without a process
+# of its own before the interpreter's, because each test and each shard waits for it.
 runfiles="${RUNFILES_DIR:-${TEST_SRCDIR:-$0.runfiles}}"
 case "$runfiles" in
   /*) ;;

@@ -12,6 +12,7 @@ from pathlib import Path
 
 import pytest
 
+from tests.host import places
 from tests.launcher.executables import PORT, executable
 from tests.launcher.grouped import LABEL, Group, Run
 from tests.launcher.launched import postgres, redis
@@ -20,6 +21,14 @@ from tests.services.queries import sql
 _COUNT = ("-XAtqc", "SELECT count(*) FROM items")
 _INSERT = ("-XAtqc", "INSERT INTO items (name) VALUES ('mine')")
 _PRINT = "import os, sys; print(*(os.environ[name] for name in sys.argv[1:]), os.getcwd())"
+
+_FIND = """
+import os
+from realservices.sources.services import find_services
+found = find_services()
+is_same = found.endpoint("postgres").url == os.environ["DATABASE_URL"]
+print(found.label, *found.names("postgres"), *found.names("redis"), is_same)
+"""
 
 
 @pytest.fixture
@@ -54,6 +63,12 @@ def test_a_command_runs_with_fresh_services_where_the_developer_stands(group: Gr
         rf"a b {here} {here}\n",
         output,
     )
+
+
+def test_the_python_side_finds_the_services_in_a_command(group: Group) -> None:
+    command = ("exec", sys.executable, "-c", _FIND)
+    code, output = group.run(*command, env={"PYTHONPATH": str(places.PACKAGE_ROOT)})
+    assert (code, output) == (0, f"{LABEL} db cache True\n")
 
 
 @pytest.mark.parametrize(("end", "code"), [("exit 7", 7), ("kill -KILL $$", 137)])
@@ -194,6 +209,15 @@ def test_a_service_that_died_is_started_again(group: Group, run: Run) -> None:
     assert re.search(r"^app +\S+  failed$", group.run("status")[1], re.MULTILINE)
     assert group.run("restart", "app")[0] == 0
     assert re.search(r"^app +\S+  ready \(process \d+\)$", group.run("status")[1], re.MULTILINE)
+
+
+def test_a_restart_in_vain_is_told_in_both_terminals(group: Group, run: Run) -> None:
+    group.program.write_text("#!/bin/sh\necho no such table\nexit 4\n", "utf-8")
+    code, output = group.run("restart", "app")
+    assert code == 1
+    assert output.startswith("realservices: service 'app' (//app:app) exited with code 4 after ")
+    assert "    no such table" in output
+    run.await_output(r"^realservices: service 'app' \(//app:app\) exited with code 4 after ")
 
 
 def test_a_service_is_stopped_until_it_is_restarted(group: Group, run: Run) -> None:
