@@ -11,10 +11,8 @@ it serves, so the probe is tried often.
 
 from __future__ import annotations
 
-import json
 import os
 
-from realservices.contract.errors import ManifestError
 from realservices.host.process import spawn
 from realservices.host.templates import free_bytes
 from realservices.services.base import HOST, Service
@@ -22,11 +20,10 @@ from realservices.services.clickhouse_archive import unpack_data_archive
 from realservices.services.clickhouse_config import write_configuration
 from realservices.services.clickhouse_http import ClickHouseRefusal, query
 from realservices.services.port_states import connect
+from realservices.services.template_info import read_info
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from typing import Any
-
     from realservices.contract.manifest import ServiceSpec
     from realservices.host.sandbox import Sandbox
 
@@ -47,7 +44,7 @@ class ClickHouse(Service):
     def __init__(self, spec: ServiceSpec, sandbox: Sandbox, runfiles: str, ports: list[int]) -> None:
         super().__init__(spec, sandbox, runfiles, ports)
         config = spec.config
-        self._info = _read_info(spec, f"{runfiles}/{config['template_info']}")
+        self._info = read_info(spec, f"{runfiles}/{config['template_info']}")
         self._ports = {"http": ports[0], "tcp": ports[1]}
         user, database = config["user"], config["database"]
         self.endpoint |= {
@@ -109,15 +106,3 @@ class ClickHouse(Service):
         if memory and free_bytes(os.path.dirname(memory)) > _ROOM_BYTES:
             parent = self._sandbox.create_memory()
         return f"{parent}/{self.spec.name}.data"
-
-
-def _read_info(spec: ServiceSpec, path: str) -> dict[str, Any]:
-    try:
-        with open(path, encoding="utf-8") as file:
-            info: dict[str, Any] = json.load(file)
-            return info
-    except (OSError, ValueError) as error:
-        raise ManifestError(
-            f"service {spec.name!r} ({spec.label}): cannot read {path}: {error}; the build action of the service "
-            "writes it: rebuild the target"
-        ) from None

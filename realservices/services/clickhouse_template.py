@@ -26,6 +26,7 @@ from realservices.services.clickhouse_config import HOST, write_configuration
 from realservices.services.clickhouse_http import ClickHouseRefusal, query
 from realservices.services.clickhouse_replay import plan_replay
 from realservices.services.psql_words import indented
+from realservices.services.template_options import name_value
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -210,23 +211,16 @@ def _refusal(kind: str, shown: str, statement: Statement, words: str) -> str:
     )
 
 
-def _pair(text: str) -> tuple[str, str]:
-    name, separator, value = text.partition("=")
-    if not separator:
-        raise argparse.ArgumentTypeError(f"{text!r} is not NAME=VALUE")
-    return name, value
-
-
 def _parse(arguments: Sequence[str]) -> argparse.Namespace:
     parser = argparse.ArgumentParser(prog="clickhouse_template", description=__doc__)
     parser.add_argument("--label", required=True, help="label of the clickhouse_service, for messages")
     parser.add_argument("--server", required=True, help="libchdb.so or a clickhouse executable")
     parser.add_argument("--database", default="test", help="database that programs are given")
     parser.add_argument("--user", default="test", help="user that programs connect as")
-    parser.add_argument("--schema", type=_pair, action="append", default=[], metavar="SHOWN=FILE")
-    parser.add_argument("--seed", type=_pair, action="append", default=[], metavar="SHOWN=FILE")
-    parser.add_argument("--setting", type=_pair, action="append", default=[], metavar="NAME=VALUE")
-    parser.add_argument("--server-setting", type=_pair, action="append", default=[], metavar="NAME=VALUE")
+    parser.add_argument("--schema", type=name_value, action="append", default=[], metavar="SHOWN=FILE")
+    parser.add_argument("--seed", type=name_value, action="append", default=[], metavar="SHOWN=FILE")
+    parser.add_argument("--setting", type=name_value, action="append", default=[], metavar="NAME=VALUE")
+    parser.add_argument("--server-setting", type=name_value, action="append", default=[], metavar="NAME=VALUE")
     parser.add_argument("--output", required=True, help="archive to write")
     parser.add_argument("--info", required=True, help="its description to write, JSON")
     return parser.parse_args(arguments)

@@ -12,11 +12,9 @@ Readiness is the protocol's own: a connection that sets the random password, see
 
 from __future__ import annotations
 
-import json
 import os
 import signal
 
-from realservices.contract.errors import ManifestError
 from realservices.host.namespaces import (
     UNPRIVILEGED_ID,
     are_namespaces_possible,
@@ -31,11 +29,10 @@ from realservices.host.templates import TemplateLease, free_bytes, lease_templat
 from realservices.services.base import HOST, Service, connect_unix
 from realservices.services.postgres_probe import set_password
 from realservices.services.postgres_settings import server_settings
+from realservices.services.template_info import read_info
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from typing import Any
-
     from realservices.contract.manifest import ServiceSpec
     from realservices.host.sandbox import Sandbox
 
@@ -51,7 +48,7 @@ class Postgres(Service):
     def __init__(self, spec: ServiceSpec, sandbox: Sandbox, runfiles: str, ports: list[int]) -> None:
         super().__init__(spec, sandbox, runfiles, ports)
         config = spec.config
-        self._info = _read_info(spec, f"{runfiles}/{config['template_info']}")
+        self._info = read_info(spec, f"{runfiles}/{config['template_info']}")
         user, database = config["user"], config["database"]
         self.endpoint |= {
             "user": user,
@@ -220,18 +217,6 @@ class Postgres(Service):
         }
         program = f"{self.runfiles}/{self.spec.config['distribution']}/bin/postgres"
         return [program, "-D", self._data, *(f"--{name}={value}" for name, value in settings.items())]
-
-
-def _read_info(spec: ServiceSpec, path: str) -> dict[str, Any]:
-    try:
-        with open(path, encoding="utf-8") as file:
-            info: dict[str, Any] = json.load(file)
-            return info
-    except (OSError, ValueError) as error:
-        raise ManifestError(
-            f"service {spec.name!r} ({spec.label}): cannot read {path}: {error}; the build action of the service "
-            "writes it: rebuild the target"
-        ) from None
 
 
 def _chown_tree(path: str) -> None:

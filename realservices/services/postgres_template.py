@@ -23,6 +23,7 @@ from realservices.host.sandbox import lock_directory
 from realservices.services.postgres_archive import write_archive
 from realservices.services.postgres_cluster import Cluster
 from realservices.services.psql_words import refusal
+from realservices.services.template_options import name_value
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -106,23 +107,16 @@ def _fill(cluster: Cluster, options: argparse.Namespace) -> None:
     cluster.execute("postgres", closed, "cannot close the template database")
 
 
-def _pair(text: str) -> tuple[str, str]:
-    name, separator, value = text.partition("=")
-    if not separator:
-        raise argparse.ArgumentTypeError(f"{text!r} is not NAME=VALUE")
-    return name, value
-
-
 def _parse(arguments: Sequence[str]) -> argparse.Namespace:
     parser = argparse.ArgumentParser(prog="postgres_template", description=__doc__)
     parser.add_argument("--label", required=True, help="label of the postgres_service, for messages")
     parser.add_argument("--distribution", required=True, help="directory with bin, lib and share")
     parser.add_argument("--database", default="test", help="database that DATABASE_URL names")
     parser.add_argument("--user", default="test", help="superuser")
-    parser.add_argument("--migration", type=_pair, action="append", default=[], metavar="SHOWN=FILE")
-    parser.add_argument("--seed", type=_pair, action="append", default=[], metavar="SHOWN=FILE")
+    parser.add_argument("--migration", type=name_value, action="append", default=[], metavar="SHOWN=FILE")
+    parser.add_argument("--seed", type=name_value, action="append", default=[], metavar="SHOWN=FILE")
     parser.add_argument("--extension", action="append", default=[])
-    parser.add_argument("--setting", type=_pair, action="append", default=[], metavar="NAME=VALUE")
+    parser.add_argument("--setting", type=name_value, action="append", default=[], metavar="NAME=VALUE")
     parser.add_argument("--output", required=True, help="archive to write")
     parser.add_argument("--info", required=True, help="its description to write, JSON")
     return parser.parse_args(arguments)

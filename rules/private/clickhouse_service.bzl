@@ -8,6 +8,7 @@ load(":misuse.bzl", "misuse")
 load(":names.bzl", "is_postgres_name")
 load(":service.bzl", "SERVICE_ATTRS", "service_info")
 load(":settings.bzl", "check_settings")
+load(":template_action.bzl", "check_scripts")
 
 _LAUNCHER = "the launcher decides"
 
@@ -41,21 +42,12 @@ def _check_names(ctx):
     if not is_postgres_name(user) or user == "default":
         misuse(ctx.label, "user", repr(user), identifier + "; not default, which the server keeps for itself")
 
-def _check_scripts(label, attribute, files):
-    for file in files:
-        if file.is_directory or file.extension != "sql":
-            misuse(label, attribute, repr(file.short_path), "files that end in .sql")
-
-        # The template tool is told NAME=FILE.
-        if "=" in file.short_path:
-            misuse(label, attribute, repr(file.short_path), "paths without '='")
-
 def _clickhouse_service_impl(ctx):
     _check_names(ctx)
     check_settings(ctx.label, ctx.attr.settings, {})
     check_settings(ctx.label, ctx.attr.server_settings, _OWNED_SERVER_SETTINGS, "server_settings")
-    _check_scripts(ctx.label, "schema", ctx.files.schema)
-    _check_scripts(ctx.label, "seeds", ctx.files.seeds)
+    check_scripts(ctx.label, "schema", ctx.files.schema)
+    check_scripts(ctx.label, "seeds", ctx.files.seeds)
     server = ctx.file.server
     template = clickhouse_template(ctx, server)
     return [

@@ -8,6 +8,7 @@ load(":names.bzl", "is_extension_name", "is_postgres_name")
 load(":postgres_template.bzl", "TEMPLATE_ATTRS", "postgres_template")
 load(":service.bzl", "SERVICE_ATTRS", "service_info")
 load(":settings.bzl", "check_settings")
+load(":template_action.bzl", "check_scripts")
 
 _LAUNCHER = "the launcher decides"
 
@@ -41,15 +42,6 @@ def _check_names(ctx):
         if not is_extension_name(name):
             misuse(ctx.label, "extensions", repr(name), "names of lower-case letters, digits, '_' and '-'")
 
-def _check_scripts(label, attribute, files):
-    for file in files:
-        if file.is_directory or file.extension != "sql":
-            misuse(label, attribute, repr(file.short_path), "files that end in .sql")
-
-        # The template tool is told NAME=FILE.
-        if "=" in file.short_path:
-            misuse(label, attribute, repr(file.short_path), "paths without '='")
-
 def _distribution(ctx):
     files = ctx.files.distribution
     if len(files) != 1:
@@ -74,8 +66,8 @@ def _contents(ctx, libraries):
 def _postgres_service_impl(ctx):
     _check_names(ctx)
     check_settings(ctx.label, ctx.attr.settings, _OWNED)
-    _check_scripts(ctx.label, "migrations", ctx.files.migrations)
-    _check_scripts(ctx.label, "seeds", ctx.files.seeds)
+    check_scripts(ctx.label, "migrations", ctx.files.migrations)
+    check_scripts(ctx.label, "seeds", ctx.files.seeds)
     distribution = _distribution(ctx)
 
     # Shared libraries that lie beside the directory, not in it, belong to the target's runfiles.

@@ -1,0 +1,98 @@
+"""What the build actions of all templates share: the tool, the checks of its SQL files, and how it is run."""
+
+load(":labels.bzl", "label_text")
+load(":misuse.bzl", "misuse")
+load(":python_interpreter.bzl", "ISOLATED_FLAGS", "interpreter_attr", "python_interpreter")
+
+TEMPLATE_TOOL_ATTRS = {
+    "database": attr.string(
+        doc = "Name of the database that programs are given.",
+        default = "test",
+    ),
+    "_python": interpreter_attr("exec"),
+    "_template_tool": attr.label(
+        default = "//realservices:template.zip",
+        cfg = "exec",
+        allow_single_file = True,
+    ),
+}
+
+def check_scripts(label, attribute, files):
+    """Refuses files that the tool cannot apply.
+
+    Args:
+      label: Label of the service.
+      attribute: the attribute they stand in.
+      files: list of File.
+    """
+    for file in files:
+        if file.is_directory or file.extension != "sql":
+            misuse(label, attribute, repr(file.short_path), "files that end in .sql")
+
+        # The template tool is told NAME=FILE.
+        if "=" in file.short_path:
+            misuse(label, attribute, repr(file.short_path), "paths without '='")
+
+def named_path(file):
+    """Names a file as the tool wants it.
+
+    Args:
+      file: File.
+
+    Returns:
+      string: what a refused statement is reported under, which is the path in the workspace, and the one in the sandbox.
+    """
+    return "%s=%s" % (file.short_path, file.path)
+
+def template_args(ctx, tool):
+    """Begins the tool's command line.
+
+    Args:
+      ctx: context of a rule with `TEMPLATE_TOOL_ATTRS`, `user` and `settings`.
+      tool: which of the tools in the archive.
+
+    Returns:
+      Args, for the caller to add to.
+    """
+    args = ctx.actions.args()
+    args.add_all(ISOLATED_FLAGS)
+    args.add(ctx.file._template_tool)
+    args.add(tool)
+    args.add("--database", ctx.attr.database)
+    args.add("--user", ctx.attr.user)
+    args.add_all(["%s=%s" % item for item in ctx.attr.settings.items()], before_each = "--setting")
+    args.add("--label", label_text(ctx.label))
+    return args
+
+def template_action(ctx, args, *, inputs, contents, mnemonic, what):
+    """Declares the action.
+
+    Args:
+      ctx: as for `template_args`, with `seeds`, which are applied last.
+      args: the command line.
+      inputs: list of File beside seeds and tool.
+      contents: depset of File: the server, and what its programs load.
+      mnemonic: of the action.
+      what: the server's name, for the progress message.
+
+    Returns:
+      struct: `archive`, File of the packed data directory; `info`, File of the JSON that describes it.
+    """
+    python = python_interpreter(ctx.attr._python)
+    archive = ctx.actions.declare_file(ctx.label.name + ".tar")
+    info = ctx.actions.declare_file(ctx.label.name + ".json")
+    args.add_all(ctx.files.seeds, before_each = "--seed", map_each = named_path)
+    args.add("--output", archive)
+    args.add("--info", info)
+    ctx.actions.run(
+        executable = python.executable,
+        arguments = [args],
+        # Nothing of the user's shell, so that the same inputs give the same template everywhere.
+        env = {},
+        inputs = depset([ctx.file._template_tool] + inputs + ctx.files.seeds, transitive = [contents]),
+        tools = python.files,
+        outputs = [archive, info],
+        mnemonic = mnemonic,
+        progress_message = "Building %s template %%{label}" % what,
+    )
+    return struct(archive = archive, info = info)
