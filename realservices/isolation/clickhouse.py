@@ -11,14 +11,13 @@ from __future__ import annotations
 
 import contextlib
 import threading
-from typing import TYPE_CHECKING, Any, Generic, TypeVar
+from typing import TYPE_CHECKING, Any, TypeVar
 
 from realservices.isolation.clickhouse_database import ClickHouseDatabase, ClickHouseDatabaseSync, make_client
 from realservices.isolation.clickhouse_pool import DatabasePool
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
-    from types import TracebackType
 
     from realservices.contract.runtime import Endpoint
     from realservices.isolation.ready_databases import ReadyDatabases
@@ -61,13 +60,15 @@ class ClickHouseIsolation:
         """Return what a test gets of a lease: ``kind`` is asynchronous or blocking. Its user calls `end`."""
         return kind(self.endpoint, lease.name, self.shared_client)
 
-    def database(self) -> DatabaseContext[ClickHouseDatabase]:
-        """Give a database of its own, by ``with`` or ``async with``."""
-        return DatabaseContext(self, ClickHouseDatabase)
-
-    def database_sync(self) -> DatabaseContext[ClickHouseDatabaseSync]:
-        """Give a database of its own with blocking methods."""
-        return DatabaseContext(self, ClickHouseDatabaseSync)
+    @contextlib.contextmanager
+    def database(self) -> Iterator[ClickHouseDatabase]:
+        """Give a database of its own for the time of a ``with`` block."""
+        with self.lease() as lease:
+            database = self.of_lease(ClickHouseDatabase, lease)
+            try:
+                yield database
+            finally:
+                database.end()
 
     @contextlib.contextmanager
     def service_database(self) -> Iterator[ClickHouseDatabase]:
@@ -128,32 +129,3 @@ class DatabaseLease:
         """Give the database back, if it was taken."""
         if self._name:
             self._pool.give_back(self._name)
-
-
-class DatabaseContext(Generic[D]):
-    """A database for the time of a ``with`` block, synchronous or asynchronous."""
-
-    def __init__(self, isolation: ClickHouseIsolation, kind: type[D]) -> None:
-        self._lease = isolation.lease()
-        self._isolation = isolation
-        self._kind = kind
-        self._database: D | None = None
-
-    def __enter__(self) -> D:
-        self._database = self._isolation.of_lease(self._kind, self._lease.__enter__())
-        return self._database
-
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        if self._database is not None:
-            self._database.end()
-        self._lease.__exit__(None, None, None)
-
-    async def __aenter__(self) -> D:
-        return self.__enter__()
-
-    async def __aexit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        self.__exit__(kind, error, trace)
