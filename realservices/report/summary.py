@@ -101,8 +101,8 @@ def summarize(targets: Iterable[Target]) -> Summary:
         services=sorted(map(_service, services, services.values()), key=lambda s: s.median_ms or 0.0, reverse=True),
         chains=_chains(ran),
         caches=_caches(attempts),
-        test_cpu_ms=sum(attempt.program.cpu_ms or 0.0 for attempt in ran if attempt.program),
-        service_cpu_ms=sum(service.cpu_ms or 0.0 for attempt in ran for service in attempt.services),
+        test_cpu_ms=_sum(attempt.program.cpu_ms or 0.0 for attempt in ran if attempt.program),
+        service_cpu_ms=_sum(service.cpu_ms or 0.0 for attempt in ran for service in attempt.services),
     )
 
 
@@ -116,7 +116,7 @@ def _service(label: str, starts: Sequence[Service]) -> ServiceSummary:
         median_ms=_at(times, 0.5),
         p90_ms=_at(times, 0.9),
         failures=sum(1 for service in starts if service.cause),
-        cpu_ms=round(sum(service.cpu_ms or 0.0 for service in starts), 1),
+        cpu_ms=_sum(service.cpu_ms or 0.0 for service in starts),
         peak_mb=max((service.peak_mb for service in starts if service.peak_mb is not None), default=None),
     )
 
@@ -134,7 +134,12 @@ def _chains(attempts: Iterable[Attempt]) -> list[Chain]:
 
 def _caches(attempts: Sequence[Attempt]) -> Caches:
     counts = {name: sum(1 for attempt in attempts if attempt.cache == name) for name in ("local", "disk", "remote")}
-    return Caches(len(attempts), saved_ms=sum(attempt.duration_ms for attempt in attempts if attempt.cache), **counts)
+    return Caches(len(attempts), saved_ms=_sum(attempt.duration_ms for attempt in attempts if attempt.cache), **counts)
+
+
+def _sum(times_ms: Iterable[float]) -> float:
+    """Add up times, which have one decimal. Unrounded, the sum is another one before Python 3.12 than from then on."""
+    return round(sum(times_ms), 1)
 
 
 def _at(ordered: Sequence[float], share: float) -> float | None:

@@ -61,6 +61,15 @@ def test_what_came_from_a_cache_is_counted_and_its_services_are_not(events: Even
     assert [service.ready_ms for service in summary.services] == [[20.0]]
 
 
+def test_sums_are_the_same_under_every_python(events: EventFile) -> None:
+    for shard in range(1, 4):
+        db = service_case("db", label="//shop:db", started_ms=1.0, ready_ms=1.0, cpu_ms=0.1)
+        chain = '<property name="program_cpu_ms" value="0.1"/>'
+        events.result("PASSED", {"test.xml": junit(services=db, chain=chain)}, numbers=(1, shard, 1))
+    summary = events.report().summary
+    assert (summary.test_cpu_ms, summary.service_cpu_ms) == (0.3, 0.3)
+
+
 def test_a_run_without_tests(events: EventFile) -> None:
     summary = events.report().summary
     assert (list(summary.services), list(summary.chains), summary.caches.actions) == ([], [], 0)
