@@ -14,6 +14,7 @@ import pytest
 
 from tests.host import places
 from tests.launcher.executables import PORT, executable
+from tests.launcher.family import guardian_of
 from tests.launcher.grouped import LABEL, Group, Run
 from tests.launcher.launched import postgres, redis
 from tests.services.queries import sql
@@ -178,6 +179,19 @@ def test_a_group_that_was_killed_does_not_run(group: Group, run: Run) -> None:
     run.signal(signal.SIGKILL)
     run.wait()
     code, output = group.run("status")
+    assert code == 1
+    assert "does not run" in output
+
+
+def test_a_killed_group_does_not_run_while_its_guardian_clears_up(group: Group, run: Run) -> None:
+    guardian = guardian_of(run.pid)
+    os.kill(guardian, signal.SIGSTOP)
+    try:
+        run.signal(signal.SIGKILL)
+        run.wait()
+        code, output = group.run("status")
+    finally:
+        os.kill(guardian, signal.SIGCONT)
     assert code == 1
     assert "does not run" in output
 

@@ -14,6 +14,7 @@ import pytest
 from realservices.host.slots import BLOCK_SIZE, acquire_slot
 from tests.launcher.executables import PORT, executable
 from tests.launcher.executables import port as named
+from tests.launcher.family import children
 from tests.launcher.grouped import DEADLINE_S, LABEL, Group, Run
 from tests.launcher.launched import postgres, redis
 from tests.services.queries import sql
@@ -27,11 +28,6 @@ def group(template: Path) -> Iterator[Group]:
         yield declared
 
 
-def _descendants(pid: int) -> list[int]:
-    """Return the launcher's children: services and guardian."""
-    return [int(child) for child in Path(f"/proc/{pid}/task/{pid}/children").read_text("ascii").split()]
-
-
 def _await_ends(descriptors: list[int]) -> None:
     for descriptor in descriptors:
         ready, _, _ = select.select([descriptor], [], [], DEADLINE_S)
@@ -41,7 +37,7 @@ def _await_ends(descriptors: list[int]) -> None:
 
 def _private(run: Run) -> Path:
     """Return the launcher's private directory, which its services have in their environment."""
-    for child in _descendants(run.pid):
+    for child in children(run.pid):
         for entry in Path(f"/proc/{child}/environ").read_bytes().split(b"\0"):
             if entry.startswith(b"REALSERVICES_RUNTIME="):
                 return Path(os.fsdecode(entry.partition(b"=")[2])).parent
@@ -61,7 +57,7 @@ def test_a_signal_ends_it_and_nothing_is_left(group: Group, number: signal.Signa
     with group.start() as run:
         run.await_output(_READY)
         private = _private(run)
-        ends = [os.pidfd_open(pid) for pid in _descendants(run.pid)]
+        ends = [os.pidfd_open(pid) for pid in children(run.pid)]
         run.signal(number)
         assert run.wait() == 0
         _await_ends(ends)
@@ -73,7 +69,7 @@ def test_nothing_is_left_when_it_is_killed(group: Group) -> None:
     with group.start() as run:
         run.await_output(_READY)
         private = _private(run)
-        ends = [os.pidfd_open(pid) for pid in _descendants(run.pid)]
+        ends = [os.pidfd_open(pid) for pid in children(run.pid)]
         assert len(ends) == 3
         run.signal(signal.SIGKILL)
         _await_ends(ends)
@@ -84,7 +80,7 @@ def test_nothing_is_left_when_it_is_killed(group: Group) -> None:
 def test_it_can_be_started_again_after_it_was_killed(group: Group) -> None:
     with group.start() as run:
         run.await_output(_READY)
-        ends = [os.pidfd_open(pid) for pid in _descendants(run.pid)]
+        ends = [os.pidfd_open(pid) for pid in children(run.pid)]
         run.signal(signal.SIGKILL)
         _await_ends(ends)
     with group.start() as run:
@@ -155,7 +151,7 @@ def test_a_service_that_dies_later_is_told_at_once_and_the_others_go_on() -> Non
     services = [redis(), executable("app", "print", "last words", "listen", PORT)]
     with Group(services) as group, group.start() as run:
         run.await_output(_READY)
-        (pid,) = [pid for pid in _descendants(run.pid) if b"server.py" in Path(f"/proc/{pid}/cmdline").read_bytes()]
+        (pid,) = [pid for pid in children(run.pid) if b"server.py" in Path(f"/proc/{pid}/cmdline").read_bytes()]
         os.kill(pid, signal.SIGKILL)
         run.await_output(r"^realservices: service 'app' \(//app:app\) was killed by SIGKILL while the group ran")
         run.await_output("    last words")

@@ -22,6 +22,7 @@ from typing import Any
 
 from tests.host import places
 from tests.launcher.control_client import ControlClient
+from tests.launcher.family import children, guardian_of
 from tests.launcher.program import Program
 
 DEADLINE_S = 60.0
@@ -191,7 +192,7 @@ class Launched:
         """Wait until a child of the launcher runs ``program``, and return its process id."""
         deadline = time.monotonic() + DEADLINE_S
         while time.monotonic() < deadline:
-            for pid in self._children():
+            for pid in children(self.pid):
                 try:
                     if Path(os.readlink(f"/proc/{pid}/exe")).name == program:
                         return pid
@@ -212,13 +213,8 @@ class Launched:
 
     @property
     def guardian_pid(self) -> int:
-        """The guardian's process id: it is the child that leads a session and has the launcher's command line."""
-        own = Path(f"/proc/{self.pid}/cmdline").read_bytes()
-        (guardian,) = [pid for pid in self._children() if Path(f"/proc/{pid}/cmdline").read_bytes() == own]
-        return guardian
-
-    def _children(self) -> list[int]:
-        return [int(pid) for pid in Path(f"/proc/{self.pid}/task/{self.pid}/children").read_text("ascii").split()]
+        """The guardian's process id."""
+        return guardian_of(self.pid)
 
     def wait(self) -> int:
         """Wait for the launcher's end, keep its output in `output`, and return its exit code."""

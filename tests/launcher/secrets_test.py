@@ -8,6 +8,7 @@ from typing import Any
 
 import pytest
 
+from tests.launcher.family import children
 from tests.launcher.launched import Launched, postgres, redis
 from tests.services.queries import QueryError, redis_call, sql
 
@@ -99,8 +100,7 @@ def test_files_are_closed_to_others(tmp_path: Path, template: Path) -> None:
 
 
 def _descendants(pid: int) -> list[int]:
-    children = [int(child) for child in Path(f"/proc/{pid}/task/{pid}/children").read_text("ascii").split()]
-    return children + [grandchild for child in children for grandchild in _descendants(child)]
+    return [*children(pid), *(later for child in children(pid) for later in _descendants(child))]
 
 
 def _listeners(pid: int) -> list[tuple[str, int, str]]:

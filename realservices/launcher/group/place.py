@@ -61,7 +61,8 @@ class Place:
                     self._lock = lock
                     continue
             except BlockingIOError:
-                is_ending = _is_ending(lock)
+                private = os.read(lock, 4096).decode()
+                is_ending = private != "" and not _answers(private)
                 os.close(lock)
                 if not is_ending or time.monotonic() > deadline:
                     raise GroupError(
@@ -104,6 +105,8 @@ class Place:
             os.close(lock)
         if not private:
             raise GroupError(f"{self._label} is starting; ask again when its services are ready")
+        if not _answers(private):
+            return None  # It was killed, and its guardian, which holds the lock, is still clearing up.
         try:
             return load_description(f"{private}/runtime.json")
         except FileNotFoundError:
@@ -132,14 +135,11 @@ def load_description(path: str) -> dict[str, Any]:
     return content
 
 
-def _is_ending(place: int) -> bool:
-    """Say whether the group at an open place was ready once, and does not answer any more."""
-    private = os.read(place, 4096).decode()
-    if not private:
-        return False
+def _answers(private: str) -> bool:
+    """Say whether the launcher with this private directory listens to others."""
     with socket.socket(socket.AF_UNIX, socket.SOCK_STREAM) as connection:
         try:
             connection.connect(f"{private}/control.sock")
         except OSError:
-            return True
-    return False
+            return False
+    return True
