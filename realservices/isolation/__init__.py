@@ -1,1 +1,1 @@
-"""What keeps one test from seeing another: a file per kind of service, and the manager that holds them together."""
+"""What keeps one test from seeing another: a folder per kind of service; what serves all kinds lies beside them."""

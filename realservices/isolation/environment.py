@@ -18,7 +18,7 @@ from typing import TYPE_CHECKING, Any
 
 from realservices.clients.filesystem import new_filesystem
 from realservices.isolation.errors import IsolationError
-from realservices.isolation.lazy_connection import LazyConnection
+from realservices.isolation.postgres.lazy_connection import LazyConnection
 from realservices.sources.errors import MissingServiceError
 
 if TYPE_CHECKING:

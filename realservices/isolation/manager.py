@@ -16,10 +16,10 @@ from realservices.sources.services import find_services
 
 if TYPE_CHECKING:
     from realservices.contract.runtime import Endpoint
-    from realservices.isolation.clickhouse import ClickHouseIsolation
-    from realservices.isolation.postgres import PostgresIsolation
-    from realservices.isolation.redis import RedisIsolation
-    from realservices.isolation.session_databases import SessionDatabases
+    from realservices.isolation.clickhouse.isolation import ClickHouseIsolation
+    from realservices.isolation.postgres.isolation import PostgresIsolation
+    from realservices.isolation.postgres.session_databases import SessionDatabases
+    from realservices.isolation.redis.isolation import RedisIsolation
     from realservices.sources.services import Services
 
 KIND_OF = {"database": "postgres", "redis": "redis", "clickhouse": "clickhouse"}
@@ -102,7 +102,7 @@ class IsolationManager:
         endpoint = self.services.endpoint("clickhouse", name)
         with self._locks["clickhouse", endpoint.name]:
             if endpoint.name not in self._clickhouse:
-                from realservices.isolation.clickhouse import ClickHouseIsolation  # noqa: PLC0415 - 15 ms
+                from realservices.isolation.clickhouse.isolation import ClickHouseIsolation  # noqa: PLC0415 - 15 ms
 
                 self._clickhouse[endpoint.name] = ClickHouseIsolation(
                     endpoint, ReadyDatabases(endpoint, self.services.private)
@@ -151,7 +151,7 @@ class IsolationManager:
             clickhouse.close(drop=drop or not clickhouse.endpoint.disposable)
 
     def _make_postgres(self, endpoint: Endpoint) -> PostgresIsolation:
-        from realservices.isolation.postgres import PostgresIsolation  # noqa: PLC0415 - asyncpg takes 25 ms
+        from realservices.isolation.postgres.isolation import PostgresIsolation  # noqa: PLC0415 - asyncpg takes 25 ms
 
         endpoint, owner = self._prepared(endpoint)
         ready = ReadyDatabases(endpoint, self.services.private)
@@ -165,12 +165,12 @@ class IsolationManager:
         return databases.prepare(), databases.owner
 
     def _make_redis(self, endpoint: Endpoint) -> RedisIsolation:
-        from realservices.isolation.redis import RedisIsolation  # noqa: PLC0415 - redis takes 50 ms
+        from realservices.isolation.redis.isolation import RedisIsolation  # noqa: PLC0415 - redis takes 50 ms
 
         return RedisIsolation(endpoint, self.services.private)
 
     def _databases_of(self, endpoint: Endpoint) -> SessionDatabases:
-        from realservices.isolation.session_databases import SessionDatabases  # noqa: PLC0415 - asyncpg takes 25 ms
+        from realservices.isolation.postgres.session_databases import SessionDatabases  # noqa: PLC0415 - asyncpg takes 25 ms
 
         if endpoint.name not in self._others:
             fill = self.services.fills(endpoint)

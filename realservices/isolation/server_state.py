@@ -113,8 +113,8 @@ class _Store:
 
 class _Postgres(_Store):
     def __init__(self, endpoint: Endpoint, background: BackgroundLoop) -> None:
-        from realservices.isolation.administration import connect_kwargs  # noqa: PLC0415 - asyncpg takes 25 ms
-        from realservices.isolation.database_snapshot import DatabaseSnapshot  # noqa: PLC0415
+        from realservices.isolation.postgres.administration import connect_kwargs  # noqa: PLC0415 - asyncpg takes 25 ms
+        from realservices.isolation.postgres.snapshot import DatabaseSnapshot  # noqa: PLC0415
 
         self._endpoint = endpoint
         self._background = background
@@ -158,11 +158,11 @@ class _Postgres(_Store):
 
     async def _make_anew(self) -> None:
         """Replace the database; servers find their connections ended and connect again."""
-        from realservices.isolation.administration import (  # noqa: PLC0415
+        from realservices.isolation.postgres.administration import (  # noqa: PLC0415
             Administration,
             quote_identifier,
         )
-        from realservices.isolation.database_snapshot import DatabaseSnapshot  # noqa: PLC0415
+        from realservices.isolation.postgres.snapshot import DatabaseSnapshot  # noqa: PLC0415
 
         if self._connection is not None:
             self._connection.terminate()
@@ -182,7 +182,7 @@ class _Redis(_Store):
     def __init__(self, endpoint: Endpoint, background: BackgroundLoop) -> None:
         import redis  # noqa: PLC0415 - it takes 50 ms
 
-        from realservices.isolation.redis_snapshot import RedisSnapshot  # noqa: PLC0415
+        from realservices.isolation.redis.snapshot import RedisSnapshot  # noqa: PLC0415
 
         self._client = redis.Redis.from_url(endpoint.url)
         self._snapshot = RedisSnapshot(self._client)
@@ -199,7 +199,7 @@ class _Redis(_Store):
 
 class _ClickHouse(_Store):
     def __init__(self, endpoint: Endpoint, _: BackgroundLoop) -> None:
-        from realservices.isolation.clickhouse_snapshot import ClickHouseSnapshot  # noqa: PLC0415 - 15 ms
+        from realservices.isolation.clickhouse.snapshot import ClickHouseSnapshot  # noqa: PLC0415 - 15 ms
 
         self._snapshot = ClickHouseSnapshot(endpoint)
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import contextlib
 
-from realservices.isolation.postgres import PostgresIsolation
+from realservices.isolation.postgres.isolation import PostgresIsolation
 
 
 class Lane(PostgresIsolation):

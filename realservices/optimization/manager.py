@@ -9,8 +9,8 @@ from realservices.isolation.ready_databases import ReadyDatabases
 
 if TYPE_CHECKING:
     from realservices.contract.runtime import Endpoint
-    from realservices.isolation.postgres import PostgresIsolation
-    from realservices.isolation.redis import RedisIsolation
+    from realservices.isolation.postgres.isolation import PostgresIsolation
+    from realservices.isolation.redis.isolation import RedisIsolation
     from realservices.isolation.server_state import ServerState
     from realservices.optimization.postgres_lanes import PostgresLanes
     from realservices.optimization.redis_lanes import RedisLanes

@@ -11,16 +11,16 @@ from collections import deque
 from typing import TYPE_CHECKING
 
 from realservices.isolation.errors import IsolationError
-from realservices.isolation.numbers import Numbers
-from realservices.isolation.redis import RedisIsolation
+from realservices.isolation.redis.isolation import RedisIsolation
+from realservices.isolation.redis.numbers import Numbers
 from realservices.optimization.monitor import current_test
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable, Iterator
 
     from realservices.contract.runtime import Endpoint
-    from realservices.isolation.redis_clients import IsolatedRedis, IsolatedRedisSync
-    from realservices.isolation.redis_lease import RedisLease
+    from realservices.isolation.redis.clients import IsolatedRedis, IsolatedRedisSync
+    from realservices.isolation.redis.lease import RedisLease
 
 
 class NumbersExhaustedError(IsolationError):

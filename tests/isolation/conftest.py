@@ -9,7 +9,7 @@ import pytest
 import pytest_asyncio
 
 from realservices.isolation.background import BackgroundLoop
-from realservices.isolation.postgres import PostgresIsolation
+from realservices.isolation.postgres.isolation import PostgresIsolation
 from realservices.isolation.ready_databases import ReadyDatabases
 from realservices.sources.services import find_services
 

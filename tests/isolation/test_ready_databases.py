@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 import asyncpg
 import pytest
 
-from realservices.isolation.clones import Clone
+from realservices.isolation.postgres.clones import Clone
 from realservices.isolation.ready_databases import ReadyDatabases
 
 if TYPE_CHECKING:

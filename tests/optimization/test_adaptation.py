@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 import asyncpg
 import pytest
 
-from realservices.isolation.administration import connect_kwargs
+from realservices.isolation.postgres.administration import connect_kwargs
 from realservices.optimization.machine import Machine
 from realservices.optimization.postgres_lanes import PoolExhaustedError
 

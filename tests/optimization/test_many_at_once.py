@@ -10,10 +10,10 @@ from typing import TYPE_CHECKING, Any
 import asyncpg
 import pytest
 
-from realservices.isolation.administration import connect_kwargs
-from realservices.isolation.connection import IsolatedConnection
 from realservices.isolation.errors import IsolationBrokenError, IsolationError
-from realservices.isolation.redis import RedisIsolation
+from realservices.isolation.postgres.administration import connect_kwargs
+from realservices.isolation.postgres.connection import IsolatedConnection
+from realservices.isolation.redis.isolation import RedisIsolation
 from realservices.optimization.limits import PoolTimeoutError
 from realservices.performance_optimization import (
     OptimizationLevel,

@@ -30,15 +30,21 @@ def _modules(folder: Traversable, prefix: str = "") -> Iterator[tuple[str, str]]
 
 
 _SOURCES = dict(_modules(importlib.resources.files("realservices")))
+_KINDS = sorted({path.split("/")[1] for path in _SOURCES if path.startswith("isolation/") and path.count("/") == 2})
 
 
-def _imported_folders(source: str) -> set[str]:
+def _imported_names(source: str) -> set[str]:
     names: set[str] = set()
     for node in ast.walk(ast.parse(source)):
         if isinstance(node, ast.ImportFrom) and node.module:
             names |= {node.module, *(f"{node.module}.{alias.name}" for alias in node.names)}
         elif isinstance(node, ast.Import):
             names |= {alias.name for alias in node.names}
+    return names
+
+
+def _imported_folders(source: str) -> set[str]:
+    names = _imported_names(source)
     parts = [name.split(".") for name in names if name.startswith("realservices.")]
     known = {*_LAUNCHER_SIDE, *_TEST_SIDE, *_PROGRAMS, *_REPORT, *_COMMAND_LINE}
     return {part[1] for part in parts if part[1] in known}
@@ -55,3 +61,19 @@ def test_a_folder_imports_only_what_lies_before_it(path: str) -> None:
         chain = next(chain for chain in (_LAUNCHER_SIDE, _TEST_SIDE, _PROGRAMS, _REPORT) if folder in chain)
         allowed = set(chain[: chain.index(folder) + 1])
     assert _imported_folders(_SOURCES[path]) <= allowed
+
+
+@pytest.mark.parametrize("kind", _KINDS)
+def test_a_kind_of_isolation_imports_no_other(kind: str) -> None:
+    imported = {
+        name
+        for path, source in _SOURCES.items()
+        if path.startswith(f"isolation/{kind}/")
+        for name in _imported_names(source)
+    }
+    others = {f"realservices.isolation.{other}" for other in _KINDS if other != kind}
+    assert {name for name in imported for other in others if f"{name}.".startswith(f"{other}.")} == set()
+
+
+def test_isolation_has_a_folder_for_each_kind() -> None:
+    assert _KINDS == ["clickhouse", "postgres", "redis"]

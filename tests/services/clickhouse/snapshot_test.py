@@ -10,7 +10,7 @@ import clickhouse_connect
 import pytest
 
 from realservices.contract.runtime import Endpoint, load_runtime
-from realservices.isolation.clickhouse_snapshot import ClickHouseSnapshot
+from realservices.isolation.clickhouse.snapshot import ClickHouseSnapshot
 from realservices.isolation.errors import IsolationBrokenError, IsolationError
 
 TABLES = ["countries", "events", "kinds", "notes", "users"]

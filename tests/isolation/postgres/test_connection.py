@@ -12,7 +12,7 @@ import pytest
 from realservices.isolation.errors import IsolationBrokenError, IsolationError, IsolationWarning
 
 if TYPE_CHECKING:
-    from realservices.isolation.postgres import PostgresIsolation
+    from realservices.isolation.postgres.isolation import PostgresIsolation
 
 
 _ASYNCPG = tuple(int(part) for part in asyncpg.__version__.split(".")[:2])

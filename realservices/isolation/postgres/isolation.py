@@ -12,12 +12,12 @@ from typing import TYPE_CHECKING, Any
 
 import asyncpg
 
-from realservices.isolation.administration import connect_kwargs
 from realservices.isolation.blocking import Blocking
-from realservices.isolation.cloned_database import ClonedDatabase
-from realservices.isolation.clones import ClonePool
-from realservices.isolation.connection import IsolatedConnection
 from realservices.isolation.errors import IsolationBrokenError, IsolationError, one_at_a_time
+from realservices.isolation.postgres.administration import connect_kwargs
+from realservices.isolation.postgres.cloned_database import ClonedDatabase
+from realservices.isolation.postgres.clones import ClonePool
+from realservices.isolation.postgres.connection import IsolatedConnection
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Iterator
@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 
     from realservices.contract.runtime import Endpoint
     from realservices.isolation.background import BackgroundLoop
-    from realservices.isolation.clones import Clone
+    from realservices.isolation.postgres.clones import Clone
     from realservices.isolation.ready_databases import ReadyDatabases
 
 # Far above what rolling back takes; a test that left its connection in a state that cannot end must not hang the rest.

@@ -11,15 +11,15 @@ from concurrent.futures import Future, ThreadPoolExecutor
 from typing import TYPE_CHECKING
 
 from realservices.contract.clickhouse_sql import quote_name
-from realservices.isolation.clickhouse_connection import ClickHouseConnection
-from realservices.isolation.clickhouse_plan import ClickHousePlan, make_database, plan_of
-from realservices.isolation.clickhouse_recycling import recycle
-from realservices.isolation.clickhouse_state import read_state
+from realservices.isolation.clickhouse.connection import ClickHouseConnection
+from realservices.isolation.clickhouse.plan import ClickHousePlan, make_database, plan_of
+from realservices.isolation.clickhouse.recycling import recycle
+from realservices.isolation.clickhouse.state import read_state
 from realservices.isolation.errors import IsolationError
 
 if TYPE_CHECKING:
     from realservices.contract.runtime import Endpoint
-    from realservices.isolation.clickhouse_state import DatabaseState
+    from realservices.isolation.clickhouse.state import DatabaseState
     from realservices.isolation.ready_databases import ReadyDatabases
 
 # One is in use, one or two are being brought back, and one is there. More only take the server's time.

@@ -1,4 +1,4 @@
-"""What a ClickHouse database held before the tests, and the way back to it; see database_snapshot for the purpose.
+"""What a ClickHouse database held before the tests, and the way back to it; see postgres/snapshot.py for the purpose.
 
 Rows are kept in a database of our own, whose tables share the parts of the original's; so nothing is copied until the
 original changes.
@@ -13,8 +13,8 @@ import secrets
 from typing import TYPE_CHECKING
 
 from realservices.contract.clickhouse_sql import quote_name
-from realservices.isolation.clickhouse_connection import ClickHouseConnection, flush_inserts
-from realservices.isolation.clickhouse_state import WITHOUT_ROWS, TableState, read_state
+from realservices.isolation.clickhouse.connection import ClickHouseConnection, flush_inserts
+from realservices.isolation.clickhouse.state import WITHOUT_ROWS, TableState, read_state
 from realservices.isolation.errors import IsolationBrokenError
 
 if TYPE_CHECKING:

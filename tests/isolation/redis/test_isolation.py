@@ -14,17 +14,17 @@ import redis.asyncio
 from redis.exceptions import NoPermissionError
 
 from realservices.isolation.errors import IsolationBrokenError, IsolationError
-from realservices.isolation.numbers import Numbers
-from realservices.isolation.redis import RedisIsolation
-from realservices.isolation.redis_clients import ServerWideCommandError
+from realservices.isolation.redis.clients import ServerWideCommandError
+from realservices.isolation.redis.isolation import RedisIsolation
+from realservices.isolation.redis.numbers import Numbers
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator
     from pathlib import Path
 
     from realservices.contract.runtime import Endpoint
-    from realservices.isolation.redis_clients import IsolatedRedis
-    from realservices.isolation.redis_lease import RedisLease
+    from realservices.isolation.redis.clients import IsolatedRedis
+    from realservices.isolation.redis.lease import RedisLease
     from realservices.sources.services import Services
 
 

@@ -11,7 +11,7 @@ from realservices.isolation.blocking import Blocking
 
 if TYPE_CHECKING:
     from realservices.isolation.background import BackgroundLoop
-    from realservices.isolation.clones import Clone
+    from realservices.isolation.postgres.clones import Clone
 
 
 class ClonedDatabase:

@@ -10,13 +10,13 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from realservices.contract.clickhouse_sql import quote_name
-from realservices.isolation.clickhouse_connection import flush_inserts
-from realservices.isolation.clickhouse_state import WITHOUT_ROWS, read_state
+from realservices.isolation.clickhouse.connection import flush_inserts
+from realservices.isolation.clickhouse.state import WITHOUT_ROWS, read_state
 
 if TYPE_CHECKING:
-    from realservices.isolation.clickhouse_connection import ClickHouseConnection
-    from realservices.isolation.clickhouse_plan import ClickHousePlan
-    from realservices.isolation.clickhouse_state import DatabaseState
+    from realservices.isolation.clickhouse.connection import ClickHouseConnection
+    from realservices.isolation.clickhouse.plan import ClickHousePlan
+    from realservices.isolation.clickhouse.state import DatabaseState
 
 _SEEN = {"Memory", "Log", "TinyLog", "StripeLog", "Join", "Set", *WITHOUT_ROWS}
 

@@ -5,7 +5,7 @@ SELECT of another number and the like, also to clients that code under test make
 connections made from the URL are closed and the database is flushed.
 
 On a server that somebody else runs numbers are leased by agreement (leased_numbers.py), and where the accounts cannot
-be made the fixtures' clients guard themselves (redis_guard.py).
+be made the fixtures' clients guard themselves (guard.py).
 
 Publish/subscribe channels, functions and the script cache belong to the whole server; Redis cannot divide them.
 """
@@ -22,13 +22,13 @@ from typing import TYPE_CHECKING, Any
 import redis
 import redis.asyncio
 
-from realservices.isolation import redis_clients
 from realservices.isolation.errors import IsolationBrokenError, IsolationError, one_at_a_time
-from realservices.isolation.leased_numbers import LeasedNumbers
-from realservices.isolation.numbers import Numbers, NumberSource
-from realservices.isolation.redis_clients import IsolatedRedis, IsolatedRedisSync, KeepingPool, KeepingPoolSync
-from realservices.isolation.redis_guard import REFUSED
-from realservices.isolation.redis_lease import RedisLease
+from realservices.isolation.redis import clients
+from realservices.isolation.redis.clients import IsolatedRedis, IsolatedRedisSync, KeepingPool, KeepingPoolSync
+from realservices.isolation.redis.guard import REFUSED
+from realservices.isolation.redis.lease import RedisLease
+from realservices.isolation.redis.leased_numbers import LeasedNumbers
+from realservices.isolation.redis.numbers import Numbers, NumberSource
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
@@ -116,7 +116,7 @@ class RedisIsolation:
         pool = KeepingPool(lease, self._kept, self._stale)
         self._kept, self._stale = None, []
         try:
-            yield redis_clients.client_of(IsolatedRedis, lease, pool)
+            yield clients.client_of(IsolatedRedis, lease, pool)
         finally:
             self._kept, self._stale = pool.end()
             self._loop = pool.loop or self._loop
@@ -138,7 +138,7 @@ class RedisIsolation:
     def client_to_close(self, lease: RedisLease) -> tuple[IsolatedRedis, Callable[[], Awaitable[None]]]:
         """Return an asyncio client for a loop that ends with the test, and what closes it there."""
         pool = KeepingPool(lease)
-        return redis_clients.client_of(IsolatedRedis, lease, pool), pool.close_all
+        return clients.client_of(IsolatedRedis, lease, pool), pool.close_all
 
     def client_of_service(self) -> tuple[IsolatedRedis, Callable[[], Awaitable[None]]]:
         """Return an asyncio client of the database that programs have by the service's URL, and what closes it.
@@ -156,7 +156,7 @@ class RedisIsolation:
         pool = KeepingPoolSync(lease, self._kept_sync)
         self._kept_sync = None
         try:
-            yield redis_clients.client_of(IsolatedRedisSync, lease, pool)
+            yield clients.client_of(IsolatedRedisSync, lease, pool)
         finally:
             kept = pool.end()
             if lease.is_guarded and kept is not None:
@@ -232,7 +232,7 @@ class RedisIsolation:
     def _connect(self) -> Any:
         service = self.endpoint
         arguments: dict[str, Any] = {"username": service.user or None, "password": service.password or None}
-        arguments |= redis_clients.without_client_info()
+        arguments |= clients.without_client_info()
         if service.socket:
             kind: Any = redis.UnixDomainSocketConnection
             connection = kind(path=service.socket, **arguments)

@@ -8,12 +8,12 @@ from typing import TYPE_CHECKING, Any
 import asyncpg
 import pytest
 
-from realservices.isolation import database_snapshot
-from realservices.isolation.database_snapshot import DatabaseSnapshot
 from realservices.isolation.errors import IsolationBrokenError, IsolationError
+from realservices.isolation.postgres import snapshot as database_snapshot
+from realservices.isolation.postgres.snapshot import DatabaseSnapshot
 
 if TYPE_CHECKING:
-    from realservices.isolation.cloned_database import ClonedDatabase
+    from realservices.isolation.postgres.cloned_database import ClonedDatabase
 
 _SCHEMA = """
     CREATE SCHEMA app;

@@ -9,17 +9,17 @@ from typing import TYPE_CHECKING, Any
 import asyncpg
 import pytest
 
-from realservices.isolation.administration import quote_identifier
-from realservices.isolation.clones import Clone, ClonePool
 from realservices.isolation.errors import IsolationError
+from realservices.isolation.postgres.administration import quote_identifier
+from realservices.isolation.postgres.clones import Clone, ClonePool
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from realservices.contract.runtime import Endpoint
     from realservices.isolation.background import BackgroundLoop
-    from realservices.isolation.cloned_database import ClonedDatabase
-    from realservices.isolation.postgres import PostgresIsolation
+    from realservices.isolation.postgres.cloned_database import ClonedDatabase
+    from realservices.isolation.postgres.isolation import PostgresIsolation
     from realservices.isolation.ready_databases import ReadyDatabases
 
 _TIMEOUT_S = 30

@@ -1,4 +1,4 @@
-"""What a Redis database held before the tests, and the way back to it; see database_snapshot for the purpose.
+"""What a Redis database held before the tests, and the way back to it; see postgres/snapshot.py for the purpose.
 
 Values are kept as DUMP gives them, with their time to live, so every type comes back as it was
 (https://redis.io/docs/latest/commands/restore/).

@@ -13,8 +13,8 @@ import contextlib
 import threading
 from typing import TYPE_CHECKING, Any, TypeVar
 
-from realservices.isolation.clickhouse_database import ClickHouseDatabase, ClickHouseDatabaseSync, make_client
-from realservices.isolation.clickhouse_pool import DatabasePool
+from realservices.isolation.clickhouse.database import ClickHouseDatabase, ClickHouseDatabaseSync, make_client
+from realservices.isolation.clickhouse.pool import DatabasePool
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import pytest
 
-from realservices.isolation import statements
-from realservices.isolation.statements import Control, changes_schema, plan
+from realservices.isolation.postgres import statements
+from realservices.isolation.postgres.statements import Control, changes_schema, plan
 
 
 def actions(sql: str) -> list[str]:

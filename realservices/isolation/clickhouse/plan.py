@@ -13,14 +13,14 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from realservices.contract.clickhouse_sql import quote_name, quote_text, without_database
-from realservices.isolation.clickhouse_state import DatabaseState, state_of
+from realservices.isolation.clickhouse.state import DatabaseState, state_of
 from realservices.isolation.errors import IsolationError
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
     from realservices.contract.runtime import Endpoint
-    from realservices.isolation.clickhouse_connection import ClickHouseConnection
+    from realservices.isolation.clickhouse.connection import ClickHouseConnection
 
 # What refers to others comes after them.
 _SHOWN = """SELECT name, create_table_query FROM system.tables

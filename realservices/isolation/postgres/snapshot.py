@@ -16,8 +16,8 @@ import io
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from realservices.isolation.database_schema import OWN, explain_change, read_schema
 from realservices.isolation.errors import IsolationBrokenError, IsolationError
+from realservices.isolation.postgres.schema import OWN, explain_change, read_schema
 
 if TYPE_CHECKING:
     from collections.abc import Sequence

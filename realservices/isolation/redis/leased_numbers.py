@@ -17,8 +17,8 @@ import redis
 from redis.backoff import NoBackoff
 from redis.retry import Retry
 
-from realservices.isolation import redis_clients
 from realservices.isolation.errors import IsolationBrokenError, IsolationError
+from realservices.isolation.redis import clients
 
 if TYPE_CHECKING:
     from realservices.contract.runtime import Endpoint
@@ -193,7 +193,7 @@ class LeasedNumbers:
             protocol=2,
             decode_responses=True,
             retry=Retry(NoBackoff(), 0),
-            **redis_clients.without_client_info(),
+            **clients.without_client_info(),
         )
 
     @property

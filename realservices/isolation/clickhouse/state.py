@@ -16,7 +16,7 @@ from realservices.contract.clickhouse_sql import state_query
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
-    from realservices.isolation.clickhouse_connection import ClickHouseConnection
+    from realservices.isolation.clickhouse.connection import ClickHouseConnection
 
 WITHOUT_ROWS = {"View", "MaterializedView", "Dictionary", "Null"}
 

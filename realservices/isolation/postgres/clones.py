@@ -16,8 +16,8 @@ from urllib.parse import quote
 
 import asyncpg
 
-from realservices.isolation.administration import Administration, connect_kwargs, quote_identifier
 from realservices.isolation.errors import IsolationError
+from realservices.isolation.postgres.administration import Administration, connect_kwargs, quote_identifier
 
 if TYPE_CHECKING:
     from concurrent.futures import Future

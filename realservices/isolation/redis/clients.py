@@ -18,10 +18,10 @@ import redis.asyncio
 from redis.exceptions import NoPermissionError, RedisError
 
 from realservices.isolation.errors import IsolationError
-from realservices.isolation.redis_guard import GuardedConnection, GuardedConnectionSync
+from realservices.isolation.redis.guard import GuardedConnection, GuardedConnectionSync
 
 if TYPE_CHECKING:
-    from realservices.isolation.redis_lease import RedisLease
+    from realservices.isolation.redis.lease import RedisLease
 
 C = TypeVar("C", "IsolatedRedis", "IsolatedRedisSync")
 # What RESET leaves a connection at. redis-py gives the replies of both protocols the same shapes.

@@ -17,10 +17,10 @@ from typing import TYPE_CHECKING, Any, TypeVar
 import asyncpg
 from asyncpg.transaction import Transaction
 
-from realservices.isolation import statements
 from realservices.isolation.errors import IsolationBrokenError, IsolationError, IsolationWarning
-from realservices.isolation.guarding import guarded_methods
-from realservices.isolation.statements import Control
+from realservices.isolation.postgres import statements
+from realservices.isolation.postgres.guarding import guarded_methods
+from realservices.isolation.postgres.statements import Control
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable

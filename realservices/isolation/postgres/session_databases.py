@@ -18,8 +18,8 @@ from typing import TYPE_CHECKING
 
 import asyncpg
 
-from realservices.isolation.administration import Administration, quote_identifier
 from realservices.isolation.errors import IsolationError
+from realservices.isolation.postgres.administration import Administration, quote_identifier
 
 if TYPE_CHECKING:
     from collections.abc import Callable

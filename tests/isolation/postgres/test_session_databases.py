@@ -9,10 +9,10 @@ from typing import TYPE_CHECKING, Any
 import asyncpg
 import pytest
 
-from realservices.isolation import session_databases
-from realservices.isolation.administration import Administration, connect_kwargs
 from realservices.isolation.errors import IsolationError
-from realservices.isolation.session_databases import SessionDatabases
+from realservices.isolation.postgres import session_databases
+from realservices.isolation.postgres.administration import Administration, connect_kwargs
+from realservices.isolation.postgres.session_databases import SessionDatabases
 
 if TYPE_CHECKING:
     from collections.abc import Callable

@@ -1,0 +1,1 @@
+"""Redis: numbered databases, leased to one test at a time, with accounts and clients that reach no other."""
