@@ -15,7 +15,8 @@ from dataclasses import dataclass
 from enum import StrEnum
 from typing import TYPE_CHECKING
 
-from realservices.host.registry import present_registries
+from realservices.contract.registry import present_registries
+from realservices.contract.session_directory import ALIVE, SESSION_BASE, SESSION_PREFIX
 from realservices.host.sandbox import (
     MEMORY_PREFIX,
     PRIVATE_PREFIX,
@@ -24,7 +25,6 @@ from realservices.host.sandbox import (
     lock_directory,
     remove_tree,
 )
-from realservices.sources.session import ALIVE, SESSION_BASE, SESSION_PREFIX
 from realservices.sources.template_cache import cache_directory
 
 if TYPE_CHECKING:
@@ -84,7 +84,7 @@ def sweep(*, remove: bool, templates: bool = False) -> Iterator[Leftover]:
             if _is_young(path):
                 continue
             yield _directory("directory of a launcher", path, remove)
-    for path in _entries(str(SESSION_BASE), SESSION_PREFIX):
+    for path in _entries(SESSION_BASE, SESSION_PREFIX):
         yield from _session(path, remove)
     for registry in present_registries():
         for path in _entries(f"{registry}/slots"):

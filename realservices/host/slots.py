@@ -17,8 +17,8 @@ import socket
 import sys
 
 from realservices.contract.errors import InfrastructureError
+from realservices.contract.registry import registry_directory
 from realservices.host.listeners import owner_of_port
-from realservices.host.registry import registry_directory
 
 BLOCK_SIZE = 16
 # Followed by a block's first port: the abstract socket that says that it is held.

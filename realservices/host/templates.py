@@ -12,7 +12,7 @@ import fcntl
 import os
 
 from realservices.contract.errors import InfrastructureError
-from realservices.host.registry import registry_directory
+from realservices.contract.registry import registry_directory
 from realservices.host.sandbox import remove_tree
 
 TYPE_CHECKING = False

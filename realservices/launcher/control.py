@@ -62,7 +62,8 @@ class ControlServer:
     Args:
         path: The socket's.
         supervisor: Whose services these are.
-        add: Makes a further service from its entry of a manifest and the directory of runfiles. None: no more come.
+        add: Makes a further service from its entry of a manifest and the directory of runfiles, unless it is there.
+            None: no more come.
     """
 
     def __init__(
@@ -93,6 +94,14 @@ class ControlServer:
         """Stop listening."""
         self._supervisor.unwatch(self._listener.fileno())
         self._listener.close()
+
+    def hang_up(self) -> None:
+        """Stop listening and end all connections."""
+        self.close()
+        for connection in self._connections:
+            self._supervisor.unwatch(connection.stream.fileno())
+            connection.stream.close()
+        self._connections = []
 
     def _accept(self) -> None:
         connection = _Connection(self._listener.accept()[0])
@@ -128,9 +137,7 @@ class ControlServer:
             request = json.loads(line)
             operation = request["op"]
             if operation == "wait":
-                names = request.get("services")
-                for name in names or ():
-                    self._known(name)
+                names = [self._known(name) for name in request.get("services") or self._supervisor.asked_for]
                 return lambda: self._supervisor.is_ready(names)
             if operation == "status":
                 return {"ok": True, "services": self._status()}
@@ -144,14 +151,13 @@ class ControlServer:
             return {"ok": False, "error": f"bad request {line.decode(errors='replace')}: {error}"}
 
     def _added(self, request: dict[str, Any]) -> dict[str, Any]:
-        """Add a service that is not there yet; the answer is its endpoint, ``after`` it is ready."""
+        """Have a service added; the answer is its endpoint, ``after`` it is ready."""
         name = request["service"]["name"]
-        if name not in self._supervisor.services:
-            assert self._add
-            try:
-                self._add(request["service"], request["runfiles"])
-            except (RealServicesError, OSError) as error:
-                return {"ok": False, "error": str(error)}
+        assert self._add
+        try:
+            self._add(request["service"], request["runfiles"])
+        except (RealServicesError, OSError) as error:
+            return {"ok": False, "error": str(error)}
         endpoint = self._supervisor.services[name].service.endpoint
         return {"endpoint": endpoint, "after": lambda: self._supervisor.is_ready([name])}
 
@@ -180,8 +186,8 @@ class ControlServer:
         return (lambda: supervised.has_ended) if state == STOPPED else {"ok": True}
 
     def _known(self, name: str) -> str:
-        if name not in self._supervisor.services:
-            raise ValueError(f"no service {name!r}; this test has {sorted(self._supervisor.services)}")
+        if name not in self._supervisor.asked_for:
+            raise ValueError(f"no service {name!r}; this test has {sorted(self._supervisor.asked_for)}")
         return name
 
     def _status(self) -> dict[str, Any]:
@@ -193,5 +199,5 @@ class ControlServer:
                 "port": s.service.port,
                 "failed": s.state == FAILED,
             }
-            for name, s in self._supervisor.services.items()
+            for name, s in self._supervisor.asked_for.items()
         }

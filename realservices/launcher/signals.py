@@ -28,10 +28,10 @@ class SignalReader:
     def __init__(self, on_end: Callable[[int], None], on_exit: Callable[[int, int, float, int], None]) -> None:
         self._on_end = on_end
         self._on_exit = on_exit
-        self.descriptor, write_end = os.pipe()
+        self.descriptor, self._write_end = os.pipe()
         os.set_blocking(self.descriptor, False)
-        os.set_blocking(write_end, False)
-        signal.set_wakeup_fd(write_end, warn_on_full_buffer=False)
+        os.set_blocking(self._write_end, False)
+        signal.set_wakeup_fd(self._write_end, warn_on_full_buffer=False)
         for number in (signal.SIGTERM, signal.SIGINT, signal.SIGHUP, signal.SIGCHLD):
             signal.signal(number, _note)
 
@@ -42,6 +42,12 @@ class SignalReader:
             self._on_end(number)
         if int(signal.SIGCHLD) in numbers:
             self._reap()
+
+    def close(self) -> None:
+        """Listen no more; signals are of no effect until somebody else does."""
+        signal.set_wakeup_fd(-1)
+        os.close(self.descriptor)
+        os.close(self._write_end)
 
     def _reap(self) -> None:
         while True:

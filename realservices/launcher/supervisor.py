@@ -33,11 +33,16 @@ class Supervisor:
         services: In dependency order.
         env: Environment of the services.
         watcher: Is told what happens to them.
+
+    Attributes:
+        services: All by name.
+        spares: Names of those that run although nobody has asked for them yet; nobody is told of them.
     """
 
     def __init__(self, services: list[Service], env: dict[str, str], watcher: Watcher | None = None) -> None:
         self._watcher = watcher or Watcher()
         self.services = {service.spec.name: Supervised(service, self._watcher) for service in services}
+        self.spares: set[str] = set()
         self._env = env
         self._poll = select.poll()
         self._readers: dict[int, Callable[[], None]] = {}
@@ -79,6 +84,19 @@ class Supervisor:
         """Take one more service, and start it if what it needs is ready."""
         self.services[service.spec.name] = Supervised(service, self._watcher)
         self.start_waiting()
+
+    @property
+    def asked_for(self) -> dict[str, Supervised]:
+        """All services but the spare ones."""
+        return {name: supervised for name, supervised in self.services.items() if name not in self.spares}
+
+    def remove(self, name: str) -> None:
+        """End a service at once, and know it no more."""
+        supervised = self.services.pop(name)
+        self._end_probe(supervised)
+        self.unwatch(supervised.log.descriptor)
+        _kill(supervised)
+        _bury(supervised, time.monotonic() + _END_TIMEOUT_S)
 
     def start_waiting(self) -> None:
         """Start every service whose needs are all ready, those first that all others will wait for."""
@@ -191,19 +209,12 @@ class Supervisor:
     def kill_all(self) -> None:
         """Kill every service and reap it. Their data is not wanted any more."""
         for supervised in self.services.values():
-            if supervised.pid:
-                if supervised.state == PAUSED:
-                    self.send_signal(supervised.name, signal.SIGCONT, READY)
-                os.kill(supervised.pid, supervised.service.end_signal)
-            supervised.state = STOPPED
+            if supervised.pid and supervised.state == PAUSED:
+                self.send_signal(supervised.name, signal.SIGCONT, READY)
+            _kill(supervised)
         deadline = time.monotonic() + _END_TIMEOUT_S
         for supervised in self.services.values():
-            if supervised.pid:
-                supervised.add_usage(*reap(supervised.pid, deadline))
-                supervised.pid = 0
-            supervised.log.drain()
-            supervised.log.close()
-            supervised.service.close()
+            _bury(supervised, deadline)
 
     def _exited(self, supervised: Supervised, status: int) -> None:
         pid, supervised.pid = supervised.pid, 0
@@ -271,3 +282,18 @@ class Supervisor:
     def _end_probe(self, supervised: Supervised) -> None:
         self._watch_probe(supervised, -1)
         supervised.service.stop_probing()
+
+
+def _kill(supervised: Supervised) -> None:
+    if supervised.pid:
+        os.kill(supervised.pid, supervised.service.end_signal)
+    supervised.state = STOPPED
+
+
+def _bury(supervised: Supervised, deadline: float) -> None:
+    if supervised.pid:
+        supervised.add_usage(*reap(supervised.pid, deadline))
+        supervised.pid = 0
+    supervised.log.drain()
+    supervised.log.close()
+    supervised.service.close()

@@ -98,6 +98,13 @@ class Service:
         """
         raise NotImplementedError
 
+    def is_sound(self) -> bool:
+        """Say whether a server that was found ready before still serves. It may take as long as a probe."""
+        try:
+            return self.probe()
+        except OSError:
+            return False
+
     def probe_pause_s(self, elapsed_s: float) -> float:
         """Return how long to wait after a probe in vain. The log announces readiness, so this is only the net.
 

@@ -105,6 +105,12 @@ class Executable(Service):
                 self._states.note_open([self.spec.config["ready"]["port"]])
         return self._states.are_open(list(self._ports))
 
+    def is_sound(self) -> bool:
+        """Ask by HTTP if that is how it was asked, and see that every port is still open."""
+        self._states.reset()
+        is_answering = not isinstance(self._readiness, HttpReadiness) or self._readiness.is_answered()
+        return is_answering and self._states.are_open(list(self._ports))
+
     def probe_pause_s(self, elapsed_s: float) -> float:
         """Return a pause that grows with the time that the start takes."""
         pause_s = self._readiness.pause_s(time.monotonic(), elapsed_s)

@@ -11,7 +11,9 @@ runfiles path, "args": [[part…]…]}``.
 from __future__ import annotations
 
 import os
+import select
 import socket
+import time
 
 from realservices.host.process import describe_exit, kill_session, spawn
 from realservices.services.port_states import PortStates, connect
@@ -151,6 +153,17 @@ class HttpReadiness(Readiness):
         if self._connection:
             self._connection.close()
         self._connection, self._received, self.descriptor, self.deadline = None, b"", -1, 0.0
+
+    def is_answered(self) -> bool:
+        """Ask once, and wait for the answer: of a server that has answered before."""
+        self.drop()
+        begin = time.monotonic()
+        is_ready = self.attempt(begin, 0.0)
+        while not is_ready and self.descriptor >= 0:
+            select.select([self.descriptor], [], [], max(0.0, self.deadline - time.monotonic()))
+            is_ready = self.attempt(time.monotonic(), 0.0)
+        self.drop()
+        return is_ready
 
     def _send(self, now: float, elapsed_s: float) -> None:
         self._connection = connect(self._host, self._port)

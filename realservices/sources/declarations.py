@@ -53,6 +53,7 @@ KEYS: dict[str, dict[str, tuple[type, str]]] = {
         "stop_signal": _TEXT,
         "grace_s": _NUMBER,
         "services": _TEXTS,
+        "inputs": _TEXTS,
         **_ALL_KINDS,
     },
 }
@@ -62,6 +63,7 @@ DEFAULT_URL = "http://$(host):$(port)"
 DEFAULTS = ("postgres", "redis", "clickhouse")
 _RELAY = "websocket_relay"
 _ISOLATIONS = ("transaction", "database")
+_SETTINGS: dict[str, tuple[type, str]] = {"warm": (bool, "true or false"), "warm_idle_s": _NUMBER}
 
 
 @dataclass(frozen=True, slots=True)
@@ -124,10 +126,14 @@ class Project:
     Attributes:
         services: By name, in the order of declaration; the kinds that nobody declares come with their defaults.
         isolation: What `isolated_database` is.
+        warm: Whether services are kept for the next session.
+        warm_idle_s: How long they wait for it.
     """
 
     services: dict[str, Declaration]
     isolation: str = "transaction"
+    warm: bool = False
+    warm_idle_s: float = 600.0
 
 
 def read_project(root: Path) -> Project:
@@ -152,7 +158,12 @@ def read_project(root: Path) -> Project:
     isolation = content.get("isolation", _ISOLATIONS[0])
     if isolation not in _ISOLATIONS:
         raise SettingError(f"{path}: isolation = {isolation!r}; it is one of {', '.join(_ISOLATIONS)}")
-    return Project(declared, isolation)
+    settings = {}
+    for key, (expected, words) in _SETTINGS.items():
+        if key in content:
+            settings[key] = content[key]
+            _check_type(str(path), key, content[key], expected, words)
+    return Project(declared, isolation, **settings)
 
 
 def _relay(root: Path) -> Declaration:
@@ -188,9 +199,10 @@ def _read(root: Path) -> tuple[Path, dict[str, Any]]:
 
 
 def _services(path: Path, content: dict[str, Any]) -> dict[str, Any]:
-    unknown = set(content) - {"services", "isolation"}
-    if unknown:
-        raise SettingError(f"{path}: unknown key {sorted(unknown)[0]!r}; there are 'services' and 'isolation'")
+    known = ("services", "isolation", *_SETTINGS)
+    for key in content:
+        if key not in known:
+            raise SettingError(f"{path}: unknown key {key!r}; there are {', '.join(known)}")
     services: dict[str, Any] = content.get("services", {})
     return services
 
@@ -213,7 +225,10 @@ def _declaration(path: Path, name: str, table: Any) -> Declaration:
 def _check(where: str, key: str, value: Any, keys: dict[str, tuple[type, str]]) -> None:
     if key not in keys:
         raise SettingError(f"{where}: unknown key {key!r}; there are {', '.join(keys)}")
-    expected, words = keys[key]
+    _check_type(where, key, value, *keys[key])
+
+
+def _check_type(where: str, key: str, value: Any, expected: type, words: str) -> None:
     is_list_of_others = (
         expected is list and isinstance(value, list) and not all(isinstance(each, str) for each in value)
     )

@@ -28,6 +28,7 @@ if TYPE_CHECKING:
     from realservices.sources.declarations import Declaration
     from realservices.sources.engine import Engine
     from realservices.sources.session import Session
+    from realservices.sources.warm import Warmth
 
 
 EAGER = "REALSERVICES_EAGER"
@@ -57,6 +58,17 @@ class EmbeddedServices(Source):
     def isolation(self) -> str:  # type: ignore[override]
         """What `isolated_database` is, as the project says."""
         return self._project.isolation
+
+    @property
+    def warmth(self) -> Warmth | None:
+        """How services are kept for the next session, if they are.
+
+        Raises:
+            SettingError: The environment says it in words that mean nothing.
+        """
+        from realservices.sources.warm import warmth_of  # noqa: PLC0415 - for those who begin a session
+
+        return warmth_of(self._project, self._root)
 
     @property
     def control(self) -> str:  # type: ignore[override]

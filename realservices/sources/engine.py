@@ -1,6 +1,7 @@
 """The process that runs a session's services: started by whoever needs the first one, ended with the session.
 
-It is the launcher in its serve mode (launcher/serve.py); all processes of the session speak with the same one.
+It is the launcher in its serve mode (launcher/serve.py); all processes of the session speak with the same one. A
+session that was taken over has it already.
 """
 
 from __future__ import annotations
@@ -68,12 +69,13 @@ class Engine:
             try:
                 connection.connect(self.control)
                 self._session.say_farewell()
-                connection.recv(1)  # Nothing is sent: it returns with the end of the process.
+                connection.recv(1)  # Nothing is sent: it returns when all services have ended.
             except OSError:
                 return  # It was killed: its guardian clears up.
 
     def _start(self) -> None:
-        command = package_command("serve", str(self._session.directory))
+        warmth = self._session.warmth
+        command = package_command("serve", str(self._session.directory), *(warmth.arguments if warmth else ()))
         try:
             done = subprocess.run(
                 command, stdin=subprocess.DEVNULL, capture_output=True, text=True, timeout=_START_TIMEOUT_S, check=False

@@ -7,6 +7,7 @@ import importlib.util
 import re
 import shutil
 import sys
+import sysconfig
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -55,7 +56,24 @@ def entry_of(declaration: Declaration, all_declared: Mapping[str, Declaration]) 
             "label": declaration.where,
             "needs": declaration.needs,
             "config": config,
+            "made_of": _made_of(declaration, config),
         }
+
+
+def _made_of(declaration: Declaration, config: Mapping[str, Any]) -> list[str]:
+    """Return the files that a service runs on, nothing if that is not known: then it is never kept for later."""
+    if declaration.kind == "postgres":
+        return [f"/{config['distribution']}/bin/postgres", f"/{config['template']}"]
+    if declaration.kind in ("redis", "clickhouse"):
+        return [f"/{config[key]}" for key in ("server", "template") if key in config]
+    program = f"/{config['program']}"
+    if declaration.is_default:
+        return [program]
+    if not declaration.values.get("inputs"):
+        return []
+    # Whatever is installed or removed changes the directory itself.
+    packages = [sysconfig.get_path("purelib")] if program == sys.executable else []
+    return [program, *packages, *map(str, declaration.files("inputs"))]
 
 
 def _postgres(declaration: Declaration, stack: contextlib.ExitStack) -> dict[str, Any]:

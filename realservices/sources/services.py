@@ -80,7 +80,8 @@ class Services:
             if self._session is None:
                 from realservices.sources.session import join_session  # noqa: PLC0415 - under a launcher there is none
 
-                self._session, self._made_session = join_session()
+                warmth = self._embedded.warmth if self._embedded else None
+                self._session, self._made_session = join_session(warmth)
             return self._session
 
     @property

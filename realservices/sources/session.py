@@ -1,25 +1,32 @@
 """A test session: the processes that share services without a launcher, and the directory in which they meet.
 
 The first process of a session (pytest, the controller of pytest-xdist, or a script) makes the directory and names it
-in REALSERVICES_SESSION; the processes that it starts find it there. A FIFO in it tells of the first process's end:
-nobody else has it open for writing, so the kernel closes it whatever ends that process.
+in REALSERVICES_SESSION; the processes that it starts find it there (contract/session_directory.py). Where services are
+kept warm, it takes over a directory that was made for it, with services in it.
 """
 
 from __future__ import annotations
 
 import contextlib
-import fcntl
 import os
-import secrets
 import shutil
 import threading
 from pathlib import Path
+from typing import TYPE_CHECKING
+
+from realservices.contract.session_directory import (
+    ALIVE,
+    SESSION_BASE,
+    SESSION_PREFIX,
+    lock_session_directory,
+    make_session_directory,
+    new_session_path,
+)
+
+if TYPE_CHECKING:
+    from realservices.sources.warm import Warmth
 
 SESSION = "REALSERVICES_SESSION"
-# Directly below /tmp, as unix sockets lie in it, whose paths have 107 bytes at most.
-SESSION_BASE = Path("/tmp")  # noqa: S108 - the directory is made with a random name, for its owner only
-SESSION_PREFIX = "rs-session."
-ALIVE = "alive"
 
 
 class Session:
@@ -29,10 +36,12 @@ class Session:
         directory: Closed to other users; gone with the session.
         token: What the session is called where others see it, for instance in names of databases.
         is_first: Whether this process is the first one, with which the session ends.
+        warmth: How its services are kept for the next session, if they are.
     """
 
-    def __init__(self, directory: Path, held: list[int]) -> None:
+    def __init__(self, directory: Path, held: list[int], warmth: Warmth | None = None) -> None:
         self.directory = directory
+        self.warmth = warmth
         self.token = directory.name.removeprefix(SESSION_PREFIX)
         self._held = held
 
@@ -66,61 +75,50 @@ class _Current:
     lock = threading.Lock()
 
 
-def join_session() -> tuple[Session, bool]:
-    """Return this process's session, and whether it was made by this call."""
+def join_session(warmth: Warmth | None = None) -> tuple[Session, bool]:
+    """Return this process's session, and whether it was made by this call.
+
+    Args:
+        warmth: How its services are kept for the next session, if they are; it may find some of the last one.
+    """
     with _Current.lock:
-        joined = _joined()
+        joined = _joined(warmth)
         if joined:
             return joined, False
         _remove_abandoned()
-        _Current.session = session = _new_session()
+        _Current.session = session = _taken_over(warmth) or _new_session(warmth)
         os.environ[SESSION] = str(session.directory)
         return session, True
 
 
-def _joined() -> Session | None:
+def _joined(warmth: Warmth | None) -> Session | None:
     named = os.environ.get(SESSION, "")
     current = _Current.session
     if current and str(current.directory) == named:
         return current
     if named and Path(named, ALIVE).exists():
-        _Current.session = Session(Path(named), [])
+        _Current.session = Session(Path(named), [], warmth)
         return _Current.session
     return None  # Not told of one, or of one that has ended.
 
 
-def _new_session() -> Session:
-    directory = SESSION_BASE / f"{SESSION_PREFIX}{secrets.token_hex(6)}"
-    directory.mkdir(0o700)
-    lock = _lock(directory)
-    fifo = directory / ALIVE
-    os.mkfifo(fifo, 0o600)
-    # For reading, too: else opening waits for a reader.
-    return Session(directory, [os.open(fifo, os.O_RDWR | os.O_CLOEXEC), lock])
+def _taken_over(warmth: Warmth | None) -> Session | None:
+    found = warmth.take_over() if warmth else None
+    return Session(Path(found[0]), found[1], warmth) if found else None
 
 
-def _lock(directory: Path) -> int:
-    """Lock a directory for as long as this process lives.
-
-    Raises:
-        OSError: It is gone, or another process holds it.
-    """
-    descriptor = os.open(directory, os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC)
-    try:
-        fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
-    except OSError:
-        os.close(descriptor)
-        raise
-    return descriptor
+def _new_session(warmth: Warmth | None) -> Session:
+    directory = new_session_path()
+    return Session(Path(directory), make_session_directory(directory), warmth)
 
 
 def _remove_abandoned() -> None:
     """Remove the directories of sessions that were killed before anybody watched over them."""
-    for directory in SESSION_BASE.glob(f"{SESSION_PREFIX}*"):
+    for directory in Path(SESSION_BASE).glob(f"{SESSION_PREFIX}*"):
         # One that is being made is not locked yet, but has no FIFO either.
         if (directory / ALIVE).exists():
             with contextlib.suppress(OSError):
-                lock = _lock(directory)
+                lock = lock_session_directory(str(directory))
                 shutil.rmtree(directory, ignore_errors=True)
                 os.close(lock)
 

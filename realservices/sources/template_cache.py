@@ -7,6 +7,7 @@ lock, so that two sessions that need the same one build it once. What nobody use
 from __future__ import annotations
 
 import contextlib
+import errno
 import fcntl
 import os
 import shutil
@@ -25,6 +26,8 @@ if TYPE_CHECKING:
 ARCHIVE, INFO = "template.tar", "template.json"
 _LIMIT_VARIABLE = "REALSERVICES_CACHE_MB"
 _DEFAULT_LIMIT_MB = 512
+# The tool's words, and those of the servers that it runs.
+_FULL = os.strerror(errno.ENOSPC)
 
 
 @contextlib.contextmanager
@@ -32,12 +35,15 @@ def template(recipe: Recipe) -> Iterator[Path]:
     """Give the directory with a service's template and its description, which stays for as long as it is used.
 
     Raises:
-        TemplateError: The server refuses a statement.
+        TemplateError: The server refuses a statement, or there is no room for what it makes.
     """
     directory = cache_directory()
-    directory.mkdir(parents=True, exist_ok=True)
     path = directory / recipe.digest
-    lock = _open_lock(path)
+    try:
+        directory.mkdir(parents=True, exist_ok=True)
+        lock = _open_lock(path)
+    except OSError as error:
+        raise _no_room(directory, error.strerror or str(error)) from None
     try:
         fcntl.flock(lock, fcntl.LOCK_SH)
         if not path.is_dir():
@@ -74,8 +80,17 @@ def _build(path: Path, command: list[str]) -> None:
     done = subprocess.run(package_command(*command, *outputs), capture_output=True, text=True, check=False)
     if done.returncode:
         shutil.rmtree(partial, ignore_errors=True)
+        if _FULL in done.stderr:
+            raise _no_room(path.parent, _FULL)
         raise TemplateError(done.stderr.strip() or f"the template tool ended with code {done.returncode}")
     partial.rename(path)
+
+
+def _no_room(directory: Path, cause: str) -> TemplateError:
+    return TemplateError(
+        f"no room for a template in {directory}: {cause}; make room there (`python -m realservices clean --templates` "
+        "removes templates that nobody uses), or set XDG_CACHE_HOME to a directory that can be written to"
+    )
 
 
 def _make_room(directory: Path) -> None:

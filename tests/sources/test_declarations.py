@@ -88,7 +88,7 @@ def test_a_file_of_its_own_wins(tmp_path: Path) -> None:
     ("text", "message"),
     [
         ("x = ", r"realservices\.toml: Invalid value"),
-        ("service = {}", r"unknown key 'service'; there are 'services' and 'isolation'"),
+        ("service = {}", r"unknown key 'service'; there are services, isolation, warm, warm_idle_s"),
         ("isolation = 'none'", r"isolation = 'none'; it is one of transaction, database"),
         ("[services]\na = 1", r"service 'a': kind = 1; it is one of postgres, clickhouse, redis, executable"),
         ("[services.a]\nkind = 'mysql'", r"kind = 'mysql'; it is one of postgres"),

@@ -168,6 +168,16 @@ def test_migrations_that_are_not_there(pytester: pytest.Pytester, run: Run) -> N
     result.stdout.fnmatch_lines(["*migrations = '[*].sql' matches no file below*"])
 
 
+def test_a_cache_that_cannot_be_written_to(pytester: pytest.Pytester, run: Run, alone: pytest.MonkeyPatch) -> None:
+    alone.setenv("XDG_CACHE_HOME", "/proc/nowhere")
+    pytester.makepyfile("async def test_rows(isolated_database): pass")
+    result = run()
+    result.assert_outcomes(errors=1)
+    result.stdout.fnmatch_lines(
+        ["*no room for a template in /proc/nowhere/rules_realservices/templates: *set XDG_CACHE_HOME to a directory*"]
+    )
+
+
 def test_services_before_the_first_import(pytester: pytest.Pytester, run: Run) -> None:
     pytester.makeini("[pytest]\nrealservices_services = redis\n")
     pytester.makeconftest("import os\nassert os.environ['REDIS_URL']\nassert 'DATABASE_URL' not in os.environ\n")

@@ -11,7 +11,7 @@ from pathlib import Path
 from realservices.cli.checks.finding import Finding, error, warning
 from realservices.cli.checks.scratch import scratch_directory
 from realservices.cli.console import shown_bytes
-from realservices.host.registry import REGISTRY_BASES, present_registries
+from realservices.contract.registry import REGISTRY_BASES, present_registries
 from realservices.host.sandbox import SHARED_MEMORY, SHORT_BASES
 from realservices.host.templates import free_bytes
 

@@ -14,7 +14,7 @@ import socket
 import time
 
 from realservices.contract.errors import RealServicesError
-from realservices.host.registry import registry_directory
+from realservices.contract.registry import registry_directory
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:

@@ -9,15 +9,15 @@ from pathlib import Path
 
 import pytest
 
-from realservices.host.registry import present_registries, registry_directory
+from realservices.contract.registry import present_registries, registry_directory
 from tests.host import places
 
-_ENCLOSURE = Path(__file__).absolute().parent / "enclosure.py"
+_ENCLOSURE = Path(__file__).absolute().parents[1] / "host" / "enclosure.py"
 _PRINT = """
 import sys
 sys.path.insert(0, sys.argv[1])
 from realservices.contract.errors import InfrastructureError
-from realservices.host.registry import registry_directory
+from realservices.contract.registry import registry_directory
 exec(sys.argv[2])
 try:
     print(registry_directory())

@@ -1,0 +1,112 @@
+"""The offer of warm services: whoever asks first takes them over, with the session's directory in which they run.
+
+The asking side is `realservices.contract.offers`. There is one offer for a key at a time: who cannot make one, because
+somebody else does already, has services that nobody needs.
+"""
+
+from __future__ import annotations
+
+import fcntl
+import os
+import socket
+
+from realservices.contract.offers import END, LOOK, TAKE, offer_path
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+_BACKLOG = 64
+# Who connects says what it wants at once.
+_TIMEOUT_S = 0.2
+_MOST_BYTES = 16
+
+
+class Offer:
+    """An offer that stands until `withdraw`, or the end of the process.
+
+    Attributes:
+        descriptor: Becomes readable when somebody asks; call `answer` then.
+
+    Args:
+        key: For whom it is.
+        describe: Returns what is offered, as JSON.
+
+    Raises:
+        OSError: Somebody else makes one for this key, or there is no room for the socket.
+        RealServicesError: There is no registry.
+    """
+
+    def __init__(self, key: str, describe: Callable[[], bytes]) -> None:
+        self._path = offer_path(key)
+        self._describe = describe
+        os.makedirs(os.path.dirname(self._path), mode=0o700, exist_ok=True)
+        # The lock file stays: whoever unlinked it could take it from somebody who has just opened it.
+        self._lock = os.open(f"{self._path}.lock", os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+        self._listener = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
+        # Kept until everything has ended: who has asked for that waits for it.
+        self._waiting: list[socket.socket] = []
+        try:
+            fcntl.flock(self._lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            _unlink(self._path)  # Of one that was killed.
+            self._listener.bind(self._path)
+            self._listener.listen(_BACKLOG)
+        except OSError:
+            self._listener.close()
+            os.close(self._lock)
+            raise
+        self.descriptor = self._listener.fileno()
+
+    def answer(self, directory: str, held: list[int]) -> bytes:
+        """Deal with one who asks.
+
+        Args:
+            directory: The session's directory.
+            held: What its first process holds.
+
+        Returns:
+            `TAKE`: the services have gone to somebody, and the offer is withdrawn; `END`: they are to end; else "".
+        """
+        connection, _ = self._listener.accept()
+        connection.settimeout(_TIMEOUT_S)
+        words = b""
+        try:
+            words = connection.recv(_MOST_BYTES)
+            if words == TAKE:
+                socket.send_fds(connection, [directory.encode()], held)
+            elif words == LOOK:
+                connection.sendall(self._describe())
+        except OSError:
+            words = b""  # It has gone.
+        if words == END:
+            self._waiting.append(connection)
+            return END
+        connection.close()
+        if words != TAKE:
+            return b""
+        self.withdraw()
+        return TAKE
+
+    def withdraw(self) -> None:
+        """Offer nothing any more. Those who have come too late are told by the end of their connection."""
+        if self.descriptor >= 0:
+            self.descriptor = -1
+            _unlink(self._path)
+            self._listener.close()
+            os.close(self._lock)
+
+    def tell_end(self) -> None:
+        """Tell those who have asked for the end that it has come."""
+        for connection in self._waiting:
+            try:
+                connection.sendall(b"ended")
+            except OSError:
+                pass  # It did not wait.
+            connection.close()
+
+
+def _unlink(path: str) -> None:
+    try:
+        os.unlink(path)
+    except FileNotFoundError:
+        pass

@@ -1,0 +1,95 @@
+"""Spare services: started for a session that may come, given to it if they are what it wants, replaced if not.
+
+A spare that was used is never used again: each session gets services that no other session has ever seen. A spare is
+given only to who would have started just the same (digest.py), while it runs, answers, and what it needs is there.
+"""
+
+from __future__ import annotations
+
+from realservices.launcher.digest import service_digest
+from realservices.launcher.supervised import READY, STARTING
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from typing import Any
+
+    from realservices.launcher.supervisor import Supervisor
+
+
+class Spares:
+    """Which of a supervisor's services are spare, and which ones a later session may want again.
+
+    Args:
+        supervisor: Has them all.
+    """
+
+    def __init__(self, supervisor: Supervisor) -> None:
+        self._supervisor = supervisor
+        self._requests: dict[str, dict[str, Any]] = {}
+        self._digests: dict[str, str] = {}
+
+    @property
+    def names(self) -> set[str]:
+        """Those that nobody has asked for."""
+        return self._supervisor.spares
+
+    @property
+    def kept(self) -> list[dict[str, Any]]:
+        """The requests to be made again: of the services that were asked for, else of the spares that nobody wanted."""
+        used = [name for name in self._requests if name not in self.names]
+        names = [name for name in used or self._requests if self._digests[name]]
+        return [self._requests[name] for name in names]
+
+    def begin(self, request: dict[str, Any]) -> None:
+        """Take note of a service that is about to be started for nobody."""
+        self._note(request)
+        self.names.add(request["service"]["name"])
+
+    def forget(self, request: dict[str, Any]) -> None:
+        """Take note that it could not be started."""
+        name = request["service"]["name"]
+        self.names.discard(name)
+        del self._requests[name]
+
+    def is_taken(self, request: dict[str, Any]) -> bool:
+        """Give a service to who asks for it; False if it is to be started, because there is none like it."""
+        name = request["service"]["name"]
+        if name not in self._supervisor.services:
+            self._note(request)
+            return False
+        if name not in self.names:
+            return True
+        begun_as = self._digests[name]
+        self._note(request)
+        if begun_as and begun_as == self._digests[name] and self._is_sound(name):
+            self.names.discard(name)
+            return True
+        self._discard(name)
+        return False
+
+    def drop_broken(self) -> None:
+        """Let go of spares that do not run: whoever wants such a service has it started, and is told what is wrong."""
+        for name in [*self.names]:
+            if name in self.names and self._supervisor.services[name].error:
+                self._discard(name)
+                del self._requests[name]
+
+    def _note(self, request: dict[str, Any]) -> None:
+        entry = request["service"]
+        digests = {name: self._digests.get(name, "") for name in entry["needs"]}
+        self._requests.pop(entry["name"], None)  # In the order in which they were asked for.
+        self._requests[entry["name"]] = request
+        # Fixed ports are the developer's, who may want them for something else meanwhile.
+        self._digests[entry["name"]] = "" if entry.get("ports") else service_digest(entry, digests)
+
+    def _is_sound(self, name: str) -> bool:
+        supervised = self._supervisor.services[name]
+        return supervised.state == STARTING or (supervised.state == READY and supervised.service.is_sound())
+
+    def _discard(self, name: str) -> None:
+        """End a spare, with those that were told of its address."""
+        for other in [*self._supervisor.services.values()]:
+            if name in other.service.spec.needs and other.name in self.names:
+                self._discard(other.name)
+        self.names.discard(name)
+        self._supervisor.remove(name)

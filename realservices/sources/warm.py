@@ -1,0 +1,96 @@
+"""Services that are kept warm: whether they are, for whom, and how a session gets them.
+
+After a session its services are ended, as ever, and fresh ones started, which wait for the next session of the same
+project (launcher/serve.py). So no session sees what another one did, and none waits for a start.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+import sys
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import realservices
+from realservices.contract.offers import take_over
+from realservices.sources.errors import SettingError
+
+if TYPE_CHECKING:
+    from realservices.sources.declarations import Project
+
+WARM = "REALSERVICES_WARM"
+_IS_WARM = {"1": True, "true": True, "0": False, "false": False}
+# Under coverage, programs of the project's write where the session says, which a later one does not know.
+_COVERAGE = ("COVERAGE_DIR", "COVERAGE_OUTPUT_FILE")
+# What is visible, and which ports are whose, depends on these (namespaces(7)).
+_NAMESPACES = ("mnt", "net", "pid", "user", "ipc")
+_VARIABLES = ("PATH", "REALSERVICES_PORT_RANGE", "TEST_TMPDIR")
+_LAUNCHER_SIDE = ("contract", "host", "services", "launcher", "programs")
+
+
+@dataclass(frozen=True, slots=True)
+class Warmth:
+    """How services are kept.
+
+    Attributes:
+        key: The same for all sessions that may have each other's.
+        idle_s: How long they wait for a session.
+    """
+
+    key: str
+    idle_s: float
+
+    @property
+    def arguments(self) -> tuple[str, str]:
+        """What the services' process is told."""
+        return self.key, f"{self.idle_s:g}"
+
+    def take_over(self) -> tuple[str, list[int]] | None:
+        """Return a session's directory with services in it, and what holds it, if any wait."""
+        return take_over(self.key)
+
+
+def warmth_of(project: Project, root: Path) -> Warmth | None:
+    """Return how a project's services are kept, or None where they are not.
+
+    Raises:
+        SettingError: The environment says it in words that mean nothing.
+    """
+    said = os.environ.get(WARM, "")
+    if said and said.lower() not in _IS_WARM:
+        raise SettingError(f"{WARM}={said!r}; it is one of {', '.join(_IS_WARM)}")
+    is_warm = _IS_WARM[said.lower()] if said else project.warm
+    if not is_warm or any(os.environ.get(name) for name in _COVERAGE):
+        return None
+    return Warmth(_key(root), project.warm_idle_s)
+
+
+def _key(root: Path) -> str:
+    parts = [
+        str(root.resolve()),
+        sys.executable,
+        *_package(),
+        *(os.environ.get(name, "") for name in _VARIABLES),
+        *map(_namespace, _NAMESPACES),
+    ]
+    return hashlib.sha256(json.dumps(parts).encode()).hexdigest()[:24]
+
+
+def _package() -> tuple[str, str, int]:
+    """Return what tells one state of this package from another one: it may be somebody's working copy."""
+    directory = Path(realservices.__file__).parent
+    if not directory.is_dir():
+        return realservices.__version__, str(directory), directory.parent.stat().st_mtime_ns
+    folders = [directory / name for name in _LAUNCHER_SIDE]
+    newest = max(entry.stat().st_mtime_ns for folder in folders for entry in os.scandir(folder))
+    return realservices.__version__, str(directory), newest
+
+
+def _namespace(name: str) -> str:
+    try:
+        return str(Path(f"/proc/self/ns/{name}").readlink())
+    except OSError:
+        return ""  # Not Linux.
