@@ -26,6 +26,7 @@ from realservices.services.clickhouse_config import HOST, write_configuration
 from realservices.services.clickhouse_http import ClickHouseRefusal, query
 from realservices.services.clickhouse_replay import plan_replay
 from realservices.services.psql_words import indented
+from realservices.services.template_lifeline import end_with
 from realservices.services.template_options import name_value
 
 TYPE_CHECKING = False
@@ -67,6 +68,7 @@ def main(arguments: Sequence[str]) -> int:
 def _build(options: argparse.Namespace) -> None:
     work = tempfile.mkdtemp(prefix="rs.")
     lock_directory(work)  # Until this process ends: `clean` removes what nobody has locked.
+    end_with(options.lifeline, work)
     slot = acquire_slot(2)
     try:
         engine = _Engine(options, work, list(slot.ports))
@@ -223,4 +225,5 @@ def _parse(arguments: Sequence[str]) -> argparse.Namespace:
     parser.add_argument("--server-setting", type=name_value, action="append", default=[], metavar="NAME=VALUE")
     parser.add_argument("--output", required=True, help="archive to write")
     parser.add_argument("--info", required=True, help="its description to write, JSON")
+    parser.add_argument("--lifeline", type=int, default=-1, help="a pipe; its end is this tool's")
     return parser.parse_args(arguments)

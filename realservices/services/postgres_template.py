@@ -23,6 +23,7 @@ from realservices.host.sandbox import lock_directory
 from realservices.services.postgres_archive import write_archive
 from realservices.services.postgres_cluster import Cluster
 from realservices.services.psql_words import refusal
+from realservices.services.template_lifeline import end_with
 from realservices.services.template_options import name_value
 
 TYPE_CHECKING = False
@@ -56,6 +57,7 @@ def _build(options: argparse.Namespace) -> None:
     # Below /tmp because the server's socket needs a short path.
     work = tempfile.mkdtemp(prefix="rs.", dir="/tmp")
     lock_directory(work)  # Until this process ends: `clean` removes what nobody has locked.
+    end_with(options.lifeline, work)
     try:
         cluster = Cluster(options.distribution, work, options.user, dict(options.setting))
         cluster.initialize()
@@ -119,4 +121,5 @@ def _parse(arguments: Sequence[str]) -> argparse.Namespace:
     parser.add_argument("--setting", type=name_value, action="append", default=[], metavar="NAME=VALUE")
     parser.add_argument("--output", required=True, help="archive to write")
     parser.add_argument("--info", required=True, help="its description to write, JSON")
+    parser.add_argument("--lifeline", type=int, default=-1, help="a pipe; its end is this tool's")
     return parser.parse_args(arguments)

@@ -77,7 +77,7 @@ def _build(path: Path, command: list[str]) -> None:
     shutil.rmtree(partial, ignore_errors=True)  # Of a session that was killed while it built this one.
     partial.mkdir()
     outputs = ["--output", str(partial / ARCHIVE), "--info", str(partial / INFO)]
-    done = subprocess.run(package_command(*command, *outputs), capture_output=True, text=True, check=False)
+    done = _made(package_command(*command, *outputs))
     if done.returncode:
         shutil.rmtree(partial, ignore_errors=True)
         if _FULL in done.stderr:
@@ -91,6 +91,28 @@ def _no_room(directory: Path, cause: str) -> TemplateError:
         f"no room for a template in {directory}: {cause}; make room there (`python -m realservices clean --templates` "
         "removes templates that nobody uses), or set XDG_CACHE_HOME to a directory that can be written to"
     )
+
+
+def _made(command: list[str]) -> subprocess.CompletedProcess[str]:
+    """Run the template tool, which ends with this process whatever ends that: nobody else has this end of the pipe."""
+    theirs, ours = os.pipe()
+    try:
+        # A session of its own: Ctrl-C must not end it without what it has started.
+        tool = subprocess.Popen(
+            [*command, "--lifeline", str(theirs)], pass_fds=[theirs], start_new_session=True,
+            stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True,
+        )  # fmt: skip
+    except BaseException:
+        os.close(ours)
+        raise
+    finally:
+        os.close(theirs)
+    with tool:
+        try:
+            output, errors = tool.communicate()
+        finally:
+            os.close(ours)
+    return subprocess.CompletedProcess(tool.args, tool.returncode, output, errors)
 
 
 def _make_room(directory: Path) -> None:
