@@ -9,9 +9,12 @@ import asyncio
 import json
 import socket
 from dataclasses import dataclass
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from realservices.contract.errors import RealServicesError
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
 
 # Bazel's longest time-out for a test: the launcher itself says which service took longer than its own limit, and its
 # message says more than a time-out here.
@@ -31,12 +34,14 @@ class ServiceStatus:
         pid: Its process, 0 or None where it has none.
         ready_ms: How long its last start took, where it is known.
         port: Its first port.
+        error: Why it failed, with its last log lines; "" if it has not.
     """
 
     state: str
     pid: int | None
     ready_ms: float | None
     port: int
+    error: str = ""
 
 
 class BlockingServiceControl:
@@ -60,6 +65,18 @@ class BlockingServiceControl:
     def status(self) -> dict[str, ServiceStatus]:
         """Return the state of every service by name."""
         answer = self._ask(op="status")["services"]
+        return {name: _status(entry) for name, entry in answer.items()}
+
+    def watch(self, states: Mapping[str, str]) -> dict[str, ServiceStatus]:
+        """Wait until a service is in another state than in these, and return how all are then.
+
+        Args:
+            states: By name, as they are known so far.
+
+        Raises:
+            ControlError: The launcher ends, or has ended.
+        """
+        answer = self._ask(None, op="watch", states=dict(states))["services"]
         return {name: _status(entry) for name, entry in answer.items()}
 
     def logs(self, service: str, *, lines: int = 50) -> list[str]:
@@ -116,7 +133,7 @@ class BlockingServiceControl:
             self.wait(*ill)
         return list(ill)
 
-    def _ask(self, timeout_s: float = WAIT_TIMEOUT_S, **request: Any) -> dict[str, Any]:
+    def _ask(self, timeout_s: float | None = WAIT_TIMEOUT_S, **request: Any) -> dict[str, Any]:
         try:
             with socket.socket(socket.AF_UNIX, socket.SOCK_STREAM) as connection:
                 connection.settimeout(timeout_s)
@@ -179,7 +196,8 @@ class ServiceControl:
 
 
 def _status(entry: dict[str, Any]) -> ServiceStatus:
-    return ServiceStatus(entry["state"], entry.get("pid"), entry.get("ready_ms"), entry["port"])
+    error = entry.get("error", "")
+    return ServiceStatus(entry["state"], entry.get("pid"), entry.get("ready_ms"), entry["port"], error)
 
 
 def _describe(request: dict[str, Any]) -> str:

@@ -2,7 +2,7 @@
 
 One JSON object per line each way, answered in the order of the requests; the client is
 `realservices.clients.control`. Requests are served in the supervisor's poll loop; `wait`, `stop` and `kill` are
-answered when it is so.
+answered when it is so, `watch` when a service is in another state than the asker knows.
 """
 
 from __future__ import annotations
@@ -141,11 +141,13 @@ class ControlServer:
                 return lambda: self._supervisor.is_ready(names)
             if operation == "status":
                 return {"ok": True, "services": self._status()}
+            if operation == "watch":
+                return self._changes(dict(request["states"]))
             if operation in ("logs", "start", *_SIGNALS):
                 return self._serve(operation, self._known(request["service"]), request)
             if operation == "add" and self._add:
                 return self._added(request)
-            known = ["wait", "status", "logs", "start", *_SIGNALS, *(["add"] if self._add else [])]
+            known = ["wait", "status", "logs", "start", *_SIGNALS, "watch", *(["add"] if self._add else [])]
             return {"ok": False, "error": f"unknown operation {operation!r}; known are {known}"}
         except (ValueError, KeyError, TypeError, LookupError) as error:
             return {"ok": False, "error": f"bad request {line.decode(errors='replace')}: {error}"}
@@ -160,6 +162,17 @@ class ControlServer:
             return {"ok": False, "error": str(error)}
         endpoint = self._supervisor.services[name].service.endpoint
         return {"endpoint": endpoint, "after": lambda: self._supervisor.is_ready([name])}
+
+    def _changes(self, states: dict[str, str]) -> dict[str, Any]:
+        """Return the answer to somebody who knows these states: how services are ``after`` one is in another."""
+        answer: dict[str, Any] = {}
+
+        def has_changed() -> bool:
+            answer["services"] = self._status()
+            return {name: each["state"] for name, each in answer["services"].items()} != states
+
+        answer["after"] = has_changed
+        return answer
 
     def _serve(self, operation: str, name: str, request: dict[str, Any]) -> dict[str, Any] | Callable[[], bool]:
         supervised = self._supervisor.services[name]
@@ -198,6 +211,7 @@ class ControlServer:
                 "ready_ms": s.ready_ms,
                 "port": s.service.port,
                 "failed": s.state == FAILED,
+                "error": str(s.error or ""),
             }
             for name, s in self._supervisor.asked_for.items()
         }

@@ -26,6 +26,7 @@ from realservices.launcher.control import ControlServer
 from realservices.launcher.offer import Offer
 from realservices.launcher.signals import SignalReader
 from realservices.launcher.spares import Spares
+from realservices.launcher.supervised import Watcher
 from realservices.launcher.supervisor import Supervisor
 from realservices.services.kinds import class_of
 
@@ -56,7 +57,7 @@ class SessionServices:
         self._spares_sandbox = Sandbox(f"{self.directory}/rs.{os.urandom(4).hex()}") if self._comes_first else None
         self._slots: list[Slot] = []
         self._guardian: Guardian | None = None
-        self._supervisor = Supervisor([], _environment(self._sandbox))
+        self._supervisor = Supervisor([], _environment(self._sandbox), Watcher("while the session ran"))
         self._spares = Spares(self._supervisor)
         self._control: ControlServer | None = None
         self._offer: Offer | None = None

@@ -21,9 +21,15 @@ class Watcher:
 
     Attributes:
         during: What goes on while services run, for messages.
+
+    Args:
+        during: See above; by default it is a test.
     """
 
     during = "while the test ran"
+
+    def __init__(self, during: str = "") -> None:
+        self.during = during or self.during
 
     def attach(self, supervisor: Supervisor) -> None:
         """Learn whose services these are."""

@@ -6,8 +6,10 @@ import os
 import select
 import socket
 import subprocess
+import threading
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -54,6 +56,26 @@ def test_waiting_for_what_is_ready(launched: Launched, control: ControlClient) -
     assert control.ask("wait", services=None) == _OK
     assert control.ask("wait", services=["cache"]) == _OK
     assert control.ask("wait") == _OK
+
+
+def test_watching_tells_of_the_next_change(launched: Launched, control: ControlClient) -> None:
+    states = {"db": "ready", "cache": "ready"}
+    assert control.ask("wait") == _OK
+    # Somebody who knows less is told at once.
+    known = control.ask("watch", states={})["services"]
+    assert {name: each["state"] for name, each in known.items()} == states
+    watching = threading.Thread(target=lambda: found.append(control.ask("watch", states=states)))
+    found: list[dict[str, Any]] = []
+    watching.start()
+    os.kill(known["cache"]["pid"], 9)
+    watching.join(60)
+    services = found[0]["services"]
+    assert (services["cache"]["state"], services["db"]["state"]) == ("failed", "ready")
+    assert services["cache"]["error"].startswith("service 'cache' (//app:cache) was killed by SIGKILL")
+    assert services["db"]["error"] == ""
+    assert control.ask("start", service="cache") == _OK
+    assert control.ask("wait") == _OK
+    assert launched.finish() == 0
 
 
 def test_logs(launched: Launched, control: ControlClient) -> None:
@@ -242,6 +264,7 @@ def test_a_failed_service_may_be_started_again(launched: Launched, control: Cont
         (b'{"op": "stop", "service": "queue"}', "no service 'queue'; this test has ['cache', 'db']"),
         (b'{"op": "wait", "services": ["db", "queue"]}', "no service 'queue'; this test has ['cache', 'db']"),
         (b'{"op": "stop"}', "'service'"),
+        (b'{"op": "watch"}', "'states'"),
         (b'{"service": "db"}', "'op'"),
         (b"[]", "list indices must be integers"),
         (b"null", "'NoneType' object"),
