@@ -1,14 +1,17 @@
 """Discovery files: where a running service is, one JSON file for each, written by whoever has started it.
 
-A file has `port`, `health_url`, `base_url`, `websocket_url`, `host`, `ports`, `kind`, `log`, and `pid` and `started` of
-the process that it ends with. It has no password: this process's own endpoints have, `DevLauncher.endpoints`.
+A file has `port`, `health_url`, `base_url`, `websocket_url`, `host`, `ports`, `kind`, `log`, `control`, `ready_at`, and
+`pid` and `started` of the process that it ends with. It has no password: this process's own endpoints have,
+`DevLauncher.endpoints`.
 """
 
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import json
 import os
+import time
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -41,6 +44,8 @@ class ServiceInfo:
         host, ports, kind, log: As in its endpoint (contract/runtime.py).
         pid: The process with which it ends, 0: unknown.
         started: When that was started (`processes.start_of`).
+        control: Path of the control socket of whoever runs it. Empty: nobody to ask.
+        ready_at: When it served first, in seconds since the epoch; 0: unknown.
     """
 
     name: str
@@ -54,6 +59,8 @@ class ServiceInfo:
     log: str = ""
     pid: int = 0
     started: str = ""
+    control: str = ""
+    ready_at: float = 0.0
 
 
 class ServiceDiscovery:
@@ -107,7 +114,7 @@ class ServiceDiscovery:
             raise UnknownServiceError(
                 f"no service {service!r} in {self.discovery_dir}; there are {', '.join(self.names()) or 'none'}. "
                 "Declare it in [tool.realservices.services] or in the target's `services`, and start it "
-                "(`await DevLauncher().run()`)"
+                "(`python -m realservices up`, or `await DevLauncher().run()`)"
             ) from None
         try:
             return _info(service, json.loads(text))
@@ -117,8 +124,12 @@ class ServiceDiscovery:
                 'object with "port" and "health_url". Remove it and start the service again'
             ) from None
 
-    def write(self, endpoint: Endpoint) -> ServiceInfo:
+    def write(self, endpoint: Endpoint, control: str = "") -> ServiceInfo:
         """Write a service's file in one step: nobody reads half of it.
+
+        Args:
+            endpoint: The service.
+            control: Path of the control socket of whoever runs it.
 
         Raises:
             StaleServiceError: Another process that lives has started a service of this name here.
@@ -128,7 +139,7 @@ class ServiceDiscovery:
             name=endpoint.name, port=endpoint.port, base_url=_without_account(endpoint.url),
             health_url=endpoint.health_url, websocket_url=_without_account(endpoint.websocket_url), host=endpoint.host,
             ports=dict(endpoint.ports), kind=endpoint.kind, log=endpoint.log, pid=os.getpid(),
-            started=start_of(os.getpid()),
+            started=start_of(os.getpid()), control=control, ready_at=time.time(),
         )  # fmt: skip
         self.discovery_dir.mkdir(mode=0o700, parents=True, exist_ok=True)
         # A name of its own, and not one that `names` takes for a service.
@@ -147,6 +158,20 @@ class ServiceDiscovery:
                 self._path(service).unlink()
         except (UnknownServiceError, DamagedDiscoveryError, FileNotFoundError):
             pass
+
+    def stale_files(self) -> list[Path]:
+        """Return the files here of processes that have ended without removing them, half-written ones among them."""
+        found = []
+        for path in sorted(self.discovery_dir.glob("*.json")):
+            with contextlib.suppress(UnknownServiceError, DamagedDiscoveryError):
+                info = self.read(path.stem)
+                if info.pid and not is_alive(info.pid, info.started):
+                    found.append(path)
+        for path in sorted(self.discovery_dir.glob(".*.*")):
+            writer = path.suffix.removeprefix(".")
+            if writer.isdecimal() and not is_alive(int(writer), ""):
+                found.append(path)
+        return found
 
     def _path(self, service: str) -> Path:
         if not service or "/" in service or service.startswith("."):
@@ -172,11 +197,13 @@ def _info(service: str, content: dict[str, Any]) -> ServiceInfo:
     port = known["port"]
     if not isinstance(port, int) or isinstance(port, bool) or not 0 <= port < 65536:
         raise ValueError(f"port is {port!r}")
-    for key in ("base_url", "health_url", "websocket_url", "host"):
+    for key in ("base_url", "health_url", "websocket_url", "host", "log", "control", "started"):
         if not isinstance(known.get(key, ""), str):
             raise TypeError(f"{key} is {known[key]!r}")
     if not isinstance(known.get("pid", 0), int):
         raise TypeError(f"pid is {known['pid']!r}")
+    if not isinstance(known.get("ready_at", 0), (int, float)):
+        raise TypeError(f"ready_at is {known['ready_at']!r}")
     if not known.get("base_url"):
         # A file that somebody else has written may say no more than where the service listens.
         known["base_url"] = f"http://{known.get('host', _HOST)}:{port}"

@@ -33,7 +33,7 @@ from realservices.dev.wanted import wanted_services
 from realservices.isolation.manager import IsolationManager, process_manager
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Callable, Mapping
 
     from realservices.contract.runtime import Endpoint
     from realservices.sources.services import Services
@@ -49,13 +49,25 @@ class DevLauncher:
     Attributes:
         failure: Why `run` has returned False.
         endpoints: What runs, by name, passwords included.
+        startup_ms: How many milliseconds the start of each took, by name.
 
     Args:
         config: How; by default as `LauncherConfig()`.
+        on_ready: Called with each service as it serves.
+        handles_signals: Whether SIGINT and SIGTERM end the services, where they are this launcher's.
     """
 
-    def __init__(self, config: LauncherConfig | None = None) -> None:
+    def __init__(
+        self,
+        config: LauncherConfig | None = None,
+        *,
+        on_ready: Callable[[Endpoint], None] | None = None,
+        handles_signals: bool = True,
+    ) -> None:
         self.config = config or LauncherConfig()
+        self.startup_ms: dict[str, float] = {}
+        self._on_ready = on_ready
+        self._handles_signals = handles_signals
         self.failure: StartupError | None = None
         self._endpoints: dict[str, Endpoint] = {}
         self._manager: IsolationManager | None = None
@@ -69,6 +81,17 @@ class DevLauncher:
     def endpoints(self) -> Mapping[str, Endpoint]:
         """What runs, by name, passwords included."""
         return self._endpoints
+
+    @property
+    def pending(self) -> Mapping[str, list[str]]:
+        """While `run` is under way: the services that do not serve yet, each with those that it waits for."""
+        return self._startup.pending if self._startup else {}
+
+    @property
+    def control(self) -> str:
+        """Path of the control socket of whoever runs the services. Empty: all are somebody else's."""
+        is_run = self._manager and any(each.disposable for each in self._endpoints.values())
+        return self._manager.services.control if self._manager and is_run else ""
 
     @property
     def discovery(self) -> ServiceDiscovery:
@@ -92,6 +115,7 @@ class DevLauncher:
         if self._endpoints:
             return True
         self.failure = None
+        self.startup_ms = {}
         try:
             await self._start()
         except (RealServicesError, OSError) as error:
@@ -161,7 +185,7 @@ class DevLauncher:
         self._manager = manager = process_manager()
         services = manager.services
         wanted = wanted_services(services, self.config.services)
-        if not manager.is_the_plugins:
+        if self._handles_signals and not manager.is_the_plugins:
             self._install_handlers()
         self._discovery = ServiceDiscovery(self._make_directory(services))
         with contextlib.ExitStack() as stack:
@@ -170,9 +194,12 @@ class DevLauncher:
             self._startup = Startup(services, wanted, self._on_start)
             await self._startup.run(self.config.startup_timeout)
 
-    def _on_start(self, endpoint: Endpoint) -> None:
-        self.discovery.write(endpoint)
+    def _on_start(self, endpoint: Endpoint, elapsed_ms: float) -> None:
         self._endpoints[endpoint.name] = endpoint
+        self.discovery.write(endpoint, self.control if endpoint.disposable else "")
+        self.startup_ms[endpoint.name] = elapsed_ms
+        if self._on_ready:
+            self._on_ready(endpoint)
 
     def _make_directory(self, services: Services) -> Path:
         directory = self.config.discovery_dir or DIRECTORY

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import functools
+import time
 from typing import TYPE_CHECKING
 
 from realservices.clients.control import BlockingServiceControl, ControlError
@@ -31,14 +32,22 @@ class Startup:
     Args:
         services: Where they come from.
         wanted: What to start, each service after those that it needs.
-        on_start: Told of each service as it serves.
+        on_start: Told of each service as it serves, and how many milliseconds it took from when it could begin: what it
+            needs was there. A schema that is new is built in that time.
     """
 
-    def __init__(self, services: Services, wanted: Sequence[Declared], on_start: Callable[[Endpoint], None]) -> None:
+    def __init__(
+        self, services: Services, wanted: Sequence[Declared], on_start: Callable[[Endpoint, float], None]
+    ) -> None:
         self._services = services
         self._wanted = {each.name: each for each in wanted}
         self._on_start = on_start
         self._tasks: dict[str, asyncio.Task[None]] = {}
+
+    @property
+    def pending(self) -> dict[str, list[str]]:
+        """The services that do not serve yet, each with those that it waits for."""
+        return {name: self._waits_for(name) for name, task in self._tasks.items() if not task.done()}
 
     async def run(self, timeout_s: float) -> None:
         """Start all.
@@ -73,14 +82,17 @@ class Startup:
                 await asyncio.wait([self._tasks[needed]])
                 if self._tasks[needed].cancelled() or self._tasks[needed].exception():
                     raise asyncio.CancelledError
-        self._on_start(await in_thread(functools.partial(self._endpoint, declared)))
+        self._on_start(*await in_thread(functools.partial(self._endpoint, declared)))
 
-    def _endpoint(self, declared: Declared) -> Endpoint:
+    def _endpoint(self, declared: Declared) -> tuple[Endpoint, float]:
+        begin = time.monotonic()
         endpoint = self._services.endpoint(declared.kind, declared.name)
         if endpoint.disposable and self._services.is_launched(declared.kind):
             # A launcher says where services are before they serve.
-            BlockingServiceControl(self._services.control).wait(declared.name)
-        return endpoint
+            control = BlockingServiceControl(self._services.control)
+            control.wait(declared.name)
+            return endpoint, control.status()[declared.name].ready_ms or 0.0
+        return endpoint, (time.monotonic() - begin) * 1000
 
     def _waits_for(self, name: str) -> list[str]:
         needs = self._wanted[name].needs

@@ -216,7 +216,7 @@ def find_services(root: Path | None = None, eager: Sequence[str] = ()) -> Servic
         return _with_launcher(load_runtime(path))
     services = Services(_attached({}))
     if not is_under_bazel():
-        services.embed(root or _project_root(), eager)
+        services.embed(root or project_root(), eager)
     return services
 
 
@@ -234,6 +234,7 @@ def _attached(names: Mapping[str, Sequence[str]]) -> list[Source]:
     return [AttachedServices(names)]
 
 
-def _project_root() -> Path:
+def project_root() -> Path:
+    """Return the project's directory: the nearest one from here upwards in which services may be declared."""
     here = Path.cwd()
     return next((path for path in (here, *here.parents) if any((path / name).is_file() for name in _FILES)), here)

@@ -1,8 +1,10 @@
-"""A server for tests of what starts it: `GET /health`, and what its arguments say.
+"""A server for tests of what starts it: `GET /health`, `/say/WORD`, `/end`, and what its arguments say.
 
 --port N        where it listens
 --ends          it ends at once, with a message
 --silent        it never listens
+--await F       it listens when something has been written to a FIFO
+--stubborn      it does not end at SIGTERM
 --last-words F  at SIGTERM it writes its name (--name) into a file before it ends
 --sick F        /health answers 503 while a file is there
 """
@@ -24,6 +26,8 @@ def main() -> None:
     parser.add_argument("--name", default="")
     parser.add_argument("--ends", action="store_true")
     parser.add_argument("--silent", action="store_true")
+    parser.add_argument("--await", dest="awaited", default="")
+    parser.add_argument("--stubborn", action="store_true")
     parser.add_argument("--last-words", default="")
     parser.add_argument("--sick", default="")
     options = parser.parse_args()
@@ -33,8 +37,16 @@ def main() -> None:
         print("looking for a database", flush=True)
         threading.Event().wait()
 
+    if options.awaited:
+        with open(options.awaited, encoding="utf-8") as file:
+            file.read()
+
     class Handler(http.server.BaseHTTPRequestHandler):
         def do_GET(self) -> None:
+            if self.path.startswith("/say/"):
+                print(self.path.removeprefix("/say/"), flush=True)
+            if self.path == "/end":
+                os._exit(3)
             is_sick = bool(options.sick) and os.path.exists(options.sick)
             self.send_response(503 if is_sick else 200)
             self.end_headers()
@@ -50,7 +62,7 @@ def main() -> None:
                 file.write(f"{options.name}\n")
         os._exit(0)
 
-    signal.signal(signal.SIGTERM, end)
+    signal.signal(signal.SIGTERM, signal.SIG_IGN if options.stubborn else end)
     print(f"{options.name} serves", flush=True)
     server.serve_forever()
 

@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 if TYPE_CHECKING:
-    from tests.dev.conftest import Project
+    from tests.dev.project import Project
 
 _DEADLINE_S = 10.0
 _RUN = """
