@@ -9,7 +9,9 @@ import sys
 import textwrap
 from typing import IO, Any
 
-_CODES = {"green": 32, "yellow": 33, "red": 31, "bold": 1}
+_CODES = {"red": 31, "green": 32, "yellow": 33, "blue": 34, "magenta": 35, "cyan": 36, "bold": 1}
+# What tells several from each other, in this order.
+COLOURS = ("red", "green", "yellow", "blue", "magenta", "cyan")
 _CLEAR_LINE = "\r\x1b[K"
 
 
@@ -28,6 +30,16 @@ class Console:
         self._has_colour = self._output.isatty() and not os.environ.get("NO_COLOR") and os.environ.get("TERM") != "dumb"
         self._shows_progress = self._progress.isatty() and os.environ.get("TERM") != "dumb"
 
+    @property
+    def is_terminal(self) -> bool:
+        """Whether results go to a terminal, and not into a file or a pipe that others may read."""
+        return self._output.isatty()
+
+    @property
+    def shows_progress(self) -> bool:
+        """Whether anybody sees what is under way."""
+        return self._shows_progress
+
     def line(self, text: str = "") -> None:
         """Write one line."""
         print(text, file=self._output, flush=True)
@@ -35,6 +47,10 @@ class Console:
     def json(self, content: Any) -> None:
         """Write an object as JSON."""
         print(json.dumps(content, indent=2, ensure_ascii=False), file=self._output, flush=True)
+
+    def json_line(self, content: Any) -> None:
+        """Write an object as JSON in one line, for who reads while this goes on."""
+        print(json.dumps(content, ensure_ascii=False), file=self._output, flush=True)
 
     def paragraph(self, text: str, indent: int) -> None:
         """Write a text, indented; on a terminal its lines are broken to fit."""
@@ -57,9 +73,27 @@ class Console:
             self._progress.flush()
 
 
+def shown_duration(seconds: float) -> str:
+    """Return a duration as people read it."""
+    whole = max(0, int(seconds))
+    hours, minutes = whole // 3600, whole // 60
+    if hours >= 24:
+        return f"{hours // 24} d {hours % 24} h"
+    if hours:
+        return f"{hours} h {minutes % 60} min"
+    return f"{minutes} min {whole % 60} s" if minutes else f"{whole} s"
+
+
 def shown_bytes(size: int) -> str:
     """Return a size as people read it."""
     for unit, factor in (("GB", 1 << 30), ("MB", 1 << 20), ("KB", 1 << 10)):
         if size >= factor:
             return f"{size / factor:.1f} {unit}" if size < 10 * factor else f"{size // factor} {unit}"
     return f"{size} bytes"
+
+
+def forget_output(stream: IO[str]) -> None:
+    """Let what is written from now on, and what Python still holds, go nowhere: nobody reads any more."""
+    null = os.open(os.devnull, os.O_WRONLY)
+    os.dup2(null, stream.fileno())
+    os.close(null)

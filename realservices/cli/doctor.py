@@ -6,9 +6,7 @@ Nothing is changed and nothing is left behind.
 from __future__ import annotations
 
 import dataclasses
-import os
 import time
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 from realservices.cli.checks.attached import check_attached
@@ -35,6 +33,7 @@ from realservices.cli.checks.programs import check_postgres, check_redis
 from realservices.cli.checks.whole_session import check_session
 from realservices.cli.console import Console
 from realservices.cli.exit_codes import EXIT_ERROR, EXIT_OK
+from realservices.cli.servers import add_server_options, use_servers
 
 if TYPE_CHECKING:
     import argparse
@@ -77,15 +76,12 @@ def add_options(parser: argparse.ArgumentParser) -> None:
         "--bazel", nargs="?", const="", metavar="COMMAND",
         help="also look at Bazel and its sandbox (by default BAZEL, or bazel or bazelisk on PATH)",
     )  # fmt: skip
-    parser.add_argument("--postgres", metavar="DIRECTORY", help="look at this PostgreSQL (bin, lib and share)")
-    parser.add_argument("--redis", metavar="FILE", help="look at this redis-server")
+    add_server_options(parser, "look at")
 
 
 def run(options: argparse.Namespace) -> int:
     """Look at everything, print it, and return 1 if something is wrong."""
-    for variable, path in (("REALSERVICES_POSTGRES", options.postgres), ("REALSERVICES_REDIS", options.redis)):
-        if path:
-            os.environ[variable] = str(Path(path).absolute())
+    use_servers(options)
     console = Console()
     checks = list(CHECKS)
     if options.deep:

@@ -15,8 +15,11 @@ from dataclasses import dataclass
 from enum import StrEnum
 from typing import TYPE_CHECKING
 
+from realservices.cli.places import discovery_directory
+from realservices.cli.running import FOLDER
 from realservices.contract.registry import present_registries
 from realservices.contract.session_directory import ALIVE, SESSION_BASE, SESSION_PREFIX
+from realservices.dev.discovery import ServiceDiscovery
 from realservices.host.sandbox import (
     MEMORY_PREFIX,
     PRIVATE_PREFIX,
@@ -25,6 +28,7 @@ from realservices.host.sandbox import (
     lock_directory,
     remove_tree,
 )
+from realservices.sources.services import project_root
 from realservices.sources.template_cache import cache_directory
 
 if TYPE_CHECKING:
@@ -32,6 +36,8 @@ if TYPE_CHECKING:
 
 YOUNG_S = 60.0
 _PORT_LOCK = "lock of a block of ports"
+_PLACE = "mark of a service_group or an `up`"
+_DISCOVERY_FILE = "discovery file in this project"
 _CONTROL = "control.sock"
 
 
@@ -67,7 +73,7 @@ class Leftover:
     @property
     def is_lock(self) -> bool:
         """Whether it is a mere lock, which takes no space and which the next launcher may take again."""
-        return self.what == _PORT_LOCK
+        return self.what in (_PORT_LOCK, _PLACE)
 
 
 def sweep(*, remove: bool, templates: bool = False) -> Iterator[Leftover]:
@@ -88,9 +94,12 @@ def sweep(*, remove: bool, templates: bool = False) -> Iterator[Leftover]:
         yield from _session(path, remove)
     for registry in present_registries():
         for path in _entries(f"{registry}/slots"):
-            yield from _slot(path, remove)
+            yield from _lock_file(_PORT_LOCK, path, remove)
+        for path in _entries(f"{registry}/{FOLDER}"):
+            yield from _lock_file(_PLACE, path, remove)
         yield from _templates(f"{registry}/templates", "unpacked template", remove, templates)
     yield from _templates(_cache(), "built template", remove, templates)
+    yield from _discovery_files(remove)
 
 
 def _cache() -> str:
@@ -120,19 +129,32 @@ def _session(path: str, remove: bool) -> Iterator[Leftover]:
     yield _directory(what, path, remove)
 
 
-def _slot(path: str, remove: bool) -> Iterator[Leftover]:
+def _lock_file(what: str, path: str, remove: bool) -> Iterator[Leftover]:
     lock = _locked_file(path)
     if lock is None:
-        yield Leftover(_PORT_LOCK, path, 0, State.IN_USE)
+        yield Leftover(what, path, 0, State.IN_USE)
         return
     try:
-        # As in host/slots.py: removed while it is locked, and only if it is still the one that others would open.
+        # As its owner does (host/slots.py): removed while it is locked, and only if others would open this one.
         if os.fstat(lock).st_ino == os.stat(path).st_ino:
-            yield _dealt_with(_PORT_LOCK, path, remove)
+            yield _dealt_with(what, path, remove)
     except FileNotFoundError:
         pass
     finally:
         os.close(lock)
+
+
+def _discovery_files(remove: bool) -> Iterator[Leftover]:
+    """Those of the project that one stands in: nobody has a list of all projects."""
+    directory = discovery_directory(project_root())
+    stale = ServiceDiscovery(directory).stale_files()
+    for path in stale:
+        yield _dealt_with(_DISCOVERY_FILE, str(path), remove)
+    if remove and stale:
+        try:
+            directory.rmdir()
+        except OSError:
+            pass  # Others have files there.
 
 
 def _templates(directory: str, what: str, remove: bool, wanted: bool) -> Iterator[Leftover]:

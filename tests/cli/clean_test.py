@@ -140,6 +140,41 @@ def test_locks_of_ports() -> None:
     assert states == [f"{slots}/10000", "removed", f"{slots}/10016", "in use"]
 
 
+def test_marks_of_groups() -> None:
+    groups = f"{_REGISTRY}/groups"
+    outcome = _clean(
+        f"os.makedirs('{groups}'); os.chmod('{_REGISTRY}', 0o700);"
+        f"[open('{groups}/' + name, 'w').close() for name in ('killed', 'running')]; held = hold('{groups}/running')"
+    )
+    line = f"removed    0 bytes  {groups}/killed  (mark of a service_group or an `up`)"
+    assert line in outcome.output.splitlines()
+    assert "removed 1, 0 bytes; 1 in use, 0 bytes, kept" in outcome.output.splitlines()
+
+
+def test_discovery_files_of_the_project_that_one_stands_in() -> None:
+    alive = "json.dumps({'port': 1, 'pid': os.getpid()})"
+    outcome = run(
+        "clean",
+        enclosure=_HERE,
+        before=f"""{_TOOLS}
+make("/tmp/project/.service_discovery")
+os.chdir("/tmp/project")
+open("pyproject.toml", "w").close()
+os.chdir(".service_discovery")
+for name, content in (("killed", '{{"port": 1, "pid": 999999999}}'), ("alive", {alive}), ("foreign", '{{"port": 1}}')):
+    with open(name + ".json", "w") as file:
+        file.write(content)
+for name in (".half.999999999", f".half.{{os.getpid()}}"):
+    open(name, "w").close()
+""",
+        after='print("LEFT", ".", *sorted(os.listdir(".")))',
+    )
+    assert "/tmp/project/.service_discovery/killed.json  (discovery file in this project)" in outcome.output
+    assert _left(outcome)["."][1:] == ["alive.json", "file", "foreign.json"]
+    assert _left(outcome)["."][0].startswith(".half.")
+    assert _left(outcome)["."][0] != ".half.999999999"
+
+
 @pytest.mark.parametrize(("options", "is_kept"), [([], True), (["--templates"], False)])
 def test_templates_go_on_request_only(options: list[str], is_kept: bool) -> None:
     scene = f"""{_TOOLS}{_TEMPLATES}

@@ -15,16 +15,25 @@ from tests.host import places
 
 def test_every_command_explains_itself() -> None:
     commands = re.findall(r"^    (\w+) ", run("--help").output, re.MULTILINE)
-    assert {"doctor", "validate", "clean", "test"} <= set(commands)
+    assert {"doctor", "validate", "clean", "test", "up", "status", "logs"} == set(commands)
     for command in commands:
         outcome = run(command, "--help")
         assert outcome.code == 0
         assert "Exit codes: " in outcome.output
-        assert ("--json" in outcome.output) == (command != "test")
+        assert ("--json" in outcome.output) == (command not in ("test", "logs"))
 
 
 @pytest.mark.parametrize(
-    "arguments", [[], ["cure"], ["doctor", "--all"], ["test", "--level=luck"], ["validate", "--require=luck"]]
+    "arguments",
+    [
+        [],
+        ["cure"],
+        ["doctor", "--all"],
+        ["test", "--level=luck"],
+        ["validate", "--require=luck"],
+        ["logs"],
+        ["logs", "x", "-n", "few"],
+    ],
 )
 def test_wrong_usage(arguments: list[str]) -> None:
     outcome = run(*arguments)

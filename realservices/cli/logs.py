@@ -1,0 +1,84 @@
+"""Print what a service has written, from a second terminal; with --follow, also what it writes from now on."""
+
+from __future__ import annotations
+
+import sys
+import time
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from realservices.cli.console import forget_output
+from realservices.cli.exit_codes import EXIT_OK
+from realservices.cli.log_files import LogFile
+from realservices.cli.places import discovery_directory
+from realservices.contract.errors import RealServicesError
+from realservices.dev.discovery import ServiceDiscovery
+from realservices.dev.processes import is_alive
+from realservices.sources.services import project_root
+
+if TYPE_CHECKING:
+    import argparse
+
+    from realservices.dev.discovery import ServiceInfo
+
+HELP = "print what a service has written"
+HAS_JSON = False
+_PAUSE_S = 0.1
+
+
+def add_options(parser: argparse.ArgumentParser) -> None:
+    """Declare the command's options."""
+    parser.add_argument("service", metavar="SERVICE")
+    parser.add_argument("-n", "--lines", type=_count, metavar="LINES", help="only the last lines; by default all")
+    parser.add_argument(
+        "-f", "--follow", action="store_true", help="go on until the service's launcher ends, or Ctrl-C"
+    )
+
+
+def run(options: argparse.Namespace) -> int:
+    """Print it."""
+    info = ServiceDiscovery(discovery_directory(project_root())).read(options.service)
+    log = _opened(info)
+    try:
+        _print(log.last_lines(options.lines))
+        while options.follow and is_alive(info.pid, info.started):
+            _print(log.new_lines())
+            time.sleep(_PAUSE_S)
+        _print([*log.new_lines(), *log.rest()])
+    except BrokenPipeError:
+        forget_output(sys.stdout)  # Whoever has read has enough.
+    finally:
+        log.close()
+    if options.follow:
+        print(f"realservices logs: process {info.pid}, which started {info.name!r}, has ended", file=sys.stderr)
+    return EXIT_OK
+
+
+def _opened(info: ServiceInfo) -> LogFile:
+    if not info.log:
+        raise RealServicesError(
+            f"service {info.name!r} at {info.host}:{info.port} was not started here: whoever runs it has its log"
+        )
+    try:
+        return LogFile(Path(info.log))
+    except OSError as error:
+        gone = not is_alive(info.pid, info.started)
+        why = f"process {info.pid}, which started it, has ended, and its log went with it" if gone else error.strerror
+        raise RealServicesError(
+            f"service {info.name!r} has no log any more at {info.log}: {why}. "
+            "`python -m realservices up` starts it again"
+        ) from None
+
+
+def _print(lines: list[str]) -> None:
+    if lines:
+        sys.stdout.write("".join(f"{line}\n" for line in lines))
+        sys.stdout.flush()
+
+
+def _count(text: str) -> int:
+    import argparse  # noqa: PLC0415 - the frame has it
+
+    if not text.isdecimal():
+        raise argparse.ArgumentTypeError(f"{text!r} is no number of lines")
+    return int(text)

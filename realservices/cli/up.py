@@ -1,0 +1,135 @@
+"""Start this project's services and serve until Ctrl-C, SIGTERM or the terminal's end; then end all of them in order.
+
+The services are those of [tool.realservices.services], or the named ones with what they need. Other programs find them
+by the files in .service_discovery (docs/development.md); `status` and `logs` ask from a second terminal.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import os
+from typing import TYPE_CHECKING
+
+from realservices.cli.places import discovery_directory
+from realservices.cli.running import Running
+from realservices.cli.screen import Screen
+from realservices.cli.servers import add_server_options, use_servers
+from realservices.cli.serving import Serving
+from realservices.contract.errors import RealServicesError
+from realservices.dev.config import LauncherConfig
+from realservices.dev.discovery import ServiceDiscovery
+from realservices.dev.settings import DYNAMIC_PORTS, check_switches, is_on
+from realservices.dev.wanted import wanted_services
+from realservices.isolation.manager import process_manager
+from realservices.sources.services import project_root
+from realservices.sources.session import SESSION
+
+if TYPE_CHECKING:
+    import argparse
+    from collections.abc import Sequence
+    from pathlib import Path
+
+    from realservices.sources.services import Services
+    from realservices.sources.source import Declared
+
+HELP = "start this project's services and serve until Ctrl-C"
+EPILOG = (
+    "Exit codes: 0 ended as it was meant to, after all services had been ready; 1 something did not start, or the "
+    "process that ran the services was killed; 2 wrong usage; 130 interrupted while it started."
+)
+# A developer watches: it may take as long as a large schema takes to build.
+_STARTUP_TIMEOUT_S = 120.0
+
+
+def add_options(parser: argparse.ArgumentParser) -> None:
+    """Declare the command's options."""
+    import argparse  # noqa: PLC0415 - the frame has it
+
+    parser.add_argument(
+        "services", nargs="*", metavar="SERVICE", help="start these, and what they need; by default all"
+    )
+    parser.add_argument(
+        "--dynamic-ports", action=argparse.BooleanOptionalAction, default=None,
+        help="lease all ports. By default services have the ports that they declare in fixed_ports, and only others "
+        f"leased ones; {DYNAMIC_PORTS} can say otherwise",
+    )  # fmt: skip
+    parser.add_argument("--logs", action="store_true", help="show what services write")
+    parser.add_argument("--show-passwords", action="store_true", help="in URLs, also where the output is no terminal")
+    parser.add_argument(
+        "--startup-timeout", type=_seconds, default=_STARTUP_TIMEOUT_S, metavar="SECONDS",
+        help=f"how long the start of all may take together; by default {_STARTUP_TIMEOUT_S:g}",
+    )  # fmt: skip
+    add_server_options(parser, "start")
+
+
+def run(options: argparse.Namespace) -> int:
+    """Start, serve, end."""
+    check_switches()
+    use_servers(options)
+    # What it would say is said here.
+    logging.getLogger("realservices.dev_launcher").addHandler(logging.NullHandler())
+    root = project_root()
+    manager = process_manager()
+    wanted = _wanted(manager.services, options.services, root)
+    config = LauncherConfig(
+        dynamic_ports=_has_dynamic_ports(options), test_mode=False, startup_timeout=options.startup_timeout,
+        services=options.services, discovery_dir=discovery_directory(root),
+    )  # fmt: skip
+    running = Running(root)
+    running.take()
+    try:
+        manager.services.share()
+        running.tell(session=os.environ.get(SESSION, ""))
+        for path in ServiceDiscovery(config.discovery_dir).stale_files():
+            path.unlink(missing_ok=True)
+        return asyncio.run(_serve(options, root, config, wanted, running))
+    finally:
+        running.leave()
+
+
+async def _serve(
+    options: argparse.Namespace, root: Path, config: LauncherConfig, wanted: Sequence[Declared], running: Running
+) -> int:
+    serving = Serving(root, config, wanted, running, shows_logs=options.logs)
+    names = [each.name for each in wanted]
+    screen = Screen(names, is_json=options.json, shows_passwords=options.show_passwords, on_gone=serving.end)
+    return await serving.run(screen)
+
+
+def _wanted(services: Services, names: Sequence[str], root: Path) -> list[Declared]:
+    """Return what to start.
+
+    Raises:
+        RealServicesError: A name is nobody's, or there is nothing.
+    """
+    declared = services.declared()
+    known = [each.name for each in declared]
+    unknown = [name for name in names if name not in known]
+    if unknown:
+        raise RealServicesError(f"no service {unknown[0]!r} in {root}; there are {', '.join(known)}")
+    if not names and all(each.is_default for each in declared):
+        raise RealServicesError(
+            f"nobody declares a service in {root}: add [tool.realservices.services.NAME] to its pyproject.toml "
+            f"(docs/pytest.md), or name some of those that need no declaration: {', '.join(known)}"
+        )
+    return wanted_services(services, names)
+
+
+def _has_dynamic_ports(options: argparse.Namespace) -> bool:
+    if options.dynamic_ports is not None:
+        return bool(options.dynamic_ports)
+    # Who declares a port wants to find the service there. DYNAMIC_PORTS is on where nobody has set it.
+    return bool(os.environ.get(DYNAMIC_PORTS)) and is_on(DYNAMIC_PORTS)
+
+
+def _seconds(text: str) -> float:
+    import argparse  # noqa: PLC0415 - as above
+
+    try:
+        seconds = float(text)
+    except ValueError:
+        seconds = 0.0
+    if not 0 < seconds < float("inf"):
+        raise argparse.ArgumentTypeError(f"{text!r} is no number of seconds above 0")
+    return seconds

@@ -1,0 +1,109 @@
+"""`logs`: what a service has written, and what it writes."""
+
+from __future__ import annotations
+
+import select
+import signal
+import subprocess
+from typing import TYPE_CHECKING
+
+import pytest
+
+from tests.cli.development import DEADLINE_S, ask
+
+if TYPE_CHECKING:
+    from tests.cli.development import Development
+
+
+def test_all_and_the_last_lines(development: Development) -> None:
+    development.project.declare(auth="", backend="")
+    with development.up() as up:
+        up.await_ready()
+        for word in ("one", "two"):
+            ask(development.file("auth"), f"/say/{word}")
+        up_to_now = development.run("logs", "auth")
+        assert (up_to_now.returncode, up_to_now.stdout, up_to_now.stderr) == (0, "auth serves\none\ntwo\n", "")
+        assert development.run("logs", "auth", "-n", "1").stdout == "two\n"
+        assert development.run("logs", "-n2", "auth").stdout == "one\ntwo\n"
+        assert development.run("logs", "auth", "--lines", "0").stdout == ""
+
+
+def test_one_that_has_ended(development: Development) -> None:
+    development.project.declare(auth="")
+    with development.up() as up:
+        up.await_ready()
+        ask(development.file("auth"), "/end")
+        up.await_error("exited with code 3")
+        assert development.run("logs", "auth").stdout == "auth serves\n"
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGKILL])
+def test_following_ends_with_what_runs_the_service(development: Development, number: signal.Signals) -> None:
+    development.project.declare(auth="")
+    with development.up() as up:
+        up.await_ready()
+        with subprocess.Popen(
+            development.command("logs", "auth", "-n", "0", "--follow"), cwd=development.directory,
+            env=development.environment, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True,
+        ) as logs:  # fmt: skip
+            assert logs.stdout
+            # What is written before it looks is not shown.
+            while not (line := _next_line(logs, development)):
+                pass
+            assert line == "hello\n"
+            up.end(number)
+            _, errors = logs.communicate(timeout=DEADLINE_S)
+            assert logs.returncode == 0
+            assert errors == f"realservices logs: process {up.pid}, which started 'auth', has ended\n"
+
+
+def test_following_until_ctrl_c(development: Development) -> None:
+    development.project.declare(auth="")
+    with development.up() as up:
+        up.await_ready()
+        with subprocess.Popen(
+            development.command("logs", "auth", "-f"), cwd=development.directory, env=development.environment,
+            stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True,
+        ) as logs:  # fmt: skip
+            assert logs.stdout
+            assert logs.stdout.readline() == "auth serves\n"
+            logs.send_signal(signal.SIGINT)
+            _, errors = logs.communicate(timeout=DEADLINE_S)
+            assert (logs.returncode, errors) == (130, "\n")
+
+
+def test_following_until_nobody_reads(development: Development) -> None:
+    development.project.declare(auth="")
+    with development.up() as up:
+        up.await_ready()
+        with subprocess.Popen(
+            development.command("logs", "auth", "-f"), cwd=development.directory, env=development.environment,
+            stdout=subprocess.PIPE, stderr=subprocess.PIPE,
+        ) as logs:  # fmt: skip
+            assert logs.stdout
+            assert logs.stderr
+            assert logs.stdout.readline() == b"auth serves\n"
+            logs.stdout.close()
+            ask(development.file("auth"), "/say/hello")
+            assert logs.wait(DEADLINE_S) == 0
+            assert b"Error" not in logs.stderr.read()
+
+
+def test_an_unknown_service(development: Development) -> None:
+    development.project.declare(auth="", backend="")
+    done = development.run("logs", "api")
+    assert done.returncode == 1
+    assert f"no service 'api' in {development.discovery}; there are none" in done.stderr
+    with development.up() as up:
+        up.await_ready()
+        done = development.run("logs", "api")
+        assert done.returncode == 1
+        assert f"no service 'api' in {development.discovery}; there are auth, backend" in done.stderr
+
+
+def _next_line(logs: subprocess.Popen[str], development: Development) -> str:
+    """Return what is shown of one word that the service says, or "" if it was said too early."""
+    assert logs.stdout
+    ask(development.file("auth"), "/say/hello")
+    ready, _, _ = select.select([logs.stdout], [], [], 1)
+    return logs.stdout.readline() if ready else ""
