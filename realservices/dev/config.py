@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+import hashlib
+from dataclasses import dataclass, field, fields
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from realservices.dev.settings import DYNAMIC_PORTS, is_on
+from realservices.sources.declarations import read_project
 from realservices.sources.errors import SettingError
+from realservices.sources.services import project_root
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -48,6 +51,16 @@ class LauncherConfig:
         _require(is_number and timeout > 0, "startup_timeout", timeout, "a number of seconds above 0")
         for each in self.port_ranges:
             _require(_is_range(each), "port_ranges", each, "a pair (first, last) of ports from 1 to 65535")
+
+    def cache_key(self) -> str:
+        """Return a digest of what is started, and how: what the project declares, and this configuration.
+
+        Raises:
+            SettingError: The declarations are damaged.
+        """
+        root = project_root().resolve()
+        values = [getattr(self, each.name) for each in fields(self)]
+        return hashlib.sha256(repr([root, read_project(root), values]).encode()).hexdigest()
 
 
 def _is_range(value: Any) -> bool:

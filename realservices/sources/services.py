@@ -235,6 +235,6 @@ def _attached(names: Mapping[str, Sequence[str]]) -> list[Source]:
 
 
 def project_root() -> Path:
-    """Return the project's directory: the nearest one from here upwards in which services may be declared."""
+    """Return the project's directory: the nearest one from here upwards that can declare services, else here."""
     here = Path.cwd()
     return next((path for path in (here, *here.parents) if any((path / name).is_file() for name in _FILES)), here)

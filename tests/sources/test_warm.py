@@ -10,7 +10,8 @@ from pathlib import Path
 import pytest
 
 from realservices.contract.offers import end_offer, offer_path, offered_keys
-from tests.sources.warm_project import WarmProject, await_removal, kill, pids
+from tests.sources.offers import await_no_offer, await_offer, pids
+from tests.sources.warm_project import WarmProject, await_removal, kill
 
 _BOTH = ("postgres", "redis")
 _XDIST = ("-p", "xdist.plugin", "-n2")
@@ -61,7 +62,7 @@ def project(tmp_path: Path, alone: pytest.MonkeyPatch) -> Iterator[WarmProject]:
 
 def test_a_session_finds_services_that_run(project: WarmProject) -> None:
     first = project.run()
-    waiting = project.await_offer(*_BOTH)
+    waiting = await_offer(*_BOTH)
     second = project.run()
     assert second["REALSERVICES_SESSION"] == waiting["directory"]
     assert second["pids"] == pids(waiting)
@@ -71,7 +72,7 @@ def test_a_session_finds_services_that_run(project: WarmProject) -> None:
 def test_all_workers_have_what_the_session_has_found(project: WarmProject) -> None:
     project.write("test_worker.py", _PRINTS)
     project.run("test_both.py")
-    waiting = project.await_offer(*_BOTH)
+    waiting = await_offer(*_BOTH)
     run = project.start(*_XDIST, "test_worker.py")
     output, _ = run.process.communicate()
     assert run.process.returncode == 0, output
@@ -83,7 +84,7 @@ def test_nothing_of_a_session_is_seen_by_the_next(project: WarmProject) -> None:
     project.write("test_both.py", _LEAVES)
     before = project.run()
     for _ in range(3):
-        waiting = project.await_offer(*_BOTH)
+        waiting = await_offer(*_BOTH)
         found = project.run()
         assert found["pids"] == pids(waiting)
         # Not even an address or a password that somebody has kept.
@@ -95,47 +96,47 @@ def test_nothing_of_a_session_is_seen_by_the_next(project: WarmProject) -> None:
 def test_sessions_at_once_share_nothing(project: WarmProject) -> None:
     project.write("test_both.py", _LEAVES)
     project.run()
-    waiting = project.await_offer(*_BOTH)
+    waiting = await_offer(*_BOTH)
     runs = [project.start() for _ in range(4)]
     found = [run.finish() for run in runs]
     used = [pid for session in found for pid in session["pids"].values()]
     assert len(set(used)) == len(used) == 8
     assert [session["pids"] for session in found].count(pids(waiting)) == 1
     # Of the four sessions' services one set is enough for the next.
-    project.await_offer(*_BOTH)
+    await_offer(*_BOTH)
     assert len(offered_keys()) == 1
 
 
 def test_what_was_not_used_is_not_kept(project: WarmProject) -> None:
     project.write("test_redis.py", "async def test_it(told, isolated_redis, service_control):\n    pass\n")
     project.run("test_redis.py")
-    project.await_offer("redis")
+    await_offer("redis")
     assert set(project.run()["pids"]) == {"postgres", "redis"}
-    project.await_offer(*_BOTH)
+    await_offer(*_BOTH)
     # Nobody is told of a service that nobody has asked for.
     assert set(project.run("test_redis.py")["pids"]) == {"redis"}
-    project.await_offer("redis")
+    await_offer("redis")
 
 
 def test_a_session_that_uses_nothing_leaves_things_as_they_are(project: WarmProject) -> None:
     project.write("test_files.py", "async def test_it(filesystem):\n    await filesystem.create_file('a')\n")
     project.run()
-    waiting = project.await_offer(*_BOTH)
+    waiting = await_offer(*_BOTH)
     run = project.start("test_files.py")
     output, _ = run.process.communicate()
     assert run.process.returncode == 0, output
-    assert project.await_offer(*_BOTH)["services"] == waiting["services"]
+    assert await_offer(*_BOTH)["services"] == waiting["services"]
 
 
 @pytest.mark.parametrize("number", [signal.SIGKILL, signal.SIGSTOP])
 @pytest.mark.parametrize("name", _BOTH)
 def test_a_broken_service_is_replaced(project: WarmProject, name: str, number: signal.Signals) -> None:
     project.run()
-    waiting = project.await_offer(*_BOTH)
+    waiting = await_offer(*_BOTH)
     other = next(each for each in _BOTH if each != name)
     if number == signal.SIGKILL:
         kill(pids(waiting)[name])
-        project.await_offer(other)
+        await_offer(other)
     else:
         os.kill(pids(waiting)[name], number)
     found = project.run()["pids"]
@@ -145,71 +146,71 @@ def test_a_broken_service_is_replaced(project: WarmProject, name: str, number: s
 
 def test_after_the_end_of_all_services_nothing_is_offered(project: WarmProject) -> None:
     project.run()
-    waiting = project.await_offer(*_BOTH)
+    waiting = await_offer(*_BOTH)
     for pid in pids(waiting).values():
         kill(pid)
-    project.await_no_offer()
+    await_no_offer()
     await_removal(waiting["directory"])
     project.run()
 
 
 def test_an_offer_of_a_killed_process_is_stale(project: WarmProject) -> None:
     project.run()
-    waiting = project.await_offer(*_BOTH)
+    waiting = await_offer(*_BOTH)
     (key,) = offered_keys()
     kill(waiting["pid"])
     assert Path(offer_path(key)).exists()
     second = project.run()
     assert not set(second["pids"].values()) & set(pids(waiting).values())
     # The next one has taken its place, and what it left is gone.
-    assert project.await_offer(*_BOTH)["pid"] != waiting["pid"]
+    assert await_offer(*_BOTH)["pid"] != waiting["pid"]
     assert not Path(waiting["directory"]).exists()
 
 
 def test_an_offer_of_a_process_that_hangs_is_not_waited_for(project: WarmProject) -> None:
     project.run()
-    waiting = project.await_offer(*_BOTH)
+    waiting = await_offer(*_BOTH)
     os.kill(waiting["pid"], signal.SIGSTOP)
     try:
         assert project.run()["pids"] != pids(waiting)
     finally:
         os.kill(waiting["pid"], signal.SIGCONT)
     # It has not given its services to somebody who had gone.
-    assert pids(project.await_offer(*_BOTH)) == pids(waiting)
+    assert pids(await_offer(*_BOTH)) == pids(waiting)
 
 
 def test_a_file_in_the_place_of_an_offer_is_not_in_the_way(project: WarmProject) -> None:
     project.run()
-    project.await_offer(*_BOTH)
+    await_offer(*_BOTH)
     (key,) = offered_keys()
     assert end_offer(key)
     Path(offer_path(key)).write_text("no socket", encoding="utf-8")
     project.run()
-    project.await_offer(*_BOTH)
+    await_offer(*_BOTH)
 
 
 def test_a_killed_session_leaves_fresh_services(project: WarmProject) -> None:
     project.write("test_both.py", _LEAVES)
     project.write("test_end.py", "import os, signal\ndef test_end():\n    os.kill(os.getpid(), signal.SIGKILL)\n")
     project.run("test_both.py")
-    project.await_offer(*_BOTH)
+    await_offer(*_BOTH)
     run = project.start("test_both.py", "test_end.py")
     run.process.communicate()
     assert run.process.returncode == -signal.SIGKILL
-    waiting = project.await_offer(*_BOTH)
+    waiting = await_offer(*_BOTH)
     assert project.run("test_both.py")["pids"] == pids(waiting)
 
 
 def test_idle_services_end_by_themselves(project: WarmProject) -> None:
     project.declare("", "warm = true\nwarm_idle_s = 0.5")
     project.run()
-    project.await_no_offer()
+    await_no_offer()
     await_removal("/tmp/rs-session.*")
 
 
 def test_who_ends_an_offer_waits_until_nothing_is_left(project: WarmProject) -> None:
     project.run()
-    waiting = project.await_offer(*_BOTH)
+    waiting = await_offer(*_BOTH)
     (key,) = offered_keys()
     assert end_offer(key)
     assert not [pid for pid in pids(waiting).values() if Path(f"/proc/{pid}").exists()]
@@ -224,7 +225,7 @@ def test_the_environment_decides(project: WarmProject) -> None:
     project.declare("", "")
     project.env["REALSERVICES_WARM"] = "true"
     project.run()
-    project.await_offer(*_BOTH)
+    await_offer(*_BOTH)
     project.env["REALSERVICES_WARM"] = "perhaps"
     run = project.start()
     output, _ = run.process.communicate()
@@ -234,6 +235,6 @@ def test_the_environment_decides(project: WarmProject) -> None:
 
 def test_another_path_is_another_key(project: WarmProject) -> None:
     project.run()
-    waiting = project.await_offer(*_BOTH)
+    waiting = await_offer(*_BOTH)
     project.env["PATH"] += f":{project.directory}"
     assert not set(project.run()["pids"].values()) & set(pids(waiting).values())

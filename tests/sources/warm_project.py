@@ -18,7 +18,7 @@ from pathlib import Path
 from threading import Event
 from typing import Any
 
-from realservices.contract.offers import end_offer, look_at, offered_keys
+from tests.sources.offers import end_offers
 
 DEADLINE_S = 30.0
 _OURS = ("-q", "-W", "error", "-p", "no:cacheprovider", "-p", "realservices.fixtures.plugin")
@@ -73,8 +73,7 @@ class WarmProject:
 
     def close(self) -> None:
         """End what waits for a session that will not come."""
-        for key in offered_keys():
-            end_offer(key)
+        end_offers()
         shutil.rmtree(self._registry)
 
     def write(self, name: str, text: str) -> None:
@@ -103,25 +102,6 @@ class WarmProject:
         """Run a session to its end, in which all tests pass; return what it had."""
         return self.start(*arguments).finish()
 
-    def await_offer(self, *services: str) -> dict[str, Any]:
-        """Wait until just these services wait for a session; return what is said of them."""
-        deadline = time.monotonic() + DEADLINE_S
-        while True:
-            for found in map(look_at, offered_keys()):
-                description: dict[str, Any] = json.loads(found) if found else {"services": {}}
-                states = {name: each["state"] for name, each in description["services"].items()}
-                if states == dict.fromkeys(services, "ready"):
-                    return description
-            assert time.monotonic() < deadline, f"{offered_keys()} do not offer {services}"
-            Event().wait(0.01)
-
-    def await_no_offer(self) -> None:
-        """Wait until nothing waits for a session any more."""
-        deadline = time.monotonic() + DEADLINE_S
-        while offered_keys():
-            assert time.monotonic() < deadline, f"{offered_keys()} are still offered"
-            Event().wait(0.01)
-
 
 class Run:
     """One session.
@@ -141,11 +121,6 @@ class Run:
         assert self.process.returncode == 0, output
         found: dict[str, Any] = json.loads(self._told.read_text(encoding="utf-8"))
         return found
-
-
-def pids(description: dict[str, Any]) -> dict[str, int]:
-    """Return the processes of services that wait."""
-    return {name: each["pid"] for name, each in description["services"].items()}
 
 
 def await_removal(pattern: str) -> None:
