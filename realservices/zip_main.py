@@ -2,7 +2,8 @@
 
 ``template …`` and ``clickhouse-template …`` are the build actions that make templates; ``program MODULE PATHS …`` is a
 program of the package (a server of realservices/programs, the command line) with what it imports; ``serve DIR`` runs
-services for a test session outside of Bazel; anything else is the manifest of a test to launch.
+services for a test session outside of Bazel, ``spare …`` some for a session that may come; anything else is the
+manifest of a test to launch.
 """
 
 from __future__ import annotations
@@ -27,6 +28,10 @@ def main() -> int:
         from realservices.launcher import serve  # noqa: PLC0415 - as above
 
         return serve.main(sys.argv[2:])
+    if sys.argv[1:2] == ["spare"]:
+        from realservices.launcher import serve  # noqa: PLC0415 - as above
+
+        return serve.spare_main(sys.argv[2:])
     from realservices.launcher import main as launcher  # noqa: PLC0415
 
     return launcher.main(sys.argv[1:])

@@ -25,6 +25,9 @@ def add_options(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--templates", action="store_true", help="also remove templates that nobody uses; they are made again on demand"
     )
+    parser.add_argument(
+        "--warm", action="store_true", help="also end warm services that wait for a session (docs/warm.md)"
+    )
     parser.add_argument("--dry-run", action="store_true", help="only say what would be removed")
 
 
@@ -32,7 +35,7 @@ def run(options: argparse.Namespace) -> int:
     """Remove, and say what."""
     console = Console()
     found: list[Leftover] = []
-    for each in sweep(remove=not options.dry_run, templates=options.templates):
+    for each in sweep(remove=not options.dry_run, templates=options.templates, warm=options.warm):
         found.append(each)
         console.progress(f"{_WORDS[each.state]} {each.path}")
         if not options.json and each.state is not State.IN_USE:

@@ -17,8 +17,9 @@ from typing import TYPE_CHECKING
 
 from realservices.cli.places import discovery_directory
 from realservices.cli.running import FOLDER
+from realservices.contract.offers import end_offer, look_at, offer_path, present_offers
 from realservices.contract.registry import present_registries
-from realservices.contract.session_directory import ALIVE, SESSION_BASE, SESSION_PREFIX
+from realservices.contract.session_directory import ALIVE, SESSION_BASE, SESSION_PREFIX, SHARED_SESSION_BASE
 from realservices.dev.discovery import ServiceDiscovery
 from realservices.host.sandbox import (
     MEMORY_PREFIX,
@@ -37,6 +38,7 @@ if TYPE_CHECKING:
 YOUNG_S = 60.0
 _PORT_LOCK = "lock of a block of ports"
 _PLACE = "mark of a service_group or an `up`"
+_WARM = "warm services that wait"
 _DISCOVERY_FILE = "discovery file in this project"
 _CONTROL = "control.sock"
 
@@ -76,13 +78,17 @@ class Leftover:
         return self.what in (_PORT_LOCK, _PLACE)
 
 
-def sweep(*, remove: bool, templates: bool = False) -> Iterator[Leftover]:
+def sweep(*, remove: bool, templates: bool = False, warm: bool = False) -> Iterator[Leftover]:
     """Give all that was left, and what looks like it but is in use.
 
     Args:
         remove: Remove it as it is found.
+        warm: Also services that wait for a session, which has its own started then.
         templates: Also unpacked and built templates, which nobody has left but anybody can make again.
     """
+    # First: their end leaves nothing.
+    for name in present_offers():
+        yield _offer(name, remove, warm)
     for path in _entries(SHARED_MEMORY, MEMORY_PREFIX):
         yield _directory("private copy in shared memory", path, remove)
     for base in SHORT_BASES:
@@ -90,8 +96,9 @@ def sweep(*, remove: bool, templates: bool = False) -> Iterator[Leftover]:
             if _is_young(path):
                 continue
             yield _directory("directory of a launcher", path, remove)
-    for path in _entries(SESSION_BASE, SESSION_PREFIX):
-        yield from _session(path, remove)
+    for base in (SESSION_BASE, SHARED_SESSION_BASE):
+        for path in _entries(base, SESSION_PREFIX):
+            yield from _session(path, remove)
     for registry in present_registries():
         for path in _entries(f"{registry}/slots"):
             yield from _lock_file(_PORT_LOCK, path, remove)
@@ -100,6 +107,19 @@ def sweep(*, remove: bool, templates: bool = False) -> Iterator[Leftover]:
         yield from _templates(f"{registry}/templates", "unpacked template", remove, templates)
     yield from _templates(_cache(), "built template", remove, templates)
     yield from _discovery_files(remove)
+
+
+def _offer(name: str, remove: bool, wanted: bool) -> Leftover:
+    path = offer_path(name)
+    if not look_at(name):
+        return _dealt_with("mark of warm services that were killed", path, remove)
+    if not wanted:
+        return Leftover(_WARM, path, 0, State.IN_USE)
+    if not remove:
+        return Leftover(_WARM, path, 0, State.LEFT)
+    if end_offer(name):
+        return Leftover(_WARM, path, 0, State.REMOVED)
+    return Leftover(_WARM, path, 0, State.FAILED, "somebody has just taken them")
 
 
 def _cache() -> str:

@@ -19,7 +19,7 @@ from realservices.contract.errors import RealServicesError
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-COMMANDS = ("up", "status", "logs", "test", "doctor", "validate", "clean")
+COMMANDS = ("up", "status", "logs", "test", "doctor", "validate", "clean", "warm")
 """Names of the commands, and of their modules."""
 
 _EPILOG = "Exit codes: 0 all is well (there may be warnings), 1 something is wrong, 2 wrong usage, 130 interrupted."

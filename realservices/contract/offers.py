@@ -7,11 +7,16 @@ they run, with the descriptors that its first process holds; the process ends th
 
 from __future__ import annotations
 
+import json
 import os
 import socket
 
 from realservices.contract.errors import RealServicesError
-from realservices.contract.registry import registry_directory
+from realservices.contract.registry import present_registries, registry_directory
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from typing import Any
 
 TAKE, LOOK, END = b"take\n", b"look\n", b"end\n"
 """What can be asked for: the services, who they are (JSON), their end."""
@@ -25,57 +30,85 @@ _MOST_BYTES = 65536
 _CLOSED_ON_EXEC = getattr(socket, "MSG_CMSG_CLOEXEC", 0)  # Linux.
 
 
-def offer_path(key: str) -> str:
-    """Return the path of the socket for a key; whoever listens there has locked the same path with ``.lock``.
+def offer_path(name: str) -> str:
+    """Return the path of an offer's socket; whoever listens there has locked the same path with ``.lock``.
+
+    Args:
+        name: The offer's (`offer_names`).
 
     Raises:
         RealServicesError: There is no registry.
     """
-    return f"{registry_directory()}/{_FOLDER}/{key}{_SUFFIX}"
+    return f"{registry_directory()}/{_FOLDER}/{name}{_SUFFIX}"
 
 
-def offered_keys() -> list[str]:
-    """Return the keys for which somebody offers services, or did so and was killed.
+def offer_names(key: str, most: int) -> list[str]:
+    """Return the names of all offers that there can be for a key, ``most`` of them."""
+    return [f"{key}.{number}" for number in range(most)]
 
-    Raises:
-        RealServicesError: There is no registry.
-    """
+
+def present_offers() -> list[str]:
+    """Return the names of all offers that somebody makes, or made until he was killed. It makes no registry."""
     try:
-        names = os.listdir(f"{registry_directory()}/{_FOLDER}")
+        names = os.listdir(f"{present_registries()[0]}/{_FOLDER}")
+    except IndexError:
+        return []
     except FileNotFoundError:
         return []
     return sorted(name.removesuffix(_SUFFIX) for name in names if name.endswith(_SUFFIX))
 
 
-def take_over(key: str) -> tuple[str, list[int]] | None:
+def take_over(key: str, most: int = 1) -> tuple[str, list[int]] | None:
     """Take the services that are offered for a key, if there are any.
 
     Returns:
         The session's directory, and what its first process holds (`session_directory`).
     """
-    answer, descriptors = _ask(key, TAKE)
-    if len(descriptors) == 2 and answer:
-        return answer.decode(), descriptors
-    for descriptor in descriptors:
-        os.close(descriptor)
+    for name in offer_names(key, most):
+        answer, descriptors = _ask(name, TAKE)
+        if len(descriptors) == 2 and answer:
+            return answer.decode(), descriptors
+        for descriptor in descriptors:
+            os.close(descriptor)
     return None
 
 
-def look_at(key: str) -> bytes:
-    """Return what whoever offers services for a key says of them, as JSON; nothing if nobody answers."""
-    return _ask(key, LOOK)[0]
+def look_at(name: str) -> bytes:
+    """Return what whoever makes an offer says of its services, as JSON; nothing if nobody answers."""
+    return _ask(name, LOOK)[0]
 
 
-def end_offer(key: str) -> bool:
-    """Have the services for a key ended, and wait for that; return whether anybody offered some."""
-    return bool(_ask(key, END, _END_TIMEOUT_S)[0])
+def end_offer(name: str) -> bool:
+    """Have the services of an offer ended, and wait for that; return whether there were any."""
+    return bool(_ask(name, END, _END_TIMEOUT_S)[0])
 
 
-def _ask(key: str, words: bytes, timeout_s: float = _TIMEOUT_S) -> tuple[bytes, list[int]]:
+def keeper_path() -> str:
+    """Return the path of the socket at which somebody starts warm services for others, who may not (cli/warm.py).
+
+    Raises:
+        RealServicesError: There is no registry.
+    """
+    return f"{registry_directory()}/{_FOLDER}/keeper"
+
+
+def ask_keeper(wish: dict[str, Any]) -> bool:
+    """Tell the keeper what services the next one will want; return whether there is a keeper."""
+    with socket.socket(socket.AF_UNIX, socket.SOCK_STREAM) as connection:
+        connection.settimeout(_TIMEOUT_S)
+        try:
+            connection.connect(keeper_path())
+            connection.sendall(json.dumps(wish).encode())
+        except (OSError, RealServicesError):
+            return False
+    return True
+
+
+def _ask(name: str, words: bytes, timeout_s: float = _TIMEOUT_S) -> tuple[bytes, list[int]]:
     with socket.socket(socket.AF_UNIX, socket.SOCK_STREAM) as connection:
         connection.settimeout(timeout_s)
         try:
-            connection.connect(offer_path(key))
+            connection.connect(offer_path(name))
             connection.sendall(words)
             answer, descriptors, _, _ = socket.recv_fds(connection, _MOST_BYTES, 2, _CLOSED_ON_EXEC)
         except (OSError, RealServicesError):

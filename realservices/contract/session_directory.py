@@ -9,16 +9,21 @@ from __future__ import annotations
 import fcntl
 import os
 
-# Directly below /tmp, as unix sockets lie in it, whose paths have 107 bytes at most.
-SESSION_BASE = "/tmp"
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+# Directly below, as unix sockets lie in it, whose paths have 107 bytes at most. The second one is for sessions in
+# sandboxes, which have a /tmp of their own.
+SESSION_BASE, SHARED_SESSION_BASE = "/tmp", "/dev/shm"
 SESSION_PREFIX = "rs-session."
 ALIVE = "alive"
 CONTROL = "control.sock"
 
 
-def new_session_path() -> str:
+def new_session_path(base: str = SESSION_BASE) -> str:
     """Return the path of a directory that is still to be made."""
-    return f"{SESSION_BASE}/{SESSION_PREFIX}{os.urandom(6).hex()}"
+    return f"{base}/{SESSION_PREFIX}{os.urandom(6).hex()}"
 
 
 def make_session_directory(directory: str) -> list[int]:
@@ -51,3 +56,21 @@ def lock_session_directory(directory: str) -> int:
         os.close(descriptor)
         raise
     return descriptor
+
+
+def abandoned_sessions(base: str) -> Iterator[str]:
+    """Give the directories of sessions that were killed before anybody watched over them; each is locked meanwhile.
+
+    Args:
+        base: Where they lie.
+    """
+    for name in os.listdir(base):
+        path = f"{base}/{name}"
+        # One that is being made is not locked yet, but has no FIFO either.
+        if name.startswith(SESSION_PREFIX) and os.path.exists(f"{path}/{ALIVE}"):
+            try:
+                lock = lock_session_directory(path)
+            except OSError:
+                continue  # Somebody lives in it, or has just removed it.
+            yield path
+            os.close(lock)

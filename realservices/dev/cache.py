@@ -8,10 +8,10 @@ from collections import defaultdict
 from typing import TYPE_CHECKING, ClassVar
 from weakref import WeakKeyDictionary
 
+from realservices.contract.warmth import WARM
 from realservices.dev.config import LauncherConfig
 from realservices.dev.errors import StartupError, UnhealthyError
 from realservices.dev.launcher import DevLauncher
-from realservices.sources.warm import WARM
 
 if TYPE_CHECKING:
     from collections.abc import MutableMapping

@@ -14,6 +14,7 @@ import time
 
 from realservices.contract import environment
 from realservices.contract.errors import ServiceError
+from realservices.contract.warmth import WARM
 from realservices.host.guardian import Guardian, start_guardian
 from realservices.host.process import adopt_orphans, kill_descendants
 from realservices.host.sandbox import Sandbox
@@ -32,6 +33,7 @@ if TYPE_CHECKING:
     from typing import Any
 
     from realservices.contract.manifest import Manifest
+    from realservices.launcher.lent import Lending, LentServices
     from realservices.launcher.program import Program
     from realservices.launcher.supervised import Supervised, Watcher
     from realservices.services.base import Service
@@ -39,6 +41,9 @@ if TYPE_CHECKING:
 # How long a program may go on after a service died, and after SIGTERM; Bazel itself kills 15 s after its SIGTERM.
 _GRACE_S = 5.0
 _TERM_GRACE_S = 8.0
+_NO_KEEPER = (
+    f"{WARM} wants warm services, but nobody keeps any: `bazel run @rules_realservices//tools:warm` in another terminal"
+)
 
 
 class Action:
@@ -50,6 +55,7 @@ class Action:
         program: What the services are for.
         watcher: Is told what happens to the services.
         fixed_ports: First ports of services by name; all other ports are leased.
+        may_borrow: Whether the services may be warm ones, where the environment wants that.
     """
 
     def __init__(
@@ -60,6 +66,7 @@ class Action:
         *,
         watcher: Watcher | None = None,
         fixed_ports: dict[str, int] | None = None,
+        may_borrow: bool = True,
     ) -> None:
         self._manifest = manifest
         self._runfiles = runfiles
@@ -74,6 +81,8 @@ class Action:
         self._guardian: Guardian | None = None
         self._supervisor: Supervisor | None = None
         self._control: ControlServer | None = None
+        self._lending = self._make_lending() if may_borrow and not self._fixed_ports else None
+        self._lent: LentServices | None = None
 
     def run(self) -> tuple[int, str]:
         """Run it to its end; nothing that it made is left afterwards.
@@ -120,18 +129,18 @@ class Action:
         self._sandbox = sandbox = Sandbox()
         runtime_path = f"{sandbox.private}/runtime.json"
         kinds = [class_of(spec.kind, self._manifest.label) for spec in self._manifest.services]
-        counts = {spec.name: kind.ports_for(spec) for kind, spec in zip(kinds, self._manifest.services, strict=True)}
-        self._slot, ports = lease_ports(counts, self._fixed_ports)
+        self._lent = lent = self._lending.borrow(self._watcher) if self._lending else None
+        ports = {} if lent else self._lease_ports(kinds)
         self._guardian = start_guardian(f"{environment.RUNTIME}={runtime_path}", sandbox.paths)
         sandbox.create()
         adopt_orphans()
-        services = self._make_services(kinds, sandbox, ports)
-        endpoints = {service.spec.name: service.endpoint for service in services}
-        control_path = f"{sandbox.private}/control.sock"
+        services = [] if lent else self._make_services(kinds, sandbox, ports)
+        endpoints = lent.endpoints if lent else {service.spec.name: service.endpoint for service in services}
+        control_path = lent.control if lent else f"{sandbox.private}/control.sock"
         self._write_runtime(runtime_path, control_path, sandbox, endpoints)
         env = program_environment(self._manifest, self._runfiles, sandbox, runtime_path, endpoints)
-        self._supervisor = supervisor = Supervisor(services, _service_environment(env), self._watcher)
-        self._control = ControlServer(control_path, supervisor)
+        self._supervisor = supervisor = lent or Supervisor(services, _service_environment(env), self._watcher)
+        self._control = None if lent else ControlServer(control_path, supervisor)
         signals = SignalReader(self._on_end_signal, lambda *ended: self._on_exit(supervisor, *ended))
         supervisor.watch(signals.descriptor, signals.read)
         if self._manifest.test.runner == "pytest":
@@ -142,6 +151,23 @@ class Action:
         if not self._program.pid and self._program.exit_code is None and self._signal is None:
             self._program.start(env)
         return supervisor
+
+    def _make_lending(self) -> Lending | None:
+        """Return what knows warm services, where such are wanted and all services may be some.
+
+        Raises:
+            ManifestError: The environment wants what there is not.
+        """
+        if not (self._manifest.services and os.environ.get(WARM)):
+            return None
+        from realservices.launcher.lent import lending_of  # noqa: PLC0415 - almost no test is to pay for it
+
+        return lending_of(self._manifest.services, self._runfiles)
+
+    def _lease_ports(self, kinds: list[type[Service]]) -> dict[str, list[int]]:
+        counts = {spec.name: kind.ports_for(spec) for kind, spec in zip(kinds, self._manifest.services, strict=True)}
+        self._slot, ports = lease_ports(counts, self._fixed_ports)
+        return ports
 
     def _make_services(
         self, kinds: list[type[Service]], sandbox: Sandbox, ports: dict[str, list[int]]
@@ -241,11 +267,22 @@ class Action:
             if self._program.exit_code != 0 or self._supervisor.failures() or contract_files.wants_logs():
                 contract_files.keep_logs([s.log.path for s in self.services])
                 contract_files.keep_text("services.json", self.timeline.as_json())
+        if self._lent:
+            self._lent.give_back()
+        elif self._lending and self._supervisor and not self._lending.wish():
+            self._wish_in_vain(self._lending)
         if self._sandbox:
             self._sandbox.remove()
         if self._guardian:
             self._guardian.dismiss()
         self._slot.release()
+
+    def _wish_in_vain(self, lending: Lending) -> None:
+        """Do without a keeper of warm services: what a test's sandbox starts ends with it, `bazel run` is in none."""
+        if self._manifest.test.runner == "services":
+            lending.leave_spares()
+        else:
+            contract_files.tell_warnings([_NO_KEEPER])
 
 
 def _service_environment(env: dict[str, str]) -> dict[str, str]:

@@ -212,6 +212,7 @@ class ControlServer:
                 "port": s.service.port,
                 "failed": s.state == FAILED,
                 "error": str(s.error or ""),
+                "cause": s.error.cause if s.error else "",
             }
             for name, s in self._supervisor.asked_for.items()
         }

@@ -1,7 +1,7 @@
 """The offer of warm services: whoever asks first takes them over, with the session's directory in which they run.
 
-The asking side is `realservices.contract.offers`. There is one offer for a key at a time: who cannot make one, because
-somebody else does already, has services that nobody needs.
+The asking side is `realservices.contract.offers`. There are only so many offers for a key at a time: who cannot make
+one, because others do already, has services that nobody needs.
 """
 
 from __future__ import annotations
@@ -10,7 +10,7 @@ import fcntl
 import os
 import socket
 
-from realservices.contract.offers import END, LOOK, TAKE, offer_path
+from realservices.contract.offers import END, LOOK, TAKE, offer_names, offer_path
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -30,24 +30,21 @@ class Offer:
 
     Args:
         key: For whom it is.
+        most: How many offers there may be for this key.
         describe: Returns what is offered, as JSON.
 
     Raises:
-        OSError: Somebody else makes one for this key, or there is no room for the socket.
+        OSError: There are that many, or there is no room for the socket.
         RealServicesError: There is no registry.
     """
 
-    def __init__(self, key: str, describe: Callable[[], bytes]) -> None:
-        self._path = offer_path(key)
+    def __init__(self, key: str, most: int, describe: Callable[[], bytes]) -> None:
         self._describe = describe
-        os.makedirs(os.path.dirname(self._path), mode=0o700, exist_ok=True)
-        # The lock file stays: whoever unlinked it could take it from somebody who has just opened it.
-        self._lock = os.open(f"{self._path}.lock", os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+        self._path, self._lock = _free_place(key, most)
         self._listener = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
         # Kept until everything has ended: who has asked for that waits for it.
         self._waiting: list[socket.socket] = []
         try:
-            fcntl.flock(self._lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
             _unlink(self._path)  # Of one that was killed.
             self._listener.bind(self._path)
             self._listener.listen(_BACKLOG)
@@ -110,3 +107,19 @@ def _unlink(path: str) -> None:
         os.unlink(path)
     except FileNotFoundError:
         pass
+
+
+def _free_place(key: str, most: int) -> tuple[str, int]:
+    """Return the path of an offer that nobody makes, and its lock."""
+    for name in offer_names(key, most):
+        path = offer_path(name)
+        os.makedirs(os.path.dirname(path), mode=0o700, exist_ok=True)
+        # The lock file stays: whoever unlinked it could take it from somebody who has just opened it.
+        lock = os.open(f"{path}.lock", os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+        try:
+            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            os.close(lock)
+            continue
+        return path, lock
+    raise FileExistsError(f"there are {most} offers for {key}")

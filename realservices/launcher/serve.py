@@ -1,18 +1,29 @@
-"""Serve mode: the launcher without a test program, for test sessions outside of Bazel.
+"""Serve mode: the launcher without a test program, for test sessions outside of Bazel, and for warm services.
 
 `serve DIR [KEY IDLE_S]` runs the services of the session whose directory is DIR, until its end (session_services.py).
 It is a daemon: the command returns when the control socket listens. With a key, services are kept warm: after each
 session fresh ones are started, just as the last one had them, and wait for the next, for as long as IDLE_S says.
+
+`spare BASE KEY IDLE_S MOST` begins with services that wait. Its standard input says which (JSON, the requests of
+`Spares`); directories of sessions are made in BASE, and there may be MOST offers for the key.
 """
 
 from __future__ import annotations
 
+import json
 import os
 import sys
 
 from realservices.contract.errors import RealServicesError
+from realservices.contract.session_directory import SESSION_BASE
 from realservices.launcher.session_services import SessionServices
 
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from typing import Any
+
+_EXIT_USAGE = 64  # EX_USAGE of sysexits.h
 _LOG = "serve.log"
 _STARTED = b"started"
 _MOST_TOLD = 65536
@@ -22,8 +33,45 @@ def main(arguments: list[str]) -> int:
     """Start the daemon for the directory that is named; return an exit code when it has started, or could not."""
     if len(arguments) not in (1, 3):
         print("realservices: serve takes the session's directory, perhaps a key and a number", file=sys.stderr)
-        return 64
+        return _EXIT_USAGE
     directory, key, idle_s = (*arguments, "", "0")[:3]
+
+    def serve(on_started: Callable[[], None]) -> None:
+        _open_log(f"{directory}/{_LOG}")
+        services = SessionServices(directory)
+        services.run(on_started)
+        if key:
+            _keep_warm(services.kept, SESSION_BASE, key, float(idle_s), most=1)
+
+    return _as_daemon(serve)
+
+
+def spare_main(arguments: list[str]) -> int:
+    """Start the daemon for services that wait; return an exit code at once."""
+    if len(arguments) != 4:
+        print("realservices: spare takes a directory, a key and two numbers", file=sys.stderr)
+        return _EXIT_USAGE
+    base, key, idle_s, most = arguments
+    requests = json.load(sys.stdin)
+
+    def serve(on_started: Callable[[], None]) -> None:
+        _open_log(os.devnull)
+        on_started()
+        _keep_warm(requests, base, key, float(idle_s), int(most))
+
+    return _as_daemon(serve)
+
+
+def _keep_warm(requests: list[dict[str, Any]], base: str, key: str, idle_s: float, most: int) -> None:
+    """Have services ready for one session after another, until none comes in time."""
+    is_wanted = True
+    while is_wanted and requests:
+        services = SessionServices(base=base)
+        is_wanted = services.run_spares(key, most, requests, idle_s)
+        requests = services.kept
+
+
+def _as_daemon(serve: Callable[[Callable[[], None]], None]) -> int:
     read_end, write_end = os.pipe()
     if os.fork():
         os.close(write_end)
@@ -35,31 +83,19 @@ def main(arguments: list[str]) -> int:
         return 1
     try:
         os.close(read_end)
-        _detach(directory)
-        services = SessionServices(directory)
-        services.run(lambda: _tell(write_end, _STARTED))
-        _keep_warm(services, key, float(idle_s))
+        # Leave the terminal and the process group, whose signals are not meant for the services.
+        os.setsid()
+        null = os.open(os.devnull, os.O_RDONLY | os.O_CLOEXEC)
+        os.dup2(null, 0)
+        os.close(null)
+        serve(lambda: _tell(write_end, _STARTED))
     except (RealServicesError, OSError) as error:
         _tell(write_end, str(error).encode())
     return 0
 
 
-def _keep_warm(last: SessionServices, key: str, idle_s: float) -> None:
-    """Have services ready for one session after another, until none comes in time."""
-    is_wanted = bool(key)
-    while is_wanted and last.kept:
-        requests = last.kept
-        last = SessionServices()
-        is_wanted = last.run_spares(key, requests, idle_s)
-
-
-def _detach(directory: str) -> None:
-    """Leave the session's terminal and process group, whose signals are not meant for the services."""
-    os.setsid()
-    null = os.open("/dev/null", os.O_RDONLY | os.O_CLOEXEC)
-    os.dup2(null, 0)
-    os.close(null)
-    log = os.open(f"{directory}/{_LOG}", os.O_WRONLY | os.O_CREAT | os.O_APPEND | os.O_CLOEXEC, 0o600)
+def _open_log(path: str) -> None:
+    log = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_APPEND | os.O_CLOEXEC, 0o600)
     for target in (1, 2):
         os.dup2(log, target)
     os.close(log)

@@ -17,7 +17,14 @@ import time
 from realservices.contract.errors import RealServicesError
 from realservices.contract.manifest import ServiceSpec
 from realservices.contract.offers import END, TAKE
-from realservices.contract.session_directory import ALIVE, CONTROL, make_session_directory, new_session_path
+from realservices.contract.session_directory import (
+    ALIVE,
+    CONTROL,
+    SESSION_BASE,
+    abandoned_sessions,
+    make_session_directory,
+    new_session_path,
+)
 from realservices.host.guardian import Guardian, start_guardian
 from realservices.host.process import adopt_orphans, kill_descendants
 from realservices.host.sandbox import Sandbox, remove_tree
@@ -45,10 +52,11 @@ class SessionServices:
 
     Args:
         directory: The session's, with the FIFO in it. Empty: there is none yet, and one is made.
+        base: Where it is made.
     """
 
-    def __init__(self, directory: str = "") -> None:
-        self.directory = directory or new_session_path()
+    def __init__(self, directory: str = "", *, base: str = SESSION_BASE) -> None:
+        self.directory = directory or new_session_path(base)
         self._comes_first = not directory
         # What the session's first process holds, while there is none.
         self._held: list[int] = []
@@ -85,11 +93,12 @@ class SessionServices:
         finally:
             self._clean_up()
 
-    def run_spares(self, key: str, requests: list[dict[str, Any]], idle_s: float) -> bool:
+    def run_spares(self, key: str, most: int, requests: list[dict[str, Any]], idle_s: float) -> bool:
         """Start services for a session that may come, and serve it.
 
         Args:
             key: Whose session it may be.
+            most: How many offers there may be for it.
             requests: What to start, each service after those that it needs.
             idle_s: How long they wait for it.
 
@@ -101,7 +110,7 @@ class SessionServices:
         """
         try:
             self._set_up()
-            self._offer = Offer(key, self._describe)
+            self._offer = Offer(key, most, self._describe)
             self._supervisor.watch(self._offer.descriptor, self._on_request)
             for request in requests:
                 self._begin_spare(request)
@@ -131,6 +140,8 @@ class SessionServices:
         )
         # After the guardian: it would inherit the FIFO, and with it the session's life.
         if self._comes_first:
+            for abandoned in abandoned_sessions(os.path.dirname(self.directory)):
+                remove_tree(abandoned)
             self._held = make_session_directory(self.directory)
         self._alive = os.open(f"{self.directory}/{ALIVE}", os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC)
         for sandbox in sandboxes:

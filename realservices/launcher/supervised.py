@@ -115,8 +115,8 @@ class Supervised:
         self.cpu_s += cpu_s
         self.peak_bytes = max(self.peak_bytes, peak_bytes)
 
-    def fail(self, cause: str) -> None:
-        """Record a failure with the last lines of the log."""
+    def fail(self, cause: str, tail: list[str] | None = None) -> None:
+        """Record a failure with the last lines of the log, by default of what came through the pipe."""
         self.state = FAILED
-        self.error = ServiceError(self.name, self.service.spec.label, cause, self.log.tail())
+        self.error = ServiceError(self.name, self.service.spec.label, cause, self.log.tail() if tail is None else tail)
         self._watcher.failed(self)

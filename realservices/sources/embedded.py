@@ -64,7 +64,7 @@ class EmbeddedServices(Source):
         """How services are kept for the next session, if they are.
 
         Raises:
-            SettingError: The environment says it in words that mean nothing.
+            ManifestError: The environment says it in words that mean nothing.
         """
         from realservices.sources.warm import warmth_of  # noqa: PLC0415 - for those who begin a session
 

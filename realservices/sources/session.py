@@ -7,7 +7,6 @@ kept warm, it takes over a directory that was made for it, with services in it.
 
 from __future__ import annotations
 
-import contextlib
 import os
 import shutil
 import threading
@@ -18,7 +17,7 @@ from realservices.contract.session_directory import (
     ALIVE,
     SESSION_BASE,
     SESSION_PREFIX,
-    lock_session_directory,
+    abandoned_sessions,
     make_session_directory,
     new_session_path,
 )
@@ -85,7 +84,8 @@ def join_session(warmth: Warmth | None = None) -> tuple[Session, bool]:
         joined = _joined(warmth)
         if joined:
             return joined, False
-        _remove_abandoned()
+        for directory in abandoned_sessions(SESSION_BASE):
+            shutil.rmtree(directory, ignore_errors=True)
         _Current.session = session = _taken_over(warmth) or _new_session(warmth)
         os.environ[SESSION] = str(session.directory)
         return session, True
@@ -110,17 +110,6 @@ def _taken_over(warmth: Warmth | None) -> Session | None:
 def _new_session(warmth: Warmth | None) -> Session:
     directory = new_session_path()
     return Session(Path(directory), make_session_directory(directory), warmth)
-
-
-def _remove_abandoned() -> None:
-    """Remove the directories of sessions that were killed before anybody watched over them."""
-    for directory in Path(SESSION_BASE).glob(f"{SESSION_PREFIX}*"):
-        # One that is being made is not locked yet, but has no FIFO either.
-        if (directory / ALIVE).exists():
-            with contextlib.suppress(OSError):
-                lock = lock_session_directory(str(directory))
-                shutil.rmtree(directory, ignore_errors=True)
-                os.close(lock)
 
 
 def _leave_in_child() -> None:

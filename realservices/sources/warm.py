@@ -16,13 +16,11 @@ from typing import TYPE_CHECKING
 
 import realservices
 from realservices.contract.offers import take_over
-from realservices.sources.errors import SettingError
+from realservices.contract.warmth import warm_wish
 
 if TYPE_CHECKING:
     from realservices.sources.declarations import Project
 
-WARM = "REALSERVICES_WARM"
-_IS_WARM = {"1": True, "true": True, "0": False, "false": False}
 # Under coverage, programs of the project's write where the session says, which a later one does not know.
 _COVERAGE = ("COVERAGE_DIR", "COVERAGE_OUTPUT_FILE")
 # What is visible, and which ports are whose, depends on these (namespaces(7)).
@@ -57,12 +55,10 @@ def warmth_of(project: Project, root: Path) -> Warmth | None:
     """Return how a project's services are kept, or None where they are not.
 
     Raises:
-        SettingError: The environment says it in words that mean nothing.
+        ManifestError: The environment says it in words that mean nothing.
     """
-    said = os.environ.get(WARM, "")
-    if said and said.lower() not in _IS_WARM:
-        raise SettingError(f"{WARM}={said!r}; it is one of {', '.join(_IS_WARM)}")
-    is_warm = _IS_WARM[said.lower()] if said else project.warm
+    wish = warm_wish()
+    is_warm = project.warm if wish is None else wish
     if not is_warm or any(os.environ.get(name) for name in _COVERAGE):
         return None
     return Warmth(_key(root), project.warm_idle_s)

@@ -15,12 +15,12 @@ from tests.host import places
 
 def test_every_command_explains_itself() -> None:
     commands = re.findall(r"^    (\w+) ", run("--help").output, re.MULTILINE)
-    assert {"doctor", "validate", "clean", "test", "up", "status", "logs"} == set(commands)
+    assert {"doctor", "validate", "clean", "test", "up", "status", "logs", "warm"} == set(commands)
     for command in commands:
         outcome = run(command, "--help")
         assert outcome.code == 0
         assert "Exit codes: " in outcome.output
-        assert ("--json" in outcome.output) == (command not in ("test", "logs"))
+        assert ("--json" in outcome.output) == (command not in ("test", "logs", "warm"))
 
 
 @pytest.mark.parametrize(

@@ -9,8 +9,8 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from realservices.contract.offers import offered_keys
-from tests.dev.conftest import Project
+from realservices.contract.offers import present_offers
+from tests.dev.project import Project
 from tests.sources.offers import await_offer, end_offers, pids
 
 if TYPE_CHECKING:
@@ -124,4 +124,4 @@ def test_who_wants_nothing_kept_has_his_way(kept: Project) -> None:
     """,
         REALSERVICES_WARM="0",
     )
-    assert offered_keys() == []
+    assert present_offers() == []

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from realservices.contract.offers import end_offer, offer_path, offered_keys
+from realservices.contract.offers import end_offer, offer_path, present_offers
 from tests.sources.offers import await_no_offer, await_offer, pids
 from tests.sources.warm_project import WarmProject, await_removal, kill
 
@@ -104,7 +104,7 @@ def test_sessions_at_once_share_nothing(project: WarmProject) -> None:
     assert [session["pids"] for session in found].count(pids(waiting)) == 1
     # Of the four sessions' services one set is enough for the next.
     await_offer(*_BOTH)
-    assert len(offered_keys()) == 1
+    assert len(present_offers()) == 1
 
 
 def test_what_was_not_used_is_not_kept(project: WarmProject) -> None:
@@ -157,9 +157,9 @@ def test_after_the_end_of_all_services_nothing_is_offered(project: WarmProject) 
 def test_an_offer_of_a_killed_process_is_stale(project: WarmProject) -> None:
     project.run()
     waiting = await_offer(*_BOTH)
-    (key,) = offered_keys()
+    (name,) = present_offers()
     kill(waiting["pid"])
-    assert Path(offer_path(key)).exists()
+    assert Path(offer_path(name)).exists()
     second = project.run()
     assert not set(second["pids"].values()) & set(pids(waiting).values())
     # The next one has taken its place, and what it left is gone.
@@ -182,9 +182,9 @@ def test_an_offer_of_a_process_that_hangs_is_not_waited_for(project: WarmProject
 def test_a_file_in_the_place_of_an_offer_is_not_in_the_way(project: WarmProject) -> None:
     project.run()
     await_offer(*_BOTH)
-    (key,) = offered_keys()
-    assert end_offer(key)
-    Path(offer_path(key)).write_text("no socket", encoding="utf-8")
+    (name,) = present_offers()
+    assert end_offer(name)
+    Path(offer_path(name)).write_text("no socket", encoding="utf-8")
     project.run()
     await_offer(*_BOTH)
 
@@ -211,12 +211,12 @@ def test_idle_services_end_by_themselves(project: WarmProject) -> None:
 def test_who_ends_an_offer_waits_until_nothing_is_left(project: WarmProject) -> None:
     project.run()
     waiting = await_offer(*_BOTH)
-    (key,) = offered_keys()
-    assert end_offer(key)
+    (name,) = present_offers()
+    assert end_offer(name)
     assert not [pid for pid in pids(waiting).values() if Path(f"/proc/{pid}").exists()]
     assert list(Path("/tmp").glob("rs-session.*")) == []
-    assert offered_keys() == []
-    assert not end_offer(key)
+    assert present_offers() == []
+    assert not end_offer(name)
 
 
 def test_the_environment_decides(project: WarmProject) -> None:
