@@ -194,6 +194,8 @@ class LentServices(Supervisor):
 class _Lent(Service):
     """A service that somebody else runs."""
 
+    is_warm = True
+
     def __init__(self, spec: ServiceSpec, endpoint: dict[str, Any]) -> None:
         self.spec = spec
         self.endpoint = endpoint
