@@ -4,6 +4,9 @@
 --ends          it ends at once, with a message
 --silent        it never listens
 --await F       it listens when something has been written to a FIFO
+--ends-then     the same as --ends, when it has met others
+--meets D:N     it listens when N of these servers have begun to wait in a directory, and then waits 0.3 s more; what it
+                writes there is {"pid", "begun", "ready"}, by the clock that all processes share
 --stubborn      it does not end at SIGTERM
 --last-words F  at SIGTERM it writes its name (--name) into a file before it ends
 --sick F        /health answers 503 while a file is there
@@ -13,10 +16,12 @@ from __future__ import annotations
 
 import argparse
 import http.server
+import json
 import os
 import signal
 import sys
 import threading
+import time
 
 
 def main() -> None:
@@ -25,8 +30,10 @@ def main() -> None:
     parser.add_argument("--port", type=int)
     parser.add_argument("--name", default="")
     parser.add_argument("--ends", action="store_true")
+    parser.add_argument("--ends-then", action="store_true")
     parser.add_argument("--silent", action="store_true")
     parser.add_argument("--await", dest="awaited", default="")
+    parser.add_argument("--meets", default="")
     parser.add_argument("--stubborn", action="store_true")
     parser.add_argument("--last-words", default="")
     parser.add_argument("--sick", default="")
@@ -40,6 +47,11 @@ def main() -> None:
     if options.awaited:
         with open(options.awaited, encoding="utf-8") as file:
             file.read()
+
+    if options.meets:
+        meet(options.name, *options.meets.rsplit(":", 1))
+    if options.ends_then:
+        sys.exit("no licence found")
 
     class Handler(http.server.BaseHTTPRequestHandler):
         def do_GET(self) -> None:
@@ -65,6 +77,23 @@ def main() -> None:
     signal.signal(signal.SIGTERM, signal.SIG_IGN if options.stubborn else end)
     print(f"{options.name} serves", flush=True)
     server.serve_forever()
+
+
+def meet(name: str, directory: str, number: str) -> None:
+    """Wait for the others, and write down from when to when."""
+    begun, pause = time.monotonic(), threading.Event()
+    write(f"{directory}/{name}", {"pid": os.getpid(), "begun": begun})
+    while len([each for each in os.listdir(directory) if not each.endswith(".new")]) < int(number):
+        pause.wait(0.01)
+    pause.wait(0.3)
+    write(f"{directory}/{name}", {"pid": os.getpid(), "begun": begun, "ready": time.monotonic()})
+
+
+def write(path: str, content: dict[str, float]) -> None:
+    """Write a file in one step."""
+    with open(f"{path}.new", "w", encoding="utf-8") as file:
+        json.dump(content, file)
+    os.replace(f"{path}.new", path)
 
 
 if __name__ == "__main__":
