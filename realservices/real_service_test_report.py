@@ -11,6 +11,7 @@ report.generate()["services_started"]
 from __future__ import annotations
 
 from realservices.report.errors import ReportError
+from realservices.report.model import Service
 from realservices.report.report import RealServiceTestReport
 
-__all__ = ["RealServiceTestReport", "ReportError"]
+__all__ = ["RealServiceTestReport", "ReportError", "Service"]

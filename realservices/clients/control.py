@@ -8,13 +8,13 @@ from __future__ import annotations
 import asyncio
 import json
 import socket
-from dataclasses import dataclass
+from dataclasses import dataclass, field, fields
 from typing import TYPE_CHECKING, Any
 
 from realservices.contract.errors import RealServicesError
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Mapping, Sequence
 
 # Bazel's longest time-out for a test: the launcher itself says which service took longer than its own limit, and its
 # message says more than a time-out here.
@@ -35,6 +35,8 @@ class ServiceStatus:
         ready_ms: How long its last start took, where it is known.
         port: Its first port.
         error: Why it failed, with its last log lines; "" if it has not.
+        kind, label, needs, host, ports, health_url: As in its endpoint (contract/runtime.py).
+        started_at: When it was first started, by the clock that all processes share (`time.monotonic`).
     """
 
     state: str
@@ -42,6 +44,13 @@ class ServiceStatus:
     ready_ms: float | None
     port: int
     error: str = ""
+    kind: str = ""
+    label: str = ""
+    needs: Sequence[str] = ()
+    host: str = ""
+    ports: Mapping[str, int] = field(default_factory=dict)
+    health_url: str = ""
+    started_at: float | None = None
 
 
 class BlockingServiceControl:
@@ -196,8 +205,8 @@ class ServiceControl:
 
 
 def _status(entry: dict[str, Any]) -> ServiceStatus:
-    error = entry.get("error", "")
-    return ServiceStatus(entry["state"], entry.get("pid"), entry.get("ready_ms"), entry["port"], error)
+    # A launcher of another release may say less, or more.
+    return ServiceStatus(**{each.name: entry[each.name] for each in fields(ServiceStatus) if each.name in entry})
 
 
 def _describe(request: dict[str, Any]) -> str:

@@ -7,15 +7,19 @@ from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
 
 if TYPE_CHECKING:
+    from realservices.clients.control import ServiceStatus
     from realservices.contract.runtime import Endpoint
     from realservices.dev.discovery import ServiceInfo
+
+    # What all of these have: host, port, health_url.
+    Listener = Endpoint | ServiceInfo | ServiceStatus
 
 _TRY_TIMEOUT_S = 5.0
 _PAUSE_S = 0.05
 _FIRST_FAULT = 500  # From here on a status says that the server failed, not that it refused.
 
 
-async def complaint_of(endpoint: Endpoint | ServiceInfo, timeout_s: float) -> str:
+async def complaint_of(endpoint: Listener, timeout_s: float) -> str:
     """Return what is wrong with a service after ``timeout_s`` seconds of asking; "" as soon as nothing is."""
     deadline = asyncio.get_running_loop().time() + timeout_s
     while True:
@@ -25,7 +29,7 @@ async def complaint_of(endpoint: Endpoint | ServiceInfo, timeout_s: float) -> st
         await asyncio.sleep(_PAUSE_S)
 
 
-async def _ask(endpoint: Endpoint | ServiceInfo) -> str:
+async def _ask(endpoint: Listener) -> str:
     if not endpoint.port:
         return ""
     where = endpoint.health_url or f"{endpoint.host}:{endpoint.port}"

@@ -17,6 +17,7 @@ import shutil
 import signal
 import tempfile
 import threading
+import time
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Self
 
@@ -49,7 +50,8 @@ class DevLauncher:
     Attributes:
         failure: Why `run` has returned False.
         endpoints: What runs, by name, passwords included.
-        startup_ms: How many milliseconds the start of each took, by name.
+        started_ms: When the start of each began, in milliseconds after that of `run`, by name.
+        startup_ms: How many milliseconds it took, by name.
 
     Args:
         config: How; by default as `LauncherConfig()`.
@@ -66,6 +68,8 @@ class DevLauncher:
     ) -> None:
         self.config = config or LauncherConfig()
         self.startup_ms: dict[str, float] = {}
+        self.started_ms: dict[str, float] = {}
+        self._begin = 0.0
         self._on_ready = on_ready
         self._handles_signals = handles_signals
         self.failure: StartupError | None = None
@@ -115,7 +119,7 @@ class DevLauncher:
         if self._endpoints:
             return True
         self.failure = None
-        self.startup_ms = {}
+        self.startup_ms, self.started_ms, self._begin = {}, {}, time.monotonic()
         try:
             await self._start()
         except (RealServicesError, OSError) as error:
@@ -141,15 +145,19 @@ class DevLauncher:
         if not self._endpoints:
             raise self.failure or StartupError("DevLauncher: no service has been started; await run() first")
         timeout_s = self.config.startup_timeout if timeout is None else timeout
-        endpoints = list(self._endpoints.values())
-        complaints = await asyncio.gather(*(complaint_of(each, timeout_s) for each in endpoints))
-        ill = [(endpoint, words) for endpoint, words in zip(endpoints, complaints, strict=True) if words]
         lines = [
-            f"service {each.name!r} is not healthy within {timeout_s:g} s: {words}{await self._last_words(each)}"
-            for each, words in ill
+            f"service {name!r} is not healthy within {timeout_s:g} s: {words}{await self._last_words(name)}"
+            for name, words in (await self.complaints(timeout_s)).items()
+            if words
         ]
         if lines:
             raise UnhealthyError("\n".join(lines))
+
+    async def complaints(self, timeout: float = 0.0) -> dict[str, str]:
+        """Return what is wrong with each service after ``timeout`` seconds of asking, by name; "": nothing."""
+        endpoints = list(self._endpoints.values())
+        found = await asyncio.gather(*(complaint_of(each, timeout) for each in endpoints))
+        return {endpoint.name: words for endpoint, words in zip(endpoints, found, strict=True)}
 
     async def shutdown(self) -> None:
         """Remove the discovery files and end what this launcher has started, each before what it needs."""
@@ -198,6 +206,7 @@ class DevLauncher:
         self._endpoints[endpoint.name] = endpoint
         self.discovery.write(endpoint, self.control if endpoint.disposable else "")
         self.startup_ms[endpoint.name] = elapsed_ms
+        self.started_ms[endpoint.name] = max(0.0, (time.monotonic() - self._begin) * 1000 - elapsed_ms)
         if self._on_ready:
             self._on_ready(endpoint)
 
@@ -236,13 +245,13 @@ class DevLauncher:
             if self._named_before is not None:
                 os.environ[VARIABLE] = self._named_before
 
-    async def _last_words(self, endpoint: Endpoint) -> str:
+    async def _last_words(self, name: str) -> str:
         manager = self._manager
-        if not endpoint.disposable or manager is None:
+        if not self._endpoints[name].disposable or manager is None:
             return ""
         try:
             ask = BlockingServiceControl(manager.services.control)
-            lines = await in_thread(functools.partial(ask.logs, endpoint.name, lines=_SHOWN_LINES))
+            lines = await in_thread(functools.partial(ask.logs, name, lines=_SHOWN_LINES))
         except RealServicesError as error:
             return f"\n  {error}"
         return "\n  its last log lines:" + ("".join(f"\n    {line}" for line in lines) or "\n    (it wrote nothing)")

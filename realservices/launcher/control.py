@@ -213,6 +213,13 @@ class ControlServer:
                 "failed": s.state == FAILED,
                 "error": str(s.error or ""),
                 "cause": s.error.cause if s.error else "",
+                "kind": s.service.spec.kind,
+                "label": s.service.spec.label,
+                "needs": list(s.service.spec.needs),
+                "host": s.service.endpoint["host"],
+                "ports": s.service.endpoint["ports"],
+                "health_url": s.service.endpoint.get("health_url", ""),
+                "started_at": s.first_start,
             }
             for name, s in self._supervisor.asked_for.items()
         }

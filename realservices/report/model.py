@@ -195,9 +195,10 @@ class BuildFailure:
 
 @dataclass(frozen=True)
 class Build:
-    """The invocation of Bazel.
+    """The invocation of Bazel, or of pytest.
 
     Args:
+        program: ``bazel`` or ``pytest``.
         command: ``test`` and the like.
         patterns: The targets that were asked for.
         bazel: Bazel's version, or "".
@@ -218,6 +219,7 @@ class Build:
     processes: Mapping[str, int] = field(default_factory=dict)
     critical_path: str = ""
     problems: Sequence[str] = ()
+    program: str = "bazel"
 
 
 @dataclass(frozen=True)

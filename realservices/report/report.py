@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from collections import Counter
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
@@ -12,8 +12,9 @@ from typing import Any
 from realservices.report.build_events import BuildEvents, epoch_ms, read_build_events
 from realservices.report.comparison import compare, outcomes
 from realservices.report.errors import ReportError
-from realservices.report.model import STATUSES, Attempt, Build, BuildFailure, Comparison, Target
+from realservices.report.model import STATUSES, Attempt, Build, BuildFailure, Comparison, Service, Target
 from realservices.report.page import render
+from realservices.report.session import SESSION, Launcher, launched_services, session_target
 from realservices.report.summary import Summary, summarize
 from realservices.report.targets import read_build_failures, read_targets
 
@@ -22,7 +23,7 @@ VERSION = 1
 
 @dataclass(frozen=True)
 class RealServiceTestReport:
-    """What a run of `bazel test` did: targets, their services, what failed and why.
+    """What a run of `bazel test`, or a session of pytest, did: targets, their services, what failed and why.
 
     ```python
     report = RealServiceTestReport.from_build_events("events.json", previous="last.json")
@@ -34,12 +35,37 @@ class RealServiceTestReport:
         targets: The test targets, by label.
         build_failures: What failed before any test could run.
         comparison: With a previous run, or None.
+        tests: Results by test, where they are known one by one: plain pytest. Empty: targets have them.
     """
 
     build: Build = field(default_factory=Build)
     targets: Sequence[Target] = ()
     build_failures: Sequence[BuildFailure] = ()
     comparison: Comparison | None = None
+    tests: Mapping[str, str] = field(default_factory=dict)
+
+    @classmethod
+    async def from_launcher(
+        cls, launcher: Launcher, test_results: Mapping[str, str] | None = None
+    ) -> RealServiceTestReport:
+        """Report on the services of a `DevLauncher` that has started them, or of a `RealServicesManager`'s.
+
+        Each is asked for its health now.
+
+        Args:
+            launcher: It.
+            test_results: By test, if there were tests: ``passed``, ``failed``, ``error`` or ``skipped``.
+        """
+        return cls.from_services(await launched_services(launcher), test_results or {})
+
+    @classmethod
+    def from_services(
+        cls, services: Sequence[Service], test_results: Mapping[str, str], started_epoch_ms: float = 0.0
+    ) -> RealServiceTestReport:
+        """Report on one session outside of Bazel, which is one test action here."""
+        target = session_target(services, test_results, started_epoch_ms)
+        build = Build(program=SESSION, started_epoch_ms=started_epoch_ms)
+        return cls(build, [target], tests=dict(test_results))
 
     @classmethod
     def from_build_events(cls, path: str | Path, previous: str | Path | None = None) -> RealServiceTestReport:
@@ -76,6 +102,8 @@ class RealServiceTestReport:
     @property
     def title(self) -> str:
         """What was run, as a command: ``bazel test //auth/...``."""
+        if self.build.program == SESSION:
+            return SESSION
         return " ".join(["bazel", self.build.command or "test", *self.build.patterns])
 
     @property
@@ -109,8 +137,8 @@ class RealServiceTestReport:
 
     @property
     def test_results(self) -> dict[str, str]:
-        """Status of every target."""
-        return {target.label: target.status for target in self.targets}
+        """Status of every target; outside of Bazel, the result of every test."""
+        return dict(self.tests) or {target.label: target.status for target in self.targets}
 
     def generate(self) -> dict[str, Any]:
         """Return a short form: services started, start-up times, ports, health, results."""
