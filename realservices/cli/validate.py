@@ -13,9 +13,10 @@ from urllib.parse import urlsplit
 
 from realservices.cli.console import Console
 from realservices.cli.exit_codes import EXIT_ERROR, EXIT_OK
+from realservices.clients.errors import WebSocketConnectError
 from realservices.isolated_environment_manager import get_isolated_environment_manager
 from realservices.isolation.environment import RESOURCES
-from realservices.isolation.manager import process_manager
+from realservices.isolation.manager import KIND_OF, process_manager
 from realservices.sources.errors import MissingServiceError
 
 if TYPE_CHECKING:
@@ -29,6 +30,8 @@ _VERSION = 1
 _TIMEOUT_S = 120.0
 _MARKS = {"ok": ("✓", "green"), "missing": ("-", "yellow"), "failed": ("✗", "red")}
 _TABLE = "realservices_validation"
+_SERVERS = "servers of this project use it, too, so no table was made in it"
+_WANT_ACCOUNT = (401, 403)
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
@@ -110,6 +113,8 @@ async def _step(manager: IsolatedEnvironmentManager, resource: str, is_present: 
 async def _use(manager: IsolatedEnvironmentManager, resource: str) -> str:
     """Use a resource as one test would, then look for what that has left as the next test would."""
     async with manager.create_test_environment("validate", [resource]) as resources:
+        if resource in _SERVERS_USES and _is_servers(resource):
+            return await _SERVERS_USES[resource](resources[resource])
         detail = await _USES[resource](resources[resource])
     if resource not in _LOOKS:
         return detail
@@ -117,6 +122,12 @@ async def _use(manager: IsolatedEnvironmentManager, resource: str) -> str:
         seen = await _LOOKS[resource](resources[resource])
         _expect("what the next test sees of it", bool(seen), False)
     return f"{detail}, unseen by the next test"
+
+
+def _is_servers(resource: str) -> bool:
+    """Say whether a test's database is one that running servers have open: a test must leave its tables alone."""
+    manager = process_manager()
+    return manager.services.names(KIND_OF[resource])[0] in manager.servers.names
 
 
 def _print(step: Step, console: Console) -> None:
@@ -136,6 +147,13 @@ async def _use_database(database: Any) -> str:
     await database.execute(f"INSERT INTO {_TABLE} VALUES (1)")
     _expect("what was written", await database.fetchval(f"SELECT value FROM {_TABLE}"), 1)
     return f"PostgreSQL {await database.fetchval('SHOW server_version')}: written, read"
+
+
+async def _use_servers_database(database: Any) -> str:
+    # A table of this connection alone.
+    await database.execute(f"CREATE TEMPORARY TABLE {_TABLE} AS SELECT 1 AS value")
+    _expect("what was written", await database.fetchval(f"SELECT value FROM {_TABLE}"), 1)
+    return f"PostgreSQL {await database.fetchval('SHOW server_version')}: {_SERVERS}"
 
 
 async def _look_at_database(database: Any) -> Any:
@@ -160,6 +178,10 @@ async def _use_clickhouse(clickhouse: Any) -> str:
     return f"ClickHouse {(await clickhouse.execute('SELECT version()'))[0][0]}: written, read"
 
 
+async def _use_servers_clickhouse(clickhouse: Any) -> str:
+    return f"ClickHouse {(await clickhouse.execute('SELECT version()'))[0][0]}: {_SERVERS}"
+
+
 async def _look_at_clickhouse(clickhouse: Any) -> Any:
     return (await clickhouse.execute(f"EXISTS TABLE {clickhouse.get_table_name(_TABLE)}"))[0][0]
 
@@ -170,7 +192,13 @@ async def _use_http(http: Any) -> str:
 
 
 async def _use_websocket(websocket: Any) -> str:
-    await websocket.reconnect()
+    try:
+        await websocket.reconnect()
+    except WebSocketConnectError as error:
+        status = getattr(getattr(error.__cause__, "response", None), "status_code", 0)
+        if status not in _WANT_ACCOUNT:
+            raise
+        return f"answers with status {status}: it wants somebody who is logged in"
     return "connected"
 
 
@@ -197,6 +225,11 @@ _USES: dict[str, Callable[[Any], Awaitable[str]]] = {
     "filesystem": _use_filesystem,
     "llm": _use_llm,
 }
+_SERVERS_USES: dict[str, Callable[[Any], Awaitable[str]]] = {
+    "database": _use_servers_database,
+    "clickhouse": _use_servers_clickhouse,
+}
+"""Instead, where running servers use the same database."""
 _LOOKS: dict[str, Callable[[Any], Awaitable[Any]]] = {
     "database": _look_at_database,
     "redis": _look_at_redis,

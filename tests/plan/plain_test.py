@@ -256,6 +256,16 @@ def test_the_report_of_a_launcher(project: pytest.Pytester, monkeypatch: pytest.
     assert report["test_results"] == {"login": "passed"}
 
 
+def test_validate_leaves_the_tables_of_servers_alone(project: pytest.Pytester, monkeypatch: pytest.MonkeyPatch) -> None:
+    _use_command_line(monkeypatch)
+    done = project.run(sys.executable, "-m", "realservices", "validate", "--json")
+    assert done.ret == 0, done.stdout.str() + done.stderr.str()
+    steps = {step["id"]: step for step in json.loads(done.stdout.str())["steps"]}
+    assert "servers of this project use it, too, so no table was made in it" in steps["database"]["detail"]
+    assert steps["websocket"]["detail"] == "answers with status 401: it wants somebody who is logged in"
+    assert steps["redis"]["detail"].endswith("written, read, unseen by the next test")
+
+
 def test_the_ci_job_of_the_documentation(project: pytest.Pytester, monkeypatch: pytest.MonkeyPatch) -> None:
     step = _documented_step()
     assert step.env == {"USE_REAL_SERVICES": "true", "DYNAMIC_PORTS": "true", "TEST_ISOLATION": "1"}
