@@ -155,13 +155,17 @@ class PostgresIsolation:
     async def close_loop(self) -> None:
         """Close what belongs to the running loop, before it ends."""
         _, pool = self._pools.pop(asyncio.get_running_loop(), (None, None))
-        if pool is not None:
+        if pool is None:
+            return
+        if pool.get_idle_size() < pool.get_size():
+            pool.terminate()  # Somebody has the connection, and may never give it back.
+        else:
             await pool.close()
 
     def close(self, *, drop: bool) -> None:
         """End the process's use of the service; ``drop``: remove every clone, because the server goes on."""
         self._background.run(self.close_loop(), _END_TIMEOUT_S)
-        if drop and self._base is not None:
+        if drop and self._base is not None and not self._base.cancelled():
             self._clones.give_back(self._base.result(_CLONE_TIMEOUT_S)).result(_CLONE_TIMEOUT_S)
         self._clones.close(drop=drop, timeout_s=_CLONE_TIMEOUT_S)
 
@@ -195,7 +199,8 @@ class PostgresIsolation:
             self._clones.give_back(base.result())
 
     def _base_clone(self) -> Future[Clone]:
-        if self._base is None or (self._base.done() and self._base.exception()):
+        # A test that was cancelled while it waited for it has cancelled it, too.
+        if self._base is None or self._base.cancelled() or (self._base.done() and self._base.exception()):
             self._base = self._clones.make()
         return self._base
 
@@ -222,16 +227,23 @@ class PostgresIsolation:
 async def _begin(pool: asyncpg.Pool) -> tuple[Any, IsolatedConnection]:
     """Take the pool's connection and open a test's transaction on it."""
     proxy: Any = await pool.acquire()
-    connection: IsolatedConnection = proxy._con
     try:
-        await connection.begin_test()
+        await _begin_on(proxy._con)
     except (*_GONE, asyncpg.InterfaceError):
         # The server was restarted since the last test; the pool connects anew.
-        connection.terminate()
         proxy = await pool.acquire()
-        connection = proxy._con
+        await _begin_on(proxy._con)
+    return proxy, proxy._con
+
+
+async def _begin_on(connection: IsolatedConnection) -> None:
+    try:
         await connection.begin_test()
-    return proxy, connection
+    except BaseException:
+        # Also of a test that is cancelled meanwhile: so the pool has its connection back, for which it would wait for
+        # ever when it is closed or asked for another one.
+        connection.terminate()
+        raise
 
 
 async def _already_reset(connection: object) -> None:
