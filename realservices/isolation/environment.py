@@ -23,6 +23,7 @@ from realservices.sources.errors import MissingServiceError
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Coroutine, Iterable
+    from contextlib import AbstractAsyncContextManager
 
     from realservices.external_service_integration import ExternalServiceManager
     from realservices.isolation.manager import IsolationManager
@@ -75,6 +76,8 @@ class TestEnvironment(Mapping[str, Any]):
         # Tasks that clients start must belong to the environment: those of the test itself are cancelled before it.
         self._context = contextvars.copy_context()
         self._stack = contextlib.AsyncExitStack()
+        self._opening: set[asyncio.Task[Any]] = set()
+        self._has_begun_to_close = False
         self._external: ExternalServiceManager | None = None
 
     def __getitem__(self, resource: str) -> Any:
@@ -114,7 +117,12 @@ class TestEnvironment(Mapping[str, Any]):
             return
         self.is_left = True
         try:
-            await self._in_own_context(self._stack.aclose())
+            await self._in_own_context(self._close())
+        except asyncio.CancelledError:
+            # A loop that ends cancels all tasks, also one that has not begun: that does nothing at all.
+            if not self._has_begun_to_close:
+                await self._in_own_context(self._close())
+            raise
         finally:
             self._manager.servers.leave()
 
@@ -136,11 +144,7 @@ class TestEnvironment(Mapping[str, Any]):
         else:
             context = postgres.transaction(keep=self._keep)
 
-        async def connect() -> Any:
-            self._check_open("database")
-            return await self._in_own_context(self._stack.enter_async_context(context))
-
-        return LazyConnection(connect)
+        return LazyConnection(lambda: self._in_own_context(self._open("database", context)))
 
     def _redis(self, name: str | None) -> Any:
         redis = self._manager.redis(name)
@@ -189,6 +193,30 @@ class TestEnvironment(Mapping[str, Any]):
         client = getattr(self._external, protocol)(name)
         self._manager.servers.enter()
         return client
+
+    async def _open(self, resource: str, context: AbstractAsyncContextManager[Any]) -> Any:
+        """Enter what is left in the end, unless the end comes first. Run it in the environment's context."""
+        self._check_open(resource)
+        task: Any = asyncio.current_task()
+        self._opening.add(task)
+        try:
+            return await self._stack.enter_async_context(context)
+        except asyncio.CancelledError:
+            self._check_open(resource)
+            raise
+        finally:
+            self._opening.discard(task)
+
+    async def _close(self) -> None:
+        """Leave what was entered, and what is about to be. Run it in the environment's context."""
+        self._has_begun_to_close = True
+        try:
+            for task in self._opening:
+                task.cancel()
+            if self._opening:
+                await asyncio.wait(self._opening)
+        finally:
+            await self._stack.aclose()
 
     async def _in_own_context(self, work: Coroutine[Any, Any, Any]) -> Any:
         """Await something as if the environment's maker did."""

@@ -15,6 +15,7 @@ from realservices.isolated_environment_manager import IsolatedEnvironmentManager
 from realservices.isolation.environment import RESOURCES, TestEnvironment
 from realservices.isolation.errors import IsolationError
 from realservices.isolation.manager import IsolationManager
+from realservices.isolation.postgres.connection import IsolatedConnection
 from realservices.sources.errors import MissingServiceError
 
 if TYPE_CHECKING:
@@ -255,3 +256,43 @@ def test_it_serves_unittest(tmp_path: Path) -> None:
     )
     assert "Ran 2 tests" in done.stderr, done.stderr
     assert done.returncode == 0, done.stderr
+
+
+async def test_leaving_is_done_even_if_the_loop_ends_just_then(manager: IsolationManager) -> None:
+    environment = TestEnvironment(manager, "test", keep=True)
+    connection = environment["database"]
+    await connection.execute("SELECT 1")
+    before = asyncio.all_tasks()
+    leaving = asyncio.create_task(environment.leave())
+    await asyncio.sleep(0)  # It has made the task that closes everything, which has not had its first step yet.
+    for task in asyncio.all_tasks() - before:
+        task.cancel()
+    with pytest.raises(asyncio.CancelledError):
+        await leaving
+    with pytest.raises(asyncpg.InterfaceError, match="released"):
+        await connection.execute("SELECT 1")
+    async with TestEnvironment(manager, "next", keep=True) as following:
+        assert await following["database"].fetchval("SELECT 1") == 1
+
+
+async def test_what_is_still_being_made_when_an_environment_is_left_ends_with_it(
+    manager: IsolationManager, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    begun, begin = asyncio.Event(), IsolatedConnection.begin_test
+
+    async def begin_slowly(connection: IsolatedConnection) -> None:
+        await begin(connection)
+        begun.set()
+        await asyncio.Event().wait()
+
+    monkeypatch.setattr(IsolatedConnection, "begin_test", begin_slowly)
+    environment = TestEnvironment(manager, "test", keep=True)
+    statement = asyncio.create_task(environment["database"].execute("SELECT 1"))
+    await begun.wait()
+    async with asyncio.timeout(20):
+        await environment.leave()
+        with pytest.raises(IsolationError, match="'database': the environment of test is over"):
+            await statement
+    monkeypatch.undo()
+    async with TestEnvironment(manager, "next", keep=True) as following:
+        assert await following["database"].fetchval("SELECT 1") == 1
