@@ -75,13 +75,13 @@ def project(pytester: pytest.Pytester, monkeypatch: pytest.MonkeyPatch) -> pytes
 
 @pytest.mark.parametrize("arguments", [(), _XDIST])
 def test_the_plans_tests(project: pytest.Pytester, arguments: tuple[str, ...]) -> None:
-    project.runpytest_subprocess(*_OURS, *arguments, timeout=120).assert_outcomes(passed=10)
+    project.runpytest_subprocess(*_OURS, *arguments, timeout=120).assert_outcomes(passed=11)
     assert list(Path("/tmp").glob("rs-session.*")) == []
 
 
 def test_the_plugins_own_fixtures(project: pytest.Pytester) -> None:
     (project.path / "conftest.py").unlink()
-    project.runpytest_subprocess(*_OURS, timeout=120).assert_outcomes(passed=10)
+    project.runpytest_subprocess(*_OURS, timeout=120).assert_outcomes(passed=11)
 
 
 def test_without_isolation_data_stays(project: pytest.Pytester, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -166,7 +166,7 @@ def test_the_report_of_a_session(
     )
     wanted = ("--realservices-report=report.json", "more_test.py", "plan_test.py")
     project.runpytest_subprocess(*_OURS, *arguments, *wanted, timeout=120).assert_outcomes(
-        passed=10, failed=1, errors=1, skipped=1
+        passed=11, failed=1, errors=1, skipped=1
     )
     report = json.loads((project.path / "report.json").read_text(encoding="utf-8"))
     assert sorted(report) == _KEYS

@@ -1,4 +1,4 @@
-"""The implementation plan's tests (3.1 and 3.2), and what must hold beside them: nothing stays, nobody stays in."""
+"""The implementation plan's tests (3.1, 3.2 and 4.2), and what must hold beside them: nothing stays, nobody stays in."""
 
 from __future__ import annotations
 
@@ -13,6 +13,8 @@ import pytest
 
 from realservices.client_factory import TestClientFactory
 from realservices.clients.errors import HttpStatusError, WebSocketConnectError
+from realservices.dev_launcher import DevLauncher, LauncherConfig
+from realservices.service_cache import ServiceCache
 from realservices.service_discovery import ServiceDiscovery, UnknownServiceError
 
 # A process that a test starts: it finds the same services, and leaves them alone.
@@ -106,6 +108,19 @@ async def test_clients_of_other_names(dev_launcher: Any, real_services: Any) -> 
     factory = TestClientFactory(dev_launcher.discovery, auth="accounts")
     with pytest.raises(UnknownServiceError, match=r"no service 'accounts' in .*; there are auth, backend, cache, db"):
         await factory.create_auth_client()
+
+
+async def test_services_are_cached(dev_launcher: Any) -> None:
+    config = LauncherConfig(dynamic_ports=True, test_mode=True, startup_timeout=30)
+    launcher = await ServiceCache.get_or_create(config)
+    assert await ServiceCache.get_or_create(config) is launcher
+    assert launcher.endpoints == (await _run(dev_launcher)).endpoints
+    await ServiceCache.close()
+
+
+async def _run(launcher: DevLauncher) -> DevLauncher:
+    assert await launcher.run()
+    return launcher
 
 
 async def test_a_script_of_the_same_session(real_services: Any, dev_launcher: Any) -> None:
