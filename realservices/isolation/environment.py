@@ -13,6 +13,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import contextvars
+import functools
 from collections.abc import Iterator, Mapping
 from typing import TYPE_CHECKING, Any
 
@@ -138,13 +139,13 @@ class TestEnvironment(Mapping[str, Any]):
         postgres = self._manager.postgres(name)
         if postgres.endpoint.name in self._manager.servers.names:
             self._manager.servers.enter()
-            context = postgres.connection_to_service()
+            make = postgres.connection_to_service
         elif self._isolation == "database":
-            context = postgres.connection_to_clone()
+            make = postgres.connection_to_clone
         else:
-            context = postgres.transaction(keep=self._keep)
-
-        return LazyConnection(lambda: self._in_own_context(self._open("database", context)))
+            make = functools.partial(postgres.transaction, keep=self._keep)
+        # Made anew for each attempt: a context that has failed cannot be entered again.
+        return LazyConnection(lambda: self._in_own_context(self._open("database", make())))
 
     def _redis(self, name: str | None) -> Any:
         redis = self._manager.redis(name)

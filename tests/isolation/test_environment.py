@@ -296,3 +296,17 @@ async def test_what_is_still_being_made_when_an_environment_is_left_ends_with_it
     monkeypatch.undo()
     async with TestEnvironment(manager, "next", keep=True) as following:
         assert await following["database"].fetchval("SELECT 1") == 1
+
+
+async def test_a_connection_that_could_not_be_made_may_be_tried_again(
+    manager: IsolationManager, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async def refuse(_: IsolatedConnection) -> None:
+        raise asyncpg.TooManyConnectionsError("sorry")
+
+    monkeypatch.setattr(IsolatedConnection, "begin_test", refuse)
+    async with TestEnvironment(manager, "test") as resources:
+        with pytest.raises(asyncpg.TooManyConnectionsError):
+            await resources["database"].execute("SELECT 1")
+        monkeypatch.undo()
+        assert await resources["database"].fetchval("SELECT 1") == 1
