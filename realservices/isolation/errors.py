@@ -18,6 +18,10 @@ class IsolationBrokenError(RealServicesError):
     """Something reached beyond its test. What it touched has been thrown away; later tests start clean."""
 
 
+class NumbersExhaustedError(IsolationError):
+    """All numbered databases of a Redis server are in use."""
+
+
 class IsolationWarning(UserWarning):
     """Code under test does something that has no effect, or another one, inside an isolated service."""
 

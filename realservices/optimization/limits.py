@@ -78,6 +78,15 @@ class FairLimit:
             self._limit = limit
             self._grant()
 
+    def acquire_now(self, holder: str) -> Permit | None:
+        """Return a permit, or None where one would have to wait for it."""
+        permit = Permit(self, holder)
+        with self._lock:
+            if self._waiting or len(self._held) >= self._limit:
+                return None
+            self._hold(permit)
+            return permit
+
     async def acquire(self, holder: str, *, first: bool = False) -> Permit:
         """Wait for a permit.
 
@@ -117,10 +126,13 @@ class FairLimit:
     def _grant(self) -> None:
         while self._waiting and len(self._held) < self._limit:
             permit, turn = self._waiting.popleft()
-            self._held[permit] = None
-            self.peak = max(self.peak, len(self._held))
+            self._hold(permit)
             if turn.set_running_or_notify_cancel():  # Else it is about to withdraw, and releases the permit then.
                 turn.set_result(None)
+
+    def _hold(self, permit: Permit) -> None:
+        self._held[permit] = None
+        self.peak = max(self.peak, len(self._held))
 
     def _withdraw(self, permit: Permit) -> bool:
         """Stop waiting; return whether the permit had been given meanwhile."""

@@ -54,8 +54,13 @@ class PooledIsolationManager(IsolationManager):
     def _make_redis(self, endpoint: Endpoint) -> RedisIsolation:
         from realservices.optimization.redis_lanes import RedisLanes  # noqa: PLC0415 - redis takes 50 ms
 
-        pooling = self._strategy.settings.enable_resource_pooling
-        lanes = self.redis_lanes[endpoint.name] = RedisLanes(endpoint, self.services.private, pooling=pooling)
+        settings = self._strategy.settings
+        lanes = self.redis_lanes[endpoint.name] = RedisLanes(
+            endpoint,
+            self.services.private,
+            pooling=settings.enable_resource_pooling,
+            timeout_s=settings.acquire_timeout_s,
+        )
         return lanes
 
     def close(self) -> None:

@@ -2,83 +2,37 @@
 
 A lane is `RedisIsolation` as one test after the other uses it. All lanes share the process's numbered databases, of
 which further ranges are claimed as they are needed. On a server that somebody else runs each lane leases its own.
+
+How many numbers there are for this process is found out by asking for one more. Where there is none, a test waits for
+one that another test of the process gives back; what other processes give back is found by who comes next.
 """
 
 from __future__ import annotations
 
 import contextlib
-from collections import deque
 from typing import TYPE_CHECKING
 
-from realservices.isolation.errors import IsolationError
+from realservices.isolation.errors import NumbersExhaustedError
 from realservices.isolation.redis.isolation import RedisIsolation
-from realservices.isolation.redis.numbers import Numbers
+from realservices.optimization.lane_numbers import LaneNumbers, SharedNumbers
+from realservices.optimization.limits import FairLimit, Permit, PoolTimeoutError
 from realservices.optimization.monitor import current_test
 
 if TYPE_CHECKING:
-    from collections.abc import Awaitable, Callable, Iterator
+    from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
 
     from realservices.contract.runtime import Endpoint
     from realservices.isolation.redis.clients import IsolatedRedis, IsolatedRedisSync
     from realservices.isolation.redis.lease import RedisLease
 
 
-class NumbersExhaustedError(IsolationError):
-    """All numbered databases are in use."""
-
-
-class _SharedNumbers:
-    """The numbers of a process, each given to one lane at a time; those that rested longest first."""
-
-    def __init__(self, endpoint: Endpoint, directory: str) -> None:
-        self._endpoint = endpoint
-        self._directory = directory
-        self._ranges: list[Numbers] = []
-        self._free: deque[int] = deque()
-
-    def take(self) -> int | None:
-        """Return a number, or None where there is no more."""
-        if not self._free:
-            with contextlib.suppress(IsolationError):  # Other processes hold the rest.
-                self._claim()
-        return self._free.popleft() if self._free else None
-
-    def give(self, number: int) -> None:
-        """Take a number back."""
-        self._free.append(number)
-
-    def close(self) -> None:
-        """Leave all to other processes."""
-        for numbers in self._ranges:
-            numbers.close()
-
-    def _claim(self) -> None:
-        numbers = Numbers(self._endpoint, self._directory)
-        self._ranges.append(numbers)
-        self._free.extend(numbers.range)
-
-
-class _LaneNumbers:
-    """A lane's view of them. Where there is no other number for its next test it goes on with the one it has."""
-
-    def __init__(self, shared: _SharedNumbers) -> None:
-        self._shared = shared
-        self.number: int | None = None  # What the lane's next test has, or its present one.
-
-    def take(self) -> int:
-        """Return the number for the lane's next test."""
-        following = self._shared.take() or self.number
-        if following is None:
-            raise LookupError
-        self.number = following
-        return following
-
-    def close(self) -> None:
-        """Do nothing: the ranges are the process's."""
+# More than a server has: how many numbers there are is not known yet.
+_UNKNOWN = 1_000_000
+_MORE_NUMBERS = "run fewer pytest-xdist workers, or set databases on the redis_service to more"
 
 
 class _Lane(RedisIsolation):
-    def __init__(self, endpoint: Endpoint, directory: str, numbers: _LaneNumbers | None) -> None:
+    def __init__(self, endpoint: Endpoint, directory: str, numbers: LaneNumbers | None) -> None:
         super().__init__(endpoint, directory, numbers)
         self.shared_numbers = numbers
 
@@ -90,15 +44,23 @@ class RedisLanes(RedisIsolation):
         endpoint: The service.
         directory: What all processes that share it share, for locks.
         pooling: Whether a lane serves one test after the other.
+        timeout_s: How long to wait for a number.
     """
 
-    def __init__(self, endpoint: Endpoint, directory: str, *, pooling: bool) -> None:
-        self._shared = _SharedNumbers(endpoint, directory)
-        super().__init__(endpoint, directory, _LaneNumbers(self._shared))
+    def __init__(self, endpoint: Endpoint, directory: str, *, pooling: bool, timeout_s: float) -> None:
+        self._shared = SharedNumbers(endpoint, directory)
+        super().__init__(endpoint, directory, LaneNumbers(self._shared))
         self._directory = directory
         self._pooling = pooling
         self._idle: list[_Lane] = []
-        self._used: dict[int, tuple[_Lane, str]] = {}  # Lane and test, by the number of the lease.
+        self._used: dict[int, tuple[_Lane, Permit]] = {}  # By the number of the lease.
+        self._limit = FairLimit(
+            f"the databases that this process can have of Redis service {endpoint.name!r} ({endpoint.label})",
+            _UNKNOWN,
+            timeout_s=timeout_s,
+            remedy="Leave environments earlier, or lower max_concurrent_tests.",
+        )
+        self._refusal = ""  # What was said of a server of somebody else's when it had no more.
         self._ended: list[_Lane] = []  # What they keep can only be closed where the loop runs.
 
     @property
@@ -110,19 +72,45 @@ class RedisLanes(RedisIsolation):
         """Give a test a number; the database is empty.
 
         Raises:
-            NumbersExhaustedError: Other tests and processes have them all.
+            NumbersExhaustedError: Other tests and processes have them all. `client_in_turn` waits.
         """
-        lane = self._idle.pop() if self._idle else self._new_lane()
+        if not self._limit.waiting and len(self._limit.holders) == len(self._used):
+            self._limit.resize(_UNKNOWN)  # Nobody is before us, and other processes may have left numbers.
+        permit = self._limit.acquire_now(current_test().test_id)
+        if permit is None:
+            raise self._exhausted()
+        return self._lease(permit)
+
+    @property
+    def in_use(self) -> int:
+        """How many numbers tests have."""
+        return len(self._used)
+
+    @contextlib.asynccontextmanager
+    async def client_in_turn(self, *, keep: bool) -> AsyncIterator[IsolatedRedis]:
+        """Give an asyncio client of a number that another test of this process gives back.
+
+        Args:
+            keep: The running loop serves later tests, too, so that connections are worth keeping.
+
+        Raises:
+            PoolTimeoutError: It took too long.
+            NumbersExhaustedError: No test of this process has one any more, and other processes have them all.
+        """
+        lease = await self._lease_in_turn()
         try:
-            lease = lane.lease()
-        except LookupError:
-            raise self._exhausted() from None
-        self._used[lease.number] = lane, current_test().test_id
-        return lease
+            if keep:
+                with self.client(lease) as client:
+                    yield client
+            else:
+                async with self.client_in_loop(lease) as client:
+                    yield client
+        finally:
+            self.release(lease)
 
     def release(self, lease: RedisLease) -> None:
         """Take it back as `RedisIsolation` does; the lane is another test's then."""
-        lane, _ = self._used.pop(lease.number)
+        lane, permit = self._used.pop(lease.number)
         is_fit = False
         try:
             lane.release(lease)
@@ -134,6 +122,7 @@ class RedisLanes(RedisIsolation):
                 self._idle.append(lane)
             else:
                 self._end(lane)
+            permit.release()
 
     @contextlib.contextmanager
     def client(self, lease: RedisLease) -> Iterator[IsolatedRedis]:
@@ -172,8 +161,40 @@ class RedisLanes(RedisIsolation):
         super().close()
         self._shared.close()
 
+    async def _lease_in_turn(self) -> RedisLease:
+        test = current_test()
+        has_waited = False
+        while True:
+            try:
+                permit = await self._limit.acquire(test.test_id, first=has_waited)
+            except PoolTimeoutError as error:
+                raise PoolTimeoutError(f"{error} {self._shortage()}") from None
+            test.wait_s += permit.waited_s
+            has_waited = True
+            try:
+                return self._lease(permit)
+            except NumbersExhaustedError:
+                if not self._used:
+                    raise
+
+    def _lease(self, permit: Permit) -> RedisLease:
+        try:
+            lane = self._idle.pop() if self._idle else self._new_lane()
+            try:
+                lease = lane.lease()
+            except LookupError:
+                raise self._exhausted() from None
+        except BaseException as error:
+            if isinstance(error, NumbersExhaustedError):
+                self._refusal = str(error)
+                self._limit.resize(max(1, len(self._used)))
+            permit.release()
+            raise
+        self._used[lease.number] = lane, permit
+        return lease
+
     def _new_lane(self) -> _Lane:
-        numbers = _LaneNumbers(self._shared) if self.endpoint.disposable else None
+        numbers = LaneNumbers(self._shared) if self.endpoint.disposable else None
         return _Lane(self.endpoint, self._directory, numbers)
 
     def _all(self) -> list[_Lane]:
@@ -187,9 +208,15 @@ class RedisLanes(RedisIsolation):
 
     def _exhausted(self) -> NumbersExhaustedError:
         service = self.endpoint
-        holders = ", ".join(sorted(test for _, test in self._used.values())) or "other processes of this test"
+        tests = ", ".join(sorted(permit.holder for _, permit in self._used.values()))
         return NumbersExhaustedError(
             f"{current_test().test_id}: all of the {service.databases} databases of Redis service {service.name!r} "
-            f"({service.label}) that this process can have are in use, by {holders}. Lower max_concurrent_tests, run "
-            "fewer pytest-xdist workers, or set databases on the redis_service to more"
+            f"({service.label}) that this process can have are in use, by {tests or 'other processes of this test'}. "
+            f"Lower max_concurrent_tests, {_MORE_NUMBERS}"
         )
+
+    def _shortage(self) -> str:
+        """Say how many there are altogether, and how to have more."""
+        if not self.endpoint.disposable:
+            return self._refusal
+        return f"The server has {self.endpoint.databases}, of which number 0 is what programs use: {_MORE_NUMBERS}"

@@ -95,6 +95,24 @@ async def test_cancelled_waiters_lose_no_turn() -> None:
     assert limit.holders == []
 
 
+async def test_who_does_not_wait_takes_nobodys_turn() -> None:
+    limit = _limit(1)
+    held = limit.acquire_now("first")
+    assert held is not None
+    assert limit.acquire_now("second") is None
+    waiting = asyncio.create_task(limit.acquire("third"))
+    await _turns_of_the_loop()
+    limit.resize(2)
+    limit.resize(3)
+    fourth = limit.acquire_now("fourth")
+    assert limit.holders == ["first", "third", "fourth"]
+    assert limit.acquire_now("fifth") is None
+    for permit in (held, fourth, await waiting):
+        assert permit is not None
+        permit.release()
+    assert limit.holders == []
+
+
 async def test_released_twice_counts_once() -> None:
     limit = _limit(1)
     permit = await limit.acquire("first")

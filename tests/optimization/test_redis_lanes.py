@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import asyncio
 import dataclasses
 from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from realservices.optimization.redis_lanes import NumbersExhaustedError, RedisLanes
+from realservices.isolation.errors import NumbersExhaustedError
+from realservices.optimization.limits import PoolTimeoutError
+from realservices.optimization.redis_lanes import RedisLanes
 from realservices.sources.services import find_services
 
 if TYPE_CHECKING:
@@ -19,9 +22,9 @@ def make_lanes(tmp_path: Any) -> Iterator[Callable[..., RedisLanes]]:
     """Makes lanes on the target's server, with locks of the test's own."""
     made: list[RedisLanes] = []
 
-    def make(databases: int, *, pooling: bool = True) -> RedisLanes:
+    def make(databases: int, *, pooling: bool = True, timeout_s: float = 20) -> RedisLanes:
         endpoint = dataclasses.replace(find_services().endpoint("redis"), databases=databases)
-        made.append(RedisLanes(endpoint, str(tmp_path), pooling=pooling))
+        made.append(RedisLanes(endpoint, str(tmp_path), pooling=pooling, timeout_s=timeout_s))
         return made[-1]
 
     yield make
@@ -47,6 +50,43 @@ def test_error_names_limit_and_remedy_and_the_next_release_helps(make_lanes: Cal
         lanes.lease()
     lanes.release(leases[0])
     assert lanes.lease().number == leases[0].number
+
+
+async def test_a_wait_ends_with_the_next_release_or_with_the_reason(make_lanes: Callable[..., RedisLanes]) -> None:
+    lanes = make_lanes(4, timeout_s=0.05)
+    leases = [lanes.lease() for _ in range(3)]
+    message = (
+        r"has waited 0.05 s .* = 3; .*\(3 times\).* The server has 4, .*set databases on the redis_service to more"
+    )
+    with pytest.raises(PoolTimeoutError, match=message):
+        async with lanes.client_in_turn(keep=False):
+            pass
+    lanes.release(leases[0])
+    async with lanes.client_in_turn(keep=False) as client:
+        assert (client.number, await client.dbsize()) == (leases[0].number, 0)
+    for lease in leases[1:]:
+        lanes.release(lease)
+
+
+async def test_nobody_takes_a_number_from_who_has_waited_for_it(make_lanes: Callable[..., RedisLanes]) -> None:
+    async def wait() -> int:
+        async with lanes.client_in_turn(keep=False) as client:
+            return client.number
+
+    lanes = make_lanes(4)
+    leases = [lanes.lease() for _ in range(3)]
+    with pytest.raises(NumbersExhaustedError):
+        lanes.lease()
+    waiting = asyncio.create_task(wait())
+    while not lanes._limit.waiting:
+        await asyncio.sleep(0)
+    lanes.release(leases[0])
+    # It is the other one's now, which has not had its turn of the loop yet.
+    with pytest.raises(NumbersExhaustedError):
+        lanes.lease()
+    assert await waiting == leases[0].number
+    for lease in leases[1:]:
+        lanes.release(lease)
 
 
 def test_two_processes_never_have_the_same(make_lanes: Callable[..., RedisLanes]) -> None:

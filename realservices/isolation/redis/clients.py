@@ -24,8 +24,8 @@ if TYPE_CHECKING:
     from realservices.isolation.redis.lease import RedisLease
 
 C = TypeVar("C", "IsolatedRedis", "IsolatedRedisSync")
-# What RESET leaves a connection at. redis-py gives the replies of both protocols the same shapes.
-_PROTOCOL = 2
+PROTOCOL = 2
+"""What RESET leaves a connection at. redis-py gives the replies of both protocols the same shapes."""
 _ENDED = (
     "this isolated_redis belongs to a test that has ended; code under test must not keep it beyond its test "
     "(in a module's variable or a cache, for instance)"
@@ -229,7 +229,7 @@ def client_of(kind: type[C], lease: RedisLease, pool: Any) -> C:
 @functools.cache
 def _model(kind: Any) -> Any:
     module = redis.asyncio if issubclass(kind, redis.asyncio.Redis) else redis
-    return kind(connection_pool=module.ConnectionPool(protocol=_PROTOCOL))
+    return kind(connection_pool=module.ConnectionPool(protocol=PROTOCOL))
 
 
 def _arguments(lease: RedisLease, socket_class: Any, guarded_class: Any) -> dict[str, Any]:
@@ -237,7 +237,7 @@ def _arguments(lease: RedisLease, socket_class: Any, guarded_class: Any) -> dict
         "username": lease.client_user or None,
         "password": lease.password or None,
         "db": lease.number,
-        "protocol": _PROTOCOL,
+        "protocol": PROTOCOL,
         "decode_responses": True,
         **without_client_info(),
     }

@@ -17,7 +17,7 @@ import redis
 from redis.backoff import NoBackoff
 from redis.retry import Retry
 
-from realservices.isolation.errors import IsolationBrokenError, IsolationError
+from realservices.isolation.errors import IsolationBrokenError, IsolationError, NumbersExhaustedError
 from realservices.isolation.redis import clients
 
 if TYPE_CHECKING:
@@ -42,7 +42,8 @@ class LeasedNumbers:
         endpoint: The service.
 
     Raises:
-        IsolationError: No number is to be had, or the server refuses.
+        NumbersExhaustedError: All numbers are in use.
+        IsolationError: The server has no numbers, or refuses.
     """
 
     def __init__(self, endpoint: Endpoint) -> None:
@@ -105,7 +106,7 @@ class LeasedNumbers:
                 return number
             self._client.delete(_LEASE.format(number))
             foreign += 1
-        raise IsolationError(
+        raise NumbersExhaustedError(
             f"{self._where} has {count} databases and none is free: {leased} are leased by test processes "
             f"({_LEASE.format('N')}), {foreign} hold keys that no test session has left, and number 0 is never used. "
             "Run fewer processes at once, raise databases in its redis.conf, or empty the numbers that nobody needs "
