@@ -47,10 +47,10 @@ def test_sandboxed_tests_find_services_that_run(monorepo: Workspace) -> None:
             assert re.search(r"processes: .*\b\d+ linux-sandbox", output)
             assert _are_warm(monorepo, "//auth:users_test") == {expected}
             keeper.await_output("ready for the next test: //auth:db")
-        done = monorepo.bazel("test", "//auth/...", *_OPTIONS)
+        done = monorepo.bazel("test", "//backend:api_test", *_OPTIONS)
         assert done.returncode == 0, done.stdout + done.stderr
-        # Its server was built by this build, and is started by its test.
-        assert _are_warm(monorepo, "//auth:server_test") == {False}
+        # Its server was built by this build: all of its services are started by the test.
+        assert _are_warm(monorepo, "//backend:api_test") == {False}
     finally:
         keeper.end()
     assert re.search(r"ended \d+ sets? of services that waited", keeper.output)
