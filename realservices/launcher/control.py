@@ -8,6 +8,7 @@ answered when it is so, `watch` when a service is in another state than the aske
 from __future__ import annotations
 
 import json
+import os
 import signal
 import socket
 
@@ -72,9 +73,11 @@ class ControlServer:
         self._supervisor = supervisor
         self._add = add
         self._listener = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
-        self._listener.bind(path)
+        self._listener.bind(f"{path}.new")
         # Clients that do not block, as those of asyncio, are refused when the queue is full.
         self._listener.listen(1024)
+        # Whoever finds the path must find somebody who listens: between bind and listen, connections are refused.
+        os.rename(f"{path}.new", path)
         self._connections: list[_Connection] = []
         supervisor.watch(self._listener.fileno(), self._accept)
 

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import os
 import select
+import shutil
 import socket
 import subprocess
+import tempfile
 import threading
 from collections.abc import Iterator
 from pathlib import Path
@@ -13,6 +15,8 @@ from typing import Any
 
 import pytest
 
+from realservices.launcher.control import ControlServer
+from realservices.launcher.supervisor import Supervisor
 from tests.host import places
 from tests.launcher.control_client import ControlClient
 from tests.launcher.launched import Launched, postgres, redis
@@ -328,3 +332,23 @@ def test_only_the_user_may_connect(launched: Launched) -> None:
     assert path.parent.stat().st_mode & 0o077 == 0
     assert launched.finish() == 0
     assert not path.exists()
+
+
+def test_who_finds_the_socket_finds_somebody_who_listens(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A worker that comes while another one starts the services' process looks for the path, and connects."""
+    directory = Path(tempfile.mkdtemp(prefix="rst.", dir="/tmp"))
+    path = directory / "control.sock"
+    was_there: list[bool] = []
+
+    class Listener(socket.socket):
+        def listen(self, *backlog: int) -> None:
+            was_there.append(path.exists())
+            super().listen(*backlog)
+
+    monkeypatch.setattr("realservices.launcher.control.socket.socket", Listener)
+    server = ControlServer(str(path), Supervisor([], {}))
+    assert was_there == [False]
+    with socket.socket(socket.AF_UNIX, socket.SOCK_STREAM) as client:
+        client.connect(str(path))
+    server.close()
+    shutil.rmtree(directory)
