@@ -6,6 +6,7 @@ import hashlib
 import os
 import platform
 import shlex
+import shutil
 import subprocess
 import zipfile
 from pathlib import Path
@@ -64,6 +65,17 @@ class Workspace:
         done = self.bazel(*arguments)
         assert done.returncode == 0, done.stderr
         return done.stdout
+
+
+def copy_of_the_example(directory: Path) -> Workspace:
+    """Return a copy of examples/monorepo that tests may change."""
+    shutil.copytree(
+        ROOT / "examples" / "monorepo", directory, dirs_exist_ok=True, ignore=shutil.ignore_patterns("bazel-*")
+    )
+    workspace = Workspace(directory)
+    module = (directory / "MODULE.bazel").read_text(encoding="utf-8")
+    workspace.write("MODULE.bazel", module.replace('path = "../.."', f'path = "{ROOT}"'))
+    return workspace
 
 
 class Index:

@@ -4,8 +4,6 @@ from __future__ import annotations
 
 import json
 import os
-import re
-import selectors
 import signal
 import socket
 import subprocess
@@ -14,9 +12,10 @@ import time
 import urllib.request
 from pathlib import Path
 from threading import Event
-from typing import TYPE_CHECKING, Any, Self
+from typing import TYPE_CHECKING, Any
 
 from tests.host import places
+from tests.host.running import Running
 
 if TYPE_CHECKING:
     from tests.dev.project import Project
@@ -95,53 +94,31 @@ class Development:
         return content
 
 
-class Up:
-    """`up` while it runs; whatever becomes of the test, it is ended at the end of the `with` block.
+class Up(Running):
+    """`up` while it runs.
 
-    Attributes:
-        output: What it has written so far.
+    Args:
+        process: Its process.
+        errors: The file that has its standard error.
     """
 
     def __init__(self, process: subprocess.Popen[bytes], errors: Path) -> None:
-        self._process = process
+        super().__init__(process, DEADLINE_S)
         self._errors = errors
-        self.output = ""
-
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(self, *error: object) -> None:
-        if self._process.poll() is None:
-            self._process.kill()
-        self._process.communicate()
-
-    @property
-    def pid(self) -> int:
-        """Its process."""
-        return self._process.pid
 
     @property
     def errors(self) -> str:
         """What it has complained about."""
         return self._errors.read_text(encoding="utf-8")
 
+    def complaints(self) -> str:
+        """The same."""
+        return self.errors
+
     @property
     def events(self) -> list[dict[str, Any]]:
         """What it has written as JSON."""
         return [json.loads(line) for line in self.output.splitlines()]
-
-    def await_output(self, pattern: str) -> re.Match[str]:
-        """Wait until what it has written holds a match of ``pattern``."""
-        deadline = time.monotonic() + DEADLINE_S
-        assert self._process.stdout
-        with selectors.DefaultSelector() as selector:
-            selector.register(self._process.stdout, selectors.EVENT_READ)
-            while not (found := re.search(pattern, self.output, re.MULTILINE)):
-                assert selector.select(deadline - time.monotonic()), f"no {pattern!r} in:\n{self.output}{self.errors}"
-                chunk = os.read(self._process.stdout.fileno(), 65536)
-                assert chunk, f"it ended without {pattern!r}:\n{self.output}{self.errors}"
-                self.output += chunk.decode()
-        return found
 
     def await_ready(self) -> None:
         """Wait until all services are ready."""
@@ -153,19 +130,13 @@ class Up:
 
     def close_output(self) -> None:
         """Read no more."""
-        assert self._process.stdout
-        self._process.stdout.close()
-        self._process.stdout = None
-
-    def wait(self) -> int:
-        """Wait for its end; return the exit code."""
-        rest, _ = self._process.communicate(timeout=DEADLINE_S)
-        self.output += (rest or b"").decode()
-        return self._process.returncode
+        assert self.process.stdout
+        self.process.stdout.close()
+        self.process.stdout = None
 
     def end(self, number: signal.Signals = signal.SIGINT) -> int:
         """Send it a signal, and wait for its end; return the exit code."""
-        self._process.send_signal(number)
+        self.signal(number)
         return self.wait()
 
 

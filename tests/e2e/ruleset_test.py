@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 import re
-import shutil
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
-from tests.scratch import ROOT, Workspace
+from tests.scratch import Workspace, copy_of_the_example
 
 _TEST_LINE = re.compile(r"^(//\S+)\s+(\(cached\) )?(PASSED|FAILED|FLAKY|TIMEOUT|NO STATUS)", re.M)
 _BAD_TARGETS = """
@@ -35,13 +34,7 @@ _HANG = "#!/bin/sh\ntrap 'exit 9' TERM\nwhile :; do read -r line || sleep 1; don
 @pytest.fixture(scope="module")
 def monorepo(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Workspace]:
     """A copy of the example that tests may change, with targets that are wrong."""
-    directory = tmp_path_factory.mktemp("monorepo")
-    shutil.copytree(
-        ROOT / "examples" / "monorepo", directory, dirs_exist_ok=True, ignore=shutil.ignore_patterns("bazel-*")
-    )
-    workspace = Workspace(directory)
-    module = (directory / "MODULE.bazel").read_text(encoding="utf-8")
-    workspace.write("MODULE.bazel", module.replace('path = "../.."', f'path = "{ROOT}"'))
+    workspace = copy_of_the_example(tmp_path_factory.mktemp("monorepo"))
     workspace.write("bad/BUILD.bazel", _BAD_TARGETS)
     workspace.write("bad/bad.sql", "CREATE TABLE good (id int);\n\nCREATE TABLE bad (\n  id int\n  oops int\n);\n")
     for name, script in (("pass.sh", "#!/bin/sh\n"), ("hang.sh", _HANG), ("flag.sh", '#!/bin/sh\ntest "$1" = on\n')):

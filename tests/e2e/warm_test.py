@@ -4,14 +4,13 @@ from __future__ import annotations
 
 import json
 import re
-import shutil
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
 from tests.e2e.terminal import Terminal
-from tests.scratch import ROOT, Workspace
+from tests.scratch import Workspace, copy_of_the_example
 
 _OPTIONS = ("--config=warm", "--nocache_test_results", "--test_env=REALSERVICES_LOGS=always")
 
@@ -19,13 +18,7 @@ _OPTIONS = ("--config=warm", "--nocache_test_results", "--test_env=REALSERVICES_
 @pytest.fixture(scope="module")
 def monorepo(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Workspace]:
     """A copy of the example."""
-    directory = tmp_path_factory.mktemp("monorepo")
-    shutil.copytree(
-        ROOT / "examples" / "monorepo", directory, dirs_exist_ok=True, ignore=shutil.ignore_patterns("bazel-*")
-    )
-    workspace = Workspace(directory)
-    module = (directory / "MODULE.bazel").read_text(encoding="utf-8")
-    workspace.write("MODULE.bazel", module.replace('path = "../.."', f'path = "{ROOT}"'))
+    workspace = copy_of_the_example(tmp_path_factory.mktemp("monorepo"))
     yield workspace
     workspace.bazel("shutdown")
 

@@ -13,9 +13,10 @@ from pathlib import Path
 import pytest
 
 from tests.host import places
+from tests.host.running import Running
 from tests.launcher.executables import PORT, executable
 from tests.launcher.family import guardian_of
-from tests.launcher.grouped import LABEL, Group, Run
+from tests.launcher.grouped import LABEL, Group
 from tests.launcher.launched import postgres, redis
 from tests.services.queries import sql
 
@@ -40,13 +41,13 @@ def group(template: Path) -> Iterator[Group]:
 
 
 @pytest.fixture
-def run(group: Group) -> Iterator[Run]:
+def run(group: Group) -> Iterator[Running]:
     with group.start() as running:
         running.await_output(f"^{LABEL} is ready")
         yield running
 
 
-def _url(run: Run, name: str) -> str:
+def _url(run: Running, name: str) -> str:
     return run.await_output(rf"^{name} +(\S+)  ready in")[1]
 
 
@@ -84,7 +85,7 @@ def test_a_command_that_is_not_there_starts_nothing(group: Group) -> None:
     assert output == f"realservices: there is no program './no-such-program' in {group.directory}\n"
 
 
-def test_a_command_beside_the_group_has_services_of_its_own(group: Group, run: Run) -> None:
+def test_a_command_beside_the_group_has_services_of_its_own(group: Group, run: Running) -> None:
     sql(_url(run, "db"), "INSERT INTO items (name) VALUES ('mine')")
     psql = str(group.directory / "runfiles/postgres/pginstall/bin/psql")
     code, output = group.run("exec", "/bin/sh", "-c", f'"{psql}" -XAtqc "SELECT count(*) FROM items" "$DATABASE_URL"')
@@ -115,18 +116,18 @@ def test_psql_has_a_server_of_its_own_where_no_group_runs(group: Group) -> None:
     assert group.run("psql", *_COUNT) == (0, "1\n")
 
 
-def test_psql_connects_to_the_group_that_runs(group: Group, run: Run) -> None:
+def test_psql_connects_to_the_group_that_runs(group: Group, run: Running) -> None:
     sql(_url(run, "db"), "INSERT INTO items (name) VALUES ('mine')")
     assert group.run("psql", *_COUNT) == (0, "2\n")
 
 
-def test_psql_returns_its_own_exit_code(group: Group, run: Run) -> None:
+def test_psql_returns_its_own_exit_code(group: Group, run: Running) -> None:
     code, output = group.run("psql", "-XAtqc", "SELECT wrong")
     assert code == 1
     assert 'column "wrong" does not exist' in output
 
 
-def test_redis_cli_is_taken_from_the_path_and_told_where_and_how(group: Group, run: Run) -> None:
+def test_redis_cli_is_taken_from_the_path_and_told_where_and_how(group: Group, run: Running) -> None:
     # redis-cli is not in the package: this one shows what it was given.
     path = group.directory / "bin"
     path.mkdir()
@@ -154,7 +155,7 @@ def test_a_client_without_a_server_is_refused(word: str, kind: str) -> None:
 # The second terminal
 
 
-def test_env_is_what_a_shell_can_read(group: Group, run: Run) -> None:
+def test_env_is_what_a_shell_can_read(group: Group, run: Running) -> None:
     code, output = group.run("env")
     assert code == 0
     shown = subprocess.run(
@@ -175,7 +176,7 @@ def test_what_asks_a_group_says_that_none_runs(group: Group, words: tuple[str, .
     assert output == (f"realservices: {LABEL} does not run; start it with `bazel run {LABEL}` in another terminal\n")
 
 
-def test_a_group_that_was_killed_does_not_run(group: Group, run: Run) -> None:
+def test_a_group_that_was_killed_does_not_run(group: Group, run: Running) -> None:
     run.signal(signal.SIGKILL)
     run.wait()
     code, output = group.run("status")
@@ -183,7 +184,7 @@ def test_a_group_that_was_killed_does_not_run(group: Group, run: Run) -> None:
     assert "does not run" in output
 
 
-def test_a_killed_group_does_not_run_while_its_guardian_clears_up(group: Group, run: Run) -> None:
+def test_a_killed_group_does_not_run_while_its_guardian_clears_up(group: Group, run: Running) -> None:
     guardian = guardian_of(run.pid)
     os.kill(guardian, signal.SIGSTOP)
     try:
@@ -204,7 +205,7 @@ def test_a_group_that_is_starting_says_so() -> None:
     assert output == f"realservices: {LABEL} is starting; ask again when its services are ready\n"
 
 
-def test_a_service_is_restarted_with_its_data_and_address(group: Group, run: Run) -> None:
+def test_a_service_is_restarted_with_its_data_and_address(group: Group, run: Running) -> None:
     url = _url(run, "db")
     sql(url, "INSERT INTO items (name) VALUES ('mine')")
     run.forget()
@@ -215,7 +216,7 @@ def test_a_service_is_restarted_with_its_data_and_address(group: Group, run: Run
     assert sql(url, "SELECT count(*) FROM items") == "2"
 
 
-def test_a_service_that_died_is_started_again(group: Group, run: Run) -> None:
+def test_a_service_that_died_is_started_again(group: Group, run: Running) -> None:
     found = re.search(r"^app +\S+  ready \(process (\d+)\)$", group.run("status")[1], re.MULTILINE)
     assert found
     os.kill(int(found[1]), signal.SIGKILL)
@@ -225,7 +226,7 @@ def test_a_service_that_died_is_started_again(group: Group, run: Run) -> None:
     assert re.search(r"^app +\S+  ready \(process \d+\)$", group.run("status")[1], re.MULTILINE)
 
 
-def test_a_restart_in_vain_is_told_in_both_terminals(group: Group, run: Run) -> None:
+def test_a_restart_in_vain_is_told_in_both_terminals(group: Group, run: Running) -> None:
     group.program.write_text("#!/bin/sh\necho no such table\nexit 4\n", "utf-8")
     code, output = group.run("restart", "app")
     assert code == 1
@@ -234,7 +235,7 @@ def test_a_restart_in_vain_is_told_in_both_terminals(group: Group, run: Run) -> 
     run.await_output(r"^realservices: service 'app' \(//app:app\) exited with code 4 after ")
 
 
-def test_a_service_is_stopped_until_it_is_restarted(group: Group, run: Run) -> None:
+def test_a_service_is_stopped_until_it_is_restarted(group: Group, run: Running) -> None:
     assert group.run("stop", "cache") == (0, "cache is stopped\n")
     assert group.run("stop", "cache") == (0, "cache is stopped\n")
     assert re.search(r"^cache +\S+  stopped$", group.run("status")[1], re.MULTILINE)
@@ -242,7 +243,7 @@ def test_a_service_is_stopped_until_it_is_restarted(group: Group, run: Run) -> N
     assert re.search(r"^cache +\S+  ready", group.run("status")[1], re.MULTILINE)
 
 
-def test_logs_are_what_a_service_has_written(group: Group, run: Run) -> None:
+def test_logs_are_what_a_service_has_written(group: Group, run: Running) -> None:
     assert group.run("logs", "app") == (0, "hello\n")
     code, output = group.run("logs", "queue")
     assert (code, output) == (1, f"realservices: {LABEL} has no service 'queue'; it has db, cache, app\n")

@@ -12,8 +12,9 @@ from pathlib import Path
 
 import pytest
 
+from tests.host.running import Running
 from tests.launcher.executables import PORT, executable
-from tests.launcher.grouped import LABEL, Group, Run
+from tests.launcher.grouped import LABEL, Group
 from tests.launcher.launched import postgres, redis
 from tests.services.queries import sql
 
@@ -36,7 +37,7 @@ def group(template: Path, tmp_path: Path) -> Iterator[Group]:
 
 
 @pytest.fixture
-def run(group: Group) -> Iterator[Run]:
+def run(group: Group) -> Iterator[Running]:
     with group.start(env={"IBAZEL_NOTIFY_CHANGES": "y"}) as running:
         running.await_output(_READY)
         yield running
@@ -57,7 +58,7 @@ def _touch(path: Path) -> None:
     new.rename(path)
 
 
-def test_a_server_whose_files_changed_is_started_again_and_no_other(group: Group, run: Run) -> None:
+def test_a_server_whose_files_changed_is_started_again_and_no_other(group: Group, run: Running) -> None:
     before = _pids(group)
     run.forget()
     _touch(group.program)
@@ -69,7 +70,7 @@ def test_a_server_whose_files_changed_is_started_again_and_no_other(group: Group
     assert "other" not in run.output
 
 
-def test_a_server_that_has_failed_is_started_again_when_it_has_changed(group: Group, run: Run) -> None:
+def test_a_server_that_has_failed_is_started_again_when_it_has_changed(group: Group, run: Running) -> None:
     os.kill(_pids(group)["app"], signal.SIGKILL)
     run.await_output("service 'app' .* was killed by SIGKILL while the group ran")
     run.forget()
@@ -78,7 +79,7 @@ def test_a_server_that_has_failed_is_started_again_when_it_has_changed(group: Gr
     run.await_output(r"^app +http://127\.0\.0\.1:\d+  ready in \d+ ms$")
 
 
-def test_a_build_that_changed_nothing_or_failed_starts_nothing_again(group: Group, run: Run) -> None:
+def test_a_build_that_changed_nothing_or_failed_starts_nothing_again(group: Group, run: Running) -> None:
     before = _pids(group)
     run.tell(_BUILT)
     # The launcher reads that before it answers.
@@ -91,7 +92,7 @@ def test_a_build_that_changed_nothing_or_failed_starts_nothing_again(group: Grou
     assert run.output.count("changed") == 1
 
 
-def test_a_changed_schema_begins_anew(group: Group, run: Run) -> None:
+def test_a_changed_schema_begins_anew(group: Group, run: Running) -> None:
     url = run.await_output(r"^db +(\S+)  ready in")[1]
     sql(url, "INSERT INTO items (name) VALUES ('mine')")
     before = _pids(group)
@@ -108,7 +109,7 @@ def test_a_changed_schema_begins_anew(group: Group, run: Run) -> None:
     assert run.wait() == 0
 
 
-def test_a_changed_declaration_begins_anew(group: Group, run: Run) -> None:
+def test_a_changed_declaration_begins_anew(group: Group, run: Running) -> None:
     run.forget()
     manifest = json.loads((group.directory / "manifest.json").read_text("utf-8"))
     group.declare([service for service in manifest["services"] if service["name"] != "other"], {})

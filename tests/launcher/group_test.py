@@ -12,10 +12,11 @@ from pathlib import Path
 import pytest
 
 from realservices.host.slots import BLOCK_SIZE, acquire_slot
+from tests.host.running import Running
 from tests.launcher.executables import PORT, executable
 from tests.launcher.executables import port as named
 from tests.launcher.family import children
-from tests.launcher.grouped import DEADLINE_S, LABEL, Group, Run
+from tests.launcher.grouped import DEADLINE_S, LABEL, Group
 from tests.launcher.launched import postgres, redis
 from tests.services.queries import sql
 
@@ -35,7 +36,7 @@ def _await_ends(descriptors: list[int]) -> None:
         assert ready, "a process still runs"
 
 
-def _private(run: Run) -> Path:
+def _private(run: Running) -> Path:
     """Return the launcher's private directory, which its services have in their environment."""
     for child in children(run.pid):
         for entry in Path(f"/proc/{child}/environ").read_bytes().split(b"\0"):

@@ -7,18 +7,15 @@ from __future__ import annotations
 
 import json
 import os
-import re
-import selectors
 import shutil
-import signal
 import subprocess
 import sys
 import tempfile
-import time
 from pathlib import Path
 from typing import Any
 
 from tests.host import places
+from tests.host.running import Running
 
 DEADLINE_S = 60.0
 _SERVER = Path(__file__).absolute().parent / "server.py"
@@ -106,9 +103,9 @@ class Group:
         command = [sys.executable, "-I", "-S", "-B", "-c", _LAUNCH, str(places.PACKAGE_ROOT)]
         return [*command, str(self.directory / "manifest.json"), *arguments]
 
-    def start(self, *arguments: str, env: dict[str, str] | None = None) -> Run:
+    def start(self, *arguments: str, env: dict[str, str] | None = None) -> Running:
         """Start the launcher with these arguments."""
-        return Run(
+        return Running(
             subprocess.Popen(
                 self.command(*arguments),
                 env=self.env | (env or {}),
@@ -123,57 +120,3 @@ class Group:
         """Run a command to its end; return exit code and output."""
         with self.start(*arguments, env=env) as run:
             return run.wait(), run.output
-
-
-class Run:
-    """One launcher of a group while it runs; `output` is what it has written so far."""
-
-    def __init__(self, process: subprocess.Popen[bytes]) -> None:
-        self._process = process
-        self.output = ""
-
-    def __enter__(self) -> Run:
-        return self
-
-    def __exit__(self, *error: object) -> None:
-        if self._process.poll() is None:
-            self._process.kill()
-        self._process.communicate()
-
-    @property
-    def pid(self) -> int:
-        """The launcher's process id."""
-        return self._process.pid
-
-    def await_output(self, pattern: str) -> re.Match[str]:
-        """Wait until what it has written holds a match of ``pattern``."""
-        deadline = time.monotonic() + DEADLINE_S
-        assert self._process.stdout
-        with selectors.DefaultSelector() as selector:
-            selector.register(self._process.stdout, selectors.EVENT_READ)
-            while not (found := re.search(pattern, self.output, re.MULTILINE)):
-                assert selector.select(deadline - time.monotonic()), f"no {pattern!r} in:\n{self.output}"
-                chunk = os.read(self._process.stdout.fileno(), 65536)
-                assert chunk, f"it ended without {pattern!r}; its output:\n{self.output}"
-                self.output += chunk.decode(errors="replace")
-        return found
-
-    def forget(self) -> None:
-        """Begin anew with the output."""
-        self.output = ""
-
-    def tell(self, text: str) -> None:
-        """Write to its standard input."""
-        assert self._process.stdin
-        self._process.stdin.write(text.encode())
-        self._process.stdin.flush()
-
-    def signal(self, number: signal.Signals) -> None:
-        """Send it a signal."""
-        self._process.send_signal(number)
-
-    def wait(self) -> int:
-        """Wait for its end; return its exit code."""
-        rest, _ = self._process.communicate(timeout=DEADLINE_S)
-        self.output += rest.decode(errors="replace")
-        return self._process.returncode
