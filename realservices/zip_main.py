@@ -25,11 +25,11 @@ def main() -> int:
     if sys.argv[1:2] == ["program"]:
         return _run_program(*sys.argv[2:])
     if sys.argv[1:2] == ["serve"]:
-        from realservices.launcher import serve  # noqa: PLC0415 - as above
+        from realservices.launcher.session import serve  # noqa: PLC0415 - as above
 
         return serve.main(sys.argv[2:])
     if sys.argv[1:2] == ["spare"]:
-        from realservices.launcher import serve  # noqa: PLC0415 - as above
+        from realservices.launcher.session import serve  # noqa: PLC0415 - as above
 
         return serve.spare_main(sys.argv[2:])
     from realservices.launcher import main as launcher  # noqa: PLC0415

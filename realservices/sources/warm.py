@@ -1,7 +1,7 @@
 """Services that are kept warm: whether they are, for whom, and how a session gets them.
 
 After a session its services are ended, as ever, and fresh ones started, which wait for the next session of the same
-project (launcher/serve.py). So no session sees what another one did, and none waits for a start.
+project (launcher/session/serve.py). So no session sees what another one did, and none waits for a start.
 """
 
 from __future__ import annotations

@@ -49,7 +49,8 @@ def test_the_launcher_loads_nothing_of_the_tests_side() -> None:
     assert parts == {"contract", "host", "services", "launcher"}
     assert "realservices.contract.runtime" not in _loaded()
     assert "realservices.services.postgres_template" not in _loaded()
-    assert not {name for name in _loaded() if name.startswith("realservices.launcher.group")}
+    others = ("realservices.launcher.group", "realservices.launcher.session", "realservices.launcher.lent")
+    assert not {name for name in _loaded() if name.startswith(others)}
 
 
 def test_the_launcher_loads_a_kind_only_for_a_service_of_it() -> None:

@@ -1,6 +1,6 @@
 """Serve mode: the launcher without a test program, for test sessions outside of Bazel, and for warm services.
 
-`serve DIR [KEY IDLE_S]` runs the services of the session whose directory is DIR, until its end (session_services.py).
+`serve DIR [KEY IDLE_S]` runs the services of the session whose directory is DIR, until its end (services.py).
 It is a daemon: the command returns when the control socket listens. With a key, services are kept warm: after each
 session fresh ones are started, just as the last one had them, and wait for the next, for as long as IDLE_S says.
 
@@ -16,7 +16,7 @@ import sys
 
 from realservices.contract.errors import RealServicesError
 from realservices.contract.session_directory import SESSION_BASE
-from realservices.launcher.session_services import SessionServices
+from realservices.launcher.session.services import SessionServices
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:

@@ -6,7 +6,7 @@ given only to who would have started just the same (digest.py), while it runs, a
 
 from __future__ import annotations
 
-from realservices.launcher.digest import service_digest
+from realservices.launcher.session.digest import service_digest
 from realservices.launcher.supervised import READY, STARTING
 
 TYPE_CHECKING = False

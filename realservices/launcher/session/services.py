@@ -30,9 +30,9 @@ from realservices.host.process import adopt_orphans, kill_descendants
 from realservices.host.sandbox import Sandbox, remove_tree
 from realservices.host.slots import Slot, acquire_slot, hold_ports
 from realservices.launcher.control import ControlServer
-from realservices.launcher.offer import Offer
+from realservices.launcher.session.offer import Offer
+from realservices.launcher.session.spares import Spares
 from realservices.launcher.signals import SignalReader
-from realservices.launcher.spares import Spares
 from realservices.launcher.supervised import Watcher
 from realservices.launcher.supervisor import Supervisor
 from realservices.services.kinds import class_of
