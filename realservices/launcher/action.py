@@ -7,7 +7,6 @@ services are ready.
 
 from __future__ import annotations
 
-import json
 import os
 import signal
 import time
@@ -23,6 +22,7 @@ from realservices.launcher import contract_files
 from realservices.launcher.control import ControlServer
 from realservices.launcher.graph import blocked_by
 from realservices.launcher.program import program_environment
+from realservices.launcher.runtime_file import write_runtime_file
 from realservices.launcher.signals import SignalReader
 from realservices.launcher.supervisor import Supervisor
 from realservices.launcher.timeline import Timeline
@@ -30,8 +30,6 @@ from realservices.services.kinds import class_of
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from typing import Any
-
     from realservices.contract.manifest import Manifest
     from realservices.launcher.lent import Lending, LentServices
     from realservices.launcher.program import Program
@@ -137,7 +135,7 @@ class Action:
         services = [] if lent else self._make_services(kinds, sandbox, ports)
         endpoints = lent.endpoints if lent else {service.spec.name: service.endpoint for service in services}
         control_path = lent.control if lent else f"{sandbox.private}/control.sock"
-        self._write_runtime(runtime_path, control_path, sandbox, endpoints)
+        write_runtime_file(runtime_path, self._manifest, sandbox, control_path, endpoints)
         env = program_environment(self._manifest, self._runfiles, sandbox, runtime_path, endpoints)
         self._supervisor = supervisor = lent or Supervisor(services, _service_environment(env), self._watcher)
         self._control = None if lent else ControlServer(control_path, supervisor)
@@ -181,22 +179,6 @@ class Action:
         for service in services:
             service.resolve(endpoints)
         return services
-
-    def _write_runtime(
-        self, path: str, control_path: str, sandbox: Sandbox, endpoints: dict[str, dict[str, Any]]
-    ) -> None:
-        content = {
-            "version": 1,
-            "label": self._manifest.label,
-            "control": control_path,
-            "sandbox": sandbox.root,
-            "private": sandbox.private,
-            "isolation": self._manifest.isolation,
-            "services": endpoints,
-        }
-        descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
-        with os.fdopen(descriptor, "w", encoding="utf-8") as file:
-            json.dump(content, file)
 
     # While it runs
 
