@@ -29,6 +29,7 @@ if TYPE_CHECKING:
 
 HELP = "keep services warm for `bazel test --config=warm`, until Ctrl-C"
 HAS_JSON = False
+_WORDS = {"key", "net", "command", "requests"}
 _MOST_BYTES = 1 << 20
 _TIMEOUT_S, _START_TIMEOUT_S = 1.0, 30.0
 _INHERITED = ("PATH", "REALSERVICES_REGISTRY", "REALSERVICES_PORT_RANGE")
@@ -94,10 +95,11 @@ def _received(listener: socket.socket) -> dict[str, Any]:
         connection.settimeout(_TIMEOUT_S)
         try:
             with connection.makefile("rb") as file:
-                wish: dict[str, Any] = json.loads(file.read(_MOST_BYTES))
+                wish = json.loads(file.read(_MOST_BYTES))
         except (OSError, ValueError):
             return {}
-    return wish
+    # Another release may wish in other words.
+    return wish if isinstance(wish, dict) and wish.keys() >= _WORDS else {}
 
 
 def _begun(wish: dict[str, Any]) -> str:

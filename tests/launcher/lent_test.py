@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import shutil
 import signal
+import socket
 import subprocess
 import sys
 import tempfile
@@ -14,7 +15,7 @@ from typing import Any
 
 import pytest
 
-from realservices.contract.offers import offer_path, present_offers
+from realservices.contract.offers import keeper_path, offer_path, present_offers
 from tests.launcher.executables import PORT, executable
 from tests.launcher.grouped import Group
 from tests.launcher.launched import Launched, postgres, redis
@@ -222,12 +223,14 @@ def test_whoever_wants_none_gets_none(machine: Machine, waiting: dict[str, Any])
     assert pids(await_offer("db", "cache")) == pids(waiting)
 
 
-def test_the_keepers_end_is_the_end_of_what_waits(keeper: subprocess.Popen[str], waiting: dict[str, Any]) -> None:
+def test_the_keepers_end_is_the_end_of_what_waits(
+    machine: Machine, keeper: subprocess.Popen[str], waiting: dict[str, Any]
+) -> None:
     keeper.send_signal(signal.SIGTERM)
     output, _ = keeper.communicate(timeout=30)
     assert keeper.returncode == 0
     assert output == "ready for the next test: //app:db, //app:cache\nended 1 set of services that waited\n"
-    assert present_offers() == []
+    assert [path.name for path in Path(machine.registry, "warm").iterdir()] == ["keeper.lock"]
     assert not Path(waiting["directory"]).exists()
 
 
@@ -256,6 +259,17 @@ def test_a_second_keeper_is_refused(machine: Machine, keeper: subprocess.Popen[s
     )
     assert done.returncode == 1
     assert f"process {keeper.pid} keeps services warm already" in done.stderr
+
+
+@pytest.mark.parametrize("words", [b"", b"[]", b"{}", b"no JSON"])
+def test_what_is_no_wish_is_passed_over(machine: Machine, keeper: subprocess.Popen[str], words: bytes) -> None:
+    with socket.socket(socket.AF_UNIX, socket.SOCK_STREAM) as client:
+        client.connect(keeper_path())
+        client.sendall(words)
+    with machine.launch() as launched:
+        assert launched.endpoints
+        assert launched.finish() == 0
+    await_offer("db", "cache")
 
 
 def test_a_killed_keeper_has_a_successor(machine: Machine, keeper: subprocess.Popen[str]) -> None:

@@ -90,6 +90,8 @@ class Offer:
             self.descriptor = -1
             _unlink(self._path)
             self._listener.close()
+            # While it is still locked: whoever has opened it already sees that it is another one's no more.
+            _unlink(f"{self._path}.lock")
             os.close(self._lock)
 
     def tell_end(self) -> None:
@@ -114,12 +116,13 @@ def _free_place(key: str, most: int) -> tuple[str, int]:
     for name in offer_names(key, most):
         path = offer_path(name)
         os.makedirs(os.path.dirname(path), mode=0o700, exist_ok=True)
-        # The lock file stays: whoever unlinked it could take it from somebody who has just opened it.
         lock = os.open(f"{path}.lock", os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
         try:
             fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError:
-            os.close(lock)
-            continue
-        return path, lock
+            # The last holder may have unlinked the file between our open and our lock.
+            if os.fstat(lock).st_ino == os.stat(f"{path}.lock").st_ino:
+                return path, lock
+        except (BlockingIOError, FileNotFoundError):
+            pass
+        os.close(lock)
     raise FileExistsError(f"there are {most} offers for {key}")
