@@ -23,8 +23,9 @@ _SCALE = int(os.environ.get("STRESS_SCALE", "1"))
         ("launch_storm", ["--launchers", str(min(12 * _SCALE, 64))]),
         ("kill_storm", ["--kills", str(6 * _SCALE), "--way", "overlay"]),
         ("kill_storm", ["--kills", str(6 * _SCALE), "--way", "copy"]),
+        ("warm_storm", ["--rounds", str(6 * _SCALE)]),
     ],
-    ids=["launches", "kills on overlays", "kills on copies"],
+    ids=["launches", "kills on overlays", "kills on copies", "warm sessions"],
 )
 def test_a_storm_leaves_nothing(storm: str, options: list[str]) -> None:
     program = str(_HERE / f"{storm}.py")
