@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import signal
 import sys
 import time
 from pathlib import Path
@@ -39,11 +40,17 @@ def run(options: argparse.Namespace) -> int:
     """Print it."""
     info = ServiceDiscovery(discovery_directory(project_root())).read(options.service)
     log = _opened(info)
+    interrupted: list[int] = []
+    if options.follow:
+        # Not as an exception: Python forgets one that is raised while it calls back for itself, and this would go on.
+        signal.signal(signal.SIGINT, lambda number, _: interrupted.append(number))
     try:
         _print(log.last_lines(options.lines))
         while options.follow and is_alive(info.pid, info.started):
             _print(log.new_lines())
             time.sleep(_PAUSE_S)
+            if interrupted:
+                raise KeyboardInterrupt
         _print([*log.new_lines(), *log.rest()])
     except BrokenPipeError:
         forget_output(sys.stdout)  # Whoever has read has enough.

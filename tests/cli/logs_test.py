@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import select
 import signal
 import subprocess
@@ -12,6 +13,8 @@ import pytest
 from tests.cli.development import DEADLINE_S, ask
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
+
     from tests.cli.development import Development
 
 
@@ -32,7 +35,7 @@ def test_one_that_has_ended(development: Development) -> None:
     development.project.declare(auth="")
     with development.up() as up:
         up.await_ready()
-        ask(development.file("auth"), "/end")
+        ask(development.file("auth"), "/end", may_end=True)
         up.await_error("exited with code 3")
         assert development.run("logs", "auth").stdout == "auth serves\n"
 
@@ -42,10 +45,7 @@ def test_following_ends_with_what_runs_the_service(development: Development, num
     development.project.declare(auth="")
     with development.up() as up:
         up.await_ready()
-        with subprocess.Popen(
-            development.command("logs", "auth", "-n", "0", "--follow"), cwd=development.directory,
-            env=development.environment, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True,
-        ) as logs:  # fmt: skip
+        with _following(development, "-n", "0") as logs:
             assert logs.stdout
             # What is written before it looks is not shown.
             while not (line := _next_line(logs, development)):
@@ -61,10 +61,7 @@ def test_following_until_ctrl_c(development: Development) -> None:
     development.project.declare(auth="")
     with development.up() as up:
         up.await_ready()
-        with subprocess.Popen(
-            development.command("logs", "auth", "-f"), cwd=development.directory, env=development.environment,
-            stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True,
-        ) as logs:  # fmt: skip
+        with _following(development) as logs:
             assert logs.stdout
             assert logs.stdout.readline() == "auth serves\n"
             logs.send_signal(signal.SIGINT)
@@ -76,17 +73,14 @@ def test_following_until_nobody_reads(development: Development) -> None:
     development.project.declare(auth="")
     with development.up() as up:
         up.await_ready()
-        with subprocess.Popen(
-            development.command("logs", "auth", "-f"), cwd=development.directory, env=development.environment,
-            stdout=subprocess.PIPE, stderr=subprocess.PIPE,
-        ) as logs:  # fmt: skip
+        with _following(development) as logs:
             assert logs.stdout
             assert logs.stderr
-            assert logs.stdout.readline() == b"auth serves\n"
+            assert logs.stdout.readline() == "auth serves\n"
             logs.stdout.close()
             ask(development.file("auth"), "/say/hello")
             assert logs.wait(DEADLINE_S) == 0
-            assert b"Error" not in logs.stderr.read()
+            assert "Error" not in logs.stderr.read()
 
 
 def test_an_unknown_service(development: Development) -> None:
@@ -99,6 +93,19 @@ def test_an_unknown_service(development: Development) -> None:
         done = development.run("logs", "api")
         assert done.returncode == 1
         assert f"no service 'api' in {development.discovery}; there are auth, backend" in done.stderr
+
+
+@contextlib.contextmanager
+def _following(development: Development, *arguments: str) -> Iterator[subprocess.Popen[str]]:
+    """Run `logs auth --follow`; whatever becomes of the test, it is ended."""
+    with subprocess.Popen(
+        development.command("logs", "auth", "--follow", *arguments), cwd=development.directory,
+        env=development.environment, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True,
+    ) as logs:  # fmt: skip
+        try:
+            yield logs
+        finally:
+            logs.kill()
 
 
 def _next_line(logs: subprocess.Popen[str], development: Development) -> str:

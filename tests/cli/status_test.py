@@ -74,7 +74,7 @@ def test_one_that_has_ended(development: Development) -> None:
     development.project.declare(auth="", backend="")
     with development.up() as up:
         up.await_ready()
-        ask(development.file("auth"), "/end")
+        ask(development.file("auth"), "/end", may_end=True)
         up.await_error("exited with code 3")
         done = development.run("status")
         assert done.returncode == 1
