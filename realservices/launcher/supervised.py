@@ -110,6 +110,13 @@ class Supervised:
         self.first_ready = self.first_ready or now
         self._watcher.ready(self)
 
+    def taken(self, asked_at: float) -> None:
+        """Take note that somebody has asked for it who would else have started it then (monotonic)."""
+        self.first_start = asked_at
+        if self.state == READY:
+            self.first_ready = time.monotonic()
+            self.ready_ms = (self.first_ready - asked_at) * 1000
+
     def add_usage(self, cpu_s: float, peak_bytes: int) -> None:
         """Take note of what a process of it used, which has ended; a service may be started more than once."""
         self.cpu_s += cpu_s

@@ -67,6 +67,8 @@ def test_a_session_finds_services_that_run(project: WarmProject) -> None:
     assert second["REALSERVICES_SESSION"] == waiting["directory"]
     assert second["pids"] == pids(waiting)
     assert not set(second["pids"].values()) & set(first["pids"].values())
+    # It is told of them as if it had started them itself.
+    assert all(started > 0 for started in second["started"].values()), second
 
 
 def test_all_workers_have_what_the_session_has_found(project: WarmProject) -> None:

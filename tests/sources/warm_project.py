@@ -24,15 +24,19 @@ DEADLINE_S = 30.0
 _OURS = ("-q", "-W", "error", "-p", "no:cacheprovider", "-p", "realservices.fixtures.plugin")
 # What a session had, for the test around it.
 _TOLD = """
-import json, os
+import json, os, time
 import pytest
+
+BEGIN = time.monotonic()
 
 @pytest.fixture
 async def told(service_control):
     yield
     status = await service_control.status()
     names = ("REALSERVICES_SESSION", "DATABASE_URL", "REDIS_URL")
-    found = {"pids": {name: each.pid for name, each in status.items()}} | {name: os.environ.get(name) for name in names}
+    found = {name: os.environ.get(name) for name in names}
+    found |= {"pids": {name: each.pid for name, each in status.items()}}
+    found |= {"started": {name: each.started_at - BEGIN for name, each in status.items()}}
     with open(os.environ["TOLD"] + os.environ.get("PYTEST_XDIST_WORKER", ""), "w") as file:
         json.dump(found, file)
 """

@@ -6,6 +6,8 @@ given only to who would have started just the same (digest.py), while it runs, a
 
 from __future__ import annotations
 
+import time
+
 from realservices.launcher.session.digest import service_digest
 from realservices.launcher.supervised import READY, STARTING
 
@@ -59,10 +61,11 @@ class Spares:
             return False
         if name not in self.names:
             return True
-        begun_as = self._digests[name]
+        begun_as, asked_at = self._digests[name], time.monotonic()
         self._note(request)
         if begun_as and begun_as == self._digests[name] and self._is_sound(name):
             self.names.discard(name)
+            self._supervisor.services[name].taken(asked_at)
             return True
         self._discard(name)
         return False
