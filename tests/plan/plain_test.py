@@ -108,7 +108,7 @@ def test_a_run_that_goes_back_to_mocks(project: pytest.Pytester, monkeypatch: py
     """
     )
     result = project.runpytest_subprocess(*_OURS, "-rs", timeout=120)
-    result.assert_outcomes(passed=1, skipped=10)
+    result.assert_outcomes(passed=1, skipped=11)
     result.stdout.fnmatch_lines(["*USE_REAL_SERVICES says no, and this test asks for dev_launcher, real_services*"])
 
 
@@ -138,7 +138,7 @@ def test_a_service_that_does_not_start(project: pytest.Pytester, arguments: tupl
     """
     )
     result = project.runpytest_subprocess(*_OURS, *arguments, timeout=120)
-    result.assert_outcomes(errors=10, passed=1)
+    result.assert_outcomes(errors=11, passed=1)
     result.stdout.fnmatch_lines(
         ["*service 'backend' (*exited with code 1*", "*its last log lines:*", "*no licence found*"]
     )
@@ -183,7 +183,7 @@ def test_the_report_of_a_session(
     assert len({port for each in ports.values() for port in each.values()}) == 4
     assert report["health_check_results"] == {"pytest": dict.fromkeys(report["startup_time"]["pytest"], "ready")}
     results = report["test_results"]
-    assert len(results) == 13
+    assert len(results) == 14
     assert results["more_test.py::test_wrong"] == "failed"
     assert results["more_test.py::test_broken"] == "error"
     assert results["more_test.py::test_skipped"] == "skipped"

@@ -13,7 +13,7 @@ import pytest
 
 from realservices.client_factory import TestClientFactory
 from realservices.clients.errors import HttpStatusError, WebSocketConnectError
-from realservices.dev_launcher import DevLauncher, LauncherConfig
+from realservices.dev_launcher import LauncherConfig
 from realservices.service_cache import ServiceCache
 from realservices.service_discovery import ServiceDiscovery, UnknownServiceError
 
@@ -110,17 +110,12 @@ async def test_clients_of_other_names(dev_launcher: Any, real_services: Any) -> 
         await factory.create_auth_client()
 
 
-async def test_services_are_cached(dev_launcher: Any) -> None:
+async def test_services_are_cached(real_services: Any, dev_launcher: Any) -> None:
     config = LauncherConfig(dynamic_ports=True, test_mode=True, startup_timeout=30)
     launcher = await ServiceCache.get_or_create(config)
     assert await ServiceCache.get_or_create(config) is launcher
-    assert launcher.endpoints == (await _run(dev_launcher)).endpoints
+    assert launcher.endpoints == dev_launcher.endpoints
     await ServiceCache.close()
-
-
-async def _run(launcher: DevLauncher) -> DevLauncher:
-    assert await launcher.run()
-    return launcher
 
 
 async def test_a_script_of_the_same_session(real_services: Any, dev_launcher: Any) -> None:
