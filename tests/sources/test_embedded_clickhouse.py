@@ -9,6 +9,9 @@ from typing import TYPE_CHECKING
 import clickhouse_connect
 import pytest
 
+from tests.sources.offers import await_offer, pids
+from tests.sources.warm_project import WarmProject
+
 if TYPE_CHECKING:
     from collections.abc import Callable
 
@@ -99,3 +102,23 @@ def test_somebody_elses(
 def _databases(service: Endpoint) -> set[str]:
     with clickhouse_connect.get_client(dsn=service.url) as client:
         return {row[0] for row in client.query("SHOW DATABASES").result_rows}
+
+
+def test_a_session_finds_one_that_runs(tmp_path: Path, alone: pytest.MonkeyPatch) -> None:
+    project = WarmProject(tmp_path, dict(os.environ))
+    project.write(
+        "test_both.py",
+        """
+        async def test_nothing_is_left(told, isolated_clickhouse):
+            client = isolated_clickhouse.client
+            assert client.query("EXISTS TABLE default.left_behind").result_rows == [(0,)]
+            client.command("CREATE TABLE default.left_behind (n Int8) ENGINE = Memory")
+        """.replace("\n        ", "\n"),
+    )
+    try:
+        project.run()
+        for _ in range(2):
+            waiting = await_offer("clickhouse")
+            assert project.run()["pids"] == pids(waiting)
+    finally:
+        project.close()

@@ -21,6 +21,11 @@ from typing import Any
 from tests.sources.offers import end_offers
 
 DEADLINE_S = 30.0
+_SERVERS = {
+    "REALSERVICES_POSTGRES": "POSTGRES_DISTRIBUTION",
+    "REALSERVICES_REDIS": "REDIS_SERVER",
+    "REALSERVICES_CLICKHOUSE": "CLICKHOUSE_SERVER",
+}
 _OURS = ("-q", "-W", "error", "-p", "no:cacheprovider", "-p", "realservices.fixtures.plugin")
 # What a session had, for the test around it.
 _TOLD = """
@@ -62,13 +67,16 @@ class WarmProject:
         self.directory = directory
         self._registry = tempfile.mkdtemp(prefix="rsw.", dir="/tmp")
         runfiles = Path(os.environ["RUNFILES_DIR"])
-        self.env = environment | {
-            "REALSERVICES_POSTGRES": str(runfiles / os.environ["POSTGRES_DISTRIBUTION"]),
-            "REALSERVICES_REDIS": str(runfiles / os.environ["REDIS_SERVER"]),
-            "REALSERVICES_REGISTRY": self._registry,
-            "XDG_CACHE_HOME": os.environ["TEST_TMPDIR"],
-            "PYTEST_DISABLE_PLUGIN_AUTOLOAD": "1",
-        }
+        servers = {name: str(runfiles / os.environ[path]) for name, path in _SERVERS.items() if path in os.environ}
+        self.env = (
+            environment
+            | servers
+            | {
+                "REALSERVICES_REGISTRY": self._registry,
+                "XDG_CACHE_HOME": os.environ["TEST_TMPDIR"],
+                "PYTEST_DISABLE_PLUGIN_AUTOLOAD": "1",
+            }
+        )
         os.environ["REALSERVICES_REGISTRY"] = self._registry
         self._count = 0
         self.write("conftest.py", _TOLD)
