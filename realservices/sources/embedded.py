@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Any
 from realservices.contract import environment
 from realservices.contract.errors import RealServicesError
 from realservices.contract.runtime import endpoint_of
+from realservices.contract.warmth import WARM
 from realservices.sources.declarations import Project, read_project
 from realservices.sources.errors import UnreachableServiceError
 from realservices.sources.source import Declared, Source
@@ -66,7 +67,9 @@ class EmbeddedServices(Source):
         Raises:
             ManifestError: The environment says it in words that mean nothing.
         """
-        from realservices.sources.warm import warmth_of  # noqa: PLC0415 - for those who begin a session
+        if not (self._project.warm or os.environ.get(WARM)):
+            return None
+        from realservices.sources.warm import warmth_of  # noqa: PLC0415 - most sessions keep nothing
 
         return warmth_of(self._project, self._root)
 
