@@ -18,7 +18,7 @@ from realservices.host.templates import free_bytes
 from realservices.services.base import HOST, Service
 from realservices.services.clickhouse_archive import unpack_data_archive
 from realservices.services.clickhouse_config import write_configuration
-from realservices.services.clickhouse_http import ClickHouseRefusal, query
+from realservices.services.clickhouse_http import ClickHouseRefusal, is_alive, query
 from realservices.services.port_states import connect
 from realservices.services.template_info import read_info
 
@@ -94,6 +94,14 @@ class ClickHouse(Service):
             return False
         connect(HOST, self._ports["tcp"]).close()
         return True
+
+    def is_sound(self) -> bool:
+        """Ask whether it is alive, and look whether the native port is still open."""
+        try:
+            connect(HOST, self._ports["tcp"]).close()
+            return is_alive((HOST, self.port), timeout_s=_PROBE_TIMEOUT_S)
+        except OSError:
+            return False
 
     def probe_pause_s(self, elapsed_s: float) -> float:
         """Try often: a refused connection costs nothing."""

@@ -60,5 +60,19 @@ def query(
     return text
 
 
+def is_alive(address: tuple[str, int], *, timeout_s: float) -> bool:
+    """Say whether the server answers at ``/ping``, which takes a tenth of the time of a query.
+
+    Raises:
+        OSError: Not reachable.
+    """
+    with socket.create_connection(address, timeout_s) as connection:
+        connection.sendall(f"GET /ping HTTP/1.0\r\nHost: {address[0]}\r\n\r\n".encode())
+        answer = b""
+        while received := connection.recv(4096):
+            answer += received
+    return answer.endswith(b"\r\n\r\nOk.\n")
+
+
 def _quoted(value: str) -> str:
     return "".join(chr(byte) if byte in _SAFE else f"%{byte:02X}" for byte in value.encode())

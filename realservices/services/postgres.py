@@ -27,7 +27,7 @@ from realservices.host.namespaces import (
 from realservices.host.process import spawn
 from realservices.host.templates import TemplateLease, free_bytes, lease_template, unpack_template
 from realservices.services.base import HOST, Service, connect_unix
-from realservices.services.postgres_probe import set_password
+from realservices.services.postgres_probe import log_in, set_password
 from realservices.services.postgres_settings import server_settings
 from realservices.services.template_info import read_info
 
@@ -98,6 +98,14 @@ class Postgres(Service):
             is_ready = set_password(connection, config["user"], config["database"], self.password, version)
         self._was_ready = self._was_ready or is_ready
         return is_ready
+
+    def is_sound(self) -> bool:
+        """Log in once more."""
+        try:
+            with connect_unix(f"{self.directory}/.s.PGSQL.{self.port}") as connection:
+                return log_in(connection, user=self.spec.config["user"], database=self.spec.config["database"])
+        except OSError:
+            return False
 
     def close(self) -> None:
         """Let go of the template, and of the namespaces with all that was written."""

@@ -37,13 +37,28 @@ def set_password(connection: socket, user: str, database: str, password: str, se
     """
     settings = _SILENT | ({"scram_iterations": "1"} if server_version_num >= _FIRST_WITH_SCRAM_ITERATIONS else {})
     options = " ".join(f"-c {name}={value}" for name, value in settings.items())
-    start_up = {"user": user, "database": database, "options": options}
-    body = b"".join(f"{name}\0{value}\0".encode() for name, value in start_up.items()) + b"\0"
-    connection.sendall(_number(len(body) + 8) + _number(_PROTOCOL_3_0) + body)
-    if not _is_ready(connection):
+    if not log_in(connection, user=user, database=database, options=options):
         return False
     statement = f"ALTER ROLE \"{user}\" PASSWORD '{password}'".encode() + b"\0"
     connection.sendall(b"Q" + _number(len(statement) + 4) + statement)
+    return _is_ready(connection)
+
+
+def log_in(connection: socket, **parameters: str) -> bool:
+    """Log in without a password, as the unix socket allows.
+
+    Args:
+        connection: To the unix socket.
+        parameters: The start-up message's: ``user``, ``database``, perhaps ``options``.
+
+    Returns:
+        Whether the server is ready for queries; it refuses while it starts up or recovers.
+
+    Raises:
+        OSError: It hung up or took too long.
+    """
+    body = b"".join(f"{name}\0{value}\0".encode() for name, value in parameters.items()) + b"\0"
+    connection.sendall(_number(len(body) + 8) + _number(_PROTOCOL_3_0) + body)
     return _is_ready(connection)
 
 

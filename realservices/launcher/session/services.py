@@ -219,6 +219,7 @@ class SessionServices:
             self._offer = None
             while self._held:  # From now on it is the session's end that ends them.
                 os.close(self._held.pop())
+            self._spares.check()
             self._look()
         elif outcome == END:
             self._ends = True
@@ -234,6 +235,7 @@ class SessionServices:
         if offer:
             self._supervisor.unwatch(offer.descriptor)
             offer.withdraw()
+        self._spares.close()
         self._supervisor.settle()
         self._supervisor.kill_all()
         kill_descendants({self._guardian.pid} if self._guardian else set())
