@@ -12,7 +12,7 @@ import os
 import signal
 import socket
 
-from realservices.contract.errors import RealServicesError, ServiceError
+from realservices.contract.errors import ManifestError, RealServicesError, ServiceError
 from realservices.launcher.supervised import FAILED, PAUSED, READY, STARTING, STOPPED, WAITING
 
 TYPE_CHECKING = False
@@ -152,6 +152,8 @@ class ControlServer:
                 return self._added(request)
             known = ["wait", "status", "logs", "start", *_SIGNALS, "watch", *(["add"] if self._add else [])]
             return {"ok": False, "error": f"unknown operation {operation!r}; known are {known}"}
+        except ManifestError as error:
+            return {"ok": False, "error": str(error)}
         except (ValueError, KeyError, TypeError, LookupError) as error:
             return {"ok": False, "error": f"bad request {line.decode(errors='replace')}: {error}"}
 
@@ -203,7 +205,9 @@ class ControlServer:
 
     def _known(self, name: str) -> str:
         if name not in self._supervisor.asked_for:
-            raise ValueError(f"no service {name!r}; this test has {sorted(self._supervisor.asked_for)}")
+            present = ", ".join(sorted(self._supervisor.asked_for)) or "none"
+            later = "; one that is declared starts when a test first uses it" if self._add else ""
+            raise ManifestError(f"no service {name!r}; this test has {present}{later}")
         return name
 
     def _status(self) -> dict[str, Any]:

@@ -125,6 +125,26 @@ def test_faults_on_demand(pytester: pytest.Pytester, run: Run) -> None:
     run().assert_outcomes(passed=2)
 
 
+def test_faults_of_what_is_not_there_or_is_others_too(pytester: pytest.Pytester, run: Run) -> None:
+    pytester.makepyfile("""
+        async def test_outage(service_control, isolated_redis):
+            await service_control.stop("cache")
+    """)
+    result = run()
+    result.assert_outcomes(failed=1)
+    result.stdout.fnmatch_lines(
+        ["E * no service 'cache'; this test has redis; one that is declared starts when a test first uses it"]
+    )
+    result = run(*_XDIST)
+    result.assert_outcomes(errors=1)
+    result.stdout.fnmatch_lines(
+        [
+            "service_control would make services fail for all 2 pytest-xdist workers; run this test without -n: pytest "
+            "'test_faults_of_what_is_not_there_or_is_others_too.py::test_outage'"
+        ]
+    )
+
+
 _SCHEMA = """
 [tool.realservices.services.db]
 kind = "postgres"
