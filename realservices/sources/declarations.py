@@ -6,6 +6,7 @@ manifest, so the same launcher code runs them.
 
 from __future__ import annotations
 
+import math
 import os
 import sys
 from dataclasses import dataclass, field
@@ -163,7 +164,13 @@ def read_project(root: Path) -> Project:
         if key in content:
             settings[key] = content[key]
             _check_type(str(path), key, content[key], expected, words)
-    return Project(declared, isolation, **settings)
+    project = Project(declared, isolation, **settings)
+    if not 0 < project.warm_idle_s < math.inf:
+        raise SettingError(
+            f"{path}: warm_idle_s = {project.warm_idle_s}; it is a number of seconds above 0 "
+            "(`warm = false` keeps nothing)"
+        )
+    return project
 
 
 def _relay(root: Path) -> Declaration:
@@ -194,6 +201,7 @@ def _read(root: Path) -> tuple[Path, dict[str, Any]]:
             raise SettingError(f"{path}: {error}") from None
         for key in keys:
             content = content.get(key, {})
+            _check_type(str(path), key, content, *_TABLE)
         return path, content
     return root, {}
 
@@ -204,6 +212,7 @@ def _services(path: Path, content: dict[str, Any]) -> dict[str, Any]:
         if key not in known:
             raise SettingError(f"{path}: unknown key {key!r}; there are {', '.join(known)}")
     services: dict[str, Any] = content.get("services", {})
+    _check_type(str(path), "services", services, *_TABLE)
     return services
 
 

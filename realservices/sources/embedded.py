@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any
 from realservices.contract import environment
 from realservices.contract.errors import RealServicesError
 from realservices.contract.runtime import endpoint_of
-from realservices.contract.warmth import WARM
+from realservices.contract.warmth import warm_wish
 from realservices.sources.declarations import Project, read_project
 from realservices.sources.errors import UnreachableServiceError
 from realservices.sources.source import Declared, Source
@@ -67,7 +67,7 @@ class EmbeddedServices(Source):
         Raises:
             ManifestError: The environment says it in words that mean nothing.
         """
-        if not (self._project.warm or os.environ.get(WARM)):
+        if not (self._project.warm or warm_wish()):
             return None
         from realservices.sources.warm import warmth_of  # noqa: PLC0415 - most sessions keep nothing
 
@@ -132,7 +132,14 @@ class EmbeddedServices(Source):
         return self._endpoints[name]
 
     def start(self) -> None:
-        """Start what the user wants to be there before anything is imported."""
+        """Start what the user wants to be there before anything is imported.
+
+        Raises:
+            RealServicesError: It does not start, or what the project or the environment says means nothing.
+        """
+        # Whatever the tests are: a mistake is the run's, and not that of the first test with a service.
+        assert self._project
+        warm_wish()
         everything = list(self._project.services) if os.environ.get(EAGER, "") not in ("", "0") else []
         for name in everything or self._eager:
             self.endpoint(self._known(name).kind, name)

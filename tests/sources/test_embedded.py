@@ -145,6 +145,33 @@ def test_faults_of_what_is_not_there_or_is_others_too(pytester: pytest.Pytester,
     )
 
 
+@pytest.mark.parametrize("arguments", [(), _XDIST])
+@pytest.mark.parametrize(
+    ("text", "environment", "message"),
+    [
+        ("warm = 'yes'", {}, "*/pyproject.toml: warm = 'yes'; it is true or false"),
+        ("", {"REALSERVICES_WARM": "maybe"}, "REALSERVICES_WARM='maybe'; it is one of 1, true, 0, false"),
+    ],
+)
+def test_a_mistake_in_the_settings_ends_the_run_before_any_test(
+    pytester: pytest.Pytester,
+    run: Run,
+    alone: pytest.MonkeyPatch,
+    arguments: tuple[str, ...],
+    text: str,
+    environment: dict[str, str],
+    message: str,
+) -> None:
+    pytester.makefile(".toml", pyproject=f"[tool.realservices]\n{text}\n")
+    pytester.makepyfile("def test_that_uses_nothing(): pass")
+    for name, value in environment.items():
+        alone.setenv(name, value)
+    result = run(*arguments)
+    assert result.ret == pytest.ExitCode.USAGE_ERROR
+    result.stderr.fnmatch_lines([f"ERROR: {message}"])
+    assert "Traceback" not in result.stderr.str() + result.stdout.str()
+
+
 _SCHEMA = """
 [tool.realservices.services.db]
 kind = "postgres"

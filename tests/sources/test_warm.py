@@ -231,7 +231,7 @@ def test_the_environment_decides(project: WarmProject) -> None:
     project.env["REALSERVICES_WARM"] = "perhaps"
     run = project.start()
     output, _ = run.process.communicate()
-    assert run.process.returncode == 1
+    assert run.process.returncode == pytest.ExitCode.USAGE_ERROR
     assert "REALSERVICES_WARM='perhaps'; it is one of 1, true, 0, false" in output
 
 
