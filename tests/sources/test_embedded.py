@@ -172,6 +172,17 @@ def test_a_mistake_in_the_settings_ends_the_run_before_any_test(
     assert "Traceback" not in result.stderr.str() + result.stdout.str()
 
 
+def test_a_service_that_does_not_start_is_told_once(pytester: pytest.Pytester, run: Run) -> None:
+    services = '[services.a]\nkind = "postgres"\nmigrations = ["none.sql"]\n'
+    pytester.makefile(".toml", realservices=services)
+    pytester.makepyfile("async def test_it(isolated_database): pass")
+    result = run()
+    result.assert_outcomes(errors=1)
+    lines = [line for line in result.outlines if "matches no file below" in line]
+    assert [line for line in lines if not line.startswith("ERROR ")] == lines[:1]
+    assert "another exception" not in result.stdout.str()
+
+
 _SCHEMA = """
 [tool.realservices.services.db]
 kind = "postgres"
