@@ -105,7 +105,9 @@ class DevLauncher:
             StartupError: Nothing has been started.
         """
         if self._discovery is None:
-            raise StartupError("DevLauncher: no service has been started; await run() first")
+            raise StartupError(
+                "DevLauncher: no service has been started; await run() first (the fixture real_services does)"
+            )
         return self._discovery
 
     async def run(self) -> bool:
@@ -143,7 +145,9 @@ class DevLauncher:
             UnhealthyError: One does not get healthy in time.
         """
         if not self._endpoints:
-            raise self.failure or StartupError("DevLauncher: no service has been started; await run() first")
+            raise self.failure or StartupError(
+                "DevLauncher: no service has been started; await run() first (the fixture real_services does)"
+            )
         timeout_s = self.config.startup_timeout if timeout is None else timeout
         lines = [
             f"service {name!r} is not healthy within {timeout_s:g} s: {words}{await self._last_words(name)}"

@@ -183,6 +183,21 @@ def test_a_service_that_does_not_start_is_told_once(pytester: pytest.Pytester, r
     assert "another exception" not in result.stdout.str()
 
 
+def test_real_services_without_those_that_they_are_for(pytester: pytest.Pytester, run: Run) -> None:
+    command = '["{python}", "-m", "http.server", "--bind", "127.0.0.1", "$(port http)"]'
+    services = f'[services.auth]\nkind = "executable"\ncommand = {command}\nready = {{ http = "/" }}\n'
+    pytester.makefile(".toml", realservices=services)
+    pytester.makepyfile("async def test_it(real_services): pass")
+    result = run()
+    result.assert_outcomes(errors=1)
+    result.stdout.fnmatch_lines(
+        [
+            "the fixture real_services is for a project with the services 'auth' and 'backend': no service 'backend' in *; "
+            "there are auth. * For others a conftest.py has one of its own, with TestClientFactory(*)"
+        ]
+    )
+
+
 _SCHEMA = """
 [tool.realservices.services.db]
 kind = "postgres"
