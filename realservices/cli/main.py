@@ -13,7 +13,8 @@ import sys
 from typing import TYPE_CHECKING
 
 from realservices import __version__
-from realservices.cli.exit_codes import EXIT_ERROR, EXIT_INTERRUPTED
+from realservices.cli.console import forget_output
+from realservices.cli.exit_codes import EXIT_ERROR, EXIT_INTERRUPTED, EXIT_UNREAD
 from realservices.contract.errors import RealServicesError
 
 if TYPE_CHECKING:
@@ -43,6 +44,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
     except KeyboardInterrupt:
         print(file=sys.stderr)
         return EXIT_INTERRUPTED
+    except BrokenPipeError:
+        forget_output(sys.stdout)  # Whoever has read, such as `head`, has enough.
+        return EXIT_UNREAD
     return code
 
 

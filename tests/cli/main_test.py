@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import re
 import subprocess
 import sys
@@ -48,6 +49,17 @@ def test_an_error_is_one_line() -> None:
     assert outcome.output == ""
     assert outcome.errors.startswith("realservices validate: cannot read runtime description /gone.json: ")
     assert len(outcome.errors.splitlines()) == 1
+
+
+def test_who_reads_no_further_is_told_no_traceback() -> None:
+    read_end, write_end = os.pipe()
+    os.close(read_end)
+    done = subprocess.run(
+        [sys.executable, "-m", "realservices", "clean", "--dry-run"],
+        env={"PYTHONPATH": str(places.command_line())}, stdout=write_end, stderr=subprocess.PIPE, text=True, check=False,
+    )  # fmt: skip
+    os.close(write_end)
+    assert (done.returncode, done.stderr) == (141, "")
 
 
 def test_its_version() -> None:
