@@ -186,7 +186,7 @@ def _templates(directory: str, what: str, remove: bool, wanted: bool) -> Iterato
         if not (is_partial or wanted):
             continue
         digest = f"{directory}/{name.partition('.')[0]}"
-        yield _template(f"half of an {what}" if is_partial else what, path, digest, remove)
+        yield _template(f"{what}, half made" if is_partial else what, path, digest, remove)
 
 
 def _template(what: str, path: str, digest: str, remove: bool) -> Leftover:

@@ -208,6 +208,9 @@ makers = [hold(path) for path in (registry + "busy.unpacking", cache + "busy.bui
         "registry": ["busy.12.partial", "busy.unpacking"],
         "cache": ["busy.building", "busy.partial"],
     }
+    assert {"(unpacked template, half made)", "(built template, half made)"} == {
+        line.rpartition("  ")[2] for line in outcome.output.splitlines() if line.startswith("removed  ")
+    }
 
 
 def test_what_cannot_be_removed_is_an_error() -> None:
