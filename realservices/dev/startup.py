@@ -138,5 +138,6 @@ def _failure(task: asyncio.Task[None]) -> BaseException | None:
 def _told(declared: Declared, error: BaseException) -> str:
     if isinstance(error, (ControlError, ServiceError)):
         return str(error)  # It begins with the service's name.
-    known = isinstance(error, RealServicesError)
-    return f"service {declared.name!r}: {error if known else f'{type(error).__name__}: {error}'}"
+    words = str(error) if isinstance(error, RealServicesError) else f"{type(error).__name__}: {error}"
+    # What is wrong with a declaration is told with its file and name.
+    return words if f": service {declared.name!r}: " in words else f"service {declared.name!r}: {words}"

@@ -133,6 +133,14 @@ def test_a_failure_names_itself_and_ends_the_rest(project: Project) -> None:
     assert words.read_text() == "auth\n"
 
 
+def test_a_declaration_that_means_nothing_is_told_by_file_and_name(project: Project) -> None:
+    project.declare(auth='ready = { exec = "x" }')
+    error = project.error(_RUN.format(""))
+    assert (
+        f"StartupError: {project.directory}/realservices.toml: service 'auth': ready = {{'exec': 'x'}}; it is" in error
+    )
+
+
 def test_what_takes_too_long(project: Project) -> None:
     project.declare(auth="", backend='args = "--silent"', gateway='services = ["backend"]')
     error = project.error(_RUN.format("startup_timeout=2"))
