@@ -84,8 +84,12 @@ class Cluster:
                 self._drain = threading.Thread(target=_read_to_end, args=(self._server.stderr,), daemon=True)
                 self._drain.start()
                 return
-        code = self._server.wait()
-        raise TemplateError(f"the server ended with code {code} before it was ready:\n{''.join(self._log)}")
+        code, log = self._server.wait(), "".join(self._log).rstrip()
+        raise TemplateError(f"the server ended with code {code} before it was ready:\n{log}{self._remedy(log)}")
+
+    def _remedy(self, log: str) -> str:
+        refused = [f"{name} = {value!r}" for name, value in self._settings.items() if f'"{name}"' in log]
+        return f"\n  correct or remove it in settings: {', '.join(refused)}" if refused else ""
 
     def stop(self) -> None:
         """Shut down in an orderly way, so that a test's server needs no recovery."""

@@ -139,6 +139,8 @@ def test_a_bad_setting(tmp_path: Path, setting: str, words: str) -> None:
     message = _refusal(TemplateBuild(tmp_path).option("setting", setting))
     assert "the server ended with code 1 before it was ready" in message
     assert words in message
+    name, _, value = setting.partition("=")
+    assert message.endswith(f"\n  correct or remove it in settings: {name} = {value!r}\n")
 
 
 def test_a_distribution_that_is_none(tmp_path: Path) -> None:
