@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import contextlib
 import importlib.util
+import os
 import re
 import shutil
-import sys
 import sysconfig
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any
 from realservices.sources.declarations import DEFAULT_PORTS, DEFAULT_URL
 from realservices.sources.errors import MissingServiceError, SettingError
 from realservices.sources.missing import explain_uninstalled
+from realservices.sources.package import interpreter
 from realservices.sources.programs import clickhouse_server, postgres_distribution, redis_server
 from realservices.sources.recipes import clickhouse_recipe, postgres_recipe
 from realservices.sources.template_cache import ARCHIVE, INFO, template
@@ -30,6 +31,7 @@ _DATABASE = _USER = "test"
 _REDIS_DATABASES = 128
 _READY_TIMEOUT_S, _GRACE_S = 60, 5.0
 _REFERENCE = re.compile(r"\$(?:\$|\((\w+)(?: ([\w-]+))?(?: ([\w-]+))?\))")
+_COMPILED = "__pycache__"
 _OWN_PASSWORD = {"service": "", "field": "password"}
 _READY = {"http": ("path", str), "tcp": ("ports", list), "log": ("pattern", str)}
 
@@ -71,9 +73,27 @@ def _made_of(declaration: Declaration, config: Mapping[str, Any]) -> list[str]:
         return [program]
     if not declaration.values.get("inputs"):
         return []
-    # Whatever is installed or removed changes the directory itself.
-    packages = [sysconfig.get_path("purelib")] if program == sys.executable else []
-    return [program, *packages, *map(str, declaration.files("inputs"))]
+    return [program, *_packages(Path(program)), *_inputs(declaration)]
+
+
+def _packages(program: Path) -> list[str]:
+    """Return the directories that pip installs to, in a program's environment: any change there changes them.
+
+    A program such as uvicorn is a script that says which interpreter it is for; that one is beside it.
+    """
+    installed = program.parent.parent.glob("lib*/python3*/site-packages")
+    return sorted({sysconfig.get_path("purelib"), sysconfig.get_path("platlib"), *map(str, installed)})
+
+
+def _inputs(declaration: Declaration) -> list[str]:
+    """Return the files that a server runs on. A directory stands for all in it that no tool has put there."""
+    found = [path for path in declaration.files("inputs") if _COMPILED not in path.parts]
+    files = {str(path) for path in found if not path.is_dir()}
+    for path in found:
+        for directory, folders, names in os.walk(path):
+            folders[:] = [name for name in folders if name != _COMPILED and not name.startswith(".")]
+            files.update(f"{directory}/{name}" for name in names)
+    return sorted(files)
 
 
 def _postgres(declaration: Declaration, stack: contextlib.ExitStack) -> dict[str, Any]:
@@ -130,7 +150,7 @@ def _executable(declaration: Declaration, all_declared: Mapping[str, Declaration
     values = declaration.values
     if declaration.is_default and importlib.util.find_spec("websockets") is None:
         raise MissingServiceError("websocket", explain_uninstalled("websocket"))
-    command = [part.replace("{python}", sys.executable) for part in values.get("command", ())]
+    command = [part.replace("{python}", interpreter()) for part in values.get("command", ())]
     if not command:
         raise SettingError(f"{declaration.where}: command is missing; it is a list of a program and its arguments")
     program = Path(shutil.which(command[0]) or declaration.root / command[0])

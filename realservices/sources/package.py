@@ -8,9 +8,18 @@ from pathlib import Path
 import realservices
 
 
+def interpreter() -> str:
+    """Return the interpreter's path, the same for all names that it has in its directory.
+
+    The command ``pytest`` runs on ``python3`` where ``python -m pytest`` runs on ``python``, which is all the same.
+    """
+    plain = Path(sys.executable).with_name("python")
+    return str(plain) if plain.exists() and plain.samefile(sys.executable) else sys.executable
+
+
 def package_command(*arguments: str) -> list[str]:
     """Return the command that runs the package's tools: without site-packages, which they do without."""
     directory = Path(realservices.__file__).parent
     # Within an archive, that is the program.
     program = directory if directory.is_dir() else directory.parent
-    return [sys.executable, "-I", "-S", "-B", str(program), *arguments]
+    return [interpreter(), "-I", "-S", "-B", str(program), *arguments]

@@ -3,7 +3,11 @@
 from __future__ import annotations
 
 import importlib.resources
+import os
+import subprocess
 import sys
+import sysconfig
+import venv
 from typing import TYPE_CHECKING
 
 import pytest
@@ -11,6 +15,7 @@ import pytest
 from realservices.sources.declarations import read_project
 from realservices.sources.entries import entry_of
 from realservices.sources.errors import MissingServiceError, SettingError
+from realservices.sources.package import interpreter
 from realservices.sources.programs import clickhouse_server, postgres_distribution, redis_server
 from realservices.sources.recipes import CLICKHOUSE_MAKERS, POSTGRES_MAKERS
 
@@ -60,7 +65,7 @@ def test_tables_become_services(tmp_path: Path) -> None:
     with entry_of(project.services["auth"], project.services) as entry:
         config = entry["config"]
     assert entry["needs"] == ["db"]
-    assert config["program"] == sys.executable.removeprefix("/")
+    assert config["program"] == interpreter().removeprefix("/")
     http = {"service": "", "field": "port", "port": "http"}
     assert config["args"] == [["-m"], ["auth.server"], ["--port"], [http], ["$", "HOME"]]
     assert config["env"]["DATABASE_URL"] == [{"service": "db", "field": "url"}, "?x=1"]
@@ -90,16 +95,16 @@ def test_a_file_of_its_own_wins(tmp_path: Path) -> None:
         ("x = ", r"realservices\.toml: Invalid value"),
         ("service = {}", r"unknown key 'service'; there are services, isolation, warm, warm_idle_s"),
         ("isolation = 'none'", r"isolation = 'none'; it is one of transaction, database"),
-        ("[services]\na = 1", r"service 'a': kind = 1; it is one of postgres, clickhouse, redis, executable"),
-        ("[services.a]\nkind = 'mysql'", r"kind = 'mysql'; it is one of postgres"),
-        ("[services.a]\ndatabases = 3", r"kind = None; it is one of postgres"),
-        ("[services.'a b']\nkind = 'redis'", r"a name consists of letters"),
-        ("[services.a]\nkind = 'redis'\nmigrations = []", r"unknown key 'migrations'; there are databases, settings"),
         ("warm_idle_s = 0", r"realservices\.toml: warm_idle_s = 0; it is a number of seconds above 0"),
         ("warm_idle_s = -1", r"warm_idle_s = -1; it is a number of seconds above 0 \(`warm = false` keeps nothing\)"),
         ("warm_idle_s = inf", r"warm_idle_s = inf; it is a number of seconds above 0"),
         ("warm_idle_s = nan", r"warm_idle_s = nan; it is a number of seconds above 0"),
         ("services = 'x'", r"realservices\.toml: services = 'x'; it is a table"),
+        ("[services]\na = 1", r"service 'a': kind = 1; it is one of postgres, clickhouse, redis, executable"),
+        ("[services.a]\nkind = 'mysql'", r"kind = 'mysql'; it is one of postgres"),
+        ("[services.a]\ndatabases = 3", r"kind = None; it is one of postgres"),
+        ("[services.'a b']\nkind = 'redis'", r"a name consists of letters"),
+        ("[services.a]\nkind = 'redis'\nmigrations = []", r"unknown key 'migrations'; there are databases, settings"),
         ("[services.a]\nkind = 'redis'\ndatabases = '3'", r"databases = '3'; it is a number"),
         ("[services.a]\nkind = 'redis'\ndatabases = true", r"databases = True; it is a number"),
         ("[services.a]\nkind = 'postgres'\nseeds = 'a.sql'", r"seeds = 'a.sql'; it is a list of texts"),
@@ -134,6 +139,35 @@ def test_executables_that_mean_nothing(tmp_path: Path, lines: str, message: str)
     declared = read_project(tmp_path).services
     with pytest.raises(SettingError, match=message), entry_of(declared["a"], declared):
         pass
+
+
+def test_what_a_server_is_made_of(tmp_path: Path) -> None:
+    """Its program, what pip has installed beside that, and its inputs: a directory is what people have put there."""
+    script = _program(tmp_path / "venv" / "bin" / "serve", "")
+    installed = tmp_path / "venv" / "lib" / "python3.12" / "site-packages"
+    kept = [tmp_path / "app" / name for name in ("a.py", "deep/.env", "deep/b.toml")]
+    others = [tmp_path / "app" / name for name in ("__pycache__/a.pyc", "deep/__pycache__/b.pyc", ".cache/c")]
+    for path in (installed / "x", *kept, *others):
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.touch()
+    own = [sysconfig.get_path(name) for name in ("purelib", "platlib")]
+    for command, inputs in ((str(script), "app"), ("venv/bin/serve", "app/deep/**")):
+        text = f"[services.a]\nkind = 'executable'\ncommand = ['{command}']\ninputs = ['{inputs}', 'app/a.py']\n"
+        (tmp_path / "realservices.toml").write_text(text, encoding="utf-8")
+        declared = read_project(tmp_path).services
+        with entry_of(declared["a"], declared) as entry:
+            assert set(entry["made_of"]) == {str(script), *own, str(installed), *map(str, kept)}
+
+
+def test_an_interpreter_has_one_path_whatever_it_is_called_by(tmp_path: Path) -> None:
+    venv.create(tmp_path, symlinks=True)
+    code = "from realservices.sources.package import interpreter; print(interpreter())"
+    for name in ("python", "python3"):
+        command = [str(tmp_path / "bin" / name), "-c", code]
+        done = subprocess.run(
+            command, env={"PYTHONPATH": os.pathsep.join(sys.path)}, capture_output=True, text=True, check=True
+        )
+        assert done.stdout == f"{tmp_path}/bin/python\n"
 
 
 def _program(path: Path, says: str) -> Path:

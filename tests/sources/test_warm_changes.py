@@ -128,6 +128,16 @@ def test_a_further_input_is_a_change(web: WarmProject) -> None:
     assert web.run()["pids"]["web"] != waiting["web"]
 
 
+def test_a_change_below_a_directory_of_inputs(web: WarmProject) -> None:
+    (web.directory / "web" / "deep").mkdir(parents=True)
+    web.write("web/deep/words.txt", "one")
+    web.declare(_DATABASE + _WEB + 'inputs = ["web"]\n')
+    web.run()
+    waiting = pids(await_offer("db", "cache", "web"))
+    web.write("web/deep/words.txt", "two")
+    assert web.run()["pids"]["web"] != waiting["web"]
+
+
 def test_a_server_whose_inputs_are_not_known_is_never_kept(web: WarmProject) -> None:
     web.declare(_DATABASE + _WEB)
     web.run()
