@@ -9,7 +9,6 @@ from __future__ import annotations
 import hashlib
 import json
 import os
-import sys
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -17,6 +16,7 @@ from typing import TYPE_CHECKING
 import realservices
 from realservices.contract.offers import take_over
 from realservices.contract.warmth import warm_wish
+from realservices.sources.package import interpreter
 
 if TYPE_CHECKING:
     from realservices.sources.declarations import Project
@@ -61,13 +61,15 @@ def warmth_of(project: Project, root: Path) -> Warmth | None:
     is_warm = project.warm if wish is None else wish
     if not is_warm or any(os.environ.get(name) for name in _COVERAGE):
         return None
-    return Warmth(_key(root), project.warm_idle_s)
+    # Who waits does so for as long as it was told at its start.
+    return Warmth(_key(root, project.warm_idle_s), project.warm_idle_s)
 
 
-def _key(root: Path) -> str:
+def _key(root: Path, idle_s: float) -> str:
     parts = [
         str(root.resolve()),
-        sys.executable,
+        idle_s,
+        interpreter(),
         *_package(),
         *(os.environ.get(name, "") for name in _VARIABLES),
         *map(_namespace, _NAMESPACES),
@@ -81,7 +83,9 @@ def _package() -> tuple[str, str, int]:
     if not directory.is_dir():
         return realservices.__version__, str(directory), directory.parent.stat().st_mtime_ns
     folders = [directory / name for name in _LAUNCHER_SIDE]
-    newest = max(entry.stat().st_mtime_ns for folder in folders for entry in os.scandir(folder))
+    entries = [entry for folder in folders for entry in os.scandir(folder)]
+    # pytest compiles modules when it first imports them, which changes nothing.
+    newest = max(entry.stat().st_mtime_ns for entry in entries if entry.name != "__pycache__")
     return realservices.__version__, str(directory), newest
 
 

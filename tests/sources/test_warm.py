@@ -3,12 +3,17 @@
 from __future__ import annotations
 
 import os
+import shutil
 import signal
+import subprocess
+import sys
+import zipfile
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
+import realservices
 from realservices.contract.offers import end_offer, offer_path, present_offers
 from tests.sources.offers import await_no_offer, await_offer, pids
 from tests.sources.warm_project import WarmProject, await_removal, kill
@@ -210,6 +215,14 @@ def test_idle_services_end_by_themselves(project: WarmProject) -> None:
     await_removal("/tmp/rs-session.*")
 
 
+def test_how_long_they_wait_is_what_the_project_says_now(project: WarmProject) -> None:
+    project.run()
+    waiting = await_offer(*_BOTH)
+    project.declare("", "warm = true\nwarm_idle_s = 0.5")
+    # Those that wait do so for as long as they were told.
+    assert not set(project.run()["pids"].values()) & set(pids(waiting).values())
+
+
 def test_who_ends_an_offer_waits_until_nothing_is_left(project: WarmProject) -> None:
     project.run()
     waiting = await_offer(*_BOTH)
@@ -233,6 +246,29 @@ def test_the_environment_decides(project: WarmProject) -> None:
     output, _ = run.process.communicate()
     assert run.process.returncode == pytest.ExitCode.USAGE_ERROR
     assert "REALSERVICES_WARM='perhaps'; it is one of 1, true, 0, false" in output
+
+
+def test_what_is_compiled_changes_no_key_and_what_is_written_does(tmp_path: Path) -> None:
+    """pytest compiles this package when it first imports it: the next session is to find what that one leaves."""
+    source, package = Path(realservices.__file__).parent, tmp_path / "realservices"
+    if source.is_dir():
+        shutil.copytree(source, package, ignore=shutil.ignore_patterns("__pycache__"))
+    else:
+        zipfile.ZipFile(source.parent).extractall(tmp_path)
+    code = "from pathlib import Path; from realservices.sources.warm import _key; print(_key(Path(), 600))"
+
+    def key() -> str:
+        command = [sys.executable, "-B", "-c", code]
+        done = subprocess.run(
+            command, cwd=tmp_path, env={"PYTHONPATH": str(tmp_path)}, capture_output=True, text=True, check=True
+        )
+        return done.stdout
+
+    first = key()
+    (package / "contract" / "__pycache__").mkdir()
+    assert key() == first
+    (package / "contract" / "errors.py").touch()
+    assert key() != first
 
 
 def test_another_path_is_another_key(project: WarmProject) -> None:
