@@ -234,7 +234,11 @@ def _attached(names: Mapping[str, Sequence[str]]) -> list[Source]:
     return [AttachedServices(names)]
 
 
-def project_root() -> Path:
-    """Return the project's directory: the nearest one from here upwards that can declare services, else here."""
-    here = Path.cwd()
+def project_root(here: Path | None = None) -> Path:
+    """Return the project's directory: the nearest one from here upwards that can declare services, else here.
+
+    Args:
+        here: By default the current directory.
+    """
+    here = here or Path.cwd()
     return next((path for path in (here, *here.parents) if any((path / name).is_file() for name in _FILES)), here)

@@ -224,6 +224,17 @@ def test_declared_schema(pytester: pytest.Pytester, run: Run) -> None:
     run().assert_outcomes(passed=1)
 
 
+def test_the_project_is_found_from_a_directory_with_settings_of_its_own(pytester: pytest.Pytester, run: Run) -> None:
+    pytester.makefile(".toml", pyproject=_SCHEMA)
+    pytester.makefile(".sql", **{"1": "CREATE TABLE pairs (a text);"})
+    tests = pytester.mkdir("tests")
+    (tests / "pytest.ini").write_text("[pytest]\n", encoding="utf-8")
+    (tests / "test_it.py").write_text(
+        "async def test_it(isolated_database): await isolated_database.execute('SELECT a FROM pairs')", encoding="utf-8"
+    )
+    run("tests").assert_outcomes(passed=1)
+
+
 def test_a_migration_that_is_refused(pytester: pytest.Pytester, run: Run) -> None:
     pytester.makefile(".toml", pyproject=_SCHEMA)
     pytester.makefile(".sql", **{"001": "CREATE TABLE users (name text);\nCREATE TABLE users (name text);"})
