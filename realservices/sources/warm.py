@@ -26,7 +26,7 @@ _COVERAGE = ("COVERAGE_DIR", "COVERAGE_OUTPUT_FILE")
 # What is visible, and which ports are whose, depends on these (namespaces(7)).
 _NAMESPACES = ("mnt", "net", "pid", "user", "ipc")
 _VARIABLES = ("PATH", "REALSERVICES_PORT_RANGE", "TEST_TMPDIR")
-_LAUNCHER_SIDE = ("contract", "host", "services", "launcher", "programs")
+_LAUNCHER_SIDE = ("contract", "host", "services", "launcher", "launcher/session", "programs")
 
 
 @dataclass(frozen=True, slots=True)

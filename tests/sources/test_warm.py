@@ -114,14 +114,25 @@ def test_sessions_at_once_share_nothing(project: WarmProject) -> None:
     assert len(present_offers()) == 1
 
 
-def test_what_was_not_used_is_not_kept(project: WarmProject) -> None:
+def test_what_was_used_some_sessions_ago_is_kept(project: WarmProject) -> None:
     project.write("test_redis.py", "async def test_it(told, isolated_redis, service_control):\n    pass\n")
     project.run("test_redis.py")
     await_offer("redis")
-    assert set(project.run()["pids"]) == {"postgres", "redis"}
-    await_offer(*_BOTH)
-    # Nobody is told of a service that nobody has asked for.
-    assert set(project.run("test_redis.py")["pids"]) == {"redis"}
+    assert set(project.run("test_both.py")["pids"]) == {"postgres", "redis"}
+    for _ in range(5):
+        await_offer(*_BOTH)
+        # Nobody is told of a service that nobody has asked for.
+        assert set(project.run("test_redis.py")["pids"]) == {"redis"}
+    waiting = await_offer(*_BOTH)
+    assert project.run("test_both.py")["pids"] == pids(waiting)
+
+
+def test_what_nobody_uses_any_more_is_not_kept(project: WarmProject) -> None:
+    project.write("test_redis.py", "async def test_it(told, isolated_redis):\n    pass\n")
+    project.run("test_both.py")
+    for _ in range(6):
+        await_offer(*_BOTH)
+        project.run("test_redis.py")
     await_offer("redis")
 
 

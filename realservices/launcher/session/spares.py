@@ -18,6 +18,9 @@ if TYPE_CHECKING:
 
     from realservices.launcher.supervisor import Supervisor
 
+# For how many sessions a service is started in vain.
+_MOST_UNUSED = 5
+
 
 class Spares:
     """Which of a supervisor's services are spare, and which ones a later session may want again.
@@ -40,10 +43,21 @@ class Spares:
 
     @property
     def kept(self) -> list[dict[str, Any]]:
-        """The requests to be made again: of the services that were asked for, else of the spares that nobody wanted."""
-        used = [name for name in self._requests if name not in self.names]
-        names = [name for name in used or self._requests if self._digests[name]]
-        return [self._requests[name] for name in names]
+        """The requests to be made again, each after those that it needs.
+
+        Of what was asked for, and of what some sessions before had asked for: who runs one test for a while will want
+        the others' services again. ``unused`` counts these sessions.
+        """
+        asked_for = {name: self._requests[name] | {"unused": 0} for name in self._requests if name not in self.names}
+        added = 1 if asked_for else 0
+        waiting = {
+            name: request | {"unused": request.get("unused", 0) + added}
+            for name, request in self._requests.items()
+            if name in self.names
+        }
+        # What waits may need what was asked for, never the other way round.
+        candidates = [*asked_for.items(), *waiting.items()]
+        return [request for name, request in candidates if self._digests[name] and request["unused"] <= _MOST_UNUSED]
 
     def begin(self, request: dict[str, Any]) -> None:
         """Take note of a service that is about to be started for nobody."""
