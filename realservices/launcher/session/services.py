@@ -235,7 +235,6 @@ class SessionServices:
         if offer:
             self._supervisor.unwatch(offer.descriptor)
             offer.withdraw()
-        self._spares.close()
         self._supervisor.settle()
         self._supervisor.kill_all()
         kill_descendants({self._guardian.pid} if self._guardian else set())

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import time
 
-from realservices.launcher.session.checker import Checker
 from realservices.launcher.session.digest import service_digest
 from realservices.launcher.supervised import READY, STARTING
 
@@ -33,8 +32,7 @@ class Spares:
         self._supervisor = supervisor
         self._requests: dict[str, dict[str, Any]] = {}
         self._digests: dict[str, str] = {}
-        self._checked: set[str] = set()
-        self._checker: Checker | None = None
+        self._broken: set[str] = set()
 
     @property
     def names(self) -> set[str]:
@@ -65,15 +63,11 @@ class Spares:
         self.names.add(request["service"]["name"])
 
     def check(self) -> None:
-        """Begin to ask all spares whether they still serve: somebody is about to want them."""
-        ready = {name for name in self.names if self._supervisor.services[name].state == READY}
-        self._checked = ready
-        self._checker = Checker([self._supervisor.services[name].service for name in self._requests if name in ready])
-
-    def close(self) -> None:
-        """Ask nobody any more."""
-        if self._checker:
-            self._checker.close()
+        """Ask all spares whether they still serve: somebody has taken them over, and prepares what to ask for."""
+        for name in self.names:
+            supervised = self._supervisor.services[name]
+            if supervised.state == READY and not supervised.service.is_sound():
+                self._broken.add(name)
 
     def forget(self, request: dict[str, Any]) -> None:
         """Take note that it could not be started."""
@@ -114,10 +108,7 @@ class Spares:
         self._digests[entry["name"]] = "" if entry.get("ports") else service_digest(entry, digests)
 
     def _is_sound(self, name: str) -> bool:
-        state = self._supervisor.services[name].state
-        if self._checker and name in self._checked:
-            return state == READY and self._checker.is_sound(name)
-        return state in (STARTING, READY)  # Its own start is the check.
+        return name not in self._broken and self._supervisor.services[name].state in (STARTING, READY)
 
     def _discard(self, name: str) -> None:
         """End a spare, with those that were told of its address."""
