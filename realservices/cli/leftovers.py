@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING
 
 from realservices.cli.places import discovery_directory
 from realservices.cli.running import FOLDER
-from realservices.contract.offers import end_offer, look_at, offer_path, present_offers
+from realservices.contract.offers import OFFER_SUFFIX, OFFERS, end_offer, look_at, offer_path, present_offers
 from realservices.contract.registry import present_registries
 from realservices.contract.session_directory import ALIVE, SESSION_BASE, SESSION_PREFIX, SHARED_SESSION_BASE
 from realservices.dev.discovery import ServiceDiscovery
@@ -39,6 +39,7 @@ YOUNG_S = 60.0
 _PORT_LOCK = "lock of a block of ports"
 _PLACE = "mark of a service_group or an `up`"
 _WARM = "warm services that wait"
+_OFFER_LOCK = "lock of warm services"
 _DISCOVERY_FILE = "discovery file in this project"
 _CONTROL = "control.sock"
 
@@ -75,7 +76,7 @@ class Leftover:
     @property
     def is_lock(self) -> bool:
         """Whether it is a mere lock, which takes no space and which the next launcher may take again."""
-        return self.what in (_PORT_LOCK, _PLACE)
+        return self.what in (_PORT_LOCK, _PLACE, _OFFER_LOCK)
 
 
 def sweep(*, remove: bool, templates: bool = False, warm: bool = False) -> Iterator[Leftover]:
@@ -104,6 +105,10 @@ def sweep(*, remove: bool, templates: bool = False, warm: bool = False) -> Itera
             yield from _lock_file(_PORT_LOCK, path, remove)
         for path in _entries(f"{registry}/{FOLDER}"):
             yield from _lock_file(_PLACE, path, remove)
+        for path in _entries(f"{registry}/{OFFERS}"):
+            # Not the keeper's, which stays.
+            if path.endswith(f"{OFFER_SUFFIX}.lock"):
+                yield from _lock_file(_OFFER_LOCK, path, remove)
         yield from _templates(f"{registry}/templates", "unpacked template", remove, templates)
     yield from _templates(_cache(), "built template", remove, templates)
     yield from _discovery_files(remove)

@@ -21,7 +21,8 @@ if TYPE_CHECKING:
 TAKE, LOOK, END = b"take\n", b"look\n", b"end\n"
 """What can be asked for: the services, who they are (JSON), their end."""
 
-_FOLDER, _SUFFIX = "warm", ".sock"
+OFFERS, OFFER_SUFFIX = "warm", ".sock"
+"""Where sockets lie in the registry, and how their names end."""
 # Whoever offers has nothing else to do. One that does not answer is broken, and its services would be, too.
 _TIMEOUT_S = 0.5
 # Servers are killed, and their directories removed.
@@ -39,7 +40,7 @@ def offer_path(name: str) -> str:
     Raises:
         RealServicesError: There is no registry.
     """
-    return f"{registry_directory()}/{_FOLDER}/{name}{_SUFFIX}"
+    return f"{registry_directory()}/{OFFERS}/{name}{OFFER_SUFFIX}"
 
 
 def offer_names(key: str, most: int) -> list[str]:
@@ -50,12 +51,12 @@ def offer_names(key: str, most: int) -> list[str]:
 def present_offers() -> list[str]:
     """Return the names of all offers that somebody makes, or made until he was killed. It makes no registry."""
     try:
-        names = os.listdir(f"{present_registries()[0]}/{_FOLDER}")
+        names = os.listdir(f"{present_registries()[0]}/{OFFERS}")
     except IndexError:
         return []
     except FileNotFoundError:
         return []
-    return sorted(name.removesuffix(_SUFFIX) for name in names if name.endswith(_SUFFIX))
+    return sorted(name.removesuffix(OFFER_SUFFIX) for name in names if name.endswith(OFFER_SUFFIX))
 
 
 def take_over(key: str, most: int = 1) -> tuple[str, list[int]] | None:
@@ -89,7 +90,7 @@ def keeper_path() -> str:
     Raises:
         RealServicesError: There is no registry.
     """
-    return f"{registry_directory()}/{_FOLDER}/keeper"
+    return f"{registry_directory()}/{OFFERS}/keeper"
 
 
 def ask_keeper(wish: dict[str, Any]) -> bool:

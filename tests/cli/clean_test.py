@@ -151,6 +151,17 @@ def test_marks_of_groups() -> None:
     assert "removed 1, 0 bytes; 1 in use, 0 bytes, kept" in outcome.output.splitlines()
 
 
+def test_locks_of_warm_services() -> None:
+    warm = f"{_REGISTRY}/warm"
+    names = ("killed.0.sock.lock", "waiting.0.sock.lock", "keeper.lock")
+    outcome = _clean(
+        f"os.makedirs('{warm}'); os.chmod('{_REGISTRY}', 0o700);"
+        f"[open('{warm}/' + name, 'w').close() for name in {names}]; held = hold('{warm}/{names[1]}')"
+    )
+    assert f"removed    0 bytes  {warm}/{names[0]}  (lock of warm services)" in outcome.output.splitlines()
+    assert "removed 1, 0 bytes; 1 in use, 0 bytes, kept" in outcome.output.splitlines()
+
+
 def test_discovery_files_of_the_project_that_one_stands_in() -> None:
     alive = "json.dumps({'port': 1, 'pid': os.getpid()})"
     outcome = run(
