@@ -41,13 +41,18 @@ def main(arguments: Sequence[str]) -> int:
     found: list[str] = []
     warm = broken = 0
     for _ in range(options.rounds):
-        visits = [_visit(project, chance) for _ in range(_AT_ONCE)]
+        visits = [_visit(project, chance, is_killed=chance.random() < 0.3) for _ in range(_AT_ONCE)]
         for visit, is_killed in visits:
             output, _ = visit.communicate(timeout=_DEADLINE_S)
             warm += "warm" in output
             if visit.returncode != (-signal.SIGKILL if is_killed else 0):
                 found.append(f"a session ended with {visit.returncode}: {output}")
         broken += chance.random() < 0.5 and _break_what_waits(chance)
+    # What the end of the offering process has left goes with the next session.
+    last, _ = _visit(project, chance, is_killed=False)
+    output, _ = last.communicate(timeout=_DEADLINE_S)
+    if last.returncode:
+        found.append(f"the last session ended with {last.returncode}: {output}")
     found += enclosed.await_all_ends(_DEADLINE_S) or enclosed.leaks()
     found += [f"session {path}" for base in ("/tmp", "/dev/shm") for path in Path(base).glob("rs-session.*")]
     found += [f"offer {name}" for name in present_offers()]
@@ -71,9 +76,8 @@ def _parse(arguments: Sequence[str]) -> argparse.Namespace:
     return parser.parse_args(arguments)
 
 
-def _visit(project: Path, chance: random.Random) -> tuple[subprocess.Popen[str], bool]:
+def _visit(project: Path, chance: random.Random, *, is_killed: bool) -> tuple[subprocess.Popen[str], bool]:
     """Start a session, and say whether it will kill itself."""
-    is_killed = chance.random() < 0.3
     environment = {
         "PATH": os.environ["PATH"],
         "PYTHONPATH": os.pathsep.join(sys.path),
