@@ -21,6 +21,7 @@ from realservices.cli.console import Console
 from realservices.cli.exit_codes import EXIT_OK
 from realservices.contract.errors import RealServicesError
 from realservices.contract.offers import end_offer, keeper_path, present_offers
+from realservices.contract.warmth import INHERITED, namespace
 
 if TYPE_CHECKING:
     import argparse
@@ -32,7 +33,6 @@ HAS_JSON = False
 _WORDS = {"key", "net", "command", "requests"}
 _MOST_BYTES = 1 << 20
 _TIMEOUT_S, _START_TIMEOUT_S = 1.0, 30.0
-_INHERITED = ("PATH", "REALSERVICES_REGISTRY", "REALSERVICES_PORT_RANGE")
 
 
 class KeeperError(RealServicesError):
@@ -54,7 +54,7 @@ def run(options: argparse.Namespace) -> int:
             console.line("keeping services warm for `bazel test --config=warm`; Ctrl-C ends them")
             while True:
                 wish = _received(listener)
-                if wish and wish["net"] == _network():
+                if wish and wish["net"] == namespace("net"):
                     keys.add(_begun(wish))
                     names = ", ".join(request["service"]["label"] for request in wish["requests"])
                     console.line(f"ready for the next test: {names}")
@@ -107,7 +107,7 @@ def _begun(wish: dict[str, Any]) -> str:
     subprocess.run(
         wish["command"],
         input=json.dumps(wish["requests"]).encode(),
-        env={name: os.environ[name] for name in _INHERITED if name in os.environ},
+        env={name: os.environ[name] for name in INHERITED if name in os.environ},
         stdout=subprocess.DEVNULL,
         stderr=subprocess.DEVNULL,
         timeout=_START_TIMEOUT_S,
@@ -115,14 +115,6 @@ def _begun(wish: dict[str, Any]) -> str:
     )
     key: str = wish["key"]
     return key
-
-
-def _network() -> str:
-    """Return which ports this process sees; other ones are of no use to it, nor its to others."""
-    try:
-        return str(Path("/proc/self/ns/net").readlink())
-    except OSError:
-        return ""  # Not Linux.
 
 
 def _interrupt(number: int, frame: FrameType | None) -> None:

@@ -52,9 +52,7 @@ def present_offers() -> list[str]:
     """Return the names of all offers that somebody makes, or made until he was killed. It makes no registry."""
     try:
         names = os.listdir(f"{present_registries()[0]}/{OFFERS}")
-    except IndexError:
-        return []
-    except FileNotFoundError:
+    except (IndexError, FileNotFoundError):
         return []
     return sorted(name.removesuffix(OFFER_SUFFIX) for name in names if name.endswith(OFFER_SUFFIX))
 

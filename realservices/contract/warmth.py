@@ -1,4 +1,4 @@
-"""The wish for warm services, as the environment says it."""
+"""What both sides must know of warm services: the wish for them, and what those who may share them have in common."""
 
 from __future__ import annotations
 
@@ -7,6 +7,8 @@ import os
 from realservices.contract.errors import ManifestError
 
 WARM = "REALSERVICES_WARM"
+# What the process that runs them takes from the environment of whoever starts it.
+INHERITED = ("PATH", "REALSERVICES_REGISTRY", "REALSERVICES_PORT_RANGE")
 _WISHES = {"1": True, "true": True, "0": False, "false": False}
 
 
@@ -20,3 +22,15 @@ def warm_wish() -> bool | None:
     if said and said.lower() not in _WISHES:
         raise ManifestError(f"{WARM}={said!r}; it is one of {', '.join(_WISHES)}")
     return _WISHES[said.lower()] if said else None
+
+
+def namespace(name: str) -> str:
+    """Return which namespace of a kind this process is in, "" where there are none (namespaces(7), Linux only).
+
+    Args:
+        name: As in /proc/self/ns; ``net`` says which ports are visible.
+    """
+    try:
+        return os.readlink(f"/proc/self/ns/{name}")
+    except OSError:
+        return ""

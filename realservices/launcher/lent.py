@@ -17,7 +17,7 @@ import time
 from realservices.contract.errors import RealServicesError
 from realservices.contract.offers import ask_keeper, take_over
 from realservices.contract.session_directory import CONTROL, SHARED_SESSION_BASE
-from realservices.contract.warmth import warm_wish
+from realservices.contract.warmth import INHERITED, namespace, warm_wish
 from realservices.host.process import spawn
 from realservices.launcher.supervised import FAILED, READY, STARTING, STOPPED, WAITING, Supervised
 from realservices.launcher.supervisor import Supervisor
@@ -36,7 +36,6 @@ _FILES = {
     "redis": ("server",),
     "clickhouse": ("server", "template", "template_info"),
 }
-_INHERITED = ("PATH", "REALSERVICES_REGISTRY", "REALSERVICES_PORT_RANGE")
 _IDLE_S = 600
 # A process that does not say in this time where its services are has been stopped, or the machine is overwhelmed.
 _TIMEOUT_S = 5.0
@@ -59,7 +58,7 @@ class Lending:
         here = os.path.realpath(sys.path[0])  # The archive or directory that this package was loaded from.
         program = here if os.path.isfile(here) else f"{here}/realservices"
         self._command = [os.path.realpath(sys.executable), "-I", "-S", "-B", program]
-        self._net = _network()
+        self._net = namespace("net")
         made_by = [self._command, os.stat(program).st_mtime_ns, self._net]
         content = json.dumps([made_by, self._requests], sort_keys=True)
         self._key = hashlib.sha256(content.encode()).hexdigest()[:24]
@@ -85,9 +84,8 @@ class Lending:
     def leave_spares(self) -> None:
         """Start such services for whoever comes next. Not from within a sandbox: they would end with it."""
         read_end, write_end = os.pipe()
-        pid = spawn(
-            self._words, env={name: os.environ[name] for name in _INHERITED if name in os.environ}, stdin=read_end
-        )
+        env = {name: os.environ[name] for name in INHERITED if name in os.environ}
+        pid = spawn(self._words, env=env, stdin=read_end)
         os.close(read_end)
         os.write(write_end, json.dumps(self._requests).encode())
         os.close(write_end)
@@ -229,10 +227,3 @@ def _entry(spec: ServiceSpec, runfiles: str) -> dict[str, Any]:
         "config": spec.config | {key: path.removeprefix("/") for key, path in files.items()},
         "made_of": [main, *([files["template"]] if "template" in files else [])],
     }
-
-
-def _network() -> str:
-    try:
-        return os.readlink("/proc/self/ns/net")
-    except OSError:
-        return ""  # Not Linux.

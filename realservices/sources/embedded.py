@@ -67,15 +67,16 @@ class EmbeddedServices(Source):
         Raises:
             ManifestError: The environment says it in words that mean nothing.
         """
-        if not self._may_be_warm:
+        if not self._wants_warmth:
             return None
         from realservices.sources.warm import warmth_of  # noqa: PLC0415 - most sessions keep nothing
 
         return warmth_of(self._project, self._root)
 
     @property
-    def _may_be_warm(self) -> bool:
-        return self._project.warm or bool(warm_wish())
+    def _wants_warmth(self) -> bool:
+        wish = warm_wish()
+        return self._project.warm if wish is None else wish
 
     @property
     def control(self) -> str:  # type: ignore[override]
@@ -170,7 +171,7 @@ class EmbeddedServices(Source):
     def _start(self, name: str) -> Endpoint:
         from realservices.sources.entries import entry_of  # noqa: PLC0415 - as above
 
-        if self._may_be_warm:
+        if self._wants_warmth:
             self._session()  # What waits is asked how it is, while we prepare what to ask for.
         with entry_of(self._project.services[name], self._project.services) as entry:
             if self._is_closed:

@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING
 
 import realservices
 from realservices.contract.offers import take_over
-from realservices.contract.warmth import warm_wish
+from realservices.contract.warmth import namespace
 from realservices.sources.package import interpreter
 
 if TYPE_CHECKING:
@@ -52,14 +52,8 @@ class Warmth:
 
 
 def warmth_of(project: Project, root: Path) -> Warmth | None:
-    """Return how a project's services are kept, or None where they are not.
-
-    Raises:
-        ManifestError: The environment says it in words that mean nothing.
-    """
-    wish = warm_wish()
-    is_warm = project.warm if wish is None else wish
-    if not is_warm or any(os.environ.get(name) for name in _COVERAGE):
+    """Return how services that are to be kept warm are kept, None where they cannot be."""
+    if any(os.environ.get(name) for name in _COVERAGE):
         return None
     # Who waits does so for as long as it was told at its start.
     return Warmth(_key(root, project.warm_idle_s), project.warm_idle_s)
@@ -72,7 +66,7 @@ def _key(root: Path, idle_s: float) -> str:
         interpreter(),
         *_package(),
         *(os.environ.get(name, "") for name in _VARIABLES),
-        *map(_namespace, _NAMESPACES),
+        *map(namespace, _NAMESPACES),
     ]
     return hashlib.sha256(json.dumps(parts).encode()).hexdigest()[:24]
 
@@ -87,10 +81,3 @@ def _package() -> tuple[str, str, int]:
     # pytest compiles modules when it first imports them, which changes nothing.
     newest = max(entry.stat().st_mtime_ns for entry in entries if entry.name != "__pycache__")
     return realservices.__version__, str(directory), newest
-
-
-def _namespace(name: str) -> str:
-    try:
-        return str(Path(f"/proc/self/ns/{name}").readlink())
-    except OSError:
-        return ""  # Not Linux.
