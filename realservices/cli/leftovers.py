@@ -1,8 +1,9 @@
 """What sessions that were killed together with their guardians have left, and its removal.
 
-A lock proves it: whoever lives in a directory holds one on it, and the kernel lets go of it with the process. What is
-looked at is locked meanwhile, as its owner would do it, so that nobody can begin to use it while it is removed. A
-directory is locked just after it is made, so one that nobody holds may still be too young to tell.
+Only this user's own directories are looked into (contract/user_directory.py): what lies beside them is never ours,
+whatever it is called. A lock proves that something was left: whoever lives in a directory holds one on it, and the
+kernel lets go of it with the process. What is looked at is locked meanwhile, as its owner would do it, so that nobody
+can begin to use it while it is removed.
 """
 
 from __future__ import annotations
@@ -10,32 +11,35 @@ from __future__ import annotations
 import fcntl
 import os
 import socket
-import time
+import tempfile
 from dataclasses import dataclass
 from enum import StrEnum
 from typing import TYPE_CHECKING
 
 from realservices.cli.places import discovery_directory
 from realservices.cli.running import FOLDER
+from realservices.contract.left_directories import FILES, MEMORY, RUN, SESSION, left_directories
+from realservices.contract.locked_directory import lock_left_directory
 from realservices.contract.offers import OFFER_SUFFIX, OFFERS, end_offer, look_at, offer_path, present_offers
 from realservices.contract.registry import present_registries
-from realservices.contract.session_directory import ALIVE, SESSION_BASE, SESSION_PREFIX, SHARED_SESSION_BASE
+from realservices.contract.user_directory import SHORT_BASES, present_user_directories
 from realservices.dev.discovery import ServiceDiscovery
-from realservices.host.sandbox import (
-    MEMORY_PREFIX,
-    PRIVATE_PREFIX,
-    SHARED_MEMORY,
-    SHORT_BASES,
-    lock_directory,
-    remove_tree,
-)
+from realservices.host.abandoned import end_left_directory, launcher_ids
+from realservices.host.marks import marked
+from realservices.host.removal import remove_tree
 from realservices.sources.services import project_root
 from realservices.sources.template_cache import cache_directory
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Callable, Iterator
 
-YOUNG_S = 60.0
+_DIRECTORIES = {
+    RUN: "directory of a launcher",
+    MEMORY: "private copy in shared memory",
+    SESSION: "directory of a session",
+    FILES: "files of tests",
+}
+_PROCESS = "process of a launcher"
 _PORT_LOCK = "lock of a block of ports"
 _PLACE = "mark of a service_group or an `up`"
 _WARM = "warm services that wait"
@@ -90,16 +94,10 @@ def sweep(*, remove: bool, templates: bool = False, warm: bool = False) -> Itera
     # First: their end leaves nothing.
     for name in present_offers():
         yield _offer(name, remove, warm)
-    for path in _entries(SHARED_MEMORY, MEMORY_PREFIX):
-        yield _directory("private copy in shared memory", path, remove)
-    for base in SHORT_BASES:
-        for path in _entries(base, PRIVATE_PREFIX):
-            if _is_young(path):
-                continue
-            yield _directory("directory of a launcher", path, remove)
-    for base in (SESSION_BASE, SHARED_SESSION_BASE):
-        for path in _entries(base, SESSION_PREFIX):
-            yield from _session(path, remove)
+    # Files of plain pytest's tests are where the machine's temporary ones are.
+    for directory in present_user_directories(dict.fromkeys((*SHORT_BASES, tempfile.gettempdir()))):
+        for path in left_directories(directory):
+            yield from _directory(path, remove)
     for registry in present_registries():
         for path in _entries(f"{registry}/slots"):
             yield from _lock_file(_PORT_LOCK, path, remove)
@@ -134,24 +132,36 @@ def _cache() -> str:
         return ""  # No HOME, and nobody knows this user: there is none.
 
 
-def _directory(what: str, path: str, remove: bool) -> Leftover:
-    lock = lock_directory(path, wait=False)
-    if lock < 0 or _has_listener(path):
-        if lock >= 0:
-            os.close(lock)
-        return Leftover(what, path, tree_size(path), State.IN_USE)
+def _directory(path: str, remove: bool) -> Iterator[Leftover]:
+    name = os.path.basename(path)
+    what = next(words for kind, words in _DIRECTORIES.items() if kind in name)
+    lock = lock_left_directory(path)
+    if lock < 0:
+        if os.path.lexists(path):  # Else it has just gone.
+            yield Leftover(what, path, tree_size(path), State.IN_USE)
+        return
     try:
-        return _dealt_with(what, path, remove)
+        running = [pid for launcher in launcher_ids(path) for pid in marked(launcher)]
+        if not running and _has_listener(path):
+            yield Leftover(what, path, tree_size(path), State.IN_USE)
+            return
+        size = tree_size(path)
+        names = [f"process {pid} ({_program(pid)})" for pid in running]
+        reason = _refusal(end_left_directory, path) if remove else ""
+        state = State.FAILED if reason else State.REMOVED if remove else State.LEFT
+        for each in names:
+            yield Leftover(_PROCESS, each, 0, State.REMOVED if remove else State.LEFT)
+        yield Leftover(what, path, size, state, reason)
     finally:
         os.close(lock)
 
 
-def _session(path: str, remove: bool) -> Iterator[Leftover]:
-    what = "directory of a session"
-    # One that is being made has no FIFO yet, and must not find its lock taken.
-    if not os.path.exists(f"{path}/{ALIVE}") and _is_young(path):
-        return
-    yield _directory(what, path, remove)
+def _program(pid: int) -> str:
+    try:
+        with open(f"/proc/{pid}/comm", encoding="utf-8", errors="replace") as file:
+            return file.read().strip()
+    except OSError:
+        return "ended meanwhile"
 
 
 def _lock_file(what: str, path: str, remove: bool) -> Iterator[Leftover]:
@@ -211,22 +221,28 @@ def _dealt_with(what: str, path: str, remove: bool) -> Leftover:
     size = tree_size(path)
     if not remove:
         return Leftover(what, path, size, State.LEFT)
+    reason = _refusal(remove_tree, path)
+    return Leftover(what, path, size, State.FAILED if reason else State.REMOVED, reason)
+
+
+def _refusal(operation: Callable[[str], None], path: str) -> str:
+    """Remove something; return why that is not possible, or ""."""
     try:
-        if os.path.isdir(path):
-            remove_tree(path)
-        else:
-            os.unlink(path)
+        operation(path)
     except OSError as error:
-        return Leftover(what, path, size, State.FAILED, error.strerror or str(error))
-    return Leftover(what, path, size, State.REMOVED)
+        return error.strerror or str(error)
+    return ""
 
 
 def _locked_file(path: str) -> int | None:
-    """Lock a file and return its descriptor: None if somebody else has it, -1 if there is none."""
+    """Lock a file and return its descriptor: None if somebody else has it or it may not be read, -1 if it is gone."""
     try:
-        lock = os.open(path, os.O_RDWR | os.O_CLOEXEC | os.O_NOFOLLOW)
+        # For reading only: what was left on a file system that is read-only now can be looked at all the same.
+        lock = os.open(path, os.O_RDONLY | os.O_CLOEXEC | os.O_NOFOLLOW)
     except FileNotFoundError:
         return -1
+    except OSError:
+        return None
     try:
         fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
     except OSError:
@@ -252,13 +268,6 @@ def _bound_sockets() -> str:
             return file.read()
     except OSError:
         return ""
-
-
-def _is_young(path: str) -> bool:
-    try:
-        return time.time() - os.lstat(path).st_mtime < YOUNG_S
-    except OSError:
-        return True  # Gone.
 
 
 def _entries(directory: str, prefix: str = "") -> list[str]:

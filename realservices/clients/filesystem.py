@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import itertools
 import os
 import shutil
@@ -10,6 +11,9 @@ import tempfile
 from pathlib import Path
 
 from realservices.contract.errors import RealServicesError
+from realservices.contract.left_directories import FILES, new_id, remove_left_directories
+from realservices.contract.locked_directory import make_locked_directory
+from realservices.contract.user_directory import SHORT_BASES, user_directory
 
 LIMIT_BYTES = 64 * 1024 * 1024
 
@@ -57,13 +61,16 @@ class BlockingFilesystem:
     """Files in a directory of the test's own.
 
     Args:
-        root: The directory. It is made, and must not exist before.
+        root: The directory. It is made, and must not exist before, unless there is a ``lock``.
         limit_bytes: How large all files together may be when one is written here: the directory is in memory on many
             machines, and a test that writes without end must not take the machine with it.
+        lock: Descriptor that keeps a directory which is there already from being taken for one that was left.
     """
 
-    def __init__(self, root: Path, *, limit_bytes: int = LIMIT_BYTES) -> None:
-        root.mkdir(mode=0o700)
+    def __init__(self, root: Path, *, limit_bytes: int = LIMIT_BYTES, lock: int | None = None) -> None:
+        if lock is None:
+            root.mkdir(mode=0o700)
+        self._lock = lock
         self.root = root
         self.limit_bytes = limit_bytes
         self._real_root = os.path.realpath(root)
@@ -142,6 +149,9 @@ class BlockingFilesystem:
     def remove_all(self) -> None:
         """Remove the directory itself, at the end of the test."""
         _remove_tree(self.root)
+        if self._lock is not None:
+            os.close(self._lock)
+            self._lock = None
 
     def _check_size(self, place: Path, added: int, *, replaces: bool) -> None:
         self._most_bytes += added
@@ -159,8 +169,8 @@ class IsolatedFilesystem:
     The work is done in place: a test's files are small and local, and a thread per call costs more than the call.
     """
 
-    def __init__(self, root: Path, *, limit_bytes: int = LIMIT_BYTES) -> None:
-        self.blocking = BlockingFilesystem(root, limit_bytes=limit_bytes)
+    def __init__(self, root: Path, *, limit_bytes: int = LIMIT_BYTES, lock: int | None = None) -> None:
+        self.blocking = BlockingFilesystem(root, limit_bytes=limit_bytes, lock=lock)
         self.root = root
 
     def path(self, name: str | os.PathLike[str] = ".") -> Path:
@@ -220,10 +230,30 @@ def new_filesystem(above: str = "") -> IsolatedFilesystem:
     """Return a new, empty directory of a test's own.
 
     Args:
-        above: Where to make it; by default where the machine has its temporary files.
+        above: Where to make it, a directory that ends with this test run; by default in this user's directory where
+            the machine has its temporary files. There it is locked, so that what a killed run has left is known.
+
+    Raises:
+        InfrastructureError: There is no place for it.
     """
     # A short name: unix sockets in it must stay below 108 bytes.
-    return IsolatedFilesystem(Path(above or tempfile.gettempdir()) / f"{os.getpid()}-{next(_NUMBERS)}")
+    if above:
+        return IsolatedFilesystem(Path(above) / f"{os.getpid()}-{next(_NUMBERS)}")
+    directory = user_directory(
+        dict.fromkeys((tempfile.gettempdir(), *SHORT_BASES)),
+        component="filesystem",
+        purpose="the files of tests",
+        remedy="set TMPDIR to a directory of this user's, with room",
+    )
+    _remove_left(directory)
+    path = f"{directory}/{FILES}{new_id()}"
+    return IsolatedFilesystem(Path(path), lock=make_locked_directory(path))
+
+
+@functools.cache
+def _remove_left(directory: str) -> None:
+    """Remove what killed runs have left; once in a process is enough."""
+    remove_left_directories(directory, FILES)
 
 
 def _remove_tree(root: Path) -> None:

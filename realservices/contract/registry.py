@@ -2,7 +2,7 @@
 
 On Linux it lies in /dev/shm, because Bazel's sandbox gives every action a /tmp of its own but shares /dev/shm
 (a lock file in /tmp coordinates nothing there). It holds lock files of slots, unpacked templates, and marks of what
-runs for a developer (service groups, `up`), nothing else.
+runs for a developer (service groups, `up`, warm services), nothing else.
 """
 
 from __future__ import annotations
@@ -10,64 +10,56 @@ from __future__ import annotations
 import os
 
 from realservices.contract.errors import InfrastructureError
+from realservices.contract.user_directory import present_user_directories, unsafe, untrustworthy, user_directory
 
 REGISTRY_BASES = ("/dev/shm", "/tmp")
-_MOST_OWNERS = 16
+VARIABLE = "REALSERVICES_REGISTRY"
 
 
 def registry_directory() -> str:
     """Return the registry's path, made if need be, owned by this user and closed to others (0700).
 
-    The name carries the user id. Two users can show the same id (Bazel's --sandbox_fake_username makes everybody
-    65534), so a directory that belongs to somebody else is passed over for the next number.
-
     Raises:
-        InfrastructureError: No directory could be made.
+        InfrastructureError: No directory could be made, or the one that REALSERVICES_REGISTRY names is not safe.
     """
-    override = os.environ.get("REALSERVICES_REGISTRY")
-    if override:
-        try:
-            os.makedirs(override, mode=0o700, exist_ok=True)
-        except OSError as error:
-            raise InfrastructureError("registry", f"REALSERVICES_REGISTRY={override}: {error.strerror}") from None
-        return override
-    tried: list[str] = []
-    for base in REGISTRY_BASES:
-        if not os.access(base, os.W_OK | os.X_OK):
-            tried.append(f"{base}: not writable")
-            continue
-        for number in range(_MOST_OWNERS):
-            path = f"{base}/realservices-{os.geteuid()}" + (f"-{number}" if number else "")
-            if _own(path):
-                return path
-            tried.append(f"{path}: belongs to another user")
-    raise InfrastructureError(
-        "registry", "no directory for locks and templates: " + "; ".join(tried) + "; set REALSERVICES_REGISTRY to one"
-    )
+    override = os.environ.get(VARIABLE)
+    if not override:
+        return user_directory(
+            REGISTRY_BASES,
+            component="registry",
+            purpose="locks and templates",
+            remedy=f"set {VARIABLE} to one of this user's",
+        )
+    try:
+        os.makedirs(override, mode=0o700, exist_ok=True)
+    except OSError as error:
+        raise InfrastructureError("registry", f"{VARIABLE}={override}: {error.strerror}") from None
+    reason = refusal(override)
+    if reason:
+        raise InfrastructureError(
+            "registry",
+            f"{VARIABLE}={override} is not safe: {reason}; name a directory that only user {os.geteuid()} may write to",
+        )
+    return override
 
 
 def present_registries() -> list[str]:
     """Return the registries that this user has already, the one in use first; nothing is made."""
-    override = os.environ.get("REALSERVICES_REGISTRY")
+    override = os.environ.get(VARIABLE)
     if override:
-        return [override] if os.path.isdir(override) else []
-    numbers = ["", *(f"-{number}" for number in range(1, _MOST_OWNERS))]
-    paths = [f"{base}/realservices-{os.geteuid()}{number}" for base in REGISTRY_BASES for number in numbers]
-    return [path for path in paths if os.path.lexists(path) and _is_own(path)]
+        return [override] if os.path.isdir(override) and not refusal(override) else []
+    return present_user_directories(REGISTRY_BASES)
 
 
-def _own(path: str) -> bool:
-    try:
-        os.mkdir(path, 0o700)
-    except FileExistsError:
-        pass
-    except OSError:
-        return False
-    return _is_own(path)
+def refusal(path: str) -> str:
+    """Say why a directory that the user has named must not be the registry, or return "".
 
-
-def _is_own(path: str) -> bool:
-    status = os.lstat(path)
-    is_directory = (status.st_mode & 0o170000) == 0o040000
-    # An unmapped owner shows as the overflow id, which may equal our own: only a real access settles it.
-    return is_directory and status.st_uid == os.geteuid() and os.access(path, os.R_OK | os.W_OK | os.X_OK)
+    Also one of those above it can be the reason, if others may put something else in its place.
+    """
+    reason = unsafe(path)
+    above = os.path.dirname(os.path.realpath(path))
+    while not reason and above != "/":
+        reason = untrustworthy(above, to_write=False)
+        reason = reason and f"{above}: {reason}"
+        above = os.path.dirname(above)
+    return reason

@@ -6,24 +6,36 @@ it whatever ends that process. The directory is locked for as long as somebody l
 
 from __future__ import annotations
 
-import fcntl
 import os
 
-TYPE_CHECKING = False
-if TYPE_CHECKING:
-    from collections.abc import Iterator
+from realservices.contract.left_directories import SESSION, new_id
+from realservices.contract.locked_directory import make_locked_directory
+from realservices.contract.user_directory import SHARED_MEMORY, SHORT_BASES, user_directory
 
-# Directly below, as unix sockets lie in it, whose paths have 107 bytes at most. The second one is for sessions in
+# Short ones, as unix sockets lie in it, whose paths have 107 bytes at most. The second one is for sessions in
 # sandboxes, which have a /tmp of their own.
-SESSION_BASE, SHARED_SESSION_BASE = "/tmp", "/dev/shm"
-SESSION_PREFIX = "rs-session."
+SESSION_BASE, SHARED_SESSION_BASE = "/tmp", SHARED_MEMORY
 ALIVE = "alive"
 CONTROL = "control.sock"
 
 
 def new_session_path(base: str = SESSION_BASE) -> str:
-    """Return the path of a directory that is still to be made."""
-    return f"{base}/{SESSION_PREFIX}{os.urandom(6).hex()}"
+    """Return the path of a directory that is still to be made.
+
+    Args:
+        base: Where, if it can be there.
+
+    Raises:
+        InfrastructureError: There is no place for it.
+    """
+    bases = (base, *(other for other in SHORT_BASES if other != base))
+    directory = user_directory(
+        bases,
+        component="session",
+        purpose="the session's services",
+        remedy="make room in one of these, or let this user write to it",
+    )
+    return f"{directory}/{SESSION}{new_id()}"
 
 
 def make_session_directory(directory: str) -> list[int]:
@@ -35,42 +47,8 @@ def make_session_directory(directory: str) -> list[int]:
     Raises:
         OSError: There is no room for it.
     """
-    os.mkdir(directory, 0o700)
-    lock = lock_session_directory(directory)
+    lock = make_locked_directory(directory)
     fifo = f"{directory}/{ALIVE}"
     os.mkfifo(fifo, 0o600)
     # For reading, too: else opening waits for a reader.
     return [os.open(fifo, os.O_RDWR | os.O_CLOEXEC), lock]
-
-
-def lock_session_directory(directory: str) -> int:
-    """Lock a directory for as long as the descriptor that is returned is open in any process.
-
-    Raises:
-        OSError: It is gone, or another process holds it.
-    """
-    descriptor = os.open(directory, os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC)
-    try:
-        fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
-    except OSError:
-        os.close(descriptor)
-        raise
-    return descriptor
-
-
-def abandoned_sessions(base: str) -> Iterator[str]:
-    """Give the directories of sessions that were killed before anybody watched over them; each is locked meanwhile.
-
-    Args:
-        base: Where they lie.
-    """
-    for name in os.listdir(base):
-        path = f"{base}/{name}"
-        # One that is being made is not locked yet, but has no FIFO either.
-        if name.startswith(SESSION_PREFIX) and os.path.exists(f"{path}/{ALIVE}"):
-            try:
-                lock = lock_session_directory(path)
-            except OSError:
-                continue  # Somebody lives in it, or has just removed it.
-            yield path
-            os.close(lock)

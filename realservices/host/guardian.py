@@ -1,25 +1,21 @@
 """The guardian: a process that outlives a killed launcher just long enough to clean up after it.
 
 It holds the read end of a pipe whose write end only the launcher has. End-of-file without a word means that the
-launcher died: the guardian then kills every process that carries the launcher's mark in its environment and removes
-their shared memory and the launcher's directories. The launcher's locks are inherited, so nobody gets its ports before
-that is done.
+launcher died: the guardian then kills every process that bears the launcher's mark and removes their shared memory and
+the launcher's directories. The launcher's locks are inherited, so nobody gets its ports before that is done.
 """
 
 from __future__ import annotations
 
+import fcntl
 import os
 import signal
-import time
 
-from realservices.host.process import libc
-from realservices.host.sandbox import remove_tree
+from realservices.host.abandoned import end_left_directory
+from realservices.host.marks import kill_marked, mark_this_process
+from realservices.host.removal import remove_tree
 
-# A process that forks while it is being killed leaves a child for the next sweep; one that cannot be killed
-# (uninterruptible sleep) must not hold the guardian for ever.
-_MOST_SWEEPS = 200
-_SWEEP_PAUSE_S = 0.01
-_IPC_RMID = 0
+_FIRST_OWN_DESCRIPTOR = 3
 
 
 class Guardian:
@@ -33,19 +29,53 @@ class Guardian:
         self.pid = pid
         self._pipe = pipe
 
-    def dismiss(self) -> None:
-        """Tell the guardian that the launcher has cleaned up itself, and wait for its end."""
-        os.write(self._pipe, b"x")
+    def dismiss(self) -> str:
+        """Tell the guardian that the launcher has cleaned up itself, and wait for its end.
+
+        Returns:
+            A warning, if the guardian was not there any more: nobody has watched over the launcher since.
+        """
+        is_gone = False
+        try:
+            os.write(self._pipe, b"x")
+        except BrokenPipeError:
+            is_gone = True
         os.close(self._pipe)
-        os.waitpid(self.pid, 0)
+        try:
+            os.waitpid(self.pid, 0)
+        except ChildProcessError:
+            pass  # Its end was noted already.
+        if not is_gone:
+            return ""
+        return (
+            f"the guardian (process {self.pid}), which cleans up after a launcher that was killed, was killed itself. "
+            "All is cleaned up this time; had this launcher been killed, too, `python -m realservices clean` would be "
+            "needed. Find out what kills it: an out-of-memory killer, or a script that ends processes by name"
+        )
 
 
-def start_guardian(mark: str, paths: list[str]) -> Guardian:
+class Home:
+    """The directory of a session that a launcher lives in with others.
+
+    Args:
+        path: Removed when nobody lives in it any more.
+        lock: This launcher's lock on it.
+        not_inherited: Descriptors that tell others whether the session goes on, which the guardian must not hold.
+    """
+
+    def __init__(self, path: str, lock: int, not_inherited: list[int]) -> None:
+        self.path = path
+        self.lock = lock
+        self.not_inherited = not_inherited
+
+
+def start_guardian(name: str, paths: list[str], home: Home | None = None) -> Guardian:
     """Fork the guardian.
 
     Args:
-        mark: ``NAME=value`` in the environment of every process that belongs to this launcher.
+        name: The launcher's, which all processes that belong to it bear as their mark.
         paths: Directories to remove after the launcher's sudden death.
+        home: The session's directory, where there is one.
     """
     read_end, write_end = os.pipe()
     # What ends a test must not end the guardian: blocked before there is one, and in it for ever.
@@ -56,62 +86,39 @@ def start_guardian(mark: str, paths: list[str]) -> Guardian:
         os.close(read_end)
         return Guardian(pid, write_end)
     try:
-        os.close(write_end)
+        for descriptor in (write_end, *(home.not_inherited if home else ())):
+            os.close(descriptor)
         os.setsid()
+        # It belongs to this launcher, and must not be ended with another one that this one runs in.
+        mark_this_process(name)
         # Whoever waits for the end of the test's output must not wait for the guardian.
         null = os.open("/dev/null", os.O_RDWR)
         for descriptor in (0, 1, 2):
             os.dup2(null, descriptor)
         if os.read(read_end, 1) == b"":
-            _remove_segments(kill_marked(mark))
-            for path in paths:
-                remove_tree(path)
+            _clean_up(name, paths)
+            if home:
+                _leave(home)
     finally:
         os._exit(0)
 
 
-def kill_marked(mark: str) -> list[int]:
-    """Kill every process of this user with ``mark`` in its environment, and return the process ids.
-
-    Linux only, by /proc; elsewhere nothing is found. Sweeps until none is left, as new ones may be forked meanwhile.
-    """
-    killed: list[int] = []
-    for _ in range(_MOST_SWEEPS):
-        found = _marked(mark.encode())
-        if not found:
-            break
-        for pid in found:
-            try:
-                os.kill(pid, signal.SIGKILL)
-            except ProcessLookupError:
-                continue
-            killed.append(pid)
-        time.sleep(_SWEEP_PAUSE_S)
-    return killed
+def _clean_up(name: str, paths: list[str]) -> None:
+    kill_marked(name)
+    for path in paths:
+        try:
+            remove_tree(path)
+        except OSError:
+            continue  # The next launcher tries again.
 
 
-def _remove_segments(creators: list[int]) -> None:
-    """Remove the SysV shared memory that killed processes made: unlike all else it outlives them (shmctl(2))."""
+def _leave(home: Home) -> None:
+    """Remove a session's directory if its other processes end without having done that."""
+    # Ports and all else are free from now on; only the lock is kept.
+    os.dup2(home.lock, _FIRST_OWN_DESCRIPTOR)
+    os.closerange(_FIRST_OWN_DESCRIPTOR + 1, os.sysconf("SC_OPEN_MAX"))
+    fcntl.flock(_FIRST_OWN_DESCRIPTOR, fcntl.LOCK_EX)
     try:
-        with open("/proc/sysvipc/shm", encoding="ascii") as file:
-            lines = file.readlines()[1:]
-    except FileNotFoundError:
+        end_left_directory(home.path)
+    except OSError:
         return
-    for fields in map(str.split, lines):
-        if int(fields[4]) in creators:
-            libc.shmctl(int(fields[1]), _IPC_RMID, None)
-
-
-def _marked(mark: bytes) -> list[int]:
-    found: list[int] = []
-    if not os.path.isdir("/proc/self"):
-        return found
-    for name in os.listdir("/proc"):
-        if name.isdigit() and int(name) != os.getpid():
-            try:
-                with open(f"/proc/{name}/environ", "rb") as file:
-                    if mark in file.read().split(b"\0"):
-                        found.append(int(name))
-            except OSError:
-                continue  # Gone meanwhile, or somebody else's.
-    return found

@@ -14,7 +14,7 @@ import errno
 import os
 import signal
 
-from realservices.host.process import libc
+from realservices.host.libc import libc
 
 _CLONE_NEWNS = 0x00020000
 _CLONE_NEWIPC = 0x08000000

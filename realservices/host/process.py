@@ -14,6 +14,9 @@ import signal
 import sys
 import time
 
+from realservices.host.libc import libc
+from realservices.host.marks import mark_child
+
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -27,7 +30,6 @@ EXIT_NO_NAMESPACE = 126
 _RESET_SIGNALS = (signal.SIGTERM, signal.SIGINT, signal.SIGHUP, signal.SIGCHLD, signal.SIGPIPE, signal.SIGXFSZ)
 _MOST_SWEEPS = 200
 
-libc = ctypes.CDLL(None, use_errno=True)
 # struct rusage of getrusage(2): two times of two longs each, then the peak of the resident memory, then what we leave.
 _RUSAGE = ctypes.c_long * 18
 _PEAK_UNIT_BYTES = 1 if sys.platform == "darwin" else 1024
@@ -105,6 +107,7 @@ def spawn(
             code = EXIT_CANNOT_START
         if cwd:
             os.chdir(cwd)
+        mark_child()
         die_with_parent(parent_pid, death_signal)
         os.execve(argv[0], argv, env)  # noqa: S606 - there is no shell on purpose
     # The child must end here whatever happens; it must never return into the caller.

@@ -13,7 +13,7 @@ import os
 
 from realservices.contract.errors import InfrastructureError
 from realservices.contract.registry import registry_directory
-from realservices.host.sandbox import remove_tree
+from realservices.host.removal import remove_tree
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:

@@ -11,10 +11,10 @@ import os
 import signal
 import time
 
-from realservices.contract import environment
 from realservices.contract.errors import ServiceError
 from realservices.contract.warmth import WARM
 from realservices.host.guardian import Guardian, start_guardian
+from realservices.host.marks import mark_children
 from realservices.host.process import adopt_orphans, kill_descendants
 from realservices.host.sandbox import Sandbox
 from realservices.host.slots import Slot, lease_ports
@@ -129,7 +129,8 @@ class Action:
         kinds = [class_of(spec.kind, self._manifest.label) for spec in self._manifest.services]
         self._lent = lent = self._lending.borrow(self._watcher) if self._lending else None
         ports = {} if lent else self._lease_ports(kinds)
-        self._guardian = start_guardian(f"{environment.RUNTIME}={runtime_path}", sandbox.paths)
+        self._guardian = start_guardian(sandbox.name, sandbox.paths)
+        mark_children(sandbox.name)
         sandbox.create()
         adopt_orphans()
         services = [] if lent else self._make_services(kinds, sandbox, ports)
@@ -256,7 +257,7 @@ class Action:
         if self._sandbox:
             self._sandbox.remove()
         if self._guardian:
-            self._guardian.dismiss()
+            contract_files.tell_warnings([self._guardian.dismiss()])
         self._slot.release()
 
     def _wish_in_vain(self, lending: Lending) -> None:
@@ -268,6 +269,6 @@ class Action:
 
 
 def _service_environment(env: dict[str, str]) -> dict[str, str]:
-    """Return what services get: nothing of the test's own wishes, but the mark by which the guardian knows them."""
-    names = ("PATH", "HOME", "TMPDIR", environment.RUNTIME)
+    """Return what services get: nothing of the test's own wishes."""
+    names = ("PATH", "HOME", "TMPDIR")
     return {name: env[name] for name in names if name in env} | {"LC_ALL": "C", "TZ": "UTC"}

@@ -21,7 +21,8 @@ HOST = "127.0.0.1"
 # A probe talks to a server on this machine; one that takes longer than this is not serving yet.
 _PROBE_TIMEOUT_S = 1.0
 _PROBE_PAUSE_S = 0.1
-_MOST_NAME_BYTES = 40
+# The longest name of a socket that a service has in its directory.
+_LONGEST_SOCKET = ".s.PGSQL.65535"
 
 
 class Service:
@@ -53,8 +54,10 @@ class Service:
         self.spec = spec
         self.port = ports[0]
         self.runfiles = runfiles
-        # Names have any length, paths of unix sockets have 107 bytes; the port keeps shortened names apart.
-        self.directory = f"{sandbox.private}/{spec.name[:_MOST_NAME_BYTES]}.{self.port}"
+        # Names have any length, paths of unix sockets have not; the port keeps shortened names apart.
+        ending = f".{self.port}"
+        name = sandbox.socket_name(spec.name, f"{ending}/{_LONGEST_SOCKET}")
+        self.directory = f"{sandbox.private}/{name}{ending}"
         os.mkdir(self.directory, 0o700)
         self.password = os.urandom(12).hex()
         self.warning = ""

@@ -13,13 +13,14 @@ import re
 import shutil
 import signal
 import sys
-import tempfile
 import time
 
 from realservices.contract.clickhouse_sql import quote_name, split_statements
 from realservices.contract.errors import RealServicesError, TemplateError
+from realservices.host.abandoned import remove_abandoned
+from realservices.host.marks import mark_this_process
 from realservices.host.process import describe_exit, spawn
-from realservices.host.sandbox import lock_directory
+from realservices.host.scratch import Scratch
 from realservices.host.slots import acquire_slot
 from realservices.services.clickhouse_archive import write_data_archive
 from realservices.services.clickhouse_config import HOST, write_configuration
@@ -66,8 +67,10 @@ def main(arguments: Sequence[str]) -> int:
 
 
 def _build(options: argparse.Namespace) -> None:
-    work = tempfile.mkdtemp(prefix="rs.")
-    lock_directory(work)  # Until this process ends: `clean` removes what nobody has locked.
+    scratch = Scratch()
+    remove_abandoned(os.path.dirname(scratch.path))
+    mark_this_process(scratch.name)
+    work = scratch.path
     end_with(options.lifeline, work)
     slot = acquire_slot(2)
     try:
@@ -84,7 +87,7 @@ def _build(options: argparse.Namespace) -> None:
         write_data_archive(engine.data, options.output)
     finally:
         slot.release()
-        shutil.rmtree(work, ignore_errors=True)
+        scratch.remove()
     with open(options.info, "w", encoding="utf-8") as file:
         json.dump(info, file)
 

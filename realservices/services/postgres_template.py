@@ -13,13 +13,13 @@ import argparse
 import json
 import os
 import pwd
-import shutil
 import sys
-import tempfile
 
 from realservices.contract.errors import RealServicesError, TemplateError
+from realservices.host.abandoned import remove_abandoned
+from realservices.host.marks import mark_this_process
 from realservices.host.namespaces import enter_user_namespace
-from realservices.host.sandbox import lock_directory
+from realservices.host.scratch import Scratch
 from realservices.services.postgres_archive import write_archive
 from realservices.services.postgres_cluster import Cluster
 from realservices.services.psql_words import refusal
@@ -49,14 +49,17 @@ def main(arguments: Sequence[str]) -> int:
 
 def _build(options: argparse.Namespace) -> None:
     outputs = os.path.abspath(options.output), os.path.abspath(options.info)
+    # Before this process becomes another user, who would have another place for it. Its path is short enough for the
+    # server's socket.
+    scratch = Scratch()
+    remove_abandoned(os.path.dirname(scratch.path))
+    mark_this_process(scratch.name)
+    work = scratch.path
     if os.geteuid() == 0 or not _has_name(os.geteuid()):
         try:
             enter_user_namespace()
         except OSError:
             pass  # Cluster gives root's work to another user instead.
-    # Below /tmp because the server's socket needs a short path.
-    work = tempfile.mkdtemp(prefix="rs.", dir="/tmp")
-    lock_directory(work)  # Until this process ends: `clean` removes what nobody has locked.
     end_with(options.lifeline, work)
     try:
         cluster = Cluster(options.distribution, work, options.user, dict(options.setting))
@@ -69,7 +72,7 @@ def _build(options: argparse.Namespace) -> None:
             cluster.stop()
         description = write_archive(cluster.data, outputs[0])
     finally:
-        shutil.rmtree(work, ignore_errors=True)
+        scratch.remove()
     info = {
         **description,
         "server_version_num": cluster.version_num,

@@ -12,7 +12,7 @@ import threading
 import time
 
 from realservices.host.process import descendants, kill_descendants
-from realservices.host.sandbox import remove_tree
+from realservices.host.removal import remove_tree
 
 _GRACE_S, _PAUSE_S = 5.0, 0.01
 

@@ -13,14 +13,9 @@ import threading
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from realservices.contract.session_directory import (
-    ALIVE,
-    SESSION_BASE,
-    SESSION_PREFIX,
-    abandoned_sessions,
-    make_session_directory,
-    new_session_path,
-)
+from realservices.contract.left_directories import SESSION as SESSION_PREFIX
+from realservices.contract.left_directories import remove_left_directories
+from realservices.contract.session_directory import ALIVE, make_session_directory, new_session_path
 
 if TYPE_CHECKING:
     from realservices.sources.warm import Warmth
@@ -84,8 +79,6 @@ def join_session(warmth: Warmth | None = None) -> tuple[Session, bool]:
         joined = _joined(warmth)
         if joined:
             return joined, False
-        for directory in abandoned_sessions(SESSION_BASE):
-            shutil.rmtree(directory, ignore_errors=True)
         _Current.session = session = _taken_over(warmth) or _new_session(warmth)
         os.environ[SESSION] = str(session.directory)
         return session, True
@@ -109,6 +102,7 @@ def _taken_over(warmth: Warmth | None) -> Session | None:
 
 def _new_session(warmth: Warmth | None) -> Session:
     directory = new_session_path()
+    remove_left_directories(os.path.dirname(directory), SESSION_PREFIX)  # noqa: PTH120 - a text
     return Session(Path(directory), make_session_directory(directory), warmth)
 
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+
 import pytest
 
 from tests.cli.command import PRIVATE, Outcome, run
@@ -12,6 +14,7 @@ _TOOLS = """
 import fcntl, json, os, socket, sys, time
 def make(path, size=0, age=3600, lock=False):
     os.makedirs(path, exist_ok=True)
+    os.chmod("/".join(path.split("/")[:4]) if path.startswith("/dev") else "/".join(path.split("/")[:3]), 0o700)
     with open(path + "/file", "w") as file:
         file.write("x" * size)
     os.utime(path, (time.time() - age,) * 2)
@@ -21,10 +24,17 @@ def hold(path, how=fcntl.LOCK_EX):
     fcntl.flock(descriptor, how)
     return descriptor
 """
+# Everything but this user's own directory itself, which stays.
 _AFTER = """
 for place in ("/tmp", "/dev/shm"):
-    print("LEFT", place, *sorted(os.listdir(place)))
+    found = [f"{place}/{name}" for name in os.listdir(place) if name != "realservices-1000"]
+    if os.path.isdir(f"{place}/realservices-1000"):
+        found += [f"{place}/realservices-1000/{name}" for name in os.listdir(f"{place}/realservices-1000")]
+    print("LEFT", place, *sorted(found))
 """
+_ID = "0123456789ab"
+_RUN, _SESSION, _FILES = (f"/tmp/realservices-1000/{kind}.{_ID}" for kind in ("run", "session", "files"))
+_MEMORY = f"/dev/shm/realservices-1000/memory.{_ID}"
 _REGISTRY = "/dev/shm/realservices-1000"
 _TEMPLATES = f"""
 registry, cache = "{_REGISTRY}/templates/", "/tmp/cache/rules_realservices/templates/"
@@ -52,49 +62,86 @@ def test_nothing_to_remove() -> None:
 
 def test_what_killed_launchers_left_is_removed_and_told() -> None:
     outcome = _clean(
-        "make('/tmp/rs.0123456789ab', 1000); make('/dev/shm/realservices.rs.0123456789ab', 2048);"
-        "make('/tmp/rs-session.0123456789ab'); os.mkfifo('/tmp/rs-session.0123456789ab/alive')"
+        f"make('{_RUN}', 1000); make('{_MEMORY}', 2048); make('{_SESSION}'); os.mkfifo('{_SESSION}/alive');"
+        f"make('{_FILES}', 10)"
     )
     lines = outcome.output.splitlines()
-    assert "removed     2.0 KB  /dev/shm/realservices.rs.0123456789ab  (private copy in shared memory)" in lines
-    assert "removed  1000 bytes  /tmp/rs.0123456789ab  (directory of a launcher)" in lines
-    assert "removed    0 bytes  /tmp/rs-session.0123456789ab  (directory of a session)" in lines
-    assert "removed 3, 3.0 KB" in lines
+    assert f"removed     2.0 KB  {_MEMORY}  (private copy in shared memory)" in lines
+    assert f"removed  1000 bytes  {_RUN}  (directory of a launcher)" in lines
+    assert f"removed    0 bytes  {_SESSION}  (directory of a session)" in lines
+    assert f"removed   10 bytes  {_FILES}  (files of tests)" in lines
+    assert "removed 4, 3.0 KB" in lines
     assert _left(outcome) == {"/tmp": [], "/dev/shm": []}
     assert (outcome.code, outcome.errors) == (0, "")
 
 
 def test_a_dry_run_removes_nothing() -> None:
-    outcome = _clean("make('/tmp/rs.0123456789ab', 1000)", "--dry-run")
-    assert "would remove  1000 bytes  /tmp/rs.0123456789ab  (directory of a launcher)" in outcome.output.splitlines()
-    assert _left(outcome)["/tmp"] == ["rs.0123456789ab"]
+    outcome = _clean(f"make('{_RUN}', 1000)", "--dry-run")
+    assert f"would remove  1000 bytes  {_RUN}  (directory of a launcher)" in outcome.output.splitlines()
+    assert _left(outcome)["/tmp"] == [_RUN]
 
 
 def test_what_is_locked_stays() -> None:
     outcome = _clean(
-        "held = [make('/tmp/rs.held', lock=True), make('/dev/shm/realservices.rs.held', 2048, lock=True),"
-        "make('/tmp/rs-session.held', lock=True)]; os.mkfifo('/tmp/rs-session.held/alive')"
+        f"held = [make('{_RUN}', lock=True), make('{_MEMORY}', 2048, lock=True), make('{_SESSION}', lock=True)]"
     )
     assert "nothing to remove; 3 in use, 2.0 KB, kept" in outcome.output.splitlines()
-    assert _left(outcome) == {"/tmp": ["rs-session.held", "rs.held"], "/dev/shm": ["realservices.rs.held"]}
+    assert _left(outcome) == {"/tmp": [_RUN, _SESSION], "/dev/shm": [_MEMORY]}
+
+
+# A daemon of a launcher that was killed with its guardian: it has left its parent, and its environment.
+_DAEMON = """
+import subprocess
+from realservices.host.marks import mark_this_process
+if not os.fork():
+    mark_this_process(RUN.rpartition(".")[2])
+    os.setsid()
+    os.execve("/bin/sleep", ["sleep", "1000"], {})
+"""
+
+
+@pytest.mark.parametrize("is_removed", [True, False])
+def test_processes_that_outlived_their_launcher_are_ended(is_removed: bool) -> None:
+    outcome = run(
+        "clean",
+        *([] if is_removed else ["--dry-run"]),
+        enclosure=(*_HERE, "--pid"),
+        before=f"{_TOOLS}RUN = '{_RUN}'; make(RUN)\n{_DAEMON}",
+        after=f"from realservices.host.marks import marked; print('LEFT', len(marked('{_ID}'))){_AFTER}",
+    )
+    word = "removed  " if is_removed else "would remove  "
+    (line,) = [line for line in outcome.output.splitlines() if "process of a launcher" in line]
+    assert re.fullmatch(rf"{word}  0 bytes  process \d+ \(sleep\)  \(process of a launcher\)", line)
+    left = _left(outcome)
+    assert (left["0" if is_removed else "1"], left["/tmp"]) == ([], [] if is_removed else [_RUN])
 
 
 def test_what_a_server_listens_in_stays() -> None:
     outcome = _clean(
-        "make('/tmp/rs.served/db'); listener = socket.socket(socket.AF_UNIX);"
-        "listener.bind('/tmp/rs.served/db/.s.PGSQL.1'); listener.listen(); os.utime('/tmp/rs.served', (0, 0))"
+        f"make('{_RUN}/db'); listener = socket.socket(socket.AF_UNIX);"
+        f"listener.bind('{_RUN}/db/.s.PGSQL.1'); listener.listen()"
     )
-    assert _left(outcome)["/tmp"] == ["rs.served"]
+    assert _left(outcome)["/tmp"] == [_RUN]
 
 
 def test_what_has_just_been_made_stays() -> None:
-    outcome = _clean("make('/tmp/rs.new', age=0); make('/tmp/rs-session.new', age=0)")
-    assert _left(outcome)["/tmp"] == ["rs-session.new", "rs.new"]
+    outcome = _clean(f"make('/tmp/realservices-1000/unfinished.run.{_ID}', age=0)")
+    assert _left(outcome)["/tmp"] == [f"/tmp/realservices-1000/unfinished.run.{_ID}"]
 
 
 def test_what_is_not_ours_stays() -> None:
-    outcome = _clean("make('/tmp/rsync'); make('/tmp/elsewhere'); os.symlink('/tmp/elsewhere', '/tmp/rs.link')")
-    assert _left(outcome)["/tmp"] == ["elsewhere", "rs.link", "rsync"]
+    outcome = _clean(
+        "names = ('rs.js', 'rs.my-backup', 'rs.0123456789ab', 'rs-session.of-mine', 'realservices.notes', 'rsync')\n"
+        "for name in names:\n"
+        "    for place in ('/tmp', '/dev/shm'):\n"
+        "        make(f'{place}/{name}')\n"
+        "make('/tmp/realservices-1000/notes'); make('/tmp/elsewhere')\n"
+        f"os.symlink('/tmp/elsewhere', '{_RUN}')"
+    )
+    assert "nothing to remove" in outcome.output.splitlines()
+    left = _left(outcome)
+    assert len(left["/dev/shm"]) == 6
+    assert len(left["/tmp"]) == 9
 
 
 def test_a_live_launcher_and_a_killed_one() -> None:
@@ -114,17 +161,16 @@ def start():
     process = subprocess.Popen([sys.executable, "-c", SANDBOX], text=True, **pipes)
     return process, process.stdout.readline().strip()
 killed, lost = start()
-alive, kept = start()  # Not the other way round: who makes a directory in shared memory looks for abandoned ones.
+alive, kept = start()  # Not the other way round: whoever begins ends what was left.
 killed.kill(); killed.wait()
-for path in (kept, lost):
-    os.utime(path, (0, 0))
-print("KEPT", os.path.basename(kept), os.path.basename(lost), flush=True)
+print("KEPT", kept, lost, flush=True)
 """
     )
     kept, lost = next(line.split()[1:] for line in outcome.output.splitlines() if line.startswith("KEPT "))
-    assert f"/tmp/{lost}" in outcome.output
-    assert f"/dev/shm/realservices.{lost}" in outcome.output
-    assert _left(outcome) == {"/tmp": [kept], "/dev/shm": [f"realservices.{kept}"]}
+    assert f"  {lost}  (" in outcome.output
+    memory = [path.replace("/tmp/", "/dev/shm/").replace("run.", "memory.") for path in (kept, lost)]
+    assert f"  {memory[1]}  (" in outcome.output
+    assert _left(outcome) == {"/tmp": [kept], "/dev/shm": [memory[0]]}
     assert "2 in use" in outcome.output
 
 
@@ -228,12 +274,13 @@ def test_what_cannot_be_removed_is_an_error() -> None:
     # A mount point: not even its owner can remove it.
     scene = """
 import ctypes
-make("/tmp/rs.mounted")
+make("/tmp/realservices-0/run.0123456789ab")
 libc = ctypes.CDLL(None)
-assert libc.mount(b"tmpfs", b"/tmp/rs.mounted", b"tmpfs", 0, b"") == 0
-os.utime("/tmp/rs.mounted", (0, 0))
+assert libc.mount(b"tmpfs", b"/tmp/realservices-0/run.0123456789ab", b"tmpfs", 0, b"") == 0
 """
     outcome = run("clean", enclosure=("--uid", "0", *PRIVATE), before=_TOOLS + scene)
-    assert "CANNOT remove    0 bytes  /tmp/rs.mounted  (directory of a launcher): " in outcome.output
+    assert (
+        "CANNOT remove    0 bytes  /tmp/realservices-0/run.0123456789ab  (directory of a launcher): " in outcome.output
+    )
     assert "Device or resource busy" in outcome.output
     assert outcome.code == 1

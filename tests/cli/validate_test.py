@@ -80,7 +80,8 @@ def test_a_whole_session_of_its_own() -> None:
     # The registry is every session's; of this one nothing is left.
     after = (
         "import os; left = [sorted(os.listdir(place)) for place in ('/tmp', '/dev/shm')]; "
-        "assert left == [[], ['realservices-1000']], left"
+        "assert left == [['realservices-1000'], ['realservices-1000']], left; "
+        "assert os.listdir('/tmp/realservices-1000') == []"
     )
     outcome = run("doctor", "--deep", "--json", enclosure=("--uid", "1000", *PRIVATE), env=env, after=after)
     for resource in ("database", "redis", "filesystem"):

@@ -98,7 +98,7 @@ def test_nowhere_to_lie_is_an_error_with_the_places(tmp_path: Path) -> None:
     enclosure = ["--uid", "1000", "--bind", f"{closed}=/dev/shm", "--bind", f"{closed}=/tmp"]
     assert _registry_in(enclosure) == (
         "registry: no directory for locks and templates: /dev/shm: not writable; /tmp: not writable; "
-        "set REALSERVICES_REGISTRY to one"
+        "set REALSERVICES_REGISTRY to one of this user's"
     )
 
 

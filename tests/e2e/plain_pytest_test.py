@@ -105,7 +105,7 @@ def running(installed: Installed, project: Path) -> Iterator[dict[str, str]]:
 
 def _left_behind() -> list[str]:
     """Return the directories of sessions whose first process is gone; a living one's are locked."""
-    found = [*Path("/tmp").glob("rs-session.*"), *Path("/dev/shm").glob("realservices.rs.*")]
+    found = [*Path("/tmp").glob("realservices-*/*.*"), *Path("/dev/shm").glob("realservices-*/memory.*")]
     return [str(path) for path in found if not _is_locked(path)]
 
 

@@ -50,7 +50,7 @@ def _results(output: str) -> dict[str, tuple[bool, str]]:
 
 def _left_behind() -> set[Path]:
     """Return what launchers make outside of Bazel's own directories and must remove."""
-    return {path for directory in ("/tmp", "/dev/shm") for path in Path(directory).glob("rs." + "[0-9a-f]" * 12)}
+    return {path for base in ("/tmp", "/dev/shm") for path in Path(base).glob("realservices-*/*." + "[0-9a-f]" * 12)}
 
 
 def test_a_wrong_bucket_name_is_refused(monorepo: Workspace) -> None:

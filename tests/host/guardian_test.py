@@ -14,35 +14,44 @@ from pathlib import Path
 
 import pytest
 
+from realservices.contract.left_directories import new_id
 from tests.host import places
 
 _DEADLINE_MS = 30_000
-# A launcher in small: a lock, a directory, two processes of its own (one marked daemon), a guardian.
+# A launcher in small: a lock, a directory, a guardian, and a daemon that has left its parent, its session and its
+# environment, as nginx and whatever sets its title do.
 _SMALL_LAUNCHER = """
 import fcntl, json, os, signal, sys
 sys.path.insert(0, sys.argv[1])
 from realservices.host.guardian import start_guardian
-directory, mark, ending = sys.argv[2:5]
+from realservices.host.marks import mark_child, mark_children
+directory, name, ending = sys.argv[2:5]
 lock = os.open(directory + ".lock", os.O_RDWR | os.O_CREAT)
 fcntl.flock(lock, fcntl.LOCK_EX)
-guardian = start_guardian(mark, [directory])
+guardian = start_guardian(name, [directory])
+mark_children(name)
 os.mkdir(directory)
 open(directory + "/file", "w").close()
 started = os.pipe()
 if not os.fork():
+    mark_child()
     os.setsid()
     pid = os.fork()
     if pid:
         os.write(started[1], str(pid).encode())
         os._exit(0)
     os.dup2(os.open("/dev/null", os.O_RDWR), 1)
-    os.execve("/bin/sleep", ["sleep", "1000"], {"MARK": mark.partition("=")[2]})
+    os.execve("/bin/sleep", ["sleep", "1000"], {})
 daemon = int(os.read(started[0], 20))
 os.wait()
 print(json.dumps({"guardian": guardian.pid, "daemon": daemon}), flush=True)
 sys.stdin.readline()
 if ending == "dismiss":
     guardian.dismiss()
+elif ending == "dismiss late":
+    os.kill(guardian.pid, signal.SIGKILL)
+    os.waitid(os.P_PID, guardian.pid, os.WEXITED | os.WNOWAIT)
+    print(guardian.dismiss(), flush=True)
 elif ending == "kill":
     os.kill(os.getpid(), signal.SIGKILL)
 """
@@ -66,21 +75,22 @@ class SmallLauncher:
 
     def __init__(self, tmp_path: Path, ending: str) -> None:
         self.directory = tmp_path / "owned"
-        mark = f"MARK={tmp_path}"
+        self.name = new_id()
         self.process = subprocess.Popen(
-            [sys.executable, "-c", _SMALL_LAUNCHER, str(places.PACKAGE_ROOT), str(self.directory), mark, ending],
+            [sys.executable, "-c", _SMALL_LAUNCHER, str(places.PACKAGE_ROOT), str(self.directory), self.name, ending],
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             text=True,
         )
         assert self.process.stdout
         pids = json.loads(self.process.stdout.readline())
+        self.output = ""
         self.guardian: int = pids["guardian"]
         self.daemon: int = pids["daemon"]
 
     def end(self) -> int:
         """Let it end in its way; return its exit code when its output has ended too."""
-        self.process.communicate("\n", timeout=30)
+        self.output, _ = self.process.communicate("\n", timeout=30)
         return self.process.returncode
 
 
@@ -133,3 +143,10 @@ def test_signals_that_end_a_test_do_not_end_it(tmp_path: Path) -> None:
     launcher.end()
     _wait_for_end(launcher.guardian)
     assert not launcher.directory.exists()
+
+
+def test_a_guardian_that_was_killed_is_worth_a_warning(tmp_path: Path) -> None:
+    launcher = SmallLauncher(tmp_path, "dismiss late")
+    assert launcher.end() == 0
+    assert launcher.output.startswith(f"the guardian (process {launcher.guardian}), which cleans up after a launcher")
+    os.kill(launcher.daemon, signal.SIGKILL)

@@ -11,6 +11,7 @@ from pathlib import Path
 
 import pytest
 
+from realservices.host.marks import marked
 from realservices.host.slots import BLOCK_SIZE, acquire_slot
 from tests.host.running import Running
 from tests.launcher.executables import PORT, executable
@@ -37,12 +38,11 @@ def _await_ends(descriptors: list[int]) -> None:
 
 
 def _private(run: Running) -> Path:
-    """Return the launcher's private directory, which its services have in their environment."""
-    for child in children(run.pid):
-        for entry in Path(f"/proc/{child}/environ").read_bytes().split(b"\0"):
-            if entry.startswith(b"REALSERVICES_RUNTIME="):
-                return Path(os.fsdecode(entry.partition(b"=")[2])).parent
-    raise AssertionError("no child carries the launcher's mark")
+    """Return the launcher's private directory, whose name its processes bear as their mark."""
+    own = set(children(run.pid))
+    directories = Path("/tmp").glob("realservices-*/run.*")
+    (private,) = [path for path in directories if own <= set(marked(path.suffix.removeprefix(".")))]
+    return private
 
 
 def test_each_service_has_a_line_with_its_url_and_serves(group: Group) -> None:

@@ -70,13 +70,13 @@ def test_a_copy_leaves_nothing_behind(tmp_path: Path, template: Path) -> None:
         tmp_path / "run",
         [postgres()],
         template=template,
-        script="#!/bin/sh\nls -d /dev/shm/realservices.* >&2; wc -l < /proc/sysvipc/shm\n",
+        script="#!/bin/sh\nls -d /dev/shm/realservices-1000/memory.* >&2; wc -l < /proc/sysvipc/shm\n",
         enclosure=enclosure,
-        after=f"{{ cat /proc/sysvipc/shm | tail -n +2; ls -d /dev/shm/realservices.* /dev/shm/Postgres*; ps -e -o comm= | grep postgres; }} > {report} 2>/dev/null",
+        after=f"{{ cat /proc/sysvipc/shm | tail -n +2; ls -d /dev/shm/realservices-1000/memory.* /dev/shm/Postgres*; ps -e -o comm= | grep postgres; }} > {report} 2>/dev/null",
     ) as launched:
         assert launched.wait() == 0, launched.output
         # While it ran, there were a directory and a segment: the looking works.
-        assert launched.output.startswith("/dev/shm/realservices.")
+        assert launched.output.startswith("/dev/shm/realservices-1000/memory.")
         assert launched.output.endswith("\n2\n")
     assert report.read_text("utf-8") == ""
 

@@ -5,7 +5,8 @@
 says TEXT to each client; ``print TEXT``, ``partial TEXT`` (no line end), ``exit CODE``; ``dump PATH`` writes down what it
 was given; ``touch PATH`` makes a file; ``await PATH`` waits for one; ``pause SECONDS`` lets time pass; ``burn SECONDS``
 keeps the processor busy; ``ignore SIGNAL``; ``at SIGNAL PATH TEXT`` adds a line to a file at that signal and ends;
-``child PATH`` forks a process that stays and writes its id to PATH; ``once PATH CODE`` exits with CODE unless PATH exists, which it then makes.
+``child PATH`` forks a process that stays and writes its id to PATH; ``worker PATH`` forks one that is a daemon without an
+environment, keeps the ports and writes its id to PATH; ``once PATH CODE`` exits with CODE unless PATH exists, which it then makes.
 """
 
 from __future__ import annotations
@@ -105,6 +106,18 @@ def _child(path: str) -> None:
     _append(path, str(pid))
 
 
+def _worker(path: str) -> None:
+    for listener in _LISTENERS:
+        listener.set_inheritable(True)
+    if os.fork() == 0:
+        os.setsid()
+        if os.fork() == 0:
+            _append(path, str(os.getpid()))
+            os.execve("/bin/sleep", ["sleep", "1000"], {})
+        os._exit(0)
+    os.wait()
+
+
 def _once(path: str, code: str) -> None:
     if not os.path.exists(path):
         _append(path, "")
@@ -136,6 +149,7 @@ _ACTIONS: dict[str, tuple[int, Callable[..., object]]] = {
     "print": (1, lambda text: print(text, flush=True)),
     "talk": (2, lambda port, text: _serve(port, text.encode)),
     "touch": (1, lambda path: _append(path, "")),
+    "worker": (1, _worker),
 }
 
 

@@ -6,14 +6,23 @@ import os
 import select
 import signal
 from pathlib import Path
+from typing import Any
 
 import pytest
 
-from realservices.host.sandbox import remove_tree
+from realservices.host.removal import remove_tree
+from tests.launcher.executables import PORT, executable, http
+from tests.launcher.family import children
 from tests.launcher.launched import DEADLINE_S, Launched, postgres, redis
 from tests.services.queries import sql
 
+_NGINX = "/usr/sbin/nginx"
 _WITHOUT_NAMESPACES = ["--uid", "1000", "--no-user-namespaces", "--ipc", "--tmpfs", "/dev/shm"]
+
+
+def _memory_of(private: Path) -> Path:
+    """Return a launcher's directory in shared memory."""
+    return Path("/dev/shm", private.parent.name, private.name.replace("run.", "memory."))
 
 
 @pytest.mark.parametrize("enclosure", [[], _WITHOUT_NAMESPACES], ids=["on overlay", "on a copy"])
@@ -23,17 +32,99 @@ def test_processes_directories_and_locks_end_with_it(tmp_path: Path, template: P
         private = Path(launched.program.environment["REALSERVICES_RUNTIME"]).parent
         with launched.control() as control:
             pids = [service["pid"] for service in control.ask("status")["services"].values()]
-        shared_memory = Path(f"/proc/{launched.guardian_pid}/root/dev/shm/realservices.{private.name}")
+        shared_memory = Path(f"/proc/{launched.guardian_pid}/root{_memory_of(private)}")
         assert shared_memory.exists() is bool(enclosure)
         ends = [os.pidfd_open(pid) for pid in (*pids, daemon, launched.program.pid)]
         launched.kill_and_await_guardian()
         for descriptor in ends:
-            poll = select.poll()
-            poll.register(descriptor, select.POLLIN)
-            assert poll.poll(DEADLINE_S * 1000), "a process still runs"
-            os.close(descriptor)
+            _await_end(descriptor)
         assert not private.exists()
         assert list((tmp_path / "run" / "tmp").iterdir()) == []
+
+
+def _await_end(descriptor: int) -> None:
+    poll = select.poll()
+    poll.register(descriptor, select.POLLIN)
+    assert poll.poll(DEADLINE_S * 1000), "a process still runs"
+    os.close(descriptor)
+
+
+def _with_worker(directory: Path) -> dict[str, Any]:
+    return executable("web", "listen", PORT, "worker", str(directory / "worker"))
+
+
+def _worker(directory: Path, launched: Launched) -> int:
+    """Wait for the service; return a descriptor of the worker that has left it, its session and its environment."""
+    assert launched.program.pid
+    return os.pidfd_open(int((directory / "worker").read_text("ascii")))
+
+
+def test_a_worker_ends_with_it_that_cannot_be_told_by_parent_session_or_environment(tmp_path: Path) -> None:
+    with Launched(tmp_path / "run", [_with_worker(tmp_path)]) as launched:
+        worker = _worker(tmp_path, launched)
+        launched.kill_and_await_guardian()
+        _await_end(worker)
+
+
+_NGINX_CONFIGURATION = """
+{user}
+daemon off;
+worker_processes 2;
+error_log stderr;
+pid {directory}/nginx.pid;
+events {{}}
+http {{
+    access_log off;
+    client_body_temp_path {directory}/body; proxy_temp_path {directory}/proxy; fastcgi_temp_path {directory}/fastcgi;
+    uwsgi_temp_path {directory}/uwsgi; scgi_temp_path {directory}/scgi;
+    server {{ listen 127.0.0.1:$1; location / {{ return 204; }} }}
+}}
+"""
+
+
+@pytest.mark.skipif(not os.path.exists(_NGINX), reason=f"there is no {_NGINX} (apt-get install nginx)")
+def test_nginx_ends_with_it_whose_workers_outlive_their_master(tmp_path: Path) -> None:
+    directory = tmp_path / "nginx"
+    directory.mkdir()
+    # Root in a sandbox has no other id to give to its workers.
+    user = "user root root;" if os.geteuid() == 0 else ""
+    configuration = _NGINX_CONFIGURATION.format(directory=directory, user=user)
+    script = f"cat >{directory}/nginx.conf <<END\n{configuration}END\nexec {_NGINX} -c {directory}/nginx.conf"
+    web = executable("web", "-c", script, "nginx", PORT, program="sh", ready=http("/"))
+    with Launched(tmp_path / "run", [web]) as launched:
+        (launched.runfiles / "sh").symlink_to("/bin/sh")
+        with launched.control() as control:
+            (master,) = [service["pid"] for service in control.ask("status")["services"].values()]
+        ends = [os.pidfd_open(pid) for pid in (master, *children(master))]
+        assert len(ends) == 3
+        launched.kill_and_await_guardian()
+        for descriptor in ends:
+            _await_end(descriptor)
+
+
+def test_what_outlives_launcher_and_guardian_ends_with_the_next_one(tmp_path: Path) -> None:
+    with Launched(tmp_path / "run", [_with_worker(tmp_path)]) as launched:
+        worker = _worker(tmp_path, launched)
+        private = Path(launched.program.environment["REALSERVICES_RUNTIME"]).parent
+        for pid in (launched.guardian_pid, launched.pid):
+            os.kill(pid, signal.SIGKILL)
+        launched.wait()
+        with Launched(tmp_path / "next", []) as following:
+            assert following.finish() == 0
+        _await_end(worker)
+        assert not private.exists()
+
+
+def test_a_guardian_that_is_killed_is_worth_a_warning(tmp_path: Path) -> None:
+    with Launched(tmp_path / "run", [_with_worker(tmp_path), redis()]) as launched:
+        worker = _worker(tmp_path, launched)
+        private = Path(launched.program.environment["REALSERVICES_RUNTIME"]).parent
+        guardian = launched.guardian_pid
+        os.kill(guardian, signal.SIGKILL)
+        assert launched.finish() == 0
+        _await_end(worker)
+        assert f"the guardian (process {guardian}), which cleans up after a launcher" in launched.written("warnings")
+        assert not private.exists()
 
 
 def test_a_test_that_stands_on_the_same_template_is_not_disturbed(tmp_path: Path, template: Path) -> None:
@@ -59,7 +150,7 @@ def test_a_whole_sandbox_killed_at_once_leaves_what_the_next_test_removes(tmp_pa
     enclosure = ["--uid", "1000", "--no-user-namespaces", "--pid"]
     with Launched(tmp_path / "run", [postgres()], template=template, enclosure=enclosure) as launched:
         private = Path(launched.program.environment["REALSERVICES_RUNTIME"]).parent
-        copy = Path("/dev/shm") / f"realservices.{private.name}"
+        copy = _memory_of(private)
         assert copy.exists()
         with Launched(tmp_path / "other", [postgres()], template=template, enclosure=enclosure) as other:
             assert other.finish() == 0

@@ -76,7 +76,7 @@ def project(pytester: pytest.Pytester, monkeypatch: pytest.MonkeyPatch) -> pytes
 @pytest.mark.parametrize("arguments", [(), _XDIST])
 def test_the_plans_tests(project: pytest.Pytester, arguments: tuple[str, ...]) -> None:
     project.runpytest_subprocess(*_OURS, *arguments, timeout=120).assert_outcomes(passed=11)
-    assert list(Path("/tmp").glob("rs-session.*")) == []
+    assert list(Path("/tmp").glob("realservices-*/session.*")) == []
 
 
 def test_the_plugins_own_fixtures(project: pytest.Pytester) -> None:

@@ -209,4 +209,6 @@ def test_nothing_is_left_outside_of_the_outputs(tmp_path: Path, sql: str) -> Non
     work.mkdir()
     build = TemplateBuild(tmp_path, enclosure=["--ipc", "--bind", f"{work}=/tmp", "--tmpfs", "/dev/shm"])
     build.migration("001.sql", sql).run()
-    assert os.listdir(work) == []
+    (own,) = work.iterdir()
+    assert own.name == f"realservices-{os.geteuid()}"
+    assert os.listdir(own) == []

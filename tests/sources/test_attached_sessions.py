@@ -30,7 +30,7 @@ async def _look_for_leftovers(postgres: Endpoint, redis: Endpoint) -> None:
         assert client.keys("realservices:*") == []
         assert [user for user in client.acl_users() if user.startswith("realservices-")] == []
         assert [name for name in client.info("keyspace") if name != "db0"] == []
-    assert list(Path("/tmp").glob("rs-session.*")) == []
+    assert list(Path("/tmp").glob("realservices-*/session.*")) == []
 
 
 @pytest.mark.parametrize("workers", [0, 2])

@@ -12,6 +12,8 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+from realservices.host.scratch import scratch_base
+
 if TYPE_CHECKING:
     from collections.abc import Callable
 
@@ -31,21 +33,27 @@ def _own_programs(alone: pytest.MonkeyPatch, tmp_path: Path) -> None:
     alone.setenv("XDG_CACHE_HOME", os.environ["TEST_TMPDIR"])
 
 
+def _own_limit() -> str:
+    """Return this process's mark, which a launcher may have given it."""
+    return Path("/proc/self/limits").read_text("ascii").partition("Max file locks")[2].split(None, 1)[0]
+
+
 def _processes() -> list[str]:
-    """Return the processes of sessions' services."""
+    """Return the processes that run sessions' services, and the services, which bear the mark of one of those."""
     found = []
     for directory in Path("/proc").glob("[0-9]*"):
         try:
-            words = (directory / "cmdline").read_bytes() + (directory / "environ").read_bytes()
-        except OSError:
+            words = (directory / "cmdline").read_bytes()
+            limit = (directory / "limits").read_text("ascii").partition("Max file locks")[2].split(None, 1)[0]
+        except (OSError, IndexError):
             continue  # Gone meanwhile.
-        if b"REALSERVICES_SERVE=" in words or b"\0serve\0" in words:
+        if (limit != _own_limit() and limit != "unlimited") or b"\0serve\0" in words:
             found.append(directory.name)
     return found
 
 
 def _left() -> list[str]:
-    return [*_processes(), *map(str, Path("/tmp").glob("rs-session.*"))]
+    return [*_processes(), *map(str, Path("/tmp").glob("realservices-*/session.*"))]
 
 
 def _wait_until_nothing_is_left() -> None:
@@ -101,14 +109,12 @@ def test_a_killed_session_leaves_nothing(pytester: pytest.Pytester, arguments: t
 
 def test_what_a_session_left_before_it_started_anything_goes_with_the_next(pytester: pytest.Pytester, run: Run) -> None:
     # As after SIGKILL of pytest-xdist's controller in a run that uses no service.
-    abandoned, unfinished = Path("/tmp/rs-session.000000000000"), Path("/tmp/rs-session.000000000001")
-    for directory in (abandoned, unfinished):
-        directory.mkdir(0o700)
+    abandoned = Path(scratch_base(), "session.000000000000")
+    abandoned.mkdir(0o700)
     os.mkfifo(abandoned / "alive")
     pytester.makepyfile("async def test_it(isolated_redis): pass")
     run().assert_outcomes(passed=1)
     assert not abandoned.exists()
-    unfinished.rmdir()
 
 
 def test_faults_on_demand(pytester: pytest.Pytester, run: Run) -> None:

@@ -223,7 +223,7 @@ def test_idle_services_end_by_themselves(project: WarmProject) -> None:
     project.declare("", "warm = true\nwarm_idle_s = 0.5")
     project.run()
     await_no_offer()
-    await_removal("/tmp/rs-session.*")
+    await_removal("/tmp/realservices-*/session.*")
 
 
 def test_how_long_they_wait_is_what_the_project_says_now(project: WarmProject) -> None:
@@ -240,7 +240,7 @@ def test_who_ends_an_offer_waits_until_nothing_is_left(project: WarmProject) -> 
     (name,) = present_offers()
     assert end_offer(name)
     assert not [pid for pid in pids(waiting).values() if Path(f"/proc/{pid}").exists()]
-    assert list(Path("/tmp").glob("rs-session.*")) == []
+    assert list(Path("/tmp").glob("realservices-*/session.*")) == []
     assert list(Path(offer_path(name)).parent.iterdir()) == []
     assert not end_offer(name)
 

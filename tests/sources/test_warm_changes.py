@@ -187,7 +187,8 @@ def test_a_full_disk(project: WarmProject, space: str) -> None:
     full = project.directory / "full"
     full.mkdir()
     project.env |= {"registry": {"REALSERVICES_REGISTRY": str(full)}, "cache": {"XDG_CACHE_HOME": str(full)}}[space]
-    command = [sys.executable, str(_ENCLOSURE), f"--tmpfs={full}=64k", f"--fill={full}", "--", sys.executable]
+    closed = ["sh", "-c", 'chmod 700 "$0" && exec "$@"', str(full)]
+    command = [sys.executable, str(_ENCLOSURE), f"--tmpfs={full}=64k", f"--fill={full}", "--", *closed, sys.executable]
     pytest_options = ("-m", "pytest", "-q", "-p", "no:cacheprovider", "-p", "realservices.fixtures.plugin")
     done = subprocess.run(
         [*command, *pytest_options],

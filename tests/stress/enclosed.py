@@ -53,7 +53,11 @@ def await_all_ends(deadline_s: int) -> list[str]:
 
 def leaks() -> list[str]:
     """Return whatever a launcher has left in the enclosure, once all processes have ended."""
-    found = [f"directory {path}" for base in ("/tmp", "/dev/shm") for path in Path(base).glob("rs.*")]
+    found = [
+        f"directory {path}"
+        for base in ("/tmp", "/dev/shm", "/var/tmp")
+        for path in Path(base).glob("realservices-*/*.*")
+    ]
     found += [
         f"shared memory {path}" for path in Path("/dev/shm").iterdir() if not path.name.startswith("realservices-")
     ]
@@ -63,7 +67,7 @@ def leaks() -> list[str]:
     for kind in ("shm", "sem", "msg"):
         found += [f"SysV {kind} {line}" for line in Path(f"/proc/sysvipc/{kind}").read_text("ascii").splitlines()[1:]]
     mounts = Path("/proc/self/mountinfo").read_text("utf-8").splitlines()
-    found += [f"mount {line}" for line in mounts if "/rs." in line]
+    found += [f"mount {line}" for line in mounts if "/run." in line or "/session." in line]
     sockets = Path("/proc/self/net/unix").read_text("utf-8").splitlines()
     found += [f"name {line.split()[-1]}" for line in sockets if "realservices-ports" in line]
     listeners = Path("/proc/self/net/tcp").read_text("ascii").splitlines()[1:]

@@ -54,7 +54,6 @@ def main(arguments: Sequence[str]) -> int:
     if last.returncode:
         found.append(f"the last session ended with {last.returncode}: {output}")
     found += enclosed.await_all_ends(_DEADLINE_S) or enclosed.leaks()
-    found += [f"session {path}" for base in ("/tmp", "/dev/shm") for path in Path(base).glob("rs-session.*")]
     found += [f"offer {name}" for name in present_offers()]
     count = options.rounds * _AT_ONCE
     # At most one of those who come at once; after the end of the process that offers, none.

@@ -14,9 +14,9 @@ from typing import TYPE_CHECKING
 
 from realservices.cli.checks.finding import Finding, Verdict, error, warning
 from realservices.cli.checks.scratch import scratch_directory
+from realservices.contract.user_directory import SHARED_MEMORY, SHORT_BASES
 from realservices.host import namespaces
-from realservices.host.process import libc
-from realservices.host.sandbox import SHARED_MEMORY, SHORT_BASES
+from realservices.host.libc import libc
 
 if TYPE_CHECKING:
     from collections.abc import Callable

@@ -11,16 +11,15 @@ from pathlib import Path
 from realservices.cli.checks.finding import Finding, error, warning
 from realservices.cli.checks.scratch import scratch_directory
 from realservices.cli.console import shown_bytes
-from realservices.contract.registry import REGISTRY_BASES, present_registries
-from realservices.host.sandbox import SHARED_MEMORY, SHORT_BASES
+from realservices.contract.errors import InfrastructureError
+from realservices.contract.registry import REGISTRY_BASES, VARIABLE, present_registries, refusal
+from realservices.contract.user_directory import SHARED_MEMORY, SHORT_BASES, untrustworthy
 from realservices.host.templates import free_bytes
 
 # A small schema unpacked is 20 MB, its private copy 50 MB, and 16 MB are left to others.
 _ENOUGH_SHARED = 128 << 20
 _ENOUGH_TEMPORARY = 512 << 20
 _LONGEST_SOCKET = 107  # unix(7), with the byte that ends it.
-# The longest that a service makes: its name is cut to 40 bytes, its port has five.
-_LONGEST_BELOW_BASE = len(f"/rs.{'0' * 12}/{'n' * 40}.65535/.s.PGSQL.65535.lock")
 _DEGRADED = "each PostgreSQL unpacks a private copy of its template onto disk: 0.1 to 1 s more for each test action"
 
 
@@ -55,20 +54,23 @@ def check_registry() -> Finding:
     """Look at the directory where launchers meet, or at where it would be made."""
     identity = "registry", "registry"
     meaning = "Launchers keep their locks and unpacked templates there: without one no test starts."
-    override = os.environ.get("REALSERVICES_REGISTRY", "")
+    override = os.environ.get(VARIABLE, "")
     for path in present_registries():
-        if os.access(path, os.W_OK | os.X_OK):
-            return Finding(*identity, path)
+        return Finding(*identity, path)
+    if override and os.path.lexists(override):
         return error(
-            *identity, f"{path} is not writable",
-            meaning=meaning, remedy=f"chmod u+rwx {path}, or set REALSERVICES_REGISTRY",
+            *identity, f"{override} is not safe: {refusal(override)}",
+            meaning=meaning, remedy=f"export {VARIABLE}=DIRECTORY (one that only this user can write to)",
         )  # fmt: skip
+    reasons = []
     for base in (_nearest(override),) if override else REGISTRY_BASES:
-        if os.path.isdir(base) and os.access(base, os.W_OK | os.X_OK):
+        reason = untrustworthy(base)
+        if not reason:
             return Finding(*identity, f"{override or f'{base}/realservices-{os.geteuid()}'}, made at its first use")
+        reasons.append(f"{base}: {reason}")
     return error(
-        *identity, f"cannot be made: {override or ' and '.join(REGISTRY_BASES)} cannot be written to",
-        meaning=meaning, remedy="export REALSERVICES_REGISTRY=DIRECTORY (one that this user can write to)",
+        *identity, f"cannot be made: {'; '.join(reasons)}",
+        meaning=meaning, remedy=f"export {VARIABLE}=DIRECTORY (one that only this user can write to)",
     )  # fmt: skip
 
 
@@ -85,16 +87,16 @@ def check_socket_paths() -> Finding:
         )  # fmt: skip
     try:
         with scratch_directory(*bases) as directory:
-            path = f"{directory}/{'s' * (len(bases[0]) + _LONGEST_BELOW_BASE - len(directory) - 1)}"
+            path = f"{directory}/{'s' * (_LONGEST_SOCKET - len(directory) - 2)}"
             with socket.socket(socket.AF_UNIX, socket.SOCK_STREAM) as listener:
                 listener.bind(path)
-    except OSError as refused:
+    except (OSError, InfrastructureError) as refused:
         return error(
-            *identity, f"cannot be made in {bases[0]}: {refused.strerror or refused}",
+            *identity, f"cannot be made in {bases[0]}: {getattr(refused, 'strerror', '') or refused}",
             meaning="PostgreSQL, Redis and the launcher itself listen on unix sockets: no test starts.",
             remedy=f"Make room in {bases[0]}, on a file system that has sockets (not a network share)",
         )  # fmt: skip
-    return Finding(*identity, f"{bases[0]}, {len(path)} of {_LONGEST_SOCKET} bytes at most")
+    return Finding(*identity, bases[0])
 
 
 def check_temporary_space() -> Finding:
@@ -117,6 +119,8 @@ def _refusal_to_write() -> str:
             Path(directory, "file").write_bytes(b"x" * (64 << 10))
     except OSError as refused:
         return os.strerror(refused.errno or errno.EIO)
+    except InfrastructureError as refused:
+        return str(refused)
     return ""
 
 

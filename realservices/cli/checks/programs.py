@@ -13,9 +13,9 @@ from typing import TYPE_CHECKING
 from realservices.cli.checks.finding import Finding, error, warning
 from realservices.cli.checks.scratch import scratch_directory
 from realservices.contract.errors import RealServicesError
+from realservices.contract.user_directory import SHARED_MEMORY, SHORT_BASES
 from realservices.host.namespaces import enter_user_namespace
 from realservices.host.process import die_with_parent, spawn
-from realservices.host.sandbox import SHARED_MEMORY, SHORT_BASES
 from realservices.host.templates import free_bytes
 from realservices.sources.errors import MissingServiceError
 from realservices.sources.programs import postgres_distribution, redis_server

@@ -12,22 +12,25 @@ from __future__ import annotations
 
 import json
 import os
+import sys
 import time
 
 from realservices.contract.errors import RealServicesError
+from realservices.contract.locked_directory import share_locked_directory
 from realservices.contract.manifest import ServiceSpec
 from realservices.contract.offers import END, TAKE
 from realservices.contract.session_directory import (
     ALIVE,
     CONTROL,
     SESSION_BASE,
-    abandoned_sessions,
     make_session_directory,
     new_session_path,
 )
-from realservices.host.guardian import Guardian, start_guardian
+from realservices.host.guardian import Guardian, Home, start_guardian
+from realservices.host.marks import mark_children
 from realservices.host.process import adopt_orphans, kill_descendants
-from realservices.host.sandbox import Sandbox, remove_tree
+from realservices.host.removal import remove_tree
+from realservices.host.sandbox import Sandbox
 from realservices.host.slots import Slot, acquire_slot, hold_ports
 from realservices.launcher.control import ControlServer
 from realservices.launcher.session.offer import Offer
@@ -42,8 +45,6 @@ if TYPE_CHECKING:
     from collections.abc import Callable
     from typing import Any
 
-# By which the guardian knows the services' processes.
-_MARK = "REALSERVICES_SERVE"
 _REMOVE_TIMEOUT_S, _REMOVE_PAUSE_S = 5.0, 0.01
 
 
@@ -61,8 +62,8 @@ class SessionServices:
         # What the session's first process holds, while there is none.
         self._held: list[int] = []
         # Named first, for the guardian. What is begun for nobody has directories of its own: it may be thrown away.
-        self._sandbox = Sandbox(f"{self.directory}/rs.{os.urandom(4).hex()}")
-        self._spares_sandbox = Sandbox(f"{self.directory}/rs.{os.urandom(4).hex()}") if self._comes_first else None
+        self._sandbox = Sandbox(self.directory)
+        self._spares_sandbox = Sandbox(self.directory) if self._comes_first else None
         self._slots: list[Slot] = []
         self._guardian: Guardian | None = None
         self._supervisor = Supervisor([], _environment(self._sandbox), Watcher("while the session ran"))
@@ -70,7 +71,7 @@ class SessionServices:
         self._control: ControlServer | None = None
         self._offer: Offer | None = None
         self._signals: SignalReader | None = None
-        self._alive = -1
+        self._alive = self._lock = -1
         self._ends = False
         self._is_orphan = False
         self.is_told_to_end = False
@@ -135,14 +136,15 @@ class SessionServices:
 
     def _set_up(self) -> None:
         sandboxes = [self._sandbox, *([self._spares_sandbox] if self._spares_sandbox else [])]
-        self._guardian = start_guardian(
-            f"{_MARK}={self._sandbox.private}", [path for sandbox in sandboxes for path in sandbox.paths]
-        )
-        # After the guardian: it would inherit the FIFO, and with it the session's life.
         if self._comes_first:
-            for abandoned in abandoned_sessions(os.path.dirname(self.directory)):
-                remove_tree(abandoned)
             self._held = make_session_directory(self.directory)
+        self._lock = share_locked_directory(self.directory)
+        self._guardian = start_guardian(
+            self._sandbox.name,
+            [path for sandbox in sandboxes for path in sandbox.paths],
+            Home(self.directory, self._lock, self._held),
+        )
+        mark_children(self._sandbox.name)
         self._alive = os.open(f"{self.directory}/{ALIVE}", os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC)
         for sandbox in sandboxes:
             sandbox.create()
@@ -244,11 +246,14 @@ class SessionServices:
         if self._is_orphan or self._held:
             _remove(self.directory)
         if self._guardian:
-            self._guardian.dismiss()
+            warning = self._guardian.dismiss()
+            if warning:
+                print(warning, file=sys.stderr, flush=True)
         for slot in self._slots:
             slot.release()
-        for descriptor in [*self._held, *([self._alive] if self._alive >= 0 else [])]:
-            os.close(descriptor)
+        for descriptor in [*self._held, self._alive, self._lock]:
+            if descriptor >= 0:
+                os.close(descriptor)
         if self._signals:
             self._signals.close()
         if offer:
@@ -272,6 +277,6 @@ def _remove(directory: str) -> None:
 
 
 def _environment(sandbox: Sandbox) -> dict[str, str]:
-    """Return what services get: nothing of the session's own wishes, but the mark by which the guardian knows them."""
-    own = {"HOME": sandbox.home, "TMPDIR": sandbox.temporary, _MARK: sandbox.private, "LC_ALL": "C", "TZ": "UTC"}
+    """Return what services get: nothing of the session's own wishes."""
+    own = {"HOME": sandbox.home, "TMPDIR": sandbox.temporary, "LC_ALL": "C", "TZ": "UTC"}
     return {"PATH": os.environ.get("PATH", "/usr/bin:/bin")} | own

@@ -30,7 +30,7 @@ def make(postgres_endpoint: Endpoint, background: BackgroundLoop, tmp_path: Path
 
     def make_session(token: str = "0123456789ab", **changes: Any) -> SessionDatabases:
         endpoint = dataclasses.replace(postgres_endpoint, disposable=False, socket="", **changes)
-        directory = tmp_path / f"rs-session.{token}"
+        directory = tmp_path / f"session.{token}"
         directory.mkdir(exist_ok=True)
         return SessionDatabases(endpoint, background, str(directory))
 

@@ -1,0 +1,63 @@
+"""The names of the directories in a user's directory, and which of them may have been left by a killed process."""
+
+from __future__ import annotations
+
+import os
+import time
+
+from realservices.contract.locked_directory import UNFINISHED, lock_left_directory
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+RUN, MEMORY, SESSION, FILES = "run.", "memory.", "session.", "files."
+"""How names begin: of a launcher's directory, of its part in shared memory, of a session's, of one with a test's files.
+An id follows."""
+
+_ID_LENGTH = 12
+# A directory gets its name in the moment after it is made.
+_UNFINISHED_S = 60.0
+
+
+def new_id() -> str:
+    """Return a new id, 12 hexadecimal digits; a launcher's is also its processes' mark (host/marks.py)."""
+    return os.urandom(_ID_LENGTH // 2).hex()
+
+
+def is_id(text: str) -> bool:
+    """Return whether a text is such an id."""
+    return len(text) == _ID_LENGTH and all(digit in "0123456789abcdef" for digit in text)
+
+
+def left_directories(directory: str) -> Iterator[str]:
+    """Yield the directories in a user's directory that may have been left; a lock on each has the last word."""
+    for entry in sorted(os.scandir(directory), key=lambda entry: entry.name):
+        kind, _, rest = entry.name.removeprefix(UNFINISHED).partition(".")
+        is_ours = f"{kind}." in (RUN, MEMORY, SESSION, FILES) and is_id(rest) and entry.is_dir(follow_symlinks=False)
+        if is_ours and not (entry.name.startswith(UNFINISHED) and _is_young(entry.path)):
+            yield entry.path
+
+
+def remove_left_directories(directory: str, kind: str) -> None:
+    """Remove those of a kind that were left and in which no launcher has lived, whose processes may still run.
+
+    Args:
+        directory: A user's.
+        kind: How their names begin.
+    """
+    import shutil  # noqa: PLC0415 - 8 ms; the launcher's side has its own (host/removal.py)
+
+    for path in left_directories(directory):
+        lock = lock_left_directory(path) if kind in os.path.basename(path) else -1
+        if lock >= 0:
+            if not any(map(is_id, os.listdir(path))):
+                shutil.rmtree(path, ignore_errors=True)
+            os.close(lock)
+
+
+def _is_young(path: str) -> bool:
+    try:
+        return time.time() - os.lstat(path).st_mtime < _UNFINISHED_S
+    except OSError:
+        return True  # Gone.

@@ -1,0 +1,125 @@
+"""The mark of a launcher: by it every process that it started, and all that those started, can be told from others.
+
+It is a resource limit, because the kernel hands limits on to every child and through every exec (setrlimit(2)),
+whatever a program does with its environment, its session or its parents: nginx overwrites its environment with its
+title, and daemons leave their parents. Of all limits RLIMIT_LOCKS has no effect since Linux 2.4.25, so nobody sets it.
+Everybody may read it in /proc/PID/limits (proc(5)), also that of a process of another user.
+
+A process that resets its limits (a login by `su -` with pam_limits) or that an older daemon starts on somebody's behalf
+(docker, systemd-run) is none of the launcher's.
+"""
+
+from __future__ import annotations
+
+import ctypes
+import os
+import signal
+import sys
+import time
+
+from realservices.host.libc import libc
+
+_RLIMIT_LOCKS = 10  # linux/include/uapi/asm-generic/resource.h
+_LINE = b"Max file locks "
+# Above the number that tells launchers apart: no limit that anybody else would set begins so.
+_PREFIX = 0x5253 << 48
+# A process that forks while it is being killed leaves a child for the next sweep; one that cannot be killed
+# (uninterruptible sleep) must not hold the caller for ever.
+_MOST_SWEEPS = 200
+_SWEEP_PAUSE_S = 0.01
+_IPC_RMID = 0
+
+
+_children = ""
+
+
+class _Limit(ctypes.Structure):
+    """struct rlimit of getrlimit(2)."""
+
+    _fields_ = (("soft", ctypes.c_ulong), ("hard", ctypes.c_ulong))
+
+
+def mark_children(name: str) -> None:
+    """Have all that this process spawns from now on bear a launcher's mark (host/process.py)."""
+    global _children
+    _children = name
+
+
+def mark_child() -> None:
+    """Give a child that has just been forked the mark that `mark_children` has named, if any."""
+    if _children:
+        mark_this_process(_children)
+
+
+def mark_this_process(name: str) -> None:
+    """Mark this process and all that it will start, instead of any mark that it had; elsewhere than on Linux nothing.
+
+    Args:
+        name: The launcher's, 12 hexadecimal digits.
+    """
+    if sys.platform != "linux":
+        return
+    limit = _Limit()
+    libc.getrlimit(_RLIMIT_LOCKS, ctypes.byref(limit))
+    limit.soft = _PREFIX | int(name, 16)
+    libc.setrlimit(_RLIMIT_LOCKS, ctypes.byref(limit))  # Refused where somebody has set the hard one.
+
+
+def kill_marked(name: str) -> list[int]:
+    """Kill every process with a launcher's mark but this one, and return the process ids.
+
+    Sweeps until none is left, as new ones may be forked meanwhile. What they leave in the kernel goes with them.
+    """
+    killed: list[int] = []
+    for _ in range(_MOST_SWEEPS):
+        found = [pid for pid in marked(name) if pid != os.getpid()]
+        if not found:
+            break
+        for pid in found:
+            try:
+                os.kill(pid, signal.SIGKILL)
+            except (ProcessLookupError, PermissionError):
+                continue
+            killed.append(pid)
+        time.sleep(_SWEEP_PAUSE_S)
+    _remove_segments(killed)
+    return killed
+
+
+def marked(name: str) -> list[int]:
+    """Return the process ids of all that bear a launcher's mark and have not ended."""
+    wanted = str(_PREFIX | int(name, 16)).encode()
+    found: list[int] = []
+    for entry in os.listdir("/proc") if os.path.isdir("/proc/self") else ():
+        if entry.isdigit():
+            try:
+                with open(f"/proc/{entry}/limits", "rb") as file:
+                    _, _, rest = file.read().partition(_LINE)
+            except OSError:
+                continue  # Gone meanwhile, or hidden from this user.
+            if rest.split(None, 1)[:1] == [wanted] and not _is_zombie(entry):
+                found.append(int(entry))
+    return found
+
+
+def _is_zombie(pid: str) -> bool:
+    """Say whether a process has ended and only waits for its parent to take note."""
+    try:
+        with open(f"/proc/{pid}/stat", "rb") as file:
+            return file.read().rpartition(b")")[2].split()[:1] == [b"Z"]
+    except OSError:
+        return True
+
+
+def _remove_segments(creators: list[int]) -> None:
+    """Remove the SysV shared memory that killed processes made: unlike all else it outlives them (shmctl(2))."""
+    if not creators:
+        return
+    try:
+        with open("/proc/sysvipc/shm", encoding="ascii") as file:
+            lines = file.readlines()[1:]
+    except FileNotFoundError:
+        return
+    for fields in map(str.split, lines):
+        if int(fields[4]) in creators:
+            libc.shmctl(int(fields[1]), _IPC_RMID, None)

@@ -1,0 +1,76 @@
+"""A scratch directory for the work of one process, with a path that is short enough for unix sockets.
+
+It lies in this user's directory below /tmp (which Bazel's sandbox makes private to the action), or where there is none
+in shared memory or below /var/tmp.
+"""
+
+from __future__ import annotations
+
+import os
+
+from realservices.contract.errors import InfrastructureError
+from realservices.contract.left_directories import RUN, new_id
+from realservices.contract.locked_directory import make_locked_directory
+from realservices.contract.user_directory import SHORT_BASES, user_directory
+from realservices.host.removal import remove_tree
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+
+class Scratch:
+    """A directory that is locked from the start until `remove`.
+
+    Attributes:
+        name: By which the process that works in it can be known (`marks.mark_this_process`).
+        path: Where it is.
+
+    Args:
+        bases: Where it may lie, the best place first.
+
+    Raises:
+        InfrastructureError: It cannot be made.
+    """
+
+    def __init__(self, bases: Sequence[str] = SHORT_BASES) -> None:
+        self.name = new_id()
+        self.path = f"{scratch_base(bases)}/{RUN}{self.name}"
+        self._lock = make_private(self.path)
+
+    def remove(self) -> None:
+        """Remove it with all that is in it.
+
+        Raises:
+            OSError: Something in it cannot be removed.
+        """
+        remove_tree(self.path)
+        if self._lock >= 0:
+            os.close(self._lock)
+            self._lock = -1
+
+
+def scratch_base(bases: Sequence[str] = SHORT_BASES) -> str:
+    """Return this user's directory in the first of the bases that can have one.
+
+    Raises:
+        InfrastructureError: There is none.
+    """
+    return user_directory(
+        bases,
+        component="sandbox",
+        purpose="unix sockets, whose paths must be short",
+        remedy="make room in one of these, or let this user write to it",
+    )
+
+
+def make_private(path: str) -> int:
+    """Make a directory for this user only; return the descriptor that keeps it locked.
+
+    Raises:
+        InfrastructureError: It cannot be made.
+    """
+    try:
+        return make_locked_directory(path)
+    except OSError as error:
+        raise InfrastructureError("sandbox", f"cannot make {path}: {error.strerror}") from None
