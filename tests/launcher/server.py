@@ -6,7 +6,7 @@ says TEXT to each client; ``print TEXT``, ``partial TEXT`` (no line end), ``exit
 was given; ``touch PATH`` makes a file; ``await PATH`` waits for one; ``pause SECONDS`` lets time pass; ``burn SECONDS``
 keeps the processor busy; ``ignore SIGNAL``; ``at SIGNAL PATH TEXT`` adds a line to a file at that signal and ends;
 ``child PATH`` forks a process that stays and writes its id to PATH; ``worker PATH`` forks one that is a daemon without an
-environment, keeps the ports and writes its id to PATH; ``once PATH CODE`` exits with CODE unless PATH exists, which it then makes.
+environment, keeps the ports and writes its id to PATH; ``nginx DIRECTORY PORT`` becomes nginx; ``once PATH CODE`` exits with CODE unless PATH exists, which it then makes.
 """
 
 from __future__ import annotations
@@ -118,6 +118,20 @@ def _worker(path: str) -> None:
     os.wait()
 
 
+def _nginx(directory: str, port: str) -> None:
+    names = ("client_body", "proxy", "fastcgi", "uwsgi", "scgi")
+    temporary = "".join(f"{name}_temp_path {directory}/{name}; " for name in names)
+    # Root in a sandbox has no other id to give to its workers.
+    user = "user root root;" if os.geteuid() == 0 else ""
+    with open(f"{directory}/nginx.conf", "w", encoding="utf-8") as file:
+        file.write(
+            f"{user} daemon off; worker_processes 2; error_log stderr; pid {directory}/nginx.pid; events {{}} "
+            f"http {{ access_log off; {temporary} "
+            f"server {{ listen 127.0.0.1:{port}; location / {{ return 204; }} }} }}"
+        )
+    os.execv("/usr/sbin/nginx", ["nginx", "-c", f"{directory}/nginx.conf"])
+
+
 def _once(path: str, code: str) -> None:
     if not os.path.exists(path):
         _append(path, "")
@@ -143,6 +157,7 @@ _ACTIONS: dict[str, tuple[int, Callable[..., object]]] = {
     "ignore": (1, lambda name: signal.signal(signal.Signals[name], signal.SIG_IGN)),
     "late": (3, _late),
     "listen": (1, lambda port: _LISTENERS.append(_listen(port))),
+    "nginx": (2, _nginx),
     "once": (2, _once),
     "partial": (1, lambda text: print(text, end="", flush=True)),
     "pause": (1, lambda seconds: select.select([], [], [], float(seconds))),

@@ -66,33 +66,12 @@ def test_a_worker_ends_with_it_that_cannot_be_told_by_parent_session_or_environm
         _await_end(worker)
 
 
-_NGINX_CONFIGURATION = """
-{user}
-daemon off;
-worker_processes 2;
-error_log stderr;
-pid {directory}/nginx.pid;
-events {{}}
-http {{
-    access_log off;
-    client_body_temp_path {directory}/body; proxy_temp_path {directory}/proxy; fastcgi_temp_path {directory}/fastcgi;
-    uwsgi_temp_path {directory}/uwsgi; scgi_temp_path {directory}/scgi;
-    server {{ listen 127.0.0.1:$1; location / {{ return 204; }} }}
-}}
-"""
-
-
 @pytest.mark.skipif(not os.path.exists(_NGINX), reason=f"there is no {_NGINX} (apt-get install nginx)")
 def test_nginx_ends_with_it_whose_workers_outlive_their_master(tmp_path: Path) -> None:
     directory = tmp_path / "nginx"
     directory.mkdir()
-    # Root in a sandbox has no other id to give to its workers.
-    user = "user root root;" if os.geteuid() == 0 else ""
-    configuration = _NGINX_CONFIGURATION.format(directory=directory, user=user)
-    script = f"cat >{directory}/nginx.conf <<END\n{configuration}END\nexec {_NGINX} -c {directory}/nginx.conf"
-    web = executable("web", "-c", script, "nginx", PORT, program="sh", ready=http("/"))
+    web = executable("web", "nginx", str(directory), PORT, ready=http("/"))
     with Launched(tmp_path / "run", [web]) as launched:
-        (launched.runfiles / "sh").symlink_to("/bin/sh")
         with launched.control() as control:
             (master,) = [service["pid"] for service in control.ask("status")["services"].values()]
         ends = [os.pidfd_open(pid) for pid in (master, *children(master))]

@@ -57,9 +57,19 @@ class TemplateBuild:
 
     def run(self) -> subprocess.CompletedProcess[str]:
         """Run the action to its end."""
+        with self.start() as process:
+            try:
+                output, errors = process.communicate(timeout=_TIMEOUT_S)
+            except subprocess.TimeoutExpired:
+                os.killpg(process.pid, signal.SIGKILL)  # With the server that it started.
+                raise
+        return subprocess.CompletedProcess(process.args, process.returncode, output, errors)
+
+    def start(self) -> subprocess.Popen[str]:
+        """Start the action."""
         command = [sys.executable, "-I", "-S", "-B", "-c", _BUILD, str(places.PACKAGE_ROOT)]
         inherited = {name: os.environ[name] for name in ("PATH", "LD_LIBRARY_PATH") if name in os.environ}
-        with subprocess.Popen(
+        return subprocess.Popen(
             [*self._enclosure, *command, "--distribution", str(self.distribution), *self._arguments],
             env=inherited,
             stdin=subprocess.DEVNULL,
@@ -67,13 +77,7 @@ class TemplateBuild:
             stderr=subprocess.PIPE,
             text=True,
             start_new_session=True,
-        ) as process:
-            try:
-                output, errors = process.communicate(timeout=_TIMEOUT_S)
-            except subprocess.TimeoutExpired:
-                os.killpg(process.pid, signal.SIGKILL)  # With the server that it started.
-                raise
-        return subprocess.CompletedProcess(process.args, process.returncode, output, errors)
+        )
 
     def _script(self, option: str, name: str, sql: str) -> TemplateBuild:
         path = self._directory / name

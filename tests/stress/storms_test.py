@@ -1,6 +1,6 @@
 """Small storms, as part of every run.
 
-Larger ones: `tools/test --full` (`--test_env=STRESS_SCALE=17`: 64 launchers at once, 102 kills), or the programs
+Larger ones: `tools/test --full` (`--test_env=STRESS_SCALE=17`: 64 launchers at once, 102 kills each on overlays and copies, 306 of all kinds), or the programs
 themselves, with the paths that tests/host/places.py asks for: `python tests/stress/kill_storm.py --kills 100`.
 """
 
@@ -24,8 +24,9 @@ _SCALE = int(os.environ.get("STRESS_SCALE", "1"))
         ("kill_storm", ["--kills", str(6 * _SCALE), "--way", "overlay"]),
         ("kill_storm", ["--kills", str(6 * _SCALE), "--way", "copy"]),
         ("warm_storm", ["--rounds", str(6 * _SCALE)]),
+        ("fault_storm", ["--kills", str(18 * _SCALE)]),
     ],
-    ids=["launches", "kills on overlays", "kills on copies", "warm sessions"],
+    ids=["launches", "kills on overlays", "kills on copies", "warm sessions", "kills of all kinds"],
 )
 def test_a_storm_leaves_nothing(storm: str, options: list[str]) -> None:
     program = str(_HERE / f"{storm}.py")
