@@ -10,10 +10,14 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import TYPE_CHECKING, Any, NoReturn
 from urllib.parse import urlsplit
 
+from realservices.programs.allowed_callers import AllowedCallers, CallerRefusedError, allowed_callers
+
 if TYPE_CHECKING:
+    import argparse
     from collections.abc import Callable
 
 _VERSION = "/v1"
+_JSON = "application/json"
 _BODY_MAX_BYTES = 64 * 1024 * 1024
 
 
@@ -24,6 +28,9 @@ class LlmRequestHandler(BaseHTTPRequestHandler):
     # Each event of a stream is to leave at once.
     wbufsize = 0
     disable_nagle_algorithm = True
+    server: _Server
+    # Origin of the web page that sent the request, where one did that is allowed.
+    _page = ""
 
     def answer_post(self, path: str, body: dict[str, Any]) -> None:
         """Answer a POST request.
@@ -37,6 +44,30 @@ class LlmRequestHandler(BaseHTTPRequestHandler):
     def models(self) -> list[str]:
         """Return the names of the models that there are."""
         raise NotImplementedError
+
+    def parse_request(self) -> bool:
+        """Refuse, whatever the method is, who is not allowed."""
+        self._page = ""
+        if not super().parse_request():
+            return False
+        origins = self.headers.get_all("Origin", [])
+        try:
+            self.server.callers.check(self.headers.get_all("Host", []), origins)
+        except CallerRefusedError as error:
+            self._drop_body()
+            self.send_refusal(HTTPStatus.FORBIDDEN, error.code, str(error))
+            return False
+        self._page = "".join(origins)
+        return True
+
+    def do_OPTIONS(self) -> None:
+        """Answer a browser that asks whether a page of this machine may send JSON."""
+        self._drop_body()
+        self.send_response(HTTPStatus.NO_CONTENT)
+        self.send_header("Access-Control-Allow-Methods", "GET, POST")
+        asked = self.headers.get("Access-Control-Request-Headers", "").split()
+        self.send_header("Access-Control-Allow-Headers", " ".join(asked))
+        self.end_headers()
 
     def do_GET(self) -> None:
         """Answer the readiness probe and the list of models."""
@@ -53,6 +84,13 @@ class LlmRequestHandler(BaseHTTPRequestHandler):
     def do_POST(self) -> None:
         """Read the request and have it answered."""
         path = urlsplit(self.path).path
+        kind = self.headers.get_content_type() if "Content-Type" in self.headers else None
+        if kind != _JSON:
+            # Other types, and none, are what any web page may send without asking first.
+            self._drop_body()
+            message = f"Content-Type is {kind or 'missing'}; expected {_JSON}: send the header Content-Type: {_JSON}"
+            self.send_refusal(HTTPStatus.UNSUPPORTED_MEDIA_TYPE, "content_type", message)
+            return
         body = self._read_json()
         if body is None:
             return
@@ -65,10 +103,17 @@ class LlmRequestHandler(BaseHTTPRequestHandler):
         """Answer with JSON."""
         data = json.dumps(content, ensure_ascii=False).encode()
         self.send_response(status)
-        self.send_header("Content-Type", "application/json")
+        self.send_header("Content-Type", _JSON)
         self.send_header("Content-Length", str(len(data)))
         self.end_headers()
         self.wfile.write(data)
+
+    def end_headers(self) -> None:
+        """Let the page that asks, if it is allowed, read the answer."""
+        if self._page:
+            self.send_header("Access-Control-Allow-Origin", self._page)
+            self.send_header("Vary", "Origin")
+        super().end_headers()
 
     def send_refusal(self, status: int, code: str, message: str) -> None:
         """Answer with an error in the API's form, and log it."""
@@ -106,6 +151,14 @@ class LlmRequestHandler(BaseHTTPRequestHandler):
         listed = [{"id": name, "object": "model", "created": 0, "owned_by": "realservices"} for name in names]
         self.send_json(HTTPStatus.OK, {"object": "list", "data": listed})
 
+    def _drop_body(self) -> None:
+        """Read what nobody wants: a connection closed with bytes unread is reset, and the answer lost."""
+        length = self.headers.get("Content-Length", "0")
+        if length.isdecimal() and int(length) <= _BODY_MAX_BYTES:
+            self.rfile.read(int(length))
+        else:
+            self.close_connection = True
+
     def _read_json(self) -> dict[str, Any] | None:
         length = self.headers.get("Content-Length", "")
         if not length.isdecimal() or int(length) > _BODY_MAX_BYTES:
@@ -127,28 +180,29 @@ class LlmRequestHandler(BaseHTTPRequestHandler):
 
 class _Server(ThreadingHTTPServer):
     daemon_threads = True
+    callers: AllowedCallers
 
     def handle_error(self, request: Any, client_address: Any) -> None:
         if not isinstance(sys.exception(), ConnectionError):  # The client left: nobody to tell.
             super().handle_error(request, client_address)
 
 
-def serve(name: str, handler: Callable[..., LlmRequestHandler], host: str, port: int) -> NoReturn:
+def serve(name: str, handler: Callable[..., LlmRequestHandler], arguments: argparse.Namespace) -> NoReturn:
     """Serve until SIGTERM or SIGINT, and end the process.
 
     Args:
         name: The program, for the line that it prints when it listens.
         handler: As for `ThreadingHTTPServer`.
-        host: Address to listen on.
-        port: 0 for any free one.
+        arguments: With the options of `allowed_callers`.
     """
 
     def stop(*_: object) -> NoReturn:
         sys.exit(0)
 
-    with _Server((host, port), handler) as server:
+    with _Server((arguments.host, arguments.port), handler) as server:
+        server.callers = allowed_callers(arguments, server.server_port)
         for number in (signal.SIGTERM, signal.SIGINT):
             signal.signal(number, stop)
-        print(f"{name} is listening on http://{host}:{server.server_port}{_VERSION}", flush=True)
+        print(f"{name} is listening on http://{arguments.host}:{server.server_port}{_VERSION}", flush=True)
         server.serve_forever()
     raise SystemExit(0)

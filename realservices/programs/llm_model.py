@@ -2,7 +2,8 @@
 
     python -m realservices.programs.llm_model --runtime .../xllamacpp --model FILE.gguf --port 8080
 
-The server is llama.cpp's own, from the package xllamacpp: it runs in native threads, Python only waits for SIGTERM.
+The server is llama.cpp's own, from the package xllamacpp, in native threads. It answers every web page, so it listens
+on a port of its own, with a key that only this program has; requests are passed on to it where the caller is allowed.
 Answers are the same for the same request on the same kind of processor: nothing random unless the request asks for it,
 one request at a time, and no state kept between requests (a reused prefix changes the order of sums, and so the text).
 """
@@ -10,12 +11,19 @@ one request at a time, and no state kept between requests (a reused prefix chang
 from __future__ import annotations
 
 import argparse
+import functools
 import os
+import secrets
 import signal
 import socket
 import sys
+import urllib.request
 from pathlib import Path
 from typing import Any
+
+from realservices.programs.allowed_callers import add_options
+from realservices.programs.llm_http import serve
+from realservices.programs.llm_record import RecordHandler, Upstream
 
 # A test action can count on one processor. A second thread gains a third on an idle machine; on a busy one the two wait
 # for each other most of the time: 16 tokens took 5 s with two threads, 1.3 s with one.
@@ -23,6 +31,7 @@ _THREADS = 1
 _CONTEXT_TOKENS = 2048
 _ANSWER_MAX_TOKENS = 256
 _SEED = 1
+_HOST = "127.0.0.1"
 _ENDS = (signal.SIGTERM, signal.SIGINT)
 
 
@@ -44,12 +53,12 @@ def load_runtime(directory: Path) -> Any:
     return xllamacpp
 
 
-def parameters(runtime: Any, *, model: Path, host: str, port: int) -> Any:
+def parameters(runtime: Any, *, model: Path, key: str) -> Any:
     """Return what the server is to do, as the runtime wants it."""
     chosen = runtime.CommonParams()
     chosen.model.path = str(model)
     chosen.model_alias = {model.stem}
-    chosen.hostnames, chosen.port = [host], port
+    chosen.hostnames, chosen.port, chosen.api_keys = [_HOST], _free_port(), [key]
     chosen.n_ctx, chosen.n_parallel, chosen.n_predict = _CONTEXT_TOKENS, 1, _ANSWER_MAX_TOKENS
     chosen.cpuparams.n_threads = chosen.cpuparams_batch.n_threads = _THREADS
     chosen.n_gpu_layers, chosen.n_threads_http = 0, 4
@@ -66,27 +75,28 @@ def main() -> None:
     parser = argparse.ArgumentParser(prog="llm_model", description="Serves a small language model on the processor.")
     parser.add_argument("--runtime", type=Path, required=True, help="the directory of the package xllamacpp")
     parser.add_argument("--model", type=Path, required=True, help="the model's weights (.gguf)")
-    parser.add_argument("--host", default="127.0.0.1", help="address to listen on (default: %(default)s)")
-    parser.add_argument("--port", type=int, default=0, help="port; 0, the default, takes a free one and prints it")
+    add_options(parser)
     arguments = parser.parse_args()
     if not arguments.model.is_file():
         parser.error(f"--model: there is no file {arguments.model}")
     runtime = load_runtime(arguments.runtime)
     # Before there are threads, so that none of them takes the signal.
     signal.pthread_sigmask(signal.SIG_BLOCK, _ENDS)
-    chosen = parameters(
-        runtime, model=arguments.model, host=arguments.host, port=arguments.port or _free_port(arguments.host)
-    )
-    server = runtime.Server(chosen)
-    print(f"llm_model is listening on {server.listening_address}/v1", flush=True)
-    signal.sigwait(_ENDS)
-    # The native threads end with the process; taking the model apart first would only take time.
-    os._exit(0)
+    key = secrets.token_hex()
+    native = runtime.Server(parameters(runtime, model=arguments.model, key=key))
+    signal.pthread_sigmask(signal.SIG_UNBLOCK, _ENDS)
+    urllib.request.install_opener(urllib.request.build_opener(urllib.request.ProxyHandler({})))
+    upstream = Upstream(f"{native.listening_address}/v1", key, None)
+    try:
+        serve("llm_model", functools.partial(RecordHandler, upstream=upstream), arguments)
+    except SystemExit:
+        # The native threads end with the process; taking the model apart first would only take time.
+        os._exit(0)
 
 
-def _free_port(host: str) -> int:
+def _free_port() -> int:
     with socket.socket() as probe:
-        probe.bind((host, 0))
+        probe.bind((_HOST, 0))
         port: int = probe.getsockname()[1]
         return port
 

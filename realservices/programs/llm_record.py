@@ -22,6 +22,7 @@ from http import HTTPStatus
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from realservices.programs.allowed_callers import add_options
 from realservices.programs.llm_http import LlmRequestHandler, serve
 from realservices.programs.llm_recording import Exchange, Recording, RecordingError, normalise
 
@@ -135,8 +136,7 @@ def main() -> None:
     parser.add_argument("--recording", type=Path, required=True, help="file to add answers to (JSON lines)")
     parser.add_argument("--upstream", required=True, help="base URL of an OpenAI-compatible API, with its version")
     parser.add_argument("--key-env", default="", help="environment variable that holds the upstream's key")
-    parser.add_argument("--host", default="127.0.0.1", help="address to listen on (default: %(default)s)")
-    parser.add_argument("--port", type=int, default=0, help="port; 0, the default, takes a free one and prints it")
+    add_options(parser)
     arguments = parser.parse_args()
     if not arguments.upstream.startswith(("http://", "https://")):
         parser.error(f"--upstream is {arguments.upstream!r}; expected a URL that begins with http:// or https://")
@@ -150,7 +150,7 @@ def main() -> None:
         sys.exit(f"llm_record: {error}")
     key = os.environ.get(arguments.key_env, "") if arguments.key_env else ""
     upstream = Upstream(arguments.upstream, key, recording)
-    serve("llm_record", functools.partial(RecordHandler, upstream=upstream), arguments.host, arguments.port)
+    serve("llm_record", functools.partial(RecordHandler, upstream=upstream), arguments)
 
 
 def _content(data: str) -> Any:

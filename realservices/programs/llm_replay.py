@@ -15,6 +15,7 @@ from http import HTTPStatus
 from pathlib import Path
 from typing import Any
 
+from realservices.programs.allowed_callers import add_options
 from realservices.programs.llm_http import LlmRequestHandler, serve
 from realservices.programs.llm_record import RecordHandler, Upstream
 from realservices.programs.llm_recording import Exchange, Recording, RecordingError, normalise
@@ -59,18 +60,17 @@ def main() -> None:
     """Read the arguments and serve."""
     parser = argparse.ArgumentParser(prog="llm_replay", description="Replays recorded answers of a language model.")
     parser.add_argument("--recording", type=Path, required=True, help="file of recorded answers (JSON lines)")
-    parser.add_argument("--host", default="127.0.0.1", help="address to listen on (default: %(default)s)")
-    parser.add_argument("--port", type=int, default=0, help="port; 0, the default, takes a free one and prints it")
+    add_options(parser)
     parser.add_argument("--recorder", default="", help="base URL of an llm_record to ask instead of replaying")
     arguments = parser.parse_args()
     if arguments.recorder:
         upstream = Upstream(arguments.recorder, "", None)
-        serve("llm_replay", functools.partial(RecordHandler, upstream=upstream), arguments.host, arguments.port)
+        serve("llm_replay", functools.partial(RecordHandler, upstream=upstream), arguments)
     try:
         recording = Recording(arguments.recording, must_exist=True)
     except RecordingError as error:
         sys.exit(f"llm_replay: {error}")
-    serve("llm_replay", functools.partial(ReplayHandler, recording=recording), arguments.host, arguments.port)
+    serve("llm_replay", functools.partial(ReplayHandler, recording=recording), arguments)
 
 
 if __name__ == "__main__":

@@ -11,6 +11,7 @@ from __future__ import annotations
 import argparse
 import asyncio
 import signal
+import sys
 from collections import defaultdict
 from http import HTTPStatus
 from typing import TYPE_CHECKING
@@ -18,6 +19,8 @@ from urllib.parse import urlsplit
 
 from websockets.asyncio.server import broadcast, serve
 from websockets.exceptions import ConnectionClosed
+
+from realservices.programs.allowed_callers import AllowedCallers, CallerRefusedError, add_options, allowed_callers
 
 if TYPE_CHECKING:
     from websockets.asyncio.server import ServerConnection
@@ -52,37 +55,53 @@ class Relay:
                 self._rooms.pop(path, None)
 
 
-def answer_health(connection: ServerConnection, request: Request) -> Response | None:
-    """Answer the readiness probe; everything else goes on to be a WebSocket."""
-    return connection.respond(HTTPStatus.OK, "ok\n") if request.path == _HEALTH else None
+class Entrance:
+    """What happens before a handshake: the readiness probe is answered, callers that are not allowed are refused."""
+
+    def __init__(self) -> None:
+        # Known once the port is.
+        self.callers: asyncio.Future[AllowedCallers] = asyncio.get_running_loop().create_future()
+
+    async def answer(self, connection: ServerConnection, request: Request) -> Response | None:
+        """Return the answer; none, where the request goes on to be a WebSocket."""
+        try:
+            (await self.callers).check(request.headers.get_all("Host"), request.headers.get_all("Origin"))
+        except CallerRefusedError as error:
+            print(f"{request.path}: 403 {error}", file=sys.stderr, flush=True)
+            response = connection.respond(HTTPStatus.FORBIDDEN, error.text())
+            del response.headers["Content-Type"]
+            response.headers["Content-Type"] = "application/json"
+            return response
+        return connection.respond(HTTPStatus.OK, "ok\n") if request.path == _HEALTH else None
 
 
-async def run(host: str, port: int) -> None:
+async def run(arguments: argparse.Namespace) -> None:
     """Serve until SIGTERM or SIGINT."""
     stopping = asyncio.Event()
     for number in (signal.SIGTERM, signal.SIGINT):
         asyncio.get_running_loop().add_signal_handler(number, stopping.set)
+    entrance = Entrance()
     async with serve(
         Relay().serve,
-        host,
-        port,
-        process_request=answer_health,
+        arguments.host,
+        arguments.port,
+        process_request=entrance.answer,
         max_size=_MESSAGE_MAX_BYTES,
         close_timeout=_CLOSE_TIMEOUT_S,
         compression=None,  # Over loopback it only costs time.
     ) as server:
         bound = next(iter(server.sockets)).getsockname()[1]
-        print(f"websocket_relay is listening on ws://{host}:{bound}", flush=True)
+        entrance.callers.set_result(allowed_callers(arguments, bound))
+        print(f"websocket_relay is listening on ws://{arguments.host}:{bound}", flush=True)
         await stopping.wait()
 
 
 def main() -> None:
     """Read the arguments and serve."""
     parser = argparse.ArgumentParser(prog="websocket_relay", description="Passes every message on to its whole room.")
-    parser.add_argument("--host", default="127.0.0.1", help="address to listen on (default: %(default)s)")
-    parser.add_argument("--port", type=int, default=0, help="port; 0, the default, takes a free one and prints it")
+    add_options(parser)
     arguments = parser.parse_args()
-    asyncio.run(run(arguments.host, arguments.port))
+    asyncio.run(run(arguments))
 
 
 if __name__ == "__main__":

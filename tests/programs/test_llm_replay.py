@@ -223,7 +223,8 @@ async def test_what_the_server_does_not_know(file: Path) -> None:
             assert (await client.get(f"{root}/other")).json()["error"]["code"] == "unknown_url"
             assert (await client.post(f"{root}/chat", json={})).json()["error"]["code"] == "unknown_url"
             for content in (b"{broken", b"[]"):
-                answer = await client.post(f"{replay.url}/chat/completions", content=content)
+                json_type = {"Content-Type": "application/json; charset=utf-8"}
+                answer = await client.post(f"{replay.url}/chat/completions", content=content, headers=json_type)
                 assert (answer.status_code, answer.json()["error"]["code"]) == (400, "invalid_json")
             assert (await client.post(f"{replay.url}/embeddings", json={"input": "x"})).status_code == 404
         assert replay.stop() == 0

@@ -5,6 +5,8 @@ from __future__ import annotations
 import asyncio
 import json
 import os
+import urllib.error
+import urllib.request
 from collections.abc import AsyncIterator
 
 import pytest
@@ -60,6 +62,13 @@ async def test_stream_is_the_whole_answer(llm: LlmClient) -> None:
 async def test_answer_by_schema(llm: LlmClient) -> None:
     text = await llm.complete("John is 30 years old. Give name and age.", response_format=_SCHEMA, max_tokens=48)
     assert json.loads(text).keys() == {"name", "age"}
+
+
+def test_web_page_is_refused(llm: LlmClient) -> None:
+    request = urllib.request.Request(f"{llm.base_url}/models", headers={"Host": "evil.example"})
+    with pytest.raises(urllib.error.HTTPError) as caught:
+        urllib.request.build_opener(urllib.request.ProxyHandler({})).open(request)
+    assert (caught.value.code, json.load(caught.value)["error"]["code"]) == (403, "host_not_allowed")
 
 
 async def test_refusal_has_the_server_s_words(llm: LlmClient) -> None:
