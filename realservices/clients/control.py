@@ -130,17 +130,17 @@ class BlockingServiceControl:
         endpoint: dict[str, Any] = self._ask(op="add", service=service, runfiles=runfiles)["endpoint"]
         return endpoint
 
-    def heal(self) -> list[str]:
-        """Bring every service back that is stopped or paused, and wait for it; return their names."""
-        ill = {name: status.state for name, status in self.status().items() if status.state != "ready"}
-        for name, state in ill.items():
-            if state == "paused":
+    def heal(self) -> dict[str, ServiceStatus]:
+        """Bring every service back that is stopped, paused or dead, and wait for it; return how those were."""
+        unhealthy = {name: status for name, status in self.status().items() if status.state != "ready"}
+        for name, status in unhealthy.items():
+            if status.state == "paused":
                 self.resume(name)
-            elif state in ("stopped", "failed"):
+            elif status.state in ("stopped", "failed"):
                 self._ask(op="start", service=name)
-        if ill:
-            self.wait(*ill)
-        return list(ill)
+        if unhealthy:
+            self.wait(*unhealthy)
+        return unhealthy
 
     def _ask(self, timeout_s: float | None = WAIT_TIMEOUT_S, **request: Any) -> dict[str, Any]:
         try:

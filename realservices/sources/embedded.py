@@ -17,7 +17,7 @@ from realservices.contract.errors import RealServicesError
 from realservices.contract.runtime import endpoint_of
 from realservices.contract.warmth import warm_wish
 from realservices.sources.declarations import Project, read_project
-from realservices.sources.errors import UnreachableServiceError
+from realservices.sources.errors import DeadServiceError, UnreachableServiceError
 from realservices.sources.source import Declared, Source
 from realservices.sources.variables import EXPORTED
 
@@ -25,6 +25,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
     from pathlib import Path
 
+    from realservices.clients.state_watch import StateWatch
     from realservices.contract.runtime import Endpoint
     from realservices.sources.declarations import Declaration
     from realservices.sources.engine import Engine
@@ -54,6 +55,7 @@ class EmbeddedServices(Source):
         self._replaced: dict[str, str | None] = {}
         self._ports: dict[str, list[int]] = {}
         self._is_closed = False
+        self._watch: StateWatch | None = None
 
     @property
     def isolation(self) -> str:  # type: ignore[override]
@@ -120,6 +122,7 @@ class EmbeddedServices(Source):
 
         Raises:
             MissingServiceError: There is no program to start.
+            DeadServiceError: It has served, and died.
             RealServicesError: It does not start.
         """
         with self._locks[name]:
@@ -134,7 +137,24 @@ class EmbeddedServices(Source):
                 except RealServicesError as error:
                     self._failed[name] = error
                     raise
+        death = self.deaths().get(name)
+        if death:
+            raise DeadServiceError(death)
         return self._endpoints[name]
+
+    def deaths(self, wait_s: float = 0.0) -> dict[str, str]:
+        """Return those services that this process uses and that have died: why, and their last log lines.
+
+        Args:
+            wait_s: How long to wait for a death where none is known yet.
+        """
+        if self._watch is None:
+            return {}
+        found = self._watch.failed(wait_s)
+        if self._watch.is_lost():
+            end = "the process that runs the session's services has ended, and they with it"
+            return {name: f"service {name!r} ({each.label}) has died: {end}" for name, each in self._endpoints.items()}
+        return {name: found[name] for name in self._endpoints if name in found} if found else {}
 
     def start(self) -> None:
         """Start what the user wants to be there before anything is imported.
@@ -152,6 +172,9 @@ class EmbeddedServices(Source):
     def close(self) -> None:
         """Take back what was exported. The services end with the session, and no further one starts."""
         self._is_closed = True
+        if self._watch is not None:
+            self._watch.close()
+            self._watch = None
         for name, value in self._replaced.items():
             if value is None:
                 os.environ.pop(name, None)
@@ -180,6 +203,10 @@ class EmbeddedServices(Source):
             if self._ports.get(name):
                 entry["ports"] = self._ports[name]
             found = self._engine.add(entry)
+        if self._watch is None:
+            from realservices.clients.state_watch import StateWatch  # noqa: PLC0415 - as above
+
+            self._watch = StateWatch(self._engine.control)
         self._export(name, found)
         return endpoint_of(name, found)
 

@@ -24,3 +24,7 @@ class SettingError(RealServicesError):
 
 class UnreachableServiceError(RealServicesError):
     """A service that was promised, and does not serve."""
+
+
+class DeadServiceError(UnreachableServiceError):
+    """A service that served, and has died."""
