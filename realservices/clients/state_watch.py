@@ -14,7 +14,7 @@ import threading
 import time
 from typing import Any
 
-_CONNECT_TIMEOUT_S = 10.0
+_ANSWER_TIMEOUT_S = 10.0
 _FAILED = "failed"
 
 
@@ -28,7 +28,7 @@ class StateWatch:
     def __init__(self, path: str) -> None:
         self._path = path
         self._lock = threading.Lock()
-        self._stream: socket.socket | None = None
+        self._descriptor = -1
         self._owner = 0
         self._poll = select.poll()
         self._received = b""
@@ -66,7 +66,7 @@ class StateWatch:
         if self._is_lost:
             return
         try:
-            if self._stream is None or self._owner != os.getpid():  # A fork has its parent's connection.
+            if self._descriptor < 0 or self._owner != os.getpid():  # A fork has its parent's connection.
                 self._connect()
             while self._poll.poll(int(timeout_s * 1000)):
                 self._read()
@@ -77,24 +77,25 @@ class StateWatch:
     def _connect(self) -> None:
         """Connect, and learn how all services are now."""
         self._disconnect()
-        self._stream = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
-        self._owner = os.getpid()
-        self._stream.settimeout(_CONNECT_TIMEOUT_S)
-        self._stream.connect(self._path)
-        self._poll.register(self._stream, select.POLLIN)
+        with socket.socket(socket.AF_UNIX, socket.SOCK_STREAM) as stream:
+            stream.connect(self._path)
+            # A descriptor, because nobody need close what `find_services` returns.
+            self._descriptor, self._owner = stream.detach(), os.getpid()
+        self._poll.register(self._descriptor, select.POLLIN)
         self._ask()
+        if not self._poll.poll(int(_ANSWER_TIMEOUT_S * 1000)):
+            raise TimeoutError(f"the launcher did not answer within {_ANSWER_TIMEOUT_S:.0f} s")
         self._read()
 
     def _disconnect(self) -> None:
-        stream, self._stream = self._stream, None
+        descriptor, self._descriptor = self._descriptor, -1
         self._received = b""
-        if stream is not None:
-            self._poll.unregister(stream)
-            stream.close()
+        if descriptor >= 0:
+            self._poll.unregister(descriptor)
+            os.close(descriptor)
 
     def _read(self) -> None:
-        assert self._stream
-        received = self._stream.recv(65536)
+        received = os.read(self._descriptor, 65536)
         if not received:
             raise ConnectionResetError("the launcher has ended")
         *lines, self._received = (self._received + received).split(b"\n")
@@ -103,6 +104,8 @@ class StateWatch:
             self._ask()
 
     def _ask(self) -> None:
-        assert self._stream
         states = {name: each["state"] for name, each in self._services.items()}
-        self._stream.sendall(json.dumps({"op": "watch", "states": states}).encode() + b"\n")
+        os.write(self._descriptor, json.dumps({"op": "watch", "states": states}).encode() + b"\n")
+
+    def __del__(self) -> None:
+        self._disconnect()

@@ -61,6 +61,8 @@ class ServerState:
         self._endpoint = endpoint
         self._background = background
         self._stores: list[_Store] = []
+        # What could not be put back when a test ended, because its server was down.
+        self._unrestored: list[_Store] = []
         self._lock_path = f"{directory}/servers.lock"
         self._lock = -1
 
@@ -69,13 +71,14 @@ class ServerState:
         if not self._kinds or self._lock >= 0:
             return
         self._lock = os.open(self._lock_path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
-        fcntl.flock(self._lock, fcntl.LOCK_EX)
-        if not self._stores:
-            endpoints = [self._endpoint(kind, name) for name, kind in self._kinds.items()]
-            stores: list[_Store] = [_KINDS[endpoint.kind](endpoint, self._background) for endpoint in endpoints]
-            for store in stores:
-                store.take()
-            self._stores = stores
+        try:
+            fcntl.flock(self._lock, fcntl.LOCK_EX)
+            self._stores = self._stores or self._take()
+            self._restore(self._unrestored)
+        except BaseException:
+            # Else the next one to ask would go on with databases that nobody puts back.
+            self._release_lock()
+            raise
 
     def leave(self) -> None:
         """End a test's use: put everything back. Does nothing where the test did not begin one.
@@ -86,11 +89,42 @@ class ServerState:
         if self._lock < 0:
             return
         try:
-            for store in self._stores:
-                store.restore()
+            self._restore(self._stores)
         finally:
-            os.close(self._lock)
-            self._lock = -1
+            self._release_lock()
+
+    def _take(self) -> list[_Store]:
+        endpoints = [self._endpoint(kind, name) for name, kind in self._kinds.items()]
+        stores: list[_Store] = []
+        try:
+            for endpoint in endpoints:
+                stores.append(_KINDS[endpoint.kind](endpoint, self._background))
+                stores[-1].take()
+        except BaseException:
+            for store in stores:
+                store.close()
+            raise
+        return stores
+
+    def _restore(self, stores: list[_Store]) -> None:
+        """Put everything back, also what comes after something that cannot be; raise the first error of those."""
+        errors: list[Exception] = []
+        unrestored: list[_Store] = []
+        for store in stores:
+            try:
+                store.restore()
+            except IsolationBrokenError as error:  # It has been made anew.
+                errors.append(error)
+            except Exception as error:  # noqa: BLE001 - raised below; the others are put back first
+                errors.append(error)
+                unrestored.append(store)
+        self._unrestored = unrestored
+        if errors:
+            raise errors[0]
+
+    def _release_lock(self) -> None:
+        os.close(self._lock)
+        self._lock = -1
 
     def close(self) -> None:
         """Disconnect."""

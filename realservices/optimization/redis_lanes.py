@@ -182,8 +182,11 @@ class RedisLanes(RedisIsolation):
             lane = self._idle.pop() if self._idle else self._new_lane()
             try:
                 lease = lane.lease()
-            except LookupError:
-                raise self._exhausted() from None
+            except BaseException as error:
+                self._end(lane)  # With its number: a server that is down for a while must not use them all up.
+                if isinstance(error, LookupError):
+                    raise self._exhausted() from None
+                raise
         except BaseException as error:
             if isinstance(error, NumbersExhaustedError):
                 self._refusal = str(error)

@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Iterator
     from pathlib import Path
 
+    from realservices.clients.control import BlockingServiceControl
     from realservices.contract.runtime import Endpoint
     from realservices.isolation.background import BackgroundLoop
     from realservices.isolation.postgres.cloned_database import ClonedDatabase
@@ -107,6 +108,42 @@ async def test_each_test_finds_what_the_first_found(
         assert cache.lrange("list", 0, -1) == [b"a", b"b"]
         assert 0 < cache.pttl("mortal") <= 60_000
         assert cache.pttl("list") == -1
+
+
+async def test_entering_that_failed_is_no_entering(
+    state: ServerState, server: asyncpg.Connection, service_control_sync: BlockingServiceControl
+) -> None:
+    service_control_sync.stop("redis")
+    for _ in range(2):
+        with pytest.raises(redis.ConnectionError):
+            state.enter()
+    service_control_sync.start("redis")
+    state.enter()
+    await server.execute("INSERT INTO users (email) VALUES ('grace@example.com')")
+    state.leave()
+    assert await server.fetchval("SELECT count(*) FROM users") == 0
+
+
+async def test_what_cannot_be_put_back_leaves_nothing_else_as_it_is(
+    state: ServerState,
+    server: asyncpg.Connection,
+    cache: redis.Redis,
+    postgres_store: Endpoint,
+    service_control_sync: BlockingServiceControl,
+) -> None:
+    state.enter()
+    await server.execute("INSERT INTO users (email) VALUES ('grace@example.com')")
+    cache.set("left", "behind")
+    service_control_sync.stop("postgres")
+    with pytest.raises((OSError, asyncpg.PostgresError)):
+        state.leave()
+    assert cache.keys() == []
+    service_control_sync.start("postgres")
+    state.enter()
+    connection = await asyncpg.connect(postgres_store.url)
+    assert await connection.fetchval("SELECT count(*) FROM users") == 0
+    await connection.close()
+    state.leave()
 
 
 async def test_leaving_without_entering_touches_nothing(

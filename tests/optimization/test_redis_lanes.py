@@ -8,13 +8,15 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from realservices.isolation.errors import NumbersExhaustedError
+from realservices.isolation.errors import IsolationError, NumbersExhaustedError
 from realservices.optimization.limits import PoolTimeoutError
 from realservices.optimization.redis_lanes import RedisLanes
 from realservices.sources.services import find_services
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
+
+    from realservices.clients.control import BlockingServiceControl
 
 
 @pytest.fixture
@@ -41,6 +43,18 @@ def test_numbers_come_back(make_lanes: Callable[..., RedisLanes], pooling: bool)
         assert len({lease.user for lease in leases}) == 7
         for lease in leases:
             lanes.release(lease)
+
+
+def test_lanes_that_fail_keep_no_number(
+    make_lanes: Callable[..., RedisLanes], service_control_sync: BlockingServiceControl
+) -> None:
+    lanes = make_lanes(4)
+    service_control_sync.kill("redis")
+    for _ in range(5):
+        with pytest.raises(IsolationError, match="does not answer"):
+            lanes.lease()
+    service_control_sync.start("redis")
+    assert sorted(lanes.lease().number for _ in range(3)) == [1, 2, 3]
 
 
 def test_error_names_limit_and_remedy_and_the_next_release_helps(make_lanes: Callable[..., RedisLanes]) -> None:

@@ -72,9 +72,14 @@ class DatabasePool:
             self._taken += 1
             self._make_ahead()
         try:
-            return ahead.result(_TIMEOUT_S)
-        except IsolationError:  # Made ahead while a test had the server down.
-            return self._makers.submit(self._make).result(_TIMEOUT_S)
+            try:
+                return ahead.result(_TIMEOUT_S)
+            except IsolationError:  # Made ahead while a test had the server down.
+                return self._makers.submit(self._make).result(_TIMEOUT_S)
+        except BaseException:
+            with self._lock:
+                self._taken -= 1  # Nothing was taken that could be given back.
+            raise
 
     def give_back(self, name: str) -> None:
         """Use a database again or drop it, behind the tests."""

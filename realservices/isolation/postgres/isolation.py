@@ -144,7 +144,12 @@ class PostgresIsolation:
     @contextlib.contextmanager
     def cloned_database(self) -> Iterator[ClonedDatabase]:
         """Give a database of its own."""
-        clone = self._clones.take().result(_CLONE_TIMEOUT_S)
+        future = self._clones.take()
+        try:
+            clone = future.result(_CLONE_TIMEOUT_S)
+        except BaseException:
+            future.cancel()  # Nobody would give it back.
+            raise
         database = ClonedDatabase(clone, self._background)
         try:
             yield database

@@ -101,9 +101,10 @@ class SessionDatabases:
             await self._drop_all(_ABANDONED)
             if template not in await self._names(_OURS.format(f"{self.owner}_")):
                 await (self._copy(template) if self._fill is None else self._make(template, self._fill))
-                # A client in it would keep everybody from cloning it.
-                closed = f"ALTER DATABASE {quote_identifier(template)} WITH ALLOW_CONNECTIONS false"
-                await self._administration.execute(closed)
+            # A client in it would keep everybody from cloning it. Also if it is there: whoever made it may have failed
+            # at just this.
+            closed = f"ALTER DATABASE {quote_identifier(template)} WITH ALLOW_CONNECTIONS false"
+            await self._administration.execute(closed)
         except (OSError, TimeoutError, asyncpg.PostgresError, asyncpg.InterfaceError) as error:
             raise IsolationError(self._explain(error)) from error
         return template

@@ -57,7 +57,11 @@ class RedisIsolation:
         self._user = f"realservices-{token}"
         self._password = secrets.token_hex(16)
         self._admin: Any = None
-        self._has_accounts = self._leased is None or self._can_make_accounts(self._leased)
+        try:
+            self._has_accounts = self._leased is None or self._can_make_accounts(self._leased)
+        except BaseException:
+            self._numbers.close()  # Else whoever tries again and again leases all that there are.
+            raise
         self._allowed = 0  # The number that the accounts may select.
         self._prepared = False
         self._is_taken = False
@@ -74,13 +78,13 @@ class RedisIsolation:
         """
         if self._is_taken:
             raise IsolationError(one_at_a_time("database number", self.endpoint))
-        self._is_taken = True
         if not self._prepared:
             number = self._numbers.take()
             self._call(*self._accounts("reset", "on", f">{self._password}", *_RULES, f"+select|{number}"))
             self._call(("SELECT", number), ("FLUSHDB",))
             self._allowed = number
-        self._prepared = False
+        # Only now: what has failed is no lease, and nobody would release it.
+        self._prepared, self._is_taken = False, True
         if not self._has_accounts:
             service = self.endpoint
             return RedisLease(service, self._allowed, service.user, service.user, service.password, is_guarded=True)
@@ -167,7 +171,10 @@ class RedisIsolation:
     def restore(self) -> None:
         """Make the accounts again: a restarted server has forgotten them."""
         if self._allowed:
+            # Where it fails, the next lease makes them.
+            prepared, self._prepared = self._prepared, False
             self._call(*self._accounts("reset", "on", f">{self._password}", *_RULES, f"+select|{self._allowed}"))
+            self._prepared = prepared
 
     async def close_loop(self) -> None:
         """Close what belongs to the running loop, before it ends: nothing, where that is not the session's."""
@@ -220,14 +227,22 @@ class RedisIsolation:
                 self._admin.send_packed_command(self._admin.pack_commands(commands))
                 return [self._admin.read_response() for _ in commands]
             except (redis.ConnectionError, redis.TimeoutError, OSError) as error:
-                self._admin = None  # The server may have been restarted: once more over a new connection.
+                self._forget_admin()  # The server may have been restarted: once more over a new connection.
                 if attempt == 2:
                     service = self.endpoint
                     raise IsolationError(
                         f"Redis service {service.name!r} ({service.label}) at {service.host}:{service.port} does not "
                         f"answer: {error}; its log is {service.log or 'not known'}"
                     ) from error
+            except BaseException:
+                self._forget_admin()  # The answers to the commands behind would be taken for the next ones'.
+                raise
         raise AssertionError("unreachable")
+
+    def _forget_admin(self) -> None:
+        admin, self._admin = self._admin, None
+        if admin is not None:
+            admin.disconnect()
 
     def _connect(self) -> Any:
         service = self.endpoint

@@ -8,6 +8,7 @@ every key must have been untouched since.
 
 from __future__ import annotations
 
+import contextlib
 import re
 import secrets
 import threading
@@ -56,7 +57,11 @@ class LeasedNumbers:
             self._number = self._lease()
             self._remove_abandoned()
         except redis.RedisError as error:
+            self._give_up()
             raise IsolationError(f"{self._where}: {type(error).__name__}: {error}. {_remedy(error)}") from error
+        except BaseException:
+            self._give_up()
+            raise
         self._renewal = threading.Thread(target=self._renew, name="realservices-redis-lease", daemon=True)
         self._renewal.start()
 
@@ -88,6 +93,15 @@ class LeasedNumbers:
             self._client.close()
         except redis.RedisError:
             return  # The lease expires by itself.
+
+    def _give_up(self) -> None:
+        """Leave what was leased before it failed to others at once, and not when the leases expire."""
+        with contextlib.suppress(redis.RedisError):
+            keys = [_LEASE.format(number) for number in range(1, self._databases())]
+            ours = [key for key, value in zip(keys, self._client.mget(keys), strict=True) if value == self.token]
+            if ours:
+                self._client.delete(*ours)
+        self._client.close()
 
     def _lease(self) -> int:
         count = self._databases()

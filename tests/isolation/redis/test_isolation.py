@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from collections.abc import AsyncIterator
     from pathlib import Path
 
+    from realservices.clients.control import BlockingServiceControl
     from realservices.contract.runtime import Endpoint
     from realservices.isolation.redis.clients import IsolatedRedis
     from realservices.isolation.redis.lease import RedisLease
@@ -240,6 +241,45 @@ async def test_writer_with_another_account_is_found(isolation: RedisIsolation, e
     stop.set()
     await writer
     isolation.release(lease)
+
+
+def test_lease_that_fails_refuses_no_later_one(
+    isolation: RedisIsolation, service_control_sync: BlockingServiceControl
+) -> None:
+    service_control_sync.kill("redis")
+    for _ in range(2):
+        with pytest.raises(IsolationError, match="does not answer"):
+            isolation.lease()
+    service_control_sync.start("redis")
+    lease = isolation.lease()
+    with isolation.client_sync(lease) as client:
+        assert client.set("a", "1")
+    isolation.release(lease)
+
+
+def test_release_and_restore_that_fail_refuse_no_later_lease(
+    isolation: RedisIsolation, service_control_sync: BlockingServiceControl
+) -> None:
+    lease = isolation.lease()
+    isolation.release(lease)
+    service_control_sync.kill("redis")
+    with pytest.raises(IsolationError, match="does not answer"):
+        isolation.restore()  # A lease is prepared, with accounts that the server forgets.
+    service_control_sync.start("redis")
+    lease = isolation.lease()
+    with isolation.client_sync(lease) as client:
+        assert client.set("a", "1")
+    service_control_sync.kill("redis")
+    with pytest.raises(IsolationError, match="does not answer"):
+        isolation.release(lease)
+    service_control_sync.start("redis")
+    isolation.release(isolation.lease())
+
+
+def test_refused_command_does_not_confuse_later_ones(isolation: RedisIsolation) -> None:
+    with pytest.raises(redis.ResponseError):
+        isolation._call(("NO_SUCH_COMMAND",), ("ECHO", "one"))
+    assert isolation._call(("ECHO", "two")) == [b"two"]
 
 
 def test_processes_hold_different_numbers(endpoint: Endpoint, tmp_path: Path) -> None:

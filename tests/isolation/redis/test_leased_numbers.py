@@ -56,6 +56,18 @@ def test_holders_have_different_numbers_and_give_them_back(endpoint: Endpoint, c
     assert client(0).keys() == []
 
 
+def test_holder_that_fails_leaves_its_number(endpoint: Endpoint, client: Callable[[int], Any]) -> None:
+    client(0).acl_setuser(
+        "weak", enabled=True, passwords=["+x"], keys=["*"], categories=["+@all"], commands=["-dbsize"]
+    )
+    weak = dataclasses.replace(endpoint, user="weak", password="x")
+    for _ in range(4):  # There are three numbers.
+        with pytest.raises(IsolationError, match=r"NoPermission.*needs SELECT, SET"):
+            LeasedNumbers(weak)
+    assert client(0).keys("realservices:lease:*") == []
+    client(0).acl_deluser("weak")
+
+
 def test_exhausted_says_who_has_them(endpoint: Endpoint, client: Callable[[int], Any]) -> None:
     client(2).set("theirs", 1)
     holders = [LeasedNumbers(endpoint), LeasedNumbers(endpoint)]

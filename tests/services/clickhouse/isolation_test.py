@@ -3,12 +3,19 @@
 from __future__ import annotations
 
 import asyncio
+import dataclasses
 import urllib.request
 from typing import Any
 
 import clickhouse_connect
 import pytest
 from clickhouse_connect.driver.exceptions import DatabaseError
+
+from realservices.clients.control import BlockingServiceControl
+from realservices.isolation.clickhouse.pool import DatabasePool
+from realservices.isolation.errors import IsolationError
+from realservices.isolation.ready_databases import ReadyDatabases
+from realservices.sources.services import find_services
 
 SEEDED = ["countries", "events", "kinds", "notes", "per_day", "users"]
 _seen: list[str] = []
@@ -55,6 +62,19 @@ async def test_rows_are_gone_whether_the_database_is_another_one_or_not(isolated
     await isolated_clickhouse.execute("INSERT INTO events (ts, kind, user_id) VALUES (now64(), 'new', 2)")
     await isolated_clickhouse.execute("INSERT INTO notes VALUES ('second')")
     await isolated_clickhouse.execute("ALTER TABLE countries UPDATE name = 'x' WHERE 1 SETTINGS mutations_sync = 2")
+
+
+def test_takes_that_fail_are_no_use_of_the_pool(service_control_sync: BlockingServiceControl) -> None:
+    endpoint = find_services().endpoint("clickhouse")
+    pool = DatabasePool(endpoint, ReadyDatabases(dataclasses.replace(endpoint, ready_databases=()), ""))
+    service_control_sync.stop(endpoint.name)
+    for _ in range(4):
+        with pytest.raises(IsolationError, match="does not answer"):
+            pool.take()
+    service_control_sync.start(endpoint.name)
+    pool.expect(2)
+    assert len(pool._ready) == 2
+    pool.close(drop=True)
 
 
 async def test_databases_were_used_again(isolated_clickhouse: Any) -> None:
