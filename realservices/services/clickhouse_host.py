@@ -10,6 +10,8 @@ import ctypes
 import os
 import sys
 
+from realservices.contract.clickhouse_engine import INSTALL, complaint_of
+
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -26,12 +28,40 @@ def host_command(library: str, arguments: Sequence[str]) -> list[str]:
 
 def main() -> None:
     """Run the engine until its queries end; they do so only where they fail, with a message on standard error."""
+    path = sys.argv[1]
     try:
-        run = ctypes.CDLL(sys.argv[1], mode=os.RTLD_LAZY | os.RTLD_LOCAL).chdb_query_cmdline
+        library = ctypes.CDLL(path, mode=os.RTLD_LAZY | os.RTLD_LOCAL)
+        run = library.chdb_query_cmdline
     except (OSError, AttributeError) as error:
-        os.write(2, f"{sys.argv[1]} is not ClickHouse's engine: {error}\n".encode())
+        _say(f"{path} is not ClickHouse's engine: {error}. Take the libchdb.so of `{INSTALL}`")
         os._exit(_EXIT_CANNOT_START)
-    arguments = [b"clickhouse", *map(os.fsencode, sys.argv[2:])]
     run.restype = ctypes.c_void_p
-    run(len(arguments), (ctypes.c_char_p * (len(arguments) + 1))(*arguments, None))
+    # An engine without this function is too old; what it is called it says in a query, which takes longer.
+    version = _text(library, "chdb_version") or _run(library, ["--query=SELECT version()"], "chdb_result_buffer")
+    complaint = complaint_of(path, version)
+    if complaint:
+        _say(complaint)
+        os._exit(_EXIT_CANNOT_START)
+    # What is wrong with the arguments it does not write; it is in the result.
+    _say(_run(library, sys.argv[2:], "chdb_result_error") or "ClickHouse's engine has ended its queries")
     os._exit(1)  # The library's own clean-up is for processes that go on.
+
+
+def _run(library: ctypes.CDLL, arguments: Sequence[str], what: str) -> str:
+    """Run the engine, and return a text of its result."""
+    words = [b"clickhouse", *map(os.fsencode, arguments)]
+    result = library.chdb_query_cmdline(len(words), (ctypes.c_char_p * (len(words) + 1))(*words, None))
+    return _text(library, what, ctypes.c_void_p(result)).strip() if result else ""
+
+
+def _text(library: ctypes.CDLL, function: str, *arguments: ctypes.c_void_p) -> str:
+    """Return what a function of the library says, "" where there is no such function."""
+    ask = getattr(library, function, None)
+    if ask is None:
+        return ""
+    ask.restype = ctypes.c_char_p
+    return (ask(*arguments) or b"").decode(errors="replace")
+
+
+def _say(words: str) -> None:
+    os.write(2, f"{words}\n".encode())

@@ -44,7 +44,11 @@ class Cluster:
         if os.geteuid() == 0:
             os.chown(work, UNPRIVILEGED_ID, UNPRIVILEGED_ID)
             self._ids = {"user": UNPRIVILEGED_ID, "group": UNPRIVILEGED_ID}
-        words = self._run("postgres", "--version").stdout.split()
+        told = self._run("postgres", "--version")
+        words = told.stdout.split()
+        if told.returncode or len(words) < 3:  # It finds no library that it needs, for instance.
+            said = indented((told.stdout + told.stderr).strip() or "(nothing)")
+            raise TemplateError(f"{self._bin}/postgres --version ended with code {told.returncode}. It says:\n{said}")
         major, _, minor = words[2].partition(".")
         self.version_num = int(re.sub(r"\D.*", "", major)) * 10000 + int(re.sub(r"\D.*", "", minor or "0") or 0)
 
@@ -70,22 +74,26 @@ class Cluster:
         self._server = subprocess.Popen(
             [os.path.join(self._bin, "postgres"), "-D", self.data, *(f"--{k}={v}" for k, v in settings.items())],
             stdin=subprocess.DEVNULL,
-            stderr=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
             text=True,
             errors="replace",
             env=_environment(),
             **self._ids,  # type: ignore[call-overload]
         )
-        assert self._server.stderr is not None
-        for line in self._server.stderr:
+        output = self._server.stdout
+        assert output is not None
+        for line in output:
             self._log.append(line)
             if "ready to accept connections" in line:
                 # A server that finds the pipe full would wait for ever, and its clients with it.
-                self._drain = threading.Thread(target=_read_to_end, args=(self._server.stderr,), daemon=True)
+                self._drain = threading.Thread(target=_read_to_end, args=(output,), daemon=True)
                 self._drain.start()
                 return
-        code, log = self._server.wait(), "".join(self._log).rstrip()
-        raise TemplateError(f"the server ended with code {code} before it was ready:\n{log}{self._remedy(log)}")
+        code, log = self._server.wait(), "".join(self._log).rstrip() or "(nothing)"
+        raise TemplateError(
+            f"the server ended with code {code} before it was ready. It says:\n{log}{self._remedy(log)}"
+        )
 
     def _remedy(self, log: str) -> str:
         refused = [f"{name} = {value!r}" for name, value in self._settings.items() if f'"{name}"' in log]

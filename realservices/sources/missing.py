@@ -5,12 +5,12 @@ from __future__ import annotations
 import os
 from typing import TYPE_CHECKING
 
+from realservices.contract.clickhouse_engine import INSTALL
+
 if TYPE_CHECKING:
     from realservices.sources.launched import LaunchedServices
 
 REQUIRE = "REALSERVICES_REQUIRE"
-# Where ClickHouse's engine comes from: no wheel has one with listeners of its own.
-CLICKHOUSE_NPM = "@chdb/lib-linux-x64-gnu"
 _KINDS = ("postgres", "redis", "clickhouse")
 _READY_MADE = "@rules_realservices//services:{kind}"
 
@@ -55,7 +55,7 @@ def explain_uninstalled(kind: str) -> str:
         variable, attached, entry = f"REALSERVICES_{kind.upper()}", f"TEST_{kind.upper()}_HOST", _entry(kind)
         named = f"name an installed one in {variable}, "
         if kind == "clickhouse":
-            named = f"name a clickhouse program, or the libchdb.so of `npm pack {CLICKHOUSE_NPM}`, in {variable}, "
+            named = f"name a clickhouse program, or the libchdb.so of `{INSTALL}`, in {variable}, "
     install = "" if kind == "clickhouse" else f"run `pip install 'rules-realservices[{kind}]'`, "
     return (
         f"this test needs a {kind} service, and this machine has none to start: {install}{named}name a running one in "

@@ -13,8 +13,9 @@ import subprocess
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from realservices.contract.clickhouse_engine import INSTALL
 from realservices.sources.errors import MissingServiceError, SettingError
-from realservices.sources.missing import CLICKHOUSE_NPM, explain_uninstalled
+from realservices.sources.missing import explain_uninstalled
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -89,8 +90,8 @@ def clickhouse_server() -> Path:
     if named:
         if not Path(named).is_file():
             raise SettingError(
-                f"{_CLICKHOUSE}={named}: there is no such file; name the libchdb.so of the npm package "
-                f"{CLICKHOUSE_NPM}, or a clickhouse program"
+                f"{_CLICKHOUSE}={named}: there is no such file; name the libchdb.so of `{INSTALL}`, or a "
+                "clickhouse program"
             )
         return Path(named)
     own = shutil.which("clickhouse") or shutil.which("clickhouse-server")

@@ -82,7 +82,8 @@ def _build(path: Path, command: list[str]) -> None:
         shutil.rmtree(partial, ignore_errors=True)
         if _FULL in done.stderr:
             raise _no_room(path.parent, _FULL)
-        raise TemplateError(done.stderr.strip() or f"the template tool ended with code {done.returncode}")
+        words = (done.stdout + done.stderr).strip()
+        raise TemplateError(words or f"the template tool ended with code {done.returncode}, and said nothing")
     partial.rename(path)
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import tarfile
+import tempfile
 from pathlib import Path
 
 import pytest
@@ -149,6 +150,30 @@ def test_a_distribution_that_is_none(tmp_path: Path) -> None:
     message = _refusal(build)
     assert f"cannot run {tmp_path}/nothing/bin/postgres: No such file or directory" in message
     assert "needs bin/postgres, bin/initdb and bin/psql" in message
+
+
+@pytest.mark.parametrize("stream", ["1", "2"])
+@pytest.mark.parametrize("when", ["--version", "--listen_addresses="])
+def test_server_that_ends_early_is_quoted(tmp_path: Path, stream: str, when: str) -> None:
+    build = TemplateBuild(tmp_path)
+    # Not below tmp_path: the server runs as another user where this is root.
+    with tempfile.TemporaryDirectory() as name:
+        distribution = Path(name)
+        distribution.chmod(0o755)
+        (distribution / "bin").mkdir()
+        for other in ("initdb", "psql"):
+            (distribution / "bin" / other).symlink_to(build.distribution / "bin" / other)
+        real, program = build.distribution / "bin" / "postgres", distribution / "bin" / "postgres"
+        program.write_text(
+            f'#!/bin/sh\ncase "$*" in *{when}*) echo "cannot read the moon" >&{stream}; exit 3;; esac\nexec {real} "$@"\n'
+        )
+        program.chmod(0o755)
+        build.distribution = distribution
+        done = build.run()
+    assert done.returncode == 1
+    assert "Traceback" not in done.stderr
+    assert "ended with code 3" in done.stderr
+    assert "cannot read the moon" in done.stderr
 
 
 def test_a_chatty_server_does_not_stall_the_build(tmp_path: Path) -> None:

@@ -220,12 +220,13 @@ def test_clickhouse_is_looked_for_where_the_environment_says(tmp_path: Path, mon
     monkeypatch.setenv("PATH", str(tmp_path))
     monkeypatch.delenv("REALSERVICES_CLICKHOUSE", raising=False)
     with pytest.raises(
-        MissingServiceError, match=r"libchdb\.so of `npm pack @chdb/lib-linux-x64-gnu`, in REALSERVICES_CL"
+        MissingServiceError, match=r"libchdb\.so of `npm pack @chdb/lib-linux-x64-gnu@26\.7\.\S+`, in REALSERVICES_CL"
     ):
         clickhouse_server()
     monkeypatch.setenv("REALSERVICES_CLICKHOUSE", str(tmp_path / "libchdb.so"))
     with pytest.raises(
-        SettingError, match=r"libchdb\.so: there is no such file; name the libchdb\.so of the npm package"
+        SettingError,
+        match=r"libchdb\.so: there is no such file; name the libchdb\.so of `npm pack @chdb/lib-linux-x64-gnu@26",
     ):
         clickhouse_server()
     (tmp_path / "libchdb.so").touch()

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import subprocess
 import sys
 import tarfile
@@ -12,8 +13,10 @@ from typing import Any
 
 import pytest
 
+from realservices.contract.clickhouse_engine import INSTALL, complaint_of
 from realservices.services.clickhouse_archive import unpack_data_archive, write_data_archive
 from realservices.services.clickhouse_config import is_library, write_configuration
+from realservices.services.clickhouse_host import host_command
 from tests.host import places
 
 _BUILD = (
@@ -218,6 +221,49 @@ def test_a_path_that_is_too_long_for_the_archive(tmp_path: Path) -> None:
     (tmp_path / "data" / ("x" * 150)).touch()
     with pytest.raises(ValueError, match=r"^x+: this path in the data directory is too long for the archive$"):
         write_data_archive(str(tmp_path / "data"), str(tmp_path / "data.tar"))
+
+
+def test_file_that_is_no_library(build: TemplateBuild, tmp_path: Path) -> None:
+    file = tmp_path / "libchdb.so"
+    file.write_text("no library at all")
+    refusal = build.option("--server", str(file)).refusal()
+    assert re.search(r"ClickHouse does not start; it exited with code 127\. It says:\n +/", refusal), refusal
+    assert f"{file} is not ClickHouse's engine: " in refusal
+    assert f"Take the libchdb.so of `{INSTALL}`" in refusal
+
+
+def test_engine_says_what_it_does_not_take() -> None:
+    command = host_command(str(places.clickhouse_server()), ("--no_such_option=1", "--query=SELECT 1"))
+    done = subprocess.run(command, capture_output=True, text=True, check=False)
+    assert (done.returncode, done.stdout) == (1, "")
+    assert "Unrecognized option '--no_such_option=1'" in done.stderr
+
+
+@pytest.mark.parametrize(
+    ("version", "shown"),
+    [("", "from before 26.7"), ("26.5.3", "26.5.3"), ("26.6.0-stable.2", "26.6.0-stable.2"), ("4.1.2", "4.1.2")],
+)
+def test_engine_that_is_too_old(version: str, shown: str) -> None:
+    assert complaint_of("/x/libchdb.so", version) == (
+        f"/x/libchdb.so is ClickHouse's engine (chdb) {shown}, which has no HTTP and native listeners of its own; 26.7 "
+        f"or later is needed. Get the libchdb.so of `{INSTALL}` and name that in REALSERVICES_CLICKHOUSE, or name a "
+        "clickhouse program"
+    )
+
+
+@pytest.mark.parametrize("version", ["26.7.0", "26.7.3", "26.10.1", "27.1.0-stable.1"])
+def test_engine_that_is_new_enough(version: str) -> None:
+    assert complaint_of("/x/libchdb.so", version) == ""
+
+
+@pytest.mark.parametrize("stream", ["1", "2"])
+def test_executable_that_ends_early_is_quoted(build: TemplateBuild, tmp_path: Path, stream: str) -> None:
+    program = tmp_path / "clickhouse"
+    program.write_text(f"#!/bin/sh\necho 'Cannot read the moon.' >&{stream}\nexit 3\n")
+    program.chmod(0o755)
+    assert "ClickHouse does not start; it exited with code 3. It says:\n    Cannot read the moon.\n" in (
+        build.option("--server", str(program)).refusal()
+    )
 
 
 def test_an_ordinary_executable_is_given_a_whole_configuration(tmp_path: Path) -> None:
