@@ -15,6 +15,7 @@ from typing import Any
 
 from realservices.sources.errors import SettingError
 from realservices.sources.package import package_command
+from realservices.sources.server_settings import check_server_settings
 from realservices.sources.source import protocols
 
 _FILES = {"realservices.toml": (), "pyproject.toml": ("tool", "realservices")}
@@ -58,6 +59,7 @@ KEYS: dict[str, dict[str, tuple[type, str]]] = {
         **_ALL_KINDS,
     },
 }
+_SERVER_SETTINGS = ("settings", "server_settings")
 DEFAULT_PORTS = ("http",)
 DEFAULT_URL = "http://$(host):$(port)"
 # What a session has without any declaration: kinds of databases, and a server to speak WebSocket with.
@@ -227,6 +229,8 @@ def _declaration(path: Path, name: str, table: Any) -> Declaration:
     for key, value in table.items():
         if key != "kind":
             _check(where, key, value, keys)
+            if key in _SERVER_SETTINGS:
+                check_server_settings(where, table["kind"], key, value)
     values = {key: value for key, value in table.items() if key != "kind"}
     return Declaration(name, table["kind"], where, path.parent, values)
 

@@ -6,27 +6,10 @@ load(":clickhouse_template.bzl", "CLICKHOUSE_TEMPLATE_ATTRS", "clickhouse_templa
 load(":labels.bzl", "runfiles_path")
 load(":misuse.bzl", "misuse")
 load(":names.bzl", "is_postgres_name")
+load(":owned_settings.bzl", "OWNED_SETTINGS")
 load(":service.bzl", "SERVICE_ATTRS", "service_info")
 load(":settings.bzl", "check_settings")
 load(":template_action.bzl", "check_scripts")
-
-_LAUNCHER = "the launcher decides"
-
-_OWNED_SERVER_SETTINGS = {name: _LAUNCHER for name in [
-    "default_profile",
-    "http_port",
-    "https_port",
-    "listen_host",
-    "logger",
-    "path",
-    "tcp_port",
-    "tcp_port_secure",
-    "tmp_path",
-    "user_directories",
-    "user_files_path",
-    "users",
-    "users_config",
-]}
 
 _TAKEN_DATABASES = ["default", "information_schema", "system"]
 
@@ -45,7 +28,7 @@ def _check_names(ctx):
 def _clickhouse_service_impl(ctx):
     _check_names(ctx)
     check_settings(ctx.label, ctx.attr.settings, {})
-    check_settings(ctx.label, ctx.attr.server_settings, _OWNED_SERVER_SETTINGS, "server_settings")
+    check_settings(ctx.label, ctx.attr.server_settings, OWNED_SETTINGS["clickhouse"], "server_settings")
     check_scripts(ctx.label, "schema", ctx.files.schema)
     check_scripts(ctx.label, "seeds", ctx.files.seeds)
     server = ctx.file.server

@@ -5,29 +5,11 @@ load("//rules:providers.bzl", "ServiceInfo")
 load(":labels.bzl", "runfiles_path")
 load(":misuse.bzl", "misuse")
 load(":names.bzl", "is_extension_name", "is_postgres_name")
+load(":owned_settings.bzl", "OWNED_SETTINGS")
 load(":postgres_template.bzl", "TEMPLATE_ATTRS", "postgres_template")
 load(":service.bzl", "SERVICE_ATTRS", "service_info")
 load(":settings.bzl", "check_settings")
 load(":template_action.bzl", "check_scripts")
-
-_LAUNCHER = "the launcher decides"
-
-_OWNED = {name: _LAUNCHER for name in [
-    "config_file",
-    "data_directory",
-    "external_pid_file",
-    "hba_file",
-    "ident_file",
-    "listen_addresses",
-    "log_destination",
-    "log_directory",
-    "log_filename",
-    "logging_collector",
-    "port",
-    "unix_socket_directories",
-    "unix_socket_group",
-    "unix_socket_permissions",
-]}
 
 # The databases that every cluster has, and the pristine copy that clones are made from.
 _TAKEN_DATABASES = ["postgres", "realservices_template", "template0", "template1"]
@@ -65,7 +47,7 @@ def _contents(ctx, libraries):
 
 def _postgres_service_impl(ctx):
     _check_names(ctx)
-    check_settings(ctx.label, ctx.attr.settings, _OWNED)
+    check_settings(ctx.label, ctx.attr.settings, OWNED_SETTINGS["postgres"], hyphen = "_")
     check_scripts(ctx.label, "migrations", ctx.files.migrations)
     check_scripts(ctx.label, "seeds", ctx.files.seeds)
     distribution = _distribution(ctx)

@@ -4,36 +4,15 @@ load("@rules_python//python:py_info.bzl", "PyInfo")
 load("//rules:providers.bzl", "ServiceInfo")
 load(":labels.bzl", "runfiles_path")
 load(":misuse.bzl", "misuse")
+load(":owned_settings.bzl", "OWNED_SETTINGS")
 load(":service.bzl", "SERVICE_ATTRS", "service_info")
 load(":settings.bzl", "check_settings")
-
-_LAUNCHER = "the launcher decides"
-
-_OWNED = {
-    "aclfile": _LAUNCHER,
-    "bind": _LAUNCHER,
-    "cluster-enabled": "a cluster has only one database, and tests are isolated by database",
-    "daemonize": _LAUNCHER,
-    "databases": "use the attribute 'databases'",
-    "dir": _LAUNCHER,
-    "include": _LAUNCHER,
-    "logfile": _LAUNCHER,
-    "pidfile": _LAUNCHER,
-    "port": _LAUNCHER,
-    "protected-mode": _LAUNCHER,
-    "requirepass": _LAUNCHER,
-    "supervised": _LAUNCHER,
-    "tls-port": _LAUNCHER,
-    "unixsocket": _LAUNCHER,
-    "unixsocketperm": _LAUNCHER,
-    "user": _LAUNCHER,
-}
 
 # Redis allocates the table of databases at start: 65536 of them are some 10 MB.
 _MOST_DATABASES = 65536
 
 def _redis_service_impl(ctx):
-    check_settings(ctx.label, ctx.attr.settings, _OWNED)
+    check_settings(ctx.label, ctx.attr.settings, OWNED_SETTINGS["redis"])
     databases = ctx.attr.databases
     if databases < 1 or databases > _MOST_DATABASES:
         misuse(ctx.label, "databases", repr(databases), "1 to %d" % _MOST_DATABASES)

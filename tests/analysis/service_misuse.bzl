@@ -1,6 +1,7 @@
 """Wrong uses of the service rules."""
 
 load("//rules:defs.bzl", "clickhouse_service", "exec_ready", "executable_service", "postgres_service", "redis_service")
+load("//rules/private:owned_settings.bzl", "OWNED_SETTINGS")  # buildifier: disable=bzl-visibility
 load(":fakes.bzl", "fake_directory", "fake_service")
 load(":misuse.bzl", "misuse")
 
@@ -57,7 +58,8 @@ def _clickhouse():
         ("clickhouse_seed_suffix_test", "seeds", ["seed.csv"], repr(package + "/seed.csv"), "files that end in .sql"),
         ("clickhouse_schema_equals_sign_test", "schema", ["day=1.sql"], repr(package + "/day=1.sql"), "paths without '='"),
         ("clickhouse_setting_name_test", "settings", {"Max": "1"}, repr("Max"), "names of lower-case letters"),
-        ("clickhouse_server_setting_test", "server_settings", {"listen_host": "::"}, '"listen_host": the launcher decides', "any setting except default_profile,"),
+        ("clickhouse_port_setting_test", "server_settings", {"mysql_port": "1"}, '"mysql_port": the launcher decides where it listens', "any setting except access_control_path,"),
+        ("clickhouse_server_setting_test", "server_settings", {"listen_host": "::"}, '"listen_host": the launcher decides', "any setting except access_control_path,"),
     ]:
         misuse(name, clickhouse_service, attribute, found, allowed, service_name = "events", **{attribute: value})
 
@@ -67,9 +69,28 @@ def _settings():
         ("postgres_setting_name_test", postgres_service, {"work_mem = 1; x": "1"}, repr("work_mem = 1; x"), "names of lower-case letters"),
         ("postgres_setting_lines_test", postgres_service, {"work_mem": "1MB\nport=1"}, '"work_mem" = "1MB\\nport=1"', "values of one line"),
         ("redis_owned_setting_test", redis_service, {"requirepass": "x"}, '"requirepass": the launcher decides', "any setting except aclfile,"),
-        ("redis_databases_setting_test", redis_service, {"databases": "4"}, "use the attribute 'databases'", "any setting except aclfile,"),
+        ("redis_databases_setting_test", redis_service, {"databases": "4"}, "use `databases`, which stands beside", "any setting except aclfile,"),
+        ("postgres_hyphen_setting_test", postgres_service, {"hba-file": "/x"}, '"hba-file": the launcher decides who may log in', "any setting except config_file,"),
     ]:
         misuse(name, kind, "settings", found, allowed, service_name = "service", settings = settings)
+
+def _owned_settings():
+    """One test for each setting that is the launcher's."""
+    for kind, rule, attribute in [
+        ("clickhouse", clickhouse_service, "server_settings"),
+        ("postgres", postgres_service, "settings"),
+        ("redis", redis_service, "settings"),
+    ]:
+        for name, reason in OWNED_SETTINGS[kind].items():
+            misuse(
+                "owned_%s_%s_test" % (kind, name),
+                rule,
+                attribute,
+                "%s: %s" % (repr(name), reason),
+                "any setting except ",
+                service_name = "service",
+                **{attribute: {name: "1"}}
+            )
 
 def _passwords():
     allowed = "$(password) within 'env' and 'url'"
@@ -87,6 +108,7 @@ def service_misuse_tests():
     _passwords()
     _postgres_names()
     _postgres_files()
+    _owned_settings()
     _settings()
     misuse("too_few_databases_test", redis_service, "databases", "0", "1 to 65536", service_name = "cache", databases = 0)
     misuse("too_many_databases_test", redis_service, "databases", "65537", "1 to 65536", service_name = "cache", databases = 65537)

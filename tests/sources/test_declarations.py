@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+from realservices.contract.owned_settings import OWNED_SETTINGS
 from realservices.sources.declarations import read_project
 from realservices.sources.entries import entry_of
 from realservices.sources.errors import MissingServiceError, SettingError
@@ -117,6 +118,46 @@ def test_declarations_that_mean_nothing(tmp_path: Path, text: str, message: str)
     (tmp_path / "realservices.toml").write_text(text, encoding="utf-8")
     with pytest.raises(SettingError, match=message):
         read_project(tmp_path)
+
+
+@pytest.mark.parametrize(
+    ("kind", "key", "name", "reason"),
+    [
+        (kind, "server_settings" if kind == "clickhouse" else "settings", name, reason)
+        for kind, owned in OWNED_SETTINGS.items()
+        for name, reason in owned.items()
+    ],
+)
+def test_settings_that_are_the_launchers(tmp_path: Path, kind: str, key: str, name: str, reason: str) -> None:
+    text = f'[services.a]\nkind = "{kind}"\n{key} = {{ "{name}" = "1" }}\n'
+    (tmp_path / "realservices.toml").write_text(text, encoding="utf-8")
+    with pytest.raises(SettingError) as caught:
+        read_project(tmp_path)
+    message = f"{tmp_path}/realservices.toml: service 'a': {key}: {name} = '1'; {reason}. Remove it"
+    assert str(caught.value) == message
+
+
+@pytest.mark.parametrize(
+    ("kind", "settings", "message"),
+    [
+        ("postgres", "Port = 1", r"settings: Port = 1; a name consists of lower-case letters, digits"),
+        ("postgres", "hba-file = '/x'", r"settings: hba-file = '/x'; the launcher decides who may log in"),
+        ("postgres", "'work_mem = 1; x' = 1", r"settings: work_mem = 1; x = 1; a name consists of"),
+        ("redis", r'maxmemory = "1mb\nport 1"', r"maxmemory = '1mb\\nport 1'; a value is one line"),
+        ("postgres", "app.tenant = 'x'", r"app = \{'tenant': 'x'\}; .* A name with dots is quoted"),
+    ],
+)
+def test_settings_that_mean_nothing(tmp_path: Path, kind: str, settings: str, message: str) -> None:
+    text = f'[services.a]\nkind = "{kind}"\n[services.a.settings]\n{settings}\n'
+    (tmp_path / "realservices.toml").write_text(text, encoding="utf-8")
+    with pytest.raises(SettingError, match=message):
+        read_project(tmp_path)
+
+
+def test_settings_of_queries_are_the_projects(tmp_path: Path) -> None:
+    text = '[services.a]\nkind = "clickhouse"\nsettings = { path = "1" }\n'
+    (tmp_path / "realservices.toml").write_text(text, encoding="utf-8")
+    assert read_project(tmp_path).services["a"].values == {"settings": {"path": "1"}}
 
 
 @pytest.mark.parametrize(
