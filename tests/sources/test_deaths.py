@@ -135,6 +135,29 @@ def test_fixtures_and_tests_that_meet_a_dead_service_name_it(pytester: pytest.Py
     assert re.search(rf"^E? +{_DEATH.format('postgres')}$", call, re.MULTILINE), call
 
 
+def test_environments_name_it_once(pytester: pytest.Pytester, run: Run) -> None:
+    pytester.makepyfile("""
+        import pytest
+
+        def test_during(die, isolated_redis_sync):
+            die("redis")
+
+        async def test_call(comprehensive_test_environment):
+            await comprehensive_test_environment["redis"].ping()
+
+        @pytest.fixture
+        async def client(comprehensive_test_environment):
+            return comprehensive_test_environment["redis"]
+
+        async def test_setup(client):
+            pass
+    """)
+    sections = _sections(run())
+    assert len(re.findall(_DEATH.format("redis"), sections["test_call"])) == 1
+    assert re.match(rf"\n{_DEATH.format('redis')}\n", sections["ERROR at setup of test_setup"])
+    assert len(re.findall(_DEATH.format("redis"), sections["ERROR at setup of test_setup"])) == 1
+
+
 def test_what_the_test_stops_itself_is_no_death(pytester: pytest.Pytester, run: Run) -> None:
     pytester.makepyfile("""
         async def test_stops(service_control, isolated_redis, isolated_database):
