@@ -68,7 +68,8 @@ def test_web_page_is_refused(llm: LlmClient) -> None:
     request = urllib.request.Request(f"{llm.base_url}/models", headers={"Host": "evil.example"})
     with pytest.raises(urllib.error.HTTPError) as caught:
         urllib.request.build_opener(urllib.request.ProxyHandler({})).open(request)
-    assert (caught.value.code, json.load(caught.value)["error"]["code"]) == (403, "host_not_allowed")
+    with caught.value as answer:
+        assert (answer.code, json.load(answer)["error"]["code"]) == (403, "host_not_allowed")
 
 
 async def test_refusal_has_the_server_s_words(llm: LlmClient) -> None:
