@@ -44,6 +44,7 @@ _PORT_LOCK = "lock of a block of ports"
 _PLACE = "mark of a service_group or an `up`"
 _WARM = "warm services that wait"
 _OFFER_LOCK = "lock of warm services"
+_TEMPLATE_LOCK = "lock of a template that is gone"
 _DISCOVERY_FILE = "discovery file in this project"
 _CONTROL = "control.sock"
 
@@ -80,7 +81,7 @@ class Leftover:
     @property
     def is_lock(self) -> bool:
         """Whether it is a mere lock, which takes no space and which the next launcher may take again."""
-        return self.what in (_PORT_LOCK, _PLACE, _OFFER_LOCK)
+        return self.what in (_PORT_LOCK, _PLACE, _OFFER_LOCK, _TEMPLATE_LOCK)
 
 
 def sweep(*, remove: bool, templates: bool = False, warm: bool = False) -> Iterator[Leftover]:
@@ -193,26 +194,31 @@ def _discovery_files(remove: bool) -> Iterator[Leftover]:
 
 
 def _templates(directory: str, what: str, remove: bool, wanted: bool) -> Iterator[Leftover]:
+    paths: dict[str, list[str]] = {}
     for path in _entries(directory):
-        name = os.path.basename(path)
-        if not os.path.isdir(path):
-            continue  # A lock: others may have it open, and it takes no space.
-        is_partial = name.endswith(".partial")
-        if not (is_partial or wanted):
-            continue
-        digest = f"{directory}/{name.partition('.')[0]}"
-        yield _template(f"{what}, half made" if is_partial else what, path, digest, remove)
+        paths.setdefault(os.path.join(directory, os.path.basename(path).partition(".")[0]), []).append(path)
+    for digest, found in paths.items():
+        yield from _template(what, digest, [path for path in found if os.path.isdir(path)], remove, wanted)
 
 
-def _template(what: str, path: str, digest: str, remove: bool) -> Leftover:
+def _template(what: str, digest: str, directories: list[str], remove: bool, wanted: bool) -> Iterator[Leftover]:
     # Those who unpack or build one hold a lock of their own for that, those who use it the other one.
-    locks = [_locked_file(f"{digest}{suffix}") for suffix in (".lock", ".unpacking", ".building")]
+    locks = {f"{digest}{suffix}": _locked_file(f"{digest}{suffix}") for suffix in (".lock", ".unpacking", ".building")}
     try:
-        if None in locks:
-            return Leftover(what, path, tree_size(path), State.IN_USE)
-        return _dealt_with(what, path, remove)
+        for path in directories:
+            is_partial = path != digest
+            shown = f"{what}, half made" if is_partial else what
+            if (is_partial or wanted) and None in locks.values():
+                yield Leftover(shown, path, tree_size(path), State.IN_USE)
+            elif is_partial or wanted:
+                yield _dealt_with(shown, path, remove)
+        # As their owners do (contract/directory_cache.py): removed while they are locked.
+        if None not in locks.values() and not any(map(os.path.isdir, directories)):
+            for path, lock in locks.items():
+                if lock is not None and lock >= 0 and os.path.exists(path):
+                    yield _dealt_with(_TEMPLATE_LOCK, path, remove)
     finally:
-        for lock in locks:
+        for lock in locks.values():
             if lock is not None and lock >= 0:
                 os.close(lock)
 
@@ -245,10 +251,13 @@ def _locked_file(path: str) -> int | None:
         return None
     try:
         fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        # Its last holder may have unlinked it, and another one may have made it anew.
+        if os.fstat(lock).st_ino == os.lstat(path).st_ino:
+            return lock
     except OSError:
-        os.close(lock)
-        return None
-    return lock
+        pass
+    os.close(lock)
+    return None
 
 
 def _has_listener(directory: str) -> bool:

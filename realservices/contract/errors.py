@@ -29,6 +29,27 @@ class InfrastructureError(RealServicesError):
         self.reason = reason
 
 
+class ArchiveError(InfrastructureError):
+    """The archive of a template that is damaged, or holds what is never unpacked.
+
+    Args:
+        archive: Its path.
+        member: The member's name; empty: it is the archive as a whole.
+        cause: What is wrong.
+    """
+
+    def __init__(self, archive: str, member: str, cause: str) -> None:
+        what = f"{archive}, member {member!r}" if member else archive
+        super().__init__(
+            "templates",
+            f"the archive of a template is not unpacked: {what}: {cause}; remove this file: the next build (under "
+            "Bazel) or session makes it again",
+        )
+        self.archive = archive
+        self.member = member
+        self.cause = cause
+
+
 class ServiceError(RealServicesError):
     """A service that did not start, did not become ready, or died.
 

@@ -48,6 +48,9 @@ def _run(manifest_path: str, arguments: list[str]) -> int:
     except RealServicesError as error:
         write_report(action.timeline, [], 1, str(error), action.elapsed_s)
         raise
+    for service in action.services:
+        if service.machine_error:
+            contract_files.write_infrastructure_failure(service.machine_error)
     if reason:
         print(f"\nrealservices: {manifest.label}: {reason}", file=sys.stderr, flush=True)
     if code or contract_files.wants_logs():

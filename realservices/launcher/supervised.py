@@ -10,6 +10,7 @@ from realservices.launcher.service_log import ServiceLog
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
+    from realservices.contract.errors import InfrastructureError
     from realservices.launcher.supervisor import Supervisor
     from realservices.services.base import Service
 
@@ -54,6 +55,7 @@ class Supervised:
         first_ready: When it first served (monotonic), or None.
         ready_ms: Milliseconds from its last start until it served, or None.
         error: Why it failed.
+        machine_error: What the machine did not give, if that is why.
         blocker: The service whose failure kept this one from being started, or None.
         cpu_s: Processor time of its processes that have been reaped.
         peak_bytes: The most memory that one of them held, 0 where none has been reaped.
@@ -73,6 +75,7 @@ class Supervised:
         self.first_ready: float | None = None
         self.ready_ms: float | None = None
         self.error: ServiceError | None = None
+        self.machine_error: InfrastructureError | None = None
         self.blocker: Supervised | None = None
         self.cpu_s = 0.0
         self.peak_bytes = 0
@@ -96,7 +99,7 @@ class Supervised:
     def begin(self) -> None:
         """Take note that it is being started."""
         self.state = STARTING
-        self.error = None
+        self.error = self.machine_error = None
         self.kill_at = None
         self.started_at = time.monotonic()
         self.first_start = self.first_start or self.started_at
@@ -122,8 +125,15 @@ class Supervised:
         self.cpu_s += cpu_s
         self.peak_bytes = max(self.peak_bytes, peak_bytes)
 
-    def fail(self, cause: str, tail: list[str] | None = None) -> None:
-        """Record a failure with the last lines of the log, by default of what came through the pipe."""
+    def fail(self, cause: str, tail: list[str] | None = None, *, machine: InfrastructureError | None = None) -> None:
+        """Record a failure.
+
+        Args:
+            cause: What happened.
+            tail: The last lines of the log, by default of what came through the pipe.
+            machine: What the machine did not give, if that is why.
+        """
         self.state = FAILED
+        self.machine_error = machine
         self.error = ServiceError(self.name, self.service.spec.label, cause, self.log.tail() if tail is None else tail)
         self._watcher.failed(self)

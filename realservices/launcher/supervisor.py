@@ -12,7 +12,7 @@ import select
 import signal
 import time
 
-from realservices.contract.errors import ServiceError
+from realservices.contract.errors import InfrastructureError, ServiceError
 from realservices.host.process import EXIT_NO_NAMESPACE, descendants, describe_exit, kill_session, reap
 from realservices.launcher.graph import blocker_of, can_start
 from realservices.launcher.supervised import FAILED, PAUSED, READY, STARTING, STOPPED, WAITING, Supervised, Watcher
@@ -113,6 +113,8 @@ class Supervisor:
             supervised.pid = supervised.service.start(self._env, output)
         except OSError as error:
             supervised.fail(f"could not be started: {error}")
+        except InfrastructureError as error:
+            supervised.fail(f"could not be started: {error}", machine=error)
         finally:
             os.close(output)
         self.watch(supervised.log.descriptor, lambda: self._on_log(supervised))

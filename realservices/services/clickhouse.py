@@ -13,10 +13,10 @@ from __future__ import annotations
 
 import os
 
+from realservices.host.archive import unpack_archive
 from realservices.host.process import spawn
 from realservices.host.templates import free_bytes
 from realservices.services.base import HOST, Service
-from realservices.services.clickhouse_archive import unpack_data_archive
 from realservices.services.clickhouse_config import write_configuration
 from realservices.services.clickhouse_http import ClickHouseRefusal, is_alive, query
 from realservices.services.port_states import connect
@@ -64,7 +64,7 @@ class ClickHouse(Service):
         """Start the server, on the data that it had before if it is started again."""
         if not self._data:
             data = self._place()
-            unpack_data_archive(f"{self.runfiles}/{self.spec.config['template']}", data)
+            unpack_archive(f"{self.runfiles}/{self.spec.config['template']}", data)
             self._data = data
         config = self.spec.config
         command = write_configuration(

@@ -15,6 +15,7 @@ from __future__ import annotations
 import os
 import signal
 
+from realservices.host.archive import unpack_archive
 from realservices.host.namespaces import (
     UNPRIVILEGED_ID,
     are_namespaces_possible,
@@ -25,7 +26,7 @@ from realservices.host.namespaces import (
     open_namespaces,
 )
 from realservices.host.process import spawn
-from realservices.host.templates import TemplateLease, free_bytes, lease_template, unpack_template
+from realservices.host.templates import free_bytes, lease_template
 from realservices.services.base import HOST, Service, connect_unix
 from realservices.services.postgres_probe import log_in, set_password
 from realservices.services.postgres_settings import server_settings
@@ -33,6 +34,7 @@ from realservices.services.template_info import read_info
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
+    from realservices.contract.directory_cache import Lease
     from realservices.contract.manifest import ServiceSpec
     from realservices.host.sandbox import Sandbox
 
@@ -64,7 +66,7 @@ class Postgres(Service):
         os.mkdir(self._mount_point, 0o700)
         self._ways = [_ON_OVERLAY, _IN_NAMESPACES, _AS_USER] if are_namespaces_possible() else [_AS_USER]
         self._was_ready = False
-        self._template: TemplateLease | None = None
+        self._template: Lease | None = None
         self._namespaces: list[int] = []
         self._copy = ""
 
@@ -192,7 +194,7 @@ class Postgres(Service):
         if memory and free_bytes(os.path.dirname(memory)) > 2 * self._info["copy_size_bytes"]:
             parent = self._sandbox.create_memory()
         data = f"{parent}/{self.spec.name}.data"
-        unpack_template(self._archive, data, is_written=True)
+        unpack_archive(self._archive, data, digest=self._info["digest"])
         return data
 
     def _fall_back(self, reason: str) -> None:

@@ -1,20 +1,19 @@
 """The user's cache of templates for sessions outside of Bazel: a schema is built once, not once a session.
 
-A template lies under the digest of everything that it is made from. It is built beside its place and renamed, under a
-lock, so that two sessions that need the same one build it once. What nobody uses is removed when the cache grows.
+A template lies under the digest of everything that it is made from. Two sessions that need the same one build it once
+(contract/directory_cache.py). What nobody uses is removed when the cache grows.
 """
 
 from __future__ import annotations
 
 import contextlib
 import errno
-import fcntl
 import os
-import shutil
 import subprocess
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from realservices.contract.directory_cache import DirectoryCache, discard_tree
 from realservices.contract.errors import TemplateError
 from realservices.sources.package import package_command
 
@@ -26,6 +25,7 @@ if TYPE_CHECKING:
 ARCHIVE, INFO = "template.tar", "template.json"
 _LIMIT_VARIABLE = "REALSERVICES_CACHE_MB"
 _DEFAULT_LIMIT_MB = 512
+_MUTEX = "building"
 # The tool's words, and those of the servers that it runs.
 _FULL = os.strerror(errno.ENOSPC)
 
@@ -38,20 +38,15 @@ def template(recipe: Recipe) -> Iterator[Path]:
         TemplateError: The server refuses a statement, or there is no room for what it makes.
     """
     directory = cache_directory()
-    path = directory / recipe.digest
     try:
-        directory.mkdir(parents=True, exist_ok=True)
-        lock = _open_lock(path)
+        cache = DirectoryCache(str(directory), _MUTEX, is_whole=_is_whole, size_of=_archive_size)
+        lease = cache.lease(recipe.digest, lambda path: _build(Path(path), recipe.command), lambda: _make_room(cache))
     except OSError as error:
-        raise _no_room(directory, error.strerror or str(error)) from None
+        raise _no_room(directory, error) from None
     try:
-        fcntl.flock(lock, fcntl.LOCK_SH)
-        if not path.is_dir():
-            _build_once(path, recipe.command)
-        os.utime(lock)
-        yield path
+        yield Path(lease.path)
     finally:
-        os.close(lock)
+        lease.release()
 
 
 def cache_directory() -> Path:
@@ -60,37 +55,35 @@ def cache_directory() -> Path:
     return Path(base) / "rules_realservices" / "templates"
 
 
-def _build_once(path: Path, command: list[str]) -> None:
-    # A lock of its own: those who are done keep the other one for as long as they use the template.
-    mutex = os.open(f"{path}.building", os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
-    try:
-        fcntl.flock(mutex, fcntl.LOCK_EX)
-        if not path.is_dir():
-            _make_room(path.parent)
-            _build(path, command)
-    finally:
-        os.close(mutex)
+def _is_whole(path: str) -> bool:
+    return Path(path, ARCHIVE).is_file() and Path(path, INFO).is_file()
 
 
-def _build(path: Path, command: list[str]) -> None:
-    partial = Path(f"{path}.partial")
-    shutil.rmtree(partial, ignore_errors=True)  # Of a session that was killed while it built this one.
-    partial.mkdir()
+def _archive_size(path: str) -> int:
+    return Path(path, ARCHIVE).stat().st_size
+
+
+def _build(partial: Path, command: list[str]) -> None:
+    partial.mkdir(mode=0o700)
     outputs = ["--output", str(partial / ARCHIVE), "--info", str(partial / INFO)]
-    done = _made(package_command(*command, *outputs))
-    if done.returncode:
-        shutil.rmtree(partial, ignore_errors=True)
-        if _FULL in done.stderr:
-            raise _no_room(path.parent, _FULL)
-        words = (done.stdout + done.stderr).strip()
-        raise TemplateError(words or f"the template tool ended with code {done.returncode}, and said nothing")
-    partial.rename(path)
+    try:
+        done = _made(package_command(*command, *outputs))
+        if done.returncode:
+            if _FULL in done.stderr:
+                raise OSError(errno.ENOSPC, _FULL, str(partial.parent))
+            words = (done.stdout + done.stderr).strip()
+            raise TemplateError(words or f"the template tool ended with code {done.returncode}, and said nothing")
+    except BaseException:
+        discard_tree(str(partial))
+        raise
 
 
-def _no_room(directory: Path, cause: str) -> TemplateError:
+def _no_room(directory: Path, error: OSError) -> TemplateError:
+    place = f" ({error.filename})" if error.filename and error.filename != str(directory) else ""
     return TemplateError(
-        f"no room for a template in {directory}: {cause}; make room there (`python -m realservices clean --templates` "
-        "removes templates that nobody uses), or set XDG_CACHE_HOME to a directory that can be written to"
+        f"no room for a template in {directory}: {error.strerror or error}{place}; make room there "
+        "(`python -m realservices clean --templates` removes templates that nobody uses), or set XDG_CACHE_HOME to a "
+        "directory that can be written to"
     )
 
 
@@ -116,33 +109,15 @@ def _made(command: list[str]) -> subprocess.CompletedProcess[str]:
     return subprocess.CompletedProcess(tool.args, tool.returncode, output, errors)
 
 
-def _make_room(directory: Path) -> None:
+def _make_room(cache: DirectoryCache) -> None:
     """Remove the templates that were not used for longest, until the others are within the limit."""
-    limit = int(os.environ.get(_LIMIT_VARIABLE) or _DEFAULT_LIMIT_MB) << 20
-    kept = []
-    for path in directory.iterdir():
-        if path.is_dir() and not path.suffix:
-            with contextlib.suppress(OSError):
-                kept.append((Path(f"{path}.lock").stat().st_mtime, (path / ARCHIVE).stat().st_size, path))
-    used = sum(size for _, size, _ in kept)
-    for _, size, path in sorted(kept):
+    text = os.environ.get(_LIMIT_VARIABLE) or str(_DEFAULT_LIMIT_MB)
+    if not text.isdigit():
+        raise TemplateError(f"{_LIMIT_VARIABLE}={text!r} is not a number of megabytes")
+    limit = int(text) << 20
+    kept = cache.kept()
+    used = sum(size for _, _, size in kept)
+    for _, name, size in sorted(kept):
         if used <= limit:
             return
-        used -= size * _remove(path)
-
-
-def _remove(path: Path) -> bool:
-    lock = _open_lock(path)
-    try:
-        fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-    except BlockingIOError:
-        return False  # Somebody uses it.
-    else:
-        shutil.rmtree(path, ignore_errors=True)
-        return True
-    finally:
-        os.close(lock)
-
-
-def _open_lock(path: Path) -> int:
-    return os.open(f"{path}.lock", os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+        used -= size * cache.evict(name)

@@ -244,9 +244,9 @@ users = [hold(directory + "used.lock", fcntl.LOCK_SH) for directory in (registry
 """
     env = {"XDG_CACHE_HOME": "/tmp/cache"}
     outcome = run("clean", *options, enclosure=_HERE, before=scene, after=_LIST_TEMPLATES, env=env)
-    kept = [*(["d1"] if is_kept else []), "d1.lock", "used", "used.lock"]
+    kept = [*(["d1", "d1.lock"] if is_kept else []), "used", "used.lock"]
     assert _left(outcome) == {"registry": kept, "cache": kept}
-    assert ("removed 2, 2.0 KB; 2 in use, 2.0 KB, kept" in outcome.output.splitlines()) is not is_kept
+    assert ("removed 4, 2.0 KB; 2 in use, 2.0 KB, kept" in outcome.output.splitlines()) is not is_kept
 
 
 def test_half_made_templates() -> None:
@@ -254,6 +254,9 @@ def test_half_made_templates() -> None:
 for directory, pid in ((registry, ".12"), (cache, "")):
     for name in ("d1", "busy"):
         make(directory + name + pid + ".partial")
+    for path in ("d1.lock", "gone.lock", "gone.unpacking", "gone.building", "kept.lock"):
+        open(directory + path, "w").close()
+    make(directory + "kept")
 os.chmod("{_REGISTRY}", 0o700)
 for path in (registry + "busy.unpacking", cache + "busy.building"):
     open(path, "w").close()
@@ -262,10 +265,10 @@ makers = [hold(path) for path in (registry + "busy.unpacking", cache + "busy.bui
     env = {"XDG_CACHE_HOME": "/tmp/cache"}
     outcome = run("clean", enclosure=_HERE, before=scene, after=_LIST_TEMPLATES, env=env)
     assert _left(outcome) == {
-        "registry": ["busy.12.partial", "busy.unpacking"],
-        "cache": ["busy.building", "busy.partial"],
+        "registry": ["busy.12.partial", "busy.unpacking", "kept", "kept.lock"],
+        "cache": ["busy.building", "busy.partial", "kept", "kept.lock"],
     }
-    assert {"(unpacked template, half made)", "(built template, half made)"} == {
+    assert {"(unpacked template, half made)", "(built template, half made)", "(lock of a template that is gone)"} == {
         line.rpartition("  ")[2] for line in outcome.output.splitlines() if line.startswith("removed  ")
     }
 

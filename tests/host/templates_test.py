@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import io
 import json
 import os
@@ -9,14 +10,16 @@ import subprocess
 import sys
 import tarfile
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
 
 import pytest
 
-from realservices.contract.errors import RealServicesError
-from realservices.host.templates import lease_template, unpack_template
+from realservices.contract.directory_cache import Lease
+from realservices.contract.errors import ArchiveError, RealServicesError
+from realservices.host.archive import unpack_archive
+from realservices.host.templates import lease_template
 from tests.host import places
 
 _HERE = Path(__file__).absolute().parent
@@ -49,14 +52,12 @@ class Lessee:
 
 
 @contextmanager
-def leasing(
-    registry: Path, archive: Path, digest: str, size: int = 0, enclosure: list[str] | None = None
-) -> Iterator[Lessee]:
+def leasing(registry: Path, archive: Path, size: int = 0, enclosure: list[str] | None = None) -> Iterator[Lessee]:
     """Run a lessee until the block ends."""
     enclosed = [str(_HERE / "enclosure.py"), *enclosure, "--", sys.executable] if enclosure else []
     command = [sys.executable, *enclosed, str(_HERE / "lessee.py")]
     with subprocess.Popen(
-        [*command, str(archive), digest, str(size)],
+        [*command, str(archive), digest_of(archive), str(size)],
         env={"PYTHONPATH": str(places.PACKAGE_ROOT), "REALSERVICES_REGISTRY": str(registry)},
         stdin=subprocess.PIPE,
         stdout=subprocess.PIPE,
@@ -81,7 +82,23 @@ def registry(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 @pytest.fixture
 def archive(tmp_path: Path) -> Path:
     """Return an archive with a directory, a file of 1 MB, and a hard link to it."""
-    return _write_archive(tmp_path / "template.tar", [("base/one", b"x" * _MB)], links=[("base/two", "base/one")])
+    return make_archive(tmp_path, "d1")
+
+
+def make_archive(directory: Path, name: str) -> Path:
+    """Return the archive of this name, which differs from those of other names in its file's content."""
+    content = name.encode().ljust(_MB, b"x")
+    return _write_archive(directory / f"{name}.tar", [("base/one", content)], links=[("base/two", "base/one")])
+
+
+def digest_of(archive: Path) -> str:
+    """Return an archive's SHA-256."""
+    return hashlib.sha256(archive.read_bytes()).hexdigest()
+
+
+def lease(archive: Path, size: int = _MB) -> Lease:
+    """Lease an archive's template."""
+    return lease_template(str(archive), digest_of(archive), size)
 
 
 def _write_archive(path: Path, files: list[tuple[str, bytes]], links: list[tuple[str, str]]) -> Path:
@@ -101,15 +118,18 @@ def _write_archive(path: Path, files: list[tuple[str, bytes]], links: list[tuple
 
 
 def _templates(registry: Path) -> set[str]:
-    return {entry.name for entry in (registry / "templates").iterdir() if entry.is_dir()}
+    """Return what is in the cache: by the names of the archives in the directory above, where they are known."""
+    names = {digest_of(path): path.stem for path in registry.parent.glob("*.tar")}
+    return {names.get(entry.name, entry.name) for entry in (registry / "templates").iterdir() if entry.is_dir()}
 
 
 def test_the_first_use_unpacks_and_the_second_finds_it(registry: Path, archive: Path) -> None:
-    first = lease_template(str(archive), "d1", _MB)
+    digest = digest_of(archive)
+    first = lease_template(str(archive), digest, _MB)
     archive.unlink()
-    second = lease_template(str(archive), "d1", _MB)
-    assert first.path == second.path == str(registry / "templates" / "d1")
-    assert Path(first.path, "base/two").read_bytes() == b"x" * _MB
+    second = lease_template(str(archive), digest, _MB)
+    assert first.path == second.path == str(registry / "templates" / digest)
+    assert Path(first.path, "base/two").stat().st_size == _MB
     for path in (registry, registry / "templates", Path(first.path), Path(first.path, "base")):
         assert path.stat().st_mode & 0o777 == 0o700, path
     first.release()
@@ -117,16 +137,16 @@ def test_the_first_use_unpacks_and_the_second_finds_it(registry: Path, archive: 
 
 
 def test_equal_files_share_their_content_only_where_nobody_writes(tmp_path: Path, archive: Path) -> None:
-    for name, is_written in (("shared", False), ("own", True)):
-        unpack_template(str(archive), str(tmp_path / name), is_written=is_written)
+    for name, shares_links in (("shared", True), ("own", False)):
+        unpack_archive(str(archive), str(tmp_path / name), shares_links=shares_links)
         one, two = (tmp_path / name / "base" / file for file in ("one", "two"))
-        assert one.read_bytes() == two.read_bytes() == b"x" * _MB
-        assert (one.stat().st_ino == two.stat().st_ino) is not is_written
+        assert one.read_bytes() == two.read_bytes() == b"d1".ljust(_MB, b"x")
+        assert (one.stat().st_ino == two.stat().st_ino) is shares_links
 
 
 def test_concurrent_first_use_unpacks_once(registry: Path, archive: Path) -> None:
     with ExitStack() as stack:
-        lessees = [stack.enter_context(leasing(registry, archive, "d1", _MB)) for _ in range(6)]
+        lessees = [stack.enter_context(leasing(registry, archive, _MB)) for _ in range(6)]
         for lessee in lessees:
             lessee.begin()
         for lessee in lessees:
@@ -136,93 +156,188 @@ def test_concurrent_first_use_unpacks_once(registry: Path, archive: Path) -> Non
     assert _templates(registry) == {"d1"}
 
 
-def test_what_a_killed_launcher_left_half_unpacked_is_done_again(registry: Path, tmp_path: Path) -> None:
-    files = [(f"base/{number}", b"content") for number in range(3000)]
-    archive = _write_archive(tmp_path / "many.tar", files, [])
-    with leasing(registry, archive, "d1") as lessee:
+def _many(tmp_path: Path) -> Path:
+    return _write_archive(tmp_path / "many.tar", [(f"base/{number}", b"content") for number in range(3000)], [])
+
+
+def _kill_while_it_unpacks(registry: Path, many: Path) -> None:
+    with leasing(registry, many) as lessee:
         lessee.begin()
-        deadline = time.monotonic() + 30
-        while not any(registry.glob("templates/d1.*.partial/base/1")):
-            assert time.monotonic() < deadline
+        _await_partial(registry)
         lessee.process.kill()
         lessee.process.wait(30)
+
+
+def _await_partial(registry: Path) -> None:
+    deadline = time.monotonic() + 30
+    while not any(registry.glob("templates/*.partial/base/1")):
+        assert time.monotonic() < deadline
+
+
+def test_what_a_killed_launcher_left_half_unpacked_is_done_again(registry: Path, tmp_path: Path) -> None:
+    many = _many(tmp_path)
+    _kill_while_it_unpacks(registry, many)
     assert len(_templates(registry)) == 1
-    assert "d1" not in _templates(registry)
-    lease = lease_template(str(archive), "d1", 0)
-    assert len(os.listdir(Path(lease.path, "base"))) == 3000
-    assert _templates(registry) == {"d1"}
-    lease.release()
+    assert "many" not in _templates(registry)
+    found = lease(many, 0)
+    assert len(os.listdir(Path(found.path, "base"))) == 3000
+    assert _templates(registry) == {"many"}
+    found.release()
 
 
-def test_room_is_made_first_from_what_killed_launchers_left(
-    registry: Path, archive: Path, monkeypatch: pytest.MonkeyPatch
+def test_what_a_killed_launcher_left_goes_with_its_locks_when_another_template_is_unpacked(
+    registry: Path, archive: Path, tmp_path: Path
 ) -> None:
-    # Of a template that nobody will ever ask for again: its migrations have changed since.
-    left = registry / "templates" / "old.123.partial"
-    left.mkdir(parents=True)
-    (left / "file").write_bytes(b"x")
-    lease_template(str(archive), "d1", _MB).release()
-    assert _templates(registry) == {"d1"}
+    # Nobody may ever ask for that one again: its migrations have changed since.
+    _kill_while_it_unpacks(registry, _many(tmp_path))
+    lease(archive).release()
+    digest = digest_of(archive)
+    assert {entry.name for entry in (registry / "templates").iterdir()} == {
+        digest, f"{digest}.lock", f"{digest}.unpacking"
+    }  # fmt: skip
 
 
 def test_what_another_launcher_is_unpacking_is_left_alone(registry: Path, archive: Path, tmp_path: Path) -> None:
-    many = _write_archive(tmp_path / "many.tar", [(f"base/{number}", b"content") for number in range(3000)], [])
-    with leasing(registry, many, "slow") as lessee:
+    with leasing(registry, _many(tmp_path)) as lessee:
         lessee.begin()
-        deadline = time.monotonic() + 30
-        while not any(registry.glob("templates/slow.*.partial")):
-            assert time.monotonic() < deadline
-        lease_template(str(archive), "d1", _MB).release()
+        _await_partial(registry)
+        lease(archive).release()
         lessee.wait()
         assert lessee.error == ""
         assert len(os.listdir(lessee.path / "base")) == 3000
 
 
-def test_the_least_recently_used_goes_first(registry: Path, archive: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_the_least_recently_used_goes_first(registry: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("REALSERVICES_TEMPLATE_CACHE_MB", "3")
-    for digest in ("d1", "d2", "d3"):
-        lease_template(str(archive), digest, _MB).release()
-    _set_last_use(registry, d1=300, d2=100, d3=200)
-    lease_template(str(archive), "d4", _MB).release()
+    archives = {name: make_archive(tmp_path, name) for name in ("d1", "d2", "d3", "d4")}
+    for name in ("d1", "d2", "d3"):
+        lease(archives[name]).release()
+    _set_last_use(registry, {archives["d1"]: 300, archives["d2"]: 100, archives["d3"]: 200})
+    lease(archives["d4"]).release()
     assert _templates(registry) == {"d1", "d3", "d4"}
+    # Neither do locks pile up: two for each template that is there.
+    assert len(list((registry / "templates").iterdir())) == 9
 
 
-def test_using_a_template_again_makes_it_recent(registry: Path, archive: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_using_a_template_again_makes_it_recent(
+    registry: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.setenv("REALSERVICES_TEMPLATE_CACHE_MB", "2")
-    for digest in ("d1", "d2"):
-        lease_template(str(archive), digest, _MB).release()
-    _set_last_use(registry, d1=100, d2=200)
-    lease_template(str(archive), "d1", _MB).release()
-    lease_template(str(archive), "d3", _MB).release()
+    first, second, third = (make_archive(tmp_path, name) for name in ("d1", "d2", "d3"))
+    for archive in (first, second):
+        lease(archive).release()
+    _set_last_use(registry, {first: 100, second: 200})
+    lease(first).release()
+    lease(third).release()
     assert _templates(registry) == {"d1", "d3"}
 
 
-def test_a_template_in_use_is_never_removed(registry: Path, archive: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_template_in_use_is_never_removed(registry: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("REALSERVICES_TEMPLATE_CACHE_MB", "1")
-    with leasing(registry, archive, "d1", _MB) as lessee:
+    with leasing(registry, make_archive(tmp_path, "d1"), _MB) as lessee:
         lessee.begin()
         lessee.wait()
-        lease_template(str(archive), "d2", _MB).release()
+        lease(make_archive(tmp_path, "d2")).release()
         assert _templates(registry) == {"d1", "d2"}
         assert len(os.listdir(lessee.path / "base")) == 2
-    lease_template(str(archive), "d3", _MB).release()
+    lease(make_archive(tmp_path, "d3")).release()
     assert _templates(registry) == {"d3"}
 
 
-def test_the_lease_of_a_killed_launcher_ends(registry: Path, archive: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_the_lease_of_a_killed_launcher_ends(registry: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("REALSERVICES_TEMPLATE_CACHE_MB", "1")
-    with leasing(registry, archive, "d1", _MB) as lessee:
+    with leasing(registry, make_archive(tmp_path, "d1"), _MB) as lessee:
         lessee.begin()
         lessee.wait()
         lessee.process.kill()
         lessee.process.wait(30)
-    lease_template(str(archive), "d2", _MB).release()
+    lease(make_archive(tmp_path, "d2")).release()
     assert _templates(registry) == {"d2"}
+
+
+def _make_writable_directory(path: Path) -> None:
+    path.mkdir()
+    path.chmod(0o777)
+    (path / "planted").touch()
+
+
+def _make_link(path: Path) -> None:
+    target = path.parent.parent / "elsewhere"
+    target.mkdir()
+    path.symlink_to(target)
+
+
+@pytest.mark.parametrize("occupy", [_make_writable_directory, _make_link, Path.touch])
+def test_what_is_no_directory_of_this_user_alone_is_replaced(
+    registry: Path, archive: Path, occupy: Callable[[Path], None]
+) -> None:
+    (registry / "templates").mkdir(parents=True)
+    path = registry / "templates" / digest_of(archive)
+    occupy(path)
+    found = lease(archive)
+    assert found.path == str(path)
+    assert not path.is_symlink()
+    assert os.listdir(path) == ["base"]
+    found.release()
+    assert not list((registry / "templates").glob("*.partial"))
+
+
+def test_what_belongs_to_another_user_and_stays_is_an_error_with_a_remedy(registry: Path, archive: Path) -> None:
+    path = registry / "templates" / digest_of(archive)
+    path.mkdir(parents=True)
+    foreign = places.foreign_directory(registry.parent)
+    with leasing(registry, archive, _MB, ["--uid", "1000", "--bind", f"{foreign}={path}"]) as lessee:
+        lessee.begin()
+        lessee.wait()
+        assert lessee.error == (
+            f"[Errno 17] this name is taken by what is not a directory of this user alone; remove it: '{path}'"
+        )
+
+
+def test_what_is_damaged_while_somebody_uses_it_is_left_to_them(registry: Path, archive: Path) -> None:
+    with leasing(registry, archive, _MB) as lessee:
+        lessee.begin()
+        lessee.wait()
+        lessee.path.chmod(0o777)
+        with pytest.raises(FileExistsError, match="this name is taken by what is not a directory of this user alone"):
+            lease(archive)
+        assert len(os.listdir(lessee.path / "base")) == 2
+
+
+def test_a_place_for_templates_that_others_write_to_is_closed(registry: Path, archive: Path) -> None:
+    (registry / "templates").mkdir(parents=True)
+    (registry / "templates").chmod(0o777)
+    lease(archive).release()
+    assert (registry / "templates").stat().st_mode & 0o777 == 0o700
+
+
+def test_a_place_for_templates_that_is_a_link_is_not_followed(registry: Path, archive: Path, tmp_path: Path) -> None:
+    (tmp_path / "elsewhere").mkdir()
+    registry.mkdir()
+    (registry / "templates").symlink_to(tmp_path / "elsewhere")
+    with pytest.raises(FileExistsError, match=r"/templates'"):
+        lease(archive)
+    assert list((tmp_path / "elsewhere").iterdir()) == []
+
+
+def test_an_archive_with_another_digest_is_not_unpacked(registry: Path, archive: Path) -> None:
+    digest = digest_of(archive)
+    content = archive.read_bytes()
+    archive.write_bytes(content.replace(b"xxxx", b"yyyy", 1))
+    with pytest.raises(ArchiveError) as raised:
+        lease_template(str(archive), digest, _MB)
+    assert str(raised.value) == (
+        f"the archive of a template is not unpacked: {archive}: its SHA-256 is {digest_of(archive)}, not {digest}: its "
+        "content has changed; remove this file: the next build (under Bazel) or session makes it again"
+    )
+    assert _templates(registry) == set()
+    archive.write_bytes(content)
+    lease(archive).release()
 
 
 def test_no_room_is_an_error_with_numbers(archive: Path) -> None:
     # 16 MB stay reserved for other programs.
-    with leasing(Path("/dev/shm/registry"), archive, "d1", _MB, ["--tmpfs", "/dev/shm=16m"]) as lessee:
+    with leasing(Path("/dev/shm/registry"), archive, _MB, ["--tmpfs", "/dev/shm=16m"]) as lessee:
         lessee.begin()
         lessee.wait()
         assert (
@@ -233,10 +348,10 @@ def test_no_room_is_an_error_with_numbers(archive: Path) -> None:
 def test_room_that_ends_while_unpacking_leaves_nothing(tmp_path: Path) -> None:
     # The size is understated, as it may turn out to be where others write too.
     archive = _write_archive(tmp_path / "large.tar", [(f"base/{number}", b"x" * _MB) for number in range(20)], [])
-    with leasing(Path("/dev/shm/registry"), archive, "d1", 0, ["--tmpfs", "/dev/shm=17m"]) as lessee:
+    with leasing(Path("/dev/shm/registry"), archive, 0, ["--tmpfs", "/dev/shm=17m"]) as lessee:
         lessee.begin()
         lessee.wait()
-        assert lessee.error == "[Errno 28] No space left on device"
+        assert lessee.error.startswith("[Errno 28] No space left on device: '/dev/shm/registry/templates/")
         inside = Path(f"/proc/{lessee.process.pid}/root/dev/shm/registry/templates")
         assert [path.name for path in inside.iterdir() if path.is_dir()] == []
 
@@ -244,16 +359,16 @@ def test_room_that_ends_while_unpacking_leaves_nothing(tmp_path: Path) -> None:
 def test_a_cache_size_that_is_none(registry: Path, archive: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("REALSERVICES_TEMPLATE_CACHE_MB", "a lot")
     with pytest.raises(RealServicesError, match=r"REALSERVICES_TEMPLATE_CACHE_MB='a lot' is not a number of megabytes"):
-        lease_template(str(archive), "d1", _MB)
+        lease(archive)
 
 
 def test_a_failed_unpacking_leaves_nothing_and_can_be_repeated(registry: Path, archive: Path, tmp_path: Path) -> None:
     with pytest.raises(FileNotFoundError):
-        lease_template(str(tmp_path / "missing.tar"), "d1", _MB)
+        lease_template(str(tmp_path / "missing.tar"), digest_of(archive), _MB)
     assert _templates(registry) == set()
-    lease_template(str(archive), "d1", _MB).release()
+    lease(archive).release()
 
 
-def _set_last_use(registry: Path, **times: int) -> None:
-    for digest, seconds in times.items():
-        os.utime(registry / "templates" / f"{digest}.lock", (seconds, seconds))
+def _set_last_use(registry: Path, times: dict[Path, int]) -> None:
+    for archive, seconds in times.items():
+        os.utime(registry / "templates" / f"{digest_of(archive)}.lock", (seconds, seconds))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import subprocess
 import sys
 from pathlib import Path
@@ -130,6 +131,37 @@ def test_an_overlay_that_is_refused_means_a_copy(tmp_path: Path, template: Path)
         assert launched.written("warnings").startswith(_SLOWER)
         assert "mount overlay" in launched.written("warnings")
         assert launched.written("warnings").count("\n") == 1
+
+
+def test_a_template_whose_name_another_user_has_taken_means_a_copy(tmp_path: Path, template: Path) -> None:
+    digest = hashlib.sha256((template / "db.tar").read_bytes()).hexdigest()
+    taken = tmp_path / "registry" / "templates" / digest
+    taken.mkdir(parents=True)
+    env = {"REALSERVICES_REGISTRY": str(tmp_path / "registry")}
+    enclosure = ["--uid", "1000", "--bind", f"{places.foreign_directory(tmp_path)}={taken}"]
+    with Launched(tmp_path / "run", [postgres()], template=template, env=env, enclosure=enclosure) as launched:
+        assert sql(launched.endpoints["db"]["url"], "SELECT name FROM items") == "seeded"
+        assert launched.finish() == 0
+        assert launched.written("warnings") == (
+            f"{_SLOWER}[Errno 17] this name is taken by what is not a directory of this user alone; remove it: '{taken}'\n"
+        )
+
+
+def test_a_damaged_template_is_a_fault_of_the_machine(tmp_path: Path, template: Path) -> None:
+    damaged = tmp_path / "damaged"
+    damaged.mkdir()
+    (damaged / "db.json").write_bytes((template / "db.json").read_bytes())
+    content = bytearray((template / "db.tar").read_bytes())
+    content[len(content) // 2] ^= 1
+    (damaged / "db.tar").write_bytes(content)
+    env = {"REALSERVICES_REGISTRY": str(tmp_path / "registry")}
+    with Launched(tmp_path / "run", [postgres()], template=damaged, env=env) as launched:
+        assert launched.wait() == 1
+        assert "Traceback" not in launched.output
+        reason = f"the archive of a template is not unpacked: {damaged}/db.tar: its SHA-256 is "
+        assert f"service 'db' (//app:db) could not be started: {reason}" in launched.output
+        assert launched.written("infrastructure_failure").startswith(f"templates\n{reason}")
+    assert not [path for path in (tmp_path / "registry" / "templates").iterdir() if path.is_dir()]
 
 
 @pytest.mark.parametrize("uid", ["0", "1000"])

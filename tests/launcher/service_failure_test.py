@@ -64,9 +64,11 @@ def test_a_damaged_template_is_named(tmp_path: Path, template: Path) -> None:
     with Launched(tmp_path / "run", [postgres()], template=damaged) as launched:
         assert launched.wait() == 1
         assert "Traceback" not in launched.output
-        assert "service 'db' (//app:db) could not be started: [Errno 5] damaged archive: unexpected end of data: " in (
+        assert "service 'db' (//app:db) could not be started: the archive of a template is not unpacked: " in (
             launched.output
         )
+        assert f"{damaged}/db.tar, member 'base/" in launched.output
+        assert "is it truncated?; remove this file" in launched.output
 
 
 def test_what_needs_a_failed_service_is_not_started(tmp_path: Path) -> None:

@@ -338,6 +338,27 @@ def test_sessions_that_need_the_same_new_template_build_it_once(pytester: pytest
     assert not list(Path(os.environ["XDG_CACHE_HOME"]).glob("rules_realservices/templates/*.partial"))
 
 
+def test_a_template_that_lost_a_file_is_built_again_and_what_was_left_is_removed(
+    pytester: pytest.Pytester, run: Run
+) -> None:
+    pytester.makefile(".toml", pyproject=_SCHEMA.replace("5MB", "7MB"))
+    pytester.makefile(".sql", **{"001": "CREATE TABLE users (name text);"})
+    pytester.makepyfile(
+        "async def test_rows(isolated_database): assert await isolated_database.fetch('TABLE users') == []"
+    )
+    cache = Path(os.environ["XDG_CACHE_HOME"]) / "rules_realservices" / "templates"
+    before = set(cache.glob("*/template.json")) if cache.exists() else set()
+    run().assert_outcomes(passed=1)
+    (info,) = set(cache.glob("*/template.json")) - before
+    info.unlink()
+    # Of a session that was killed while it built a schema which nobody has any more.
+    (cache / "abcdef.12.partial").mkdir()
+    (cache / "abcdef.building").touch()
+    run().assert_outcomes(passed=1)
+    assert info.exists()
+    assert not list(cache.glob("abcdef*"))
+
+
 def test_the_cache_keeps_to_its_size(pytester: pytest.Pytester, run: Run, alone: pytest.MonkeyPatch) -> None:
     alone.setenv("REALSERVICES_CACHE_MB", "1")
     alone.setenv("XDG_CACHE_HOME", str(pytester.path / "cache"))

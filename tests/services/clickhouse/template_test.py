@@ -14,7 +14,8 @@ from typing import Any
 import pytest
 
 from realservices.contract.clickhouse_engine import INSTALL, complaint_of
-from realservices.services.clickhouse_archive import unpack_data_archive, write_data_archive
+from realservices.host.archive import unpack_archive
+from realservices.services.clickhouse_archive import write_data_archive
 from realservices.services.clickhouse_config import is_library, write_configuration
 from realservices.services.clickhouse_host import host_command
 from tests.host import places
@@ -197,7 +198,7 @@ def test_dictionaries_of_the_same_server_are_noticed(build: TemplateBuild, sourc
 def test_the_archive_is_a_tar(build: TemplateBuild, tmp_path: Path) -> None:
     sql = "CREATE MATERIALIZED VIEW v ENGINE = MergeTree ORDER BY x AS SELECT x FROM a; INSERT INTO a VALUES (1);"
     build.script(TABLE + sql).info()
-    unpack_data_archive(str(build.archive), str(tmp_path / "own"))
+    unpack_archive(str(build.archive), str(tmp_path / "own"))
     with tarfile.open(build.archive) as archive:
         archive.extractall(tmp_path / "tars", filter="fully_trusted")
     assert tree(tmp_path / "own") == tree(tmp_path / "tars")

@@ -1,0 +1,252 @@
+"""Caches of directories that many processes share: each is made once, whole or not at all, and kept while it is used.
+
+Beside the directory NAME lie two lock files. Who uses it holds NAME.lock shared; who makes it holds a mutex, too, so
+that the others wait instead of making it again. A directory is made as NAME.PID.partial and renamed. Who removes one
+has NAME.lock to itself. Lock files go with their directory, unlinked while locked: who has opened one that is gone sees
+a foreign inode and tries again.
+
+What killed processes left is removed by the next one that makes a directory, of whatever name: many of them nobody will
+ever ask for again. `python -m realservices clean` does so, too. A process that finds its own directory does not look.
+"""
+
+from __future__ import annotations
+
+import errno
+import fcntl
+import os
+import stat
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+LOCK, PARTIAL = "lock", "partial"
+
+
+class Lease:
+    """A directory that stays in place until `release`.
+
+    Attributes:
+        path: The directory. Nobody may write to it.
+    """
+
+    def __init__(self, path: str, lock: int) -> None:
+        self.path = path
+        self._lock = lock
+
+    def release(self) -> None:
+        """Let go of the directory; it may then be removed to make room."""
+        if self._lock >= 0:
+            os.close(self._lock)
+            self._lock = -1
+
+
+class DirectoryCache:
+    """The directories of one kind.
+
+    Args:
+        path: Where they are; made if need be.
+        mutex: The ending of the lock files of those who make one.
+        is_whole: Whether a directory of the user's own has what it must have.
+        size_of: How much one takes.
+
+    Raises:
+        OSError: It cannot be made, or is not the user's own.
+    """
+
+    def __init__(
+        self,
+        path: str,
+        mutex: str,
+        *,
+        is_whole: Callable[[str], bool] = lambda _: True,
+        size_of: Callable[[str], int],
+    ) -> None:
+        self.path = path
+        self._mutex = mutex
+        self._is_whole = is_whole
+        self._size_of = size_of
+        os.makedirs(path, mode=0o700, exist_ok=True)
+        status = os.lstat(path)
+        if stat.S_ISDIR(status.st_mode) and status.st_uid == os.geteuid() and status.st_mode & 0o022:
+            os.chmod(path, 0o700)  # Made with a generous umask. What is in it is looked at one by one.
+        if not is_own_directory(path):
+            raise _taken(path)
+
+    def lease(self, name: str, make: Callable[[str], None], make_room: Callable[[], None]) -> Lease:
+        """Return the directory of this name, made first if there is none.
+
+        Args:
+            name: Its name, without dots.
+            make: Makes it at the path that it is given, or leaves nothing there.
+            make_room: Called before.
+
+        Raises:
+            OSError: It cannot be made, or something else has its name and cannot be removed.
+        """
+        path = f"{self.path}/{name}"
+        lock = _open_locked(f"{path}.{LOCK}", fcntl.LOCK_SH)
+        try:
+            if not self._is_usable(path):
+                self._make_once(path, lock, make, make_room)
+            os.utime(lock)
+        except BaseException:
+            os.close(lock)
+            raise
+        return Lease(path, lock)
+
+    def kept(self) -> list[tuple[float, str, int]]:
+        """Return last use, name and size of every directory, in no order."""
+        found = []
+        for entry in os.scandir(self.path):
+            if "." not in entry.name and entry.is_dir(follow_symlinks=False):
+                try:
+                    found.append((os.stat(f"{entry.path}.{LOCK}").st_mtime, entry.name, self._size_of(entry.path)))
+                except OSError:
+                    continue  # Another process is removing it.
+        return found
+
+    def evict(self, name: str) -> bool:
+        """Remove a directory and its locks, and return whether that was possible: nobody uses it."""
+        path = f"{self.path}/{name}"
+        lock = _try_lock(f"{path}.{LOCK}")
+        if lock is None:
+            return False
+        try:
+            self._remove(path)
+            self._unlink_locks(path)
+        except OSError:
+            return False
+        finally:
+            os.close(lock)
+        return True
+
+    def _make_once(self, path: str, lock: int, make: Callable[[str], None], make_room: Callable[[], None]) -> None:
+        # A lock of its own: those who are done keep the other one for as long as they use the directory, so that an
+        # exclusive lock on that is not to be had.
+        mutex = _open_locked(f"{path}.{self._mutex}", fcntl.LOCK_EX)
+        try:
+            if self._is_usable(path):
+                return
+            self._remove_abandoned(os.path.basename(path))
+            self._clear(path, lock)
+            make_room()
+            partial = f"{path}.{os.getpid()}.{PARTIAL}"
+            make(partial)
+            try:
+                os.rename(partial, path)
+            except OSError:
+                discard_tree(partial)
+                raise
+        finally:
+            os.close(mutex)
+
+    def _is_usable(self, path: str) -> bool:
+        return is_own_directory(path) and self._is_whole(path)
+
+    def _clear(self, path: str, lock: int) -> None:
+        """Remove what has the name and is not the directory that it should be, if nobody uses it."""
+        if not os.path.lexists(path):
+            return
+        try:
+            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            self._remove(path)
+            fcntl.flock(lock, fcntl.LOCK_SH)
+        except OSError:
+            raise _taken(path) from None
+
+    def _remove(self, path: str) -> None:
+        # Renamed first: who gets the lock afterwards must not find half a directory.
+        partial = f"{path}.{os.getpid()}.{PARTIAL}"
+        os.rename(path, partial)
+        if os.path.isdir(partial) and not os.path.islink(partial):
+            discard_tree(partial)
+        else:
+            os.unlink(partial)
+
+    def _remove_abandoned(self, own: str) -> None:
+        """Remove what killed processes left; the caller is the one that makes ``own``."""
+        endings: dict[str, list[str]] = {}
+        for entry in os.listdir(self.path):
+            name, _, ending = entry.partition(".")
+            endings.setdefault(name, []).append(ending)
+        for name, found in endings.items():
+            partials = [f"{self.path}/{name}.{ending}" for ending in found if ending.endswith(PARTIAL)]
+            if name == own:
+                _discard(partials)
+            elif partials or "" not in found:
+                self._remove_left(f"{self.path}/{name}", partials)
+
+    def _remove_left(self, path: str, partials: list[str]) -> None:
+        lock = _try_lock(f"{path}.{LOCK}")
+        if lock is None:
+            return  # Somebody makes it just now, or has.
+        try:
+            _discard(partials)
+            if not os.path.lexists(path):
+                self._unlink_locks(path)
+        except OSError:
+            pass
+        finally:
+            os.close(lock)
+
+    def _unlink_locks(self, path: str) -> None:
+        """Remove the locks of a directory that is gone; who has the first one, as the caller does, has both."""
+        for ending in (self._mutex, LOCK):
+            try:
+                os.unlink(f"{path}.{ending}")
+            except FileNotFoundError:
+                continue
+
+
+def discard_tree(path: str) -> None:
+    """Remove what was half made; what cannot be removed now is left to the next one that passes by, or to `clean`."""
+    import shutil  # noqa: PLC0415 - 8 ms that only a removal pays
+
+    shutil.rmtree(path, ignore_errors=True)
+
+
+def is_own_directory(path: str) -> bool:
+    """Return whether this is a directory, and no link, that belongs to this user and that only this user writes to."""
+    try:
+        status = os.lstat(path)
+    except OSError:
+        return False
+    return stat.S_ISDIR(status.st_mode) and status.st_uid == os.geteuid() and not status.st_mode & 0o022
+
+
+def _taken(path: str) -> OSError:
+    return OSError(errno.EEXIST, "this name is taken by what is not a directory of this user alone; remove it", path)
+
+
+def _discard(paths: list[str]) -> None:
+    for path in paths:
+        if os.path.islink(path) or not os.path.isdir(path):
+            os.unlink(path)
+        else:
+            discard_tree(path)
+
+
+def _open_locked(path: str, how: int) -> int:
+    """Open a lock file and lock it; it is the one that all others see."""
+    while True:
+        lock = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC | os.O_NOFOLLOW, 0o600)
+        try:
+            fcntl.flock(lock, how)
+            # Its holder may have unlinked the file between our open and our lock.
+            if os.fstat(lock).st_ino == os.lstat(path).st_ino:
+                return lock
+        except FileNotFoundError:
+            pass
+        except BaseException:
+            os.close(lock)
+            raise
+        os.close(lock)
+
+
+def _try_lock(path: str) -> int | None:
+    """Lock what nobody uses, makes or removes; return the descriptor, or None if somebody does."""
+    try:
+        return _open_locked(path, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except OSError:
+        return None
