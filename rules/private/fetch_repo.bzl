@@ -4,6 +4,7 @@ load("//third_party:platforms.bzl", "PLATFORMS")
 
 # Every script is watched through one of these, so that a changed script fetches again.
 FETCH_SCRIPTS = [
+    Label("//third_party/fetch:archive_members.py"),
     Label("//third_party/fetch:fetch_binary.py"),
     Label("//third_party/fetch:fetch_npm.py"),
     Label("//third_party/fetch:fetch_site.py"),

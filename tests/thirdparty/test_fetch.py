@@ -3,15 +3,20 @@
 from __future__ import annotations
 
 import base64
+import os
 import shlex
+import stat
 import sys
 import tarfile
+import warnings
+import zipfile
 from pathlib import Path
 
 import pytest
 from fetch_binary import unpack
 from fetch_npm import unpack as unpack_npm
 from fetch_site import dependencies, installed_path, is_for_one_version
+from fetch_site import unpack as unpack_site
 from lock_file import marker_environment, read_lock
 from npm_package import integrity_of, npm_environment, pack
 from pip_wheels import PLATFORM_TAGS, FetchError, Requirement, download
@@ -140,6 +145,84 @@ def test_unpack_keeps_and_drops_and_sets_modes(index: Index, tmp_path: Path, mon
     assert (tmp_path / "bin" / "server").stat().st_mode & 0o777 == 0o755
     assert (tmp_path / "lib" / "a.so").stat().st_mode & 0o777 == 0o644
     assert not (tmp_path / "lib" / "a.a").exists()
+
+
+def write_wheel(path: Path, *members: tuple[str, str], links: tuple[str, ...] = ()) -> str:
+    """Write a zip file with members of these names and contents; those in `links` are symbolic links."""
+    with warnings.catch_warnings(), zipfile.ZipFile(path, "w") as wheel:
+        warnings.simplefilter("ignore")  # of duplicates
+        for name, content in members:
+            info = zipfile.ZipInfo(name)
+            info.external_attr = (stat.S_IFLNK if name in links else stat.S_IFREG | 0o644) << 16
+            wheel.writestr(info, content)
+    return str(path)
+
+
+STAYS = "does not stay in the directory"
+
+
+@pytest.mark.parametrize(
+    ("members", "links", "cause"),
+    [
+        ([("/etc/x", "")], (), f"'/etc/x': its name {STAYS}"),
+        ([("a/../../x", "")], (), f"'a/../../x': its name {STAYS}"),
+        ([("a//x", "")], (), f"'a//x': its name {STAYS}"),
+        ([("x", "1"), ("x", "2")], (), "'x': it is the second member of this name"),
+        ([("a/x", "1"), ("a", "2")], (), "'a': it is the second member of this name"),
+        ([("a", "1"), ("a/x", "2")], (), "'a/x': it lies below a file or link of the archive, 'a'"),
+        ([("a", "/etc"), ("a/x", "2")], ("a",), f"'a': it links to '/etc', which {STAYS}"),
+        ([("a", "b"), ("a/x", "2")], ("a",), "'a/x': it lies below a file or link of the archive, 'a'"),
+        ([("d/a", "../../x")], ("d/a",), f"'d/a': it links to '../../x', which {STAYS}"),
+        ([("a", "d/up/../x")], ("a",), f"'a': it links to 'd/up/../x', which {STAYS}"),
+    ],
+)
+def test_members_that_leave_the_directory_are_refused(
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    members: list[tuple[str, str]],
+    links: tuple[str, ...],
+    cause: str,
+) -> None:
+    wheel = write_wheel(tmp_path / "demo.whl", *members, links=links)
+    directory = tmp_path / "inside" / "repository"
+    directory.mkdir(parents=True)
+    monkeypatch.chdir(directory)
+    with pytest.raises(FetchError) as raised:
+        unpack(wheel, root="", keep=["*"], drop=[])
+    assert str(raised.value) == f"demo.whl is not unpacked: member {cause}"
+    outside = {path for path in tmp_path.rglob("*") if not path.is_relative_to(directory)}
+    assert outside == {tmp_path / "demo.whl", directory.parent}
+
+
+@pytest.mark.parametrize("members", [[("x.py", "1"), ("x.py", "2")], [("x", "1"), ("x/y.py", "2")]])
+def test_distributions_with_members_in_one_place_are_refused(tmp_path: Path, members: list[tuple[str, str]]) -> None:
+    with pytest.raises(FetchError, match=r"^demo\.whl is not unpacked: member 'x"):
+        unpack_site(write_wheel(tmp_path / "demo.whl", *members), str(tmp_path / "site"))
+
+
+def test_a_damaged_wheel_is_named(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    wheel = Path(write_wheel(tmp_path / "demo.whl", ("x", "content")))
+    monkeypatch.chdir(tmp_path)
+    for damaged in (wheel.read_bytes()[:20], wheel.read_bytes().replace(b"content", b"garbage")):
+        wheel.write_bytes(damaged)
+        for read in (
+            lambda: unpack(str(wheel), root="", keep=["*"], drop=[]),
+            lambda: unpack_site(str(wheel), str(tmp_path / "site")),
+        ):
+            with pytest.raises(FetchError, match=r"^demo\.whl is not unpacked: it is damaged: "):
+                read()
+
+
+@pytest.mark.parametrize("left", [0.5, 0.9])
+def test_a_damaged_npm_package_leaves_no_file(tmp_path: Path, left: float) -> None:
+    (tmp_path / "server").write_bytes(os.urandom(1 << 20))
+    with tarfile.open(tmp_path / "demo.tgz", "w:gz") as package:
+        package.add(tmp_path / "server", "package/server")
+    content = (tmp_path / "demo.tgz").read_bytes()
+    (tmp_path / "demo.tgz").write_bytes(content[: int(len(content) * left)])
+    with pytest.raises(FetchError, match=r"^demo\.tgz is not unpacked: it is damaged: "):
+        unpack_npm(str(tmp_path / "demo.tgz"), keep="server", target=str(tmp_path / "target"))
+    assert {path.name for path in tmp_path.iterdir()} == {"server", "demo.tgz"}
 
 
 def test_unreachable_index_is_named_as_the_cause(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -14,6 +14,7 @@ import stat
 import sys
 import zipfile
 
+from archive_members import Members, told_if_damaged
 from pip_wheels import FetchError, Requirement, download
 
 _DOWNLOADS = "downloads"
@@ -30,17 +31,22 @@ def unpack(wheel: str, *, root: str, keep: list[str], drop: list[str]) -> int:
 
     Returns:
         How many files were written.
+
+    Raises:
+        FetchError: the wheel is damaged, or a member does not stay in the directory.
     """
     prefix = root + "/" if root else ""
+    members = Members(wheel)
     count = 0
-    with zipfile.ZipFile(wheel) as archive:
+    with told_if_damaged(wheel), zipfile.ZipFile(wheel) as archive:
         for member in archive.infolist():
             path = member.filename[len(prefix) :]
-            if member.is_dir() or not member.filename.startswith(prefix) or ".." in path.split("/"):
+            if member.is_dir() or not member.filename.startswith(prefix):
                 continue
             if not _matches(path, keep) or _matches(path, drop):
                 continue
-            _write(archive, member, path)
+            members.add(path)
+            _write(archive, member, path, members)
             count += 1
     return count
 
@@ -49,11 +55,13 @@ def _matches(path: str, patterns: list[str]) -> bool:
     return any(fnmatch.fnmatchcase(path, pattern) for pattern in patterns)
 
 
-def _write(archive: zipfile.ZipFile, member: zipfile.ZipInfo, target: str) -> None:
+def _write(archive: zipfile.ZipFile, member: zipfile.ZipInfo, target: str, members: Members) -> None:
     os.makedirs(os.path.dirname(target) or ".", exist_ok=True)
     mode = member.external_attr >> 16
     if stat.S_ISLNK(mode):
-        os.symlink(archive.read(member).decode("utf-8"), target)
+        link = archive.read(member).decode("utf-8", "surrogateescape")
+        members.check_link(target, link)
+        os.symlink(link, target)
         return
     with archive.open(member) as source, open(target, "wb") as out:
         shutil.copyfileobj(source, out, 1024 * 1024)

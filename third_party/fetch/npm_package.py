@@ -14,6 +14,7 @@ import os
 import subprocess
 import zipfile
 
+from archive_members import told_if_damaged
 from pip_wheels import FetchError, Requirement, download, last_lines
 
 # The parts of the wheel that npm needs; headers and the rest are two thirds of it.
@@ -110,7 +111,8 @@ def npm_from_wheel(requirement: Requirement, *, platform: str, directory: str, r
         FetchError: the wheel cannot be had.
     """
     wheels = download([requirement], platform=platform, python_version="3.11", directory=directory, remedies=remedies)
-    with zipfile.ZipFile(wheels[0]) as archive:
+    # extractall keeps to the directory by itself, and makes no links.
+    with told_if_damaged(wheels[0]), zipfile.ZipFile(wheels[0]) as archive:
         archive.extractall(directory, [name for name in archive.namelist() if name.startswith(_NODE_PARTS)])
     node = os.path.join(directory, _NODE)
     os.chmod(node, 0o755)  # noqa: S103 - zipfile drops modes
