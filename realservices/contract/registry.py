@@ -10,6 +10,7 @@ from __future__ import annotations
 import os
 
 from realservices.contract.errors import InfrastructureError
+from realservices.contract.resources import explain
 from realservices.contract.user_directory import present_user_directories, unsafe, untrustworthy, user_directory
 
 REGISTRY_BASES = ("/dev/shm", "/tmp")
@@ -33,7 +34,7 @@ def registry_directory() -> str:
     try:
         os.makedirs(override, mode=0o700, exist_ok=True)
     except OSError as error:
-        raise InfrastructureError("registry", f"{VARIABLE}={override}: {error.strerror}") from None
+        raise InfrastructureError("registry", str(explain(error, f"{VARIABLE}={override}"))) from None
     reason = refusal(override)
     if reason:
         raise InfrastructureError(

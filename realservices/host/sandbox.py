@@ -10,6 +10,7 @@ import os
 
 from realservices.contract.errors import InfrastructureError
 from realservices.contract.left_directories import MEMORY, RUN, new_id
+from realservices.contract.resources import explain
 from realservices.contract.user_directory import SHARED_MEMORY
 from realservices.host.abandoned import remove_abandoned
 from realservices.host.removal import remove_tree
@@ -62,7 +63,7 @@ class Sandbox:
             try:
                 os.mkdir(path, 0o700)
             except OSError as error:
-                raise InfrastructureError("sandbox", f"cannot make {path}: {error.strerror}") from None
+                raise InfrastructureError("sandbox", str(explain(error, f"cannot make {path}"))) from None
 
     def create_memory(self) -> str:
         """Make the directory in shared memory, unless it is there, and return its path.

@@ -11,6 +11,7 @@ import os
 from realservices.contract.errors import InfrastructureError
 from realservices.contract.left_directories import RUN, new_id
 from realservices.contract.locked_directory import make_locked_directory
+from realservices.contract.resources import explain
 from realservices.contract.user_directory import SHORT_BASES, user_directory
 from realservices.host.removal import remove_tree
 
@@ -73,4 +74,4 @@ def make_private(path: str) -> int:
     try:
         return make_locked_directory(path)
     except OSError as error:
-        raise InfrastructureError("sandbox", f"cannot make {path}: {error.strerror}") from None
+        raise InfrastructureError("sandbox", str(explain(error, f"cannot make {path}"))) from None

@@ -6,12 +6,16 @@ Source: "Test encyclopedia" of the Bazel documentation, and tools/test/test-setu
 from __future__ import annotations
 
 import os
+import sys
 
 from realservices.contract.environment import PREMATURE_EXIT
+from realservices.contract.resources import explain
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from realservices.contract.errors import InfrastructureError
+
+_CHUNK_BYTES = 1 << 20
 
 
 def mark_unfinished() -> None:
@@ -27,8 +31,11 @@ def mark_unfinished() -> None:
 def mark_finished() -> None:
     """Remove the premature-exit file."""
     path = os.environ.get(PREMATURE_EXIT)
-    if path and os.path.exists(path):
-        os.unlink(path)
+    try:
+        if path and os.path.exists(path):
+            os.unlink(path)
+    except OSError as error:
+        _cannot("remove the premature-exit file, so that Bazel takes the test for one that was cut short", error)
 
 
 def tell_warnings(warnings: list[str]) -> None:
@@ -62,8 +69,7 @@ def keep_logs(paths: list[str]) -> None:
         return
     for path in paths:
         if os.path.exists(path):
-            with open(path, "rb") as source, open(f"{directory}/{os.path.basename(path)}", "wb") as target:
-                target.write(source.read())
+            _copy(path, f"{directory}/{os.path.basename(path)}")
 
 
 def keep_text(name: str, text: str) -> None:
@@ -73,9 +79,42 @@ def keep_text(name: str, text: str) -> None:
         _write(f"{directory}/{name}", text)
 
 
-def _write(path: str, text: str, flag: int = os.O_TRUNC) -> None:
-    descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | flag, 0o644)
+def note(text: str) -> None:
+    """Say something beside the test's output; it is of no effect where that takes no more."""
     try:
-        os.write(descriptor, text.encode())
-    finally:
-        os.close(descriptor)
+        print(f"realservices: {text}", file=sys.stderr, flush=True)
+    except OSError:
+        pass
+
+
+def _cannot(doing: str, error: OSError) -> None:
+    # Neither may make a test that passes fail, nor one that fails pass.
+    note(str(explain(error, f"cannot {doing}")))
+
+
+def _copy(path: str, target: str) -> None:
+    try:
+        with open(path, "rb", buffering=0) as source, open(target, "wb", buffering=0) as copy:
+            while chunk := source.read(_CHUNK_BYTES):
+                _write_all(copy.fileno(), chunk)
+    except OSError as error:
+        error.filename = error.filename or target
+        _cannot(f"keep {os.path.basename(path)} whole", error)
+
+
+def _write(path: str, text: str, flag: int = os.O_TRUNC) -> None:
+    try:
+        descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | flag, 0o644)
+        try:
+            _write_all(descriptor, text.encode(errors="replace"))
+        finally:
+            os.close(descriptor)
+    except OSError as error:
+        error.filename = error.filename or path
+        _cannot(f"write {os.path.basename(path)}", error)
+
+
+def _write_all(descriptor: int, data: bytes) -> None:
+    left = memoryview(data)
+    while left:
+        left = left[os.write(descriptor, left) :]

@@ -13,6 +13,7 @@ import signal
 import socket
 
 from realservices.contract.errors import ManifestError, RealServicesError, ServiceError
+from realservices.contract.resources import explain
 from realservices.launcher.supervised import FAILED, PAUSED, READY, STARTING, STOPPED, WAITING
 
 TYPE_CHECKING = False
@@ -163,8 +164,10 @@ class ControlServer:
         assert self._add
         try:
             self._add(request["service"], request["runfiles"])
-        except (RealServicesError, OSError) as error:
+        except RealServicesError as error:
             return {"ok": False, "error": str(error)}
+        except OSError as error:
+            return {"ok": False, "error": str(explain(error, f"service {name!r} cannot be started"))}
         endpoint = self._supervisor.services[name].service.endpoint
         return {"endpoint": endpoint, "after": lambda: self._supervisor.is_ready([name])}
 

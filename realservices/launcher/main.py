@@ -7,6 +7,7 @@ import sys
 
 from realservices.contract.errors import InfrastructureError, RealServicesError
 from realservices.contract.manifest import load_manifest
+from realservices.contract.resources import explain
 from realservices.launcher import contract_files
 from realservices.launcher.action import Action
 from realservices.launcher.program import Program
@@ -20,18 +21,35 @@ def main(arguments: list[str]) -> int:
     if not arguments:
         print("realservices: the first argument must be the path of a manifest", file=sys.stderr)
         return _EXIT_USAGE
+    reserve = _reserve()
     contract_files.mark_unfinished()
     try:
         code = _run(arguments[0], arguments[1:])
     except InfrastructureError as error:
-        contract_files.write_infrastructure_failure(error)
-        print(f"realservices: {error.component}: {error}", file=sys.stderr)
-        code = 1
+        code = _told(error, reserve)
     except RealServicesError as error:
-        print(f"realservices: {error}", file=sys.stderr)
+        contract_files.note(str(error))
         code = 1
+    except OSError as error:
+        code = _told(explain(error, "the machine does not give what the test needs"), reserve)
     contract_files.mark_finished()
     return code
+
+
+def _told(error: InfrastructureError, reserve: int) -> int:
+    if reserve >= 0:
+        os.close(reserve)
+    contract_files.write_infrastructure_failure(error)
+    contract_files.note(f"{error.component}: {error}")
+    return 1
+
+
+def _reserve() -> int:
+    """Return a descriptor to close when there is no other: it takes one to say that there is none."""
+    try:
+        return os.open(os.devnull, os.O_RDONLY | os.O_CLOEXEC)
+    except OSError:
+        return -1
 
 
 def _run(manifest_path: str, arguments: list[str]) -> int:
@@ -51,6 +69,7 @@ def _run(manifest_path: str, arguments: list[str]) -> int:
     for service in action.services:
         if service.machine_error:
             contract_files.write_infrastructure_failure(service.machine_error)
+    contract_files.tell_warnings([service.log.warning for service in action.services])
     if reason:
         print(f"\nrealservices: {manifest.label}: {reason}", file=sys.stderr, flush=True)
     if code or contract_files.wants_logs():

@@ -8,6 +8,9 @@ from __future__ import annotations
 
 import os
 
+from realservices.contract.resources import explain
+from realservices.launcher.contract_files import note
+
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from realservices.launcher.supervised import Supervised
@@ -32,13 +35,31 @@ def write_report(timeline: Timeline, services: list[Supervised], exit_code: int,
     path = os.environ.get("XML_OUTPUT_FILE")
     if not path:
         return
+    try:
+        _write_report(path, timeline, services, exit_code, reason, elapsed_s)
+    except OSError as error:
+        # The program's own report stays as it is.
+        error.filename = error.filename or path
+        note(str(explain(error, "cannot write the test's report")))
+
+
+def _write_report(
+    path: str, timeline: Timeline, services: list[Supervised], exit_code: int, reason: str, elapsed_s: float
+) -> None:
     own = _without_end(_read(path))
     suites = _services_suite(timeline, services)
     if reason or not own:
         suites += _program_suite(timeline.label, exit_code, reason, elapsed_s)
     # A name in a message may hold bytes that were no text (os.fsdecode): they must not cost the whole report.
-    with open(path, "w", encoding="utf-8", errors="replace") as file:
-        file.write(f"{own or _HEAD}{suites}</testsuites>\n")
+    partial = f"{path}.partial"
+    try:
+        with open(partial, "w", encoding="utf-8", errors="replace") as file:
+            file.write(f"{own or _HEAD}{suites}</testsuites>\n")
+        os.replace(partial, path)
+    except OSError:
+        if os.path.exists(partial):
+            os.unlink(partial)
+        raise
 
 
 def _without_end(report: str) -> str:

@@ -1,4 +1,8 @@
-"""A service's log: its output goes through a pipe into a file, and the last lines stay at hand for messages."""
+"""A service's log: its output goes through a pipe into a file, and the last lines stay at hand for messages.
+
+The file has it all, for as long as there is room. In memory is little, whatever a service writes: of a line its
+beginning, of lines the last ones. A full disk costs what does not fit, and never the test: what was lost is counted.
+"""
 
 from __future__ import annotations
 
@@ -10,6 +14,8 @@ if TYPE_CHECKING:
 
 _TAIL_LINES = 20
 _CHUNK_BYTES = 65536
+# Of a longer line this much is looked at and shown; the file has the rest.
+_MOST_LINE_BYTES = 65536
 
 
 class ServiceLog:
@@ -29,14 +35,20 @@ class ServiceLog:
         self.descriptor = -1
         self._file = -1
         self._tail: list[str] = []
-        self._partial = b""
+        # The line that has no end yet: its beginning, and how much more there was.
+        self._beginning = bytearray()
+        self._cut_bytes = 0
+        self._lost_bytes = 0
+        self._cause = ""
 
     def open(self) -> int:
-        """Make a new pipe and return its write end, for the service; the caller closes it after the start."""
+        """Make a new pipe and return its write end, for the service; the caller closes it after the start.
+
+        Raises:
+            OSError: There is no pipe. A file that cannot be made only loses what is written.
+        """
         self.descriptor, write_end = os.pipe()
         os.set_blocking(self.descriptor, False)
-        if self._file < 0:
-            self._file = os.open(self.path, os.O_WRONLY | os.O_CREAT | os.O_APPEND | os.O_CLOEXEC, 0o600)
         return write_end
 
     def read(self) -> list[str] | None:
@@ -45,28 +57,69 @@ class ServiceLog:
             chunk = os.read(self.descriptor, _CHUNK_BYTES)
         except BlockingIOError:
             return []
-        if not chunk:
-            return None
-        os.write(self._file, chunk)
-        *lines, self._partial = (self._partial + chunk).split(b"\n")
-        decoded = [line.decode(errors="replace") for line in lines]
-        self._tail = (self._tail + decoded)[-_TAIL_LINES:]
-        if self._on_lines and decoded:
-            self._on_lines(decoded)
-        return decoded
+        return self._take(chunk) if chunk else None
 
     def drain(self) -> None:
         """Take all that is left in the pipe."""
-        while self.descriptor >= 0 and self.read():
-            pass
+        try:
+            while self.descriptor >= 0 and (chunk := os.read(self.descriptor, _CHUNK_BYTES)):
+                self._take(chunk)
+        except BlockingIOError:
+            pass  # A process that it has left behind still has the pipe.
 
     def tail(self) -> list[str]:
-        """Return the last lines, oldest first, with one that has no end yet."""
-        last = [self._partial.decode(errors="replace")] if self._partial else []
-        return (self._tail + last)[-_TAIL_LINES:]
+        """Return the last lines, oldest first, with one that has no end yet, and with what was lost of the file."""
+        last = [self._line()] if self._beginning else []
+        lost = [f"({self._loss})"] if self._lost_bytes else []
+        return (self._tail + last)[-_TAIL_LINES:] + lost
+
+    @property
+    def warning(self) -> str:
+        """What is missing in the file, "" if nothing is."""
+        return f"{os.path.basename(self.path)} is not whole: {self._loss}" if self._lost_bytes else ""
 
     def close(self) -> None:
         """Close the pipe; the file stays."""
         if self.descriptor >= 0:
             os.close(self.descriptor)
             self.descriptor = -1
+
+    def _take(self, chunk: bytes) -> list[str]:
+        """Keep a piece of the output, and return the lines that end in it."""
+        self._keep(chunk)
+        *ended, rest = chunk.split(b"\n")
+        lines = []
+        for piece in ended:
+            self._extend(piece)
+            lines.append(self._line())
+            self._beginning, self._cut_bytes = bytearray(), 0
+        self._extend(rest)
+        self._tail = (self._tail + lines)[-_TAIL_LINES:]
+        if self._on_lines and lines:
+            self._on_lines(lines)
+        return lines
+
+    @property
+    def _loss(self) -> str:
+        return f"{self._lost_bytes} bytes of what it wrote were lost: {self._cause}"
+
+    def _keep(self, chunk: bytes) -> None:
+        """Append to the file, as much as there is room for: there may be room again for the next chunk."""
+        left = memoryview(chunk)
+        try:
+            if self._file < 0:
+                self._file = os.open(self.path, os.O_WRONLY | os.O_CREAT | os.O_APPEND | os.O_CLOEXEC, 0o600)
+            while left:
+                left = left[os.write(self._file, left) :]
+        except OSError as error:
+            self._lost_bytes += len(left)
+            self._cause = self._cause or error.strerror or str(error)
+
+    def _extend(self, piece: bytes) -> None:
+        room = max(0, _MOST_LINE_BYTES - len(self._beginning))
+        self._beginning += piece[:room]
+        self._cut_bytes += max(0, len(piece) - room)
+
+    def _line(self) -> str:
+        shown = self._beginning.decode(errors="replace")
+        return shown + (f" … (and {self._cut_bytes} more bytes in this line)" if self._cut_bytes else "")

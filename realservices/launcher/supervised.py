@@ -6,6 +6,7 @@ import os
 import time
 
 from realservices.contract.errors import ServiceError
+from realservices.contract.resources import explain, is_lack
 from realservices.launcher.service_log import ServiceLog
 
 TYPE_CHECKING = False
@@ -124,6 +125,14 @@ class Supervised:
         """Take note of what a process of it used, which has ended; a service may be started more than once."""
         self.cpu_s += cpu_s
         self.peak_bytes = max(self.peak_bytes, peak_bytes)
+
+    def fail_to_start(self, error: OSError) -> None:
+        """Record that its process could not be started, in words where it is for want of a resource."""
+        if is_lack(error):
+            machine = explain(error, f"service {self.name!r} ({self.service.spec.label}) could not be started")
+            self.fail(str(explain(error, "could not be started")), machine=machine)
+        else:
+            self.fail(f"could not be started: {error}")
 
     def fail(self, cause: str, tail: list[str] | None = None, *, machine: InfrastructureError | None = None) -> None:
         """Record a failure.

@@ -108,16 +108,18 @@ class Supervisor:
         """Start one service."""
         supervised = self.services[name]
         supervised.begin()
-        output = supervised.log.open()
+        output = -1
         try:
+            output = supervised.log.open()
             supervised.pid = supervised.service.start(self._env, output)
         except OSError as error:
-            supervised.fail(f"could not be started: {error}")
+            supervised.fail_to_start(error)
         except InfrastructureError as error:
             supervised.fail(f"could not be started: {error}", machine=error)
         finally:
-            os.close(output)
-        self.watch(supervised.log.descriptor, lambda: self._on_log(supervised))
+            if output >= 0:
+                os.close(output)
+                self.watch(supervised.log.descriptor, lambda: self._on_log(supervised))
 
     def is_ready(self, names: list[str] | None = None) -> bool:
         """Say whether these services (all by default) are ready.

@@ -12,6 +12,7 @@ Readiness is the protocol's own: a connection that sets the random password, see
 
 from __future__ import annotations
 
+import errno
 import os
 import signal
 
@@ -38,6 +39,8 @@ if TYPE_CHECKING:
     from realservices.contract.manifest import ServiceSpec
     from realservices.host.sandbox import Sandbox
 
+# Descriptors and processes: without them no way to run is any better.
+_NEEDED_BY_ALL = (errno.EMFILE, errno.ENFILE, errno.EAGAIN)
 _ON_OVERLAY, _IN_NAMESPACES, _AS_USER = "on overlay", "in namespaces", "as user"
 
 
@@ -78,6 +81,8 @@ class Postgres(Service):
             try:
                 return self._start_in_namespaces(env, output)
             except OSError as error:
+                if error.errno in _NEEDED_BY_ALL:
+                    raise
                 self._fall_back(str(error))
         return self._start_as_user(env, output)
 

@@ -3,7 +3,7 @@
 Tests use it to show the launcher other users, other networks, small or private file systems, and kernels that refuse
 user namespaces. Everything is done by namespaces, so it needs no rights and changes nothing outside.
 
-Sources: user_namespaces(7), mount_namespaces(7), pid_namespaces(7), netdevice(7).
+Sources: user_namespaces(7), mount_namespaces(7), pid_namespaces(7), netdevice(7), seccomp(2).
 """
 
 from __future__ import annotations
@@ -13,6 +13,7 @@ import ctypes
 import errno
 import fcntl
 import os
+import resource
 import signal
 import socket
 import struct
@@ -21,15 +22,25 @@ import sys
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Sequence
+    from typing import NoReturn
 
 _CLONE_NEWNS = 0x00020000
 _CLONE_NEWIPC = 0x08000000
 _CLONE_NEWUSER = 0x10000000
 _CLONE_NEWPID = 0x20000000
 _CLONE_NEWNET = 0x40000000
+_MS_RDONLY = 0x1
+_MS_REMOUNT = 0x20
 _MS_BIND = 0x1000
 _MS_REC_PRIVATE = 0x4000 | 0x40000
 _PR_SET_PDEATHSIG = 1
+_PR_SET_SECCOMP, _PR_SET_NO_NEW_PRIVS = 22, 38
+_SECCOMP_MODE_FILTER = 2
+_SECCOMP_RET_ERRNO, _SECCOMP_RET_ALLOW = 0x00050000, 0x7FFF0000
+# Of linux/bpf_common.h: load the number of the system call, compare it with a value, return a value.
+_BPF_LOAD, _BPF_JUMP_IF_EQUAL, _BPF_RET = 0x20, 0x15, 0x06
+# clone, fork, vfork, clone3, by machine.
+_FORKS = {"x86_64": (56, 57, 58, 435), "aarch64": (220, 435)}
 _SIOCSIFFLAGS = 0x8914
 _IFF_UP = 1
 
@@ -56,6 +67,8 @@ def main(arguments: Sequence[str]) -> int:
         _mount("tmpfs", path, "mode=1777" + (f",size={size}" if size else ""))
     for path in options.fill:
         _fill(path)
+    for path in options.read_only:
+        _make_read_only(path)
     if options.net:
         _bring_loopback_up()
     if options.no_user_namespaces:
@@ -66,8 +79,8 @@ def main(arguments: Sequence[str]) -> int:
         os.setresgid(options.uid, options.uid, options.uid)
         os.setresuid(options.uid, options.uid, options.uid)
     if options.pid:
-        return _be_init(options.command)
-    return os.execvp(options.command[0], options.command)
+        return _be_init(options)
+    return _become(options)
 
 
 def _parse(arguments: Sequence[str]) -> argparse.Namespace:
@@ -78,8 +91,19 @@ def _parse(arguments: Sequence[str]) -> argparse.Namespace:
     parser.add_argument("--no-loopback", action="store_true", help="a network with nothing at all")
     parser.add_argument("--ipc", action="store_true", help="SysV segments of its own")
     parser.add_argument("--pid", action="store_true", help="process ids of its own; all end with the command")
-    parser.add_argument("--tmpfs", action="append", default=[], metavar="PATH[=SIZE]", help="an empty tmpfs on PATH")
+    parser.add_argument(
+        "--tmpfs",
+        action="append",
+        default=[],
+        metavar="PATH[=SIZE]",
+        help="an empty tmpfs on PATH; after the size more options can follow, such as nr_inodes=10",
+    )
     parser.add_argument("--fill", action="append", default=[], metavar="PATH", help="leave no room in that tmpfs")
+    parser.add_argument("--read-only", action="append", default=[], metavar="PATH", help="refuse to write below it")
+    parser.add_argument(
+        "--limit", action="append", default=[], metavar="NAME=NUMBER", help="as setrlimit(2): nofile, nproc"
+    )
+    parser.add_argument("--no-fork", action="store_true", help="a kernel that starts no further process (EAGAIN)")
     parser.add_argument(
         "--bind", action="append", default=[], metavar="SOURCE=TARGET", help="show a directory elsewhere"
     )
@@ -133,11 +157,43 @@ def _be_parent_of_init() -> None:
     _libc.prctl(_PR_SET_PDEATHSIG, signal.SIGKILL, 0, 0, 0)
 
 
-def _be_init(command: list[str]) -> int:
+def _become(options: argparse.Namespace) -> NoReturn:
+    """Become the command, with the limits that only it is to have."""
+    for entry in options.limit:
+        name, _, number = entry.partition("=")
+        resource.setrlimit(getattr(resource, f"RLIMIT_{name.upper()}"), (int(number), int(number)))
+    if options.no_fork:
+        _refuse_forks()
+    os.execvp(options.command[0], options.command)
+
+
+def _refuse_forks() -> None:
+    """Have each system call that makes a process fail with EAGAIN, whoever the user is: limits spare root."""
+    refuse = _Instruction(_BPF_RET, 0, 0, _SECCOMP_RET_ERRNO | errno.EAGAIN)
+    numbers = _FORKS[os.uname().machine]
+    program = [_Instruction(_BPF_LOAD, 0, 0, 0)]
+    for number in numbers:
+        program += [_Instruction(_BPF_JUMP_IF_EQUAL, 0, 1, number), refuse]
+    program.append(_Instruction(_BPF_RET, 0, 0, _SECCOMP_RET_ALLOW))
+    instructions = (_Instruction * len(program))(*program)
+    filter_ = _Program(len(program), ctypes.cast(instructions, ctypes.c_void_p))
+    _check(_libc.prctl(_PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0), "no new privileges")
+    _check(_libc.prctl(_PR_SET_SECCOMP, _SECCOMP_MODE_FILTER, ctypes.byref(filter_), 0, 0), "seccomp")
+
+
+class _Instruction(ctypes.Structure):
+    _fields_ = (("code", ctypes.c_uint16), ("yes", ctypes.c_uint8), ("no", ctypes.c_uint8), ("value", ctypes.c_uint32))
+
+
+class _Program(ctypes.Structure):
+    _fields_ = (("count", ctypes.c_uint16), ("instructions", ctypes.c_void_p))
+
+
+def _be_init(options: argparse.Namespace) -> int:
     """Run the command, reap what it orphans, and return its exit code."""
     pid = os.fork()
     if not pid:
-        os.execvp(command[0], command)
+        _become(options)
     while True:
         ended, status = os.wait()
         if ended == pid:
@@ -159,6 +215,14 @@ def _fill(path: str) -> None:
         except OSError as error:
             if error.errno != errno.ENOSPC:
                 raise
+
+
+def _make_read_only(path: str) -> None:
+    _check(_libc.mount(path.encode(), path.encode(), None, ctypes.c_ulong(_MS_BIND), None), f"bind {path}")
+    # What a mount of somebody else forbids must stay forbidden in our view of it.
+    kept = os.statvfs(path).f_flag & (os.ST_NOSUID | os.ST_NODEV | os.ST_NOEXEC | os.ST_NOATIME | os.ST_NODIRATIME)
+    flags = _MS_BIND | _MS_REMOUNT | _MS_RDONLY | kept
+    _check(_libc.mount(None, path.encode(), None, ctypes.c_ulong(flags), None), f"read-only {path}")
 
 
 def _bring_loopback_up() -> None:

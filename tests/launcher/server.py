@@ -2,7 +2,7 @@
 
 ``http PORT STATUS,STATUS… BODY`` answers requests, the last status for ever; ``listen PORT`` accepts and never answers;
 ``late PORT GO PATH`` adds the first line of one request to PATH, and answers it when there is a file GO; ``talk PORT TEXT``
-says TEXT to each client; ``print TEXT``, ``partial TEXT`` (no line end), ``exit CODE``; ``dump PATH`` writes down what it
+says TEXT to each client; ``print TEXT``, ``partial TEXT`` (no line end), ``flood BYTES`` writes a line so long, ``exit CODE``; ``dump PATH`` writes down what it
 was given; ``touch PATH`` makes a file; ``await PATH`` waits for one; ``pause SECONDS`` lets time pass; ``burn SECONDS``
 keeps the processor busy; ``ignore SIGNAL``; ``at SIGNAL PATH TEXT`` adds a line to a file at that signal and ends;
 ``child PATH`` forks a process that stays and writes its id to PATH; ``worker PATH`` forks one that is a daemon without an
@@ -145,6 +145,13 @@ def _burn(seconds: str) -> None:
         pass
 
 
+def _flood(size: str) -> None:
+    for _ in range(int(size) // _PIECE_BYTES):
+        os.write(1, b"x" * _PIECE_BYTES)
+    print(flush=True)
+
+
+_PIECE_BYTES = 10000
 _LISTENERS: list[socket.socket] = []
 _ACTIONS: dict[str, tuple[int, Callable[..., object]]] = {
     "at": (3, _at),
@@ -152,6 +159,7 @@ _ACTIONS: dict[str, tuple[int, Callable[..., object]]] = {
     "burn": (1, _burn),
     "child": (1, _child),
     "dump": (1, _dump),
+    "flood": (1, _flood),
     "exit": (1, lambda code: os._exit(int(code))),
     "http": (3, _http),
     "ignore": (1, lambda name: signal.signal(signal.Signals[name], signal.SIG_IGN)),

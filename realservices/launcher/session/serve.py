@@ -15,6 +15,7 @@ import os
 import sys
 
 from realservices.contract.errors import RealServicesError
+from realservices.contract.resources import explain
 from realservices.contract.session_directory import SESSION_BASE
 from realservices.launcher.session.services import SessionServices
 
@@ -27,6 +28,7 @@ _EXIT_USAGE = 64  # EX_USAGE of sysexits.h
 _LOG = "serve.log"
 _STARTED = b"started"
 _MOST_TOLD = 65536
+_NO_START = "the services' process cannot be started"
 
 
 def main(arguments: list[str]) -> int:
@@ -72,8 +74,13 @@ def _keep_warm(requests: list[dict[str, Any]], base: str, key: str, idle_s: floa
 
 
 def _as_daemon(serve: Callable[[Callable[[], None]], None]) -> int:
-    read_end, write_end = os.pipe()
-    if os.fork():
+    try:
+        read_end, write_end = os.pipe()
+        pid = os.fork()
+    except OSError as error:
+        print(f"realservices: {explain(error, _NO_START)}", file=sys.stderr)
+        return 1
+    if pid:
         os.close(write_end)
         # Not to its end: the guardian has the other end open, too.
         told = os.read(read_end, _MOST_TOLD)
@@ -89,8 +96,10 @@ def _as_daemon(serve: Callable[[Callable[[], None]], None]) -> int:
         os.dup2(null, 0)
         os.close(null)
         serve(lambda: _tell(write_end, _STARTED))
-    except (RealServicesError, OSError) as error:
-        _tell(write_end, str(error).encode())
+    except RealServicesError as error:
+        _tell(write_end, str(error).encode(errors="replace"))
+    except OSError as error:
+        _tell(write_end, str(explain(error, _NO_START)).encode(errors="replace"))
     return 0
 
 
