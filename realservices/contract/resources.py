@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import errno
 import os
+import sys
 
 from realservices.contract.errors import InfrastructureError
 
@@ -16,10 +17,10 @@ _CLEAN = "`python -m realservices clean` removes what killed sessions left"
 _PLACES = ("TEST_TMPDIR", "TMPDIR", "TEST_UNDECLARED_OUTPUTS_DIR", "XDG_CACHE_HOME")
 _SHARED = ("/tmp", "/dev/shm", "/var/tmp")
 _ENOUGH_BYTES = 1 << 20
-# Numbers of resource.h; the module `resource` is a file, too, for which there may be no descriptor.
+# Numbers of resource.h.
 _LINUX = os.uname().sysname == "Linux"
 _NPROC, _NOFILE = (6, 7) if _LINUX else (7, 8)
-_INFINITY = 2**64 - 1 if _LINUX else 2**63 - 1
+_INFINITE = (-1, 2**64 - 1, 2**63 - 1)
 
 
 def explain(error: OSError, doing: str) -> InfrastructureError:
@@ -162,10 +163,22 @@ def _owner(path: str) -> str:
 
 
 def _limit(number: int, name: str) -> str:
-    import ctypes  # noqa: PLC0415 - the launcher has it; others pay when something failed
+    try:
+        soft, hard = ("unlimited" if value in _INFINITE else str(value) for value in _limits(number))
+    except (ImportError, OSError):
+        return f"{name} is reached"
+    return f"{name} is {soft}" + (f" (at most {hard})" if hard != soft else "")
+
+
+def _limits(number: int) -> tuple[int, int]:
+    # To import either takes a descriptor: the launcher has this one, and whoever else imports the other one beforehand.
+    loaded = sys.modules.get("resource")
+    if loaded:
+        soft, hard = loaded.getrlimit(number)
+        return soft, hard
+    import ctypes  # noqa: PLC0415 - as above
 
     values = (ctypes.c_ulong * 2)()
     if ctypes.CDLL(None).getrlimit(number, values):
-        return name
-    soft, hard = ("unlimited" if value == _INFINITY else str(value) for value in values)
-    return f"{name} is {soft}" + (f" (at most {hard})" if hard != soft else "")
+        raise OSError
+    return values[0], values[1]

@@ -7,6 +7,7 @@ defaults. All processes of the session share them.
 from __future__ import annotations
 
 import os
+import resource  # noqa: F401 - for contract/resources.py, which may have no descriptor left to import it with
 import threading
 from collections import defaultdict
 from functools import cached_property
@@ -14,6 +15,7 @@ from typing import TYPE_CHECKING, Any
 
 from realservices.contract import environment
 from realservices.contract.errors import RealServicesError
+from realservices.contract.resources import explain
 from realservices.contract.runtime import endpoint_of
 from realservices.contract.warmth import warm_wish
 from realservices.sources.declarations import Project, read_project
@@ -133,7 +135,7 @@ class EmbeddedServices(Source):
                 for needed in declaration.needs:
                     self.endpoint(self._project.services[needed].kind, needed)
                 try:
-                    self._endpoints[name] = self._start(name)
+                    self._endpoints[name] = self._started(name)
                 except RealServicesError as error:
                     self._failed[name] = error
                     raise
@@ -190,6 +192,12 @@ class EmbeddedServices(Source):
         from realservices.sources.engine import Engine  # noqa: PLC0415 - most sessions start nothing
 
         return Engine(self._session())
+
+    def _started(self, name: str) -> Endpoint:
+        try:
+            return self._start(name)
+        except OSError as error:
+            raise explain(error, f"service {name!r} cannot be started") from None
 
     def _start(self, name: str) -> Endpoint:
         from realservices.sources.entries import entry_of  # noqa: PLC0415 - as above

@@ -13,6 +13,7 @@ import subprocess
 from typing import TYPE_CHECKING, Any
 
 from realservices.clients.control import BlockingServiceControl
+from realservices.contract.resources import explain
 from realservices.sources.errors import UnreachableServiceError
 from realservices.sources.package import package_command
 
@@ -48,7 +49,7 @@ class Engine:
         """Start the process, unless one of the session's processes has done so.
 
         Raises:
-            UnreachableServiceError: It cannot be started.
+            UnreachableServiceError, InfrastructureError: It cannot be started.
         """
         if os.path.exists(self.control):  # noqa: PTH110 - asked before each use
             return
@@ -80,7 +81,9 @@ class Engine:
             done = subprocess.run(
                 command, stdin=subprocess.DEVNULL, capture_output=True, text=True, timeout=_START_TIMEOUT_S, check=False
             )
-        except (OSError, subprocess.TimeoutExpired) as error:
+        except OSError as error:
+            raise explain(error, f"the services' process ({' '.join(command)}) does not start") from None
+        except subprocess.TimeoutExpired as error:
             raise UnreachableServiceError(
                 f"the services' process ({' '.join(command)}) does not start: {error}"
             ) from None

@@ -81,7 +81,12 @@ class Services:
                 from realservices.sources.session import join_session  # noqa: PLC0415 - under a launcher there is none
 
                 warmth = self._embedded.warmth if self._embedded else None
-                self._session, self._made_session = join_session(warmth)
+                try:
+                    self._session, self._made_session = join_session(warmth)
+                except OSError as error:
+                    from realservices.contract.resources import explain  # noqa: PLC0415 - errors only
+
+                    raise explain(error, "the test session cannot begin") from None
             return self._session
 
     @property

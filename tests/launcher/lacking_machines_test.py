@@ -19,7 +19,7 @@ _PRIVATE = ["--uid", "1000", "--tmpfs", "/dev/shm"]
 @pytest.fixture
 def elsewhere() -> Iterator[Path]:
     """Return a directory that a private /tmp does not hide."""
-    path = Path(tempfile.mkdtemp(prefix="rst.", dir="/var/tmp"))
+    path = Path(tempfile.mkdtemp(prefix="rst.", dir="/dev/shm"))
     yield path
     shutil.rmtree(path)
 
@@ -41,8 +41,8 @@ def _refused(launched: Launched) -> list[str]:
     ids=["no space", "no inodes"],
 )
 def test_a_full_tmp(elsewhere: Path, shape: str, room: str) -> None:
-    enclosure = [*_PRIVATE, "--tmpfs", f"/tmp={shape}", "--fill", "/tmp"]
-    with Launched(elsewhere / "run", [redis()], enclosure=enclosure, base="/var/tmp") as launched:
+    enclosure = ["--uid", "1000", "--tmpfs", f"/tmp={shape}", "--fill", "/tmp"]
+    with Launched(elsewhere / "run", [redis()], enclosure=enclosure, base="/dev/shm") as launched:
         component, reason = _refused(launched)
     assert component in ("disk", "sandbox")
     assert "No space left on device: the file system of /tmp" in reason
@@ -155,9 +155,9 @@ printf '%s' '{own}' > "$XML_OUTPUT_FILE"
 
 
 def test_a_service_that_fills_the_disk_does_not_fail_the_test(elsewhere: Path) -> None:
-    enclosure = [*_PRIVATE, "--tmpfs", "/tmp=4m"]
+    enclosure = ["--uid", "1000", "--tmpfs", "/tmp=4m"]
     chatty = executable("chatty", "flood", "40000000", "print", "the end", "listen", PORT)
-    with Launched(elsewhere / "run", [chatty], enclosure=enclosure, base="/var/tmp") as launched:
+    with Launched(elsewhere / "run", [chatty], enclosure=enclosure, base="/dev/shm") as launched:
         assert launched.program.pid
         assert launched.finish(0) == 0, launched.output
     assert "Traceback" not in launched.output
@@ -168,9 +168,9 @@ def test_a_service_that_fills_the_disk_does_not_fail_the_test(elsewhere: Path) -
 
 
 def test_what_was_lost_is_told_beside_a_dead_service(elsewhere: Path) -> None:
-    enclosure = [*_PRIVATE, "--tmpfs", "/tmp=4m"]
+    enclosure = ["--uid", "1000", "--tmpfs", "/tmp=4m"]
     chatty = executable("chatty", "flood", "40000000", "print", "the end", "exit", "9")
-    with Launched(elsewhere / "run", [chatty], enclosure=enclosure, base="/var/tmp") as launched:
+    with Launched(elsewhere / "run", [chatty], enclosure=enclosure, base="/dev/shm") as launched:
         assert launched.wait() == 1
     assert "service 'chatty' (//app:chatty) exited with code 9" in launched.output
     assert "\n    the end\n    (3" in launched.output

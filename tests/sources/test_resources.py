@@ -1,0 +1,109 @@
+"""Plain pytest on machines that have run out of something: words in the test's place, and never a traceback of ours."""
+
+from __future__ import annotations
+
+import os
+import re
+import shutil
+import subprocess
+import sys
+import tempfile
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from tests.host import places
+
+_ENCLOSURE = Path(__file__).absolute().parents[1] / "host" / "enclosure.py"
+_TEST = "def test_it(isolated_redis_sync): assert isolated_redis_sync.ping()\n"
+_OURS = ("-m", "pytest", "-p", "no:cacheprovider", "-p", "realservices.fixtures.plugin")
+_BASE = ("--uid", "1000")
+_NO_ROOM = "the test session cannot begin: No space left on device: the file system of /tmp/rs-session."
+_HOLD_DESCRIPTORS = """
+import os, pytest, resource
+@pytest.fixture(autouse=True)
+def held():
+    resource.setrlimit(resource.RLIMIT_NOFILE, (256, 256))
+    found = []
+    try:
+        while True:
+            found.append(os.open("/dev/null", os.O_RDONLY))
+    except OSError:
+        for descriptor in found[:{left}]:
+            os.close(descriptor)
+    yield
+    for descriptor in found[{left}:]:
+        os.close(descriptor)
+"""
+
+
+class Project:
+    """A project in a directory that a private /tmp does not hide."""
+
+    def __init__(self, directory: Path, environment: dict[str, str]) -> None:
+        self.directory = directory
+        self._environment = environment
+
+    def run(self, *enclosure: str, pytest_options: tuple[str, ...] = ()) -> subprocess.CompletedProcess[str]:
+        """Run its tests; no message may be a traceback of this package, or an error within pytest."""
+        command = [sys.executable, str(_ENCLOSURE), *_BASE, *enclosure, "--", sys.executable, *_OURS, *pytest_options]
+        done = subprocess.run(
+            command, cwd=self.directory, env=self._environment, capture_output=True, text=True, timeout=60, check=False
+        )
+        output = done.stdout + done.stderr
+        assert "Traceback" not in output, output
+        assert "INTERNALERROR" not in output, output
+        assert not re.search(r"realservices/\w+/\w+\.py:\d+", output), output
+        return done
+
+
+@pytest.fixture
+def project(alone: pytest.MonkeyPatch) -> Iterator[Project]:
+    """Return a project with one test of a Redis."""
+    directory = Path(tempfile.mkdtemp(prefix="rst.", dir="/dev/shm"))
+    (directory / "pyproject.toml").touch()
+    (directory / "test_it.py").write_text(_TEST, "utf-8")
+    servers = {"REALSERVICES_REDIS": str(places.redis_server())}
+    outer = {name: value for name, value in os.environ.items() if name not in ("TEST_TMPDIR", "TMPDIR")}
+    yield Project(directory, outer | servers)
+    shutil.rmtree(directory)
+
+
+def test_where_nothing_is_missing_it_passes(project: Project) -> None:
+    done = project.run("--tmpfs", "/tmp")
+    assert done.returncode == 0, done.stdout + done.stderr
+
+
+@pytest.mark.parametrize(
+    ("enclosure", "words"),
+    [
+        (("--tmpfs", "/tmp=1m,nr_inodes=1"), (_NO_ROOM, "0 of 1 inodes; make room there")),
+        (("--read-only", "/tmp"), ("the test session cannot begin: /tmp/rs-session.", "a read-only file system")),
+        (("--no-fork", "--limit", "nproc=77", "--tmpfs", "/tmp"), ("no further process", "RLIMIT_NPROC is 77")),
+    ],
+    ids=["no inodes", "read-only", "no processes"],
+)
+@pytest.mark.parametrize("options", [(), ("-o", "realservices_services=redis")], ids=["at first use", "at the start"])
+def test_what_is_missing_is_told(
+    project: Project, enclosure: tuple[str, ...], words: tuple[str, ...], options: tuple[str, ...]
+) -> None:
+    done = project.run(*enclosure, pytest_options=options)
+    assert done.returncode == (pytest.ExitCode.USAGE_ERROR if options else pytest.ExitCode.TESTS_FAILED), done.stdout
+    for each in words:
+        assert each in done.stdout + done.stderr
+
+
+def test_a_session_of_several_processes_says_so_once(project: Project) -> None:
+    done = project.run("--tmpfs", "/tmp=1m,nr_inodes=1", pytest_options=("-p", "xdist.plugin", "-n2"))
+    assert done.returncode == pytest.ExitCode.USAGE_ERROR
+    assert (done.stdout + done.stderr).count(_NO_ROOM) == 1
+
+
+@pytest.mark.parametrize("left", range(4))
+def test_few_descriptors(project: Project, left: int) -> None:
+    # Only while the test runs: pytest itself needs some before.
+    (project.directory / "conftest.py").write_text(_HOLD_DESCRIPTORS.format(left=left), "utf-8")
+    done = project.run("--tmpfs", "/tmp")
+    assert done.returncode == pytest.ExitCode.TESTS_FAILED, done.stdout
+    assert "no file descriptor is left: RLIMIT_NOFILE is 256" in done.stdout, done.stdout + done.stderr
