@@ -63,11 +63,18 @@ def _pids(control: str) -> dict[str, int]:
     return {name: service["pid"] for name, service in status["services"].items()}
 
 
+# A process may end between one look and the next.
+_ENDED = (FileNotFoundError, ProcessLookupError)
+
+
 def _memory_kb(pid: int) -> dict[str, int]:
     """Return the sums over a process and all below it."""
     total = {"Pss": 0, "Pss_File": 0}
     for each in _tree(pid):
-        lines = Path(f"/proc/{each}/smaps_rollup").read_text(encoding="ascii").splitlines()
+        try:
+            lines = Path(f"/proc/{each}/smaps_rollup").read_text(encoding="ascii").splitlines()
+        except _ENDED:
+            continue
         fields = dict(line.split()[:2] for line in lines if line.startswith("Pss"))
         for name in total:
             total[name] += int(fields[f"{name}:"])
@@ -75,7 +82,10 @@ def _memory_kb(pid: int) -> dict[str, int]:
 
 
 def _tree(pid: int) -> list[int]:
-    children = Path(f"/proc/{pid}/task/{pid}/children").read_text(encoding="ascii").split()
+    try:
+        children = Path(f"/proc/{pid}/task/{pid}/children").read_text(encoding="ascii").split()
+    except _ENDED:
+        return []
     return [pid, *(found for child in children for found in _tree(int(child)))]
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import os
 import time
@@ -42,7 +43,7 @@ def costs(description: dict[str, Any]) -> dict[str, float]:
     Of it ``not_files`` is without the pages of program files, which others may share.
     """
     processes = _family(description["pid"])
-    directories = {Path(f"/proc/{pid}/cwd").readlink() for pid in processes}
+    directories = set(filter(None, map(_directory, processes)))
     in_memory = [path for path in directories if path.is_relative_to("/dev/shm")]  # noqa: S108 - only looked at
     files = {file for path in in_memory for file in path.rglob("*") if file.is_file()}
     files_kb = sum(file.stat().st_blocks / 2 for file in files)
@@ -56,24 +57,46 @@ def costs(description: dict[str, Any]) -> dict[str, float]:
 
 def _processor_ms(processes: list[int], seconds: float) -> float:
     """Return how long they keep processors busy in the next seconds."""
-    before = sum(map(_used_ms, processes))
+    before = {pid: _used_ms(pid) for pid in processes}
     time.sleep(seconds)
-    return sum(map(_used_ms, processes)) - before
+    return sum(max(0.0, _used_ms(pid) - used) for pid, used in before.items())
+
+
+# A process may end between one look and the next: it costs nothing then. A file of it is not there (FileNotFoundError),
+# or cannot be read any more (ProcessLookupError).
+_ENDED = (FileNotFoundError, ProcessLookupError)
 
 
 def _used_ms(pid: int) -> float:
-    # After the name, which may hold anything, the first field is the third one of proc(5).
-    fields = Path(f"/proc/{pid}/stat").read_text(encoding="utf-8").rpartition(")")[2].split()
+    try:
+        # After the name, which may hold anything, the first field is the third one of proc(5).
+        fields = Path(f"/proc/{pid}/stat").read_text(encoding="utf-8").rpartition(")")[2].split()
+    except _ENDED:
+        return 0.0
     return (int(fields[11]) + int(fields[12])) * 1000 / os.sysconf("SC_CLK_TCK")
 
 
 def _family(pid: int) -> list[int]:
-    children = [
-        each for task in Path(f"/proc/{pid}/task").iterdir() for each in (task / "children").read_text().split()
-    ]
+    children: list[str] = []
+    try:
+        for task in Path(f"/proc/{pid}/task").iterdir():
+            with contextlib.suppress(*_ENDED):  # A thread ends, too.
+                children += (task / "children").read_text().split()
+    except _ENDED:
+        return []
     return [pid, *(each for child in children for each in _family(int(child)))]
 
 
+def _directory(pid: int) -> Path | None:
+    try:
+        return Path(f"/proc/{pid}/cwd").readlink()
+    except _ENDED:
+        return None
+
+
 def _memory_kb(pid: int) -> dict[str, int]:
-    lines = Path(f"/proc/{pid}/smaps_rollup").read_text(encoding="ascii").splitlines()
+    try:
+        lines = Path(f"/proc/{pid}/smaps_rollup").read_text(encoding="ascii").splitlines()
+    except _ENDED:
+        return {"Pss": 0, "Pss_File": 0}
     return {line.split()[0].rstrip(":"): int(line.split()[1]) for line in lines if line.startswith("Pss")}
