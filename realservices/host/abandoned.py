@@ -11,8 +11,12 @@ import os
 
 from realservices.contract.left_directories import is_id, left_directories
 from realservices.contract.locked_directory import lock_left_directory
+from realservices.host.libc import libc
 from realservices.host.marks import kill_marked
+from realservices.host.privileges import become_unprivileged
 from realservices.host.removal import remove_tree
+
+_IPC_RMID = 0
 
 
 def remove_abandoned(directory: str) -> None:
@@ -35,11 +39,49 @@ def end_left_directory(path: str) -> None:
         OSError: Something in it cannot be removed.
     """
     for name in launcher_ids(path):
-        kill_marked(name)
+        end_processes(name)
     remove_tree(path)
+
+
+def end_processes(name: str) -> None:
+    """Kill all processes of a launcher, and remove the shared memory that they leave.
+
+    Args:
+        name: The launcher's, which they bear as their mark.
+    """
+    killed = kill_marked(name)
+    if killed:
+        _remove_segments(killed)
 
 
 def launcher_ids(path: str) -> list[str]:
     """Return the names of the launchers that lived in a directory: its own, and those that had directories in it."""
     own = path.rpartition(".")[2]
     return [own, *filter(is_id, os.listdir(path))]
+
+
+def _remove_segments(creators: list[int]) -> None:
+    """Remove the SysV shared memory that killed processes made: unlike all else it outlives them (shmctl(2))."""
+    try:
+        with open("/proc/sysvipc/shm", encoding="ascii") as file:
+            rows = [line.split() for line in file][1:]
+    except FileNotFoundError:
+        return
+    left = [int(row[1]) for row in rows if int(row[4]) in creators]
+    if left and os.geteuid() == 0:
+        # In a container root may not remove what belongs to the user that it has given a server to: that takes
+        # CAP_SYS_ADMIN.
+        pid = os.fork()
+        if not pid:
+            try:
+                become_unprivileged()
+                _remove_each(left)
+            finally:
+                os._exit(0)
+        os.waitpid(pid, 0)
+    _remove_each(left)
+
+
+def _remove_each(segments: list[int]) -> None:
+    for segment in segments:
+        libc.shmctl(segment, _IPC_RMID, None)

@@ -11,8 +11,8 @@ import fcntl
 import os
 import signal
 
-from realservices.host.abandoned import end_left_directory
-from realservices.host.marks import kill_marked, mark_this_process
+from realservices.host.abandoned import end_left_directory, end_processes
+from realservices.host.marks import mark_this_process
 from realservices.host.removal import remove_tree
 
 _FIRST_OWN_DESCRIPTOR = 3
@@ -104,7 +104,7 @@ def start_guardian(name: str, paths: list[str], home: Home | None = None) -> Gua
 
 
 def _clean_up(name: str, paths: list[str]) -> None:
-    kill_marked(name)
+    end_processes(name)
     for path in paths:
         try:
             remove_tree(path)

@@ -27,7 +27,6 @@ _PREFIX = 0x5253 << 48
 # (uninterruptible sleep) must not hold the caller for ever.
 _MOST_SWEEPS = 200
 _SWEEP_PAUSE_S = 0.01
-_IPC_RMID = 0
 
 
 _children = ""
@@ -68,7 +67,7 @@ def mark_this_process(name: str) -> None:
 def kill_marked(name: str) -> list[int]:
     """Kill every process with a launcher's mark but this one, and return the process ids.
 
-    Sweeps until none is left, as new ones may be forked meanwhile. What they leave in the kernel goes with them.
+    Sweeps until none is left, as new ones may be forked meanwhile.
     """
     killed: list[int] = []
     for _ in range(_MOST_SWEEPS):
@@ -82,7 +81,6 @@ def kill_marked(name: str) -> list[int]:
                 continue
             killed.append(pid)
         time.sleep(_SWEEP_PAUSE_S)
-    _remove_segments(killed)
     return killed
 
 
@@ -109,17 +107,3 @@ def _is_zombie(pid: str) -> bool:
             return file.read().rpartition(b")")[2].split()[:1] == [b"Z"]
     except OSError:
         return True
-
-
-def _remove_segments(creators: list[int]) -> None:
-    """Remove the SysV shared memory that killed processes made: unlike all else it outlives them (shmctl(2))."""
-    if not creators:
-        return
-    try:
-        with open("/proc/sysvipc/shm", encoding="ascii") as file:
-            lines = file.readlines()[1:]
-    except FileNotFoundError:
-        return
-    for fields in map(str.split, lines):
-        if int(fields[4]) in creators:
-            libc.shmctl(int(fields[1]), _IPC_RMID, None)

@@ -58,7 +58,7 @@ def enter_user_namespace() -> None:
     uid, gid = os.geteuid(), os.getegid()
     if libc.unshare(_CLONE_NEWUSER | _CLONE_NEWIPC) != 0:
         raise _os_error("unshare")
-    _write_maps(f"{UNPRIVILEGED_ID} {uid} 1", f"{UNPRIVILEGED_ID} {gid} 1")
+    _write_maps((UNPRIVILEGED_ID, uid), (UNPRIVILEGED_ID, gid))
 
 
 def open_namespaces(pid: int) -> list[int]:
@@ -100,7 +100,7 @@ def fork_into_opened(descriptors: list[int]) -> int:
 def map_user(outer_uid: int, outer_gid: int) -> None:
     """Map the one user that this namespace has: to itself, or to an unprivileged id where the outer one is root."""
     inner = {0: UNPRIVILEGED_ID}
-    _write_maps(f"{inner.get(outer_uid, outer_uid)} {outer_uid} 1", f"{inner.get(outer_gid, outer_gid)} {outer_gid} 1")
+    _write_maps((inner.get(outer_uid, outer_uid), outer_uid), (inner.get(outer_gid, outer_gid), outer_gid))
 
 
 def mount_overlay(lower: str, mount_point: str) -> str:
@@ -136,10 +136,16 @@ def _mount(source: str, target: str, kind: str, options: str) -> None:
         raise _os_error(f"mount {kind} on {target} ({options})")
 
 
-def _write_maps(uid_map: str, gid_map: str) -> None:
+def _write_maps(uids: tuple[int, int], gids: tuple[int, int]) -> None:
     _write("/proc/self/setgroups", "deny")
-    _write("/proc/self/gid_map", gid_map)
-    _write("/proc/self/uid_map", uid_map)
+    _write("/proc/self/gid_map", "{} {} 1".format(*gids))
+    try:
+        _write("/proc/self/uid_map", "{} {} 1".format(*uids))
+    except PermissionError:
+        # Root needs CAP_SETFCAP to map itself (since Linux 5.12, user_namespaces(7)), which a container may have
+        # dropped. Without a map it shows as the overflow id: another user than root, and the owner of root's files.
+        if uids[1] != 0:
+            raise
 
 
 def _write(path: str, text: str) -> None:

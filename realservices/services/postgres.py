@@ -5,7 +5,8 @@ Config keys in the manifest: ``distribution`` (runfiles path of a directory with
 
 Ways to run, best first: on an overlay in namespaces of its own; in these, but on a private copy of the template, where
 there is no room for a shared one or no overlay; on a copy without namespaces, where the machine refuses them.
-PostgreSQL refuses to run as root: the namespace maps root to an unprivileged user; without, the copy is given to one.
+PostgreSQL refuses to run as root: the namespace maps root to an unprivileged user; without, the copy is given to one
+(see host/privileges.py).
 
 Readiness is the protocol's own: a connection that sets the random password, see postgres_probe.py.
 """
@@ -18,7 +19,6 @@ import signal
 
 from realservices.host.archive import unpack_archive
 from realservices.host.namespaces import (
-    UNPRIVILEGED_ID,
     are_namespaces_possible,
     fork_into_namespaces,
     fork_into_opened,
@@ -26,6 +26,7 @@ from realservices.host.namespaces import (
     mount_overlay,
     open_namespaces,
 )
+from realservices.host.privileges import become_unprivileged, give_away
 from realservices.host.process import spawn
 from realservices.host.templates import free_bytes, lease_template
 from realservices.services.base import HOST, Service, connect_unix
@@ -72,6 +73,7 @@ class Postgres(Service):
         self._template: Lease | None = None
         self._namespaces: list[int] = []
         self._copy = ""
+        self._refusal = ""
 
     def start(self, env: dict[str, str], output: int) -> int:
         """Start the server; the way it runs is the best one that has not failed yet."""
@@ -157,32 +159,13 @@ class Postgres(Service):
 
     def _start_as_user(self, env: dict[str, str], output: int) -> int:
         command = self._command()
-        is_root = os.geteuid() == 0
-        if is_root:
-            self._give_away()
-
-        def prepare() -> None:
-            if is_root:
-                os.setgroups([])
-                os.setresgid(UNPRIVILEGED_ID, UNPRIVILEGED_ID, UNPRIVILEGED_ID)
-                os.setresuid(UNPRIVILEGED_ID, UNPRIVILEGED_ID, UNPRIVILEGED_ID)
+        prepare = None
+        if os.geteuid() == 0:
+            give_away([self._copy, self.directory], command[0], self._refusal or "this kernel has none")
+            prepare = become_unprivileged
 
         # Killed outright it would leave a SysV segment; if the guardian is quicker, that removes it.
         return spawn(command, env=env, output=output, death_signal=self.end_signal, prepare=prepare)
-
-    def _give_away(self) -> None:
-        """Give what root made to the unprivileged user that the server runs as."""
-        try:
-            for path in (self._copy, self.directory):
-                _chown_tree(path)
-            for directory in (self._sandbox.private, os.path.dirname(self._copy)):
-                os.chmod(directory, 0o711)  # noqa: S103 - to pass through, not to read
-        except OSError as error:
-            raise OSError(
-                error.errno,
-                "PostgreSQL refuses to run as root, and root can neither have a user namespace here "
-                f"({self.warning}) nor become another user ({error.strerror}): run the tests as another user",
-            ) from None
 
     @property
     def _data(self) -> str:
@@ -209,6 +192,7 @@ class Postgres(Service):
             # Immediate shutdown: SIGKILL would leave workers and a SysV segment behind.
             self.end_signal = int(signal.SIGQUIT)
         # Why the best way failed says more than why the second best did.
+        self._refusal = self._refusal or reason
         self.warning = self.warning or (
             f"service {self.spec.name!r} ({self.spec.label}) runs on a private copy of its template, which starts "
             f"more slowly: {reason}"
@@ -232,10 +216,3 @@ class Postgres(Service):
         }
         program = f"{self.runfiles}/{self.spec.config['distribution']}/bin/postgres"
         return [program, "-D", self._data, *(f"--{name}={value}" for name, value in settings.items())]
-
-
-def _chown_tree(path: str) -> None:
-    os.chown(path, UNPRIVILEGED_ID, UNPRIVILEGED_ID)
-    for root, directories, files in os.walk(path):
-        for name in (*directories, *files):
-            os.chown(f"{root}/{name}", UNPRIVILEGED_ID, UNPRIVILEGED_ID, follow_symlinks=False)

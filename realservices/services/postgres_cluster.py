@@ -8,7 +8,6 @@ import subprocess
 import threading
 
 from realservices.contract.errors import TemplateError
-from realservices.host.namespaces import UNPRIVILEGED_ID
 from realservices.services.postgres_settings import server_settings
 from realservices.services.psql_words import indented
 
@@ -39,11 +38,6 @@ class Cluster:
         self._server: subprocess.Popen[str] | None = None
         self._log: list[str] = []
         self._drain = threading.Thread()
-        # Where user namespaces are switched off, root hands the work to an unprivileged user.
-        self._ids: dict[str, int] = {}
-        if os.geteuid() == 0:
-            os.chown(work, UNPRIVILEGED_ID, UNPRIVILEGED_ID)
-            self._ids = {"user": UNPRIVILEGED_ID, "group": UNPRIVILEGED_ID}
         told = self._run("postgres", "--version")
         words = told.stdout.split()
         if told.returncode or len(words) < 3:  # It finds no library that it needs, for instance.
@@ -79,7 +73,6 @@ class Cluster:
             text=True,
             errors="replace",
             env=_environment(),
-            **self._ids,  # type: ignore[call-overload]
         )
         output = self._server.stdout
         assert output is not None
@@ -138,7 +131,7 @@ class Cluster:
     def _run(self, program: str, *arguments: str) -> subprocess.CompletedProcess[str]:
         path = os.path.join(self._bin, program)
         try:
-            done: subprocess.CompletedProcess[str] = subprocess.run(
+            return subprocess.run(
                 [path, *arguments],
                 stdin=subprocess.DEVNULL,
                 capture_output=True,
@@ -146,9 +139,7 @@ class Cluster:
                 errors="replace",
                 check=False,
                 env=_environment(),
-                **self._ids,  # type: ignore[call-overload]
             )
-            return done
         except OSError as error:
             raise TemplateError(
                 f"cannot run {path}: {error.strerror}; "

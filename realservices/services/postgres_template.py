@@ -18,7 +18,7 @@ import sys
 from realservices.contract.errors import RealServicesError, TemplateError
 from realservices.host.abandoned import remove_abandoned
 from realservices.host.marks import mark_this_process
-from realservices.host.namespaces import enter_user_namespace
+from realservices.host.privileges import leave_root
 from realservices.host.scratch import Scratch
 from realservices.services.postgres_archive import write_archive
 from realservices.services.postgres_cluster import Cluster
@@ -49,19 +49,18 @@ def main(arguments: Sequence[str]) -> int:
 
 def _build(options: argparse.Namespace) -> None:
     outputs = os.path.abspath(options.output), os.path.abspath(options.info)
-    # Before this process becomes another user, who would have another place for it. Its path is short enough for the
-    # server's socket.
+    for path in outputs:
+        with open(path, "wb"):
+            pass  # Made by who runs this tool, so that they belong to him.
+    # Its path is short enough for the server's socket.
     scratch = Scratch()
     remove_abandoned(os.path.dirname(scratch.path))
     mark_this_process(scratch.name)
     work = scratch.path
-    if os.geteuid() == 0 or not _has_name(os.geteuid()):
-        try:
-            enter_user_namespace()
-        except OSError:
-            pass  # Cluster gives root's work to another user instead.
-    end_with(options.lifeline, work)
     try:
+        if os.geteuid() == 0 or not _has_name(os.geteuid()):
+            _leave_root(work, os.path.abspath(options.distribution))
+        end_with(options.lifeline, work)
         cluster = Cluster(options.distribution, work, options.user, dict(options.setting))
         cluster.initialize()
         cluster.start()
@@ -82,6 +81,13 @@ def _build(options: argparse.Namespace) -> None:
     }
     with open(outputs[1], "w", encoding="utf-8") as file:
         json.dump(info, file)
+
+
+def _leave_root(work: str, distribution: str) -> None:
+    try:
+        leave_root(work, f"{distribution}/bin/postgres")
+    except OSError as error:
+        raise TemplateError(error.strerror or str(error)) from None
 
 
 def _has_name(uid: int) -> bool:

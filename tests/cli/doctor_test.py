@@ -81,6 +81,25 @@ def test_without_user_namespaces_root_has_no_postgres() -> None:
     assert outcome.code == 1
 
 
+def test_root_in_a_container_that_lacks_a_capability() -> None:
+    outcome = _doctor(*PRIVATE, "--container", "--drop", "CHOWN", env=_servers())
+    found = outcome.finding("namespaces")
+    assert found["verdict"] == "error"
+    assert found["found"].endswith("; and root cannot become another user without the capabilities CHOWN")
+    assert "give root the capabilities that containers have by default (no --cap-drop)" in found["remedy"]
+    found = outcome.finding("server.postgres")
+    assert found["verdict"] == "error"
+    assert "root cannot become another user without the capabilities CHOWN. Either run the tests as" in found["found"]
+    assert outcome.code == 1
+
+
+def test_root_without_capabilities_has_user_namespaces() -> None:
+    outcome = _doctor(*PRIVATE, "--drop", "ALL", env=_servers())
+    assert outcome.finding("namespaces")["verdict"] == "ok"
+    assert outcome.finding("overlayfs")["verdict"] == "warning"
+    assert outcome.finding("server.postgres")["verdict"] == "ok"
+
+
 def test_with_full_shared_memory() -> None:
     enclosure = ("--uid", "1000", "--net", "--tmpfs", "/tmp", "--tmpfs", "/dev/shm=1m", "--fill", "/dev/shm")
     outcome = _doctor(*enclosure, env=_servers())

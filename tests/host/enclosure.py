@@ -1,9 +1,9 @@
 """Run a command on a machine of its own making: `python enclosure.py [options] -- COMMAND…`.
 
-Tests use it to show the launcher other users, other networks, small or private file systems, and kernels that refuse
-user namespaces. Everything is done by namespaces, so it needs no rights and changes nothing outside.
+Tests use it to show the launcher other users, other networks, small or private file systems, containers, and kernels
+that refuse user namespaces. Everything is done by namespaces, so it needs no rights and changes nothing outside.
 
-Sources: user_namespaces(7), mount_namespaces(7), pid_namespaces(7), netdevice(7), seccomp(2).
+Sources: user_namespaces(7), mount_namespaces(7), pid_namespaces(7), netdevice(7), capabilities(7), seccomp(2).
 """
 
 from __future__ import annotations
@@ -37,12 +37,26 @@ _PR_SET_PDEATHSIG = 1
 _PR_SET_SECCOMP, _PR_SET_NO_NEW_PRIVS = 22, 38
 _SECCOMP_MODE_FILTER = 2
 _SECCOMP_RET_ERRNO, _SECCOMP_RET_ALLOW = 0x00050000, 0x7FFF0000
-# Of linux/bpf_common.h: load the number of the system call, compare it with a value, return a value.
-_BPF_LOAD, _BPF_JUMP_IF_EQUAL, _BPF_RET = 0x20, 0x15, 0x06
+# Of linux/bpf_common.h: load a field of the system call, compare it, look for bits in it, return a value.
+_BPF_LOAD, _BPF_JUMP_IF_EQUAL, _BPF_JUMP_IF_BITS, _BPF_RET = 0x20, 0x15, 0x45, 0x06
+# Of struct seccomp_data: number, architecture, first argument.
+_NUMBER, _ARCHITECTURE, _FIRST_ARGUMENT = 0, 4, 16
 # clone, fork, vfork, clone3, by machine.
 _FORKS = {"x86_64": (56, 57, 58, 435), "aarch64": (220, 435)}
 _SIOCSIFFLAGS = 0x8914
 _IFF_UP = 1
+_PR_CAPBSET_DROP = 24
+_CAPABILITY_VERSION = 0x20080522
+_LAST_CAPABILITY = 40
+# What Docker, Podman and containerd leave to root by default, by number; see capabilities(7).
+_OF_CONTAINERS = {
+    "CHOWN": 0, "DAC_OVERRIDE": 1, "FOWNER": 3, "FSETID": 4, "KILL": 5, "SETGID": 6, "SETUID": 7, "SETPCAP": 8,
+    "NET_BIND_SERVICE": 10, "NET_RAW": 13, "SYS_CHROOT": 18, "MKNOD": 27, "AUDIT_WRITE": 29, "SETFCAP": 31,
+}  # fmt: skip
+# AUDIT_ARCH of each machine, and its numbers of clone and of what Docker's default seccomp profile refuses.
+_SYSTEM_CALLS = {"x86_64": (0xC000003E, 56, (272, 308, 165, 166)), "aarch64": (0xC00000B7, 220, (97, 268, 40, 39))}
+_CLONE3 = 435  # On both.
+_CLONE_NEW_ANY = 0x7E020000
 
 _libc = ctypes.CDLL(None, use_errno=True)
 
@@ -74,6 +88,10 @@ def main(arguments: Sequence[str]) -> int:
     if options.no_user_namespaces:
         with open("/proc/sys/user/max_user_namespaces", "w", encoding="ascii") as file:
             file.write("0")
+    if options.container:
+        _refuse_namespaces()
+    if options.container or options.drop:
+        _keep_capabilities(set() if "ALL" in options.drop else _OF_CONTAINERS.keys() - set(options.drop))
     if options.all_ids and options.uid:
         os.setgroups([])
         os.setresgid(options.uid, options.uid, options.uid)
@@ -108,6 +126,14 @@ def _parse(arguments: Sequence[str]) -> argparse.Namespace:
         "--bind", action="append", default=[], metavar="SOURCE=TARGET", help="show a directory elsewhere"
     )
     parser.add_argument("--no-user-namespaces", action="store_true", help="a kernel that refuses user namespaces")
+    parser.add_argument(
+        "--container", action="store_true",
+        help="the capabilities and the system calls that Docker leaves to root by default: no namespaces",
+    )  # fmt: skip
+    parser.add_argument(
+        "--drop", action="append", default=[], choices=["ALL", *_OF_CONTAINERS], metavar="CAPABILITY",
+        help="no more capabilities than a container has, and not this one either",
+    )  # fmt: skip
     parser.add_argument("command", nargs="+")
     return parser.parse_args(arguments)
 
@@ -169,24 +195,45 @@ def _become(options: argparse.Namespace) -> NoReturn:
 
 def _refuse_forks() -> None:
     """Have each system call that makes a process fail with EAGAIN, whoever the user is: limits spare root."""
-    refuse = _Instruction(_BPF_RET, 0, 0, _SECCOMP_RET_ERRNO | errno.EAGAIN)
-    numbers = _FORKS[os.uname().machine]
-    program = [_Instruction(_BPF_LOAD, 0, 0, 0)]
-    for number in numbers:
-        program += [_Instruction(_BPF_JUMP_IF_EQUAL, 0, 1, number), refuse]
-    program.append(_Instruction(_BPF_RET, 0, 0, _SECCOMP_RET_ALLOW))
-    instructions = (_Instruction * len(program))(*program)
-    filter_ = _Program(len(program), ctypes.cast(instructions, ctypes.c_void_p))
     _check(_libc.prctl(_PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0), "no new privileges")
-    _check(_libc.prctl(_PR_SET_SECCOMP, _SECCOMP_MODE_FILTER, ctypes.byref(filter_), 0, 0), "seccomp")
+    _filter_system_calls([(number, errno.EAGAIN) for number in _FORKS[os.uname().machine]])
 
 
-class _Instruction(ctypes.Structure):
-    _fields_ = (("code", ctypes.c_uint16), ("yes", ctypes.c_uint8), ("no", ctypes.c_uint8), ("value", ctypes.c_uint32))
+def _refuse_namespaces() -> None:
+    """Filter system calls as Docker does: namespaces and mounts are refused with EPERM, clone3 with ENOSYS.
+
+    The C library then falls back from clone3 to clone, whose flags a filter can see.
+    """
+    architecture, clone, refused = _SYSTEM_CALLS[os.uname().machine]
+    of_this_machine = [
+        (_BPF_LOAD, 0, 0, _ARCHITECTURE),
+        (_BPF_JUMP_IF_EQUAL, 1, 0, architecture),
+        (_BPF_RET, 0, 0, _SECCOMP_RET_ALLOW),
+    ]
+    clone_with_flags = [
+        (_BPF_JUMP_IF_EQUAL, 0, 3, clone),
+        (_BPF_LOAD, 0, 0, _FIRST_ARGUMENT),
+        (_BPF_JUMP_IF_BITS, 0, 1, _CLONE_NEW_ANY),
+        (_BPF_RET, 0, 0, _SECCOMP_RET_ERRNO | errno.EPERM),
+    ]
+    calls = [(_CLONE3, errno.ENOSYS), *((number, errno.EPERM) for number in refused)]
+    _filter_system_calls(calls, before=of_this_machine, after=clone_with_flags)
 
 
-class _Program(ctypes.Structure):
-    _fields_ = (("count", ctypes.c_uint16), ("instructions", ctypes.c_void_p))
+def _filter_system_calls(
+    refused: Sequence[tuple[int, int]],
+    *,
+    before: Sequence[tuple[int, int, int, int]] = (),
+    after: Sequence[tuple[int, int, int, int]] = (),
+) -> None:
+    """Refuse system calls, each by its number with an error number; instructions may stand before and after these."""
+    program = [*before, (_BPF_LOAD, 0, 0, _NUMBER)]
+    for number, error in refused:
+        program += [(_BPF_JUMP_IF_EQUAL, 0, 1, number), (_BPF_RET, 0, 0, _SECCOMP_RET_ERRNO | error)]
+    program += [*after, (_BPF_RET, 0, 0, _SECCOMP_RET_ALLOW)]
+    code = ctypes.create_string_buffer(b"".join(struct.pack("HBBI", *line) for line in program))
+    filter_ = ctypes.create_string_buffer(struct.pack("HP", len(program), ctypes.addressof(code)))
+    _check(_libc.prctl(_PR_SET_SECCOMP, _SECCOMP_MODE_FILTER, filter_, 0, 0), "seccomp")
 
 
 def _be_init(options: argparse.Namespace) -> int:
@@ -218,11 +265,22 @@ def _fill(path: str) -> None:
 
 
 def _make_read_only(path: str) -> None:
-    _check(_libc.mount(path.encode(), path.encode(), None, ctypes.c_ulong(_MS_BIND), None), f"bind {path}")
+    if path != "/":  # That is a mount already.
+        _check(_libc.mount(path.encode(), path.encode(), None, ctypes.c_ulong(_MS_BIND), None), f"bind {path}")
     # What a mount of somebody else forbids must stay forbidden in our view of it.
     kept = os.statvfs(path).f_flag & (os.ST_NOSUID | os.ST_NODEV | os.ST_NOEXEC | os.ST_NOATIME | os.ST_NODIRATIME)
     flags = _MS_BIND | _MS_REMOUNT | _MS_RDONLY | kept
     _check(_libc.mount(None, path.encode(), None, ctypes.c_ulong(flags), None), f"read-only {path}")
+
+
+def _keep_capabilities(names: set[str]) -> None:
+    """Have no capability but these, and no way to get one, by executing a program as root for instance."""
+    kept = {_OF_CONTAINERS[name] for name in names}
+    for number in set(range(_LAST_CAPABILITY + 1)) - kept:
+        _check(_libc.prctl(_PR_CAPBSET_DROP, number, 0, 0, 0), f"drop capability {number}")
+    mask = sum(1 << number for number in kept)
+    header = struct.pack("Ii", _CAPABILITY_VERSION, 0)
+    _check(_libc.capset(header, struct.pack("6I", mask, mask, 0, 0, 0, 0)), "capset")
 
 
 def _bring_loopback_up() -> None:

@@ -3,20 +3,24 @@
 from __future__ import annotations
 
 import hashlib
+import os
+import select
+import signal
 import subprocess
-import sys
 from pathlib import Path
 
 import pytest
 
 from tests.host import places
-from tests.launcher.launched import ANSWERS, QUERY_AT_ONCE, Launched, postgres, redis
+from tests.host.real_root import needs_all_ids
+from tests.launcher.family import children, guardian_of
+from tests.launcher.launched import ANSWERS, DEADLINE_S, QUERY_AT_ONCE, Launched, postgres, redis
 from tests.services.queries import backend_in, sql
 
-_ENCLOSURE = Path(__file__).absolute().parent.parent / "host" / "enclosure.py"
 _SLOWER = "service 'db' (//app:db) runs on a private copy of its template, which starts more slowly: "
 _PRIVATE = ["--ipc", "--tmpfs", "/dev/shm"]
 _SEGMENTS = Path("/proc/sysvipc/shm")
+_DAC_OVERRIDE = 1 << 1
 
 
 def _closed(tmp_path: Path) -> Path:
@@ -82,11 +86,11 @@ def test_a_copy_leaves_nothing_behind(tmp_path: Path, template: Path) -> None:
     assert report.read_text("utf-8") == ""
 
 
-def test_root_without_user_namespaces_gives_postgres_to_nobody(tmp_path: Path, template: Path) -> None:
-    _needs_all_ids()
-    # The distribution may lie where nobody else may look, so it is shown elsewhere.
-    enclosure = ["--all-ids", "--no-user-namespaces", *_PRIVATE]
-    enclosure += ["--bind", f"{places.postgres_distribution()}=SHORT/distribution"]
+@pytest.mark.parametrize("kernel", ["--no-user-namespaces", "--container"])
+def test_root_without_user_namespaces_runs_postgres_as_nobody(tmp_path: Path, template: Path, kernel: str) -> None:
+    needs_all_ids()
+    # The test's own directories, and perhaps the distribution, lie where no other user may look.
+    enclosure = ["--all-ids", kernel, *_PRIVATE]
     services = [postgres(), redis()]
     with Launched(tmp_path / "run", services, template=template, enclosure=enclosure) as launched:
         db = launched.endpoints["db"]
@@ -95,10 +99,92 @@ def test_root_without_user_namespaces_gives_postgres_to_nobody(tmp_path: Path, t
             pid = control.ask("status")["services"]["db"]["pid"]
             # Shown as this process sees it: nobody, within and without.
             assert Path(f"/proc/{pid}").stat().st_uid == 65534
+            assert _capabilities(pid) == {"CapPrm": _DAC_OVERRIDE, "CapEff": _DAC_OVERRIDE, "CapAmb": _DAC_OVERRIDE}
             assert control.ask("kill", service="db") == {"ok": True}
             assert control.ask("start", service="db") == {"ok": True}
             assert control.ask("wait") == {"ok": True}
         assert sql(db["url"], "SELECT count(*) FROM items") == "2"
+        # Nothing was opened to other users for it.
+        assert Path(db["socket"]).parent.stat().st_mode & 0o077 == 0
+        assert launched.finish() == 0
+        assert launched.written("warnings").startswith(_SLOWER)
+
+
+def test_in_a_container_the_guardian_finds_what_root_gave_away(tmp_path: Path, template: Path) -> None:
+    needs_all_ids()
+    guardian_is_done = tmp_path / "done"
+    os.mkfifo(guardian_is_done)
+    report = tmp_path / "left"
+    with Launched(
+        tmp_path / "run",
+        [postgres()],
+        template=template,
+        enclosure=["--all-ids", "--container", "--pid", *_PRIVATE],
+        after=f"read line < {guardian_is_done}; {{ ps -e -o comm= | grep postgres; tail -n +2 /proc/sysvipc/shm; "
+        f"ls -d /dev/shm/realservices.*; }} > {report} 2>/dev/null",
+    ) as launched:
+        # One that is paused does not end by itself when its launcher dies.
+        with launched.control() as control:
+            assert control.ask("pause", service="db") == {"ok": True}
+        # The launcher's ids out here: below the enclosure, its first process, and the shell.
+        [init] = children(launched.pid)
+        [shell] = children(init)
+        [launcher] = children(shell)
+        guardian = os.pidfd_open(guardian_of(launcher))
+        os.kill(launcher, signal.SIGKILL)
+        assert select.select([guardian], [], [], DEADLINE_S)[0], "the guardian still runs"
+        os.close(guardian)
+        guardian_is_done.write_text("now\n", "utf-8")
+        launched.wait()
+    assert report.read_text("utf-8") == ""
+
+
+@pytest.mark.parametrize(
+    ("dropped", "message"),
+    [
+        ("SETUID", "without the capabilities SETUID. "),
+        ("CHOWN", "without the capabilities CHOWN. "),
+        ("KILL", "without the capabilities KILL. "),
+        ("DAC_OVERRIDE", "without the capabilities DAC_OVERRIDE: user 65534 would not get past /"),
+        ("ALL", "without the capabilities CHOWN, DAC_OVERRIDE, KILL, SETGID, SETUID"),
+    ],
+)
+def test_root_without_capabilities_is_told_which(tmp_path: Path, template: Path, dropped: str, message: str) -> None:
+    enclosure = ["--container", "--drop", dropped, *_PRIVATE]
+    with Launched(tmp_path / "run", [postgres()], template=template, enclosure=enclosure) as launched:
+        assert launched.wait() == 1
+        assert "Traceback" not in launched.output
+        assert "service 'db' (//app:db) could not be started: " in launched.output
+        assert "root cannot become another user " + message in launched.output
+        assert "(in a container: docker run --user)" in launched.output
+
+
+def test_programs_that_only_root_reaches_take_another_capability(tmp_path: Path, template: Path) -> None:
+    enclosure = ["--container", "--drop", "SETPCAP", *_PRIVATE]
+    enclosure += ["--bind", f"{places.postgres_distribution()}=SHORT/distribution"]
+    launched = Launched(tmp_path / "run", [postgres()], template=template, enclosure=enclosure)
+    launched.short.chmod(0o700)
+    with launched:
+        assert launched.wait() == 1
+        message = (
+            f"without the capabilities SETPCAP: user 65534 would not get past {launched.short} (mode 0700, of user 0)"
+        )
+        assert message in launched.output
+
+
+def test_root_that_may_not_map_itself_needs_no_capability(tmp_path: Path, template: Path) -> None:
+    # As where a container's capabilities are all dropped, but its kernel grants user namespaces.
+    with Launched(
+        tmp_path / "run", [postgres()], template=template, enclosure=["--drop", "ALL", "--pid", *_PRIVATE]
+    ) as launched:
+        db = launched.endpoints["db"]
+        with launched.control() as control:
+            for operation in ("stop", "kill"):
+                sql(db["url"], f"INSERT INTO items (name) VALUES ('{operation}')")
+                assert control.ask(operation, service="db") == {"ok": True}
+                assert control.ask("start", service="db") == {"ok": True}
+                assert control.ask("wait") == {"ok": True}
+        assert sql(db["url"], "SELECT string_agg(name, ' ' ORDER BY id) FROM items") == "seeded stop kill"
         assert launched.finish() == 0
         assert launched.written("warnings").startswith(_SLOWER)
 
@@ -111,6 +197,7 @@ def test_root_that_can_become_nobody_else_is_told_so(tmp_path: Path, template: P
         assert "Traceback" not in launched.output
         assert "service 'db' (//app:db) could not be started: " in launched.output
         assert "PostgreSQL refuses to run as root" in launched.output
+        assert "root cannot become another user here (Invalid argument)" in launched.output
         assert "run the tests as another user" in launched.output
 
 
@@ -201,7 +288,6 @@ def test_nowhere_to_put_anything_is_a_fault_of_the_machine(tmp_path: Path) -> No
         assert launched.written("infrastructure_failure").startswith("registry\n")
 
 
-def _needs_all_ids() -> None:
-    command = [sys.executable, str(_ENCLOSURE), "--all-ids", "--", "true"]
-    if subprocess.run(command, capture_output=True, check=False).returncode:
-        pytest.skip("only real root can give itself more than one user id")
+def _capabilities(pid: int) -> dict[str, int]:
+    lines = dict(line.split(":", 1) for line in Path(f"/proc/{pid}/status").read_text("ascii").splitlines())
+    return {name: int(lines[name], 16) for name in ("CapPrm", "CapEff", "CapAmb")}

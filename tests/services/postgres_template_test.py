@@ -9,6 +9,7 @@ from pathlib import Path
 
 import pytest
 
+from tests.host.real_root import needs_all_ids
 from tests.services.template_tool import TemplateBuild
 
 TWO_TABLES = "CREATE TABLE a (id int);\nCREATE TABLE b (id int);\n"
@@ -209,6 +210,7 @@ def test_the_archive_is_described_by_its_info(tmp_path: Path) -> None:
 
 _USERS = {
     "root": ["--uid", "0"],
+    "root without capabilities": ["--uid", "0", "--drop", "ALL"],
     "nobody": ["--uid", "65534"],
     "nobody without namespaces": ["--uid", "65534", "--no-user-namespaces"],
     # As a container's --user may be.
@@ -220,6 +222,25 @@ _USERS = {
 def test_any_user_may_build(tmp_path: Path, user: str) -> None:
     done = TemplateBuild(tmp_path, enclosure=_USERS[user]).migration("001.sql", TWO_TABLES).run()
     assert done.returncode == 0, done.stderr
+
+
+def test_root_that_cannot_become_another_user_is_told_why(tmp_path: Path) -> None:
+    build = TemplateBuild(tmp_path, enclosure=["--container", "--drop", "SETUID", "--drop", "SETGID"])
+    done = build.migration("001.sql", TWO_TABLES).run()
+    assert done.returncode == 1
+    assert done.stderr.startswith("//app:db: PostgreSQL refuses to run as root; there is no user namespace (")
+    assert "root cannot become another user without the capabilities SETGID, SETUID. Either run" in done.stderr
+
+
+def test_root_in_a_container_keeps_what_it_builds(tmp_path: Path) -> None:
+    needs_all_ids()
+    # Where only root may look, and read.
+    tmp_path.chmod(0o700)
+    build = TemplateBuild(tmp_path, enclosure=["--all-ids", "--container"]).migration("001.sql", TWO_TABLES)
+    (tmp_path / "001.sql").chmod(0o600)
+    done = build.run()
+    assert (done.returncode, done.stdout, done.stderr) == (0, "", "")
+    assert {path.stat().st_uid for path in (build.archive, build.info_file)} == {0}
 
 
 def test_full_shared_memory_is_no_obstacle(tmp_path: Path) -> None:

@@ -17,6 +17,8 @@ from realservices.cli.checks.scratch import scratch_directory
 from realservices.contract.user_directory import SHARED_MEMORY, SHORT_BASES
 from realservices.host import namespaces
 from realservices.host.libc import libc
+from realservices.host.namespaces import UNPRIVILEGED_ID
+from realservices.host.privileges import become_unprivileged, obstacle
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -117,13 +119,24 @@ def _no_namespaces(refusal: str) -> Finding:
     """Explain a kernel that refuses; root is worse off than others, as PostgreSQL does not run as root."""
     found = f"refused: {refusal}" + ("" if _refuses_user_namespaces() else " (user namespaces alone are had)")
     remedy = _remedy()
-    if os.geteuid() == 0 and (stuck := _refusal_in_child(os.fork, _become_unprivileged)):
+    if os.geteuid() != 0:
+        return warning("namespaces", "namespaces", found, meaning=f"{_COPY}{_LEFT}.", remedy=remedy)
+    if stuck := _obstacle():
         return error(
-            "namespaces", "namespaces", f"{found}; and root cannot become another user: {stuck}",
+            "namespaces", "namespaces", f"{found}; and {stuck}",
             meaning="PostgreSQL refuses to run as root, so it does not start here at all. Redis does.",
-            remedy=f"Run the tests as another user, or: {remedy}",
+            remedy="Run the tests as another user (in a container: docker run --user), or give root the capabilities "
+            f"that containers have by default (no --cap-drop), or: {remedy}",
         )  # fmt: skip
-    return warning("namespaces", "namespaces", found, meaning=f"{_COPY}{_LEFT}.", remedy=remedy)
+    return warning(
+        "namespaces", "namespaces", found, meaning=f"{_COPY}, as user {UNPRIVILEGED_ID}{_LEFT}.", remedy=remedy
+    )
+
+
+def _obstacle() -> str:
+    """Return why root cannot become another user, or ""."""
+    refusal = _refusal_in_child(os.fork, become_unprivileged)
+    return obstacle() or (f"root cannot become another user: {refusal}" if refusal else "")
 
 
 def _no_mount(name: str, refusal: str) -> Finding:
@@ -145,12 +158,6 @@ def _refuses_user_namespaces() -> bool:
             raise OSError("refused")
 
     return bool(_refusal_in_child(os.fork, unshare))
-
-
-def _become_unprivileged() -> None:
-    os.setgroups([])
-    os.setresgid(*[namespaces.UNPRIVILEGED_ID] * 3)
-    os.setresuid(*[namespaces.UNPRIVILEGED_ID] * 3)
 
 
 def _remedy() -> str:

@@ -14,7 +14,7 @@ from realservices.cli.checks.finding import Finding, error, warning
 from realservices.cli.checks.scratch import scratch_directory
 from realservices.contract.errors import RealServicesError
 from realservices.contract.user_directory import SHARED_MEMORY, SHORT_BASES
-from realservices.host.namespaces import enter_user_namespace
+from realservices.host.privileges import leave_root
 from realservices.host.process import die_with_parent, spawn
 from realservices.host.templates import free_bytes
 from realservices.sources.errors import MissingServiceError
@@ -53,7 +53,6 @@ def _check(kind: str, title: str, find: Callable[[], Path], ask: Callable[[Path,
         return _unusable(identity, kind, str(wrong))
     begin = time.monotonic()
     try:
-        # Directly below: PostgreSQL's own user must be able to enter it, where that is not this one.
         with scratch_directory(*_bases()) as directory:
             version = ask(program, directory)
     except (OSError, RealServicesError) as failed:
@@ -81,11 +80,11 @@ def _version_of_postgres(distribution: Path, directory: str) -> str:
     from realservices.services.postgres_cluster import Cluster  # noqa: PLC0415 - where there is a PostgreSQL
 
     def make_and_ask() -> str:
-        try:
-            enter_user_namespace()
-        except OSError:
-            pass  # Cluster gives root's work to another user instead.
-        cluster = Cluster(str(distribution), directory, "test", {})
+        # As in a session: two levels deep, the upper one of which only this user may enter.
+        work = f"{directory}/cluster"
+        os.mkdir(work, 0o700)
+        leave_root(work, f"{distribution}/bin/postgres")
+        cluster = Cluster(str(distribution), work, "test", {})
         cluster.initialize()
         try:
             cluster.start()
@@ -127,7 +126,7 @@ def _answer_and_exit(work: Callable[[], str], write_end: int) -> None:
     try:
         answer = f"+{work()}"
     except BaseException as failed:  # noqa: BLE001 - the child must end here whatever happens
-        answer = f"-{failed or type(failed).__name__}"
+        answer = f"-{getattr(failed, 'strerror', '') or failed or type(failed).__name__}"
     finally:
         os.write(write_end, answer.encode())
         os._exit(0)
