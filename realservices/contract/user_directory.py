@@ -14,6 +14,7 @@ import os
 import stat
 
 from realservices.contract.errors import InfrastructureError
+from realservices.contract.resources import explain
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -63,7 +64,7 @@ def _find(base: str) -> tuple[str, list[str]]:
         except FileExistsError:
             pass
         except OSError as error:
-            return "", [*reasons, f"{path}: {error.strerror}"]
+            return "", [*reasons, str(explain(error, path))]
         reason = unsafe(path)
         if not reason:
             return path, []

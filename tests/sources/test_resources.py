@@ -8,7 +8,7 @@ import shutil
 import subprocess
 import sys
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 import pytest
@@ -19,7 +19,12 @@ _ENCLOSURE = Path(__file__).absolute().parents[1] / "host" / "enclosure.py"
 _TEST = "def test_it(isolated_redis_sync): assert isolated_redis_sync.ping()\n"
 _OURS = ("-m", "pytest", "-p", "no:cacheprovider", "-p", "realservices.fixtures.plugin")
 _BASE = ("--uid", "1000")
-_NO_ROOM = "the test session cannot begin: No space left on device: the file system of /tmp/rs-session."
+_NO_ROOM = (
+    "no directory for the session's services: /tmp/realservices-1000: No space left on device: the file system of /tmp"
+)
+_PLACES = ("/tmp", "/dev/shm", "/var/tmp")
+_NO_INODES = [word for place in _PLACES for word in ("--tmpfs", f"{place}=1m,nr_inodes=1")]
+_READ_ONLY = [word for place in _PLACES for word in ("--read-only", place)]
 _HOLD_DESCRIPTORS = """
 import os, pytest, resource
 @pytest.fixture(autouse=True)
@@ -61,7 +66,7 @@ class Project:
 @pytest.fixture
 def project(alone: pytest.MonkeyPatch) -> Iterator[Project]:
     """Return a project with one test of a Redis."""
-    directory = Path(tempfile.mkdtemp(prefix="rst.", dir="/dev/shm"))
+    directory = Path(tempfile.mkdtemp(prefix="rst.", dir=os.environ["TEST_TMPDIR"]))
     (directory / "pyproject.toml").touch()
     (directory / "test_it.py").write_text(_TEST, "utf-8")
     servers = {"REALSERVICES_REDIS": str(places.redis_server())}
@@ -70,23 +75,28 @@ def project(alone: pytest.MonkeyPatch) -> Iterator[Project]:
     shutil.rmtree(directory)
 
 
-def test_where_nothing_is_missing_it_passes(project: Project) -> None:
-    done = project.run("--tmpfs", "/tmp")
+@pytest.mark.parametrize(
+    "enclosure",
+    [("--tmpfs", "/tmp"), ("--tmpfs", "/tmp=1m,nr_inodes=1"), ("--read-only", "/tmp")],
+    ids=["in /tmp", "without inodes in /tmp", "beside a read-only /tmp"],
+)
+def test_where_one_place_serves_it_passes(project: Project, enclosure: tuple[str, ...]) -> None:
+    done = project.run(*enclosure)
     assert done.returncode == 0, done.stdout + done.stderr
 
 
 @pytest.mark.parametrize(
     ("enclosure", "words"),
     [
-        (("--tmpfs", "/tmp=1m,nr_inodes=1"), (_NO_ROOM, "0 of 1 inodes; make room there")),
-        (("--read-only", "/tmp"), ("the test session cannot begin: /tmp/rs-session.", "a read-only file system")),
+        (_NO_INODES, (_NO_ROOM, "0 of 1 inodes; make room there")),
+        (_READ_ONLY, ("no directory for the session's services: /tmp/realservices-1000", "a read-only file system")),
         (("--no-fork", "--limit", "nproc=77", "--tmpfs", "/tmp"), ("no further process", "RLIMIT_NPROC is 77")),
     ],
     ids=["no inodes", "read-only", "no processes"],
 )
 @pytest.mark.parametrize("options", [(), ("-o", "realservices_services=redis")], ids=["at first use", "at the start"])
 def test_what_is_missing_is_told(
-    project: Project, enclosure: tuple[str, ...], words: tuple[str, ...], options: tuple[str, ...]
+    project: Project, enclosure: Sequence[str], words: tuple[str, ...], options: tuple[str, ...]
 ) -> None:
     done = project.run(*enclosure, pytest_options=options)
     assert done.returncode == (pytest.ExitCode.USAGE_ERROR if options else pytest.ExitCode.TESTS_FAILED), done.stdout
@@ -95,7 +105,7 @@ def test_what_is_missing_is_told(
 
 
 def test_a_session_of_several_processes_says_so_once(project: Project) -> None:
-    done = project.run("--tmpfs", "/tmp=1m,nr_inodes=1", pytest_options=("-p", "xdist.plugin", "-n2"))
+    done = project.run(*_NO_INODES, pytest_options=("-p", "xdist.plugin", "-n2"))
     assert done.returncode == pytest.ExitCode.USAGE_ERROR
     assert (done.stdout + done.stderr).count(_NO_ROOM) == 1
 
