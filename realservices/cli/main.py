@@ -16,6 +16,7 @@ from realservices import __version__
 from realservices.cli.console import forget_output
 from realservices.cli.exit_codes import EXIT_ERROR, EXIT_INTERRUPTED, EXIT_UNREAD
 from realservices.contract.errors import RealServicesError
+from realservices.contract.resources import explain, explain_thread
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -23,6 +24,8 @@ if TYPE_CHECKING:
 COMMANDS = ("up", "status", "logs", "test", "doctor", "validate", "clean", "warm")
 """Names of the commands, and of their modules."""
 
+# What `threading` says, in a RuntimeError without a number.
+_NO_THREAD = "can't start new thread"
 _EPILOG = "Exit codes: 0 all is well (there may be warnings), 1 something is wrong, 2 wrong usage, 130 interrupted."
 
 
@@ -39,15 +42,25 @@ def main(arguments: Sequence[str] | None = None) -> int:
     try:
         code: int = options.run(options)
     except RealServicesError as error:
-        print(f"realservices {options.command}: {error}", file=sys.stderr)
-        return EXIT_ERROR
+        return _told(options.command, error)
     except KeyboardInterrupt:
         print(file=sys.stderr)
         return EXIT_INTERRUPTED
     except BrokenPipeError:
         forget_output(sys.stdout)  # Whoever has read, such as `head`, has enough.
         return EXIT_UNREAD
+    except OSError as error:
+        return _told(options.command, explain(error, "the machine does not give what the command needs"))
+    except RuntimeError as error:
+        if _NO_THREAD not in str(error):
+            raise
+        return _told(options.command, explain_thread("the machine does not give what the command needs"))
     return code
+
+
+def _told(command: str, error: RealServicesError) -> int:
+    print(f"realservices {command}: {error}", file=sys.stderr)
+    return EXIT_ERROR
 
 
 def _options(arguments: Sequence[str] | None) -> argparse.Namespace:

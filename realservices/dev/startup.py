@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING
 
 from realservices.clients.control import BlockingServiceControl, ControlError
 from realservices.contract.errors import RealServicesError, ServiceError
+from realservices.contract.resources import explain
 from realservices.dev.errors import StartupError
 from realservices.dev.threads import in_thread
 
@@ -138,6 +139,8 @@ def _failure(task: asyncio.Task[None]) -> BaseException | None:
 def _told(declared: Declared, error: BaseException) -> str:
     if isinstance(error, (ControlError, ServiceError)):
         return str(error)  # It begins with the service's name.
+    if isinstance(error, OSError):
+        error = explain(error, "it cannot be started")
     words = str(error) if isinstance(error, RealServicesError) else f"{type(error).__name__}: {error}"
     # What is wrong with a declaration is told with its file and name.
     return words if f": service {declared.name!r}: " in words else f"service {declared.name!r}: {words}"

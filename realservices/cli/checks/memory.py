@@ -19,6 +19,8 @@ from realservices.host.templates import free_bytes
 # A small schema unpacked is 20 MB, its private copy 50 MB, and 16 MB are left to others.
 _ENOUGH_SHARED = 128 << 20
 _ENOUGH_TEMPORARY = 512 << 20
+# A session makes some dozens of files and directories, a private copy of a template a few thousand.
+_ENOUGH_INODES = 5000
 _LONGEST_SOCKET = 107  # unix(7), with the byte that ends it.
 _DEGRADED = "each PostgreSQL unpacks a private copy of its template onto disk: 0.1 to 1 s more for each test action"
 
@@ -103,6 +105,14 @@ def check_temporary_space() -> Finding:
     """Look at the room for what tests write, and for private copies."""
     base = next((base for base in SHORT_BASES if os.access(base, os.W_OK | os.X_OK)), "/")
     free = free_bytes(base)
+    status = os.statvfs(base)
+    # File systems that make inodes as they need them say 0.
+    if status.f_files and status.f_favail < _ENOUGH_INODES:
+        return warning(
+            "temporary_space", "temporary files", f"{status.f_favail} of {status.f_files} inodes free in {base}",
+            meaning="Each file and directory takes an inode; without one nothing can be made, whatever space is free.",
+            remedy=f"Remove files: du --inodes -xs {base}/*; python -m realservices clean",
+        )  # fmt: skip
     if free < _ENOUGH_TEMPORARY:
         return warning(
             "temporary_space", "temporary files", f"{shown_bytes(free)} free in {base}",
