@@ -6,9 +6,9 @@ to what the interpreter has already loaded: no dataclasses, no typing at run tim
 
 from __future__ import annotations
 
-import json
-
 from realservices.contract.errors import ManifestError
+from realservices.contract.manifest_shapes import check_manifest
+from realservices.contract.shapes import check, load_json, shown
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -91,23 +91,24 @@ def load_manifest(path: str) -> Manifest:
     """Read a manifest file.
 
     Raises:
-        ManifestError: It is missing, not JSON, of another version, or incomplete.
+        ManifestError: It is missing, not JSON, of another version, or a value in it is not what it should be.
     """
     try:
-        with open(path, encoding="utf-8") as file:
-            content = json.load(file)
+        with open(path, "rb") as file:
+            content = load_json(file.read())
+        check(content, {"version": object})
         if content["version"] != VERSION:
             raise ManifestError(
-                f"manifest {path} has version {content['version']!r}, this launcher reads version {VERSION}: "
+                f"manifest {path} has version {shown(content['version'])}, this launcher reads version {VERSION}: "
                 "rules and launcher come from different releases of rules_realservices; rebuild the target"
             )
-        return Manifest(path, content)
+        check_manifest(content)
     except OSError as error:
         raise ManifestError(
             f"cannot read manifest {path}: {error.strerror}; build the target with Bazel first"
         ) from None
-    except (ValueError, KeyError, TypeError) as error:
+    except ValueError as error:
         raise ManifestError(
-            f"manifest {path} is damaged ({type(error).__name__}: {error}); it is written by real_service_test, "
-            "not by hand: rebuild the target"
+            f"manifest {path} is damaged: {error}; it is written by real_service_test, not by hand: rebuild the target"
         ) from None
+    return Manifest(path, content)

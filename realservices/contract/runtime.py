@@ -6,11 +6,12 @@ this module: the launcher builds the same JSON from its services' endpoints and 
 
 from __future__ import annotations
 
-import json
 from dataclasses import dataclass, field, fields
 from typing import TYPE_CHECKING, Any
 
+from realservices.contract.endpoint_shapes import ENDPOINT, RUNTIME
 from realservices.contract.errors import ManifestError
+from realservices.contract.shapes import check, load_json, shown
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -99,13 +100,15 @@ def load_runtime(path: str) -> Runtime:
         ManifestError: It is missing, damaged, or of another version.
     """
     try:
-        with open(path, encoding="utf-8") as file:
-            content = json.load(file)
+        with open(path, "rb") as file:
+            content = load_json(file.read())
+        check(content, {"version": object})
         if content["version"] != VERSION:
             raise ManifestError(
-                f"runtime description {path} has version {content['version']!r}, this package reads version {VERSION}: "
-                "launcher and plugin come from different releases of rules_realservices"
+                f"runtime description {path} has version {shown(content['version'])}, this package reads "
+                f"version {VERSION}: launcher and plugin come from different releases of rules_realservices"
             )
+        check(content, RUNTIME)
         return Runtime(
             label=content["label"],
             control=content["control"],
@@ -119,10 +122,9 @@ def load_runtime(path: str) -> Runtime:
             f"cannot read runtime description {path}: {error.strerror}; REALSERVICES_RUNTIME is set by the launcher "
             "and its file ends with the launcher: unset the variable to run without it"
         ) from None
-    except (ValueError, KeyError, TypeError, AttributeError) as error:
+    except ValueError as error:
         raise ManifestError(
-            f"runtime description {path} is damaged ({type(error).__name__}: {error}); it is written by the launcher, "
-            "not by hand"
+            f"runtime description {path} is damaged: {error}; it is written by the launcher, not by hand"
         ) from None
 
 
@@ -130,8 +132,9 @@ def endpoint_of(name: str, entry: dict[str, Any]) -> Endpoint:
     """Return a service's entry of a runtime description as an endpoint.
 
     Raises:
-        TypeError: Something is lacking.
+        ShapeError: Something is lacking, or is not what it should be.
     """
+    check(entry, ENDPOINT)
     # A newer launcher may say more than this package knows.
     known = {each.name for each in fields(Endpoint)}
     return Endpoint(**{"name": name, **{key: value for key, value in entry.items() if key in known}})

@@ -1,10 +1,9 @@
-"""The description of a template, which its build action writes beside the archive."""
+"""The description of a service's template, read before the service starts."""
 
 from __future__ import annotations
 
-import json
-
 from realservices.contract.errors import ManifestError
+from realservices.contract.template_info import load_template_info
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -17,12 +16,10 @@ def read_info(spec: ServiceSpec, path: str) -> dict[str, Any]:
     """Read the description of a service's template.
 
     Raises:
-        ManifestError: It is not there, or no JSON.
+        ManifestError: It is not there, or does not say what the service needs.
     """
     try:
-        with open(path, encoding="utf-8") as file:
-            info: dict[str, Any] = json.load(file)
-            return info
+        return load_template_info(spec.kind, path)
     except (OSError, ValueError) as error:
         raise ManifestError(
             f"service {spec.name!r} ({spec.label}): cannot read {path}: {error}; the build action of the service "

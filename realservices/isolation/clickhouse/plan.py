@@ -9,10 +9,10 @@ from __future__ import annotations
 
 import json
 from dataclasses import dataclass, field
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 from realservices.contract.clickhouse_sql import quote_name, quote_text, without_database
+from realservices.contract.template_info import load_template_info
 from realservices.isolation.clickhouse.state import DatabaseState, state_of
 from realservices.isolation.errors import IsolationError
 
@@ -55,7 +55,13 @@ def plan_of(endpoint: Endpoint, connection: ClickHouseConnection) -> ClickHouseP
     """
     if not endpoint.template_info:
         return _shown_plan(endpoint, connection)
-    replay = json.loads(Path(endpoint.template_info).read_text("utf-8"))["replay"]
+    try:
+        replay = load_template_info("clickhouse", endpoint.template_info)["replay"]
+    except (OSError, ValueError) as error:
+        raise IsolationError(
+            f"ClickHouse service {endpoint.name!r} ({endpoint.label}): cannot read {endpoint.template_info}: {error}; "
+            "the build of its template writes it: build that again"
+        ) from None
     if replay["refusal"]:
         raise IsolationError(
             f"a test cannot have a database like that of ClickHouse service {endpoint.name!r} ({endpoint.label}): "

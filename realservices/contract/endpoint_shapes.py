@@ -1,0 +1,42 @@
+"""What the runtime description must look like, and a service's endpoint in it (runtime.py says what the keys mean).
+
+By itself, because the launcher's side reads descriptions, too: of a group that runs, of services that are lent.
+"""
+
+from __future__ import annotations
+
+_NUMBER = range(65536)
+
+ENDPOINT = {
+    "name?": str,
+    "kind": str,
+    "label": str,
+    "host": str,
+    "port": _NUMBER,
+    "password": str,
+    "url": str,
+    "user?": str,
+    "database?": (str, int),
+    "socket?": str,
+    "template_database?": str,
+    "ready_databases?": [str],
+    "server_version_num?": int,
+    "http_port?": _NUMBER,
+    "tcp_port?": _NUMBER,
+    "template_info?": str,
+    "databases?": int,
+    "log?": str,
+    "ports?": {str: _NUMBER},
+    "needs?": [str],
+    "websocket_url?": str,
+    "health_url?": str,
+    "disposable?": bool,
+}
+RUNTIME = {
+    "label": str,
+    "control": str,
+    "sandbox": str,
+    "isolation": str,
+    "private": str,
+    "services": {str: ENDPOINT},
+}
