@@ -21,6 +21,7 @@ from realservices.cli.console import Console
 from realservices.cli.exit_codes import EXIT_OK
 from realservices.contract.errors import RealServicesError
 from realservices.contract.offers import end_offer, keeper_path, present_offers
+from realservices.contract.shapes import NAME, check, load_json
 from realservices.contract.warmth import INHERITED, namespace
 
 if TYPE_CHECKING:
@@ -30,7 +31,7 @@ if TYPE_CHECKING:
 
 HELP = "keep services warm for `bazel test --config=warm`, until Ctrl-C"
 HAS_JSON = False
-_WORDS = {"key", "net", "command", "requests"}
+_WISH = {"key": NAME, "net": str, "command": [str], "requests": [{"service": {"label": str}, "runfiles": str}]}
 _MOST_BYTES = 1 << 20
 _TIMEOUT_S, _START_TIMEOUT_S = 1.0, 30.0
 
@@ -74,7 +75,7 @@ def _listening() -> Iterator[socket.socket]:
         try:
             fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError:
-            pid = os.read(lock, 32).decode()
+            pid = os.read(lock, 32).decode(errors="replace")
             raise KeeperError(f"process {pid} keeps services warm already; end it, or leave it to that") from None
         os.truncate(lock, 0)
         os.write(lock, str(os.getpid()).encode())
@@ -95,24 +96,26 @@ def _received(listener: socket.socket) -> dict[str, Any]:
         connection.settimeout(_TIMEOUT_S)
         try:
             with connection.makefile("rb") as file:
-                wish = json.loads(file.read(_MOST_BYTES))
+                wish: dict[str, Any] = load_json(file.read(_MOST_BYTES))
+            # Another release may wish in other words.
+            check(wish, _WISH)
         except (OSError, ValueError):
             return {}
-    # Another release may wish in other words.
-    return wish if isinstance(wish, dict) and wish.keys() >= _WORDS else {}
+    return wish if wish["command"] else {}
 
 
 def _begun(wish: dict[str, Any]) -> str:
     """Start services that wait, and return the key of those who may have them."""
-    subprocess.run(
-        wish["command"],
-        input=json.dumps(wish["requests"]).encode(),
-        env={name: os.environ[name] for name in INHERITED if name in os.environ},
-        stdout=subprocess.DEVNULL,
-        stderr=subprocess.DEVNULL,
-        timeout=_START_TIMEOUT_S,
-        check=False,
-    )
+    with contextlib.suppress(OSError, subprocess.TimeoutExpired):  # Then the next one finds nothing, and wishes again.
+        subprocess.run(
+            wish["command"],
+            input=json.dumps(wish["requests"]).encode(),
+            env={name: os.environ[name] for name in INHERITED if name in os.environ},
+            stdout=subprocess.DEVNULL,
+            stderr=subprocess.DEVNULL,
+            timeout=_START_TIMEOUT_S,
+            check=False,
+        )
     key: str = wish["key"]
     return key
 

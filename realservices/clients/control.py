@@ -11,6 +11,7 @@ import socket
 from dataclasses import dataclass, field, fields
 from typing import TYPE_CHECKING, Any
 
+from realservices.contract.control_messages import read_answer, receive_line
 from realservices.contract.errors import RealServicesError
 
 if TYPE_CHECKING:
@@ -148,14 +149,19 @@ class BlockingServiceControl:
                 connection.settimeout(timeout_s)
                 connection.connect(self._path)
                 connection.sendall(json.dumps(request).encode() + b"\n")
-                line = connection.makefile("rb").readline()
+                line = receive_line(connection, bytearray())
         except TimeoutError:
             raise ControlError(f"the launcher did not answer {_describe(request)} within {timeout_s:.0f} s") from None
         except OSError as error:
             raise ControlError(f"cannot ask the launcher at {self._path} for {_describe(request)}: {error}") from None
+        except ValueError as error:
+            raise ControlError(f"the launcher at {self._path} answers {_describe(request)} with {error}") from None
         if not line:
             raise ControlError(f"the launcher closed its control socket at {_describe(request)}: it is ending")
-        answer: dict[str, Any] = json.loads(line)
+        try:
+            answer = read_answer(line, request["op"])
+        except ValueError as error:
+            raise ControlError(f"what listens at {self._path} is not a launcher of this release: {error}") from None
         if not answer["ok"]:
             raise ControlError(answer["error"])
         return answer

@@ -65,8 +65,8 @@ def take_over(key: str, most: int = 1) -> tuple[str, list[int]] | None:
     """
     for name in offer_names(key, most):
         answer, descriptors = _ask(name, TAKE)
-        if len(descriptors) == 2 and answer:
-            return answer.decode(), descriptors
+        if len(descriptors) == 2 and answer.startswith(b"/") and b"\0" not in answer:
+            return os.fsdecode(answer), descriptors
         for descriptor in descriptors:
             os.close(descriptor)
     return None

@@ -3,17 +3,22 @@
 One JSON object per line each way, answered in the order of the requests; the client is
 `realservices.clients.control`. Requests are served in the supervisor's poll loop; `wait`, `stop` and `kill` are
 answered when it is so, `watch` when a service is in another state than the asker knows.
+
+Whatever a client sends or does not read, others are served, and the process goes on.
 """
 
 from __future__ import annotations
 
-import json
 import os
 import signal
 import socket
 
+from realservices.contract.control_messages import REQUESTS, read_request
 from realservices.contract.errors import ManifestError, RealServicesError, ServiceError
+from realservices.contract.manifest_shapes import check_service
 from realservices.contract.resources import explain
+from realservices.contract.shapes import shown
+from realservices.launcher.connection import Connection
 from realservices.launcher.supervised import FAILED, PAUSED, READY, STARTING, STOPPED, WAITING
 
 TYPE_CHECKING = False
@@ -31,31 +36,8 @@ _SIGNALS = {
     "pause": (signal.SIGSTOP, PAUSED, (READY,)),
     "resume": (signal.SIGCONT, READY, (PAUSED,)),
 }
-
-
-class _Connection:
-    """One client: what it has sent, and the condition on which its current request is answered."""
-
-    def __init__(self, stream: socket.socket) -> None:
-        self.stream = stream
-        self.received = b""
-        self.condition: Callable[[], bool] | None = None
-        self.result: dict[str, Any] = {}
-
-    def next_line(self) -> bytes | None:
-        """Take the next request, unless the current one is unanswered or the line has not ended."""
-        if self.condition or b"\n" not in self.received:
-            return None
-        line, _, self.received = self.received.partition(b"\n")
-        return line
-
-    def send(self, answer: dict[str, Any]) -> None:
-        """Answer the current request."""
-        self.condition = None
-        try:
-            self.stream.sendall(json.dumps(answer).encode() + b"\n")
-        except OSError:
-            pass  # The asker is gone; its connection is closed when the loop sees that.
+_MOST_CONNECTIONS = 512
+_MOST_SHOWN_BYTES = 200
 
 
 class ControlServer:
@@ -79,25 +61,31 @@ class ControlServer:
         self._listener.listen(1024)
         # Whoever finds the path must find somebody who listens: between bind and listen, connections are refused.
         os.rename(f"{path}.new", path)
-        self._connections: list[_Connection] = []
+        # Who is about to connect may have gone again.
+        self._listener.setblocking(False)
+        self._connections: list[Connection] = []
+        self._reserve = os.open(os.devnull, os.O_RDONLY | os.O_CLOEXEC)
         supervisor.watch(self._listener.fileno(), self._accept)
 
     def answer_waiting(self) -> None:
         """Answer every request whose condition has come true or cannot come true. Call it after each step."""
-        for connection in self._connections:
+        for connection in [*self._connections]:
             while connection.condition:
                 try:
                     if not connection.condition():
                         break
                     connection.send({"ok": True} | connection.result)
-                except ServiceError as error:
+                except (ServiceError, LookupError) as error:
                     connection.send({"ok": False, "error": str(error)})
                 self._serve_received(connection)
 
     def close(self) -> None:
         """Stop listening."""
-        self._supervisor.unwatch(self._listener.fileno())
-        self._listener.close()
+        if self._reserve >= 0:
+            self._supervisor.unwatch(self._listener.fileno())
+            self._listener.close()
+            os.close(self._reserve)
+            self._reserve = -1
 
     def hang_up(self) -> None:
         """Stop listening and end all connections."""
@@ -108,24 +96,32 @@ class ControlServer:
         self._connections = []
 
     def _accept(self) -> None:
-        connection = _Connection(self._listener.accept()[0])
-        self._connections.append(connection)
-        self._supervisor.watch(connection.stream.fileno(), lambda: self._receive(connection))
-
-    def _receive(self, connection: _Connection) -> None:
         try:
-            received = connection.stream.recv(65536)
-        except OSError:
-            received = b""
-        if not received:
-            self._connections.remove(connection)
-            self._supervisor.unwatch(connection.stream.fileno())
-            connection.stream.close()
+            stream, _ = self._listener.accept()
+        except BlockingIOError:
             return
-        connection.received += received
+        except OSError:
+            # No descriptor is left. One that keeps knocking must not keep this loop busy.
+            os.close(self._reserve)
+            try:
+                self._listener.accept()[0].close()
+            except OSError:
+                pass
+            self._reserve = os.open(os.devnull, os.O_RDONLY | os.O_CLOEXEC)
+            return
+        connection = Connection(stream)
+        self._connections.append(connection)
+        if len(self._connections) > _MOST_CONNECTIONS:
+            connection.send({"ok": False, "error": f"more than {_MOST_CONNECTIONS} connections; close some"})
+            connection.is_over = True
+        self._go_on(connection)
+
+    def _receive(self, connection: Connection) -> None:
+        connection.flush()
+        connection.receive()
         self._serve_received(connection)
 
-    def _serve_received(self, connection: _Connection) -> None:
+    def _serve_received(self, connection: Connection) -> None:
         while (line := connection.next_line()) is not None:
             answer = self._answer(line)
             if callable(answer):
@@ -134,37 +130,50 @@ class ControlServer:
                 connection.condition, connection.result = answer.pop("after"), answer
             else:
                 connection.send(answer)
+        self._go_on(connection)
 
-    def _answer(self, line: bytes) -> dict[str, Any] | Callable[[], bool]:
+    def _go_on(self, connection: Connection) -> None:
+        """Wait for what the client does next, or hang up."""
+        if not connection.is_over:
+            writes = connection.has_pending
+            self._supervisor.watch(connection.stream.fileno(), lambda: self._receive(connection), writes=writes)
+        elif connection in self._connections:
+            self._connections.remove(connection)
+            self._supervisor.unwatch(connection.stream.fileno())
+            connection.condition = None
+            connection.stream.close()
+
+    def _answer(self, line: bytearray) -> dict[str, Any] | Callable[[], bool]:
         """Return the answer to a request, or the condition on which it is ``{"ok": true}``."""
         try:
-            request = json.loads(line)
+            request = read_request(line)
             operation = request["op"]
+            known = [each for each in REQUESTS if each != "add" or self._add]
+            if operation not in known:
+                return {"ok": False, "error": f"unknown operation {shown(operation)}; known are {known}"}
             if operation == "wait":
                 names = [self._known(name) for name in request.get("services") or self._supervisor.asked_for]
                 return lambda: self._supervisor.is_ready(names)
             if operation == "status":
                 return {"ok": True, "services": self._status()}
             if operation == "watch":
-                return self._changes(dict(request["states"]))
-            if operation in ("logs", "start", *_SIGNALS):
-                return self._serve(operation, self._known(request["service"]), request)
-            if operation == "add" and self._add:
+                return self._changes(request["states"])
+            if operation == "add":
                 return self._added(request)
-            known = ["wait", "status", "logs", "start", *_SIGNALS, "watch", *(["add"] if self._add else [])]
-            return {"ok": False, "error": f"unknown operation {operation!r}; known are {known}"}
+            return self._serve(operation, self._known(request["service"]), request)
         except ManifestError as error:
             return {"ok": False, "error": str(error)}
-        except (ValueError, KeyError, TypeError, LookupError) as error:
-            return {"ok": False, "error": f"bad request {line.decode(errors='replace')}: {error}"}
+        except ValueError as error:
+            return {"ok": False, "error": f"bad request {shown(bytes(line[:_MOST_SHOWN_BYTES]))}: {error}"}
 
     def _added(self, request: dict[str, Any]) -> dict[str, Any]:
         """Have a service added; the answer is its endpoint, ``after`` it is ready."""
-        name = request["service"]["name"]
         assert self._add
+        check_service(request["service"], self._supervisor.services, "service")
+        name = request["service"]["name"]
         try:
             self._add(request["service"], request["runfiles"])
-        except RealServicesError as error:
+        except (RealServicesError, ValueError) as error:
             return {"ok": False, "error": str(error)}
         except OSError as error:
             return {"ok": False, "error": str(explain(error, f"service {name!r} cannot be started"))}
@@ -186,7 +195,7 @@ class ControlServer:
         supervised = self._supervisor.services[name]
         if operation == "logs":
             lines = supervised.log.tail()
-            return {"ok": True, "lines": lines[max(0, len(lines) - int(request.get("lines", 20))) :]}
+            return {"ok": True, "lines": lines[max(0, len(lines) - request.get("lines", 20)) :]}
         if operation == "start":
             if supervised.pid:
                 return {"ok": False, "error": f"service {name!r} runs already (pid {supervised.pid})"}
@@ -210,7 +219,7 @@ class ControlServer:
         if name not in self._supervisor.asked_for:
             present = ", ".join(sorted(self._supervisor.asked_for)) or "none"
             later = "; one that is declared starts when a test first uses it" if self._add else ""
-            raise ManifestError(f"no service {name!r}; this test has {present}{later}")
+            raise ManifestError(f"no service {shown(name)}; this test has {present}{later}")
         return name
 
     def _status(self) -> dict[str, Any]:

@@ -14,6 +14,7 @@ import socket
 import sys
 import time
 
+from realservices.contract.control_messages import read_answer, receive_line
 from realservices.contract.errors import RealServicesError
 from realservices.contract.offers import ask_keeper, take_over
 from realservices.contract.session_directory import CONTROL, SHARED_SESSION_BASE
@@ -112,7 +113,7 @@ class LentServices(Supervisor):
         super().__init__([], {}, watcher)
         self.control = f"{directory}/{CONTROL}"
         self._held = held
-        self._received = b""
+        self._received = bytearray()
         self._states: dict[str, str] = {}
         self._connection = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
 
@@ -152,10 +153,12 @@ class LentServices(Supervisor):
 
     def _on_change(self) -> None:
         try:
-            for name, status in self._answer()["services"].items():
-                self._take_note(self.services[name], status)
+            answer = self._answer("watch")
+            for name, status in answer.get("services", {}).items():
+                if name in self.services:
+                    self._take_note(self.services[name], status)
             self._await_change()
-        except (OSError, ValueError):
+        except (RealServicesError, OSError, ValueError):
             self.unwatch(self._connection.fileno())
             for supervised in self.services.values():
                 supervised.fail("has ended with the process that ran the warm services", [])
@@ -163,7 +166,8 @@ class LentServices(Supervisor):
     def _take_note(self, supervised: Supervised, status: dict[str, Any]) -> None:
         self._states[supervised.name] = state = status["state"]
         if state == FAILED and not supervised.error:
-            supervised.fail(status["cause"], self._ask(op="logs", service=supervised.name)["lines"])
+            lines = self._ask(op="logs", service=supervised.name).get("lines", [])
+            supervised.fail(status.get("cause", ""), lines)
         elif state != FAILED:
             # Its start is not this side's to look after.
             supervised.state, supervised.error = (STOPPED if state in (STARTING, WAITING) else state), None
@@ -173,20 +177,22 @@ class LentServices(Supervisor):
 
     def _ask(self, **request: Any) -> dict[str, Any]:
         self._tell(**request)
-        return self._answer()
+        return self._answer(request["op"])
 
     def _tell(self, **request: Any) -> None:
         self._connection.sendall(json.dumps(request).encode() + b"\n")
 
-    def _answer(self) -> dict[str, Any]:
-        while b"\n" not in self._received:
-            more = self._connection.recv(65536)
-            if not more:
-                raise ValueError("no answer")
-            self._received += more
-        line, _, self._received = self._received.partition(b"\n")
-        answer: dict[str, Any] = json.loads(line)
-        return answer
+    def _answer(self, operation: str) -> dict[str, Any]:
+        """Return the next answer.
+
+        Raises:
+            OSError: The process has ended, or does not answer in time.
+            ValueError: What it says is no answer.
+        """
+        line = receive_line(self._connection, self._received)
+        if not line:
+            raise ConnectionResetError("the process that runs the services has ended")
+        return read_answer(line, operation)
 
 
 class _Lent(Service):

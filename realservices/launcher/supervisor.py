@@ -24,6 +24,8 @@ if TYPE_CHECKING:
     from realservices.services.base import Service
 
 _END_TIMEOUT_S = 5.0
+# Whoever wants to wait for longer waits again: poll(2) takes at most 24 days.
+_LONGEST_WAIT_S = 86400.0
 
 
 class Supervisor:
@@ -50,10 +52,16 @@ class Supervisor:
 
     # Events
 
-    def watch(self, descriptor: int, on_readable: Callable[[], None]) -> None:
-        """Call ``on_readable`` in `step` whenever ``descriptor`` has something to read or its peer is gone."""
-        self._readers[descriptor] = on_readable
-        self._poll.register(descriptor, select.POLLIN)
+    def watch(self, descriptor: int, on_event: Callable[[], None], *, writes: bool = False) -> None:
+        """Call ``on_event`` in `step` whenever ``descriptor`` has something to read or its peer is gone.
+
+        Args:
+            descriptor: It; watched in this way from now on if it was watched already.
+            on_event: See above.
+            writes: Call it also when there is room to write.
+        """
+        self._readers[descriptor] = on_event
+        self._poll.register(descriptor, select.POLLIN | (select.POLLOUT if writes else 0))
 
     def unwatch(self, descriptor: int) -> None:
         """Stop watching a descriptor; harmless if it is not watched."""
@@ -66,7 +74,8 @@ class Supervisor:
         if due:
             until_due = max(0.0, min(due) - time.monotonic())
             timeout_s = until_due if timeout_s is None else min(timeout_s, until_due)
-        for descriptor, _ in self._poll.poll(None if timeout_s is None else int(timeout_s * 1000) + 1):
+        wait_ms = None if timeout_s is None else int(min(timeout_s, _LONGEST_WAIT_S) * 1000) + 1
+        for descriptor, _ in self._poll.poll(wait_ms):
             reader = self._readers.get(descriptor)
             if reader:
                 reader()

@@ -34,8 +34,13 @@ class Redis(Service):
         """Start the server; its configuration goes through standard input, so that no password shows in `ps`."""
         read_end, write_end = os.pipe()
         try:
-            os.write(write_end, self._configuration().encode())
+            configuration = self._configuration().encode()
+            os.set_blocking(write_end, False)
+            # The server that reads the pipe is not there yet.
+            is_whole = os.write(write_end, configuration) == len(configuration)
             os.close(write_end)
+            if not is_whole:
+                raise OSError(f"its settings take {len(configuration)} bytes, more than fit into a pipe")
             program = f"{self.runfiles}/{self.spec.config['server']}"
             return spawn([program, "-"], env=env, output=output, stdin=read_end, cwd=self.directory)
         finally:

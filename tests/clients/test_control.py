@@ -15,6 +15,7 @@ import pytest
 import redis
 
 from realservices.clients.control import BlockingServiceControl, ControlError
+from realservices.contract.control_messages import MOST_LINE_BYTES
 from realservices.sources.services import find_services
 
 if TYPE_CHECKING:
@@ -120,6 +121,44 @@ def test_launcher_that_ends_is_told_as_that(launcher: Callable[[bytes], Blocking
 def test_failed_wait_carries_the_launchers_words(launcher: Callable[[bytes], BlockingServiceControl]) -> None:
     with pytest.raises(ControlError, match=r"db .* exit code 1"):
         launcher(b'{"ok": false, "error": "service db ended with exit code 1"}\n').wait()
+
+
+_READY = b'{"state": "ready", "pid": 1, "ready_ms": 1.5, "port": 1, "failed": false}'
+
+
+@pytest.mark.parametrize(
+    ("line", "message"),
+    [
+        (b"\xff\xfe\xff\n", "it is not UTF-8"),
+        (b"[" * 100_000 + b"\n", "it is nested too deeply"),
+        (b"5\n", "is no answer to 'status': it is 5, not an object"),
+        (b"{}\n", "ok is missing: true or false"),
+        (b'{"ok": "yes"}\n', "ok is 'yes', not true or false"),
+        (b'{"ok": false}\n', "error is missing: a text"),
+        (b'{"ok": true}\n', "services is missing: an object"),
+        (b'{"ok": true, "services": {"db": {"state": "ready"}}}\n', r"services\.db\.pid is missing"),
+        (b'{"ok": true, "services": {"db": ' + _READY.replace(b"1.5", b"1e999") + b"}}\n", "db.ready_ms is inf"),
+        (b'{"ok": true, "services": {"db": ' + _READY.replace(b"1.5", b'"1"') + b"}}\n", "db.ready_ms is '1'"),
+    ],
+)
+def test_a_damaged_answer(launcher: Callable[[bytes], BlockingServiceControl], line: bytes, message: str) -> None:
+    with pytest.raises(ControlError, match=rf"what listens at /tmp/.* is not a launcher of this release: .*{message}"):
+        launcher(line).status()
+
+
+def test_an_answer_of_a_later_release(launcher: Callable[[bytes], BlockingServiceControl]) -> None:
+    answered = launcher(b'{"ok": true, "more": 1, "services": {"db": ' + _READY + b"}}\n").status()
+    assert answered["db"].state == "ready"
+
+
+def test_half_an_answer(launcher: Callable[[bytes], BlockingServiceControl]) -> None:
+    with pytest.raises(ControlError, match="it is ending"):
+        launcher(b'{"ok": true').status()
+
+
+def test_an_answer_without_end(launcher: Callable[[bytes], BlockingServiceControl]) -> None:
+    with pytest.raises(ControlError, match="answers status of all services with an answer of more than 16 MB"):
+        launcher(b"x" * (MOST_LINE_BYTES + 100_000)).status()
 
 
 def test_nobody_there(short_path: Path) -> None:

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import select
 import shutil
+import signal
 import socket
 import subprocess
 import tempfile
@@ -15,6 +17,7 @@ from typing import Any
 
 import pytest
 
+from realservices.contract.control_messages import MOST_LINE_BYTES
 from realservices.launcher.control import ControlServer
 from realservices.launcher.supervisor import Supervisor
 from tests.host import places
@@ -267,15 +270,28 @@ def test_a_failed_service_may_be_started_again(launched: Launched, control: Cont
         ),
         (b'{"op": "stop", "service": "queue"}', "no service 'queue'; this test has cache, db"),
         (b'{"op": "wait", "services": ["db", "queue"]}', "no service 'queue'; this test has cache, db"),
-        (b'{"op": "stop"}', "'service'"),
-        (b'{"op": "watch"}', "'states'"),
-        (b'{"service": "db"}', "'op'"),
-        (b"[]", "list indices must be integers"),
-        (b"null", "'NoneType' object"),
+        (b'{"op": "stop"}', "service is missing: a text"),
+        (b'{"op": "watch"}', "states is missing: an object"),
+        (b'{"service": "db"}', "op is missing: a text"),
+        (b"[]", "it is [], not an object"),
+        (b"null", "it is None, not an object"),
         (b"stop db", "Expecting value"),
-        (b"\xff\xfe", "bad request"),
-        (b'{"op": "logs", "service": "db", "lines": "many"}', "invalid literal for int()"),
-        (b'{"op": "logs", "service": ["db"]}', "unhashable type"),
+        (b"\xff\xfe\xff", "it is not UTF-8"),
+        (b"[" * 100_000, "it is nested too deeply"),
+        (b'{"op": "status", "x": ' * 50_000, "it is nested too deeply"),
+        (b'{"op": ["status"]}', "op is ['status'], not a text"),
+        (b'{"op": "sta\\u0000tus"}', "op is "),
+        (b'{"op": "wait", "services": 5}', "services is 5, not a list of texts or null"),
+        (b'{"op": "wait", "services": [["db"]]}', "services[0] is ['db'], not a text"),
+        (b'{"op": "watch", "states": 7}', "states is 7, not an object"),
+        (b'{"op": "watch", "states": [["db", "ready"]]}', "states is [['db', 'ready']], not an object"),
+        (b'{"op": "watch", "states": {"db": 1}}', "states.db is 1, not a text"),
+        (b'{"op": "logs", "service": "db", "lines": "many"}', "lines is 'many', not a whole number from 0 to "),
+        (b'{"op": "logs", "service": "db", "lines": 1e999}', "lines is inf, not a whole number from 0 to "),
+        (b'{"op": "logs", "service": "db", "lines": NaN}', "NaN is not a JSON number"),
+        (b'{"op": "logs", "service": "db", "lines": -1}', "lines is -1, not a whole number from 0 to "),
+        (b'{"op": "logs", "service": ["db"]}', "service is ['db'], not a text"),
+        (b'{"op": "add", "service": {}, "runfiles": ""}', "unknown operation 'add'; known are "),
         (b'{"op": "start", "service": "db"}', "service 'db' runs already (pid "),
         (b'{"op": "resume", "service": "db"}', "service 'db' is ready; resume needs one that is paused"),
     ],
@@ -312,6 +328,58 @@ def test_requests_may_come_in_pieces_and_in_heaps(launched: Launched) -> None:
     assert b'"services"' in received[0]
     assert received[1] == b'{"ok": true}\n'
     assert b'"lines"' in received[2]
+
+
+def test_who_never_reads_holds_up_only_himself(launched: Launched, control: ControlClient) -> None:
+    with socket.socket(socket.AF_UNIX) as silent:
+        silent.settimeout(60)
+        silent.connect(launched.program.runtime["control"])
+        request = b'{"op": "status"}\n' * 1000
+        # It is hung up on when some MB of answers wait: until then its requests are taken, and others are served.
+        for _ in range(1000):
+            try:
+                silent.sendall(request)
+            except (BrokenPipeError, ConnectionResetError):
+                break
+            assert control.state("db") == "ready"
+        else:
+            pytest.fail("a thousand times a thousand answers wait for somebody who does not read")
+    assert launched.finish() == 0
+
+
+def test_who_never_reads_does_not_keep_the_launcher_from_ending(launched: Launched) -> None:
+    with socket.socket(socket.AF_UNIX) as silent:
+        silent.connect(launched.program.runtime["control"])
+        silent.sendall(b'{"op": "status"}\n' * 1000)
+        launched.signal(signal.SIGTERM)
+        assert launched.wait() != 0
+    assert "ended by SIGTERM" in launched.output
+
+
+def test_a_line_without_end_is_refused(launched: Launched, control: ControlClient) -> None:
+    with socket.socket(socket.AF_UNIX) as endless, endless.makefile("rb") as answers:
+        endless.settimeout(60)
+        endless.connect(launched.program.runtime["control"])
+        with pytest.raises((BrokenPipeError, ConnectionResetError)):
+            endless.sendall(b"x" * 2 * MOST_LINE_BYTES)
+        assert answers.readline() == b'{"ok": false, "error": "more than 16 MB without the end of a line"}\n'
+    assert control.state("db") == "ready"
+    assert launched.finish() == 0
+
+
+def test_no_more_than_so_many_connections(launched: Launched, control: ControlClient) -> None:
+    path = launched.program.runtime["control"]
+    with contextlib.ExitStack() as stack:
+        for _ in range(600):
+            idle = stack.enter_context(socket.socket(socket.AF_UNIX))
+            idle.settimeout(60)
+            idle.connect(path)
+        assert idle.recv(1000) == b'{"ok": false, "error": "more than 512 connections; close some"}\n'
+        assert idle.recv(1) == b""
+        assert control.state("db") == "ready"
+    with launched.control() as later:
+        assert later.state("db") == "ready"
+    assert launched.finish() == 0
 
 
 def test_many_connections_and_hasty_ones(launched: Launched) -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import socket
 
+from realservices.contract.control_messages import read_answer, receive_line
 from realservices.launcher.group.place import GroupError
 from realservices.launcher.supervised import FAILED, STARTING, STOPPED, WAITING
 
@@ -28,8 +29,8 @@ class GroupClient:
 
     def status(self) -> list[str]:
         """Return a line for each service."""
-        states = self._ask(op="status")["services"]
-        width = max(map(len, states))
+        states = {name: each for name, each in self._ask(op="status")["services"].items() if name in self._services}
+        width = max(map(len, states), default=0)
         return [
             f"{name:<{width}}  {self._services[name]['url'] or '(no port)'}  {_words(states[name])}" for name in states
         ]
@@ -42,7 +43,7 @@ class GroupClient:
     def stop(self, name: str) -> None:
         """Stop a service and wait for its end; one that does not run is left as it is."""
         self._known(name)
-        state = self._ask(op="status")["services"][name]["state"]
+        state = self._status(name)["state"]
         if state not in (STOPPED, FAILED, WAITING):
             self._ask(op="kill" if state == STARTING else "stop", service=name)
 
@@ -51,8 +52,13 @@ class GroupClient:
         self.stop(name)
         self._ask(op="start", service=name)
         self._ask(op="wait", services=[name])
-        ready_ms: float = self._ask(op="status")["services"][name]["ready_ms"]
-        return ready_ms
+        return self._status(name)["ready_ms"] or 0.0
+
+    def _status(self, name: str) -> dict[str, Any]:
+        status: dict[str, Any] | None = self._ask(op="status")["services"].get(name)
+        if status is None:
+            raise GroupError(f"{self._label} says nothing of service {name!r}")
+        return status
 
     def _known(self, name: str) -> dict[str, Any]:
         if name not in self._services:
@@ -64,12 +70,14 @@ class GroupClient:
             with socket.socket(socket.AF_UNIX, socket.SOCK_STREAM) as connection:
                 connection.connect(self._control)
                 connection.sendall(json.dumps(request).encode() + b"\n")
-                line = connection.makefile("rb").readline()
+                line = receive_line(connection, bytearray())
+            if not line:
+                raise GroupError(f"{self._label} is ending")
+            answer = read_answer(line, request["op"])
         except OSError as error:
             raise GroupError(f"{self._label} does not answer: {error}") from None
-        if not line:
-            raise GroupError(f"{self._label} is ending")
-        answer: dict[str, Any] = json.loads(line)
+        except ValueError as error:
+            raise GroupError(f"{self._label} does not answer as it should: {error}") from None
         if not answer["ok"]:
             raise GroupError(answer["error"])
         return answer

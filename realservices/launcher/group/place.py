@@ -8,13 +8,14 @@ from __future__ import annotations
 
 import fcntl
 import hashlib
-import json
 import os
 import socket
 import time
 
+from realservices.contract.endpoint_shapes import RUNTIME
 from realservices.contract.errors import RealServicesError
 from realservices.contract.registry import registry_directory
+from realservices.contract.shapes import check, load_json
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -61,7 +62,7 @@ class Place:
                     self._lock = lock
                     continue
             except BlockingIOError:
-                private = os.read(lock, 4096).decode()
+                private = os.read(lock, 4096).decode(errors="replace")
                 is_ending = private != "" and not _answers(private)
                 os.close(lock)
                 if not is_ending or time.monotonic() > deadline:
@@ -100,7 +101,7 @@ class Place:
             fcntl.flock(lock, fcntl.LOCK_SH | fcntl.LOCK_NB)
             return None  # Killed: nobody holds it.
         except BlockingIOError:
-            private = os.read(lock, 4096).decode()
+            private = os.read(lock, 4096).decode(errors="replace")
         finally:
             os.close(lock)
         if not private:
@@ -129,9 +130,15 @@ def load_description(path: str) -> dict[str, Any]:
 
     Raises:
         FileNotFoundError: Its launcher has ended.
+        GroupError: It is damaged.
     """
-    with open(path, encoding="utf-8") as file:
-        content: dict[str, Any] = json.load(file)
+    with open(path, "rb") as file:
+        text = file.read()
+    try:
+        content: dict[str, Any] = load_json(text)
+        check(content, RUNTIME)
+    except ValueError as error:
+        raise GroupError(f"runtime description {path} is damaged: {error}; it is written by the launcher") from None
     return content
 
 

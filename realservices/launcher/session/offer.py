@@ -64,7 +64,10 @@ class Offer:
         Returns:
             `TAKE`: the services have gone to somebody, and the offer is withdrawn; `END`: they are to end; else "".
         """
-        connection, _ = self._listener.accept()
+        try:
+            connection, _ = self._listener.accept()
+        except OSError:
+            return b""  # No descriptor is left; it asks again, or another one does.
         connection.settimeout(_TIMEOUT_S)
         words = b""
         try:

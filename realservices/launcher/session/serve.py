@@ -10,13 +10,14 @@ session fresh ones are started, just as the last one had them, and wait for the 
 
 from __future__ import annotations
 
-import json
 import os
 import sys
 
 from realservices.contract.errors import RealServicesError
+from realservices.contract.manifest_shapes import check_service
 from realservices.contract.resources import explain
 from realservices.contract.session_directory import SESSION_BASE
+from realservices.contract.shapes import check, load_json
 from realservices.launcher.session.services import SessionServices
 
 TYPE_CHECKING = False
@@ -54,7 +55,15 @@ def spare_main(arguments: list[str]) -> int:
         print("realservices: spare takes a directory, a key and two numbers", file=sys.stderr)
         return _EXIT_USAGE
     base, key, idle_s, most = arguments
-    requests = json.load(sys.stdin)
+    try:
+        requests = load_json(sys.stdin.buffer.read())
+        check(requests, [{"service": dict, "runfiles": str, "unused?": int}])
+        for index, request in enumerate(requests):
+            before = [each["service"]["name"] for each in requests[:index]]
+            check_service(request["service"], before, f"[{index}].service")
+    except ValueError as error:
+        print(f"realservices: spare: standard input says no services to start: {error}", file=sys.stderr)
+        return _EXIT_USAGE
 
     def serve(on_started: Callable[[], None]) -> None:
         _open_log(os.devnull)

@@ -1,0 +1,78 @@
+"""Offers of warm services: what others say at the sockets, on both sides, ends nothing and blocks nobody for long."""
+
+from __future__ import annotations
+
+import os
+import socket
+import tempfile
+import threading
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from realservices.contract.offers import LOOK, TAKE, look_at, offer_path, take_over
+from realservices.launcher.session.offer import Offer
+
+
+@pytest.fixture(autouse=True)
+def registry(monkeypatch: pytest.MonkeyPatch) -> Iterator[str]:
+    """Return a registry of its own, with a short path for sockets."""
+    with tempfile.TemporaryDirectory(prefix="rso.", dir="/tmp") as directory:
+        monkeypatch.setenv("REALSERVICES_REGISTRY", directory)
+        yield directory
+
+
+@pytest.mark.parametrize("answer", [b"\xff\xfe", b"", b"no path", b"/with\0nul"])
+@pytest.mark.parametrize("descriptors", [0, 1, 2])
+def test_what_is_no_answer_is_no_offer(answer: bytes, descriptors: int) -> None:
+    path = offer_path("key.0")
+    Path(path).parent.mkdir()
+    read_end, write_end = os.pipe()
+    with socket.socket(socket.AF_UNIX) as listener:
+        listener.bind(path)
+        listener.listen()
+
+        def serve() -> None:
+            connection, _ = listener.accept()
+            with connection:
+                assert connection.recv(16) == TAKE
+                socket.send_fds(connection, [answer or b"x"], [write_end] * descriptors)
+
+        thread = threading.Thread(target=serve)
+        thread.start()
+        assert take_over("key") is None
+        thread.join()
+    os.close(write_end)
+    # Nothing of what came with it is kept.
+    assert os.read(read_end, 1) == b""
+    os.close(read_end)
+
+
+def test_who_asks_for_nothing_changes_nothing() -> None:
+    offer = Offer("key", 1, lambda: b"{}")
+    read_end, write_end = os.pipe()
+    try:
+        for words in (b"", b"\xff\xfe", b"x" * 100_000, b"take", b"{" * 16, None):
+            with socket.socket(socket.AF_UNIX) as client:
+                client.connect(offer_path("key.0"))
+                if words is not None:
+                    client.sendall(words)
+                    client.shutdown(socket.SHUT_WR)
+                assert offer.answer("/nowhere", [read_end, write_end]) == b""
+        looking = threading.Thread(target=lambda: found.append(look_at("key.0")))
+        found: list[bytes] = []
+        looking.start()
+        assert offer.answer("/nowhere", []) == b""
+        looking.join()
+        assert found == [b"{}"]
+        # One who does not wait for what he asked for.
+        for asked in (LOOK, TAKE):
+            with socket.socket(socket.AF_UNIX) as client:
+                client.connect(offer_path("key.0"))
+                client.sendall(asked)
+            assert offer.answer("/nowhere", [read_end, write_end]) == b""
+    finally:
+        os.close(read_end)
+        os.close(write_end)
+        offer.withdraw()
