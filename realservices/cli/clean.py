@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 from realservices.cli.console import Console, shown_bytes
 from realservices.cli.exit_codes import EXIT_ERROR, EXIT_OK
 from realservices.cli.leftovers import Leftover, State, sweep
+from realservices.contract.terminal_text import as_text
 
 if TYPE_CHECKING:
     import argparse
@@ -41,7 +42,8 @@ def run(options: argparse.Namespace) -> int:
         if not options.json and each.state is not State.IN_USE:
             console.progress("")
             reason = f": {each.reason}" if each.reason else ""
-            console.line(f"{_WORDS[each.state]}  {shown_bytes(each.size_bytes):>9}  {each.path}  ({each.what}){reason}")
+            shown = f"{shown_bytes(each.size_bytes):>9}  {as_text(each.path)}  ({each.what}){reason}"
+            console.line(f"{_WORDS[each.state]}  {shown}")
     console.progress("")
     if options.json:
         console.json(_as_json(found, options.dry_run))

@@ -9,6 +9,8 @@ import sys
 import textwrap
 from typing import IO, Any
 
+from realservices.contract.terminal_text import as_json_text, as_output, as_text
+
 _CODES = {"red": 31, "green": 32, "yellow": 33, "blue": 34, "magenta": 35, "cyan": 36, "bold": 1}
 # What tells several from each other, in this order.
 COLOURS = ("red", "green", "yellow", "blue", "magenta", "cyan")
@@ -41,20 +43,20 @@ class Console:
         return self._shows_progress
 
     def line(self, text: str = "") -> None:
-        """Write one line."""
-        print(text, file=self._output, flush=True)
+        """Write one line, or some. Of what others have put into it, a terminal obeys colours and nothing else."""
+        print(as_output(text), file=self._output, flush=True)
 
     def json(self, content: Any) -> None:
         """Write an object as JSON."""
-        print(json.dumps(content, indent=2, ensure_ascii=False), file=self._output, flush=True)
+        print(as_json_text(json.dumps(content, indent=2, ensure_ascii=False)), file=self._output, flush=True)
 
     def json_line(self, content: Any) -> None:
         """Write an object as JSON in one line, for who reads while this goes on."""
-        print(json.dumps(content, ensure_ascii=False), file=self._output, flush=True)
+        print(as_json_text(json.dumps(content, ensure_ascii=False)), file=self._output, flush=True)
 
     def paragraph(self, text: str, indent: int) -> None:
         """Write a text, indented; on a terminal its lines are broken to fit."""
-        for line in text.splitlines():
+        for line in text.split("\n") if text else ():
             if self._output.isatty():
                 width = max(40, shutil.get_terminal_size().columns - indent)
                 for part in textwrap.wrap(line, width, break_on_hyphens=False, break_long_words=False):
@@ -69,7 +71,7 @@ class Console:
     def progress(self, text: str) -> None:
         """Say what is under way; "" wipes it away."""
         if self._shows_progress:
-            self._progress.write(_CLEAR_LINE + text)
+            self._progress.write(_CLEAR_LINE + as_text(text))
             self._progress.flush()
 
 

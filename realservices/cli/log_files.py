@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections import deque
 from typing import TYPE_CHECKING
 
+from realservices.dev.regular_file import open_regular
+
 if TYPE_CHECKING:
     from pathlib import Path
 
@@ -18,11 +20,11 @@ class LogFile:
         path: Where it is.
 
     Raises:
-        OSError: It is gone.
+        OSError: It is gone, or is no file.
     """
 
     def __init__(self, path: Path) -> None:
-        self._file = path.open("rb")
+        self._file = open_regular(path)
         self._partial = b""
 
     def last_lines(self, count: int | None) -> list[str]:

@@ -1,4 +1,7 @@
-"""Print what a service has written, from a second terminal; with --follow, also what it writes from now on."""
+"""Print what a service has written, from a second terminal; with --follow, also what it writes from now on.
+
+On a terminal, what would steer it is shown as text; colours stay. A file or a pipe gets what the service wrote.
+"""
 
 from __future__ import annotations
 
@@ -13,6 +16,8 @@ from realservices.cli.exit_codes import EXIT_OK
 from realservices.cli.log_files import LogFile
 from realservices.cli.places import discovery_directory
 from realservices.contract.errors import RealServicesError
+from realservices.contract.shapes import whole_number
+from realservices.contract.terminal_text import as_output
 from realservices.dev.discovery import ServiceDiscovery
 from realservices.dev.processes import is_alive
 from realservices.sources.services import project_root
@@ -79,13 +84,15 @@ def _opened(info: ServiceInfo) -> LogFile:
 
 def _print(lines: list[str]) -> None:
     if lines:
-        sys.stdout.write("".join(f"{line}\n" for line in lines))
+        text = "".join(f"{line}\n" for line in lines)
+        sys.stdout.write(as_output(text.replace("\r\n", "\n")) if sys.stdout.isatty() else text)
         sys.stdout.flush()
 
 
 def _count(text: str) -> int:
     import argparse  # noqa: PLC0415 - the frame has it
 
-    if not text.isdecimal():
+    count = whole_number(text)
+    if count is None:
         raise argparse.ArgumentTypeError(f"{text!r} is no number of lines")
-    return int(text)
+    return count

@@ -17,6 +17,7 @@ from realservices.cli.console import forget_output
 from realservices.cli.exit_codes import EXIT_ERROR, EXIT_INTERRUPTED, EXIT_UNREAD
 from realservices.contract.errors import RealServicesError
 from realservices.contract.resources import explain, explain_thread
+from realservices.contract.terminal_text import as_output
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -59,7 +60,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 
 def _told(command: str, error: RealServicesError) -> int:
-    print(f"realservices {command}: {error}", file=sys.stderr)
+    print(as_output(f"realservices {command}: {error}"), file=sys.stderr)
     return EXIT_ERROR
 
 

@@ -18,11 +18,15 @@ from pathlib import Path
 from realservices.cli.console import shown_duration
 from realservices.contract.errors import RealServicesError
 from realservices.contract.registry import present_registries, registry_directory
+from realservices.contract.shapes import Rule, check, is_number, load_json
 from realservices.dev.processes import is_alive, start_of
 
 FOLDER = "groups"
 _END_TIMEOUT_S = 15.0
 _MOST_BYTES = 4096
+# Times that a calendar has.
+_TIME = Rule("a time in seconds since the epoch", lambda value: is_number(value) and 0 <= value < 1e11)
+_RUN = {"pid": range(1, 1 << 31), "started": str, "since": _TIME, "session?": str, "is_up?": bool}
 
 
 class AlreadyRunningError(RealServicesError):
@@ -144,10 +148,11 @@ class Running:
 
 def _read(file: int) -> Run | None:
     try:
-        content = json.loads(os.pread(file, _MOST_BYTES, 0))
-        return Run(**content)
-    except (ValueError, TypeError):
+        content = load_json(os.pread(file, _MOST_BYTES, 0))
+        check(content, _RUN)
+    except (OSError, ValueError):
         return None  # It has not said anything yet.
+    return Run(**{key: content[key] for key in Run.__slots__ if key in content})
 
 
 def _await_end(session: str) -> None:

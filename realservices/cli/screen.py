@@ -12,6 +12,7 @@ from urllib.parse import urlsplit, urlunsplit
 
 from realservices.cli.console import COLOURS, Console, forget_output
 from realservices.contract.environment import service_environment
+from realservices.contract.terminal_text import as_output
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
@@ -105,7 +106,7 @@ class Screen:
         progress = self._progress
         self.progress("")
         try:
-            print(f"realservices up: {text}", file=sys.stderr, flush=True)
+            print(as_output(f"realservices up: {text}"), file=sys.stderr, flush=True)
         except OSError:
             forget_output(sys.stderr)
         self.progress(progress)

@@ -18,6 +18,7 @@ from realservices.cli.places import discovery_directory
 from realservices.cli.running import Running
 from realservices.clients.control import BlockingServiceControl
 from realservices.contract.errors import RealServicesError
+from realservices.contract.terminal_text import as_text
 from realservices.dev.discovery import ServiceDiscovery
 from realservices.dev.errors import DamagedDiscoveryError, UnknownServiceError
 from realservices.dev.health import complaint_of
@@ -37,6 +38,7 @@ if TYPE_CHECKING:
 HELP = "say how the running services are"
 EPILOG = "Exit codes: 0 all services are healthy, 1 one is not or nothing runs, 2 wrong usage, 130 interrupted."
 _VERSION = 1
+_CONTROL_TIMEOUT_S = 5.0
 _HEALTHY = "healthy"
 _START = "`python -m realservices up`"
 _REMEDIES = {
@@ -137,9 +139,13 @@ async def _status(info: ServiceInfo) -> ServiceStatus | None:
     if not info.control:
         return None
     try:
-        return (await in_thread(functools.partial(BlockingServiceControl(info.control).status))).get(info.name)
+        return (await in_thread(functools.partial(_states, info.control))).get(info.name)
     except RealServicesError:
-        return None  # It is just ending: what the service itself says counts.
+        return None  # It is just ending, or does not answer: what the service itself says counts.
+
+
+def _states(control: str) -> dict[str, ServiceStatus]:
+    return BlockingServiceControl(control).status(timeout_s=_CONTROL_TIMEOUT_S)
 
 
 def _as_json(is_well: bool, directory: Path, running: Run | None, conditions: Sequence[Condition]) -> dict[str, object]:
@@ -161,17 +167,18 @@ def _print(console: Console, directory: Path, running: Run | None, conditions: S
     elif not conditions:
         console.line(f"nothing runs here: {directory} has no discovery file. {_START} starts this project's services")
     names, urls = (max([0, *(len(text) for text in texts)]) for texts in (
-        [each.name for each in conditions], [_shown_url(each) for each in conditions]
+        [as_text(each.name) for each in conditions], [_shown_url(each) for each in conditions]
     ))  # fmt: skip
     for each in conditions:
         mark = console.coloured("✓", "green") if each.state == _HEALTHY else console.coloured("✗", "red")
         facts = [f"process {each.pid}"] if each.pid else []
         facts += [f"up {shown_duration(each.uptime_s)}"] if each.uptime_s is not None else []
-        shown = f"{mark} {each.name:<{names}}  {_shown_url(each):<{urls}}  {each.state:<9}  {', '.join(facts)}"
+        name, state = as_text(each.name), as_text(each.state)
+        shown = f"{mark} {name:<{names}}  {_shown_url(each):<{urls}}  {state:<9}  {', '.join(facts)}"
         console.line(shown.rstrip())
         for text in (each.detail, f"→ {each.remedy}" if each.remedy else ""):
             console.paragraph(text, names + 4)
 
 
 def _shown_url(condition: Condition) -> str:
-    return condition.url or "(no port)"
+    return as_text(condition.url) or "(no port)"

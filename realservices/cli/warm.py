@@ -22,6 +22,7 @@ from realservices.cli.exit_codes import EXIT_OK
 from realservices.contract.errors import RealServicesError
 from realservices.contract.offers import end_offer, keeper_path, present_offers
 from realservices.contract.shapes import NAME, check, load_json
+from realservices.contract.terminal_text import as_text
 from realservices.contract.warmth import INHERITED, namespace
 
 if TYPE_CHECKING:
@@ -57,7 +58,7 @@ def run(options: argparse.Namespace) -> int:
                 wish = _received(listener)
                 if wish and wish["net"] == namespace("net"):
                     keys.add(_begun(wish))
-                    names = ", ".join(request["service"]["label"] for request in wish["requests"])
+                    names = ", ".join(as_text(request["service"]["label"]) for request in wish["requests"])
                     console.line(f"ready for the next test: {names}")
         except KeyboardInterrupt:
             pass

@@ -72,9 +72,13 @@ class BlockingServiceControl:
         """
         self._ask(timeout_s, op="wait", services=list(services) or None)
 
-    def status(self) -> dict[str, ServiceStatus]:
-        """Return the state of every service by name."""
-        answer = self._ask(op="status")["services"]
+    def status(self, *, timeout_s: float = WAIT_TIMEOUT_S) -> dict[str, ServiceStatus]:
+        """Return the state of every service by name.
+
+        Raises:
+            ControlError: The launcher has ended, or does not answer within ``timeout_s``.
+        """
+        answer = self._ask(timeout_s, op="status")["services"]
         return {name: _status(entry) for name, entry in answer.items()}
 
     def watch(self, states: Mapping[str, str]) -> dict[str, ServiceStatus]:

@@ -17,8 +17,11 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit, urlunsplit
 
+from realservices.contract.shapes import NOT_NEGATIVE, check, load_json, whole_number
+from realservices.contract.terminal_text import as_text
 from realservices.dev.errors import DamagedDiscoveryError, StaleServiceError, UnknownServiceError
 from realservices.dev.processes import is_alive, start_of
+from realservices.dev.regular_file import open_regular
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -29,6 +32,23 @@ DIRECTORY = Path(".service_discovery")
 VARIABLE = "REALSERVICES_DISCOVERY_DIR"
 _CONNECT_TIMEOUT_S = 2.0
 _HOST = "127.0.0.1"
+_MOST_BYTES = 1 << 20
+_PIDS = range(1, 1 << 31)
+_PORTS = range(65536)
+_FILE = {
+    "port": _PORTS,
+    "base_url?": str,
+    "health_url?": str,
+    "websocket_url?": str,
+    "host?": str,
+    "ports?": {str: _PORTS},
+    "kind?": str,
+    "log?": str,
+    "pid?": range(1 << 31),
+    "started?": str,
+    "control?": str,
+    "ready_at?": NOT_NEGATIVE,
+}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -98,7 +118,7 @@ class ServiceDiscovery:
 
     def names(self) -> list[str]:
         """Return the names of the services that have files here, in alphabetical order."""
-        return sorted(path.stem for path in self.discovery_dir.glob("*.json"))
+        return sorted(path.stem for path in self.discovery_dir.glob("*.json") if not path.name.startswith("."))
 
     def read(self, service: str) -> ServiceInfo:
         """Return what a service's file says, whether it is so or not.
@@ -109,20 +129,20 @@ class ServiceDiscovery:
         """
         path = self._path(service)
         try:
-            text = path.read_text(encoding="utf-8")
+            info = _info(service, _content(path))
         except FileNotFoundError:
             raise UnknownServiceError(
-                f"no service {service!r} in {self.discovery_dir}; there are {', '.join(self.names()) or 'none'}. "
+                f"no service {service!r} in {self.discovery_dir}; there are {self._listed()}. "
                 "Declare it in [tool.realservices.services] or in the target's `services`, and start it "
                 "(`python -m realservices up`, or `await DevLauncher().run()`)"
             ) from None
-        try:
-            return _info(service, json.loads(text))
-        except (ValueError, TypeError, KeyError, AttributeError) as error:
+        except (OSError, ValueError) as error:
+            reason = error.strerror if isinstance(error, OSError) else error
             raise DamagedDiscoveryError(
-                f"{path} does not say where service {service!r} is ({type(error).__name__}: {error}); expected a JSON "
-                'object with "port" and "health_url". Remove it and start the service again'
+                f"{as_text(path)} does not say where service {service!r} is: {reason}; expected a JSON object with "
+                '"port" and "health_url". Remove it and start the service again'
             ) from None
+        return info
 
     def write(self, endpoint: Endpoint, control: str = "") -> ServiceInfo:
         """Write a service's file in one step: nobody reads half of it.
@@ -169,16 +189,18 @@ class ServiceDiscovery:
                     found.append(path)
         for path in sorted(self.discovery_dir.glob(".*.*")):
             writer = path.suffix.removeprefix(".")
-            if writer.isdecimal() and not is_alive(int(writer), ""):
+            pid = whole_number(writer)
+            if pid and pid in _PIDS and not is_alive(pid, ""):
                 found.append(path)
         return found
 
     def _path(self, service: str) -> Path:
-        if not service or "/" in service or service.startswith("."):
-            raise UnknownServiceError(
-                f"{service!r} is no service's name; there are {', '.join(self.names()) or 'none'}"
-            )
+        if not service or "/" in service or "\0" in service or service.startswith("."):
+            raise UnknownServiceError(f"{service!r} is no service's name; there are {self._listed()}")
         return self.discovery_dir / f"{service}.json"
+
+    def _listed(self) -> str:
+        return ", ".join(map(as_text, self.names())) or "none"
 
     def _refuse_other_owner(self, service: str) -> None:
         try:
@@ -192,21 +214,21 @@ class ServiceDiscovery:
             )
 
 
+def _content(path: Path) -> dict[str, Any]:
+    with open_regular(path) as file:
+        text = file.read(_MOST_BYTES + 1)
+    if len(text) > _MOST_BYTES:
+        raise ValueError(f"it has more than {_MOST_BYTES >> 20} MB")
+    content: dict[str, Any] = load_json(text)
+    check(content, _FILE)
+    return content
+
+
 def _info(service: str, content: dict[str, Any]) -> ServiceInfo:
     known = {key: value for key, value in content.items() if key in ServiceInfo.__slots__ and key != "name"}
-    port = known["port"]
-    if not isinstance(port, int) or isinstance(port, bool) or not 0 <= port < 65536:
-        raise ValueError(f"port is {port!r}")
-    for key in ("base_url", "health_url", "websocket_url", "host", "log", "control", "started"):
-        if not isinstance(known.get(key, ""), str):
-            raise TypeError(f"{key} is {known[key]!r}")
-    if not isinstance(known.get("pid", 0), int):
-        raise TypeError(f"pid is {known['pid']!r}")
-    if not isinstance(known.get("ready_at", 0), (int, float)):
-        raise TypeError(f"ready_at is {known['ready_at']!r}")
     if not known.get("base_url"):
         # A file that somebody else has written may say no more than where the service listens.
-        known["base_url"] = f"http://{known.get('host', _HOST)}:{port}"
+        known["base_url"] = f"http://{known.get('host', _HOST)}:{known['port']}"
     return ServiceInfo(name=service, **known)
 
 
@@ -214,7 +236,7 @@ async def _is_open(host: str, port: int) -> bool:
     try:
         async with asyncio.timeout(_CONNECT_TIMEOUT_S):
             _, writer = await asyncio.open_connection(host, port)
-    except OSError:  # TimeoutError is one.
+    except (OSError, ValueError):  # TimeoutError is one of the former; the latter: no host can have such a name.
         return False
     writer.close()
     return True

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import contextlib
+import json
+import os
 import select
 import signal
 import subprocess
@@ -11,6 +13,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from tests.cli.development import DEADLINE_S, ask
+from tests.host.terminal import opened_terminal
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -29,6 +32,35 @@ def test_all_and_the_last_lines(development: Development) -> None:
         assert development.run("logs", "auth", "-n", "1").stdout == "two\n"
         assert development.run("logs", "-n2", "auth").stdout == "one\ntwo\n"
         assert development.run("logs", "auth", "--lines", "0").stdout == ""
+
+
+def test_a_terminal_obeys_nothing_but_colours(development: Development) -> None:
+    log = development.directory / "auth.log"
+    written = "\x1b[32mgreen\x1b[0m\r\n\x1b[2J\x1b]0;title\x07over\rwritten\n"
+    log.write_text(written, encoding="utf-8", newline="")
+    development.discovery.mkdir()
+    (development.discovery / "auth.json").write_text(json.dumps({"port": 0, "log": str(log)}), encoding="utf-8")
+    # What is no terminal gets what was written.
+    with subprocess.Popen(
+        development.command("logs", "auth"), cwd=development.directory, env=development.environment,
+        stdout=subprocess.PIPE,
+    ) as piped:  # fmt: skip
+        assert piped.communicate(timeout=DEADLINE_S)[0] == written.encode()
+    command, directory = development.command("logs", "auth"), str(development.directory)
+    with opened_terminal(command, development.environment, directory) as shown:
+        assert shown.wait() == 0
+    assert shown.output == "\x1b[32mgreen\x1b[0m\n" + r"\x1b[2J\x1b]0;title\x07over\rwritten" + "\n"
+
+
+def test_a_log_that_is_no_file(development: Development) -> None:
+    fifo = development.directory / "fifo"
+    os.mkfifo(fifo)
+    development.discovery.mkdir()
+    (development.discovery / "auth.json").write_text(json.dumps({"port": 0, "log": str(fifo)}), encoding="utf-8")
+    done = development.run("logs", "auth")
+    assert (done.returncode, done.stdout) == (1, "")
+    assert "has no log any more at" in done.stderr
+    assert "it is not a regular file" in done.stderr
 
 
 def test_one_that_has_ended(development: Development) -> None:

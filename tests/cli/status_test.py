@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import re
 import socket
 from pathlib import Path
@@ -28,6 +29,29 @@ def test_nothing_runs(development: Development) -> None:
     assert content == {
         "version": 1, "verdict": "error", "discovery": str(development.discovery), "up": None, "services": [],
     }  # fmt: skip
+
+
+def test_damaged_files_are_told_and_not_in_the_way(development: Development) -> None:
+    development.project.declare(auth="")
+    with development.up() as up:
+        up.await_ready()
+        directory = development.discovery
+        (directory / "deep.json").write_text("[" * 100_000, encoding="utf-8")
+        (directory / "esc\x1b]0;x\x07\udcff.json").write_text('{"port": "\\u001b[2J"}', encoding="utf-8")
+        os.mkfifo(directory / "fifo.json")
+        states = {"auth": "healthy", "deep": "damaged", "esc\x1b]0;x\x07\udcff": "damaged", "fifo": "damaged"}
+        assert development.states() == states
+        done = development.run("status")
+        assert (done.returncode, done.stderr) == (1, "")
+        assert not [each for each in done.stdout if each < " " and each != "\n"]
+        assert r"✗ esc\x1b]0;x\x07\udcff  (no port)" in done.stdout
+        assert "it is nested too deeply" in done.stdout
+        assert r"port is '\x1b[2J', not a whole number" in done.stdout
+        assert development.run("logs", "auth").returncode == 0
+        assert development.run("clean", "--dry-run").returncode == 0
+        refused = development.run("logs", "esc\x1b]0;x\x07")
+        assert refused.returncode == 1
+        assert not [each for each in refused.stderr if each < " " and each != "\n"]
 
 
 def test_all_are_well(development: Development) -> None:

@@ -6,6 +6,7 @@ import os
 import signal
 import sys
 
+from realservices.contract.terminal_text import as_output
 from realservices.launcher.action import Action
 from realservices.launcher.group import commands
 from realservices.launcher.group.client import GroupClient
@@ -55,6 +56,8 @@ def run_group(manifest: Manifest, runfiles: str, arguments: list[str]) -> int:
         return _connect(manifest, runfiles, place, commands.redis_cli(manifest, rest))
     if (word, len(rest)) in _ASKED:
         text = _answer(manifest.label, place, word, *rest)
+        if sys.stdout.isatty():
+            text = as_output(text.replace("\r\n", "\n"))
         print(text, end="" if text.endswith("\n") else "\n", flush=True)
         return 0
     is_asked_for = word in ("help", "--help", "-h")
@@ -122,5 +125,5 @@ def _run(manifest: Manifest, runfiles: str, words: Words) -> int:
 
 def _told(manifest: Manifest, code: int, reason: str) -> int:
     if reason:
-        print(f"\nrealservices: {manifest.label}: {reason}", file=sys.stderr, flush=True)
+        print(as_output(f"\nrealservices: {manifest.label}: {reason}"), file=sys.stderr, flush=True)
     return code

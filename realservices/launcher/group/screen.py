@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import sys
 
+from realservices.contract.terminal_text import as_output
 from realservices.launcher.supervised import Watcher
 
 TYPE_CHECKING = False
@@ -47,7 +48,7 @@ class Screen(Watcher):
 
     def say(self, text: str) -> None:
         """Write a line that is no service's."""
-        print(text, flush=True)
+        print(as_output(text), flush=True)
 
     def ready(self, supervised: Supervised) -> None:
         """Show where a service is. Its password is in the URL: this is the developer's own terminal."""
@@ -56,12 +57,12 @@ class Screen(Watcher):
             where = endpoint["url"] or "(no port)"
             self._line(supervised.name, f"{where}  ready in {supervised.ready_ms:.0f} ms")
         if supervised.service.warning:
-            print(f"realservices: {supervised.service.warning}", file=sys.stderr, flush=True)
+            print(as_output(f"realservices: {supervised.service.warning}"), file=sys.stderr, flush=True)
 
     def failed(self, supervised: Supervised) -> None:
         """Show a failure. One before all are ready ends the group, which then tells of it."""
         if self.is_up:
-            print(f"realservices: {supervised.error}", file=sys.stderr, flush=True)
+            print(as_output(f"realservices: {supervised.error}"), file=sys.stderr, flush=True)
 
     def wrote(self, supervised: Supervised, lines: list[str]) -> None:
         """Show what a service wrote."""
@@ -74,4 +75,4 @@ class Screen(Watcher):
         if self._has_colour:
             shown = f"\x1b[{_FIRST_COLOUR + self._names.index(name) % _COLOURS}m{shown}\x1b[0m"
         # A command's standard output is its own.
-        print(f"{shown}  {text}", file=sys.stdout if self._announces else sys.stderr, flush=True)
+        print(f"{shown}  {as_output(text)}", file=sys.stdout if self._announces else sys.stderr, flush=True)
