@@ -8,7 +8,7 @@ A shape is one of
 - ``[shape]``: a list; ``{str: shape}``: a table whose keys are not known, with a `Rule` in place of ``str`` for those;
 - ``{"key": shape, "other?": shape}``: a table in which ``other`` may be missing. Keys that it does not name are left
   alone, because another release may say more; in `Only` they are refused;
-- ``(shape, shape)``: one of them.
+- ``(shape, shape)``: one of them; `Every`: all of them.
 
 The launcher imports this before every test, so it keeps to what the interpreter has already loaded.
 """
@@ -77,6 +77,10 @@ class Rule:
         self.words, self.accepts = words, accepts
 
 
+class Every(list):  # type: ignore[type-arg]
+    """Shapes that a value must have all, the most telling one first."""
+
+
 class Only(dict):  # type: ignore[type-arg]
     """A table in which no other keys may be."""
 
@@ -130,6 +134,9 @@ def check(value: Any, shape: Any, key: str = "") -> None:
     """
     if isinstance(shape, dict):
         _check_table(value, shape, key)
+    elif isinstance(shape, Every):
+        for each in shape:
+            check(value, each, key)
     elif isinstance(shape, list):
         if not isinstance(value, list):
             raise _fault(value, shape, key)
@@ -149,6 +156,8 @@ def describe(shape: Any) -> str:
         return f"a whole number from {shape[0]} to {shape[-1]}"
     if isinstance(shape, frozenset):
         return f"one of {', '.join(sorted(shape))}"
+    if isinstance(shape, Every):
+        return describe(shape[0])
     if isinstance(shape, list):
         words = describe(shape[0])
         return f"a list of {_MANY[words]}" if words in _MANY else f"a list, each {words}"

@@ -6,67 +6,33 @@ manifest, so the same launcher code runs them.
 
 from __future__ import annotations
 
-import math
 import os
 import sys
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
+from realservices.contract.manifest_shapes import is_service_name
+from realservices.contract.shapes import ShapeError, UnknownKeyError, check
+from realservices.sources.declaration_shapes import KINDS, PROJECT, shape_of
 from realservices.sources.errors import SettingError
 from realservices.sources.package import package_command
 from realservices.sources.server_settings import check_server_settings
 from realservices.sources.source import protocols
 
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+
 _FILES = {"realservices.toml": (), "pyproject.toml": ("tool", "realservices")}
 _MARK = "realservices"
-_TEXT, _TEXTS, _NUMBER, _TABLE = (str, "a text"), (list, "a list of texts"), (int, "a number"), (dict, "a table")
-# Keys of every kind.
-_ALL_KINDS = {"fixed_ports": _TABLE}
-KEYS: dict[str, dict[str, tuple[type, str]]] = {
-    "postgres": {
-        "migrations": _TEXTS,
-        "seeds": _TEXTS,
-        "extensions": _TEXTS,
-        "settings": _TABLE,
-        "database": _TEXT,
-        "user": _TEXT,
-        **_ALL_KINDS,
-    },
-    "clickhouse": {
-        "schema": _TEXTS,
-        "seeds": _TEXTS,
-        "settings": _TABLE,
-        "server_settings": _TABLE,
-        "local_dictionaries": (bool, "true or false"),
-        "database": _TEXT,
-        "user": _TEXT,
-        **_ALL_KINDS,
-    },
-    "redis": {"databases": _NUMBER, "settings": _TABLE, **_ALL_KINDS},
-    "executable": {
-        "command": _TEXTS,
-        "env": _TABLE,
-        "ports": _TEXTS,
-        "url": _TEXT,
-        "websocket_url": _TEXT,
-        "ready": _TABLE,
-        "ready_timeout_s": _NUMBER,
-        "stop_signal": _TEXT,
-        "grace_s": _NUMBER,
-        "services": _TEXTS,
-        "inputs": _TEXTS,
-        **_ALL_KINDS,
-    },
-}
 _SERVER_SETTINGS = ("settings", "server_settings")
 DEFAULT_PORTS = ("http",)
 DEFAULT_URL = "http://$(host):$(port)"
 # What a session has without any declaration: kinds of databases, and a server to speak WebSocket with.
 DEFAULTS = ("postgres", "redis", "clickhouse")
 _RELAY = "websocket_relay"
-_ISOLATIONS = ("transaction", "database")
-_SETTINGS: dict[str, tuple[type, str]] = {"warm": (bool, "true or false"), "warm_idle_s": _NUMBER}
+# Of a project's own settings.
+_SETTINGS = ("isolation", "warm", "warm_idle_s")
 
 
 @dataclass(frozen=True, slots=True)
@@ -115,7 +81,10 @@ class Declaration:
         """
         found: list[Path] = []
         for pattern in self.values.get(key, ()):
-            matches = sorted(self.root.glob(pattern))
+            try:
+                matches = sorted(self.root.glob(pattern))
+            except (OSError, ValueError, NotImplementedError, RuntimeError) as error:
+                raise SettingError(f"{self.where}: {key} = {pattern!r} cannot be looked for: {error}") from None
             if not matches:
                 raise SettingError(f"{self.where}: {key} = {pattern!r} matches no file below {self.root}")
             found += matches
@@ -149,7 +118,8 @@ def read_project(root: Path) -> Project:
         SettingError: A file is damaged, or a key, a kind or a value is not one of those that there are.
     """
     path, content = _read(root)
-    declared = {name: _declaration(path, name, table) for name, table in _services(path, content).items()}
+    _check(str(path), content, PROJECT)
+    declared = {name: _declaration(path, name, table) for name, table in content.get("services", {}).items()}
     for declaration in declared.values():
         _check_needs(declaration, declared)
     kinds = {declaration.kind for declaration in declared.values()}
@@ -158,21 +128,7 @@ def read_project(root: Path) -> Project:
             declared[kind] = Declaration(kind, kind, "the default", root, is_default=True)
     if not any("websocket" in declaration.speaks for declaration in declared.values()):
         declared.setdefault(_RELAY, _relay(root))
-    isolation = content.get("isolation", _ISOLATIONS[0])
-    if isolation not in _ISOLATIONS:
-        raise SettingError(f"{path}: isolation = {isolation!r}; it is one of {', '.join(_ISOLATIONS)}")
-    settings = {}
-    for key, (expected, words) in _SETTINGS.items():
-        if key in content:
-            settings[key] = content[key]
-            _check_type(str(path), key, content[key], expected, words)
-    project = Project(declared, isolation, **settings)
-    if not 0 < project.warm_idle_s < math.inf:
-        raise SettingError(
-            f"{path}: warm_idle_s = {project.warm_idle_s}; it is a number of seconds above 0 "
-            "(`warm = false` keeps nothing)"
-        )
-    return project
+    return Project(declared, **{key: content[key] for key in _SETTINGS if key in content})
 
 
 def _relay(root: Path) -> Declaration:
@@ -192,66 +148,73 @@ def _read(root: Path) -> tuple[Path, dict[str, Any]]:
         path = root / name
         if not path.is_file():
             continue
-        text = path.read_text(encoding="utf-8")
+        try:
+            text = path.read_text(encoding="utf-8")
+        except UnicodeDecodeError as error:
+            raise SettingError(f"{path} is not UTF-8, as TOML is: {error.reason} at byte {error.start}") from None
+        except OSError as error:
+            raise SettingError(f"{path} cannot be read: {error.strerror}") from None
         if _MARK not in text and keys:
             continue
-        import tomllib  # noqa: PLC0415 - most projects need none of this
-
-        try:
-            content = tomllib.loads(text)
-        except tomllib.TOMLDecodeError as error:
-            raise SettingError(f"{path}: {error}") from None
-        for key in keys:
-            content = content.get(key, {})
-            _check_type(str(path), key, content, *_TABLE)
-        return path, content
+        return path, _table(path, text, keys)
     return root, {}
 
 
-def _services(path: Path, content: dict[str, Any]) -> dict[str, Any]:
-    known = ("services", "isolation", *_SETTINGS)
-    for key in content:
-        if key not in known:
-            raise SettingError(f"{path}: unknown key {key!r}; there are {', '.join(known)}")
-    services: dict[str, Any] = content.get("services", {})
-    _check_type(str(path), "services", services, *_TABLE)
-    return services
+def _table(path: Path, text: str, keys: Sequence[str]) -> dict[str, Any]:
+    import tomllib  # noqa: PLC0415 - most projects need none of this
+
+    try:
+        content = tomllib.loads(text)
+    except RecursionError:
+        raise SettingError(f"{path} is nested too deeply") from None
+    except ValueError as error:
+        raise SettingError(f"{path}: {error}") from None
+    for key in keys:
+        content = content.get(key, {})
+        _check(str(path), content, dict, key)
+    return content
 
 
 def _declaration(path: Path, name: str, table: Any) -> Declaration:
     where = f"{path}: service {name!r}"
-    if not isinstance(table, dict) or table.get("kind") not in KEYS:
-        kind = table.get("kind") if isinstance(table, dict) else table
-        raise SettingError(f"{where}: kind = {kind!r}; it is one of {', '.join(KEYS)}")
-    if not (name.isascii() and name.replace("_", "").replace("-", "").isalnum()):
+    if not is_service_name(name):
         raise SettingError(f"{where}: a name consists of letters, digits, '_' and '-'")
-    keys = KEYS[table["kind"]]
-    for key, value in table.items():
-        if key != "kind":
-            _check(where, key, value, keys)
-            if key in _SERVER_SETTINGS:
-                check_server_settings(where, table["kind"], key, value)
+    _check(where, table, {"kind": frozenset(KINDS)})
+    _check(where, table, shape_of(table["kind"]))
+    for key in _SERVER_SETTINGS:
+        if key in table:
+            check_server_settings(where, table["kind"], key, table[key])
     values = {key: value for key, value in table.items() if key != "kind"}
-    return Declaration(name, table["kind"], where, path.parent, values)
+    declaration = Declaration(name, table["kind"], where, path.parent, values)
+    _check_ready(declaration, values.get("ready", {}))
+    return declaration
 
 
-def _check(where: str, key: str, value: Any, keys: dict[str, tuple[type, str]]) -> None:
-    if key not in keys:
-        raise SettingError(f"{where}: unknown key {key!r}; there are {', '.join(keys)}")
-    _check_type(where, key, value, *keys[key])
+def _check(where: str, value: Any, shape: Any, key: str = "") -> None:
+    """Check a value, which lies at ``key``.
+
+    Raises:
+        SettingError: It is not what it should be.
+    """
+    try:
+        check(value, shape, key)
+    except UnknownKeyError as error:
+        place = f"{where}: {error.key}" if error.key else where
+        raise SettingError(f"{place}: unknown key {error.value}; there are {error.expected}") from None
+    except ShapeError as error:
+        place = f"{where}: {error.key}" if error.key else where
+        raise SettingError(
+            f"{place} {f'= {error.value}' if error.value else 'is missing'}; it is {error.expected}"
+        ) from None
 
 
-def _check_type(where: str, key: str, value: Any, expected: type, words: str) -> None:
-    is_list_of_others = (
-        expected is list and isinstance(value, list) and not all(isinstance(each, str) for each in value)
-    )
-    is_number = expected is int and isinstance(value, float)
-    if (
-        (not isinstance(value, expected) and not is_number)
-        or (isinstance(value, bool) and expected is not bool)
-        or is_list_of_others
-    ):
-        raise SettingError(f"{where}: {key} = {value!r}; it is {words}")
+def _check_ready(declaration: Declaration, ready: Mapping[str, Any]) -> None:
+    known = ", ".join(declaration.port_names)
+    if "http" in ready and not known:
+        raise SettingError(f"{declaration.where}: ready = {ready!r} needs a port, and ports = []")
+    for name in ready.get("tcp", ()):
+        if name not in declaration.port_names:
+            raise SettingError(f"{declaration.where}: ready.tcp names {name!r}, which is none of its ports: {known}")
 
 
 def _check_needs(declaration: Declaration, declared: dict[str, Declaration]) -> None:

@@ -295,7 +295,7 @@ def test_ranges_for_services_without_a_port(project: Project) -> None:
     ("ports", "message"),
     [
         ("{ admin = 8000 }", "fixed_ports names 'admin', which is none of its ports: http"),
-        ("{ http = 70000 }", "fixed_ports has http = 70000; a port is from 1 to 65535"),
+        ("{ http = 70000 }", "fixed_ports.http = 70000; it is a whole number from 1 to 65535"),
         ("{ http = 20009 }\n[services.b]\nkind = 'executable'\ncommand = ['x']\nfixed_ports = { http = 20009 }", "which 'auth' has"),
     ],
 )  # fmt: skip

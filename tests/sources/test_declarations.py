@@ -90,32 +90,121 @@ def test_a_file_of_its_own_wins(tmp_path: Path) -> None:
     assert project.services["cache"].values == {"databases": 4}
 
 
+def _redis(line: str) -> str:
+    return f"[services.a]\nkind = 'redis'\n{line}"
+
+
+def _postgres(line: str) -> str:
+    return f"[services.a]\nkind = 'postgres'\n{line}"
+
+
+def _executable(line: str) -> str:
+    return f"[services.a]\nkind = 'executable'\n{line}"
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        ("tool = 5 # realservices", r"pyproject\.toml: tool = 5; it is a table"),
+        ("[tool]\nrealservices = []", r"pyproject\.toml: realservices = \[\]; it is a table"),
+        ("[tool.realservices]\nservices = [1]", r"pyproject\.toml: services = \[1\]; it is a table"),
+    ],
+)
+def test_a_pyproject_that_means_nothing(tmp_path: Path, text: str, message: str) -> None:
+    (tmp_path / "pyproject.toml").write_text(text, encoding="utf-8")
+    with pytest.raises(SettingError, match=message):
+        read_project(tmp_path)
+
+
+def test_a_pyproject_that_nobody_may_read(tmp_path: Path) -> None:
+    (tmp_path / "realservices.toml").symlink_to("/proc/self/mem")
+    with pytest.raises(SettingError, match=r"realservices\.toml cannot be read: "):
+        read_project(tmp_path)
+
+
 @pytest.mark.parametrize(
     ("text", "message"),
     [
         ("x = ", r"realservices\.toml: Invalid value"),
+        ("x = " + "[" * 100_000, r"realservices\.toml is nested too deeply"),
+        (b"\xff", r"realservices\.toml is not UTF-8, as TOML is: invalid start byte at byte 0"),
         ("service = {}", r"unknown key 'service'; there are services, isolation, warm, warm_idle_s"),
-        ("isolation = 'none'", r"isolation = 'none'; it is one of transaction, database"),
+        ("isolation = 'none'", r"isolation = 'none'; it is one of database, transaction"),
+        ("isolation = ['database']", r"isolation = \['database'\]; it is one of database, transaction"),
+        ("warm = 1", r"warm = 1; it is true or false"),
         ("warm_idle_s = 0", r"realservices\.toml: warm_idle_s = 0; it is a number of seconds above 0"),
         ("warm_idle_s = -1", r"warm_idle_s = -1; it is a number of seconds above 0 \(`warm = false` keeps nothing\)"),
         ("warm_idle_s = inf", r"warm_idle_s = inf; it is a number of seconds above 0"),
         ("warm_idle_s = nan", r"warm_idle_s = nan; it is a number of seconds above 0"),
         ("services = 'x'", r"realservices\.toml: services = 'x'; it is a table"),
-        ("[services]\na = 1", r"service 'a': kind = 1; it is one of postgres, clickhouse, redis, executable"),
-        ("[services.a]\nkind = 'mysql'", r"kind = 'mysql'; it is one of postgres"),
-        ("[services.a]\ndatabases = 3", r"kind = None; it is one of postgres"),
+        ("[services]\na = 1", r"service 'a' = 1; it is a table"),
+        ("[services.a]\nkind = 'mysql'", r"service 'a': kind = 'mysql'; it is one of clickhouse, executable, postgres"),
+        ("[services.a]\nkind = ['redis']", r"kind = \['redis'\]; it is one of clickhouse, executable, postgres, redis"),
+        ("[services.a]\ndatabases = 3", r"kind is missing; it is one of clickhouse, executable, postgres, redis"),
         ("[services.'a b']\nkind = 'redis'", r"a name consists of letters"),
-        ("[services.a]\nkind = 'redis'\nmigrations = []", r"unknown key 'migrations'; there are databases, settings"),
-        ("[services.a]\nkind = 'redis'\ndatabases = '3'", r"databases = '3'; it is a number"),
-        ("[services.a]\nkind = 'redis'\ndatabases = true", r"databases = True; it is a number"),
-        ("[services.a]\nkind = 'postgres'\nseeds = 'a.sql'", r"seeds = 'a.sql'; it is a list of texts"),
-        ("[services.a]\nkind = 'postgres'\nseeds = [1]", r"seeds = \[1\]; it is a list of texts"),
-        ("[services.a]\nkind = 'executable'\nservices = ['b']", r"services names 'b', which is not declared; .*a"),
-        ("[services.a]\nkind = 'executable'\nservices = ['a']", r"it needs itself"),
+        (
+            "[services.a]\nkind = 'redis'\nmigrations = []",
+            r"unknown key 'migrations'; there are kind, databases, settings",
+        ),
+        (_redis("databases = '3'"), r"databases = '3'; it is a whole number from 1 to 65536"),
+        (_redis("databases = true"), r"databases = True; it is a whole number from 1 to 65536"),
+        (_redis("databases = 0"), r"databases = 0; it is a whole number from 1 to 65536"),
+        (_redis("databases = 1.5"), r"databases = 1.5; it is a whole number from 1 to 65536"),
+        (_redis("databases = 0x" + "f" * 5000), r"databases = a number of too many digits; it is a whole number"),
+        (_redis("settings = []"), r"settings = \[\]; it is a table"),
+        (
+            _redis("settings = { a = { b = 1 } }"),
+            r"settings\.a = \{'b': 1\}; it is a text or a number or true or false",
+        ),
+        (_redis("settings = { a = nan }"), r"settings\.a = nan; it is a text or a number"),
+        (
+            _redis("settings = { a = 1979-05-27 }"),
+            r"settings\.a = datetime.date\(1979, 5, 27\); it is a text or a number",
+        ),
+        (_redis("fixed_ports = { redis = '1' }"), r"fixed_ports\.redis = '1'; it is a whole number from 1 to 65535"),
+        (_redis("fixed_ports = { redis = 0 }"), r"fixed_ports\.redis = 0; it is a whole number from 1 to 65535"),
+        (_redis("fixed_ports = { redis = 1.5 }"), r"fixed_ports\.redis = 1.5; it is a whole number from 1 to 65535"),
+        (_postgres("seeds = 'a.sql'"), r"seeds = 'a.sql'; it is a list, each a path or pattern that starts from"),
+        (_postgres("seeds = [1]"), r"seeds\[0\] = 1; it is a path or pattern that starts from the project's directory"),
+        (
+            _postgres("seeds = ['/a.sql']"),
+            r"seeds\[0\] = '/a.sql'; it is a path or pattern that starts from the project's",
+        ),
+        (_postgres("seeds = ['**x']"), r"seeds\[0\] = '\*\*x'; it is a path or pattern .* with '\*\*' for any folders"),
+        (_postgres("seeds = ['']"), r"seeds\[0\] = ''; it is a path or pattern"),
+        (_postgres('seeds = ["a\\u0000"]'), r"seeds\[0\] = 'a\\x00'; it is a path or pattern"),
+        (_postgres("database = 5"), r"database = 5; it is a text"),
+        (_executable("services = ['b']"), r"services names 'b', which is not declared; .*a"),
+        (_executable("services = ['a']"), r"it needs itself"),
+        (_executable("services = 'b'"), r"services = 'b'; it is a list of texts"),
+        (_executable("command = 'x'"), r"command = 'x'; it is a list of a program and its arguments"),
+        (_executable("command = []"), r"command = \[\]; it is a list of a program and its arguments"),
+        (_executable("command = ['']"), r"command = \[''\]; it is a list of a program and its arguments"),
+        (_executable('command = ["a", "\\u0000"]'), r"command = \['a', '\\x00'\]; it is a list of a program"),
+        (_executable("env = { 'A=B' = 'x' }"), r"env: the key = 'A=B'; it is a name of a variable"),
+        (_executable("env = { A = ['x'] }"), r"env\.A = \['x'\]; it is a text or a number or true or false"),
+        (_executable("ports = ['a', 'a']"), r"ports = \['a', 'a'\]; it is a list of different names"),
+        (_executable("ports = [80]"), r"ports = \[80\]; it is a list of different names"),
+        (
+            _executable("stop_signal = 'SIGNONE'"),
+            r"stop_signal = 'SIGNONE'; it is the name of a signal, such as SIGTERM",
+        ),
+        (_executable("ready_timeout_s = -1"), r"ready_timeout_s = -1; it is a number above 0"),
+        (_executable("ready_timeout_s = inf"), r"ready_timeout_s = inf; it is a number above 0"),
+        (_executable("grace_s = nan"), r"grace_s = nan; it is a number from 0 on"),
+        (_executable("ready = { exec = 'x' }"), r"ready = \{'exec': 'x'\}; it is one of \{ http = \"/path\" \}, "),
+        (_executable("ready = {}"), r"ready = \{\}; it is one of"),
+        (_executable("ready = { http = '/', log = 'x' }"), r"ready = \{'http': '/', 'log': 'x'\}; it is one of"),
+        (_executable("ready = { http = 1 }"), r"ready\.http = 1; it is a path that starts with '/' and has no spaces"),
+        (_executable("ready = { http = 'x y' }"), r"ready\.http = 'x y'; it is a path that starts with '/'"),
+        (_executable("ready = { http = '/' }\nports = []"), r"ready = \{'http': '/'\} needs a port, and ports = \[\]"),
+        (_executable("ready = { tcp = 'http' }"), r"ready\.tcp = 'http'; it is a list"),
+        (_executable("ready = { tcp = ['admin'] }"), r"ready\.tcp names 'admin', which is none of its ports: http"),
+        (_executable("ready = { log = '(' }"), r"ready\.log = '\('; it is a regular expression of Python"),
     ],
 )
-def test_declarations_that_mean_nothing(tmp_path: Path, text: str, message: str) -> None:
-    (tmp_path / "realservices.toml").write_text(text, encoding="utf-8")
+def test_declarations_that_mean_nothing(tmp_path: Path, text: str | bytes, message: str) -> None:
+    (tmp_path / "realservices.toml").write_bytes(text if isinstance(text, bytes) else text.encode())
     with pytest.raises(SettingError, match=message):
         read_project(tmp_path)
 
@@ -170,8 +259,7 @@ def test_settings_of_queries_are_the_projects(tmp_path: Path) -> None:
             r"\$\(url db\) names neither a service of services \(none\).*'db' is declared",
         ),
         ("command = ['sh', '$(port admin)']", r"names neither .* nor a port \(http\)"),
-        ("command = ['sh']\nready = { exec = 'x' }", r"ready = \{'exec': 'x'\}; it is one of"),
-        ("command = ['sh']\nready = { http = 1 }", r"http is a text"),
+        (f"command = ['{'x' * 5000}']", r"starts with 'x+', which is neither on PATH nor in"),
     ],
 )
 def test_executables_that_mean_nothing(tmp_path: Path, lines: str, message: str) -> None:

@@ -1,0 +1,96 @@
+"""What a project may declare, as shapes (contract/shapes.py). The words are those of the Bazel rules."""
+
+from __future__ import annotations
+
+import re
+from typing import Any
+
+from realservices.contract.manifest_shapes import DATABASES, HTTP_PATH, SIGNAL, is_service_name
+from realservices.contract.shapes import NAME, NOT_NEGATIVE, PORT, POSITIVE, VARIABLE, Every, Only, Rule, is_text
+
+
+def _is_pattern(value: Any) -> bool:
+    if not is_text(value) or value.strip("./") == "" or value.startswith("/"):
+        return False
+    return all(part == "**" or "**" not in part for part in value.split("/"))
+
+
+def _is_command(value: Any) -> bool:
+    return isinstance(value, list) and all(map(is_text, value)) and value[:1] not in ([], [""])
+
+
+def _are_ports(value: Any) -> bool:
+    return isinstance(value, list) and all(map(is_service_name, value)) and len({*value}) == len(value)
+
+
+def _is_expression(value: Any) -> bool:
+    try:
+        return bool(is_text(value) and re.compile(value))
+    except (re.error, RecursionError, OverflowError):
+        return False
+
+
+_FILES = [Rule("a path or pattern that starts from the project's directory, with '**' for any folders", _is_pattern)]
+_SETTINGS = {NAME: (str, float, bool)}
+_READY = Every(
+    [
+        Rule(
+            'one of { http = "/path" }, { tcp = ["port"] }, { log = "regular expression" }',
+            lambda value: isinstance(value, dict) and len(value) == 1 and value.keys() <= {"http", "tcp", "log"},
+        ),
+        {"http?": HTTP_PATH, "tcp?": [NAME], "log?": Rule("a regular expression of Python", _is_expression)},
+    ]
+)
+# Keys of every kind.
+_ALL_KINDS = {"fixed_ports?": {str: PORT}}
+KINDS: dict[str, dict[str, Any]] = {
+    "postgres": {
+        "migrations?": _FILES,
+        "seeds?": _FILES,
+        "extensions?": [NAME],
+        "settings?": _SETTINGS,
+        "database?": str,
+        "user?": str,
+        **_ALL_KINDS,
+    },
+    "clickhouse": {
+        "schema?": _FILES,
+        "seeds?": _FILES,
+        "settings?": _SETTINGS,
+        "server_settings?": _SETTINGS,
+        "local_dictionaries?": bool,
+        "database?": str,
+        "user?": str,
+        **_ALL_KINDS,
+    },
+    "redis": {"databases?": DATABASES, "settings?": _SETTINGS, **_ALL_KINDS},
+    "executable": {
+        "command?": Rule("a list of a program and its arguments", _is_command),
+        "env?": {VARIABLE: (str, float, bool)},
+        "ports?": Rule("a list of different names of letters, digits, '_' and '-'", _are_ports),
+        "url?": str,
+        "websocket_url?": str,
+        "ready?": _READY,
+        "ready_timeout_s?": POSITIVE,
+        "stop_signal?": SIGNAL,
+        "grace_s?": NOT_NEGATIVE,
+        "services?": [str],
+        "inputs?": _FILES,
+        **_ALL_KINDS,
+    },
+}
+"""What a service may say beside its kind, by kind."""
+
+PROJECT = Only(
+    {
+        "services?": {str: object},
+        "isolation?": frozenset({"transaction", "database"}),
+        "warm?": bool,
+        "warm_idle_s?": Rule("a number of seconds above 0 (`warm = false` keeps nothing)", POSITIVE.accepts),
+    }
+)
+
+
+def shape_of(kind: str) -> Only:
+    """Return the shape of a service's whole table."""
+    return Only({"kind": str, **KINDS[kind]})
