@@ -18,6 +18,7 @@ import sys
 
 from realservices.contract.errors import InfrastructureError
 from realservices.contract.registry import registry_directory
+from realservices.contract.shapes import whole_number
 from realservices.host.listeners import owner_of_port
 
 BLOCK_SIZE = 16
@@ -192,12 +193,12 @@ def configured_range() -> tuple[int, int]:
     """
     text = os.environ.get(_RANGE_VARIABLE, "")
     if text:
-        first, dash, last = text.partition("-")
-        if not (dash and first.isdigit() and last.isdigit() and 1024 <= int(first) < int(last) <= 65535):
+        first, last = map(whole_number, (text + "-").split("-")[:2])
+        if text.count("-") != 1 or first is None or last is None or not 1024 <= first < last <= 65535:
             raise InfrastructureError(
                 "ports", f"{_RANGE_VARIABLE}={text!r} is not a range of ports; write FIRST-LAST within 1024-65535"
             )
-        return int(first), int(last)
+        return first, last
     ephemeral_first, ephemeral_last = ephemeral_range()
     if ephemeral_first - _LOWEST >= 1000:
         return _LOWEST, ephemeral_first - 1

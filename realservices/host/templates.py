@@ -11,7 +11,7 @@ import errno
 import os
 
 from realservices.contract.directory_cache import DirectoryCache
-from realservices.contract.errors import InfrastructureError
+from realservices.contract.numbers import number_from
 from realservices.contract.registry import registry_directory
 from realservices.host.archive import unpack_archive
 
@@ -24,6 +24,7 @@ if TYPE_CHECKING:
 # Unpacked templates are kept up to this size in all; the variable overrides it.
 _LIMIT_VARIABLE = "REALSERVICES_TEMPLATE_CACHE_MB"
 _DEFAULT_LIMIT_MB = 512
+_MOST_MB = 1 << 24
 # Space to leave in the file system of the cache: other programs keep shared memory there.
 _RESERVE_BYTES = 16 << 20
 _MUTEX = "unpacking"
@@ -52,7 +53,7 @@ def lease_template(archive: str, digest: str, size_bytes: int) -> Lease:
 
 
 def _make_room(cache: DirectoryCache, size_bytes: int) -> None:
-    limit = _limit_bytes()
+    limit = limit_bytes()
     kept = cache.kept()
     used = sum(size for _, _, size in kept)
     for _, digest, size in sorted(kept):
@@ -64,11 +65,13 @@ def _make_room(cache: DirectoryCache, size_bytes: int) -> None:
         _no_room(cache.path, size_bytes)
 
 
-def _limit_bytes() -> int:
-    text = os.environ.get(_LIMIT_VARIABLE, "")
-    if text and not text.isdigit():
-        raise InfrastructureError("templates", f"{_LIMIT_VARIABLE}={text!r} is not a number of megabytes")
-    return int(text or _DEFAULT_LIMIT_MB) << 20
+def limit_bytes() -> int:
+    """Return how much unpacked templates may take in all.
+
+    Raises:
+        ManifestError: The variable says something else than a number.
+    """
+    return number_from(_LIMIT_VARIABLE, _DEFAULT_LIMIT_MB, 0, _MOST_MB, "megabytes") << 20
 
 
 def _no_room(directory: str, size_bytes: int) -> NoReturn:

@@ -161,7 +161,9 @@ class LlmRequestHandler(BaseHTTPRequestHandler):
 
     def _read_json(self) -> dict[str, Any] | None:
         length = self.headers.get("Content-Length", "")
-        if not length.isdecimal() or int(length) > _BODY_MAX_BYTES:
+        # isdigit alone has other scripts' digits, and ², of which int makes nothing.
+        is_number = length.isascii() and length.isdigit() and len(length) <= len(str(_BODY_MAX_BYTES))
+        if not is_number or int(length) > _BODY_MAX_BYTES:
             self.close_connection = True  # The body, however long, is not read.
             self.send_refusal(
                 HTTPStatus.LENGTH_REQUIRED, "length", f"Content-Length is {length!r}; expected 0 to {_BODY_MAX_BYTES}"
@@ -169,7 +171,7 @@ class LlmRequestHandler(BaseHTTPRequestHandler):
             return None
         try:
             content = json.loads(self.rfile.read(int(length)))
-        except ValueError as error:
+        except (ValueError, RecursionError) as error:
             self.send_refusal(HTTPStatus.BAD_REQUEST, "invalid_json", f"the body is not JSON: {error}")
             return None
         if not isinstance(content, dict):

@@ -11,6 +11,8 @@ import socket
 from typing import TYPE_CHECKING
 from urllib.parse import quote, urlsplit
 
+from realservices.contract.errors import ManifestError
+from realservices.contract.numbers import number_from
 from realservices.contract.runtime import Endpoint
 from realservices.sources.errors import SettingError, UnreachableServiceError
 from realservices.sources.source import Declared, Source
@@ -120,9 +122,9 @@ def _by_url(kind: str, name: str) -> Endpoint:
 def _reach(endpoint: Endpoint) -> None:
     try:
         socket.create_connection((endpoint.host, endpoint.port), _CONNECT_TIMEOUT_S).close()
-    except OSError as error:
+    except (OSError, UnicodeError) as error:  # The latter: no host can have such a name.
         variable = VARIABLES[endpoint.kind]
-        reason = error.strerror or str(error) or type(error).__name__
+        reason = getattr(error, "strerror", "") or str(error) or type(error).__name__
         raise UnreachableServiceError(
             f"{variable} names a {endpoint.kind} service at {endpoint.host}:{endpoint.port}, and it cannot be "
             f"reached: {reason}. Start it and wait until it is healthy (docker compose up --wait, or a health check of "
@@ -132,10 +134,10 @@ def _reach(endpoint: Endpoint) -> None:
 
 
 def _port(variable: str, default: int) -> int:
-    text = os.environ.get(variable) or str(default)
-    if not (text.isdecimal() and 0 < int(text) < 65536):
-        raise SettingError(f"{variable}={text!r} is not a port; write a number from 1 to 65535")
-    return int(text)
+    try:
+        return number_from(variable, default, 1, 65535)
+    except ManifestError as error:
+        raise SettingError(f"{error}; it is a port") from None
 
 
 def _label(kind: str) -> str:

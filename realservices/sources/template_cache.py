@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING
 
 from realservices.contract.directory_cache import DirectoryCache, discard_tree
 from realservices.contract.errors import TemplateError
+from realservices.contract.numbers import number_from
 from realservices.sources.package import package_command
 
 if TYPE_CHECKING:
@@ -26,6 +27,7 @@ ARCHIVE, INFO = "template.tar", "template.json"
 _LIMIT_VARIABLE = "REALSERVICES_CACHE_MB"
 _DEFAULT_LIMIT_MB = 512
 _MUTEX = "building"
+_MOST_MB = 1 << 24
 # The tool's words, and those of the servers that it runs.
 _FULL = os.strerror(errno.ENOSPC)
 
@@ -109,12 +111,18 @@ def _made(command: list[str]) -> subprocess.CompletedProcess[str]:
     return subprocess.CompletedProcess(tool.args, tool.returncode, output, errors)
 
 
+def limit_bytes() -> int:
+    """Return how much built templates may take in all.
+
+    Raises:
+        ManifestError: The variable says something else than a number.
+    """
+    return number_from(_LIMIT_VARIABLE, _DEFAULT_LIMIT_MB, 0, _MOST_MB, "megabytes") << 20
+
+
 def _make_room(cache: DirectoryCache) -> None:
     """Remove the templates that were not used for longest, until the others are within the limit."""
-    text = os.environ.get(_LIMIT_VARIABLE) or str(_DEFAULT_LIMIT_MB)
-    if not text.isdigit():
-        raise TemplateError(f"{_LIMIT_VARIABLE}={text!r} is not a number of megabytes")
-    limit = int(text) << 20
+    limit = limit_bytes()
     kept = cache.kept()
     used = sum(size for _, _, size in kept)
     for _, name, size in sorted(kept):

@@ -212,7 +212,16 @@ def test_few_open_files() -> None:
 @pytest.mark.parametrize(
     ("variable", "value", "complaint"),
     [
-        ("REALSERVICES_TEMPLATE_CACHE_MB", "lots", "REALSERVICES_TEMPLATE_CACHE_MB='lots' is not a number"),
+        (
+            "REALSERVICES_TEMPLATE_CACHE_MB",
+            "lots",
+            "REALSERVICES_TEMPLATE_CACHE_MB='lots' is not a whole number of megabytes from 0 to 16777216; correct it, or unset it",
+        ),
+        (
+            "REALSERVICES_CACHE_MB",
+            "²",
+            "REALSERVICES_CACHE_MB='²' is not a whole number of megabytes from 0 to 16777216; correct it, or unset it",
+        ),
         ("REALSERVICES_RUNTIME", "/gone.json", "REALSERVICES_RUNTIME=/gone.json: there is no such file"),
     ],
 )

@@ -234,7 +234,22 @@ def test_at_once_with_private_tmp_and_partly_private_networks(shared_memory: Pat
     assert list((shared_memory / "slots").iterdir()) == []
 
 
-@pytest.mark.parametrize("text", ["20000", "20000-", "-20000", "20100-20000", "80-2000", "20000-70000", "a-b", "1-2-3"])
+@pytest.mark.parametrize(
+    "text",
+    [
+        "20000",
+        "20000-",
+        "-20000",
+        "20100-20000",
+        "80-2000",
+        "20000-70000",
+        "a-b",
+        "1-2-3",
+        "²0000-30000",
+        "٣٠٠٠-٤٠٠٠",
+        "20000-3000" + "0" * 5000,
+    ],
+)
 def test_a_port_range_that_is_none(registry: Path, monkeypatch: pytest.MonkeyPatch, text: str) -> None:
     monkeypatch.setenv("REALSERVICES_PORT_RANGE", text)
     with pytest.raises(InfrastructureError) as caught:

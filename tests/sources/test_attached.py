@@ -57,8 +57,21 @@ def test_urls_of_servers(alone: pytest.MonkeyPatch, variable: str, url: str, kin
 @pytest.mark.parametrize(
     ("variable", "value", "kind", "message"),
     [
-        ("TEST_REDIS_PORT", "http", "redis", r"TEST_REDIS_PORT='http' is not a port"),
-        ("TEST_POSTGRES_PORT", "70000", "postgres", r"TEST_POSTGRES_PORT='70000' is not a port"),
+        (
+            "TEST_REDIS_PORT",
+            "http",
+            "redis",
+            r"TEST_REDIS_PORT='http' is not a whole number from 1 to 65535; .* a port",
+        ),
+        ("TEST_REDIS_PORT", "²", "redis", r"TEST_REDIS_PORT='²' is not a whole number from 1 to 65535"),
+        ("TEST_REDIS_PORT", "0", "redis", r"TEST_REDIS_PORT='0' is not a whole number from 1 to 65535"),
+        ("TEST_POSTGRES_PORT", "1" * 5000, "postgres", r"is not a whole number from 1 to 65535"),
+        (
+            "TEST_POSTGRES_PORT",
+            "70000",
+            "postgres",
+            r"TEST_POSTGRES_PORT='70000' is not a whole number from 1 to 65535",
+        ),
         ("TEST_HTTP_URL", "127.0.0.1:80", "http", r"TEST_HTTP_URL='127.0.0.1:80' is no URL .*http://HOST:PORT"),
         ("TEST_LLM_URL", "ws://127.0.0.1:80", "llm", r"TEST_LLM_URL='ws:.* is no URL"),
         ("TEST_WEBSOCKET_URL", "ws://a:b:c", "websocket", r"is no URL .* ws://HOST"),
@@ -70,6 +83,12 @@ def test_settings_that_mean_nothing(
     attached.setenv(variable, value)
     with pytest.raises(SettingError, match=message):
         find_services().endpoint(kind)
+
+
+def test_a_host_that_no_network_has(attached: pytest.MonkeyPatch) -> None:
+    attached.setenv("TEST_REDIS_HOST", "x" * 70 + ".é")
+    with pytest.raises(UnreachableServiceError, match=r"cannot be reached: .*label"):
+        find_services().endpoint("redis")
 
 
 def test_a_server_that_is_down_is_an_error_and_never_a_skip(

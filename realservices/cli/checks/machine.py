@@ -10,6 +10,9 @@ from pathlib import Path
 
 from realservices.cli.checks.finding import Finding, error, warning
 from realservices.contract import environment
+from realservices.contract.errors import RealServicesError
+from realservices.host import templates
+from realservices.sources import template_cache
 
 _SYSTEMS = {"linux": ("x86_64", "aarch64"), "darwin": ("arm64", "x86_64")}
 _OLDEST_PYTHON = (3, 11)
@@ -25,7 +28,8 @@ _SETTINGS = (
     "REALSERVICES_RUNTIME",
     "REALSERVICES_TEMPLATE_CACHE_MB",
 )
-_NUMBERS = ("REALSERVICES_TEMPLATE_CACHE_MB", "REALSERVICES_CACHE_MB")
+# What reads those that are numbers.
+_READERS = (templates.limit_bytes, template_cache.limit_bytes)
 
 
 def check_platform() -> Finding:
@@ -90,7 +94,12 @@ def check_processes() -> Finding:
 def check_settings() -> Finding:
     """Look at the variables that change how all of this works."""
     present = {name: os.environ[name] for name in _SETTINGS if os.environ.get(name)}
-    wrong = [f"{name}={present[name]!r} is not a number" for name in _NUMBERS if not present.get(name, "0").isdecimal()]
+    wrong = []
+    for reader in _READERS:
+        try:
+            reader()
+        except RealServicesError as complaint:
+            wrong.append(str(complaint))
     runtime = present.get(environment.RUNTIME, "")
     if runtime and not Path(runtime).is_file():
         wrong.append(f"{environment.RUNTIME}={runtime}: there is no such file")
