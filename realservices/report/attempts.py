@@ -50,9 +50,9 @@ def read_attempt(identity: dict[str, Any], result: dict[str, Any], label: str, r
     if status != PASSED and (log := outputs.tail("test.log")):
         logs.insert(0, log)
     return Attempt(
-        run=int(identity.get("run", 1)),
-        shard=int(identity.get("shard", 1)),
-        attempt=int(identity.get("attempt", 1)),
+        run=int(float(identity.get("run", 1))),
+        shard=int(float(identity.get("shard", 1))),
+        attempt=int(float(identity.get("attempt", 1))),
         status=status,
         started_epoch_ms=epoch_ms(result, "testAttemptStart", "testAttemptStartMillisEpoch") or 0.0,
         duration_ms=duration_ms(result, "testAttemptDuration") or 0.0,
@@ -74,13 +74,20 @@ def read_attempt(identity: dict[str, Any], result: dict[str, Any], label: str, r
 def _read_files(outputs: Outputs, label: str) -> tuple[JUnit, list[Log]]:
     """Read test.xml and what the test left; services.json only counts where test.xml says nothing of services."""
     junit = read_junit(outputs.text("test.xml"), label)
-    if not junit.is_readable:
-        outputs.notes.append("test.xml: is no XML")
+    if junit.damage:
+        outputs.notes.append(f"test.xml: {junit.damage}")
     logs = []
     for log, is_services in outputs.undeclared():
         if not is_services:
             logs.append(log)
-        elif not junit.services and (told := read_services_json(log.text)):
+            continue
+        if junit.services:
+            continue
+        try:
+            told = read_services_json(log.text)
+        except ValueError as error:
+            outputs.notes.append(f"services.json: {error}")
+        else:
             junit = JUnit(
                 junit.counts, junit.cases, told.services, told.services_ready_ms, told.critical_path, told.program
             )

@@ -7,12 +7,16 @@ their default are left out there; numbers of 64 bits are written as text.
 
 from __future__ import annotations
 
-import json
 from base64 import b64decode
 from collections.abc import Iterable
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
+
+from realservices.contract.shapes import check, load_json
+from realservices.report.event_shapes import IDENTITIES, PAYLOADS
+
+_MOST_PROBLEMS = 20
 
 # A target may be tested in more than one configuration.
 TargetKey = tuple[str, str]
@@ -57,32 +61,51 @@ def read_build_events(lines: Iterable[str]) -> BuildEvents:
     A line that is cut off, as after a killed Bazel, is noted in `BuildEvents.problems`.
     """
     events = BuildEvents()
+    damaged = 0
     for number, line in enumerate(lines, 1):
         if not line.strip():
             continue
         try:
-            event = json.loads(line)
+            event = load_json(line)
+            _check(event)
             _take(events, event["id"], event)
-        except (ValueError, KeyError, TypeError, AttributeError) as error:
-            events.problems.append(f"line {number} is no build event: {type(error).__name__}: {error}")
+        except ValueError as error:
+            damaged += 1
+            if damaged <= _MOST_PROBLEMS:
+                events.problems.append(f"line {number} is no build event: {error}")
+    if damaged > _MOST_PROBLEMS:
+        events.problems.append(f"{damaged - _MOST_PROBLEMS} more lines are no build events")
     if events.finished is None:
         events.problems.append("the file ends before the build did: it was interrupted, or goes on")
     return events
+
+
+def _check(event: Any) -> None:
+    """Check what is read of an event.
+
+    Raises:
+        ValueError: It is none, or something in it is not what it should be.
+    """
+    check(event, {"id": dict})
+    for where, shapes in ((event["id"], IDENTITIES), (event, PAYLOADS)):
+        for name, shape in shapes.items():
+            if name in where:
+                check(where[name], shape, f"id.{name}" if where is event["id"] else name)
 
 
 def _take(events: BuildEvents, identity: dict[str, Any], event: dict[str, Any]) -> None:
     if "aborted" in event:
         _take_aborted(events, identity, event["aborted"])
     elif "testResult" in event:
-        events.results.append((identity["testResult"], event["testResult"]))
+        events.results.append((_part(identity, "testResult"), event["testResult"]))
     elif "testSummary" in event:
-        events.summaries[target_key(identity["testSummary"])] = event["testSummary"]
+        events.summaries[target_key(_part(identity, "testSummary"))] = event["testSummary"]
     elif "configured" in event:
-        events.configured[canonical(identity["targetConfigured"]["label"])] = event["configured"]
+        events.configured[canonical(_part(identity, "targetConfigured")["label"])] = event["configured"]
     elif "completed" in event:
-        events.completed[target_key(identity["targetCompleted"])] = event["completed"]
+        events.completed[target_key(_part(identity, "targetCompleted"))] = event["completed"]
     elif "action" in event and not event["action"].get("success"):
-        events.failed_actions.append({"id": identity["actionCompleted"], **event["action"]})
+        events.failed_actions.append({"id": _part(identity, "actionCompleted"), **event["action"]})
     else:
         _take_build(events, identity, event)
 
@@ -98,7 +121,11 @@ def _take_build(events: BuildEvents, identity: dict[str, Any], event: dict[str, 
         events.metrics = event["buildMetrics"]
     elif "buildToolLogs" in event:
         logs = event["buildToolLogs"].get("log", [])
-        events.tool_logs = {log["name"]: b64decode(log["contents"]).decode() for log in logs if "contents" in log}
+        events.tool_logs = {
+            log.get("name", ""): b64decode(log["contents"]).decode(errors="replace")
+            for log in logs
+            if "contents" in log
+        }
 
 
 def _take_aborted(events: BuildEvents, identity: dict[str, Any], aborted: dict[str, Any]) -> None:
@@ -110,6 +137,13 @@ def _take_aborted(events: BuildEvents, identity: dict[str, Any], aborted: dict[s
             if key not in events.aborted or description:
                 events.aborted[key] = (reason, description)
             return
+
+
+def _part(identity: dict[str, Any], name: str) -> dict[str, Any]:
+    """Return what an event's id says of the thing that the event tells of."""
+    check(identity, {name: dict}, "id")
+    part: dict[str, Any] = identity[name]
+    return part
 
 
 def target_key(identity: dict[str, Any]) -> TargetKey:

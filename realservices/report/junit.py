@@ -8,6 +8,8 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from textwrap import dedent
 
+from realservices.contract.shapes import shown, whole_number
+from realservices.report.event_shapes import finite
 from realservices.report.model import Case, Program, Service
 
 _SERVICES_SUITE = "services"
@@ -34,7 +36,7 @@ class JUnit:
         critical_path: The chain of services that others waited for.
         program: The test program, or None.
         verdict: Why the launcher failed the test, or "".
-        is_readable: Whether it could be parsed.
+        damage: Why it could not be parsed, or "".
     """
 
     counts: Mapping[str, int] = field(default_factory=dict)
@@ -44,7 +46,7 @@ class JUnit:
     critical_path: list[str] = field(default_factory=list)
     program: Program | None = None
     verdict: str = ""
-    is_readable: bool = True
+    damage: str = ""
 
 
 def read_junit(text: str, label: str) -> JUnit:
@@ -57,9 +59,11 @@ def read_junit(text: str, label: str) -> JUnit:
     if not text.strip():
         return JUnit()
     try:
-        root = ElementTree.fromstring(text)  # noqa: S314 - Python's expat refuses entities that grow without bounds
-    except ElementTree.ParseError:
-        return JUnit(is_readable=False)
+        parser = ElementTree.XMLParser(target=_Builder())  # noqa: S314 - without a DOCTYPE there are no entities
+        parser.feed(text)
+        root = parser.close()
+    except (ElementTree.ParseError, ValueError, LookupError) as error:
+        return JUnit(damage=f"is no XML: {error}")
     suites = list(root.iter("testsuite"))
     ours = next((suite for suite in suites if suite.get("name") == _SERVICES_SUITE and _is_ours(suite)), None)
     cases = [_case(case) for suite in suites if suite is not ours for case in suite.iterfind("testcase")]
@@ -73,6 +77,18 @@ def read_junit(text: str, label: str) -> JUnit:
     services = [_service(case, path) for case in ours.iterfind("testcase")]
     ready_ms = _number(chain.get("ready_ms"))
     return JUnit(counts, _telling(own), services, ready_ms, path, _program(chain), verdict)
+
+
+class _Builder(ElementTree.TreeBuilder):
+    """Builds the tree of a file that declares no entities: one such can grow without bounds, and JUnit needs none."""
+
+    def doctype(self, name: str, pubid: str | None, system: str | None) -> None:
+        """Refuse a document type.
+
+        Raises:
+            ValueError: Always.
+        """
+        raise ValueError(f"it has a DOCTYPE {shown(name)}, which no test runner writes")
 
 
 def _is_ours(suite: ElementTree.Element) -> bool:
@@ -118,7 +134,7 @@ def _service(case: ElementTree.Element, path: list[str]) -> Service:
         state=_state(case, values),
         started_ms=_number(values.get("started_ms")),
         ready_ms=_number(values.get("ready_ms")),
-        ports={key: int(number) for key, number in _pairs(values.get("ports", "")) if number.isdigit()},
+        ports=_ports(values.get("ports", "")),
         cpu_ms=_number(values.get("cpu_ms")),
         peak_mb=_number(values.get("peak_mb")),
         is_critical=name in path,
@@ -158,15 +174,17 @@ def _pairs(text: str) -> Iterator[tuple[str, str]]:
         yield key, value
 
 
+def _ports(text: str) -> dict[str, int]:
+    numbers = {key: whole_number(number) for key, number in _pairs(text)}
+    return {key: number for key, number in numbers.items() if number is not None}
+
+
 def _names(text: str) -> list[str]:
     return [name for name in text.split(",") if name]
 
 
 def _number(text: str | None) -> float | None:
-    try:
-        return float(text) if text else None
-    except ValueError:
-        return None
+    return finite(text) if text else None
 
 
 def _time_s(element: ElementTree.Element) -> float:

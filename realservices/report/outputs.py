@@ -2,20 +2,33 @@
 
 from __future__ import annotations
 
+import errno
+import lzma
+import os
+import stat
+import struct
 import zipfile
+import zlib
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any, BinaryIO
 from urllib.parse import unquote, urlparse
 
+from realservices.contract.shapes import is_text, shown
 from realservices.report.model import Log
 
 TAIL_BYTES = 16_000
 _MOST_XML_BYTES = 50_000_000
 _MOST_JSON_BYTES = 5_000_000
+_MOST_MEMBERS = 1_000
+_MOST_MEMBER_BYTES = 500_000_000
 _UNDECLARED = "test.outputs"
 # Written by Bazel's own test runner for people who open the file in a shell.
 _PAGER_LINE = b'exec ${PAGER:-/usr/bin/less} "$0" || exit 1\n'
+
+
+# What zipfile and the decompressors behind it raise at what is no archive, or is encrypted.
+_DAMAGE = (OSError, EOFError, RuntimeError, ValueError, zipfile.BadZipFile, zlib.error, lzma.LZMAError, struct.error)
 
 
 class Outputs:
@@ -36,7 +49,10 @@ class Outputs:
         """Return the content of a small file, or ""."""
         path = self._path(name)
         content = self._tail(name, path, _MOST_XML_BYTES) if path else None
-        return content.text if content and not content.omitted_bytes else ""
+        if content and content.omitted_bytes:
+            self.notes.append(f"{name}: has more than {_MOST_XML_BYTES // 1_000_000} MB")
+            return ""
+        return content.text if content else ""
 
     def tail(self, name: str) -> Log | None:
         """Return the end of a file, or None."""
@@ -54,7 +70,12 @@ class Outputs:
             if path is None:
                 continue
             if path.is_dir():
-                for child in sorted(path.iterdir()):
+                try:
+                    children = sorted(path.iterdir())
+                except OSError as error:
+                    self.notes.append(f"{name}: {_reason(error)}")
+                    continue
+                for child in children:
                     yield from self._kept(child.name, child)
             elif path.suffix == ".zip":
                 yield from self._zipped(name, path)
@@ -70,21 +91,43 @@ class Outputs:
 
     def _zipped(self, name: str, path: Path) -> Iterator[tuple[Log, bool]]:
         try:
-            with zipfile.ZipFile(path) as archive:
-                for entry in archive.infolist():
+            with _regular(path) as whole, zipfile.ZipFile(whole) as archive:
+                wanted = [each for each in archive.infolist() if each.filename.endswith((".log", "services.json"))]
+                for entry in wanted[:_MOST_MEMBERS]:
                     is_services = entry.filename == "services.json"
-                    if is_services or entry.filename.endswith(".log"):
-                        most = _MOST_JSON_BYTES if is_services else TAIL_BYTES
-                        with archive.open(entry) as file:
-                            yield _end_of(file, entry.filename, entry.file_size, most), is_services
-        except (OSError, zipfile.BadZipFile, NotImplementedError) as error:
+                    if (is_services or entry.filename.endswith(".log")) and (log := self._member(archive, entry)):
+                        yield log, is_services
+        except _DAMAGE as error:
             self.notes.append(f"{name}: {_reason(error)}")
+            return
+        if len(wanted) > _MOST_MEMBERS:
+            self.notes.append(f"{name}: has {len(wanted)} logs; the first {_MOST_MEMBERS} are here")
+
+    def _member(self, archive: zipfile.ZipFile, entry: zipfile.ZipInfo) -> Log | None:
+        """Return the end of an archive's member. The way there leads through all of it, so it may not be too long."""
+        if entry.file_size > _MOST_MEMBER_BYTES:
+            self.notes.append(f"{entry.filename}: has {entry.file_size // 1_000_000} MB in its archive")
+            return None
+        most = _MOST_JSON_BYTES if entry.filename == "services.json" else TAIL_BYTES
+        try:
+            with archive.open(entry) as file:
+                return _end_of(file, entry.filename, entry.file_size, most)
+        except _DAMAGE as error:
+            self.notes.append(f"{entry.filename}: {_reason(error)}")
+            return None
 
     def _path(self, name: str) -> Path | None:
         uri = self._uris.get(name)
         if not uri:
             return None
-        parts = urlparse(uri)
+        try:
+            parts = urlparse(uri)
+        except ValueError as error:
+            self.notes.append(f"{name}: {shown(uri)} is no address: {error}")
+            return None
+        if "\0" in unquote(parts.path) or not is_text(parts.path):
+            self.notes.append(f"{name}: {shown(uri)} is no address of a file")
+            return None
         if parts.scheme != "file":
             self.notes.append(f"{name}: not on this machine ({parts.scheme}://{parts.netloc})")
             return None
@@ -92,8 +135,8 @@ class Outputs:
 
     def _tail(self, name: str, path: Path, most: int = TAIL_BYTES) -> Log | None:
         try:
-            with path.open("rb") as file:
-                return _end_of(file, name, path.stat().st_size, most)
+            with _regular(path) as file:
+                return _end_of(file, name, os.fstat(file.fileno()).st_size, most)
         except OSError as error:
             self.notes.append(f"{name}: {_reason(error)}")
             return None
@@ -102,6 +145,20 @@ class Outputs:
 def read_tail(uri: str, name: str) -> Log | None:
     """Return the end of a file that some other event names, or None."""
     return Outputs([{"name": name, "uri": uri}]).tail(name)
+
+
+def _regular(path: Path) -> BinaryIO:
+    """Open a file; a FIFO or a device would be read without end.
+
+    Raises:
+        OSError: It cannot be opened, or is none.
+    """
+    descriptor = os.open(path, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC)
+    kind = os.fstat(descriptor).st_mode
+    if not stat.S_ISREG(kind):
+        os.close(descriptor)
+        raise OSError(errno.EISDIR, os.strerror(errno.EISDIR)) if stat.S_ISDIR(kind) else OSError("it is no file")
+    return os.fdopen(descriptor, "rb")
 
 
 def _end_of(file: BinaryIO | Any, name: str, size: int, most: int) -> Log:

@@ -9,9 +9,11 @@ from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
 
+from realservices.contract.shapes import check, load_json
 from realservices.report.build_events import BuildEvents, epoch_ms, read_build_events
 from realservices.report.comparison import compare, outcomes
 from realservices.report.errors import ReportError
+from realservices.report.event_shapes import report_shape
 from realservices.report.model import STATUSES, Attempt, Build, BuildFailure, Comparison, Service, Target
 from realservices.report.page import render
 from realservices.report.session import SESSION, Launcher, launched_services, session_target
@@ -153,7 +155,8 @@ class RealServiceTestReport:
     def to_json(self, *, indent: int | None = 1) -> str:
         """Return the whole report as JSON; its form is that of realservices/report/model.py."""
         content = {"version": VERSION, "counts": self.counts, "summary": asdict(self.summary), **asdict(self)}
-        return json.dumps(content, indent=indent, ensure_ascii=False)
+        # NaN is no JSON to the page's script: every reader here refuses it.
+        return json.dumps(content, indent=indent, ensure_ascii=False, allow_nan=False)
 
     def to_html(self) -> str:
         """Return the report as one page that needs nothing else."""
@@ -194,16 +197,17 @@ def _outcomes_of(path: Path) -> tuple[dict[str, tuple[str, float]], float]:
         targets = read_targets(events, reads_files=False)
         return outcomes((t.label, t.status, t.duration_ms) for t in targets), _build(events).started_epoch_ms
     try:
-        found = outcomes((t["label"], t["status"], float(t["duration_ms"])) for t in report["targets"])
-        return found, float(report["build"]["started_epoch_ms"])
-    except (KeyError, TypeError, ValueError) as error:
-        raise ReportError(f"{path} is no report.json of version {VERSION}: {error!r}") from error
+        check(report, report_shape(frozenset(STATUSES)))
+    except ValueError as error:
+        raise ReportError(f"{path} is no report.json of version {VERSION}: {error}") from None
+    found = outcomes((t["label"], t["status"], float(t["duration_ms"])) for t in report["targets"])
+    return found, float(report["build"]["started_epoch_ms"])
 
 
 def _as_report(path: Path) -> dict[str, Any] | None:
     """Return a report.json, or None if the file is something else: build events have one JSON text per line."""
     try:
-        content = json.loads(path.read_text(encoding="utf-8", errors="replace"))
+        content = load_json(path.read_text(encoding="utf-8", errors="replace"))
     except OSError as error:
         raise ReportError(f"{path} cannot be read: {error.strerror}") from error
     except ValueError:
@@ -222,7 +226,11 @@ def _build(events: BuildEvents) -> Build:
         started_epoch_ms=started,
         duration_ms=None if end is None else end - started,
         exit=(events.finished or {}).get("exitCode", {}).get("name", ""),
-        processes={entry["name"]: int(entry.get("count", 0)) for entry in runners if entry.get("name") != "total"},
+        processes={
+            entry.get("name", ""): int(float(entry.get("count", 0)))
+            for entry in runners
+            if entry.get("name") != "total"
+        },
         critical_path=events.tool_logs.get("critical path", "").strip(),
         problems=events.problems,
     )

@@ -5,23 +5,26 @@ It says the same as the JUnit properties, but for why a service failed; it serve
 
 from __future__ import annotations
 
-import json
 from typing import Any
 
+from realservices.contract.shapes import check, load_json
+from realservices.report.event_shapes import SERVICES
 from realservices.report.junit import JUnit
 from realservices.report.model import Program, Service
 
 
-def read_services_json(text: str) -> JUnit | None:
-    """Return what it says of the services, or None if it is not what the launcher writes."""
-    try:
-        content = json.loads(text)
-        path = [str(name) for name in content["critical_path"]]
-        services = [_service(entry, path) for entry in content["services"]]
-        program = _program(content.get("program") or {})
-        return JUnit(services=services, services_ready_ms=content["ready_ms"], critical_path=path, program=program)
-    except (ValueError, KeyError, TypeError, AttributeError):
-        return None
+def read_services_json(text: str) -> JUnit:
+    """Return what it says of the services.
+
+    Raises:
+        ValueError: It is not what the launcher writes.
+    """
+    content = load_json(text)
+    check(content, SERVICES)
+    path = content["critical_path"]
+    services = [_service(entry, path) for entry in content["services"]]
+    program = _program(content.get("program") or {})
+    return JUnit(services=services, services_ready_ms=content["ready_ms"], critical_path=path, program=program)
 
 
 def _service(entry: dict[str, Any], path: list[str]) -> Service:

@@ -93,7 +93,21 @@ def test_only_the_first_failures_are_told_in_the_reason(events: EventFile) -> No
 
 def test_a_report_that_is_no_xml_is_told_of(events: EventFile) -> None:
     events.result("FAILED", {"test.xml": "<testsuites><tests"})
-    assert _attempt(events).notes == ["test.xml: is no XML"]
+    assert _attempt(events).notes == ["test.xml: is no XML: unclosed token: line 1, column 12"]
+
+
+def test_an_xml_that_declares_entities_is_not_read(events: EventFile) -> None:
+    bomb = "".join(f'<!ENTITY e{number} "{f"&e{number - 1};" * 10 if number else "x"}">' for number in range(30))
+    events.result("FAILED", {"test.xml": f"<!DOCTYPE t [{bomb}]><testsuites>&e29;</testsuites>"})
+    assert _attempt(events).notes == ["test.xml: is no XML: it has a DOCTYPE 't', which no test runner writes"]
+
+
+def test_numbers_that_are_none_are_left_out(events: EventFile) -> None:
+    case = service_case("cache", ready_ms="nan", started_ms="1e999", cpu_ms="-inf", ports="redis=²,http=80")
+    events.result("FAILED", {"test.xml": junit(cases='<testcase name="a" time="inf"/>', services=case)})
+    (service,) = _attempt(events).services
+    assert (service.ready_ms, service.started_ms, service.cpu_ms, service.ports) == (None, None, None, {"http": 80})
+    json.loads(events.report().to_json(), parse_constant=pytest.fail)
 
 
 def test_a_suite_that_only_has_the_name_of_ours_is_the_programs(events: EventFile) -> None:
@@ -160,13 +174,23 @@ def test_services_json_serves_where_there_is_no_xml(events: EventFile) -> None:
 
 
 def test_a_services_json_of_somebody_else_is_no_matter(events: EventFile) -> None:
-    for number, text in enumerate(("[]", '{"services": 3}', "no JSON"), 1):
+    damaged = {
+        "[]": "it is [], not an object",
+        '{"services": 3}': "critical_path is missing: a list of texts",
+        "no JSON": "Expecting value: line 1 column 1 (char 0)",
+        "[" * 100_000: "it is nested too deeply",
+        '{"critical_path": [], "ready_ms": NaN, "services": []}': "NaN is not a JSON number",
+        '{"critical_path": [], "ready_ms": 1e999, "services": []}': "ready_ms is inf, not a number or null",
+        '{"critical_path": [], "ready_ms": "4", "services": []}': "ready_ms is '4', not a number or null",
+    }
+    for number, text in enumerate(damaged, 1):
         folder = events.directory / str(number)
         folder.mkdir()
         (folder / "services.json").write_text(text, encoding="utf-8")
         events.result("FAILED", uris={"test.outputs": folder.as_uri()}, numbers=(1, 1, number))
     (target,) = events.report().targets
     assert {attempt.status for attempt in target.attempts} == {"failed"}
+    assert [attempt.notes for attempt in target.attempts] == [[f"services.json: {why}"] for why in damaged.values()]
 
 
 @pytest.mark.parametrize(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import zipfile
 from pathlib import Path
 
@@ -44,6 +45,40 @@ def test_a_damaged_archive_is_told_of(events: EventFile, tmp_path: Path) -> None
     (tmp_path / "outputs.zip").write_bytes(b"no archive")
     events.result("FAILED", uris={"test.outputs__outputs.zip": (tmp_path / "outputs.zip").as_uri()})
     assert _attempt(events).notes == ["test.outputs__outputs.zip: cannot be read: File is not a zip file"]
+
+
+def test_a_damaged_member_does_not_cost_the_others(events: EventFile, tmp_path: Path) -> None:
+    path = tmp_path / "outputs.zip"
+    with zipfile.ZipFile(path, "w", zipfile.ZIP_DEFLATED) as archive:
+        archive.writestr("a.log", "a\n" * 1000)
+        archive.writestr("../b\x1b[2J.log", "b\n")
+        archive.writestr("huge.log", b"")
+        archive.getinfo("huge.log").file_size = 600_000_000
+    content = bytearray(path.read_bytes())
+    at = content.index(b"a.log") + len(b"a.log") + 4
+    content[at : at + 4] = b"\xff" * 4
+    path.write_bytes(content)
+    events.result("FAILED", uris={"test.outputs__outputs.zip": path.as_uri()})
+    attempt = _attempt(events)
+    assert _logs(attempt) == {"../b\x1b[2J.log": "b\n"}
+    first, second = attempt.notes
+    assert first.startswith("a.log: cannot be read: ")
+    assert second == "huge.log: has 600 MB in its archive"
+
+
+def test_what_is_no_file_is_told_of(events: EventFile, tmp_path: Path) -> None:
+    os.mkfifo(tmp_path / "fifo")
+    uris = {
+        "test.log": (tmp_path / "fifo").as_uri(),
+        "test.xml": "file:///a%00b",
+        "x": "http://[",
+        "test.outputs": "file://[",
+    }
+    events.result("FAILED", uris=uris)
+    notes = _attempt(events).notes
+    assert "test.log: cannot be read: it is no file" in notes
+    assert "test.xml: 'file:///a%00b' is no address of a file" in notes
+    assert "test.outputs: 'file://[' is no address: Invalid IPv6 URL" in notes
 
 
 def test_a_file_that_is_gone_is_told_of(events: EventFile, tmp_path: Path) -> None:

@@ -13,8 +13,8 @@ _LAUNCHER_SIDE = ("contract", "host", "services", "launcher")
 _TEST_SIDE = ("contract", "clients", "sources", "isolation", "optimization", "dev", "fixtures")
 # Server programs run by themselves, also where nothing else of the package can be imported.
 _PROGRAMS = ("programs",)
-# The report on a run stands alone. Bazel's tests do not have it: this module runs outside of Bazel as well.
-_REPORT = ("report",)
+# The report on a run stands alone, but for how foreign data is checked. Bazel's tests do not have it: this module runs outside of Bazel as well.
+_REPORT = ("contract", "report")
 # Tools for people: after everything, on both sides.
 _COMMAND_LINE = ("cli",)
 # The program that the launcher starts: it belongs to the test's side and may import from there.
