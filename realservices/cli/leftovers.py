@@ -22,11 +22,11 @@ from realservices.contract.left_directories import FILES, MEMORY, RUN, SESSION, 
 from realservices.contract.locked_directory import lock_left_directory
 from realservices.contract.offers import OFFER_SUFFIX, OFFERS, end_offer, look_at, offer_path, present_offers
 from realservices.contract.registry import present_registries
+from realservices.contract.removal import remove_tree
 from realservices.contract.user_directory import SHORT_BASES, present_user_directories
 from realservices.dev.discovery import ServiceDiscovery
 from realservices.host.abandoned import end_left_directory, launcher_ids
 from realservices.host.marks import marked
-from realservices.host.removal import remove_tree
 from realservices.sources.services import project_root
 from realservices.sources.template_cache import cache_directory
 

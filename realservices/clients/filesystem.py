@@ -5,14 +5,13 @@ from __future__ import annotations
 import functools
 import itertools
 import os
-import shutil
-import stat
 import tempfile
 from pathlib import Path
 
 from realservices.contract.errors import RealServicesError
 from realservices.contract.left_directories import FILES, new_id, remove_left_directories
 from realservices.contract.locked_directory import make_locked_directory
+from realservices.contract.removal import remove_tree
 from realservices.contract.user_directory import SHORT_BASES, user_directory
 
 LIMIT_BYTES = 64 * 1024 * 1024
@@ -144,11 +143,11 @@ class BlockingFilesystem:
         place = self.path(name)
         if place == self.root:
             raise PathEscapesError(os.fspath(name), self.root, "is the test's directory itself")
-        _remove_tree(place) if place.is_dir() and not place.is_symlink() else place.unlink()
+        remove_tree(str(place)) if place.is_dir() and not place.is_symlink() else place.unlink()
 
     def remove_all(self) -> None:
         """Remove the directory itself, at the end of the test."""
-        _remove_tree(self.root)
+        remove_tree(str(self.root))
         if self._lock is not None:
             os.close(self._lock)
             self._lock = None
@@ -254,15 +253,3 @@ def new_filesystem(above: str = "") -> IsolatedFilesystem:
 def _remove_left(directory: str) -> None:
     """Remove what killed runs have left; once in a process is enough."""
     remove_left_directories(directory, FILES)
-
-
-def _remove_tree(root: Path) -> None:
-    if not root.exists():
-        return
-    try:
-        shutil.rmtree(root)
-    except PermissionError:
-        # A test may have taken rights away, from a directory or from the one above it.
-        for directory, _, _ in os.walk(root):
-            Path(directory).chmod(stat.S_IRWXU)
-        shutil.rmtree(root)

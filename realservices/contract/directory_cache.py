@@ -16,6 +16,8 @@ import fcntl
 import os
 import stat
 
+from realservices.contract.removal import discard_tree
+
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -121,6 +123,10 @@ class DirectoryCache:
             os.close(lock)
         return True
 
+    def remove_left(self) -> None:
+        """Remove what killed processes have left half made, and the locks of directories that are gone."""
+        self._remove_abandoned("")
+
     def _make_once(self, path: str, lock: int, make: Callable[[str], None], make_room: Callable[[], None]) -> None:
         # A lock of its own: those who are done keep the other one for as long as they use the directory, so that an
         # exclusive lock on that is not to be had.
@@ -159,10 +165,7 @@ class DirectoryCache:
         # Renamed first: who gets the lock afterwards must not find half a directory.
         partial = f"{path}.{os.getpid()}.{PARTIAL}"
         os.rename(path, partial)
-        if os.path.isdir(partial) and not os.path.islink(partial):
-            discard_tree(partial)
-        else:
-            os.unlink(partial)
+        discard_tree(partial)
 
     def _remove_abandoned(self, own: str) -> None:
         """Remove what killed processes left; the caller is the one that makes ``own``."""
@@ -199,13 +202,6 @@ class DirectoryCache:
                 continue
 
 
-def discard_tree(path: str) -> None:
-    """Remove what was half made; what cannot be removed now is left to the next one that passes by, or to `clean`."""
-    import shutil  # noqa: PLC0415 - 8 ms that only a removal pays
-
-    shutil.rmtree(path, ignore_errors=True)
-
-
 def is_own_directory(path: str) -> bool:
     """Return whether this is a directory, and no link, that belongs to this user and that only this user writes to."""
     try:
@@ -221,10 +217,7 @@ def _taken(path: str) -> OSError:
 
 def _discard(paths: list[str]) -> None:
     for path in paths:
-        if os.path.islink(path) or not os.path.isdir(path):
-            os.unlink(path)
-        else:
-            discard_tree(path)
+        discard_tree(path)
 
 
 def _open_locked(path: str, how: int) -> int:

@@ -6,6 +6,7 @@ import os
 import time
 
 from realservices.contract.locked_directory import UNFINISHED, lock_left_directory
+from realservices.contract.removal import discard_tree
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -46,13 +47,11 @@ def remove_left_directories(directory: str, kind: str) -> None:
         directory: A user's.
         kind: How their names begin.
     """
-    import shutil  # noqa: PLC0415 - 8 ms; the launcher's side has its own (host/removal.py)
-
     for path in left_directories(directory):
         lock = lock_left_directory(path) if kind in os.path.basename(path) else -1
         if lock >= 0:
             if not any(map(is_id, os.listdir(path))):
-                shutil.rmtree(path, ignore_errors=True)
+                discard_tree(path)
             os.close(lock)
 
 

@@ -13,7 +13,6 @@ import contextlib
 import functools
 import logging
 import os
-import shutil
 import signal
 import tempfile
 import threading
@@ -23,6 +22,7 @@ from typing import TYPE_CHECKING, Any, Self
 
 from realservices.clients.control import BlockingServiceControl
 from realservices.contract.errors import RealServicesError
+from realservices.contract.removal import discard_tree
 from realservices.dev.config import LauncherConfig
 from realservices.dev.discovery import DIRECTORY, VARIABLE, ServiceDiscovery
 from realservices.dev.errors import StartupError, UnhealthyError
@@ -240,7 +240,7 @@ class DevLauncher:
         for name in self._endpoints:
             discovery.remove(name)
         if self.config.test_mode and self.config.discovery_dir is None:
-            shutil.rmtree(discovery.discovery_dir, ignore_errors=True)
+            discard_tree(str(discovery.discovery_dir))
         else:
             with contextlib.suppress(OSError):  # Others use it, too.
                 discovery.discovery_dir.rmdir()

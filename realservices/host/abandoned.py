@@ -11,10 +11,10 @@ import os
 
 from realservices.contract.left_directories import is_id, left_directories
 from realservices.contract.locked_directory import lock_left_directory
+from realservices.contract.removal import remove_tree
 from realservices.host.libc import libc
 from realservices.host.marks import kill_marked
 from realservices.host.privileges import become_unprivileged
-from realservices.host.removal import remove_tree
 
 _IPC_RMID = 0
 

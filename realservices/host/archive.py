@@ -13,8 +13,8 @@ from __future__ import annotations
 
 import os
 
-from realservices.contract.directory_cache import discard_tree
 from realservices.contract.errors import ArchiveError
+from realservices.contract.removal import discard_tree
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:

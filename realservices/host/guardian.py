@@ -11,9 +11,10 @@ import fcntl
 import os
 import signal
 
+from realservices.contract.removal import discard_tree
 from realservices.host.abandoned import end_left_directory, end_processes
 from realservices.host.marks import mark_this_process
-from realservices.host.removal import remove_tree
+from realservices.host.templates import remove_half_made_templates
 
 _FIRST_OWN_DESCRIPTOR = 3
 
@@ -106,10 +107,8 @@ def start_guardian(name: str, paths: list[str], home: Home | None = None) -> Gua
 def _clean_up(name: str, paths: list[str]) -> None:
     end_processes(name)
     for path in paths:
-        try:
-            remove_tree(path)
-        except OSError:
-            continue  # The next launcher tries again.
+        discard_tree(path)
+    remove_half_made_templates()
 
 
 def _leave(home: Home) -> None:

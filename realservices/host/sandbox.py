@@ -10,10 +10,10 @@ import os
 
 from realservices.contract.errors import InfrastructureError
 from realservices.contract.left_directories import MEMORY, RUN, new_id
+from realservices.contract.removal import remove_tree
 from realservices.contract.resources import explain
 from realservices.contract.user_directory import SHARED_MEMORY
 from realservices.host.abandoned import remove_abandoned
-from realservices.host.removal import remove_tree
 from realservices.host.scratch import make_private, scratch_base
 
 _MOST_SOCKET_BYTES = 107  # unix(7), without the byte that ends the path.

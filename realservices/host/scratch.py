@@ -11,9 +11,9 @@ import os
 from realservices.contract.errors import InfrastructureError
 from realservices.contract.left_directories import RUN, new_id
 from realservices.contract.locked_directory import make_locked_directory
+from realservices.contract.removal import remove_tree
 from realservices.contract.resources import explain
 from realservices.contract.user_directory import SHORT_BASES, user_directory
-from realservices.host.removal import remove_tree
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:

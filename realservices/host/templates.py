@@ -12,7 +12,7 @@ import os
 
 from realservices.contract.directory_cache import DirectoryCache
 from realservices.contract.numbers import number_from
-from realservices.contract.registry import registry_directory
+from realservices.contract.registry import present_registries, registry_directory
 from realservices.host.archive import unpack_archive
 
 TYPE_CHECKING = False
@@ -27,7 +27,7 @@ _DEFAULT_LIMIT_MB = 512
 _MOST_MB = 1 << 24
 # Space to leave in the file system of the cache: other programs keep shared memory there.
 _RESERVE_BYTES = 16 << 20
-_MUTEX = "unpacking"
+_FOLDER, _MUTEX = "templates", "unpacking"
 
 
 def lease_template(archive: str, digest: str, size_bytes: int) -> Lease:
@@ -44,12 +44,22 @@ def lease_template(archive: str, digest: str, size_bytes: int) -> Lease:
         ArchiveError: The archive is damaged.
         InfrastructureError: The setting of the cache's size is no number.
     """
-    cache = DirectoryCache(registry_directory() + "/templates", _MUTEX, size_of=_tree_size)
+    cache = DirectoryCache(f"{registry_directory()}/{_FOLDER}", _MUTEX, size_of=_tree_size)
     return cache.lease(
         digest,
         lambda path: unpack_archive(archive, path, digest=digest, shares_links=True),
         lambda: _make_room(cache, size_bytes),
     )
+
+
+def remove_half_made_templates() -> None:
+    """Remove what a launcher that was killed while it unpacked has left, and all like it."""
+    for registry in present_registries()[:1]:
+        if os.path.isdir(f"{registry}/{_FOLDER}"):
+            try:
+                DirectoryCache(f"{registry}/{_FOLDER}", _MUTEX, size_of=_tree_size).remove_left()
+            except OSError:
+                continue
 
 
 def _make_room(cache: DirectoryCache, size_bytes: int) -> None:

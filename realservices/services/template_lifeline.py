@@ -11,8 +11,8 @@ import signal
 import threading
 import time
 
+from realservices.contract.removal import remove_tree
 from realservices.host.process import descendants, kill_descendants
-from realservices.host.removal import remove_tree
 
 _GRACE_S, _PAUSE_S = 5.0, 0.01
 

@@ -8,13 +8,13 @@ kept warm, it takes over a directory that was made for it, with services in it.
 from __future__ import annotations
 
 import os
-import shutil
 import threading
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from realservices.contract.left_directories import SESSION as SESSION_PREFIX
 from realservices.contract.left_directories import remove_left_directories
+from realservices.contract.removal import discard_tree
 from realservices.contract.session_directory import ALIVE, make_session_directory, new_session_path
 
 if TYPE_CHECKING:
@@ -53,7 +53,7 @@ class Session:
         """End the session, if this is its first process."""
         if not self.is_first:
             return
-        shutil.rmtree(self.directory, ignore_errors=True)
+        discard_tree(str(self.directory))
         self.forget()
         if os.environ.get(SESSION) == str(self.directory):
             del os.environ[SESSION]

@@ -13,9 +13,10 @@ import subprocess
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from realservices.contract.directory_cache import DirectoryCache, discard_tree
+from realservices.contract.directory_cache import DirectoryCache
 from realservices.contract.errors import TemplateError
 from realservices.contract.numbers import number_from
+from realservices.contract.removal import discard_tree
 from realservices.sources.package import package_command
 
 if TYPE_CHECKING:

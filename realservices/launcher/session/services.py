@@ -19,6 +19,7 @@ from realservices.contract.errors import RealServicesError
 from realservices.contract.locked_directory import share_locked_directory
 from realservices.contract.manifest import ServiceSpec
 from realservices.contract.offers import END, TAKE
+from realservices.contract.removal import remove_tree
 from realservices.contract.session_directory import (
     ALIVE,
     CONTROL,
@@ -29,7 +30,6 @@ from realservices.contract.session_directory import (
 from realservices.host.guardian import Guardian, Home, start_guardian
 from realservices.host.marks import mark_children
 from realservices.host.process import adopt_orphans, kill_descendants
-from realservices.host.removal import remove_tree
 from realservices.host.sandbox import Sandbox
 from realservices.host.slots import Slot, acquire_slot, hold_ports
 from realservices.launcher.control import ControlServer

@@ -46,6 +46,14 @@ def remove_tree(path: str) -> None:
         os.close(parent)
 
 
+def discard_tree(path: str) -> None:
+    """Remove what can be removed of a directory; what cannot is left to the next one that passes by, or to `clean`."""
+    try:
+        remove_tree(path)
+    except OSError:
+        pass
+
+
 class _Removal:
     """One tree while it is removed.
 
