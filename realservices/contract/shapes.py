@@ -26,6 +26,8 @@ _MOST_DIGITS = 18
 # Beyond it, arithmetic with floating-point numbers overflows.
 _LARGEST = 1e300
 _MOST_SHOWN = 200
+# Python shows no number of more than 4300 digits (sys.set_int_max_str_digits).
+_MOST_SHOWN_BITS = 3 * 4300
 _WORDS: dict[Any, str] = {
     str: "a text", bool: "true or false", int: "a whole number", float: "a number", dict: "a table", list: "a list",
     object: "a value", None: "null",
@@ -170,6 +172,8 @@ def shown(value: Any) -> str:
     """Return a value as a message shows it: of bounded length and depth, control characters escaped."""
     import reprlib  # noqa: PLC0415 - on failure only
 
+    if isinstance(value, int) and value.bit_length() > _MOST_SHOWN_BITS:
+        return "a number of too many digits"  # Python refuses to show it, in words that depend on its version.
     brief = reprlib.Repr()
     brief.maxstring = brief.maxother = brief.maxlong = _MOST_SHOWN
     brief.maxlist = brief.maxdict = 12

@@ -79,7 +79,7 @@ def kill_marked(name: str) -> list[int]:
                 os.kill(pid, signal.SIGKILL)
             except (ProcessLookupError, PermissionError):
                 continue
-            killed.append(pid)
+            killed += [pid] if pid not in killed else []
         time.sleep(_SWEEP_PAUSE_S)
     return killed
 

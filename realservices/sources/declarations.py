@@ -180,10 +180,11 @@ def _declaration(path: Path, name: str, table: Any) -> Declaration:
     if not is_service_name(name):
         raise SettingError(f"{where}: a name consists of letters, digits, '_' and '-'")
     _check(where, table, {"kind": frozenset(KINDS)})
-    _check(where, table, shape_of(table["kind"]))
     for key in _SERVER_SETTINGS:
-        if key in table:
+        # First: it knows more of what is wrong with a setting than that its shape is.
+        if isinstance(table.get(key), dict):
             check_server_settings(where, table["kind"], key, table[key])
+    _check(where, table, shape_of(table["kind"]))
     values = {key: value for key, value in table.items() if key != "kind"}
     declaration = Declaration(name, table["kind"], where, path.parent, values)
     _check_ready(declaration, values.get("ready", {}))

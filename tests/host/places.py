@@ -39,17 +39,6 @@ def psql() -> str:
     return str(postgres_distribution() / "bin" / "psql")
 
 
-def foreign_directory(directory: Path) -> Path:
-    """Return a directory of another user: one in ``directory``, where this user can give it away, else one of root's."""
-    foreign = directory / "foreign"
-    foreign.mkdir(exist_ok=True)
-    try:
-        os.chown(foreign, 12345, 12345)
-    except OSError:
-        return Path("/usr")
-    return foreign
-
-
 def _place(variable: str) -> Path:
     value = os.environ.get(variable)
     if not value:

@@ -282,11 +282,10 @@ def test_what_is_no_directory_of_this_user_alone_is_replaced(
     assert not list((registry / "templates").glob("*.partial"))
 
 
-def test_what_belongs_to_another_user_and_stays_is_an_error_with_a_remedy(registry: Path, archive: Path) -> None:
+def test_what_others_may_write_to_and_stays_is_an_error_with_a_remedy(registry: Path, archive: Path) -> None:
     path = registry / "templates" / digest_of(archive)
     path.mkdir(parents=True)
-    foreign = places.foreign_directory(registry.parent)
-    with leasing(registry, archive, _MB, ["--uid", "1000", "--bind", f"{foreign}={path}"]) as lessee:
+    with leasing(registry, archive, _MB, ["--uid", "1000", "--tmpfs", str(path)]) as lessee:
         lessee.begin()
         lessee.wait()
         assert lessee.error == (

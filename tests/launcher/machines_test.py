@@ -225,7 +225,8 @@ def test_a_template_whose_name_another_user_has_taken_means_a_copy(tmp_path: Pat
     taken = tmp_path / "registry" / "templates" / digest
     taken.mkdir(parents=True)
     env = {"REALSERVICES_REGISTRY": str(tmp_path / "registry")}
-    enclosure = ["--uid", "1000", "--bind", f"{places.foreign_directory(tmp_path)}={taken}"]
+    # As if it were another user's: others may write to it, and it cannot be removed.
+    enclosure = ["--uid", "1000", "--tmpfs", str(taken)]
     with Launched(tmp_path / "run", [postgres()], template=template, env=env, enclosure=enclosure) as launched:
         assert sql(launched.endpoints["db"]["url"], "SELECT name FROM items") == "seeded"
         assert launched.finish() == 0
