@@ -57,7 +57,8 @@ class Cluster:
             "--wal-segsize=1", "--no-sync", "--no-instructions", *memory,
         )  # fmt: skip
         if done.returncode:
-            raise TemplateError(f"initdb failed with code {done.returncode}:\n{done.stdout}{done.stderr}")
+            output = f"{done.stdout}{done.stderr}{_remedy_for_user(done.stderr)}"
+            raise TemplateError(f"initdb failed with code {done.returncode}:\n{output}")
         with open(os.path.join(self.data, "pg_hba.conf"), "w", encoding="utf-8") as file:
             file.write(_HBA)
 
@@ -145,6 +146,17 @@ class Cluster:
                 f"cannot run {path}: {error.strerror}; "
                 "a PostgreSQL distribution needs bin/postgres, bin/initdb and bin/psql"
             ) from None
+
+
+def _remedy_for_user(errors: str) -> str:
+    # Where there are user namespaces, such a user has a name: that of the id which it gets there.
+    if "could not look up effective user ID" not in errors:
+        return ""
+    return (
+        f"  initdb wants a name for user {os.geteuid()}: add one to /etc/passwd (in a container: `useradd` in its "
+        "image, or -v /etc/passwd:/etc/passwd:ro), run the tests as a user who has one (docker run --user), root for "
+        "instance, or allow user namespaces (--security-opt seccomp=unconfined)"
+    )
 
 
 def _read_to_end(stream: Iterable[str]) -> None:

@@ -52,6 +52,15 @@ def _build(options: argparse.Namespace) -> None:
     for path in outputs:
         with open(path, "wb"):
             pass  # Made by who runs this tool, so that they belong to him.
+    try:
+        _make(options, *outputs)
+    except BaseException:
+        for path in outputs:
+            os.unlink(path)
+        raise
+
+
+def _make(options: argparse.Namespace, archive: str, info_file: str) -> None:
     # Its path is short enough for the server's socket.
     scratch = Scratch()
     remove_abandoned(os.path.dirname(scratch.path))
@@ -69,7 +78,7 @@ def _build(options: argparse.Namespace) -> None:
             cluster.stop_with_little_wal()
         finally:
             cluster.stop()
-        description = write_archive(cluster.data, outputs[0])
+        description = write_archive(cluster.data, archive)
     finally:
         scratch.remove()
     info = {
@@ -79,7 +88,7 @@ def _build(options: argparse.Namespace) -> None:
         "template_database": TEMPLATE_DATABASE,
         "ready_databases": READY_DATABASES,
     }
-    with open(outputs[1], "w", encoding="utf-8") as file:
+    with open(info_file, "w", encoding="utf-8") as file:
         json.dump(info, file)
 
 

@@ -10,6 +10,7 @@ import contextlib
 import errno
 import os
 import subprocess
+import tempfile
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -17,6 +18,7 @@ from realservices.contract.directory_cache import DirectoryCache
 from realservices.contract.errors import TemplateError
 from realservices.contract.numbers import number_from
 from realservices.contract.removal import discard_tree
+from realservices.contract.user_directory import SHORT_BASES, present_user_directories, user_directory
 from realservices.sources.package import package_command
 
 if TYPE_CHECKING:
@@ -25,6 +27,8 @@ if TYPE_CHECKING:
     from realservices.sources.recipes import Recipe
 
 ARCHIVE, INFO = "template.tar", "template.json"
+_VARIABLE = "XDG_CACHE_HOME"
+_FOLDER = "schemas"
 _LIMIT_VARIABLE = "REALSERVICES_CACHE_MB"
 _DEFAULT_LIMIT_MB = 512
 _MUTEX = "building"
@@ -40,12 +44,11 @@ def template(recipe: Recipe) -> Iterator[Path]:
     Raises:
         TemplateError: The server refuses a statement, or there is no room for what it makes.
     """
-    directory = cache_directory()
+    cache = _open_cache()
     try:
-        cache = DirectoryCache(str(directory), _MUTEX, is_whole=_is_whole, size_of=_archive_size)
         lease = cache.lease(recipe.digest, lambda path: _build(Path(path), recipe.command), lambda: _make_room(cache))
     except OSError as error:
-        raise _no_room(directory, error) from None
+        raise _no_room(Path(cache.path), error) from None
     try:
         yield Path(lease.path)
     finally:
@@ -53,9 +56,55 @@ def template(recipe: Recipe) -> Iterator[Path]:
 
 
 def cache_directory() -> Path:
-    """Return where templates are kept: below XDG_CACHE_HOME, or ~/.cache."""
-    base = os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache"
-    return Path(base) / "rules_realservices" / "templates"
+    """Return where templates are kept: below XDG_CACHE_HOME, or ~/.cache, or in this user's directory in /tmp.
+
+    The last one is for a user without a home that can be written to, as whom containers are often run. It is not made.
+    """
+    directory = _directory_at_home()
+    if directory and (os.environ.get(_VARIABLE) or os.access(_nearest(directory), os.W_OK | os.X_OK)):
+        return directory
+    present = [Path(path) / _FOLDER for path in present_user_directories(_bases())]
+    return next((path for path in present if path.is_dir()), directory or Path(_bases()[0]) / _FOLDER)
+
+
+def _open_cache() -> DirectoryCache:
+    directory = _directory_at_home()
+    refusal: OSError | None = None
+    if directory:
+        try:
+            return DirectoryCache(str(directory), _MUTEX, is_whole=_is_whole, size_of=_archive_size)
+        except OSError as error:
+            if os.environ.get(_VARIABLE):
+                raise _no_room(directory, error) from None
+            refusal = error
+    own = user_directory(
+        _bases(),
+        component="cache",
+        purpose="schemas" + (f" (not {directory} either: {refusal.strerror})" if refusal else ""),
+        remedy=f"set {_VARIABLE} to a directory that can be written to",
+    )
+    try:
+        return DirectoryCache(f"{own}/{_FOLDER}", _MUTEX, is_whole=_is_whole, size_of=_archive_size)
+    except OSError as error:
+        raise _no_room(Path(own), error) from None
+
+
+def _directory_at_home() -> Path | None:
+    named = os.environ.get(_VARIABLE)
+    try:
+        base = Path(named) if named else Path.home() / ".cache"
+    except RuntimeError:
+        return None  # No HOME, and the machine has no name for this user.
+    return base / "rules_realservices" / "templates"
+
+
+def _bases() -> tuple[str, ...]:
+    return tuple(dict.fromkeys((tempfile.gettempdir(), *SHORT_BASES)))
+
+
+def _nearest(path: Path) -> Path:
+    """Return the deepest directory on the way to a path that is there."""
+    return next(each for each in (path, *path.parents) if each.exists())
 
 
 def _is_whole(path: str) -> bool:

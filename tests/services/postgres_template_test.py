@@ -232,6 +232,13 @@ def test_root_that_cannot_become_another_user_is_told_why(tmp_path: Path) -> Non
     assert "root cannot become another user without the capabilities SETGID, SETUID. Either run" in done.stderr
 
 
+def test_a_user_without_a_name_is_told_what_to_do(tmp_path: Path) -> None:
+    build = TemplateBuild(tmp_path, enclosure=["--uid", "54321", "--no-user-namespaces"])
+    done = build.migration("001.sql", TWO_TABLES).run()
+    assert done.returncode == 1
+    assert "initdb wants a name for user 54321: add one to /etc/passwd" in done.stderr
+
+
 def test_root_in_a_container_keeps_what_it_builds(tmp_path: Path) -> None:
     needs_all_ids()
     # Where only root may look, and read.

@@ -268,6 +268,35 @@ def test_a_cache_that_cannot_be_written_to(pytester: pytest.Pytester, run: Run, 
     )
 
 
+def test_a_user_without_a_home(pytester: pytest.Pytester, run: Run, alone: pytest.MonkeyPatch) -> None:
+    # As in a container that is run as another user than its image's.
+    _without_a_home(alone, pytester.path)
+    pytester.makepyfile("async def test_rows(isolated_database): await isolated_database.execute('SELECT 1')")
+    run().assert_outcomes(passed=1)
+    own = pytester.path / f"realservices-{os.geteuid()}"
+    assert own.stat().st_mode & 0o777 == 0o700
+    assert len(list(own.glob("schemas/*/template.tar"))) == 1
+
+
+def test_what_another_user_has_put_there_is_passed_over(
+    pytester: pytest.Pytester, run: Run, alone: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    _without_a_home(alone, pytester.path)
+    elsewhere = tmp_path / "elsewhere"
+    elsewhere.mkdir()
+    (pytester.path / f"realservices-{os.geteuid()}").symlink_to(elsewhere)
+    pytester.makepyfile("async def test_rows(isolated_database): pass")
+    run().assert_outcomes(passed=1)
+    assert list(elsewhere.iterdir()) == []
+    assert len(list(pytester.path.glob("realservices-*-1/schemas/*/template.tar"))) == 1
+
+
+def _without_a_home(alone: pytest.MonkeyPatch, temporary: Path) -> None:
+    alone.delenv("XDG_CACHE_HOME")
+    alone.setenv("HOME", "/proc/nowhere")
+    alone.setenv("TMPDIR", str(temporary))
+
+
 def test_services_before_the_first_import(pytester: pytest.Pytester, run: Run) -> None:
     pytester.makeini("[pytest]\nrealservices_services = redis\n")
     pytester.makeconftest("import os\nassert os.environ['REDIS_URL']\nassert 'DATABASE_URL' not in os.environ\n")
