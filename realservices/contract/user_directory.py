@@ -99,7 +99,9 @@ def untrustworthy(base: str, *, to_write: bool = True) -> str:
         return f"it belongs to user {status.st_uid}, who may rename what is in it"
     if mode & stat.S_IWOTH and not mode & stat.S_ISVTX:
         return f"mode {stat.S_IMODE(mode):04o}: every user may rename what is in it (chmod +t {base})"
-    return "not writable" if to_write and not os.access(base, os.W_OK | os.X_OK) else ""
+    if not to_write or os.access(base, os.W_OK | os.X_OK):
+        return ""
+    return "a read-only file system" if os.statvfs(base).f_flag & os.ST_RDONLY else "not writable"
 
 
 def unsafe(path: str) -> str:

@@ -17,6 +17,7 @@ import time
 
 from realservices.contract.clickhouse_sql import quote_name, split_statements
 from realservices.contract.errors import RealServicesError, TemplateError
+from realservices.contract.resources import explain
 from realservices.host.abandoned import remove_abandoned
 from realservices.host.marks import mark_this_process
 from realservices.host.process import describe_exit, spawn
@@ -62,6 +63,9 @@ def main(arguments: Sequence[str]) -> int:
         _build(options)
     except RealServicesError as error:
         print(f"{options.label}: {error}", file=sys.stderr)
+        return 1
+    except OSError as error:
+        print(f"{options.label}: {explain(error, 'the template cannot be built')}", file=sys.stderr)
         return 1
     return 0
 

@@ -16,6 +16,7 @@ import pwd
 import sys
 
 from realservices.contract.errors import RealServicesError, TemplateError
+from realservices.contract.resources import explain
 from realservices.host.abandoned import remove_abandoned
 from realservices.host.marks import mark_this_process
 from realservices.host.privileges import leave_root
@@ -43,6 +44,9 @@ def main(arguments: Sequence[str]) -> int:
         _build(options)
     except RealServicesError as error:
         print(f"{options.label}: {error}", file=sys.stderr)
+        return 1
+    except OSError as error:
+        print(f"{options.label}: {explain(error, 'the template cannot be built')}", file=sys.stderr)
         return 1
     return 0
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import shutil
 import tempfile
 from collections.abc import Iterator
@@ -12,8 +13,10 @@ import pytest
 from tests.cli.command import Outcome, run
 
 _TMP_FULL = ("--tmpfs", "/tmp=64k", "--fill", "/tmp")
-_NO_INODES = ("--tmpfs", "/tmp=1m,nr_inodes=1")
-_READ_ONLY = ("--read-only", "/tmp")
+# Where one place does not serve, the next one does.
+_PLACES = ("/tmp", "/dev/shm", "/var/tmp")
+_NO_INODES = tuple(word for place in _PLACES for word in ("--tmpfs", f"{place}=1m,nr_inodes=1"))
+_READ_ONLY = tuple(word for place in _PLACES for word in ("--read-only", place))
 _NO_PROCESS = ("--tmpfs", "/tmp", "--no-fork", "--limit", "nproc=77")
 _NO_DESCRIPTOR = ("--tmpfs", "/tmp", "--limit", "nofile=9")
 _LACKS = [_TMP_FULL, _NO_INODES, _READ_ONLY, _NO_PROCESS, _NO_DESCRIPTOR]
@@ -23,7 +26,7 @@ _NAMES = ["full", "no inodes", "read-only", "no process", "no descriptor"]
 @pytest.fixture
 def project() -> Iterator[Path]:
     """Return a project in a directory that a private /tmp does not hide."""
-    path = Path(tempfile.mkdtemp(prefix="rst.", dir="/dev/shm"))
+    path = Path(tempfile.mkdtemp(prefix="rst.", dir=os.environ["TEST_TMPDIR"]))
     (path / "pyproject.toml").write_text(
         '[tool.realservices.services.web]\nkind = "executable"\n'
         'command = ["{python}", "-m", "http.server", "-b", "127.0.0.1", "$(port http)"]\n',
@@ -43,8 +46,11 @@ def _run(project: Path, enclosure: tuple[str, ...], *arguments: str) -> Outcome:
 @pytest.mark.parametrize(
     ("enclosure", "words"),
     [
-        (_NO_INODES, "the test session cannot begin: No space left on device: the file system of /tmp/rs-session."),
-        (_READ_ONLY, "the test session cannot begin: /tmp/rs-session."),
+        (
+            _NO_INODES,
+            "no directory for the session's services: /tmp/realservices-1000: No space left on device: the file ",
+        ),
+        (_READ_ONLY, "no directory for the session's services: /tmp: a read-only file system; /dev/shm: a read-only "),
         (_NO_PROCESS, "no further process or thread can be started: RLIMIT_NPROC is 77"),
         (_NO_DESCRIPTOR, "no file descriptor is left: RLIMIT_NOFILE is 9"),
     ],

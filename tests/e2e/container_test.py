@@ -181,8 +181,8 @@ def test_a_capability_that_is_missing(container: Container, dropped: str, messag
 _MACHINES = {
     "a kernel without user namespaces": ("--all-ids", "--no-user-namespaces", *_MACHINE),
     "no capability, but user namespaces": ("--all-ids", "--drop", "ALL", *_MACHINE),
-    "a file system that is read-only": (*_AS_ROOT, "--read-only"),
-    "the same, with user namespaces": ("--all-ids", *_MACHINE, "--read-only"),
+    "a file system that is read-only": (*_AS_ROOT, "--read-only", "/"),
+    "the same, with user namespaces": ("--all-ids", *_MACHINE, "--read-only", "/"),
     "no shared memory": ("--all-ids", "--container", *_MACHINE[:-1], "/dev/shm=4k", "--fill", "/dev/shm"),
 }
 
