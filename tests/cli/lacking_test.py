@@ -103,9 +103,12 @@ def test_doctor_examines_it(project: Path, enclosure: tuple[str, ...]) -> None:
 
 def test_a_home_that_cannot_be_written_to(project: Path) -> None:
     home = project / "home"
-    home.mkdir()
+    templates = home / ".cache" / "rules_realservices" / "templates"
+    templates.mkdir(parents=True)
+    (templates / "gone.lock").touch()
     registry = {"REALSERVICES_REGISTRY": str(project / "registry"), "HOME": str(home)}
     for command in (("clean", "--dry-run"), ("status",), ("doctor",)):
         enclosure = ("--uid", "1000", "--tmpfs", "/tmp", "--read-only", str(home))
         outcome = run(*command, enclosure=enclosure, env=registry)
         assert "Traceback" not in outcome.output + outcome.errors, command
+        assert "the check itself failed" not in outcome.output, command

@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 
 import realservices
-from realservices.contract.directory_cache import DirectoryCache
+from realservices.contract.directory_cache import DirectoryCache, is_own_directory
 
 _ROOT = Path(realservices.__file__).absolute().parent.parent
 # Makes "NAME" and is killed half-way.
@@ -127,6 +127,17 @@ def test_what_fails_leaves_nothing_that_is_used(cache: DirectoryCache, place: Pa
         _lease(cache, "one", _never)
     assert not (place / "one").exists()
     _lease(cache, "one")
+
+
+def test_what_belongs_to_another_user_is_not_used(cache: DirectoryCache, place: Path) -> None:
+    _make(str(place / "one"))
+    try:
+        os.chown(place / "one", 12345, 12345)
+    except OSError:
+        pytest.skip("only real root can give a directory away")
+    assert not is_own_directory(str(place / "one"))
+    _lease(cache, "one")
+    assert is_own_directory(str(place / "one"))
 
 
 def test_a_lock_that_is_a_link_is_not_followed(cache: DirectoryCache, place: Path, tmp_path: Path) -> None:
