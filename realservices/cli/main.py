@@ -25,6 +25,7 @@ if TYPE_CHECKING:
 COMMANDS = ("up", "status", "logs", "test", "doctor", "validate", "clean", "warm")
 """Names of the commands, and of their modules."""
 
+_LACKS = "the machine does not give what the command needs"
 # What `threading` says, in a RuntimeError without a number.
 _NO_THREAD = "can't start new thread"
 _EPILOG = "Exit codes: 0 all is well (there may be warnings), 1 something is wrong, 2 wrong usage, 130 interrupted."
@@ -51,12 +52,18 @@ def main(arguments: Sequence[str] | None = None) -> int:
         forget_output(sys.stdout)  # Whoever has read, such as `head`, has enough.
         return EXIT_UNREAD
     except OSError as error:
-        return _told(options.command, explain(error, "the machine does not give what the command needs"))
+        return _lacks(options.command, explain(error, _LACKS))
     except RuntimeError as error:
         if _NO_THREAD not in str(error):
             raise
-        return _told(options.command, explain_thread("the machine does not give what the command needs"))
+        return _lacks(options.command, explain_thread(_LACKS))
     return code
+
+
+def _lacks(command: str, error: RealServicesError) -> int:
+    # Half an event loop, say, complains with a traceback when it is thrown away; the cause is told here.
+    sys.unraisablehook = lambda _: None
+    return _told(command, error)
 
 
 def _told(command: str, error: RealServicesError) -> int:
