@@ -51,6 +51,8 @@ class ShapeError(ValueError):
     """
 
     def __init__(self, key: str, value: str, expected: str) -> None:
+        # Keys are foreign, too, and so are names that are listed as expected.
+        key, expected = _plain(key), _plain(expected)
         self.key, self.value, self.expected = key, value, expected
         # JSON's word for it.
         words = expected.replace("a table", "an object").replace("tables", "objects")
@@ -62,7 +64,7 @@ class UnknownKeyError(ShapeError):
 
     def __init__(self, key: str, name: str, known: str) -> None:
         super().__init__(key, shown(name), known)
-        self.args = (f"{key}: unknown key {shown(name)}; there are {known}",)
+        self.args = (f"{self.key or 'it'}: unknown key {self.value}; there are {known}",)
 
 
 class Rule:
@@ -189,6 +191,11 @@ def whole_number(text: str) -> int | None:
     ``str.isdigit`` accepts ``²``, of which ``int`` makes nothing, and both accept other scripts' digits.
     """
     return int(text) if text.isascii() and text.isdigit() and len(text) <= _MOST_DIGITS else None
+
+
+def _plain(text: str) -> str:
+    text = text if len(text) <= 4 * _MOST_SHOWN else f"{text[: 4 * _MOST_SHOWN]}…"
+    return text if text.isprintable() else text.encode("unicode_escape").decode("ascii")
 
 
 def _refuse_constant(name: str) -> Any:
