@@ -24,9 +24,15 @@ if TYPE_CHECKING:
     from typing import Any
 
 
+# Files are called after them, whose names have 255 bytes at most.
+_LONGEST_NAME = 200
+
+
 def is_service_name(value: Any) -> bool:
     """Return whether a service can be called this; its directory is."""
-    return isinstance(value, str) and value.isascii() and value.replace("_", "").replace("-", "").isalnum()
+    if not isinstance(value, str) or len(value) > _LONGEST_NAME:
+        return False
+    return value.isascii() and value.replace("_", "").replace("-", "").isalnum()
 
 
 def _is_signal(value: Any) -> bool:
@@ -35,7 +41,7 @@ def _is_signal(value: Any) -> bool:
     return isinstance(value, str) and value in signal.Signals.__members__
 
 
-SERVICE_NAME = Rule("a text of letters, digits, '_' and '-'", is_service_name)
+SERVICE_NAME = Rule("a text of letters, digits, '_' and '-', at most 200", is_service_name)
 SIGNAL = Rule("the name of a signal, such as SIGTERM", _is_signal)
 HTTP_PATH = Rule(
     "a path that starts with '/' and has no spaces",

@@ -26,8 +26,6 @@ _MOST_DIGITS = 18
 # Beyond it, arithmetic with floating-point numbers overflows.
 _LARGEST = 1e300
 _MOST_SHOWN = 200
-# Python shows no number of more than 4300 digits (sys.set_int_max_str_digits).
-_MOST_SHOWN_BITS = 3 * 4300
 _WORDS: dict[Any, str] = {
     str: "a text", bool: "true or false", int: "a whole number", float: "a number", dict: "a table", list: "a list",
     object: "a value", None: "null",
@@ -174,15 +172,15 @@ def shown(value: Any) -> str:
     """Return a value as a message shows it: of bounded length and depth, control characters escaped."""
     import reprlib  # noqa: PLC0415 - on failure only
 
-    if isinstance(value, int) and value.bit_length() > _MOST_SHOWN_BITS:
-        return "a number of too many digits"  # Python refuses to show it, in words that depend on its version.
+    if isinstance(value, int) and value.bit_length() > 4 * _MOST_SHOWN:
+        return "a number of too many digits"  # Python refuses to show some such, in words that depend on its version.
     brief = reprlib.Repr()
     brief.maxstring = brief.maxother = brief.maxlong = _MOST_SHOWN
     brief.maxlist = brief.maxdict = 12
     try:
         return brief.repr(value).encode("utf-8", "backslashreplace").decode()[: 4 * _MOST_SHOWN]
     except ValueError:
-        return "a number of too many digits"
+        return "something with a number of too many digits"
 
 
 def whole_number(text: str) -> int | None:

@@ -109,6 +109,9 @@ class ControlServer:
                 pass
             self._reserve = os.open(os.devnull, os.O_RDONLY | os.O_CLOEXEC)
             return
+        if len(self._connections) >= _MOST_CONNECTIONS:
+            for other in [*self._connections]:
+                self._receive(other)  # It may have gone.
         connection = Connection(stream)
         self._connections.append(connection)
         if len(self._connections) > _MOST_CONNECTIONS:

@@ -12,7 +12,7 @@ import select
 import signal
 import time
 
-from realservices.contract.errors import InfrastructureError, ServiceError
+from realservices.contract.errors import InfrastructureError, ManifestError, ServiceError
 from realservices.host.process import EXIT_NO_NAMESPACE, descendants, describe_exit, kill_session, reap
 from realservices.launcher.graph import blocker_of, can_start
 from realservices.launcher.supervised import FAILED, PAUSED, READY, STARTING, STOPPED, WAITING, Supervised, Watcher
@@ -123,6 +123,9 @@ class Supervisor:
             supervised.pid = supervised.service.start(self._env, output)
         except OSError as error:
             supervised.fail_to_start(error)
+        except ManifestError as error:
+            # What is wrong with one service must not end the others: this may be called long after it was asked for.
+            supervised.fail(f"could not be started: {error}")
         except InfrastructureError as error:
             supervised.fail(f"could not be started: {error}", machine=error)
         finally:

@@ -178,7 +178,7 @@ def _table(path: Path, text: str, keys: Sequence[str]) -> dict[str, Any]:
 def _declaration(path: Path, name: str, table: Any) -> Declaration:
     where = f"{path}: service {name!r}"
     if not is_service_name(name):
-        raise SettingError(f"{where}: a name consists of letters, digits, '_' and '-'")
+        raise SettingError(f"{where}: a name consists of letters, digits, '_' and '-', at most 200")
     _check(where, table, {"kind": frozenset(KINDS)})
     for key in _SERVER_SETTINGS:
         # First: it knows more of what is wrong with a setting than that its shape is.

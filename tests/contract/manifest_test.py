@@ -99,6 +99,7 @@ def test_a_missing_manifest(tmp_path: Path) -> None:
         (_with(services=[{**_CACHE, "needs": ["cache"]}]), "services[0].needs is ['cache'], not names of services"),
         (_with(services=[_CACHE, _CACHE]), "services[1].name is 'cache', not a name that no other service has"),
         (_with(services=[{**_CACHE, "name": "../x"}]), "services[0].name is '../x', not a text of letters, digits"),
+        (_with(services=[{**_CACHE, "name": "x" * 201}]), "services[0].name is 'xx"),
         (_with(services=[{**_CACHE, "name": "a\0"}]), r"services[0].name is 'a\x00', not a text of letters, digits"),
         (_redis(databases=1e999), "services[0].config.databases is inf, not a whole number from 1 to 65536"),
         (_redis(databases="4"), "services[0].config.databases is '4', not a whole number from 1 to 65536"),

@@ -65,7 +65,7 @@ def test_what_has_the_shape_passes() -> None:
         ({"name": "a", "timeout": 0}, "timeout is 0, not a number above 0"),
         ({"name": "a", "timeout": float("inf")}, "timeout is inf, not a number above 0"),
         ({"name": "a", "timeout": float("nan")}, "timeout is nan, not a number above 0"),
-        ({"name": "a", "timeout": 10**400}, "timeout is 1"),
+        ({"name": "a", "timeout": 10**400}, "timeout is a number of too many digits, not a number above 0"),
         ({"name": "a", "needs": "b"}, "needs is 'b', not a list of texts"),
         ({"name": "a", "needs": ["b", 1]}, "needs[1] is 1, not a text"),
         (

@@ -27,6 +27,11 @@ class ControlClient:
         """Send a request and return the answer."""
         return self.ask_raw(json.dumps({"op": op, **details}).encode())
 
+    def tell(self, op: str, **details: object) -> None:
+        """Send a request whose answer is awaited later (`answer`)."""
+        self._stream.write(json.dumps({"op": op, **details}).encode() + b"\n")
+        self._stream.flush()
+
     def ask_raw(self, line: bytes) -> dict[str, Any]:
         """Send any bytes as a request and return the answer."""
         self._stream.write(line + b"\n")

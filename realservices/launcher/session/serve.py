@@ -104,11 +104,15 @@ def _as_daemon(serve: Callable[[Callable[[], None]], None]) -> int:
         null = os.open(os.devnull, os.O_RDONLY | os.O_CLOEXEC)
         os.dup2(null, 0)
         os.close(null)
-        serve(lambda: _tell(write_end, _STARTED))
+
+        def on_started() -> None:
+            _tell(write_end, _STARTED)
+
+        serve(on_started)
     except RealServicesError as error:
-        _tell(write_end, str(error).encode(errors="replace"))
+        _tell_or_log(write_end, str(error))
     except OSError as error:
-        _tell(write_end, str(explain(error, _NO_START)).encode(errors="replace"))
+        _tell_or_log(write_end, str(explain(error, _NO_START)))
     return 0
 
 
@@ -119,9 +123,16 @@ def _open_log(path: str) -> None:
     os.close(log)
 
 
-def _tell(pipe: int, words: bytes) -> None:
+def _tell_or_log(pipe: int, words: str) -> None:
+    if not _tell(pipe, words.encode(errors="replace")):
+        print(f"realservices: {words}", file=sys.stderr, flush=True)  # The log: whoever asked has gone.
+
+
+def _tell(pipe: int, words: bytes) -> bool:
+    """Return whether it was told: not if it has been told something already, or whoever asked is gone."""
     try:
         os.write(pipe, words)
         os.close(pipe)
     except OSError:
-        pass  # It has been told already, or whoever asked is gone.
+        return False
+    return True
