@@ -1,31 +1,34 @@
-"""Slots: blocks of ports that no two launchers of a machine hold at once.
+"""Slots: the ports of one launcher, in blocks that no two launchers of a machine hold at once (blocks.py).
 
-A block is held by a file lock in the registry for as long as the launcher lives, and on Linux also by an abstract
-unix socket. The kernel scopes abstract sockets exactly as it scopes TCP ports (to the network namespace), so two
-launchers that see each other's ports but not each other's files (different containers, different users) still cannot
-share a block. The kernel frees both when the holder is killed. Each port is probed by binding: a foreign process on
-one of them means the next block.
-
-The third-party `filelock` does the same locking, but importing it takes longer than a whole Redis start.
+Each port is probed by binding: a foreign process on one of them means the next block. Where other launchers hold all
+blocks, a launcher waits for one, for a limited time. It holds nothing meanwhile: two that each held what the other
+waits for would wait in vain.
 """
 
 from __future__ import annotations
 
-import fcntl
 import os
-import socket
 import sys
+import time
 
 from realservices.contract.errors import InfrastructureError
 from realservices.contract.registry import registry_directory
 from realservices.contract.shapes import whole_number
-from realservices.host.listeners import owner_of_port
+from realservices.host.blocks import BLOCK_SIZE, Block, hold_block
+from realservices.host.listeners import is_free, owner_of_port
 
-BLOCK_SIZE = 16
-# Followed by a block's first port: the abstract socket that says that it is held.
-SOCKET_PREFIX = "realservices-ports-"
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Callable, Collection
+
 _LOWEST = 10000
 _RANGE_VARIABLE = "REALSERVICES_PORT_RANGE"
+_REMEDY = f"set {_RANGE_VARIABLE}=FIRST-LAST to a wider range (bazel test --test_env=…) or run fewer tests at once"
+# How long to wait for other launchers; less where the test would hit its own time-out.
+_PATIENCE_S = 60.0
+# A shorter wait is nothing to speak of.
+_SILENCE_S = 1.0
+_FIRST_PAUSE_S, _LONGEST_PAUSE_S, _PAUSE_GROWTH = 0.005, 0.25, 1.5
 
 
 class Slot:
@@ -37,17 +40,27 @@ class Slot:
 
     def __init__(self) -> None:
         self.ports: list[int] = []
-        self._blocks: list[_Block] = []
+        self._blocks: list[Block] = []
+        self._unused: list[int] = []
 
-    def add(self, block: _Block, ports: list[int]) -> None:
-        """Hold one more block, of which ``ports`` are used."""
+    def add(self, block: Block, ports: list[int], unused: Collection[int] = ()) -> None:
+        """Hold one more block, of which ``ports`` are used, and ``unused`` are left for `use_more`."""
         self._blocks.append(block)
         self.ports += ports
+        self._unused += unused
 
     def join(self, other: Slot) -> None:
         """Take over what another slot holds."""
         self._blocks += other._blocks
         self.ports += other.ports
+        self._unused += other._unused
+
+    def use_more(self, count: int) -> list[int]:
+        """Return ``count`` further ports of the blocks that are held already, or none if these have fewer."""
+        free = [port for port in self._unused if is_free(port)]
+        ports, self._unused = (free[:count], free[count:]) if len(free) >= count else ([], free)
+        self.ports += ports
+        return ports
 
     def release(self) -> None:
         """Give all blocks back."""
@@ -56,70 +69,125 @@ class Slot:
         self._blocks = []
 
 
-class _Block:
-    """One block while it is held: its lock file and its abstract socket."""
+class _Walk:
+    """One walk over all blocks of a range: what it took, and why not more.
 
-    def __init__(self, path: str, lock: int, name: socket.socket | None) -> None:
-        self._path = path
-        self._lock = lock
-        self._name = name
+    Attributes:
+        slot: Has as many of the ports as there were.
+        held: How many blocks other launchers hold.
+        foreign: How many have too many ports in use.
+        avoided: How many were left out.
+        to_come: How many ports the held blocks may give one day.
+    """
 
-    def release(self) -> None:
-        # Unlinked while still locked: whoever opened the old file sees a foreign inode and tries again.
-        try:
-            os.unlink(self._path)
-        except FileNotFoundError:
-            pass
-        os.close(self._lock)
-        if self._name:
-            self._name.close()
+    def __init__(self, first: int, last: int) -> None:
+        self._first, self._last = first, last
+        # One grid for all ranges: launchers whose ranges differ must mean the same ports by the same block.
+        self._bases = range(first - first % BLOCK_SIZE, last + 1, BLOCK_SIZE)
+        self._directory = registry_directory() + "/slots"
+        self.slot = Slot()
+        self.held = self.foreign = self.avoided = self.to_come = 0
+
+    def take(self, port_count: int, avoided: Collection[int]) -> None:
+        """Take blocks until they have ``port_count`` ports, but none that one of the ports ``avoided`` is in."""
+        os.makedirs(self._directory, mode=0o700, exist_ok=True)
+        left_out = {port - port % BLOCK_SIZE for port in avoided}
+        # Process ids are small and alike in every sandbox, so the walk starts at a random block.
+        start = _random() % len(self._bases)
+        for step in range(len(self._bases)):
+            missing = port_count - len(self.slot.ports)
+            if missing <= 0:
+                return
+            base = self._bases[(start + step) % len(self._bases)]
+            if base in left_out:
+                self.avoided += 1
+            else:
+                self._take_block(base, missing)
+
+    def _take_block(self, base: int, missing: int) -> None:
+        ports = range(max(self._first, base), min(self._last + 1, base + BLOCK_SIZE))
+        block = hold_block(f"{self._directory}/{base}", base)
+        if not block:
+            self.held += 1
+            self.to_come += len(ports)
+            return
+        wanted = min(len(ports), missing)
+        free = [port for port in ports if is_free(port)]
+        if len(free) < wanted:
+            self.foreign += 1
+            block.release()
+            return
+        self.slot.add(block, free[:wanted], free[wanted:])
+
+    @property
+    def outcome(self) -> str:
+        """What became of the blocks, in words."""
+        found = (
+            f"of {len(self._bases)} blocks {self.held} are held by other launchers and {self.foreign} have too many "
+        )
+        found += "ports in use"
+        return found + (f"; {self.avoided} were used before and are left out" if self.avoided else "")
 
 
-def acquire_slot(port_count: int, port_range: tuple[int, int] | None = None) -> Slot:
-    """Take a slot with ``port_count`` ports.
+def acquire_slot(
+    port_count: int,
+    port_range: tuple[int, int] | None = None,
+    *,
+    avoided: Collection[int] = (),
+    pause: Callable[[float], object] = time.sleep,
+) -> Slot:
+    """Take a slot with ``port_count`` ports; wait for them while other launchers have them.
 
     Args:
         port_count: How many ports the test's services need in all.
         port_range: First and last port to choose from; by default ``REALSERVICES_PORT_RANGE`` ("20000-29999"), else
             everything from 10000 to below the kernel's ephemeral range.
+        avoided: Ports whose blocks are left out: lost to foreign processes, or held by the caller.
+        pause: Lets some seconds pass.
 
     Raises:
-        InfrastructureError: Every block is held by another launcher or has a foreign process on it.
+        InfrastructureError: Every block is held by another launcher, for as long as there was time to wait, or has a
+            foreign process on it.
     """
     first, last = port_range or configured_range()
-    directory = registry_directory() + "/slots"
-    os.makedirs(directory, mode=0o700, exist_ok=True)
-    # One grid for all ranges: launchers whose ranges differ must mean the same ports by the same block.
-    bases = range(first - first % BLOCK_SIZE, last + 1, BLOCK_SIZE)
-    count = len(bases)
-    # Process ids are small and alike in every sandbox, so the walk starts at a random block.
-    start = int.from_bytes(os.urandom(4), "little") % count
-    slot, held, foreign = Slot(), 0, 0
-    for step in range(count):
-        if len(slot.ports) >= port_count:
-            break
-        base = bases[(start + step) % count]
-        block = _hold(f"{directory}/{base}", base)
-        if not block:
-            held += 1
-            continue
-        ports = range(max(first, base), min(last + 1, base + BLOCK_SIZE))
-        wanted = min(len(ports), port_count - len(slot.ports))
-        free = [port for port in ports if _is_free(port)][:wanted]
-        if len(free) < wanted:
-            foreign += 1
-            block.release()
-            continue
-        slot.add(block, free)
-    if len(slot.ports) < port_count:
-        slot.release()
-        raise InfrastructureError(
-            "ports",
-            f"no free block of {BLOCK_SIZE} ports for {port_count} ports in {first}-{last}: of {count} blocks {held} "
-            f"are held by other launchers and {foreign} have too many ports in use; "
-            f"set {_RANGE_VARIABLE}=FIRST-LAST to a wider range (bazel test --test_env=…) or run fewer tests at once",
-        )
-    return slot
+    begin, patience_s, has_spoken = time.monotonic(), _patience_s(), False
+    pause_s = _FIRST_PAUSE_S
+    while True:
+        walk = _Walk(first, last)
+        walk.take(port_count, avoided)
+        waited_s = time.monotonic() - begin
+        if len(walk.slot.ports) >= port_count:
+            return walk.slot
+        can_come = len(walk.slot.ports) + walk.to_come >= port_count
+        walk.slot.release()
+        if not can_come or waited_s >= patience_s:
+            waited = f", after {waited_s:.1f} s of waiting" if can_come else ""
+            raise InfrastructureError(
+                "ports",
+                f"no free block of {BLOCK_SIZE} ports for {port_count} ports in {first}-{last}: "
+                f"{walk.outcome}{waited}; {_REMEDY}",
+            )
+        if waited_s >= _SILENCE_S and not has_spoken:
+            has_spoken = True
+            print(
+                f"realservices: waiting up to {patience_s:.0f} s for {port_count} ports in {first}-{last}: "
+                f"{walk.outcome}; {_REMEDY}",
+                file=sys.stderr,
+                flush=True,
+            )
+        # By chance: those who wait must not all come back at the same moment.
+        pause(min(pause_s * (0.5 + _random() / 2**32), max(0.0, begin + patience_s - time.monotonic())))
+        pause_s = min(pause_s * _PAUSE_GROWTH, _LONGEST_PAUSE_S)
+
+
+def _patience_s() -> float:
+    timeout_s = whole_number(os.environ.get("TEST_TIMEOUT", ""))
+    return _PATIENCE_S if timeout_s is None else min(_PATIENCE_S, timeout_s / 2)
+
+
+def _random() -> int:
+    """Return a number below 2**32. The module `random` takes longer to import than all of this takes."""
+    return int.from_bytes(os.urandom(4), "little")
 
 
 def hold_ports(ports: list[int], *, with_blocks: bool = True) -> Slot:
@@ -136,14 +204,10 @@ def hold_ports(ports: list[int], *, with_blocks: bool = True) -> Slot:
     first, last = configured_range()
     directory = registry_directory() + "/slots"
     os.makedirs(directory, mode=0o700, exist_ok=True)
-    for port in ports:
-        if not _is_free(port):
-            raise InfrastructureError(
-                "ports", f"port {port} is taken by {owner_of_port(port)}; end it, or choose another port"
-            )
+    _refuse_taken(ports)
     slot = Slot()
     for base in sorted({port - port % BLOCK_SIZE for port in ports if with_blocks and first <= port <= last}):
-        block = _hold(f"{directory}/{base}", base)
+        block = hold_block(f"{directory}/{base}", base)
         if not block:
             slot.release()
             raise InfrastructureError(
@@ -156,12 +220,15 @@ def hold_ports(ports: list[int], *, with_blocks: bool = True) -> Slot:
     return slot
 
 
-def lease_ports(counts: dict[str, int], fixed: dict[str, int]) -> tuple[Slot, dict[str, list[int]]]:
+def lease_ports(
+    counts: dict[str, int], fixed: dict[str, int], avoided: Collection[int] = ()
+) -> tuple[Slot, dict[str, list[int]]]:
     """Take a slot with ports for services.
 
     Args:
         counts: How many ports each service needs, by name.
         fixed: First ports of some of them, by name.
+        avoided: As in `acquire_slot`.
 
     Returns:
         The slot, and each service's ports.
@@ -169,20 +236,30 @@ def lease_ports(counts: dict[str, int], fixed: dict[str, int]) -> tuple[Slot, di
     Raises:
         InfrastructureError: As `hold_ports` and `acquire_slot`.
     """
-    slot = hold_ports(list(fixed.values())) if fixed else Slot()
-    try:
-        leased = acquire_slot(sum(counts.values()) - len(fixed))
-    except InfrastructureError:
-        slot.release()
-        raise
-    rest = list(leased.ports)
-    slot.join(leased)
+    _refuse_taken(list(fixed.values()))  # Before there is anything to wait for.
+    # Taken first, as they may have to be waited for.
+    slot = acquire_slot(sum(counts.values()) - len(fixed), avoided=[*avoided, *fixed.values()])
+    rest = list(slot.ports)
+    if fixed:
+        try:
+            slot.join(hold_ports(list(fixed.values())))
+        except InfrastructureError:
+            slot.release()
+            raise
     ports = {}
     for name, count in counts.items():
         own = [fixed[name]] if name in fixed else []
         missing = count - len(own)
         ports[name], rest = own + rest[:missing], rest[missing:]
     return slot, ports
+
+
+def _refuse_taken(ports: list[int]) -> None:
+    for port in ports:
+        if not is_free(port):
+            raise InfrastructureError(
+                "ports", f"port {port} is taken by {owner_of_port(port)}; end it, or choose another port"
+            )
 
 
 def configured_range() -> tuple[int, int]:
@@ -213,38 +290,3 @@ def ephemeral_range() -> tuple[int, int]:
         return int(first), int(last)
     except (OSError, ValueError):
         return 32768, 60999  # Linux's own default; macOS uses 49152-65535, which lies outside of 10000-32767 too.
-
-
-def _hold(path: str, base: int) -> _Block | None:
-    """Lock one block, or return None if somebody else holds it."""
-    lock = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
-    try:
-        fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        # The last holder may have unlinked the file between our open and our lock.
-        if os.fstat(lock).st_ino != os.stat(path).st_ino:
-            os.close(lock)
-            return None
-    except (BlockingIOError, FileNotFoundError):
-        os.close(lock)
-        return None
-    name = None
-    if sys.platform == "linux":
-        name = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
-        try:
-            name.bind(f"\0{SOCKET_PREFIX}{base}")
-        except OSError:
-            name.close()
-            os.close(lock)
-            return None
-    return _Block(path, lock, name)
-
-
-def _is_free(port: int) -> bool:
-    with socket.socket(socket.AF_INET, socket.SOCK_STREAM) as probe:
-        # As servers do: connections of an earlier holder in TIME_WAIT must not count, a listener must.
-        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-        try:
-            probe.bind(("127.0.0.1", port))
-        except OSError:
-            return False
-    return True

@@ -12,7 +12,8 @@ from pathlib import Path
 
 import pytest
 
-from realservices.host.slots import BLOCK_SIZE, acquire_slot
+from realservices.host.blocks import BLOCK_SIZE
+from realservices.host.slots import acquire_slot
 from tests.cli.command import PRIVATE, Outcome, run
 from tests.host import places
 

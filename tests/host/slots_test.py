@@ -5,6 +5,7 @@ from __future__ import annotations
 import fcntl
 import json
 import os
+import selectors
 import socket
 import subprocess
 import sys
@@ -16,7 +17,8 @@ from pathlib import Path
 import pytest
 
 from realservices.contract.errors import InfrastructureError
-from realservices.host.slots import BLOCK_SIZE, acquire_slot, hold_ports
+from realservices.host.blocks import BLOCK_SIZE
+from realservices.host.slots import acquire_slot, hold_ports
 from tests.host import places
 
 _HERE = Path(__file__).absolute().parent
@@ -47,6 +49,7 @@ def holding(
             "PYTHONPATH": str(places.PACKAGE_ROOT),
             "REALSERVICES_REGISTRY": str(registry),
             "REALSERVICES_PORT_RANGE": port_range,
+            "TEST_TIMEOUT": "1",
         },
         stdin=subprocess.PIPE,
         stdout=subprocess.PIPE,
@@ -62,8 +65,9 @@ def holding(
 
 @pytest.fixture
 def registry(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """Return an empty registry, which this process uses too."""
+    """Return an empty registry, which this process uses too; nobody waits long for a block that is held."""
     path = tmp_path / "registry"
+    monkeypatch.setenv("TEST_TIMEOUT", "1")
     monkeypatch.setenv("REALSERVICES_REGISTRY", str(path))
     return path
 
@@ -134,7 +138,7 @@ def test_a_block_is_nobody_elses(registry: Path, blocks: int) -> None:
     assert caught.value.component == "ports"
     assert caught.value.reason.startswith(
         f"no free block of 16 ports for 1 ports in {_text(blocks, 2)}: of 2 blocks 2 are held by other launchers and 0 have "
-        "too many ports in use; set REALSERVICES_PORT_RANGE=FIRST-LAST"
+        "too many ports in use, after 0.5 s of waiting; set REALSERVICES_PORT_RANGE=FIRST-LAST to a wider range"
     )
 
 
@@ -159,8 +163,11 @@ def test_a_foreign_listener_makes_it_the_next_block(registry: Path, blocks: int)
         slot = acquire_slot(1, _range(blocks, 2))
         assert slot.ports[0] >= blocks + BLOCK_SIZE
         slot.release()
-        with pytest.raises(InfrastructureError, match="of 1 blocks 0 are held by other launchers and 1 have too many"):
+        with pytest.raises(
+            InfrastructureError, match="of 1 blocks 0 are held by other launchers and 1 have too many"
+        ) as caught:
             acquire_slot(1, _range(blocks, 1))
+    assert "of waiting" not in caught.value.reason
     assert list((registry / "slots").iterdir()) == []
 
 
@@ -232,6 +239,105 @@ def test_at_once_with_private_tmp_and_partly_private_networks(shared_memory: Pat
         assert len(ports[False]) == len(ports[True]) == 8
         assert len(set(ports[False])) == 8
     assert list((shared_memory / "slots").iterdir()) == []
+
+
+@contextmanager
+def _waiting(registry: Path, port_range: str, port_count: int = 1) -> Iterator[subprocess.Popen[str]]:
+    """Run a holder that may have to wait; its output has not been read."""
+    env = {
+        "PYTHONPATH": str(places.PACKAGE_ROOT),
+        "REALSERVICES_REGISTRY": str(registry),
+        "REALSERVICES_PORT_RANGE": port_range,
+    }
+    command = [sys.executable, str(_HERE / "holder.py"), str(port_count)]
+    pipe = subprocess.PIPE
+    with subprocess.Popen(command, env=env, stdin=pipe, stdout=pipe, stderr=pipe, text=True) as process:
+        try:
+            yield process
+        finally:
+            process.kill()
+
+
+def test_a_held_block_is_waited_for(registry: Path, blocks: int) -> None:
+    with ExitStack() as foreign, holding(registry, _text(blocks, 2)) as holder:
+        other = blocks if holder.ports[0] >= blocks + BLOCK_SIZE else blocks + BLOCK_SIZE
+        for port in range(other, other + BLOCK_SIZE):
+            foreign.enter_context(socket.create_server(("127.0.0.1", port)))
+        with _waiting(registry, _text(blocks, 2)) as waiting:
+            assert waiting.stdin
+            assert waiting.stdout
+            assert waiting.stderr
+            assert waiting.stderr.readline() == (
+                f"realservices: waiting up to 60 s for 1 ports in {_text(blocks, 2)}: of 2 blocks 1 are held by other "
+                "launchers and 1 have too many ports in use; set REALSERVICES_PORT_RANGE=FIRST-LAST to a wider range "
+                "(bazel test --test_env=…) or run fewer tests at once\n"
+            )
+            assert holder.process.stdin
+            holder.process.stdin.close()
+            ports = json.loads(waiting.stdout.readline())["ports"]
+            assert ports[0] // BLOCK_SIZE == holder.ports[0] // BLOCK_SIZE
+            waiting.stdin.close()
+            assert waiting.wait(30) == 0
+            assert waiting.stderr.read() == ""  # It is said once.
+
+
+@pytest.mark.parametrize(
+    ("port_count", "most"), [(1, 2), (BLOCK_SIZE + 1, 1)], ids=["a block each", "both blocks each"]
+)
+def test_many_launchers_take_turns_in_two_blocks(registry: Path, blocks: int, port_count: int, most: int) -> None:
+    with ExitStack() as stack:
+        everyone = [stack.enter_context(_waiting(registry, _text(blocks, 2), port_count)) for _ in range(12)]
+        selector = stack.enter_context(selectors.DefaultSelector())
+        for process in everyone:
+            selector.register(process.stdout or 0, selectors.EVENT_READ, process)
+        holding_now: list[tuple[subprocess.Popen[str], set[int]]] = []
+        for served in range(12):
+            # As many as can be there at once are there before the first one goes.
+            while len(holding_now) < min(most, 12 - served):
+                for key, _ in selector.select(60):
+                    selector.unregister(key.fileobj)
+                    answer = json.loads(key.data.stdout.readline())
+                    holding_now.append((key.data, set(answer["ports"])))
+            assert len(holding_now) <= most
+            assert len(set.union(*(ports for _, ports in holding_now))) == port_count * len(holding_now)
+            process, _ = holding_now.pop(0)
+            process.stdin.close()  # type: ignore[union-attr]
+            assert process.wait(30) == 0
+    assert list((registry / "slots").iterdir()) == []
+
+
+def test_nothing_is_held_while_more_is_waited_for(registry: Path, blocks: int) -> None:
+    with holding(registry, _text(blocks, 1)), _waiting(registry, _text(blocks, 2), BLOCK_SIZE + 1) as waiting:
+        assert waiting.stderr
+        assert "waiting up to 60 s for 17 ports" in waiting.stderr.readline()
+        with _waiting(registry, _text(blocks, 2)) as modest:
+            assert modest.stdout
+            assert json.loads(modest.stdout.readline())["ports"][0] >= blocks + BLOCK_SIZE
+
+
+def test_no_waiting_for_more_ports_than_a_range_has(registry: Path, blocks: int) -> None:
+    with holding(registry, _text(blocks, 1)), pytest.raises(InfrastructureError) as caught:
+        acquire_slot(2 * BLOCK_SIZE + 1, _range(blocks, 2))
+    assert "of 2 blocks 1 are held by other launchers and 0 have" in caught.value.reason
+    assert "of waiting" not in caught.value.reason
+
+
+def test_blocks_that_were_lost_are_left_out(registry: Path, blocks: int) -> None:
+    slot = acquire_slot(1, _range(blocks, 2), avoided=[blocks + 3])
+    assert slot.ports[0] >= blocks + BLOCK_SIZE
+    slot.release()
+    with pytest.raises(InfrastructureError, match="; 1 were used before and are left out; set REALSERVICES"):
+        acquire_slot(1, _range(blocks, 1), avoided=[blocks + 3])
+
+
+def test_a_slot_has_more_ports_to_use(registry: Path, blocks: int) -> None:
+    slot = acquire_slot(2, _range(blocks, 1))
+    with socket.create_server(("127.0.0.1", blocks + 5)):
+        more = slot.use_more(BLOCK_SIZE - 3)
+        assert sorted(slot.ports) == [*range(blocks, blocks + 5), *range(blocks + 6, blocks + BLOCK_SIZE)]
+    assert len(more) == BLOCK_SIZE - 3
+    assert slot.use_more(1) == []
+    slot.release()
 
 
 @pytest.mark.parametrize(

@@ -11,8 +11,9 @@ from pathlib import Path
 
 import pytest
 
+from realservices.host.blocks import BLOCK_SIZE
 from realservices.host.marks import marked
-from realservices.host.slots import BLOCK_SIZE, acquire_slot
+from realservices.host.slots import acquire_slot
 from tests.host.running import Running
 from tests.launcher.executables import PORT, executable
 from tests.launcher.executables import port as named
@@ -124,6 +125,7 @@ def test_a_port_that_a_test_may_lease_is_kept_from_tests(tmp_path: Path) -> None
     first = _free_block()
     block = f"{first}-{first + BLOCK_SIZE - 1}"
     settings = {"REALSERVICES_PORT_RANGE": block, "REALSERVICES_REGISTRY": str(tmp_path / "registry")}
+    settings["TEST_TIMEOUT"] = "1"  # Half of it is how long the block is waited for.
     with (
         Group([redis()], ports={"cache": first + 3}) as group,
         Group([redis()], ports={"cache": first + 7}) as other,

@@ -2,6 +2,8 @@
 
 All see one /dev/shm and have a private /tmp, as under Bazel; every second one has a network of its own. Prints one
 line and exits with 1 on any port that two of them have, any failure, any leak.
+
+With `--blocks N` all share one network and a range of so many blocks, so that most have to wait for others to end.
 """
 
 from __future__ import annotations
@@ -16,12 +18,16 @@ from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).absolute().parent.parent.parent))
 
-from tests.launcher.launched import Launched, postgres, redis
+from realservices.host.blocks import BLOCK_SIZE
+from tests.launcher.launched import ANSWERS, QUERY_AT_ONCE, Launched, postgres, redis
 from tests.launcher.template import make_template
 from tests.services.queries import sql
 from tests.stress import enclosed
 
 _DEADLINE_S = 60
+# The first port of a crowded range; the storm has a network of its own.
+_CROWDED = 20000
+_WAITS = "realservices: waiting up to 60 s for 2 ports in "
 _PRIVATE_TMP = ["--uid", "1000", "--tmpfs", "/tmp"]
 
 
@@ -32,12 +38,15 @@ def main(arguments: Sequence[str]) -> int:
     (enclosed.WORK / "template").mkdir()
     template = make_template(enclosed.WORK / "template")
     begin = time.monotonic()
-    faults = _storm(options.launchers, template)
+    faults = (
+        _crowd(options.launchers, template, options.blocks) if options.blocks else _storm(options.launchers, template)
+    )
     faults += enclosed.await_all_ends(_DEADLINE_S) or enclosed.leaks()
     faults += [f"slot {path}" for path in Path("/dev/shm").glob("realservices-*/slots/*")]
+    where = f"in a range of {options.blocks} blocks" if options.blocks else "half of them in networks of their own"
     print(
-        f"launch_storm: {options.launchers} launchers at once, each with PostgreSQL and Redis, half of them in networks of "
-        f"their own: {len(faults)} faults; {time.monotonic() - begin:.1f} s"
+        f"launch_storm: {options.launchers} launchers at once, each with PostgreSQL and Redis, {where}: {len(faults)} "
+        f"faults; {time.monotonic() - begin:.1f} s"
     )
     for fault in faults:
         print(f"  {fault}")
@@ -47,6 +56,7 @@ def main(arguments: Sequence[str]) -> int:
 def _parse(arguments: Sequence[str]) -> argparse.Namespace:
     parser = argparse.ArgumentParser(prog="launch_storm", description=__doc__)
     parser.add_argument("--launchers", type=int, default=64)
+    parser.add_argument("--blocks", type=int, default=0)
     return parser.parse_args(arguments)
 
 
@@ -71,14 +81,40 @@ def _storm(count: int, template: Path) -> list[str]:
     return faults
 
 
+def _crowd(count: int, template: Path, blocks: int) -> list[str]:
+    """Run launchers whose tests end by themselves, with too few blocks for all of them at once."""
+    faults: list[str] = []
+    settings = {"REALSERVICES_PORT_RANGE": f"{_CROWDED}-{_CROWDED + blocks * BLOCK_SIZE - 1}"}
+    with ExitStack() as stack:
+        everyone = [
+            stack.enter_context(_launched(number * 2, template, script=QUERY_AT_ONCE, env=settings))
+            for number in range(count)
+        ]
+        for number, launched in enumerate(everyone):
+            code = launched.wait()
+            lines = [line for line in launched.output.splitlines() if not line.startswith(_WAITS)]
+            if code or lines != ANSWERS.split() or launched.written("warnings"):
+                faults.append(f"launcher {number} ended with {code}: {launched.output}{launched.written('warnings')}")
+        if not any(_WAITS in launched.output for launched in everyone):
+            faults.append("none of them had to wait for a block")
+    return faults
+
+
 def _is_alone(number: int) -> bool:
     return number % 2 == 1
 
 
-def _launched(number: int, template: Path) -> Launched:
+def _launched(number: int, template: Path, script: str = "", env: dict[str, str] | None = None) -> Launched:
     enclosure = [*_PRIVATE_TMP, *(["--net"] if _is_alone(number) else [])]
-    directory = enclosed.WORK / str(number)
-    return Launched(directory, [postgres(), redis()], template=template, enclosure=enclosure, base=str(enclosed.WORK))
+    return Launched(
+        enclosed.WORK / str(number),
+        [postgres(), redis()],
+        template=template,
+        script=script,
+        env=env,
+        enclosure=enclosure,
+        base=str(enclosed.WORK),
+    )
 
 
 if __name__ == "__main__":

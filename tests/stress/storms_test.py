@@ -21,12 +21,20 @@ _SCALE = int(os.environ.get("STRESS_SCALE", "1"))
     ("storm", "options"),
     [
         ("launch_storm", ["--launchers", str(min(12 * _SCALE, 64))]),
+        ("launch_storm", ["--launchers", "12", "--blocks", "2"]),
         ("kill_storm", ["--kills", str(6 * _SCALE), "--way", "overlay"]),
         ("kill_storm", ["--kills", str(6 * _SCALE), "--way", "copy"]),
         ("warm_storm", ["--rounds", str(6 * _SCALE)]),
         ("fault_storm", ["--kills", str(18 * _SCALE)]),
     ],
-    ids=["launches", "kills on overlays", "kills on copies", "warm sessions", "kills of all kinds"],
+    ids=[
+        "launches",
+        "launches in two blocks",
+        "kills on overlays",
+        "kills on copies",
+        "warm sessions",
+        "kills of all kinds",
+    ],
 )
 def test_a_storm_leaves_nothing(storm: str, options: list[str]) -> None:
     program = str(_HERE / f"{storm}.py")

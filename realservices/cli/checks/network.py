@@ -13,7 +13,8 @@ from pathlib import Path
 
 from realservices.cli.checks.finding import Finding, error, warning
 from realservices.contract.errors import InfrastructureError
-from realservices.host.slots import BLOCK_SIZE, SOCKET_PREFIX, configured_range, ephemeral_range
+from realservices.host.blocks import BLOCK_SIZE, SOCKET_PREFIX
+from realservices.host.slots import configured_range, ephemeral_range
 
 _LISTENING = "0A"  # linux/include/net/tcp_states.h
 _TIMEOUT_S = 2.0
