@@ -55,12 +55,22 @@ class Slot:
         self.ports += other.ports
         self._unused += other._unused
 
+    @property
+    def all_ports(self) -> list[int]:
+        """Those that are used, and those that could be."""
+        return [*self.ports, *self._unused]
+
     def use_more(self, count: int) -> list[int]:
         """Return ``count`` further ports of the blocks that are held already, or none if these have fewer."""
         free = [port for port in self._unused if is_free(port)]
         ports, self._unused = (free[:count], free[count:]) if len(free) >= count else ([], free)
         self.ports += ports
         return ports
+
+    def use_no_more(self, ports: list[int]) -> None:
+        """Leave ports to `use_more` again."""
+        self.ports = [port for port in self.ports if port not in ports]
+        self._unused += ports
 
     def release(self) -> None:
         """Give all blocks back."""
@@ -122,11 +132,11 @@ class _Walk:
     @property
     def outcome(self) -> str:
         """What became of the blocks, in words."""
-        found = (
-            f"of {len(self._bases)} blocks {self.held} are held by other launchers and {self.foreign} have too many "
+        left_out = f"; {self.avoided} were used before and are left out" if self.avoided else ""
+        return (
+            f"of {len(self._bases)} blocks {self.held} are held by other launchers and "
+            f"{self.foreign} have too many ports in use{left_out}"
         )
-        found += "ports in use"
-        return found + (f"; {self.avoided} were used before and are left out" if self.avoided else "")
 
 
 def acquire_slot(

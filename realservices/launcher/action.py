@@ -2,7 +2,8 @@
 
 A pytest program is started together with the services, whose addresses are fixed beforehand: its own start-up hides
 theirs, and its plugin waits for them before the first line of a test file runs. Any other program is started when all
-services are ready.
+services are ready. So no test has begun before that, and all can be undone and started again on other ports where a
+foreign process has taken one between its lease and its use.
 """
 
 from __future__ import annotations
@@ -24,6 +25,7 @@ from realservices.launcher.graph import blocked_by
 from realservices.launcher.program import program_environment
 from realservices.launcher.runtime_file import write_runtime_file
 from realservices.launcher.signals import SignalReader
+from realservices.launcher.supervised import READY
 from realservices.launcher.supervisor import Supervisor
 from realservices.launcher.timeline import Timeline
 from realservices.services.kinds import class_of
@@ -39,9 +41,25 @@ if TYPE_CHECKING:
 # How long a program may go on after a service died, and after SIGTERM; Bazel itself kills 15 s after its SIGTERM.
 _GRACE_S = 5.0
 _TERM_GRACE_S = 8.0
+# A port is lost once in a blue moon; a machine on which each start loses one has another trouble.
+_MOST_STARTS = 3
 _NO_KEEPER = (
     f"{WARM} wants warm services, but nobody keeps any: `bazel run @rules_realservices//tools:warm` in another terminal"
 )
+
+
+class _LostPortsError(Exception):
+    """Foreign processes have taken ports that were leased, before the services could listen there."""
+
+    def __init__(self, losers: list[Supervised]) -> None:
+        super().__init__()
+        self.ports = [port for loser in losers for port in loser.lost_ports]
+        self.warnings = [
+            f"service {loser.name!r} ({loser.service.spec.label}) lost port {port} to {owner} before it could listen "
+            "there: all services were started again, on other ports"
+            for loser in losers
+            for port, owner in loser.lost_ports.items()
+        ]
 
 
 class Action:
@@ -79,6 +97,11 @@ class Action:
         self._guardian: Guardian | None = None
         self._supervisor: Supervisor | None = None
         self._control: ControlServer | None = None
+        self._signals: SignalReader | None = None
+        self._starts = 0
+        self._lost_ports: list[int] = []
+        # Whether all services have been ready, so that tests may have begun.
+        self._has_begun = False
         self._lending = self._make_lending() if may_borrow and not self._fixed_ports else None
         self._lent: LentServices | None = None
 
@@ -94,9 +117,7 @@ class Action:
         """
         reason = ""
         try:
-            supervisor = self._set_up()
-            while self._program.exit_code is None:
-                self._step(supervisor)
+            supervisor = self._run_to_its_end()
             reason = self._reason(supervisor)
         except ServiceError as error:
             reason = (self._failures(self._supervisor) if self._supervisor else "") or str(error)
@@ -123,7 +144,21 @@ class Action:
 
     # From nothing to a running program
 
+    def _run_to_its_end(self) -> Supervisor:
+        """Set up and run, anew where a port was lost before any test could begin."""
+        while True:
+            try:
+                supervisor = self._set_up()
+                while self._program.exit_code is None:
+                    self._step(supervisor)
+                return supervisor
+            except _LostPortsError as lost:
+                contract_files.tell_warnings(lost.warnings)
+                self._lost_ports += lost.ports
+                self._undo()
+
     def _set_up(self) -> Supervisor:
+        self._starts += 1
         self._sandbox = sandbox = Sandbox()
         runtime_path = f"{sandbox.private}/runtime.json"
         kinds = [class_of(spec.kind, self._manifest.label) for spec in self._manifest.services]
@@ -140,8 +175,8 @@ class Action:
         env = program_environment(self._manifest, self._runfiles, sandbox, runtime_path, endpoints)
         self._supervisor = supervisor = lent or Supervisor(services, _service_environment(env), self._watcher)
         self._control = None if lent else ControlServer(control_path, supervisor)
-        signals = SignalReader(self._on_end_signal, lambda *ended: self._on_exit(supervisor, *ended))
-        supervisor.watch(signals.descriptor, signals.read)
+        self._signals = self._signals or SignalReader(self._on_end_signal, self._on_exit)
+        supervisor.watch(self._signals.descriptor, self._signals.read)
         if self._manifest.test.runner == "pytest":
             self._program.start(env)
         supervisor.start_waiting()
@@ -165,7 +200,7 @@ class Action:
 
     def _lease_ports(self, kinds: list[type[Service]]) -> dict[str, list[int]]:
         counts = {spec.name: kind.ports_for(spec) for kind, spec in zip(kinds, self._manifest.services, strict=True)}
-        self._slot, ports = lease_ports(counts, self._fixed_ports)
+        self._slot, ports = lease_ports(counts, self._fixed_ports, avoided=self._lost_ports)
         return ports
 
     def _make_services(
@@ -186,6 +221,9 @@ class Action:
     def _step(self, supervisor: Supervisor) -> None:
         timeout_s = None if self._kill_at is None else max(0.0, self._kill_at - time.monotonic())
         supervisor.step(timeout_s)
+        self._has_begun = self._has_begun or all(each.state == READY for each in self.services)
+        if not self._has_begun:
+            self._look_for_lost_ports()  # Before anybody is told that a service has failed.
         if self._control:
             self._control.answer_waiting()
         has_failed = bool(supervisor.failures())
@@ -197,11 +235,24 @@ class Action:
         if self._kill_at is not None and time.monotonic() >= self._kill_at:
             self._program.kill()
 
-    def _on_exit(self, supervisor: Supervisor, pid: int, status: int, cpu_s: float, peak_bytes: int) -> None:
+    def _look_for_lost_ports(self) -> None:
+        """Give up this start if ports were lost, unless it was the last one or the ports are the user's choice.
+
+        Raises:
+            _LostPortsError: Ports were lost.
+        """
+        fixed = self._fixed_ports.values()
+        losers = [each for each in self.services if each.error and each.lost_ports]
+        if any(port in fixed for loser in losers for port in loser.lost_ports):
+            return
+        if losers and self._starts < _MOST_STARTS and self._signal is None and self._program.exit_code is None:
+            raise _LostPortsError(losers)
+
+    def _on_exit(self, pid: int, status: int, cpu_s: float, peak_bytes: int) -> None:
         if pid == self._program.pid:
             self._program.ended(status, cpu_s, peak_bytes)
-        else:
-            supervisor.on_exit(pid, status, cpu_s, peak_bytes)
+        elif self._supervisor:
+            self._supervisor.on_exit(pid, status, cpu_s, peak_bytes)
 
     def _on_end_signal(self, number: int) -> None:
         """Pass SIGTERM (Bazel's time-out) or Ctrl-C on; a second one ends the program at once."""
@@ -244,8 +295,7 @@ class Action:
             self._supervisor.settle()
             if self._signal is None:  # Else somebody waits for the end, and will not wait long.
                 self._supervisor.end_in_order()
-            self._supervisor.kill_all()
-            kill_descendants({self._guardian.pid} if self._guardian else set())
+            self._kill_all(self._supervisor)
             contract_files.tell_warnings([s.service.warning for s in self.services])
             if self._program.exit_code != 0 or self._supervisor.failures() or contract_files.wants_logs():
                 contract_files.keep_logs([s.log.path for s in self.services])
@@ -254,6 +304,24 @@ class Action:
             self._lent.give_back()
         elif self._lending and self._supervisor and not self._lending.wish():
             self._wish_in_vain(self._lending)
+        self._let_go()
+
+    def _undo(self) -> None:
+        """Bring back the state before `_set_up`: nobody has asked anything of the services yet."""
+        self._program.withdraw()
+        if self._supervisor and self._control:
+            self._control.hang_up()
+            self._supervisor.settle()
+            self._kill_all(self._supervisor)
+        self._let_go()
+        self._supervisor = self._control = self._sandbox = self._guardian = self._kill_at = None
+        self._slot = Slot()
+
+    def _kill_all(self, supervisor: Supervisor) -> None:
+        supervisor.kill_all()
+        kill_descendants({self._guardian.pid} if self._guardian else set())
+
+    def _let_go(self) -> None:
         if self._sandbox:
             self._sandbox.remove()
         if self._guardian:

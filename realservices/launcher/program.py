@@ -76,6 +76,11 @@ class Program:
                 "still there"
             )
 
+    def withdraw(self) -> None:
+        """Kill it before it has done anything, so that it can be started again."""
+        self.kill()
+        self.exit_code, self.end = None, ""
+
     def kill(self) -> None:
         """Kill it if it still runs, and wait for its end."""
         if self.pid:

@@ -7,6 +7,7 @@ import time
 
 from realservices.contract.errors import ServiceError
 from realservices.contract.resources import explain, is_lack
+from realservices.host.listeners import foreign_owner
 from realservices.launcher.service_log import ServiceLog
 
 TYPE_CHECKING = False
@@ -57,6 +58,7 @@ class Supervised:
         ready_ms: Milliseconds from its last start until it served, or None.
         error: Why it failed.
         machine_error: What the machine did not give, if that is why.
+        lost_ports: Those of its ports that a foreign process had when it failed, with words for who that is.
         blocker: The service whose failure kept this one from being started, or None.
         cpu_s: Processor time of its processes that have been reaped.
         peak_bytes: The most memory that one of them held, 0 where none has been reaped.
@@ -77,6 +79,7 @@ class Supervised:
         self.ready_ms: float | None = None
         self.error: ServiceError | None = None
         self.machine_error: InfrastructureError | None = None
+        self.lost_ports: dict[int, str] = {}
         self.blocker: Supervised | None = None
         self.cpu_s = 0.0
         self.peak_bytes = 0
@@ -101,6 +104,7 @@ class Supervised:
         """Take note that it is being started."""
         self.state = STARTING
         self.error = self.machine_error = None
+        self.lost_ports = {}
         self.kill_at = None
         self.started_at = time.monotonic()
         self.first_start = self.first_start or self.started_at
@@ -144,5 +148,14 @@ class Supervised:
         """
         self.state = FAILED
         self.machine_error = machine
+        self.has_lost_ports()
+        cause += "".join(f"; its port {port} is taken by {owner}" for port, owner in self.lost_ports.items())
         self.error = ServiceError(self.name, self.service.spec.label, cause, self.log.tail() if tail is None else tail)
         self._watcher.failed(self)
+
+    def has_lost_ports(self) -> bool:
+        """Take note of foreign processes on its ports; return whether there are any."""
+        # A warm service is not of this process, and so would be foreign itself.
+        ports = [] if self.service.is_warm else self.service.endpoint["ports"].values()
+        self.lost_ports |= {port: owner for port in ports if (owner := foreign_owner(port))}
+        return bool(self.lost_ports)

@@ -101,7 +101,16 @@ class Supervisor:
 
     def remove(self, name: str) -> None:
         """End a service at once, and know it no more."""
-        supervised = self.services.pop(name)
+        self._end(name)
+        del self.services[name]
+
+    def replace(self, service: Service) -> None:
+        """End the service of the same name at once, and have this one in its place."""
+        self._end(service.spec.name)
+        self.add(service)
+
+    def _end(self, name: str) -> None:
+        supervised = self.services[name]
         self._end_probe(supervised)
         self.unwatch(supervised.log.descriptor)
         _kill(supervised)
@@ -116,7 +125,12 @@ class Supervisor:
     def start(self, name: str) -> None:
         """Start one service."""
         supervised = self.services[name]
+        is_first = supervised.first_start is None
         supervised.begin()
+        if is_first and supervised.has_lost_ports():
+            # A probe could take the foreign server for this one.
+            supervised.fail("was not started")
+            return
         output = -1
         try:
             output = supervised.log.open()

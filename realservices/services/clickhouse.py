@@ -14,6 +14,7 @@ from __future__ import annotations
 import os
 
 from realservices.host.archive import unpack_archive
+from realservices.host.listeners import stranger_on
 from realservices.host.process import spawn
 from realservices.host.templates import free_bytes
 from realservices.services.base import HOST, Service
@@ -93,7 +94,8 @@ class ClickHouse(Service):
         except ClickHouseRefusal:
             return False
         connect(HOST, self._ports["tcp"]).close()
-        return True
+        # Only this server takes the password; the native port says nothing of whose it is.
+        return not stranger_on(self._ports["tcp"])
 
     def is_sound(self) -> bool:
         """Ask whether it is alive, and look whether the native port is still open."""

@@ -99,10 +99,11 @@ class Executable(Service):
             now = time.monotonic()
             if not self._readiness.attempt(now, now - self._started_at):
                 return False
+            # No further connection: a server may take one that says nothing for an error.
+            answered = self.spec.config["ready"].get("port")
+            if answered and not self._states.note_answer(answered):
+                return False
             self._passed_at = now
-            if "port" in self.spec.config["ready"]:
-                # No further connection: a server may take one that says nothing for an error.
-                self._states.note_open([self.spec.config["ready"]["port"]])
         return self._states.are_open(list(self._ports))
 
     def is_sound(self) -> bool:

@@ -9,6 +9,8 @@ from __future__ import annotations
 import os
 import socket
 
+from realservices.host.listeners import stranger_on
+
 _CONNECT_TIMEOUT_S = 0.02
 OPEN = "open"
 
@@ -49,9 +51,10 @@ class PortStates:
         """Forget what was found: the service starts again."""
         self._states = dict.fromkeys(self._ports, "not tried")
 
-    def note_open(self, names: list[str]) -> None:
-        """Take note of ports that somebody else has talked to."""
-        self._states |= dict.fromkeys(names, OPEN)
+    def note_answer(self, name: str) -> bool:
+        """Take note that a port has answered; return whether it can have been the service's own."""
+        self._states[name] = _state_of_open(self._ports[name])
+        return self._states[name] == OPEN
 
     def are_open(self, names: list[str]) -> bool:
         """Try those of the named ports that were not found open before; say whether all are."""
@@ -75,4 +78,10 @@ class PortStates:
             connect(self._host, port).close()
         except OSError as error:
             return (os.strerror(error.errno) if error.errno else "timed out").lower()
-        return OPEN
+        return _state_of_open(port)
+
+
+def _state_of_open(port: int) -> str:
+    """Return what a port is that accepts connections: no foreign server may be taken for the service."""
+    stranger = stranger_on(port)
+    return f"taken by {stranger}" if stranger else OPEN

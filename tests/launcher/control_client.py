@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import socket
 from typing import Any
@@ -27,16 +28,23 @@ class ControlClient:
         """Send a request and return the answer."""
         return self.ask_raw(json.dumps({"op": op, **details}).encode())
 
-    def tell(self, op: str, **details: object) -> None:
-        """Send a request whose answer is awaited later (`answer`)."""
-        self._stream.write(json.dumps({"op": op, **details}).encode() + b"\n")
-        self._stream.flush()
-
     def ask_raw(self, line: bytes) -> dict[str, Any]:
         """Send any bytes as a request and return the answer."""
+        self._send(line)
+        return self.answer()
+
+    def tell(self, op: str, **details: object) -> None:
+        """Send a request whose answer is awaited later (`answer`)."""
+        self._send(json.dumps({"op": op, **details}).encode())
+
+    def await_end(self) -> None:
+        """Wait until the launcher hangs up, or has ended without having looked at this connection."""
+        with contextlib.suppress(ConnectionResetError):
+            assert self._stream.readline() == b""
+
+    def _send(self, line: bytes) -> None:
         self._stream.write(line + b"\n")
         self._stream.flush()
-        return self.answer()
 
     def answer(self) -> dict[str, Any]:
         """Return the next answer."""

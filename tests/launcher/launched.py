@@ -74,6 +74,7 @@ class Launched:
         services: Entries of the manifest.
         template: Directory with db.tar and db.json, where a PostgreSQL is among the services.
         script: A program to run in place of the actor, with its ``#!`` line.
+        pytest: The content of a test file, for pytest in place of the actor.
         mapping: The manifest's ``env``.
         env: More variables for the launcher.
         enclosure: Options of `tests/host/enclosure.py`; none means no enclosure. SHORT in them stands for `short`.
@@ -89,6 +90,7 @@ class Launched:
         *,
         template: Path | None = None,
         script: str = "",
+        pytest: str = "",
         mapping: dict[str, Any] | None = None,
         env: dict[str, str] | None = None,
         enclosure: list[str] | None = None,
@@ -103,12 +105,18 @@ class Launched:
         self.runfiles = self._make_runfiles(template, is_bound="=SHORT/distribution" in " ".join(enclosure or ()))
         if script:
             _write_program(self.runfiles / "script", script)
+        test: dict[str, Any] = {"runner": "executable", "program": "script" if script else "actor"}
+        if pytest:
+            (self.runfiles / "app").mkdir()
+            (self.runfiles / "app" / "app_test.py").write_text(pytest, "utf-8")
+            test = {"runner": "pytest", "files": ["app/app_test.py"], "import_paths": [], "durations": None}
+            mapping = {"PYTHONPATH": [os.pathsep.join(filter(None, sys.path))], **(mapping or {})}
         self._manifest = self.short / "manifest.json"
         content = {
             "version": 1,
             "label": "//app:app_test",
             "services": services,
-            "test": {"runner": "executable", "program": "script" if script else "actor"},
+            "test": test,
             "env": mapping or {},
             "isolation": "transaction",
         }

@@ -2,7 +2,8 @@
 
 ``http PORT STATUS,STATUS… BODY`` answers requests, the last status for ever; ``listen PORT`` accepts and never answers;
 ``late PORT GO PATH`` adds the first line of one request to PATH, and answers it when there is a file GO; ``talk PORT TEXT``
-says TEXT to each client; ``print TEXT``, ``partial TEXT`` (no line end), ``flood BYTES`` writes a line so long, ``exit CODE``; ``dump PATH`` writes down what it
+says TEXT to each client; ``print TEXT``, ``partial TEXT`` (no line end), ``flood BYTES`` writes a line so long, ``exit CODE``;
+``ask PORT`` tries to listen, and goes on if the port is taken; ``dump PATH`` writes down what it
 was given; ``touch PATH`` makes a file; ``await PATH`` waits for one; ``pause SECONDS`` lets time pass; ``burn SECONDS``
 keeps the processor busy; ``ignore SIGNAL``; ``at SIGNAL PATH TEXT`` adds a line to a file at that signal and ends;
 ``child PATH`` forks a process that stays and writes its id to PATH; ``worker PATH`` forks one that is a daemon without an
@@ -29,6 +30,11 @@ def _listen(port: str) -> socket.socket:
     listener.bind(("127.0.0.1", int(port)))
     listener.listen(16)
     return listener
+
+
+def _ask(port: str) -> None:
+    with contextlib.suppress(OSError):
+        _LISTENERS.append(_listen(port))
 
 
 def _serve(port: str, answer: Callable[[], bytes]) -> None:
@@ -154,6 +160,7 @@ def _flood(size: str) -> None:
 _PIECE_BYTES = 10000
 _LISTENERS: list[socket.socket] = []
 _ACTIONS: dict[str, tuple[int, Callable[..., object]]] = {
+    "ask": (1, _ask),
     "at": (3, _at),
     "await": (1, _await),
     "burn": (1, _burn),
