@@ -180,8 +180,15 @@ class ControlServer:
             return {"ok": False, "error": str(error)}
         except OSError as error:
             return {"ok": False, "error": str(explain(error, f"service {name!r} cannot be started"))}
-        endpoint = self._supervisor.services[name].service.endpoint
-        return {"endpoint": endpoint, "after": lambda: self._supervisor.is_ready([name])}
+        answer: dict[str, Any] = {}
+
+        def is_ready() -> bool:
+            # Not before: one that loses its port starts again on another.
+            answer["endpoint"] = self._supervisor.services[name].service.endpoint
+            return self._supervisor.is_ready([name])
+
+        answer["after"] = is_ready
+        return answer
 
     def _changes(self, states: dict[str, str]) -> dict[str, Any]:
         """Return the answer to somebody who knows these states: how services are ``after`` one is in another."""
