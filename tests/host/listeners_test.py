@@ -75,6 +75,18 @@ def test_a_server_that_was_started_here_is_not_foreign(port: int) -> None:
         assert foreign_owner(port) == stranger_on(port) == ""
 
 
+def test_the_proxy_of_a_container_may_serve_for_a_service() -> None:
+    name = Path("/proc/self/comm")
+    before = name.read_text("utf-8")
+    with socket.create_server(("127.0.0.1", 0)) as server:
+        try:
+            name.write_text("docker-proxy", "utf-8")
+            assert stranger_on(server.getsockname()[1]) == ""
+            assert foreign_owner(server.getsockname()[1]) == f"docker-proxy (process {os.getpid()})"
+        finally:
+            name.write_text(before, "utf-8")
+
+
 def test_a_port_on_another_address_is_no_concern_of_ours() -> None:
     with socket.create_server(("127.0.0.2", 0)) as server:
         port = server.getsockname()[1]
