@@ -27,7 +27,8 @@ def hold(path, how=fcntl.LOCK_EX):
 # Everything but this user's own directory itself, which stays.
 _AFTER = """
 for place in ("/tmp", "/dev/shm"):
-    found = [f"{place}/{name}" for name in os.listdir(place) if name != "realservices-1000"]
+    others = {"realservices-1000", *os.environ["ENCLOSURE_KEPT"].split(":")}
+    found = [f"{place}/{name}" for name in os.listdir(place) if name not in others]
     if os.path.isdir(f"{place}/realservices-1000"):
         found += [f"{place}/realservices-1000/{name}" for name in os.listdir(f"{place}/realservices-1000")]
     print("LEFT", place, *sorted(found))

@@ -40,7 +40,9 @@ def pass_by():
 def left():
     return sorted(
         f"{directory}/{name}".partition("/realservices-1000/")[2]
-        for base in ("/tmp", "/dev/shm") for directory, _, files in os.walk(base) for name in files
+        for base in ("/tmp", "/dev/shm") for each in os.listdir(base)
+        if each not in os.environ["ENCLOSURE_KEPT"].split(":")
+        for directory, _, files in os.walk(f"{base}/{each}") for name in files
     )
 """
 

@@ -3,6 +3,9 @@
 Tests use it to show the launcher other users, other networks, small or private file systems, containers, and kernels
 that refuse user namespaces. Everything is done by namespaces, so it needs no rights and changes nothing outside.
 
+What the command itself needs stays visible, though it lies below a path that is hidden: the repository, the interpreter
+and Bazel's directories may lie in /tmp. ENCLOSURE_KEPT names such entries, for tests that look what is in there.
+
 Sources: user_namespaces(7), mount_namespaces(7), pid_namespaces(7), netdevice(7), capabilities(7), seccomp(2).
 """
 
@@ -32,6 +35,7 @@ _CLONE_NEWNET = 0x40000000
 _MS_RDONLY = 0x1
 _MS_REMOUNT = 0x20
 _MS_BIND = 0x1000
+_MS_REC = 0x4000
 _MS_REC_PRIVATE = 0x4000 | 0x40000
 _PR_SET_PDEATHSIG = 1
 _PR_SET_SECCOMP, _PR_SET_NO_NEW_PRIVS = 22, 38
@@ -73,12 +77,14 @@ def main(arguments: Sequence[str]) -> int:
     if options.pid:
         _be_parent_of_init()
         _mount("proc", "/proc", "")
-    for entry in options.bind:
-        source, _, target = entry.partition("=")
-        _check(_libc.mount(source.encode(), target.encode(), None, ctypes.c_ulong(_MS_BIND), None), f"bind {entry}")
+    binds = [entry.partition("=")[::2] for entry in options.bind]
+    kept = _open_needed([*(target for _, target in binds), *(entry.partition("=")[0] for entry in options.tmpfs)])
+    for source, target in binds:
+        _bind(source, target)
     for entry in options.tmpfs:
         path, _, size = entry.partition("=")
         _mount("tmpfs", path, "mode=1777" + (f",size={size}" if size else ""))
+    _show(kept)
     for path in options.fill:
         _fill(path)
     for path in options.read_only:
@@ -99,6 +105,32 @@ def main(arguments: Sequence[str]) -> int:
     if options.pid:
         return _be_init(options)
     return _become(options)
+
+
+def _open_needed(hidden: Sequence[str]) -> dict[str, int]:
+    """Open what lies directly below a path that will be hidden, where the command needs something in it."""
+    words = [*sys.path, *os.environ.get("PYTHONPATH", "").split(os.pathsep), os.environ.get("RUNFILES_DIR", "")]
+    needed = {os.path.realpath(path) for path in (__file__, sys.executable, sys.base_prefix, *words) if path}
+    needed |= {os.path.abspath(path) for path in (__file__, sys.executable, *words) if path}
+    kept: dict[str, int] = {}
+    for place in hidden:
+        names = {path[len(place) + 1 :].partition("/")[0] for path in needed if path.startswith(f"{place}/")}
+        for path in (f"{place}/{name}" for name in names):
+            kept[path] = os.open(path, os.O_PATH)
+    return kept
+
+
+def _show(kept: dict[str, int]) -> None:
+    for path, descriptor in kept.items():
+        os.makedirs(path, exist_ok=True)
+        _bind(f"/proc/self/fd/{descriptor}", path, _MS_REC)
+        os.close(descriptor)
+    os.environ["ENCLOSURE_KEPT"] = ":".join(map(os.path.basename, kept))
+
+
+def _bind(source: str, target: str, flags: int = 0) -> None:
+    flags |= _MS_BIND
+    _check(_libc.mount(source.encode(), target.encode(), None, ctypes.c_ulong(flags), None), f"bind {source}={target}")
 
 
 def _parse(arguments: Sequence[str]) -> argparse.Namespace:
