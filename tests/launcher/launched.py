@@ -230,6 +230,13 @@ class Launched:
         self.output, _ = self._process.communicate(timeout=DEADLINE_S)
         return self._process.returncode
 
+    def await_line(self) -> str:
+        """Return the first line that it writes, while it writes nothing else; `output` has what comes later."""
+        assert self._process
+        assert self._process.stdout
+        assert select.select([self._process.stdout], [], [], DEADLINE_S)[0], "the launcher says nothing"
+        return self._process.stdout.readline()
+
     def finish(self, code: int = 0) -> int:
         """Let the program exit with ``code``, and return the launcher's exit code."""
         self.program.exit(code)

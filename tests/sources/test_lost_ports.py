@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from realservices.contract.session_directory import make_session_directory
+from realservices.contract.session_directory import make_session_directory, new_session_path
 from realservices.host.blocks import BLOCK_SIZE
 from realservices.host.slots import acquire_slot
 from realservices.sources.package import package_command
@@ -34,7 +34,7 @@ class Session:
     """A session without a pytest: its service process, and the means to ask it."""
 
     def __init__(self, directory: Path) -> None:
-        self.directory = directory / "session"
+        self.directory = Path(new_session_path())
         self._runfiles = directory
         self._held = make_session_directory(str(self.directory))
         (directory / "server").write_text(f'#!/bin/sh\nexec "{sys.executable}" -I -S -B "{_SERVER}" "$@"\n', "utf-8")
