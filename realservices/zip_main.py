@@ -37,6 +37,7 @@ def main() -> int:
     gc.disable()
     from realservices.launcher import main as launcher  # noqa: PLC0415
 
+    gc.freeze()  # Nor is it looked through later.
     gc.enable()
 
     return launcher.main(sys.argv[1:])

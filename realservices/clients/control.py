@@ -11,7 +11,7 @@ import socket
 from dataclasses import dataclass, field, fields
 from typing import TYPE_CHECKING, Any
 
-from realservices.contract.control_messages import read_answer, receive_line
+from realservices.contract.control_answers import read_answer, receive_line
 from realservices.contract.errors import RealServicesError
 
 if TYPE_CHECKING:

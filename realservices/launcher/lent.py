@@ -14,7 +14,7 @@ import socket
 import sys
 import time
 
-from realservices.contract.control_messages import read_answer, receive_line
+from realservices.contract.control_answers import read_answer, receive_line
 from realservices.contract.errors import RealServicesError
 from realservices.contract.offers import ask_keeper, take_over
 from realservices.contract.session_directory import CONTROL, SHARED_SESSION_BASE
