@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import functools
 import os
 import re
+import signal
 import subprocess
 import threading
 
 from realservices.contract.errors import TemplateError
+from realservices.host.process import die_with_parent
 from realservices.services.postgres_settings import server_settings
 from realservices.services.psql_words import indented
 
@@ -74,6 +77,8 @@ class Cluster:
             text=True,
             errors="replace",
             env=_environment(),
+            # This tool may be killed: then the server ends, too, by the signal that leaves nothing of it.
+            preexec_fn=functools.partial(die_with_parent, os.getpid(), int(signal.SIGQUIT)),
         )
         output = self._server.stdout
         assert output is not None

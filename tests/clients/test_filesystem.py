@@ -3,11 +3,19 @@
 from __future__ import annotations
 
 import os
+import tempfile
 from typing import TYPE_CHECKING
 
 import pytest
 
-from realservices.clients.filesystem import BlockingFilesystem, IsolatedFilesystem, PathEscapesError, SizeLimitError
+from realservices.clients import filesystem
+from realservices.clients.filesystem import (
+    BlockingFilesystem,
+    IsolatedFilesystem,
+    PathEscapesError,
+    SizeLimitError,
+    new_filesystem,
+)
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -159,3 +167,31 @@ def test_files_of_the_code_under_test_count_near_the_limit(tmp_path: Path) -> No
 def test_limit_of_a_test_is_64_megabytes(tmp_path: Path) -> None:
     assert IsolatedFilesystem(tmp_path / "files").blocking.limit_bytes == 64 * 1024 * 1024
     assert IsolatedFilesystem(tmp_path / "more", limit_bytes=1).blocking.limit_bytes == 1
+
+
+def test_by_default_it_is_in_the_users_own_directory(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(tempfile, "tempdir", str(tmp_path))
+    files = new_filesystem().blocking
+    own = tmp_path / f"realservices-{os.geteuid()}"
+    assert files.root.parent == own
+    assert {own.stat().st_mode & 0o777, files.root.stat().st_mode & 0o777} == {0o700}
+    files.create_file("a")
+    files.remove_all()
+    assert list(own.iterdir()) == []
+
+
+def test_what_a_killed_run_has_left_is_removed_and_never_met(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(tempfile, "tempdir", str(tmp_path))
+    own = tmp_path / f"realservices-{os.geteuid()}"
+    running = new_filesystem().blocking
+    left = own / "files.0123456789ab"
+    left.mkdir()
+    (left / "file").write_text("of a killed run", "utf-8")
+    filesystem._remove_left.cache_clear()
+    files = new_filesystem().blocking
+    assert not left.exists()
+    assert running.root.exists()
+    assert files.list_files() == []
+    for each in (files, running):
+        each.remove_all()
+    assert list(own.iterdir()) == []

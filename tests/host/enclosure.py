@@ -83,7 +83,11 @@ def main(arguments: Sequence[str]) -> int:
         _bind(source, target)
     for entry in options.tmpfs:
         path, _, size = entry.partition("=")
-        _mount("tmpfs", path, "mode=1777" + (f",size={size}" if size else ""))
+        size, _, inodes = size.partition(",nr_inodes=")
+        # What is kept has an inode of its own.
+        more = sum(each.startswith(f"{path}/") for each in kept)
+        limits = (f",size={size}" if size else "") + (f",nr_inodes={int(inodes) + more}" if inodes else "")
+        _mount("tmpfs", path, f"mode=1777{limits}")
     _show(kept)
     for path in options.fill:
         _fill(path)
@@ -146,7 +150,7 @@ def _parse(arguments: Sequence[str]) -> argparse.Namespace:
         action="append",
         default=[],
         metavar="PATH[=SIZE]",
-        help="an empty tmpfs on PATH; after the size more options can follow, such as nr_inodes=10",
+        help="an empty tmpfs on PATH; after the size ,nr_inodes=NUMBER can follow",
     )
     parser.add_argument("--fill", action="append", default=[], metavar="PATH", help="leave no room in that tmpfs")
     parser.add_argument("--read-only", action="append", default=[], metavar="PATH", help="refuse to write below it")

