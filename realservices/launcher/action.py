@@ -21,7 +21,7 @@ from realservices.host.sandbox import Sandbox
 from realservices.host.slots import Slot, lease_ports
 from realservices.launcher import contract_files
 from realservices.launcher.control import ControlServer
-from realservices.launcher.graph import blocked_by
+from realservices.launcher.failures import LostPortsError, failures_in_words
 from realservices.launcher.program import program_environment
 from realservices.launcher.runtime_file import write_runtime_file
 from realservices.launcher.signals import SignalReader
@@ -46,20 +46,6 @@ _MOST_STARTS = 3
 _NO_KEEPER = (
     f"{WARM} wants warm services, but nobody keeps any: `bazel run @rules_realservices//tools:warm` in another terminal"
 )
-
-
-class _LostPortsError(Exception):
-    """Foreign processes have taken ports that were leased, before the services could listen there."""
-
-    def __init__(self, losers: list[Supervised]) -> None:
-        super().__init__()
-        self.ports = [port for loser in losers for port in loser.lost_ports]
-        self.warnings = [
-            f"service {loser.name!r} ({loser.service.spec.label}) lost port {port} to {owner} before it could listen "
-            "there: all services were started again, on other ports"
-            for loser in losers
-            for port, owner in loser.lost_ports.items()
-        ]
 
 
 class Action:
@@ -120,7 +106,7 @@ class Action:
             supervisor = self._run_to_its_end()
             reason = self._reason(supervisor)
         except ServiceError as error:
-            reason = (self._failures(self._supervisor) if self._supervisor else "") or str(error)
+            reason = (failures_in_words(self._supervisor) if self._supervisor else "") or str(error)
         finally:
             self._program.kill()
             self._clean_up()
@@ -152,7 +138,7 @@ class Action:
                 while self._program.exit_code is None:
                     self._step(supervisor)
                 return supervisor
-            except _LostPortsError as lost:
+            except LostPortsError as lost:
                 contract_files.tell_warnings(lost.warnings)
                 self._lost_ports += lost.ports
                 self._undo()
@@ -239,14 +225,14 @@ class Action:
         """Give up this start if ports were lost, unless it was the last one or the ports are the user's choice.
 
         Raises:
-            _LostPortsError: Ports were lost.
+            LostPortsError: Ports were lost.
         """
         fixed = self._fixed_ports.values()
         losers = [each for each in self.services if each.error and each.lost_ports]
         if any(port in fixed for loser in losers for port in loser.lost_ports):
             return
         if losers and self._starts < _MOST_STARTS and self._signal is None and self._program.exit_code is None:
-            raise _LostPortsError(losers)
+            raise LostPortsError(losers)
 
     def _on_exit(self, pid: int, status: int, cpu_s: float, peak_bytes: int) -> None:
         if pid == self._program.pid:
@@ -269,7 +255,7 @@ class Action:
 
     def _reason(self, supervisor: Supervisor) -> str:
         """Say why the launcher fails the test, or return ""."""
-        failures = self._failures(supervisor)
+        failures = failures_in_words(supervisor)
         reasons = [failures] if failures else []
         if self._signal is not None:
             timeout = os.environ.get("TEST_TIMEOUT", "")
@@ -278,15 +264,6 @@ class Action:
         elif self._program.end:
             reasons.insert(0, f"the test program {self._program.end}")
         return "\n".join(reasons)
-
-    def _failures(self, supervisor: Supervisor) -> str:
-        """Say which services failed, each with those that were not started because of it, or return ""."""
-        texts = []
-        for error in supervisor.failures():
-            blocked = blocked_by(supervisor.services, error.service)
-            waiting = [f"{s.name} ({s.service.spec.label})" for s in blocked]
-            texts.append(str(error) + (f"\n  not started because of it: {', '.join(waiting)}" if waiting else ""))
-        return "\n".join(texts)
 
     def _clean_up(self) -> None:
         if self._supervisor:

@@ -18,7 +18,6 @@ import time
 
 from realservices.contract.errors import InfrastructureError, RealServicesError
 from realservices.contract.locked_directory import share_locked_directory
-from realservices.contract.manifest import ServiceSpec
 from realservices.contract.offers import END, TAKE
 from realservices.contract.removal import remove_tree
 from realservices.contract.session_directory import (
@@ -32,24 +31,19 @@ from realservices.host.guardian import Guardian, Home, start_guardian
 from realservices.host.marks import mark_children
 from realservices.host.process import adopt_orphans, kill_descendants
 from realservices.host.sandbox import Sandbox
-from realservices.host.slots import Slot, acquire_slot, hold_ports
 from realservices.launcher.control import ControlServer
+from realservices.launcher.session.making import ServiceMaker
 from realservices.launcher.session.offer import Offer
 from realservices.launcher.session.spares import Spares
 from realservices.launcher.signals import SignalReader
-from realservices.launcher.supervised import WAITING, Watcher
+from realservices.launcher.supervised import Watcher
 from realservices.launcher.supervisor import Supervisor
-from realservices.services.kinds import class_of
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Callable
     from typing import Any
 
-    from realservices.services.base import Service
-
-# How often a service is made that loses its ports before it is ready.
-_MOST_STARTS = 3
 _REMOVE_TIMEOUT_S, _REMOVE_PAUSE_S = 5.0, 0.01
 
 
@@ -69,11 +63,9 @@ class SessionServices:
         # Named first, for the guardian. What is begun for nobody has directories of its own: it may be thrown away.
         self._sandbox = Sandbox(self.directory)
         self._spares_sandbox = Sandbox(self.directory) if self._comes_first else None
-        self._slot = Slot()
-        # How each service was made on leased ports, once for each time; for those that lose them.
-        self._made: dict[str, list[tuple[dict[str, Any], Sandbox]]] = {}
         self._guardian: Guardian | None = None
         self._supervisor = Supervisor([], _environment(self._sandbox), Watcher("while the session ran"))
+        self._maker = ServiceMaker(self._supervisor, self._pause)
         self._spares = Spares(self._supervisor)
         self._control: ControlServer | None = None
         self._offer: Offer | None = None
@@ -166,7 +158,8 @@ class SessionServices:
 
     def _step(self, timeout_s: float | None = None) -> None:
         self._supervisor.step(timeout_s)
-        self._make_lost_anew()
+        if not self._ends:
+            self._maker.make_lost_anew()
         if self._control:
             self._control.answer_waiting()
 
@@ -190,51 +183,15 @@ class SessionServices:
         request = {"service": entry, "runfiles": runfiles}
         if self._spares.is_taken(request):
             return
-        self._make(request, self._sandbox)
+        self._maker.make(request, self._sandbox)
 
     def _begin_spare(self, request: dict[str, Any]) -> None:
         assert self._spares_sandbox
         self._spares.begin(request)
         try:
-            self._make(request, self._spares_sandbox)
+            self._maker.make(request, self._spares_sandbox)
         except (RealServicesError, OSError):
             self._spares.forget(request)  # Who wants it is told why it does not start.
-
-    def _make(self, request: dict[str, Any], sandbox: Sandbox) -> None:
-        self._made.pop(request["service"]["name"], None)
-        self._supervisor.add(self._new_service(request, sandbox))
-
-    def _new_service(self, request: dict[str, Any], sandbox: Sandbox) -> Service:
-        """Make a service: on leased ports or, other than in a manifest, on those in the entry's ``ports``."""
-        entry = request["service"]
-        spec = ServiceSpec(entry)
-        kind = class_of(spec.kind, spec.label)
-        fixed = entry.get("ports")
-        # Services are added one by one, and two of them may have fixed ports of one block.
-        ports = hold_ports(fixed, with_blocks=False).ports if fixed else self._lease(kind.ports_for(spec))
-        try:
-            service = kind(spec, sandbox, request["runfiles"], ports)
-            service.resolve(self._endpoints | {spec.name: service.endpoint})
-        except BaseException:
-            if not fixed:
-                self._slot.use_no_more(ports)
-            raise
-        if not fixed:
-            self._made.setdefault(spec.name, []).append((request, sandbox))
-        return service
-
-    @property
-    def _endpoints(self) -> dict[str, dict[str, Any]]:
-        return {name: supervised.service.endpoint for name, supervised in self._supervisor.services.items()}
-
-    def _lease(self, count: int) -> list[int]:
-        """Lease ports, of the blocks that the session has already if these have enough: it may be short of blocks."""
-        ports = self._slot.use_more(count)
-        if not ports and count:
-            slot = acquire_slot(count, avoided=self._slot.all_ports, pause=self._pause)
-            ports = list(slot.ports)
-            self._slot.join(slot)
-        return ports
 
     def _pause(self, pause_s: float) -> None:
         """Let time pass, but not beyond the session's end.
@@ -250,25 +207,6 @@ class SessionServices:
             self._look()
         if self._ends:
             raise InfrastructureError("ports", "the session has ended while it waited for ports")
-
-    def _make_lost_anew(self) -> None:
-        """Have services whose ports foreign processes took before they were ever ready on other ports."""
-        for name, supervised in [*self._supervisor.services.items()]:
-            made = self._made.get(name, [])
-            is_lost = supervised.error and supervised.lost_ports and supervised.first_ready is None
-            if not is_lost or not 0 < len(made) < _MOST_STARTS or self._ends:
-                continue
-            try:
-                service = self._new_service(*made[0])
-            except (RealServicesError, OSError):
-                del self._made[name]
-                continue  # Its error stands: who asks for it is told who took the port.
-            for port, owner in supervised.lost_ports.items():
-                words = f"realservices: service {name!r} lost port {port} to {owner}; it starts again on {service.port}"
-                print(words, file=sys.stderr, flush=True)
-            self._supervisor.replace(service)
-            for waiting in [each for each in self._supervisor.services.values() if each.state == WAITING]:
-                waiting.service.resolve(self._endpoints)  # Some have been given the old address.
 
     # The offer
 
@@ -309,7 +247,7 @@ class SessionServices:
             warning = self._guardian.dismiss()
             if warning:
                 print(warning, file=sys.stderr, flush=True)
-        self._slot.release()
+        self._maker.release_ports()
         for descriptor in [*self._held, self._alive, self._lock]:
             if descriptor >= 0:
                 os.close(descriptor)
