@@ -60,7 +60,15 @@ def _full(error: OSError) -> str:
     if not places:
         return f"{error.strerror}; the system does not say where; make room in {', '.join(_SHARED)}: {_CLEAN}"
     found = "; ".join(_room(place) for place in places)
-    return f"{error.strerror}: {found}; make room there ({_CLEAN}){_larger(places[0])}"
+    return f"{error.strerror}: {found}; make room there ({_CLEAN}){_larger(places[0])}{_passed_over()}"
+
+
+def _passed_over() -> str:
+    """Name a place that may have room, and that is not used because others may rename what is in it."""
+    from realservices.contract.user_directory import SHORT_BASES, untrustworthy  # noqa: PLC0415 - that imports this
+
+    reasons = [(base, untrustworthy(base)) for base in SHORT_BASES]
+    return "".join(f"; {base} is not used: {reason}" for base, reason in reasons if reason.startswith("mode"))
 
 
 def _larger(path: str) -> str:

@@ -5,11 +5,16 @@ from __future__ import annotations
 import errno
 import os
 import resource
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
 
 from realservices.contract.resources import explain, explain_thread, is_lack
+from tests.host import places
+
+_ENCLOSURE = Path(__file__).absolute().parents[1] / "host" / "enclosure.py"
 
 
 def _error(number: int, *filenames: str) -> OSError:
@@ -76,3 +81,16 @@ def test_a_file_that_the_beginning_names_is_not_named_again() -> None:
     assert str(explain(_error(errno.ENOENT, "/a/file"), "cannot make /a/file")) == (
         "cannot make /a/file: No such file or directory"
     )
+
+
+def test_a_place_that_has_room_and_is_not_used_is_named() -> None:
+    # As where Kubernetes mounts a directory of its own on /tmp.
+    code = (
+        "import os, sys; sys.path.insert(0, sys.argv[1]); os.chmod('/tmp', 0o777)\n"
+        "from realservices.contract.resources import explain\n"
+        "print(explain(OSError(28, 'No space left on device', '/dev/shm/data'), 'cannot copy'))"
+    )
+    command = [sys.executable, str(_ENCLOSURE), "--uid", "1000", "--tmpfs", "/tmp", "--", sys.executable, "-c", code]
+    done = subprocess.run([*command, str(places.PACKAGE_ROOT)], capture_output=True, text=True, check=False)
+    assert done.stderr == ""
+    assert done.stdout.endswith("; /tmp is not used: mode 0777: every user may rename what is in it (chmod +t /tmp)\n")
