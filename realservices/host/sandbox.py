@@ -91,12 +91,17 @@ class Sandbox:
         """What must not outlive the launcher."""
         return [self.private, self.root, *([self.memory] if self.memory else [])]
 
-    def remove(self) -> None:
-        """Remove the directories with all that is in them."""
+    def remove(self) -> list[str]:
+        """Remove the directories with all that is in them; return what cannot be removed, in words."""
+        left = []
         for path in self.paths:
-            remove_tree(path)
+            try:
+                remove_tree(path)
+            except OSError as error:
+                left.append(str(explain(error, f"cannot remove {path}")))
         while self._locks:
             os.close(self._locks.pop())
+        return left
 
 
 def _memory_path(name: str) -> str | None:

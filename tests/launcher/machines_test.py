@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import os
+import re
 import select
 import signal
 import subprocess
@@ -292,3 +293,14 @@ def test_nowhere_to_put_anything_is_a_fault_of_the_machine(tmp_path: Path) -> No
 def _capabilities(pid: int) -> dict[str, int]:
     lines = dict(line.split(":", 1) for line in Path(f"/proc/{pid}/status").read_text("ascii").splitlines())
     return {name: int(lines[name], 16) for name in ("CapPrm", "CapEff", "CapAmb")}
+
+
+def test_what_cannot_be_removed_is_a_warning(tmp_path: Path) -> None:
+    script = '#!/bin/sh\nmkdir "$TMPDIR/mounted" && mount -t tmpfs none "$TMPDIR/mounted" && touch "$TMPDIR/file"\n'
+    with Launched(tmp_path / "run", [redis()], script=script, enclosure=["--uid", "0"]) as launched:
+        assert launched.wait() == 0, launched.output
+    assert re.fullmatch(
+        r"cannot remove /\S+/sandbox\.\w+: Device or resource busy: mounted\n", launched.written("warnings")
+    ), launched.written("warnings")
+    (left,) = (tmp_path / "run" / "tmp").glob("sandbox.*/tmp/*")
+    assert left.name == "mounted"

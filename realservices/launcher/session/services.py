@@ -238,9 +238,9 @@ class SessionServices:
         self._supervisor.settle()
         self._supervisor.kill_all()
         kill_descendants({self._guardian.pid} if self._guardian else set())
-        self._sandbox.remove()
-        if self._spares_sandbox:
-            self._spares_sandbox.remove()
+        for sandbox in filter(None, (self._sandbox, self._spares_sandbox)):
+            for words in sandbox.remove():
+                print(words, file=sys.stderr, flush=True)
         if self._is_orphan or self._held:
             _remove(self.directory)
         if self._guardian:
