@@ -21,7 +21,7 @@ from realservices.cli.running import FOLDER
 from realservices.contract.left_directories import FILES, MEMORY, RUN, SESSION, left_directories
 from realservices.contract.locked_directory import lock_left_directory
 from realservices.contract.offers import OFFER_SUFFIX, OFFERS, end_offer, look_at, offer_path, present_offers
-from realservices.contract.registry import present_registries
+from realservices.contract.registry import VARIABLE, present_registries, refusal
 from realservices.contract.removal import remove_tree
 from realservices.contract.user_directory import SHORT_BASES, present_user_directories
 from realservices.dev.discovery import ServiceDiscovery
@@ -99,6 +99,7 @@ def sweep(*, remove: bool, templates: bool = False, warm: bool = False) -> Itera
     for directory in present_user_directories(dict.fromkeys((*SHORT_BASES, tempfile.gettempdir()))):
         for path in left_directories(directory):
             yield from _directory(path, remove)
+    yield from _refused_registry()
     for registry in present_registries():
         for path in _entries(f"{registry}/slots"):
             yield from _lock_file(_PORT_LOCK, path, remove)
@@ -111,6 +112,14 @@ def sweep(*, remove: bool, templates: bool = False, warm: bool = False) -> Itera
         yield from _templates(f"{registry}/templates", "unpacked template", remove, templates)
     yield from _templates(_cache(), "built template", remove, templates)
     yield from _discovery_files(remove)
+
+
+def _refused_registry() -> Iterator[Leftover]:
+    """Give the registry that the user has named and that must not be used, so that nothing in it is looked at."""
+    named = os.environ.get(VARIABLE, "")
+    reason = refusal(named) if os.path.lexists(named) else ""
+    if reason:
+        yield Leftover(f"registry, by {VARIABLE}", named, 0, State.FAILED, reason)
 
 
 def _offer(name: str, remove: bool, wanted: bool) -> Leftover:

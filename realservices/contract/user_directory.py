@@ -28,6 +28,7 @@ _MOST_NUMBERS = 16
 # As which a user appears in a namespace that has no other id for it (user_namespaces(7)): root, for instance, or this
 # user itself in a sandbox.
 OVERFLOW_ID = 65534
+_MODE = 0o700
 _WRITABLE_BY_OTHERS = stat.S_IWGRP | stat.S_IWOTH
 
 
@@ -60,16 +61,23 @@ def _find(base: str) -> tuple[str, list[str]]:
     reasons: list[str] = []
     for path in _names(base, os.geteuid()):
         try:
-            os.mkdir(path, 0o700)
+            os.mkdir(path, _MODE)
         except FileExistsError:
             pass
         except OSError as error:
             return "", [*reasons, str(explain(error, path))]
         reason = unsafe(path)
         if not reason:
+            _close(path)
             return path, []
         reasons.append(f"{path}: {reason}")
     return "", reasons
+
+
+def _close(path: str) -> None:
+    """Close this user's directory to others, who may read what was made by hand."""
+    if stat.S_IMODE(os.lstat(path).st_mode) != _MODE:
+        os.chmod(path, _MODE)
 
 
 def present_user_directories(bases: Iterable[str]) -> list[str]:

@@ -15,6 +15,10 @@ import os
 import socket
 import sys
 
+from realservices.contract.registry import present_registries
+
+FOLDER = "slots"
+"""Where lock files lie in the registry."""
 BLOCK_SIZE = 16
 # Followed by a block's first port: the abstract socket that says that it is held.
 SOCKET_PREFIX = "realservices-ports-"
@@ -67,3 +71,13 @@ def hold_block(path: str, base: int) -> Block | None:
             Block(path, lock, None).release()
             return None
     return Block(path, lock, name)
+
+
+def remove_left_blocks() -> None:
+    """Remove the lock files of blocks whose launchers were killed: they take no space, but there may be many."""
+    for registry in present_registries()[:1]:
+        directory = f"{registry}/{FOLDER}"
+        for name in os.listdir(directory) if os.path.isdir(directory) else ():
+            block = hold_block(f"{directory}/{name}", int(name)) if name.isascii() and name.isdecimal() else None
+            if block:
+                block.release()

@@ -13,6 +13,7 @@ import signal
 
 from realservices.contract.removal import discard_tree
 from realservices.host.abandoned import end_left_directory, end_processes
+from realservices.host.blocks import remove_left_blocks
 from realservices.host.marks import mark_this_process
 from realservices.host.templates import remove_half_made_templates
 
@@ -98,8 +99,10 @@ def start_guardian(name: str, paths: list[str], home: Home | None = None) -> Gua
             os.dup2(null, descriptor)
         if os.read(read_end, 1) == b"":
             _clean_up(name, paths)
+            _let_go(home)
+            remove_left_blocks()
             if home:
-                _leave(home)
+                _outlive(home)
     finally:
         os._exit(0)
 
@@ -111,11 +114,15 @@ def _clean_up(name: str, paths: list[str]) -> None:
     remove_half_made_templates()
 
 
-def _leave(home: Home) -> None:
+def _let_go(home: Home | None) -> None:
+    """Close all that was inherited, so that ports and all else are free from now on; only a session's lock is kept."""
+    if home:
+        os.dup2(home.lock, _FIRST_OWN_DESCRIPTOR)
+    os.closerange(_FIRST_OWN_DESCRIPTOR + bool(home), os.sysconf("SC_OPEN_MAX"))
+
+
+def _outlive(home: Home) -> None:
     """Remove a session's directory if its other processes end without having done that."""
-    # Ports and all else are free from now on; only the lock is kept.
-    os.dup2(home.lock, _FIRST_OWN_DESCRIPTOR)
-    os.closerange(_FIRST_OWN_DESCRIPTOR + 1, os.sysconf("SC_OPEN_MAX"))
     fcntl.flock(_FIRST_OWN_DESCRIPTOR, fcntl.LOCK_EX)
     try:
         end_left_directory(home.path)

@@ -14,7 +14,7 @@ import time
 from realservices.contract.errors import InfrastructureError
 from realservices.contract.registry import registry_directory
 from realservices.contract.shapes import whole_number
-from realservices.host.blocks import BLOCK_SIZE, Block, hold_block
+from realservices.host.blocks import BLOCK_SIZE, FOLDER, Block, hold_block
 from realservices.host.listeners import is_free, owner_of_port
 
 TYPE_CHECKING = False
@@ -94,7 +94,7 @@ class _Walk:
         self._first, self._last = first, last
         # One grid for all ranges: launchers whose ranges differ must mean the same ports by the same block.
         self._bases = range(first - first % BLOCK_SIZE, last + 1, BLOCK_SIZE)
-        self._directory = registry_directory() + "/slots"
+        self._directory = f"{registry_directory()}/{FOLDER}"
         self.slot = Slot()
         self.held = self.foreign = self.avoided = self.to_come = 0
 
@@ -212,7 +212,7 @@ def hold_ports(ports: list[int], *, with_blocks: bool = True) -> Slot:
         InfrastructureError: A process has one of them, or another launcher holds its block.
     """
     first, last = configured_range()
-    directory = registry_directory() + "/slots"
+    directory = f"{registry_directory()}/{FOLDER}"
     os.makedirs(directory, mode=0o700, exist_ok=True)
     _refuse_taken(ports)
     slot = Slot()

@@ -24,7 +24,7 @@ _TIMEOUT_S = 120.0
 _PLACES = ("/tmp", "/var/tmp", "/dev/shm")
 # What stays on purpose: slots' locks, unpacked templates, and schemas where there is no home; pytest's and the
 # enclosure's own.
-_KEPT = (f"realservices-{os.geteuid()}", "pytest-of-root", "filling")
+_KEPT = (f"realservices-{os.geteuid()}", "pytest-of-root", "filling", *os.environ["ENCLOSURE_KEPT"].split(":"))
 
 
 def main() -> None:

@@ -78,7 +78,9 @@ def main(arguments: Sequence[str]) -> int:
         _be_parent_of_init()
         _mount("proc", "/proc", "")
     binds = [entry.partition("=")[::2] for entry in options.bind]
-    kept = _open_needed([*(target for _, target in binds), *(entry.partition("=")[0] for entry in options.tmpfs)])
+    kept = _open_needed(
+        options.command, [*(target for _, target in binds), *(entry.partition("=")[0] for entry in options.tmpfs)]
+    )
     for source, target in binds:
         _bind(source, target)
     for entry in options.tmpfs:
@@ -111,9 +113,10 @@ def main(arguments: Sequence[str]) -> int:
     return _become(options)
 
 
-def _open_needed(hidden: Sequence[str]) -> dict[str, int]:
+def _open_needed(command: Sequence[str], hidden: Sequence[str]) -> dict[str, int]:
     """Open what lies directly below a path that will be hidden, where the command needs something in it."""
     words = [*sys.path, *os.environ.get("PYTHONPATH", "").split(os.pathsep), os.environ.get("RUNFILES_DIR", "")]
+    words += [os.getcwd(), *(word for word in command if word.startswith("/"))]
     needed = {os.path.realpath(path) for path in (__file__, sys.executable, sys.base_prefix, *words) if path}
     needed |= {os.path.abspath(path) for path in (__file__, sys.executable, *words) if path}
     kept: dict[str, int] = {}
@@ -302,7 +305,7 @@ def _fill(path: str) -> None:
 
 def _make_read_only(path: str) -> None:
     if path != "/":  # That is a mount already.
-        _check(_libc.mount(path.encode(), path.encode(), None, ctypes.c_ulong(_MS_BIND), None), f"bind {path}")
+        _bind(path, path, _MS_REC)  # With what is mounted below it: the kernel lets nobody uncover that.
     # What a mount of somebody else forbids must stay forbidden in our view of it.
     kept = os.statvfs(path).f_flag & (os.ST_NOSUID | os.ST_NODEV | os.ST_NOEXEC | os.ST_NOATIME | os.ST_NODIRATIME)
     flags = _MS_BIND | _MS_REMOUNT | _MS_RDONLY | kept

@@ -266,9 +266,9 @@ def test_nothing_is_left_outside_of_the_outputs(tmp_path: Path, sql: str) -> Non
     work.mkdir()
     build = TemplateBuild(tmp_path, enclosure=["--ipc", "--bind", f"{work}=/tmp", "--tmpfs", "/dev/shm"])
     build.migration("001.sql", sql).run()
-    (own,) = work.iterdir()
-    assert own.name == f"realservices-{os.geteuid()}"
-    assert os.listdir(own) == []
+    # The user's own directory, and perhaps an empty one on which the enclosure has shown what the tool needs.
+    assert f"realservices-{os.geteuid()}" in os.listdir(work)
+    assert [name for path in work.iterdir() for name in os.listdir(path)] == []
 
 
 def test_a_tool_that_is_killed_leaves_no_server(tmp_path: Path) -> None:

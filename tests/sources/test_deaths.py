@@ -215,7 +215,7 @@ def test_workers_that_use_it_hear_of_it(pytester: pytest.Pytester, run: Run) -> 
 
 def test_end_of_the_services_process(pytester: pytest.Pytester, run: Run) -> None:
     pytester.makepyfile("""
-        import os, signal, socket, struct
+        import os, select, signal, socket, struct
         import pytest
         from realservices.isolation.manager import process_manager
 
@@ -223,8 +223,11 @@ def test_end_of_the_services_process(pytester: pytest.Pytester, run: Run) -> Non
             with socket.socket(socket.AF_UNIX) as connection:
                 connection.connect(process_manager().services.control)
                 peer = connection.getsockopt(socket.SOL_SOCKET, socket.SO_PEERCRED, struct.calcsize("3i"))
-                os.kill(struct.unpack("3i", peer)[0], signal.SIGKILL)
-                assert connection.recv(1) == b""
+                end = os.pidfd_open(struct.unpack("3i", peer)[0])
+                signal.pidfd_send_signal(end, signal.SIGKILL)
+                # By then the kernel has closed all that it had open, so that all who listen have been told.
+                assert select.select([end], [], [], 30)[0]
+                os.close(end)
 
         def test_later(isolated_redis_sync):
             isolated_redis_sync.ping()

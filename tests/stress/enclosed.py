@@ -80,6 +80,11 @@ def unfinished_templates() -> list[str]:
     return [str(path) for path in Path("/dev/shm").glob("realservices-*/templates/*.partial")]
 
 
+def left_blocks() -> list[str]:
+    """Return the lock files of blocks of ports; nobody holds them any more."""
+    return [f"lock {path}" for path in Path("/dev/shm").glob("realservices-*/slots/*")]
+
+
 def _is_locked(path: Path) -> bool:
     with path.open("rb") as file:
         try:

@@ -196,7 +196,11 @@ def main(arguments: Sequence[str]) -> int:
         if is_unguarded or _sessions_without_services():
             unguarded += 1
             _clean()
-        left = enclosed.await_all_ends(_DEADLINE_S) or [*enclosed.leaks(), *enclosed.unfinished_templates()]
+        left = enclosed.await_all_ends(_DEADLINE_S) or [
+            *enclosed.leaks(),
+            *enclosed.unfinished_templates(),
+            *enclosed.left_blocks(),
+        ]
         found += [f"{victim} (kill {number + 1}): {leak}" for leak in left]
         if left:
             break

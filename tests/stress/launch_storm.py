@@ -42,7 +42,7 @@ def main(arguments: Sequence[str]) -> int:
         _crowd(options.launchers, template, options.blocks) if options.blocks else _storm(options.launchers, template)
     )
     faults += enclosed.await_all_ends(_DEADLINE_S) or enclosed.leaks()
-    faults += [f"slot {path}" for path in Path("/dev/shm").glob("realservices-*/slots/*")]
+    faults += enclosed.left_blocks()
     where = f"in a range of {options.blocks} blocks" if options.blocks else "half of them in networks of their own"
     print(
         f"launch_storm: {options.launchers} launchers at once, each with PostgreSQL and Redis, {where}: {len(faults)} "

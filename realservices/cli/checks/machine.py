@@ -16,6 +16,8 @@ from realservices.sources import template_cache
 
 _SYSTEMS = {"linux": ("x86_64", "aarch64"), "darwin": ("arm64", "x86_64")}
 _OLDEST_PYTHON = (3, 11)
+# What PostgreSQL keeps for itself, with a few tables and one client.
+_LEAST_FILES = 64
 _FEW_FILES, _FEW_PROCESSES = 1024, 256
 # Those of docs/environment.md that hold no secret; what the launcher itself sets has passwords in it.
 _SETTINGS = (
@@ -69,10 +71,15 @@ def check_open_files() -> Finding:
     soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
     found = f"{_limit(soft)} (hard limit {_limit(hard)})"
     if 0 <= soft < _FEW_FILES:
-        return warning(
+        can_raise = hard < 0 or hard >= _FEW_FILES
+        tell = error if 0 <= hard < _LEAST_FILES else warning
+        return tell(
             "open_files", "open files", found,
-            meaning="Servers inherit this: Redis and PostgreSQL take fewer clients, and many connections at once fail.",
-            remedy=f"ulimit -n {4096 if hard < 0 or hard >= 4096 else hard}",
+            meaning="Servers inherit this: Redis and PostgreSQL take fewer clients, and many connections at once fail. "
+            f"With less than {_LEAST_FILES} PostgreSQL does not start.",
+            remedy=f"ulimit -n {4096 if hard < 0 else min(hard, 4096)}" if can_raise else
+            "As root: prlimit --nofile=4096 --pid $$, or nofile in /etc/security/limits.conf (docker run --ulimit "
+            "nofile=4096)",
         )  # fmt: skip
     return Finding("open_files", "open files", found)
 
