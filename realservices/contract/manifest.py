@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from realservices.contract.errors import ManifestError
 from realservices.contract.manifest_shapes import check_manifest
+from realservices.contract.resources import explain, is_lack
 from realservices.contract.shapes import check, load_json, shown
 
 TYPE_CHECKING = False
@@ -104,6 +105,8 @@ def load_manifest(path: str) -> Manifest:
             )
         check_manifest(content)
     except OSError as error:
+        if is_lack(error):
+            raise explain(error, f"cannot read manifest {path}") from None
         raise ManifestError(
             f"cannot read manifest {path}: {error.strerror}; build the target with Bazel first"
         ) from None

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from realservices.contract.errors import ManifestError
+from realservices.contract.resources import explain, is_lack
 from realservices.contract.template_info import load_template_info
 
 TYPE_CHECKING = False
@@ -17,10 +18,13 @@ def read_info(spec: ServiceSpec, path: str) -> dict[str, Any]:
 
     Raises:
         ManifestError: It is not there, or does not say what the service needs.
+        InfrastructureError: The machine has not what it takes to read it.
     """
     try:
         return load_template_info(spec.kind, path)
     except (OSError, ValueError) as error:
+        if isinstance(error, OSError) and is_lack(error):
+            raise explain(error, f"service {spec.name!r} ({spec.label}): cannot read {path}") from None
         raise ManifestError(
             f"service {spec.name!r} ({spec.label}): cannot read {path}: {error}; the build action of the service "
             "writes it: rebuild the target"
