@@ -289,8 +289,8 @@ def _await_server(pid: int) -> int:
     while time.monotonic() < deadline:
         words = {child: _command_line(child) for child in descendants(pid)}
         if any(b"-f" in each for each in words.values()):  # psql, with a file.
-            (server,) = [child for child, each in words.items() if b"-D" in each]
-            return os.pidfd_open(server)
+            # Its children come later: for a moment, a new one has the server's words.
+            return os.pidfd_open(next(child for child, each in words.items() if b"-D" in each))
     raise AssertionError("no migration was applied")
 
 
