@@ -26,6 +26,7 @@ from realservices.contract.removal import remove_tree
 from realservices.contract.user_directory import SHORT_BASES, present_user_directories
 from realservices.dev.discovery import ServiceDiscovery
 from realservices.host.abandoned import end_left_directory, launcher_ids
+from realservices.host.listeners import program_of
 from realservices.host.marks import marked
 from realservices.sources.services import project_root
 from realservices.sources.template_cache import cache_directory
@@ -156,7 +157,7 @@ def _directory(path: str, remove: bool) -> Iterator[Leftover]:
             yield Leftover(what, path, tree_size(path), State.IN_USE)
             return
         size = tree_size(path)
-        names = [f"process {pid} ({_program(pid)})" for pid in running]
+        names = [f"process {pid} ({program_of(pid)})" for pid in running]
         reason = _refusal(end_left_directory, path) if remove else ""
         state = State.FAILED if reason else State.REMOVED if remove else State.LEFT
         for each in names:
@@ -166,25 +167,16 @@ def _directory(path: str, remove: bool) -> Iterator[Leftover]:
         os.close(lock)
 
 
-def _program(pid: int) -> str:
-    try:
-        with open(f"/proc/{pid}/comm", encoding="utf-8", errors="replace") as file:
-            return file.read().strip()
-    except OSError:
-        return "ended meanwhile"
-
-
 def _lock_file(what: str, path: str, remove: bool) -> Iterator[Leftover]:
     lock = _locked_file(path)
     if lock is None:
         yield Leftover(what, path, 0, State.IN_USE)
         return
+    if lock < 0:
+        return  # It has just gone.
     try:
-        # As its owner does (host/slots.py): removed while it is locked, and only if others would open this one.
-        if os.fstat(lock).st_ino == os.stat(path).st_ino:
-            yield _dealt_with(what, path, remove)
-    except FileNotFoundError:
-        pass
+        # As its owner does (contract/lock_files.py): removed while it is locked.
+        yield _dealt_with(what, path, remove)
     finally:
         os.close(lock)
 
@@ -288,8 +280,8 @@ def _bound_sockets() -> str:
         return ""
 
 
-def _entries(directory: str, prefix: str = "") -> list[str]:
-    """Return this user's own entries of a directory whose names begin so."""
+def _entries(directory: str) -> list[str]:
+    """Return this user's own entries of a directory."""
     try:
         entries = list(os.scandir(directory))
     except OSError:
@@ -297,7 +289,7 @@ def _entries(directory: str, prefix: str = "") -> list[str]:
     found = []
     for entry in entries:
         try:
-            if entry.name.startswith(prefix) and entry.stat(follow_symlinks=False).st_uid == os.geteuid():
+            if entry.stat(follow_symlinks=False).st_uid == os.geteuid():
                 found.append(entry.path)
         except OSError:
             continue  # Gone meanwhile.

@@ -16,6 +16,7 @@ import fcntl
 import os
 import stat
 
+from realservices.contract.lock_files import lock_file
 from realservices.contract.removal import discard_tree
 
 TYPE_CHECKING = False
@@ -87,7 +88,7 @@ class DirectoryCache:
             OSError: It cannot be made, or something else has its name and cannot be removed.
         """
         path = f"{self.path}/{name}"
-        lock = _open_locked(f"{path}.{LOCK}", fcntl.LOCK_SH)
+        lock = lock_file(f"{path}.{LOCK}", fcntl.LOCK_SH)
         try:
             if not self._is_usable(path):
                 self._make_once(path, lock, make, make_room)
@@ -130,7 +131,7 @@ class DirectoryCache:
     def _make_once(self, path: str, lock: int, make: Callable[[str], None], make_room: Callable[[], None]) -> None:
         # A lock of its own: those who are done keep the other one for as long as they use the directory, so that an
         # exclusive lock on that is not to be had.
-        mutex = _open_locked(f"{path}.{self._mutex}", fcntl.LOCK_EX)
+        mutex = lock_file(f"{path}.{self._mutex}", fcntl.LOCK_EX)
         try:
             if self._is_usable(path):
                 return
@@ -220,26 +221,9 @@ def _discard(paths: list[str]) -> None:
         discard_tree(path)
 
 
-def _open_locked(path: str, how: int) -> int:
-    """Open a lock file and lock it; it is the one that all others see."""
-    while True:
-        lock = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC | os.O_NOFOLLOW, 0o600)
-        try:
-            fcntl.flock(lock, how)
-            # Its holder may have unlinked the file between our open and our lock.
-            if os.fstat(lock).st_ino == os.lstat(path).st_ino:
-                return lock
-        except FileNotFoundError:
-            pass
-        except BaseException:
-            os.close(lock)
-            raise
-        os.close(lock)
-
-
 def _try_lock(path: str) -> int | None:
     """Lock what nobody uses, makes or removes; return the descriptor, or None if somebody does."""
     try:
-        return _open_locked(path, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        return lock_file(path)
     except OSError:
         return None

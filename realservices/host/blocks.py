@@ -10,11 +10,11 @@ The third-party `filelock` does the same locking, but importing it takes longer 
 
 from __future__ import annotations
 
-import fcntl
 import os
 import socket
 import sys
 
+from realservices.contract.lock_files import lock_file
 from realservices.contract.registry import present_registries
 
 FOLDER = "slots"
@@ -51,15 +51,9 @@ def hold_block(path: str, base: int) -> Block | None:
         path: Of its lock file.
         base: Its first port.
     """
-    lock = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
     try:
-        fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        # The last holder may have unlinked the file between our open and our lock.
-        if os.fstat(lock).st_ino != os.stat(path).st_ino:
-            os.close(lock)
-            return None
-    except (BlockingIOError, FileNotFoundError):
-        os.close(lock)
+        lock = lock_file(path)
+    except BlockingIOError:
         return None
     name = None
     if sys.platform == "linux":

@@ -78,7 +78,7 @@ def stranger_on(port: int) -> str:
         return ""
     pid = _holder(foreign)
     if pid:
-        return "" if _name(pid) in _PROXIES else _words(pid)
+        return "" if program_of(pid) in _PROXIES else _words(pid)
     return _UNKNOWN if {uid for inode, uid in listening if inode in foreign} == {os.geteuid()} else ""
 
 
@@ -159,10 +159,11 @@ def _sockets_of(pid: int) -> set[str]:
 
 
 def _words(pid: int) -> str:
-    return f"{_name(pid)} (process {pid})"
+    return f"{program_of(pid)} (process {pid})"
 
 
-def _name(pid: int) -> str:
+def program_of(pid: int) -> str:
+    """Return what a process calls itself."""
     try:
         with open(f"/proc/{pid}/comm", encoding="utf-8", errors="replace") as file:
             return file.read().strip()

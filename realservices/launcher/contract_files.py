@@ -10,6 +10,7 @@ import sys
 
 from realservices.contract.environment import PREMATURE_EXIT
 from realservices.contract.resources import explain
+from realservices.host.archive import write_all
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -96,7 +97,7 @@ def _copy(path: str, target: str) -> None:
     try:
         with open(path, "rb", buffering=0) as source, open(target, "wb", buffering=0) as copy:
             while chunk := source.read(_CHUNK_BYTES):
-                _write_all(copy.fileno(), chunk)
+                write_all(copy.fileno(), chunk)
     except OSError as error:
         error.filename = error.filename or target
         _cannot(f"keep {os.path.basename(path)} whole", error)
@@ -106,15 +107,9 @@ def _write(path: str, text: str, flag: int = os.O_TRUNC) -> None:
     try:
         descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | flag, 0o644)
         try:
-            _write_all(descriptor, text.encode(errors="replace"))
+            write_all(descriptor, text.encode(errors="replace"))
         finally:
             os.close(descriptor)
     except OSError as error:
         error.filename = error.filename or path
         _cannot(f"write {os.path.basename(path)}", error)
-
-
-def _write_all(descriptor: int, data: bytes) -> None:
-    left = memoryview(data)
-    while left:
-        left = left[os.write(descriptor, left) :]

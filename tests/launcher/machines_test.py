@@ -178,14 +178,7 @@ def test_root_that_may_not_map_itself_needs_no_capability(tmp_path: Path, templa
     with Launched(
         tmp_path / "run", [postgres()], template=template, enclosure=["--drop", "ALL", "--pid", *_PRIVATE]
     ) as launched:
-        db = launched.endpoints["db"]
-        with launched.control() as control:
-            for operation in ("stop", "kill"):
-                sql(db["url"], f"INSERT INTO items (name) VALUES ('{operation}')")
-                assert control.ask(operation, service="db") == {"ok": True}
-                assert control.ask("start", service="db") == {"ok": True}
-                assert control.ask("wait") == {"ok": True}
-        assert sql(db["url"], "SELECT string_agg(name, ' ' ORDER BY id) FROM items") == "seeded stop kill"
+        _assert_data_outlives_restarts(launched)
         assert launched.finish() == 0
         assert launched.written("warnings").startswith(_SLOWER)
 
@@ -207,14 +200,7 @@ def test_an_overlay_that_is_refused_means_a_copy(tmp_path: Path, template: Path)
     env = {"REALSERVICES_REGISTRY": str(tmp_path / "with:colon")}
     # Also for the root of a sandbox with one user id, who could not do without a namespace.
     with Launched(tmp_path / "run", [postgres()], template=template, env=env, enclosure=["--uid", "0"]) as launched:
-        db = launched.endpoints["db"]
-        with launched.control() as control:
-            for operation in ("stop", "kill"):
-                sql(db["url"], f"INSERT INTO items (name) VALUES ('{operation}')")
-                assert control.ask(operation, service="db") == {"ok": True}
-                assert control.ask("start", service="db") == {"ok": True}
-                assert control.ask("wait") == {"ok": True}
-        assert sql(db["url"], "SELECT string_agg(name, ' ' ORDER BY id) FROM items") == "seeded stop kill"
+        _assert_data_outlives_restarts(launched)
         assert launched.finish() == 0
         assert launched.written("warnings").startswith(_SLOWER)
         assert "mount overlay" in launched.written("warnings")
@@ -304,3 +290,14 @@ def test_what_cannot_be_removed_is_a_warning(tmp_path: Path) -> None:
     ), launched.written("warnings")
     (left,) = (tmp_path / "run" / "tmp").glob("sandbox.*/tmp/*")
     assert left.name == "mounted"
+
+
+def _assert_data_outlives_restarts(launched: Launched) -> None:
+    url = launched.endpoints["db"]["url"]
+    with launched.control() as control:
+        for operation in ("stop", "kill"):
+            sql(url, f"INSERT INTO items (name) VALUES ('{operation}')")
+            assert control.ask(operation, service="db") == {"ok": True}
+            assert control.ask("start", service="db") == {"ok": True}
+            assert control.ask("wait") == {"ok": True}
+    assert sql(url, "SELECT string_agg(name, ' ' ORDER BY id) FROM items") == "seeded stop kill"

@@ -6,10 +6,10 @@ one, because others do already, has services that nobody needs.
 
 from __future__ import annotations
 
-import fcntl
 import os
 import socket
 
+from realservices.contract.lock_files import lock_file
 from realservices.contract.offers import END, LOOK, TAKE, offer_names, offer_path
 
 TYPE_CHECKING = False
@@ -119,13 +119,8 @@ def _free_place(key: str, most: int) -> tuple[str, int]:
     for name in offer_names(key, most):
         path = offer_path(name)
         os.makedirs(os.path.dirname(path), mode=0o700, exist_ok=True)
-        lock = os.open(f"{path}.lock", os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
         try:
-            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-            # The last holder may have unlinked the file between our open and our lock.
-            if os.fstat(lock).st_ino == os.stat(f"{path}.lock").st_ino:
-                return path, lock
-        except (BlockingIOError, FileNotFoundError):
-            pass
-        os.close(lock)
+            return path, lock_file(f"{path}.lock")
+        except BlockingIOError:
+            continue
     raise FileExistsError(f"there are {most} offers for {key}")
