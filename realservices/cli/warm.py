@@ -57,7 +57,8 @@ def run(options: argparse.Namespace) -> int:
             while True:
                 wish = _received(listener)
                 if wish and wish["net"] == namespace("net"):
-                    keys.add(_begun(wish))
+                    keys.add(wish["key"])  # Before: a signal may come while they start.
+                    _begin(wish)
                     names = ", ".join(as_text(request["service"]["label"]) for request in wish["requests"])
                     console.line(f"ready for the next test: {names}")
         except KeyboardInterrupt:
@@ -105,8 +106,8 @@ def _received(listener: socket.socket) -> dict[str, Any]:
     return wish if wish["command"] else {}
 
 
-def _begun(wish: dict[str, Any]) -> str:
-    """Start services that wait, and return the key of those who may have them."""
+def _begin(wish: dict[str, Any]) -> None:
+    """Start services that wait."""
     with contextlib.suppress(OSError, subprocess.TimeoutExpired):  # Then the next one finds nothing, and wishes again.
         subprocess.run(
             wish["command"],
@@ -117,8 +118,6 @@ def _begun(wish: dict[str, Any]) -> str:
             timeout=_START_TIMEOUT_S,
             check=False,
         )
-    key: str = wish["key"]
-    return key
 
 
 def _interrupt(number: int, frame: FrameType | None) -> None:
