@@ -5,14 +5,14 @@ By itself, because the launcher's side reads descriptions, too: of a group that 
 
 from __future__ import annotations
 
-_NUMBER = range(65536)
+from realservices.contract.shapes import PORT_OR_NONE
 
 ENDPOINT = {
     "name?": str,
     "kind": str,
     "label": str,
     "host": str,
-    "port": _NUMBER,
+    "port": PORT_OR_NONE,
     "password": str,
     "url": str,
     "user?": str,
@@ -21,12 +21,12 @@ ENDPOINT = {
     "template_database?": str,
     "ready_databases?": [str],
     "server_version_num?": int,
-    "http_port?": _NUMBER,
-    "tcp_port?": _NUMBER,
+    "http_port?": PORT_OR_NONE,
+    "tcp_port?": PORT_OR_NONE,
     "template_info?": str,
     "databases?": int,
     "log?": str,
-    "ports?": {str: _NUMBER},
+    "ports?": {str: PORT_OR_NONE},
     "needs?": [str],
     "websocket_url?": str,
     "health_url?": str,

@@ -106,7 +106,8 @@ NAME = Rule("a text that is not empty", lambda value: is_text(value) and value !
 VARIABLE = Rule("a name of a variable", lambda value: is_text(value) and value != "" and "=" not in value)
 LOG_TEXT = Rule("a text", lambda value: isinstance(value, str))
 """What a service has written: anything."""
-PORT = range(1, 65536)
+PORT, PORT_OR_NONE = range(1, 65536), range(65536)
+"""The second one also 0: it listens nowhere."""
 
 
 def load_json(text: str | bytes) -> Any:

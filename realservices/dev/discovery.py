@@ -17,7 +17,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit, urlunsplit
 
-from realservices.contract.shapes import NOT_NEGATIVE, check, load_json, whole_number
+from realservices.contract.shapes import NOT_NEGATIVE, PORT_OR_NONE, check, load_json, whole_number
 from realservices.contract.terminal_text import as_text
 from realservices.dev.errors import DamagedDiscoveryError, StaleServiceError, UnknownServiceError
 from realservices.dev.processes import is_alive, start_of
@@ -34,14 +34,13 @@ _CONNECT_TIMEOUT_S = 2.0
 _HOST = "127.0.0.1"
 _MOST_BYTES = 1 << 20
 _PIDS = range(1, 1 << 31)
-_PORTS = range(65536)
 _FILE = {
-    "port": _PORTS,
+    "port": PORT_OR_NONE,
     "base_url?": str,
     "health_url?": str,
     "websocket_url?": str,
     "host?": str,
-    "ports?": {str: _PORTS},
+    "ports?": {str: PORT_OR_NONE},
     "kind?": str,
     "log?": str,
     "pid?": range(1 << 31),

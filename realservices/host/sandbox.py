@@ -41,7 +41,8 @@ class Sandbox:
 
     def __init__(self, above: str = "") -> None:
         self.name = new_id()
-        self.private = f"{above}/{self.name}" if above else f"{scratch_base()}/{RUN}{self.name}"
+        self._shared = scratch_base()
+        self.private = f"{above}/{self.name}" if above else f"{self._shared}/{RUN}{self.name}"
         base = os.environ.get("TEST_TMPDIR")
         self.root = f"{base}/sandbox.{self.name}" if base else f"{self.private}/sandbox"
         self.home = f"{self.root}/home"
@@ -56,7 +57,7 @@ class Sandbox:
         Raises:
             InfrastructureError: One of them cannot be made.
         """
-        for path in filter(None, (scratch_base(), self.memory and os.path.dirname(self.memory))):
+        for path in filter(None, (self._shared, self.memory and os.path.dirname(self.memory))):
             remove_abandoned(path)
         self._locks.append(make_private(self.private))
         for path in (self.root, self.home, self.temporary):

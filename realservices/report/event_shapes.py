@@ -9,7 +9,7 @@ from base64 import b64decode
 from datetime import datetime
 from typing import Any
 
-from realservices.contract.shapes import LOG_TEXT, Rule, is_number
+from realservices.contract.shapes import LOG_TEXT, PORT_OR_NONE, Rule, is_number
 
 # Beyond it a time is damage: 30,000 years in milliseconds.
 _LONGEST_MS = 1e15
@@ -121,7 +121,7 @@ SERVICES = {
             "state": _TEXT,
             "started_ms": _KNOWN,
             "ready_ms": _KNOWN,
-            "ports": {str: range(65536)},
+            "ports": {str: PORT_OR_NONE},
             "cpu_ms?": _KNOWN,
             "peak_mb?": _KNOWN,
         }
