@@ -27,7 +27,8 @@ sys.stdin.read()
 """
 _SURROUNDINGS = {
     "itself": "",
-    "a daemon": "os.setsid()\nif os.fork(): os._exit(0)",
+    # Its parent has ended when it goes on.
+    "a daemon": "parent = os.getpid()\nos.setsid()\nif os.fork(): os._exit(0)\nwhile os.getppid() == parent: pass",
     "without an environment": (
         "code = 'import os, sys; print(os.getpid(), flush=True); sys.stdin.read()'\n"
         "os.execve(sys.executable, [sys.executable, '-S', '-c', code], {})"
