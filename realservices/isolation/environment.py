@@ -141,7 +141,7 @@ class TestEnvironment(Mapping[str, Any]):
             self._manager.servers.enter()
             make = postgres.connection_to_service
         elif self._isolation == "database":
-            make = postgres.connection_to_clone
+            make = functools.partial(postgres.connection_to_clone, keep=self._keep)
         else:
             make = functools.partial(postgres.transaction, keep=self._keep)
         # Made anew for each attempt: a context that has failed cannot be entered again.

@@ -13,6 +13,7 @@ import asyncpg
 from realservices.isolation.errors import IsolationError
 from realservices.isolation.postgres.administration import Administration
 from realservices.isolation.postgres.clones import Clone, ClonePool
+from realservices.isolation.postgres.restore.pristine import RESTORER
 from realservices.optimization.demand import Demand
 from realservices.optimization.strategy import ServerRoom
 
@@ -30,7 +31,7 @@ _ROOM = """
         current_setting('superuser_reserved_connections')::int
             + coalesce(current_setting('reserved_connections', true)::int, 0),
         (SELECT count(*) - count(DISTINCT datname) FILTER (WHERE starts_with(datname, $1) OR datname = ANY ($2::text[]))
-            FROM pg_stat_activity WHERE backend_type = 'client backend')::int,
+            FROM pg_stat_activity WHERE backend_type = 'client backend' AND application_name <> $4)::int,
         pg_database_size($3)
 """
 _SIZE = "SELECT pg_database_size($1)"
@@ -99,7 +100,7 @@ class AdaptiveClonePool(ClonePool):
         return self._background.submit(self._trim())
 
     async def _room(self) -> ServerRoom:
-        arguments = self._prefix, list(self._existing), self._endpoint.template_database
+        arguments = self._prefix, list(self._existing), self._endpoint.template_database, RESTORER
         (row,) = await self._dropping.fetch(_ROOM, *arguments)
         connected = sum(each.is_connected for each in (*self._makers, self._dropping))
         self._clone_bytes, self._is_measured = row[3], True
@@ -109,8 +110,17 @@ class AdaptiveClonePool(ClonePool):
         used = len(self._existing) - sum(ahead.done() for ahead in self._ready)
         return max(super()._wanted(), self._strategy.ready_databases(self.demand, self._clone_bytes, used=used))
 
+    def _lacks_one(self) -> bool:
+        return len(self._ready) < self._wanted()
+
     def _maker(self) -> Administration:
         return self._next_maker
+
+    def _renamed(self, clone: Clone, name: str) -> Clone:
+        renamed = super()._renamed(clone, name)
+        self._existing[name] = renamed
+        self._existing.pop(clone.name, None)
+        return renamed
 
     async def _take(self) -> Clone:
         self.demand.take()

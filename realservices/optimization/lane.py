@@ -19,4 +19,4 @@ class Lane(PostgresIsolation):
         self._pools.clear()
         base, self._base = self._base, None
         if base is not None and base.done() and not base.cancelled() and not base.exception():
-            self._clones.give_back(base.result())
+            self._clones.drop(base.result())

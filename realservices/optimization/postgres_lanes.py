@@ -102,9 +102,9 @@ class PostgresLanes(PostgresIsolation):
             yield connection
 
     @contextlib.asynccontextmanager
-    async def connection_to_clone(self) -> AsyncIterator[asyncpg.Connection]:
+    async def connection_to_clone(self, *, keep: bool = False) -> AsyncIterator[asyncpg.Connection]:
         """Give a connection to a database of its own: COMMIT is allowed."""
-        async with self._within_limit(self._to_clone) as connection:
+        async with self._within_limit(lambda: self._to_clone(keep)) as connection:
             yield connection
 
     async def close_loop(self) -> None:
@@ -204,11 +204,11 @@ class PostgresLanes(PostgresIsolation):
                 await self._retire(lane)
 
     @contextlib.asynccontextmanager
-    async def _to_clone(self) -> AsyncIterator[asyncpg.Connection]:
+    async def _to_clone(self, keep: bool) -> AsyncIterator[asyncpg.Connection]:
         # Idle lanes hold connections, too.
         while self._idle and len(self._lanes) + self._clone_connections >= self.limit.limit:
             await self._retire(self._idle.pop(0))
-        async with super().connection_to_clone() as connection:
+        async with super().connection_to_clone(keep=keep) as connection:
             self._clone_connections += 1
             try:
                 yield connection

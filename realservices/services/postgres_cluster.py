@@ -26,6 +26,7 @@ host all all 127.0.0.1/32 scram-sha-256
 _STOP_TIMEOUT_S = 60
 _FIRST_WITH_SETTINGS = 160000
 _FIRST_WITH_BUILTIN_LOCALE = 170000
+_FIRST_WITH_CHECKSUMS = 180000  # By default.
 _WAL_NAME_LENGTH = 24
 
 
@@ -55,9 +56,11 @@ class Cluster:
         locale = ["--locale-provider=builtin", "--builtin-locale=C.UTF-8"] if modern else []
         # Else its bootstrap needs /dev/shm, which may be full.
         memory = ["-c", "dynamic_shared_memory_type=mmap"] if self.version_num >= _FIRST_WITH_SETTINGS else []
+        # They tell a broken disk, and each row that is first read after a checkpoint costs a page of log.
+        checksums = ["--no-data-checksums"] if self.version_num >= _FIRST_WITH_CHECKSUMS else []
         done = self._run(
             "initdb", "-D", self.data, "-U", self._user, "--auth=trust", "--encoding=UTF8", "--locale=C", *locale,
-            "--wal-segsize=1", "--no-sync", "--no-instructions", *memory,
+            "--wal-segsize=1", "--no-sync", "--no-instructions", *memory, *checksums,
         )  # fmt: skip
         if done.returncode:
             output = f"{done.stdout}{done.stderr}{_remedy_for_user(done.stderr)}"

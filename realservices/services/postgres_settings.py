@@ -13,6 +13,8 @@ _LEAN = {
     "full_page_writes": "off",
     "wal_level": "minimal",
     "max_wal_senders": "0",
+    # What a test has written is read there when its database is restored; checkpoints must leave it.
+    "wal_keep_size": "16MB",
     # Background work that a short life never needs.
     "autovacuum": "off",
     "max_logical_replication_workers": "0",

@@ -16,6 +16,12 @@ import pwd
 import sys
 
 from realservices.contract.errors import RealServicesError, TemplateError
+from realservices.contract.postgres_databases import (
+    PRISTINE_DATABASE,
+    READY_DATABASES,
+    TEMPLATE_DATABASE,
+    copy_settings,
+)
 from realservices.contract.resources import explain
 from realservices.host.abandoned import remove_abandoned
 from realservices.host.marks import mark_this_process
@@ -31,10 +37,9 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-TEMPLATE_DATABASE = "realservices_template"
-# Copies for the first tests that need a database of their own. In the archive they are links and take no space.
-READY_DATABASES = [f"realservices_ready_{number}" for number in range(1, 5)]
 _FIRST_WITH_STRATEGY = 150000
+# The first whose pg_walinspect says which blocks were written.
+_FIRST_WITH_BLOCKS = 160000
 
 
 def main(arguments: Sequence[str]) -> int:
@@ -112,21 +117,32 @@ def _has_name(uid: int) -> bool:
 
 
 def _fill(cluster: Cluster, options: argparse.Namespace) -> None:
-    cluster.execute("postgres", f"CREATE DATABASE {TEMPLATE_DATABASE}", "cannot create the database")
+    # In a database of the name that programs know: migrations may say ALTER DATABASE or current_database().
+    source = options.database
+    cluster.execute("postgres", f'CREATE DATABASE "{source}"', f"cannot create database {source!r}")
     for extension in options.extension:
         what = f"extension {extension!r} (attribute extensions) cannot be created; the distribution must have it"
-        cluster.execute(TEMPLATE_DATABASE, f'CREATE EXTENSION IF NOT EXISTS "{extension}" CASCADE', what)
+        cluster.execute(source, f'CREATE EXTENSION IF NOT EXISTS "{extension}" CASCADE', what)
     for kind, files in (("migration", options.migration), ("seed", options.seed)):
         for shown, path in files:
-            done = cluster.psql(TEMPLATE_DATABASE, "-f", path)
+            done = cluster.psql(source, "-f", path)
             if done.returncode:
                 raise TemplateError(refusal(kind, shown, path, done.stderr))
     # Without autovacuum nobody else would gather statistics, and plans would differ from production's.
-    cluster.execute(TEMPLATE_DATABASE, "ANALYZE", "cannot analyze")
+    cluster.execute(source, "ANALYZE", "cannot analyze")
+    _copy(cluster, source)
+
+
+def _copy(cluster: Cluster, source: str) -> None:
+    """Make what tests are given their databases from, and restored from."""
     strategy = " STRATEGY FILE_COPY" if cluster.version_num >= _FIRST_WITH_STRATEGY else ""
-    for database in (options.database, *READY_DATABASES):
-        copy = f'CREATE DATABASE "{database}" TEMPLATE {TEMPLATE_DATABASE}{strategy}'
+    for database in (TEMPLATE_DATABASE, PRISTINE_DATABASE, *READY_DATABASES):
+        copy = f'CREATE DATABASE {database} TEMPLATE "{source}"{strategy}'
         cluster.execute("postgres", copy, f"cannot create database {database!r}")
+        cluster.execute("postgres", copy_settings(source, database), f"cannot set up database {database!r}")
+    if cluster.version_num >= _FIRST_WITH_BLOCKS:
+        # Not every distribution has it. Without it databases are made anew instead of restored.
+        cluster.psql("postgres", "-c", "CREATE EXTENSION pg_walinspect")
     closed = f"ALTER DATABASE {TEMPLATE_DATABASE} WITH IS_TEMPLATE true ALLOW_CONNECTIONS false"
     cluster.execute("postgres", closed, "cannot close the template database")
 

@@ -81,9 +81,12 @@ class Administration:
         first, second = _ADMIN_DATABASE, str(self._endpoint.database)
         if not self._endpoint.disposable:
             first, second = (first if second != first else _ANOTHER_DATABASE), _ANOTHER_DATABASE
-        arguments = connect_kwargs(self._endpoint, first) | {"timeout": _CONNECT_TIMEOUT_S}
-        if self._owner:
-            arguments["server_settings"] = {"application_name": self._owner}
+        # Written at once what was committed: restoring looks for it (restore/written.py).
+        settings = {"application_name": self._owner or "realservices", "synchronous_commit": "on"}
+        arguments = connect_kwargs(self._endpoint, first) | {
+            "timeout": _CONNECT_TIMEOUT_S,
+            "server_settings": settings,
+        }
         try:
             return await asyncpg.connect(**arguments)
         except (asyncpg.InvalidCatalogNameError, asyncpg.InsufficientPrivilegeError):

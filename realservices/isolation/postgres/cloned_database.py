@@ -18,42 +18,75 @@ class ClonedDatabase:
     """A database of a test's own, gone after it.
 
     Attributes:
-        name: The database's name.
-        url: Its URL for code under test: over TCP, with the password.
-        connect_kwargs: Arguments for `asyncpg.connect`, over the unix socket.
+        is_known: Code of the test may know how to connect to it, also when the test is over.
     """
 
     def __init__(self, clone: Clone, background: BackgroundLoop) -> None:
-        self.name = clone.name
-        self.url = clone.url
-        self.connect_kwargs = clone.connect_kwargs
-        self.host, self.port = clone.endpoint.host, clone.endpoint.port
-        self.user, self.password = clone.endpoint.user, clone.endpoint.password
+        self.is_known = False
+        self._clone = clone
         self._background = background
         self._connections: list[asyncpg.Connection] = []
         self._blocking: list[asyncpg.Connection] = []
 
+    @property
+    def name(self) -> str:
+        """The database's name."""
+        self.is_known = True
+        return self._clone.name
+
+    @property
+    def url(self) -> str:
+        """Its URL for code under test: over TCP, with the password."""
+        self.is_known = True
+        return self._clone.url
+
+    @property
+    def connect_kwargs(self) -> dict[str, Any]:
+        """Arguments for `asyncpg.connect`, over the unix socket."""
+        self.is_known = True
+        return self._clone.connect_kwargs
+
+    @property
+    def host(self) -> str:
+        """The server's host."""
+        return self._clone.endpoint.host
+
+    @property
+    def port(self) -> int:
+        """The server's port."""
+        return self._clone.endpoint.port
+
+    @property
+    def user(self) -> str:
+        """The superuser."""
+        return self._clone.endpoint.user
+
+    @property
+    def password(self) -> str:
+        """Its password."""
+        return self._clone.endpoint.password
+
     async def connect(self, **arguments: Any) -> asyncpg.Connection:
         """Connect to it; ``arguments`` are those of `asyncpg.connect`. The test need not close the connection."""
-        connection: asyncpg.Connection = await asyncpg.connect(**{**self.connect_kwargs, **arguments})
+        connection: asyncpg.Connection = await asyncpg.connect(**{**self._clone.connect_kwargs, **arguments})
         self._connections.append(connection)
         return connection
 
     def connect_sync(self, **arguments: Any) -> Any:
         """Connect to it with a blocking connection that has the methods of `asyncpg.Connection`."""
-        connection = self._background.run(_connect({**self.connect_kwargs, **arguments}))
+        connection = self._background.run(_connect({**self._clone.connect_kwargs, **arguments}))
         self._blocking.append(connection)
         return Blocking(connection, self._background)
 
     def abandon(self) -> None:
-        """End the connections that the test left open. Their database is about to be dropped."""
+        """End the connections that the test left open. Their database is about to be restored."""
         with contextlib.suppress(RuntimeError):  # Their loop is closed, and they with it.
             _terminate(self._connections)
         if self._blocking:
             self._background.run(_terminate_here(self._blocking))
 
     def __repr__(self) -> str:
-        return f"<ClonedDatabase {self.name} at {self.host}:{self.port}>"
+        return f"<ClonedDatabase {self._clone.name} at {self.host}:{self.port}>"
 
 
 async def _connect(arguments: dict[str, Any]) -> asyncpg.Connection:

@@ -1,6 +1,7 @@
-"""Databases cloned from a service's template, made ahead of the tests that use them and dropped behind them.
+"""Databases cloned from a service's template, made ahead of the tests that use them and restored behind them.
 
 All of it runs on the background loop with connections of its own; a test only waits where its clone is not ready yet.
+A clone that cannot be restored (another schema, or a server that does not let us, see restore/) is replaced.
 """
 
 from __future__ import annotations
@@ -11,23 +12,31 @@ import os
 import secrets
 from collections import deque
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeVar
 from urllib.parse import quote
 
 import asyncpg
 
+from realservices.contract.postgres_databases import copy_settings
 from realservices.isolation.errors import IsolationError
 from realservices.isolation.postgres.administration import Administration, connect_kwargs, quote_identifier
+from realservices.isolation.postgres.restore.restorer import Restorer
 
 if TYPE_CHECKING:
+    from collections.abc import Collection, Coroutine, Iterator
     from concurrent.futures import Future
 
     from realservices.contract.runtime import Endpoint
     from realservices.isolation.background import BackgroundLoop
     from realservices.isolation.ready_databases import ReadyDatabases
 
-# One in use and two ready hide the 4-10 ms of a clone behind a test of a few milliseconds; more only take memory.
+# Where each clone serves one test, one in use and two ready hide the 4-10 ms of a clone behind a test of a few
+# milliseconds; more only take memory. One that is restored is back before the next test asks, and one more hides the
+# making of another one where tests change the schema.
 _READY = 2
+T = TypeVar("T")
+_HAS_SETTINGS = """SELECT EXISTS (
+    SELECT FROM pg_db_role_setting JOIN pg_database ON pg_database.oid = setdatabase WHERE datname = $1)"""
 # Before PostgreSQL 15, copying files was the only way.
 _FIRST_WITH_STRATEGY = 150000
 
@@ -79,6 +88,10 @@ class ClonePool:
         # Two, so that nobody who waits for a database waits for the end of another one.
         self._making = Administration(endpoint, owner)
         self._dropping = Administration(endpoint, owner)
+        self._restorer = Restorer(endpoint, self._dropping)
+        self._in_use = 0
+        self._has_replaced = False
+        self._has_settings: bool | None = None
 
     def expect(self, count: int) -> None:
         """Make clones ahead for ``count`` more uses. Errors surface in the test that needs a clone."""
@@ -92,8 +105,19 @@ class ClonePool:
         """Return the future of a clone that nobody expected."""
         return self._background.submit(self._make())
 
-    def give_back(self, clone: Clone) -> Future[None]:
-        """Drop a clone, behind the tests. Nobody needs to wait for the future."""
+    def give_back(self, clone: Clone, *, kept: Collection[int] = (), is_known: bool = True) -> Future[None]:
+        """Restore or drop a clone, behind the tests. Nobody needs to wait for the future.
+
+        Args:
+            clone: What `take` has returned.
+            kept: Process ids of backends that may stay connected: their sessions have been reset.
+            is_known: Code under test knows the clone's name. It gets another one, so that whoever comes back does not
+                come into the next test.
+        """
+        return self._background.submit(self._give_back(clone, tuple(kept), is_known))
+
+    def drop(self, clone: Clone) -> Future[None]:
+        """Drop a clone, behind the tests."""
         return self._background.submit(self._drop(clone))
 
     def close(self, *, drop: bool, timeout_s: float) -> None:
@@ -105,41 +129,87 @@ class ClonePool:
         self._make_ahead()
 
     async def _take(self) -> Clone:
-        ahead = self._ready.popleft() if self._ready else asyncio.ensure_future(self._make())
+        ahead = self._ready.popleft() if self._ready else asyncio.ensure_future(self._make_restorable())
         self._expected = max(0, self._expected - 1)
+        self._in_use += 1
         self._make_ahead()
         try:
-            return await ahead
-        except IsolationError:  # Made ahead while a test had the server down.
-            return await self._make()
+            try:
+                return await ahead
+            except IsolationError:  # Made ahead while a test had the server down.
+                return await self._make_restorable()
+        except BaseException:
+            self._in_use -= 1
+            raise
+
+    async def _give_back(self, clone: Clone, kept: Collection[int], is_known: bool) -> None:
+        self._in_use -= 1
+        if self._is_wanted_again():
+            self._ready.append(self._quietly(self._renew(clone, kept, is_known)))
+        else:
+            await self._drop(clone)
+
+    async def _renew(self, clone: Clone, kept: Collection[int], is_known: bool) -> Clone:
+        """Return the clone as it was before its test, or another one."""
+        name = await self._restorer.restore(clone.name, kept, self._next_name(), is_known=is_known)
+        if name:
+            return clone if name == clone.name else self._renamed(clone, name)
+        self._has_replaced = True
+        self._quietly(self._drop(clone))
+        if not self._expected:
+            raise IsolationError("not made ahead: no more tests are expected")
+        return await self._make_restorable()
+
+    def _renamed(self, clone: Clone, name: str) -> Clone:
+        return Clone(clone.endpoint, name)
+
+    def _is_wanted_again(self) -> bool:
+        """Say whether a clone that comes back is going to be used."""
+        return len(self._ready) < max(1, self._wanted())
+
+    def _lacks_one(self) -> bool:
+        """Say whether another clone should be made ahead."""
+        # One that is in use comes back, where it can be restored.
+        coming = self._in_use if self._restorer.is_able else 0
+        return len(self._ready) + coming < self._wanted()
 
     def _wanted(self) -> int:
-        """Return how many clones should be ready."""
-        return min(_READY, self._expected)
+        """Return how many clones there should be beside those of this moment's tests."""
+        most = _READY if self._has_replaced or not self._restorer.is_able else 1
+        return min(most, self._expected)
 
     def _maker(self) -> Administration:
         """Return the connection to make the next clone over."""
         return self._making
 
     def _make_ahead(self) -> None:
-        while len(self._ready) < self._wanted():
-            task = asyncio.ensure_future(self._make())
-            # A test that never comes must not turn its failed clone into a complaint at exit.
-            task.add_done_callback(lambda done: done.cancelled() or done.exception())
-            self._ready.append(task)
+        while self._lacks_one():
+            self._ready.append(self._quietly(self._make_restorable()))
+
+    def _quietly(self, work: Coroutine[Any, Any, T]) -> asyncio.Task[T]:
+        task = asyncio.ensure_future(work)
+        # A test that never comes must not turn its failed clone into a complaint at exit.
+        task.add_done_callback(lambda done: done.cancelled() or done.exception())
+        return task
+
+    def _next_name(self) -> str:
+        self._count += 1
+        return f"{self._prefix}_{self._count}"
+
+    async def _make_restorable(self) -> Clone:
+        clone = await self._make()
+        with self._explained():
+            await self._restorer.adopt(clone.name)
+        return clone
 
     async def _make(self) -> Clone:
-        ready = self._ready_made.take()
-        if ready is not None:
-            return Clone(self._endpoint, ready)
-        self._count += 1
-        clone = Clone(self._endpoint, f"{self._prefix}_{self._count}")
-        template = quote_identifier(self._endpoint.template_database)
-        # FILE_COPY is twice as fast as the default for databases of this size, and fsync is off.
-        strategy = "STRATEGY FILE_COPY" if self._endpoint.server_version_num >= _FIRST_WITH_STRATEGY else ""
-        sql = f"CREATE DATABASE {quote_identifier(clone.name)} TEMPLATE {template} {strategy}"
+        with self._explained():
+            return await self._cloned()
+
+    @contextlib.contextmanager
+    def _explained(self) -> Iterator[None]:
         try:
-            await self._maker().execute(sql)
+            yield
         except (OSError, TimeoutError, asyncpg.PostgresError, asyncpg.InterfaceError) as error:
             service = self._endpoint
             raise IsolationError(
@@ -147,9 +217,26 @@ class ClonePool:
                 f"({service.label}) at {service.host}:{service.port}: {type(error).__name__}: {error}; "
                 f"the service's log is {service.log or 'not known'}"
             ) from error
+
+    async def _cloned(self) -> Clone:
+        ready = self._ready_made.take()
+        if ready is not None:
+            return Clone(self._endpoint, ready)
+        clone = Clone(self._endpoint, self._next_name())
+        template = self._endpoint.template_database
+        # FILE_COPY is twice as fast as the default for databases of this size, and fsync is off.
+        strategy = "STRATEGY FILE_COPY" if self._endpoint.server_version_num >= _FIRST_WITH_STRATEGY else ""
+        sql = f"CREATE DATABASE {quote_identifier(clone.name)} TEMPLATE {quote_identifier(template)} {strategy}"
+        maker = self._maker()
+        await maker.execute(sql)
+        if self._has_settings is None:
+            ((self._has_settings,),) = await maker.fetch(_HAS_SETTINGS, template)
+        if self._has_settings:
+            await maker.execute(copy_settings(template, clone.name))
         return clone
 
     async def _drop(self, clone: Clone) -> None:
+        await self._restorer.forget(clone.name)
         try:
             await self._dropping.execute(f"DROP DATABASE IF EXISTS {quote_identifier(clone.name)} WITH (FORCE)")
         except (OSError, TimeoutError, asyncpg.PostgresError, asyncpg.InterfaceError):
@@ -161,5 +248,6 @@ class ClonePool:
         for task in self._ready if drop else ():
             with contextlib.suppress(IsolationError):
                 await self._drop(await task)
+        await self._restorer.close()
         await self._making.close(finish=drop)
         await self._dropping.close(finish=drop)

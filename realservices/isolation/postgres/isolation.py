@@ -18,6 +18,7 @@ from realservices.isolation.postgres.administration import connect_kwargs
 from realservices.isolation.postgres.cloned_database import ClonedDatabase
 from realservices.isolation.postgres.clones import ClonePool
 from realservices.isolation.postgres.connection import IsolatedConnection
+from realservices.isolation.postgres.kept_connection import POOL_OF_ONE, KeptConnections
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Iterator
@@ -64,6 +65,7 @@ class PostgresIsolation:
         self._is_taken = False
         # One pool per loop, with the database it was made for.
         self._pools: dict[asyncio.AbstractEventLoop, tuple[Clone, asyncpg.Pool]] = {}
+        self._kept = KeptConnections()
 
     def expect(self, *, transactions: bool, databases: int) -> None:
         """Prepare for tests to come: the database for transactions, and ``databases`` clones."""
@@ -110,17 +112,19 @@ class PostgresIsolation:
                 await self.close_loop()
 
     @contextlib.asynccontextmanager
-    async def connection_to_clone(self) -> AsyncIterator[asyncpg.Connection]:
-        """Give a connection to a database of its own: COMMIT is allowed."""
+    async def connection_to_clone(self, *, keep: bool = False) -> AsyncIterator[asyncpg.Connection]:
+        """Give a connection to a database of its own: COMMIT is allowed.
+
+        Args:
+            keep: The running loop serves later tests too, so the connection is worth keeping.
+        """
         clone = await asyncio.wrap_future(self._clones.take())
+        kept: list[int] = []
         try:
-            connection = await asyncpg.connect(**clone.connect_kwargs)
-            try:
+            async with self._kept.connection(clone, kept if keep else None) as connection:
                 yield connection
-            finally:
-                connection.terminate()
         finally:
-            self._clones.give_back(clone)
+            self._clones.give_back(clone, kept=kept, is_known=False)
 
     @contextlib.asynccontextmanager
     async def connection_to_service(self) -> AsyncIterator[asyncpg.Connection]:
@@ -134,7 +138,7 @@ class PostgresIsolation:
     @contextlib.contextmanager
     def blocking(self, *, isolation: str) -> Iterator[Any]:
         """Give a blocking connection: within a transaction, or (``isolation`` is ``database``) to a clone."""
-        lease = self.connection_to_clone() if isolation == "database" else self.transaction(keep=True)
+        lease = self.connection_to_clone(keep=True) if isolation == "database" else self.transaction(keep=True)
         connection = self._background.run(lease.__aenter__())
         try:
             yield Blocking(connection, self._background)
@@ -155,10 +159,11 @@ class PostgresIsolation:
             yield database
         finally:
             database.abandon()
-            self._clones.give_back(clone)
+            self._clones.give_back(clone, is_known=database.is_known)
 
     async def close_loop(self) -> None:
         """Close what belongs to the running loop, before it ends."""
+        await self._kept.close_loop()
         _, pool = self._pools.pop(asyncio.get_running_loop(), (None, None))
         if pool is None:
             return
@@ -171,7 +176,7 @@ class PostgresIsolation:
         """End the process's use of the service; ``drop``: remove every clone, because the server goes on."""
         self._background.run(self.close_loop(), _END_TIMEOUT_S)
         if drop and self._base is not None and not self._base.cancelled():
-            self._clones.give_back(self._base.result(_CLONE_TIMEOUT_S)).result(_CLONE_TIMEOUT_S)
+            self._clones.drop(self._base.result(_CLONE_TIMEOUT_S)).result(_CLONE_TIMEOUT_S)
         self._clones.close(drop=drop, timeout_s=_CLONE_TIMEOUT_S)
 
     def _discard_pool(self) -> None:
@@ -201,7 +206,7 @@ class PostgresIsolation:
         """Drop the database for transactions; the next test gets another one."""
         base, self._base = self._base, None
         if base is not None:
-            self._clones.give_back(base.result())
+            self._clones.drop(base.result())
 
     def _base_clone(self) -> Future[Clone]:
         # A test that was cancelled while it waited for it has cancelled it, too.
@@ -219,10 +224,7 @@ class PostgresIsolation:
         pool = await asyncpg.create_pool(
             **base.connect_kwargs,
             connection_class=IsolatedConnection,
-            min_size=0,
-            max_size=1,
-            max_queries=1_000_000_000,
-            max_inactive_connection_lifetime=0,
+            **POOL_OF_ONE,
             reset=_already_reset,
         )
         self._pools[loop] = base, pool

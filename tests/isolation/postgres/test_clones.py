@@ -1,4 +1,4 @@
-"""Cloned databases: ready ahead of the test, alone in it, gone behind it."""
+"""Cloned databases: ready ahead of the test, alone in it, restored behind it or replaced."""
 
 from __future__ import annotations
 
@@ -75,15 +75,45 @@ async def test_template_is_not_touched(cloned_database: ClonedDatabase, postgres
         await asyncpg.connect(**Clone(postgres_endpoint, postgres_endpoint.template_database).connect_kwargs)
 
 
-async def test_database_is_dropped_behind_the_test(
-    clones: ClonePool, postgres_endpoint: Endpoint, background: BackgroundLoop
-) -> None:
+async def test_name_that_a_test_knew_leads_nowhere_behind_it(clones: ClonePool, postgres_endpoint: Endpoint) -> None:
     clone = await asyncio.wrap_future(clones.take())
     assert clone.name in await _databases(postgres_endpoint)
     left_open = await asyncpg.connect(**clone.connect_kwargs)
     await asyncio.wrap_future(clones.give_back(clone))
+    again = await asyncio.wrap_future(clones.take())
+    assert again.name != clone.name
     assert clone.name not in await _databases(postgres_endpoint)
+    with pytest.raises(asyncpg.InvalidCatalogNameError):
+        await asyncpg.connect(**clone.connect_kwargs)
+    with pytest.raises((asyncpg.PostgresError, asyncpg.InterfaceError, OSError)):
+        await left_open.fetch("SELECT 1")
+
+
+async def test_name_that_nobody_knew_is_used_again(clones: ClonePool) -> None:
+    clone = await asyncio.wrap_future(clones.take())
+    await asyncio.wrap_future(clones.give_back(clone, is_known=False))
+    assert await asyncio.wrap_future(clones.take()) == clone
+
+
+async def test_connection_that_was_left_open_makes_the_name_known(clones: ClonePool) -> None:
+    clone = await asyncio.wrap_future(clones.take())
+    left_open = await asyncpg.connect(**clone.connect_kwargs)
+    await asyncio.wrap_future(clones.give_back(clone, is_known=False))
+    assert await asyncio.wrap_future(clones.take()) != clone
     left_open.terminate()
+
+
+async def test_database_with_another_schema_is_replaced(clones: ClonePool, postgres_endpoint: Endpoint) -> None:
+    clone = await asyncio.wrap_future(clones.take())
+    connection = await asyncpg.connect(**clone.connect_kwargs)
+    await connection.execute("CREATE TABLE another (a int)")
+    await connection.close()
+    clones.expect(1)
+    await asyncio.wrap_future(clones.give_back(clone))
+    again = await asyncio.wrap_future(clones.take())
+    connection = await asyncpg.connect(**again.connect_kwargs)
+    assert await connection.fetchval("SELECT to_regclass('another')") is None
+    await connection.close()
 
 
 async def test_expected_clones_are_made_ahead_and_not_too_many(clones: ClonePool, postgres_endpoint: Endpoint) -> None:
@@ -93,7 +123,8 @@ async def test_expected_clones_are_made_ahead_and_not_too_many(clones: ClonePool
     for clone in taken:
         await asyncio.wrap_future(clones.give_back(clone))
     ours = taken[0].name.rpartition("_")[0]
-    assert [name for name in await _databases(postgres_endpoint) if name.startswith(ours)] == []
+    left = [name for name in await _databases(postgres_endpoint) if name.startswith(ours)]
+    assert len(left) == 1  # For a test that nobody has announced.
 
 
 async def test_clones_taken_at_once_are_different(clones: ClonePool) -> None:

@@ -1,0 +1,37 @@
+"""The databases that a PostgreSQL template holds beside the programs' own, and what makes a copy like its source."""
+
+from __future__ import annotations
+
+TEMPLATE_DATABASE = "realservices_template"
+"""What clones are made from. Nobody may connect to it, because CREATE DATABASE refuses a source with clients."""
+PRISTINE_DATABASE = "realservices_pristine"
+"""A copy that nobody writes to, which rows are restored from."""
+READY_DATABASES = [f"realservices_ready_{number}" for number in range(1, 5)]
+"""Copies for the first tests that need a database of their own. In the archive copies are links and take no space."""
+
+# Lists whose elements are quoted one by one, as pg_dump does (variable_is_guc_list_quote in its dumputils.c).
+_LISTS = "local_preload_libraries", "search_path", "session_preload_libraries", "temp_tablespaces"
+_COPY_SETTINGS = """DO $realservices$ DECLARE one record; BEGIN
+    FOR one IN SELECT setrole, split_part(entry, '=', 1) AS name, substr(entry, strpos(entry, '=') + 1) AS value
+        FROM pg_db_role_setting JOIN pg_database ON pg_database.oid = setdatabase, unnest(setconfig) AS entry
+        WHERE datname = {source}
+    LOOP
+        EXECUTE CASE one.setrole WHEN 0 THEN format('ALTER DATABASE %I', {target})
+                ELSE format('ALTER ROLE %I IN DATABASE %I', pg_get_userbyid(one.setrole), {target}) END
+            || format(' SET %s TO ', (SELECT string_agg(quote_ident(part), '.')
+                FROM unnest(string_to_array(one.name, '.')) AS part))
+            || CASE WHEN one.name IN ({lists}) THEN one.value ELSE quote_literal(one.value) END;
+    END LOOP; END $realservices$"""
+
+
+def copy_settings(source: str, target: str) -> str:
+    """Return a statement that gives one database the settings of another (ALTER DATABASE … SET).
+
+    CREATE DATABASE … TEMPLATE leaves them out (its manual page, "Notes").
+    """
+    lists = ", ".join(map(_literal, _LISTS))
+    return _COPY_SETTINGS.format(source=_literal(source), target=_literal(target), lists=lists)
+
+
+def _literal(text: str) -> str:
+    return "'" + text.replace("'", "''") + "'"

@@ -1,0 +1,227 @@
+"""One database of the tests', restored after each of them to what it was when it was made.
+
+Everything that is written is undone behind the test, in the same database: new rows are deleted, old ones that were
+deleted or changed are inserted again, sequences are set. Where the schema has changed, or where that cannot be told,
+`SchemaChangedError` says so, and the database is replaced.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+import asyncpg
+
+from realservices.isolation.postgres.restore.catalogs import Catalogs, SchemaChangedError
+from realservices.isolation.postgres.restore.pristine import SETTINGS, Relation
+from realservices.isolation.postgres.restore.rows import MovedRows, bring_back, deletions, insert
+from realservices.isolation.postgres.restore.written import Position
+
+if TYPE_CHECKING:
+    from collections.abc import Collection
+
+    from realservices.isolation.postgres.restore.pristine import Pristine
+    from realservices.isolation.postgres.restore.written import WriteAheadLog, Written
+
+_END = "SELECT pg_terminate_backend(pid, 5000) FROM unnest($1::int[]) AS pid"
+_OWNERS = """SELECT relation::oid
+    FROM unnest($1::oid[], $2::oid[]) AS f (space, file), pg_filenode_relation(space, file) AS relation"""
+_BLOCKS = "SELECT pg_relation_size($1::oid) / current_setting('block_size')::int"
+# Of PostgreSQL itself; the first object id that users' objects get is 16384 (access/transam.h).
+_FIRST_OF_USERS = 16384
+# Restoring more rows of one table than this takes longer than another database.
+_MOST_ROWS = 10_000
+# What deleted rows leave in a table slows the tests down; taking it away costs some milliseconds.
+_VACUUM_AFTER_BLOCKS = 64
+_MOST_ENDINGS = 10
+_CLOSE_TIMEOUT_S = 1.0
+
+
+@dataclass(frozen=True, slots=True)
+class Restored:
+    """What was found.
+
+    Attributes:
+        is_shared: A catalog of all databases was written.
+        had_others: Backends had to be ended that were not expected in the database.
+    """
+
+    is_shared: bool
+    had_others: bool
+
+
+class RestorableDatabase:
+    """A clone of a pristine database, from its making on.
+
+    Args:
+        oid: Its object id.
+        connect_kwargs: Arguments for `asyncpg.connect`, to it.
+        pristine: What it is a copy of, by files.
+        log: The server's.
+    """
+
+    def __init__(self, oid: int, connect_kwargs: dict[str, Any], pristine: Pristine, log: WriteAheadLog) -> None:
+        self._connect_kwargs = connect_kwargs
+        self._pristine = pristine
+        self._log = log
+        self._connection: asyncpg.Connection | None = None
+        self._oid = oid
+        self._position: Position | None = None
+        self._catalogs = Catalogs()
+        self._moved: dict[int, MovedRows] = {}
+        self._least_blocks: dict[int, int] = {}
+        self._had_others = False
+
+    async def begin(self) -> None:
+        """Remember the present as what is restored. Nobody has written to the database yet."""
+        self._position = await self._log.position()
+
+    async def restore(self, expected: Collection[int] = ()) -> Restored:
+        """Undo what was written since `begin` or the last time.
+
+        Args:
+            expected: Process ids of backends that stay connected and have no transaction open. All others are ended.
+
+        Raises:
+            SchemaChangedError: That cannot be undone in place.
+            asyncpg.PostgresError, asyncpg.InterfaceError, OSError: The server does not serve, or refused something.
+        """
+        connection = await self._connected()
+        written = await self._written(connection, (*expected, connection.get_server_pid()))
+        tables, sequences, catalogs = await self._sorted(connection, written)
+        rewritten = await self._catalogs.check(connection, self._pristine, catalogs, self._since) if catalogs else []
+        for oid in rewritten:
+            await self._take_rewritten(connection, await self._pristine.by_oid(oid), tables, sequences)
+        if tables or sequences or rewritten:
+            await self._undo(connection, tables, sequences)
+            self._position = await self._log.position()
+        else:
+            self._position = Position(written.lsn, self._since)
+        return Restored(is_shared=written.is_shared, had_others=self._had_others)
+
+    async def close(self) -> None:
+        """Disconnect, so that nobody is in the database."""
+        if self._connection is not None and not self._connection.is_closed():
+            await self._connection.close(timeout=_CLOSE_TIMEOUT_S)
+
+    def rename(self, name: str) -> None:
+        """Take note of the database's new name. It is the same database."""
+        self._connect_kwargs = self._connect_kwargs | {"database": name}
+
+    @property
+    def _since(self) -> int:
+        assert self._position is not None
+        return self._position.xid
+
+    async def _connected(self) -> asyncpg.Connection:
+        if self._connection is None or self._connection.is_closed():
+            self._connection = await asyncpg.connect(**self._connect_kwargs, server_settings=SETTINGS)
+        return self._connection
+
+    async def _written(self, connection: asyncpg.Connection, expected: tuple[int, ...]) -> Written:
+        """Return what was written, when nobody writes any more."""
+        assert self._position is not None
+        self._had_others = False
+        for _ in range(_MOST_ENDINGS):
+            written = await self._log.written(self._oid, self._position, expected)
+            if written.others:
+                self._had_others = True
+                await connection.fetch(_END, list(written.others))
+            for name in written.prepared:
+                await connection.execute("ROLLBACK PREPARED '" + name.replace("'", "''") + "'")
+            if not written.others and not written.prepared:
+                return written
+        raise SchemaChangedError("clients that connect again and again")
+
+    async def _sorted(
+        self, connection: asyncpg.Connection, written: Written
+    ) -> tuple[dict[Relation, list[int]], list[Relation], dict[Relation, list[int]]]:
+        """Return what was written as blocks by table, sequences, and blocks by catalog."""
+        tables: dict[Relation, list[int]] = {}
+        sequences: list[Relation] = []
+        catalogs: dict[Relation, list[int]] = {}
+        unknown: list[tuple[int, int]] = []
+        for (space, file), blocks in written.blocks.items():
+            relation = await self._relation(space, file)
+            if relation is None:
+                unknown.append((space, file))
+            elif relation.kind == "S":
+                sequences.append(relation)
+            elif relation.kind == "m":
+                raise SchemaChangedError(relation.name)
+            elif relation.kind == "r" and blocks:
+                (catalogs if relation.is_catalog else tables)[relation] = blocks
+        for relation in await self._pristine.unlogged():
+            if relation.kind == "S":
+                sequences.append(relation)
+            else:
+                tables[relation] = list(range(await connection.fetchval(_BLOCKS, relation.oid)))
+        if unknown:
+            owners = await connection.fetch(_OWNERS, [space for space, _ in unknown], [file for _, file in unknown])
+            if any(row["relation"] and row["relation"] < _FIRST_OF_USERS for row in owners):
+                raise SchemaChangedError("a catalog in another file")
+        return tables, sequences, catalogs
+
+    async def _relation(self, space: int, file: int) -> Relation | None:
+        if file in self._catalogs.files:
+            return await self._pristine.by_oid(self._catalogs.files[file])
+        return await self._pristine.by_file(space, file)
+
+    async def _take_rewritten(
+        self,
+        connection: asyncpg.Connection,
+        relation: Relation,
+        tables: dict[Relation, list[int]],
+        sequences: list[Relation],
+    ) -> None:
+        """Restore a relation that has got another file: all of it, where it is a table."""
+        if relation.kind == "S":
+            sequences.append(relation)
+        elif relation.kind == "m":
+            raise SchemaChangedError(relation.name)
+        elif relation.kind == "r" and not relation.is_catalog:
+            await self._refill(connection, relation)
+            tables.pop(relation, None)
+        elif relation.is_catalog:
+            raise SchemaChangedError(relation.name)
+
+    async def _refill(self, connection: asyncpg.Connection, relation: Relation) -> None:
+        _refuse_firing(relation)
+        places = await self._pristine.places(relation, range(relation.blocks))
+        if len(places) > _MOST_ROWS:
+            raise SchemaChangedError(relation.name)
+        await connection.execute(f"DELETE FROM ONLY {relation.name}")
+        self._moved[relation.oid] = MovedRows()
+        await insert(connection, self._pristine, relation, places, self._moved[relation.oid])
+
+    async def _undo(
+        self, connection: asyncpg.Connection, tables: dict[Relation, list[int]], sequences: list[Relation]
+    ) -> None:
+        for relation in tables:
+            _refuse_firing(relation)
+        statements = [text for table, blocks in tables.items() for text in deletions(table, blocks, self._since)]
+        for relation in sequences:
+            value, is_called = await self._pristine.sequence(relation)
+            statements.append(f"SELECT setval({_literal(relation.name)}::regclass, {value}, {is_called})")
+        if statements:
+            # Together one transaction: first all new rows go, because old ones may have their keys.
+            await connection.execute("; ".join(statements))
+        for relation, blocks in tables.items():
+            moved = self._moved.setdefault(relation.oid, MovedRows())
+            await bring_back(connection, self._pristine, relation, blocks, moved)
+            await self._vacuum(connection, relation, blocks)
+
+    async def _vacuum(self, connection: asyncpg.Connection, relation: Relation, blocks: list[int]) -> None:
+        least = self._least_blocks.get(relation.oid, relation.blocks)
+        if blocks and max(blocks) - least > _VACUUM_AFTER_BLOCKS:
+            await connection.execute(f"VACUUM {relation.name}")
+            self._least_blocks[relation.oid] = await connection.fetchval(_BLOCKS, relation.oid)
+
+
+def _refuse_firing(relation: Relation) -> None:
+    if relation.fires or not relation.columns:
+        raise SchemaChangedError(relation.name)
+
+
+def _literal(text: str) -> str:
+    return "'" + text.replace("'", "''") + "'"

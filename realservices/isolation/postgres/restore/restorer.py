@@ -1,0 +1,111 @@
+"""Restores the databases of one process on one server, where the server has what that needs."""
+
+from __future__ import annotations
+
+import contextlib
+from typing import TYPE_CHECKING
+
+import asyncpg
+
+from realservices.contract.postgres_databases import PRISTINE_DATABASE
+from realservices.isolation.postgres.administration import connect_kwargs
+from realservices.isolation.postgres.restore.catalogs import SchemaChangedError
+from realservices.isolation.postgres.restore.database import RestorableDatabase
+from realservices.isolation.postgres.restore.pristine import Pristine
+from realservices.isolation.postgres.restore.written import WriteAheadLog
+
+if TYPE_CHECKING:
+    from collections.abc import Collection
+
+    from realservices.contract.runtime import Endpoint
+    from realservices.isolation.postgres.administration import Administration
+
+_ABLE = """SELECT EXISTS (SELECT FROM pg_extension WHERE extname = 'pg_walinspect' AND extversion <> '1.0') AS has_log,
+    EXISTS (SELECT FROM pg_database WHERE datname = $1) AS has_pristine,
+    current_setting('max_prepared_transactions')::int > 0 AS has_two_phase"""
+_OID = "SELECT oid FROM pg_database WHERE datname = $1"
+# ALTER DATABASE … RENAME does the same, and refuses it while somebody is connected: we are.
+_RENAME = "UPDATE pg_database SET datname = $2 WHERE datname = $1"
+_FAILURES = (SchemaChangedError, OSError, TimeoutError, asyncpg.PostgresError, asyncpg.InterfaceError)
+
+
+class Restorer:
+    """Knows what each of the process's databases held.
+
+    Args:
+        endpoint: The service.
+        administration: To its database ``postgres``, as a superuser.
+    """
+
+    def __init__(self, endpoint: Endpoint, administration: Administration) -> None:
+        self._endpoint = endpoint
+        self._administration = administration
+        self._log: WriteAheadLog | None = None
+        self._pristine = Pristine(connect_kwargs(endpoint, PRISTINE_DATABASE))
+        self._is_able: bool | None = None
+        self._databases: dict[str, RestorableDatabase] = {}
+
+    async def adopt(self, name: str) -> None:
+        """Begin with a database that is as the template and that nobody has used yet."""
+        if not await self._ask():
+            return
+        assert self._log is not None
+        ((oid,),) = await self._administration.fetch(_OID, name)
+        database = RestorableDatabase(oid, connect_kwargs(self._endpoint, name), self._pristine, self._log)
+        await database.begin()
+        self._databases[name] = database
+
+    @property
+    def is_able(self) -> bool:
+        """Whether databases are restored here; known since the first one was adopted."""
+        return bool(self._is_able)
+
+    async def restore(self, name: str, expected: Collection[int], new_name: str, *, is_known: bool) -> str:
+        """Restore a database; return its name. Empty: that was not possible, and it can only be dropped.
+
+        Args:
+            name: The database's.
+            expected: Process ids of backends that may stay connected.
+            new_name: Its name from now on, if somebody may still know the old one.
+            is_known: Somebody may.
+        """
+        database = self._databases.pop(name, None)
+        if database is None:
+            return ""
+        try:
+            restored = await database.restore(expected)
+            is_renamed = is_known or restored.had_others
+            if is_renamed:
+                await self._administration.execute("SET allow_system_table_mods = on")
+                await self._administration.fetch(_RENAME, name, new_name)
+                database.rename(new_name)
+        except _FAILURES:
+            await self._close(database)
+            return ""
+        now = new_name if is_renamed else name
+        self._databases[now] = database
+        return now
+
+    async def forget(self, name: str) -> None:
+        """Leave a database that is about to be dropped."""
+        if database := self._databases.pop(name, None):
+            await self._close(database)
+
+    async def close(self) -> None:
+        """Disconnect from everywhere."""
+        for database in self._databases.values():
+            await self._close(database)
+        self._databases.clear()
+        await self._pristine.close()
+
+    async def _close(self, database: RestorableDatabase) -> None:
+        with contextlib.suppress(*_FAILURES):
+            await database.close()
+
+    async def _ask(self) -> bool:
+        if self._is_able is None:
+            (row,) = await self._administration.fetch(_ABLE, PRISTINE_DATABASE)
+            self._is_able = self._endpoint.disposable and row["has_log"] and row["has_pristine"]
+            version = self._endpoint.server_version_num
+            self._log = WriteAheadLog(self._administration, version, has_two_phase=row["has_two_phase"])
+        return bool(self._is_able)

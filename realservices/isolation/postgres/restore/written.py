@@ -1,0 +1,115 @@
+"""Which blocks of which relations were written since a position in the write-ahead log.
+
+The log is read by PostgreSQL's own extension pg_walinspect (https://www.postgresql.org/docs/current/pgwalinspect.html),
+which the template has in its database ``postgres``. What is asked for costs what was written, not what there is.
+Not in the log: unlogged relations, and a sequence's values after the first since it was set or since a checkpoint. A
+sequence's first value always is, and one that is restored is set.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from collections.abc import Collection
+
+    from realservices.isolation.postgres.administration import Administration
+
+# The first whose pg_logical_emit_message can flush the log, which pg_walinspect wants.
+_FIRST_WITH_FLUSH = 170000
+_POSITION = """SELECT pg_current_wal_insert_lsn() AS lsn,
+    pg_snapshot_xmax(pg_current_snapshot())::text::bigint AS xid"""
+_FLUSH = "SELECT pg_logical_emit_message(true, '', '')"
+# Who is connected is asked before the log's end is fixed: where nobody is, nothing can be missing in it.
+_WRITTEN = """WITH others AS MATERIALIZED (
+        SELECT coalesce(array_agg(pid), '{{}}') AS pids FROM pg_stat_activity WHERE datid = $2 AND pid <> ALL ($3)),
+    prepared AS MATERIALIZED (SELECT coalesce(array_agg(gid), '{{}}') AS gids FROM {prepared}),
+    flushed AS MATERIALIZED (SELECT pids, gids, {end} AS lsn FROM others, prepared)
+    SELECT pids, gids, flushed.lsn, reldatabase, reltablespace, relfilenode,
+        array_agg(DISTINCT relblocknumber) FILTER (WHERE relforknumber = 0) AS blocks
+    FROM flushed LEFT JOIN LATERAL pg_get_wal_block_info($1, flushed.lsn, false) AS info ON reldatabase IN (0, $2)
+    GROUP BY pids, gids, flushed.lsn, reldatabase, reltablespace, relfilenode"""
+_END = "pg_logical_emit_message(false, '', pids::text, true)"
+_END_OF_FLUSHED = "CASE WHEN pids IS NOT NULL THEN pg_current_wal_flush_lsn() END"
+_PREPARED = "pg_prepared_xacts JOIN pg_database ON datname = database WHERE pg_database.oid = $2"
+_NONE_PREPARED = "(SELECT ''::text AS gid WHERE false) AS none"
+
+
+@dataclass(frozen=True, slots=True)
+class Position:
+    """A moment at which nobody wrote to the database.
+
+    Attributes:
+        lsn: Where the log ended.
+        xid: No row was written by this transaction or a later one.
+    """
+
+    lsn: Any
+    xid: int
+
+
+@dataclass(frozen=True, slots=True)
+class Written:
+    """What the log says.
+
+    Attributes:
+        lsn: How far it was read.
+        others: Process ids of backends in the database that were not expected there. Read again when they are gone.
+        prepared: Names of prepared transactions in the database. Read again when they are rolled back.
+        blocks: Numbers of the blocks by tablespace and file of the relation.
+        is_shared: Some catalog that all databases share was written.
+    """
+
+    lsn: Any
+    others: tuple[int, ...]
+    prepared: tuple[str, ...]
+    blocks: dict[tuple[int, int], list[int]]
+    is_shared: bool
+
+
+class WriteAheadLog:
+    """Reads a server's log over the administrative connection.
+
+    Args:
+        administration: To the database that has pg_walinspect.
+        server_version_num: The server's.
+        has_two_phase: Transactions can be prepared.
+    """
+
+    def __init__(self, administration: Administration, server_version_num: int, *, has_two_phase: bool) -> None:
+        self._administration = administration
+        self._flushes_at_once = server_version_num >= _FIRST_WITH_FLUSH
+        end = _END if self._flushes_at_once else _END_OF_FLUSHED
+        self._query = _WRITTEN.format(end=end, prepared=_PREPARED if has_two_phase else _NONE_PREPARED)
+
+    async def position(self) -> Position:
+        """Return the present position."""
+        (row,) = await self._administration.fetch(_POSITION)
+        return Position(row["lsn"], row["xid"])
+
+    async def written(self, database: int, since: Position, expected: Collection[int]) -> Written:
+        """Return what was written to a database, by its object id.
+
+        Args:
+            database: Its object id.
+            since: From where.
+            expected: Process ids of those who may be connected to it.
+
+        Raises:
+            asyncpg.PostgresError: The log does not reach back to there.
+        """
+        arguments = since.lsn, database, list(expected)
+        if not self._flushes_at_once:
+            # Whoever leaves must have left before the log is flushed.
+            rows = await self._administration.fetch(self._query, *arguments)
+            await self._administration.execute(_FLUSH)
+        rows = await self._administration.fetch(self._query, *arguments)
+        first, written = rows[0], [row for row in rows if row["reldatabase"] is not None]
+        return Written(
+            first["lsn"],
+            tuple(first["pids"]),
+            tuple(first["gids"]),
+            {(row["reltablespace"], row["relfilenode"]): row["blocks"] or [] for row in written if row["reldatabase"]},
+            any(row["reldatabase"] == 0 for row in written),
+        )
