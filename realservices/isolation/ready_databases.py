@@ -12,12 +12,16 @@ if TYPE_CHECKING:
 class ReadyDatabases:
     """The ready-made databases of one service.
 
+    Attributes:
+        directory: Where all processes of the test mark what is taken; gone with the test. Empty: there is one process.
+
     Args:
         endpoint: The PostgreSQL service.
-        directory: Where all processes of the test mark what is taken; gone with the test.
+        directory: See above.
     """
 
     def __init__(self, endpoint: Endpoint, directory: str) -> None:
+        self.directory = directory
         self._marks = {name: f"{directory}/{endpoint.name}.{name}" for name in endpoint.ready_databases}
 
     def take(self) -> str | None:

@@ -5,7 +5,6 @@ from __future__ import annotations
 import time
 from typing import Any
 
-import asyncpg
 import pytest
 
 _COPIES = pytest.mark.parametrize("copy", range(3))
@@ -33,7 +32,8 @@ async def test_thousand_single_inserts(performance_test_environment: Any) -> Non
 
 async def test_connection_is_a_plain_one(performance_test_environment: Any) -> None:
     connection = await performance_test_environment["database"].connection()
-    assert type(connection) is asyncpg.Connection
+    async with connection.transaction(isolation="serializable"):  # What a transaction within another one cannot be.
+        assert await connection.fetchval("SHOW transaction_isolation") == "serializable"
 
 
 async def test_monitor_has_measured_the_tests_before(performance_test_environment: Any) -> None:

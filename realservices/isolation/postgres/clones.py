@@ -21,6 +21,7 @@ from realservices.contract.postgres_databases import copy_settings
 from realservices.isolation.errors import IsolationError
 from realservices.isolation.postgres.administration import Administration, connect_kwargs, quote_identifier
 from realservices.isolation.postgres.restore.restorer import Restorer
+from realservices.isolation.postgres.restore.turns import ServerTurns
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Coroutine, Iterator
@@ -39,6 +40,19 @@ _HAS_SETTINGS = """SELECT EXISTS (
     SELECT FROM pg_db_role_setting JOIN pg_database ON pg_database.oid = setdatabase WHERE datname = $1)"""
 # Before PostgreSQL 15, copying files was the only way.
 _FIRST_WITH_STRATEGY = 150000
+
+
+@dataclass(frozen=True, slots=True)
+class Finding:
+    """Something that a test has left, and that is there for the tests after it.
+
+    Attributes:
+        test: The test's id; empty: not known.
+        text: What to tell its author.
+    """
+
+    test: str
+    text: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -89,8 +103,11 @@ class ClonePool:
         self._making = Administration(endpoint, owner)
         self._dropping = Administration(endpoint, owner)
         self._restorer = Restorer(endpoint, self._dropping)
+        self._turns = ServerTurns(f"{ready.directory}/{endpoint.name}" if ready.directory else "")
+        self._findings: list[Finding] = []
         self._in_use = 0
         self._has_replaced = False
+        self._has_given_back = False
         self._has_settings: bool | None = None
 
     def expect(self, count: int) -> None:
@@ -114,7 +131,14 @@ class ClonePool:
             is_known: Code under test knows the clone's name. It gets another one, so that whoever comes back does not
                 come into the next test.
         """
-        return self._background.submit(self._give_back(clone, tuple(kept), is_known))
+        # The variable is pytest's, and says which test it is and in which phase.
+        test = os.environ.get("PYTEST_CURRENT_TEST", "").rpartition(" ")[0]
+        self._has_given_back = True
+        return self._background.submit(self._give_back(clone, tuple(kept), is_known, test))
+
+    def findings(self) -> list[Finding]:
+        """Return what tests have left that could not be undone, each once, when all is restored."""
+        return self._background.run(self._find()) if self._has_given_back else []
 
     def drop(self, clone: Clone) -> Future[None]:
         """Drop a clone, behind the tests."""
@@ -131,34 +155,62 @@ class ClonePool:
     async def _take(self) -> Clone:
         ahead = self._ready.popleft() if self._ready else asyncio.ensure_future(self._make_restorable())
         self._expected = max(0, self._expected - 1)
-        self._in_use += 1
         self._make_ahead()
+        await self._begin_use()
         try:
             try:
                 return await ahead
             except IsolationError:  # Made ahead while a test had the server down.
                 return await self._make_restorable()
         except BaseException:
-            self._in_use -= 1
+            self._end_use()
             raise
 
-    async def _give_back(self, clone: Clone, kept: Collection[int], is_known: bool) -> None:
+    async def _begin_use(self) -> None:
+        self._in_use += 1
+        if self._in_use == 1:
+            await self._turns.begin_test()
+
+    def _end_use(self) -> None:
         self._in_use -= 1
+        if self._in_use == 0:
+            self._turns.end_test()
+
+    async def _give_back(self, clone: Clone, kept: Collection[int], is_known: bool, test: str) -> None:
+        self._end_use()
         if self._is_wanted_again():
-            self._ready.append(self._quietly(self._renew(clone, kept, is_known)))
+            self._ready.append(self._quietly(self._renew(clone, kept, is_known, test)))
         else:
             await self._drop(clone)
 
-    async def _renew(self, clone: Clone, kept: Collection[int], is_known: bool) -> Clone:
+    async def _renew(self, clone: Clone, kept: Collection[int], is_known: bool, test: str) -> Clone:
         """Return the clone as it was before its test, or another one."""
         name = await self._restorer.restore(clone.name, kept, self._next_name(), is_known=is_known)
+        if not name:
+            self._has_replaced = True
+            await self._drop(clone)
+        if self._restorer.is_server_suspect and self._in_use == 0:
+            async with self._turns.alone():
+                left = await self._restorer.restore_server()
+            self._findings += [Finding(test, self._explain_left(left))] if left else []
         if name:
             return clone if name == clone.name else self._renamed(clone, name)
-        self._has_replaced = True
-        self._quietly(self._drop(clone))
         if not self._expected:
             raise IsolationError("not made ahead: no more tests are expected")
         return await self._make_restorable()
+
+    async def _find(self) -> list[Finding]:
+        await asyncio.gather(*self._ready, return_exceptions=True)
+        found, self._findings = self._findings, []
+        return found
+
+    def _explain_left(self, left: list[str]) -> str:
+        service = self._endpoint
+        return (
+            f"this test has left in service {service.name!r} ({service.label}), for all databases of it: "
+            f"{', '.join(left)}. That could not be undone. Undo it in the test, or have the service declare it "
+            "(migrations, settings)"
+        )
 
     def _renamed(self, clone: Clone, name: str) -> Clone:
         return Clone(clone.endpoint, name)
@@ -249,5 +301,6 @@ class ClonePool:
             with contextlib.suppress(IsolationError):
                 await self._drop(await task)
         await self._restorer.close()
+        self._turns.close()
         await self._making.close(finish=drop)
         await self._dropping.close(finish=drop)

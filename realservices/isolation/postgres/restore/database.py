@@ -42,10 +42,12 @@ class Restored:
     """What was found.
 
     Attributes:
-        is_shared: A catalog of all databases was written.
+        oid: The database's object id.
+        is_shared: The server as a whole may have changed.
         had_others: Backends had to be ended that were not expected in the database.
     """
 
+    oid: int
     is_shared: bool
     had_others: bool
 
@@ -53,8 +55,11 @@ class Restored:
 class RestorableDatabase:
     """A clone of a pristine database, from its making on.
 
-    Args:
+    Attributes:
         oid: Its object id.
+
+    Args:
+        oid: See above.
         connect_kwargs: Arguments for `asyncpg.connect`, to it.
         pristine: What it is a copy of, by files.
         log: The server's.
@@ -65,16 +70,18 @@ class RestorableDatabase:
         self._pristine = pristine
         self._log = log
         self._connection: asyncpg.Connection | None = None
-        self._oid = oid
+        self.oid = oid
         self._position: Position | None = None
         self._catalogs = Catalogs()
         self._moved: dict[int, MovedRows] = {}
         self._least_blocks: dict[int, int] = {}
         self._had_others = False
+        self._signs = ""
 
     async def begin(self) -> None:
         """Remember the present as what is restored. Nobody has written to the database yet."""
         self._position = await self._log.position()
+        self._signs = await self._log.signs(self.oid)
 
     async def restore(self, expected: Collection[int] = ()) -> Restored:
         """Undo what was written since `begin` or the last time.
@@ -97,7 +104,9 @@ class RestorableDatabase:
             self._position = await self._log.position()
         else:
             self._position = Position(written.lsn, self._since)
-        return Restored(is_shared=written.is_shared, had_others=self._had_others)
+        is_shared = written.is_shared or written.signs != self._signs
+        self._signs = written.signs
+        return Restored(self.oid, is_shared=is_shared, had_others=self._had_others)
 
     async def close(self) -> None:
         """Disconnect, so that nobody is in the database."""
@@ -123,7 +132,7 @@ class RestorableDatabase:
         assert self._position is not None
         self._had_others = False
         for _ in range(_MOST_ENDINGS):
-            written = await self._log.written(self._oid, self._position, expected)
+            written = await self._log.written(self.oid, self._position, expected)
             if written.others:
                 self._had_others = True
                 await connection.fetch(_END, list(written.others))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import contextlib
 from typing import TYPE_CHECKING
 
@@ -10,6 +11,7 @@ import asyncpg
 from realservices.contract.postgres_databases import PRISTINE_DATABASE
 from realservices.isolation.postgres.administration import connect_kwargs
 from realservices.isolation.postgres.restore.catalogs import SchemaChangedError
+from realservices.isolation.postgres.restore.cluster import ClusterState
 from realservices.isolation.postgres.restore.database import RestorableDatabase
 from realservices.isolation.postgres.restore.pristine import Pristine
 from realservices.isolation.postgres.restore.written import WriteAheadLog
@@ -44,6 +46,10 @@ class Restorer:
         self._pristine = Pristine(connect_kwargs(endpoint, PRISTINE_DATABASE))
         self._is_able: bool | None = None
         self._databases: dict[str, RestorableDatabase] = {}
+        self._cluster: ClusterState | None = None
+        self._asking = asyncio.Lock()
+        # Names of databases whose tests may have changed the server; empty: one that is gone.
+        self._suspects: list[str] = []
 
     async def adopt(self, name: str) -> None:
         """Begin with a database that is as the template and that nobody has used yet."""
@@ -74,17 +80,42 @@ class Restorer:
             return ""
         try:
             restored = await database.restore(expected)
-            is_renamed = is_known or restored.had_others
-            if is_renamed:
-                await self._administration.execute("SET allow_system_table_mods = on")
-                await self._administration.fetch(_RENAME, name, new_name)
-                database.rename(new_name)
+            if is_known or restored.had_others:
+                await self._rename(database, name, new_name)
+                name = new_name
         except _FAILURES:
+            self._suspects = self._suspects or [
+                ""
+            ]  # What a database that is replaced has to do with roles, for instance.
             await self._close(database)
             return ""
-        now = new_name if is_renamed else name
-        self._databases[now] = database
-        return now
+        if restored.is_shared:
+            self._suspects = [*self._suspects, name]
+        self._databases[name] = database
+        return name
+
+    async def restore_server(self) -> list[str]:
+        """Undo what tests have done to the server as a whole; return what could not be undone, in words.
+
+        No test may be running on the server meanwhile.
+        """
+        suspects, self._suspects = self._suspects, []
+        left: list[str] = []
+        if self._cluster is not None:
+            for name in suspects:
+                database = self._databases.get(name)
+                left += await self._cluster.restore(database.oid if database else None)
+        return left
+
+    @property
+    def is_server_suspect(self) -> bool:
+        """Whether `restore_server` has something to look for."""
+        return bool(self._suspects)
+
+    async def _rename(self, database: RestorableDatabase, name: str, new_name: str) -> None:
+        await self._administration.execute("SET allow_system_table_mods = on")
+        await self._administration.fetch(_RENAME, name, new_name)
+        database.rename(new_name)
 
     async def forget(self, name: str) -> None:
         """Leave a database that is about to be dropped."""
@@ -103,9 +134,15 @@ class Restorer:
             await database.close()
 
     async def _ask(self) -> bool:
-        if self._is_able is None:
-            (row,) = await self._administration.fetch(_ABLE, PRISTINE_DATABASE)
-            self._is_able = self._endpoint.disposable and row["has_log"] and row["has_pristine"]
-            version = self._endpoint.server_version_num
-            self._log = WriteAheadLog(self._administration, version, has_two_phase=row["has_two_phase"])
-        return bool(self._is_able)
+        """Ask the server, once, whether it has what restoring needs."""
+        async with self._asking:
+            if self._is_able is None:
+                (row,) = await self._administration.fetch(_ABLE, PRISTINE_DATABASE)
+                is_able = self._endpoint.disposable and row["has_log"] and row["has_pristine"]
+                if is_able:
+                    version = self._endpoint.server_version_num
+                    self._log = WriteAheadLog(self._administration, version, has_two_phase=row["has_two_phase"])
+                    self._cluster = ClusterState(self._administration)
+                    await self._cluster.take(PRISTINE_DATABASE)
+                self._is_able = is_able
+            return self._is_able

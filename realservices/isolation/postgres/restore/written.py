@@ -11,6 +11,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
+from realservices.isolation.postgres.restore.cluster import IGNORED_FILES, SIGNS
+
 if TYPE_CHECKING:
     from collections.abc import Collection
 
@@ -25,11 +27,12 @@ _FLUSH = "SELECT pg_logical_emit_message(true, '', '')"
 _WRITTEN = """WITH others AS MATERIALIZED (
         SELECT coalesce(array_agg(pid), '{{}}') AS pids FROM pg_stat_activity WHERE datid = $2 AND pid <> ALL ($3)),
     prepared AS MATERIALIZED (SELECT coalesce(array_agg(gid), '{{}}') AS gids FROM {prepared}),
-    flushed AS MATERIALIZED (SELECT pids, gids, {end} AS lsn FROM others, prepared)
-    SELECT pids, gids, flushed.lsn, reldatabase, reltablespace, relfilenode,
+    flushed AS MATERIALIZED (SELECT pids, gids, {end} AS lsn, {signs} AS signs FROM others, prepared)
+    SELECT pids, gids, flushed.lsn, signs, reldatabase, reltablespace, relfilenode,
         array_agg(DISTINCT relblocknumber) FILTER (WHERE relforknumber = 0) AS blocks
-    FROM flushed LEFT JOIN LATERAL pg_get_wal_block_info($1, flushed.lsn, false) AS info ON reldatabase IN (0, $2)
-    GROUP BY pids, gids, flushed.lsn, reldatabase, reltablespace, relfilenode"""
+    FROM flushed LEFT JOIN LATERAL pg_get_wal_block_info($1, flushed.lsn, false) AS info
+        ON reldatabase = $2 OR (reldatabase = 0 AND relfilenode <> ALL ($4))
+    GROUP BY pids, gids, flushed.lsn, signs, reldatabase, reltablespace, relfilenode"""
 _END = "pg_logical_emit_message(false, '', pids::text, true)"
 _END_OF_FLUSHED = "CASE WHEN pids IS NOT NULL THEN pg_current_wal_flush_lsn() END"
 _PREPARED = "pg_prepared_xacts JOIN pg_database ON datname = database WHERE pg_database.oid = $2"
@@ -58,7 +61,8 @@ class Written:
         others: Process ids of backends in the database that were not expected there. Read again when they are gone.
         prepared: Names of prepared transactions in the database. Read again when they are rolled back.
         blocks: Numbers of the blocks by tablespace and file of the relation.
-        is_shared: Some catalog that all databases share was written.
+        is_shared: A catalog of the whole server was written.
+        signs: A text that is another one where something else of the whole server has changed.
     """
 
     lsn: Any
@@ -66,6 +70,7 @@ class Written:
     prepared: tuple[str, ...]
     blocks: dict[tuple[int, int], list[int]]
     is_shared: bool
+    signs: str
 
 
 class WriteAheadLog:
@@ -81,12 +86,18 @@ class WriteAheadLog:
         self._administration = administration
         self._flushes_at_once = server_version_num >= _FIRST_WITH_FLUSH
         end = _END if self._flushes_at_once else _END_OF_FLUSHED
-        self._query = _WRITTEN.format(end=end, prepared=_PREPARED if has_two_phase else _NONE_PREPARED)
+        prepared = _PREPARED if has_two_phase else _NONE_PREPARED
+        self._query = _WRITTEN.format(end=end, prepared=prepared, signs=SIGNS)
 
     async def position(self) -> Position:
         """Return the present position."""
         (row,) = await self._administration.fetch(_POSITION)
         return Position(row["lsn"], row["xid"])
+
+    async def signs(self, database: int) -> str:
+        """Return the present signs, see `Written`."""
+        ((signs,),) = await self._administration.fetch(f"SELECT {SIGNS.replace('$2', '$1')}", database)
+        return str(signs)
 
     async def written(self, database: int, since: Position, expected: Collection[int]) -> Written:
         """Return what was written to a database, by its object id.
@@ -99,7 +110,7 @@ class WriteAheadLog:
         Raises:
             asyncpg.PostgresError: The log does not reach back to there.
         """
-        arguments = since.lsn, database, list(expected)
+        arguments = since.lsn, database, list(expected), IGNORED_FILES
         if not self._flushes_at_once:
             # Whoever leaves must have left before the log is flushed.
             rows = await self._administration.fetch(self._query, *arguments)
@@ -112,4 +123,5 @@ class WriteAheadLog:
             tuple(first["gids"]),
             {(row["reltablespace"], row["relfilenode"]): row["blocks"] or [] for row in written if row["reldatabase"]},
             any(row["reldatabase"] == 0 for row in written),
+            first["signs"],
         )

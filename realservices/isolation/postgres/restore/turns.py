@@ -1,0 +1,75 @@
+"""Whose turn it is on a server that processes share: tests run side by side, restoring the server runs alone."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import fcntl
+import os
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from collections.abc import AsyncIterator
+
+
+class ServerTurns:
+    """One process's part in it.
+
+    Args:
+        path: What the names of the lock files begin with, the same for all processes. Empty: there are no others.
+    """
+
+    def __init__(self, path: str) -> None:
+        self._path = path
+        self._files: list[int] = []
+
+    async def begin_test(self) -> None:
+        """Begin to use the server, once who restores it has finished, or who waits to."""
+        if not self._path:
+            return
+        queue, use = self._opened()
+        await _lock(queue, fcntl.LOCK_EX)
+        try:
+            await _lock(use, fcntl.LOCK_SH)
+        finally:
+            fcntl.flock(queue, fcntl.LOCK_UN)
+
+    def end_test(self) -> None:
+        """End the use."""
+        if self._path:
+            fcntl.flock(self._opened()[1], fcntl.LOCK_UN)
+
+    @contextlib.asynccontextmanager
+    async def alone(self) -> AsyncIterator[None]:
+        """Have the server alone: no test of any process uses it."""
+        if not self._path:
+            yield
+            return
+        queue, use = self._opened()
+        await _lock(queue, fcntl.LOCK_EX)
+        try:
+            await _lock(use, fcntl.LOCK_EX)
+            try:
+                yield
+            finally:
+                fcntl.flock(use, fcntl.LOCK_UN)
+        finally:
+            fcntl.flock(queue, fcntl.LOCK_UN)
+
+    def close(self) -> None:
+        """Give back what is held."""
+        while self._files:
+            os.close(self._files.pop())
+
+    def _opened(self) -> list[int]:
+        flags = os.O_RDWR | os.O_CREAT | os.O_CLOEXEC | os.O_NOFOLLOW
+        while len(self._files) < 2:  # The queue's and the use's.
+            self._files.append(os.open(f"{self._path}.turn{len(self._files)}", flags, 0o600))
+        return self._files
+
+
+async def _lock(file: int, how: int) -> None:
+    try:
+        fcntl.flock(file, how | fcntl.LOCK_NB)
+    except BlockingIOError:
+        await asyncio.to_thread(fcntl.flock, file, how)
