@@ -105,7 +105,8 @@ class ClonePool:
         self._restorer = Restorer(endpoint, self._dropping)
         self._turns = ServerTurns(f"{ready.directory}/{endpoint.name}" if ready.directory else "")
         self._findings: list[Finding] = []
-        self._in_use = 0
+        self._checks: set[asyncio.Future[None]] = set()
+        self._taken = self._in_use = 0
         self._has_replaced = False
         self._has_given_back = False
         self._has_settings: bool | None = None
@@ -155,18 +156,23 @@ class ClonePool:
     async def _take(self) -> Clone:
         ahead = self._ready.popleft() if self._ready else asyncio.ensure_future(self._make_restorable())
         self._expected = max(0, self._expected - 1)
+        self._taken += 1
         self._make_ahead()
-        await self._begin_use()
         try:
             try:
-                return await ahead
+                clone = await ahead
             except IsolationError:  # Made ahead while a test had the server down.
-                return await self._make_restorable()
+                clone = await self._make_restorable()
+            # Also where its database was ready: the test before may have left something in the server as a whole.
+            await asyncio.gather(*self._checks)
+            await self._begin_use()
         except BaseException:
-            self._end_use()
+            self._taken -= 1
             raise
+        return clone
 
     async def _begin_use(self) -> None:
+        # Not before its database is there: restoring the one before may need the server for itself.
         self._in_use += 1
         if self._in_use == 1:
             await self._turns.begin_test()
@@ -177,27 +183,41 @@ class ClonePool:
             self._turns.end_test()
 
     async def _give_back(self, clone: Clone, kept: Collection[int], is_known: bool, test: str) -> None:
+        self._taken -= 1
         self._end_use()
+        check = asyncio.get_running_loop().create_future()
+        self._checks.add(check)
+        renewed = self._quietly(self._renew(clone, kept, is_known, test, check))
         if self._is_wanted_again():
-            self._ready.append(self._quietly(self._renew(clone, kept, is_known, test)))
+            self._ready.append(renewed)
         else:
-            await self._drop(clone)
+            with contextlib.suppress(IsolationError):
+                await self._drop(await renewed)
 
-    async def _renew(self, clone: Clone, kept: Collection[int], is_known: bool, test: str) -> Clone:
-        """Return the clone as it was before its test, or another one."""
-        name = await self._restorer.restore(clone.name, kept, self._next_name(), is_known=is_known)
-        if not name:
-            self._has_replaced = True
-            await self._drop(clone)
-        if self._restorer.is_server_suspect and self._in_use == 0:
-            async with self._turns.alone():
-                left = await self._restorer.restore_server()
-            self._findings += [Finding(test, self._explain_left(left))] if left else []
+    async def _renew(
+        self, clone: Clone, kept: Collection[int], is_known: bool, test: str, check: asyncio.Future[None]
+    ) -> Clone:
+        """Return the clone as it was before its test, or another one. ``check`` is done when another test may begin."""
+        try:
+            name = await self._restorer.restore(clone.name, kept, self._next_name(), is_known=is_known)
+            dropped = None if name else self._quietly(self._drop(clone))
+            if self._restorer.is_server_suspect and self._in_use == 0:
+                await asyncio.gather(*[dropped] if dropped else [])
+                await self._restore_server(test)
+        finally:
+            self._checks.discard(check)
+            check.set_result(None)
         if name:
             return clone if name == clone.name else self._renamed(clone, name)
+        self._has_replaced = True
         if not self._expected:
             raise IsolationError("not made ahead: no more tests are expected")
         return await self._make_restorable()
+
+    async def _restore_server(self, test: str) -> None:
+        async with self._turns.alone():
+            left = await self._restorer.restore_server()
+        self._findings += [Finding(test, self._explain_left(left))] if left else []
 
     async def _find(self) -> list[Finding]:
         await asyncio.gather(*self._ready, return_exceptions=True)
@@ -222,12 +242,12 @@ class ClonePool:
     def _lacks_one(self) -> bool:
         """Say whether another clone should be made ahead."""
         # One that is in use comes back, where it can be restored.
-        coming = self._in_use if self._restorer.is_able else 0
+        coming = self._taken if self._restorer.may_be_able else 0
         return len(self._ready) + coming < self._wanted()
 
     def _wanted(self) -> int:
         """Return how many clones there should be beside those of this moment's tests."""
-        most = _READY if self._has_replaced or not self._restorer.is_able else 1
+        most = _READY if self._has_replaced or not self._restorer.may_be_able else 1
         return min(most, self._expected)
 
     def _maker(self) -> Administration:

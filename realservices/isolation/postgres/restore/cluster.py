@@ -36,7 +36,8 @@ _STATE = f"""WITH part (section, key, value) AS (
     UNION ALL SELECT 'replication slot', slot_name, '{{}}' FROM pg_replication_slots WHERE NOT temporary
     UNION ALL SELECT 'replication origin', roname, '{{}}' FROM pg_replication_origin
     UNION ALL SELECT 'subscription', subname, '{{}}' FROM pg_subscription
-    UNION ALL SELECT 'comment', format('%s %s', classoid::regclass, objoid), to_jsonb(description)
+    UNION ALL SELECT 'parameter privilege', parname, to_jsonb(paracl::text) FROM pg_parameter_acl
+    UNION ALL SELECT 'comment', format('%s %s', classoid, objoid), to_jsonb(description)
         FROM pg_shdescription WHERE NOT (classoid = 'pg_database'::regclass
             AND objoid IN (SELECT oid FROM pg_database WHERE {_OURS} AND oid <> $1))
     UNION ALL SELECT 'server setting', name, to_jsonb(setting)

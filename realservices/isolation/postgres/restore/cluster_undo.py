@@ -42,6 +42,8 @@ class Undo:
         """Yield them: what depends on other things first."""
         yield from self._of("replication slot", lambda name: f"SELECT pg_drop_replication_slot({_literal(name)})")
         yield from self._of("replication origin", lambda name: f"SELECT pg_replication_origin_drop({_literal(name)})")
+        yield from self._of("parameter privilege", _drop_privilege)
+        yield from self._comments()
         yield from self._databases()
         yield from self._memberships()
         yield from self._roles()
@@ -62,6 +64,13 @@ class Undo:
         for key in self._keys(section):
             if key not in self._before:
                 yield drop(key[1])
+
+    def _comments(self) -> Iterator[str]:
+        for key in self._keys("comment"):
+            kind, oid = key[1].split(" ")
+            yield f"{_ROWS}DELETE FROM pg_shdescription WHERE classoid = {kind} AND objoid = {oid}"
+            if key in self._before:
+                yield f"{_ROWS}INSERT INTO pg_shdescription VALUES ({oid}, {kind}, {_literal(self._before[key])})"
 
     def _databases(self) -> Iterator[str]:
         for key in self._keys("database"):
@@ -136,6 +145,12 @@ class Undo:
                 yield f"ALTER SYSTEM SET {name} TO {_literal(str(self._before[key]))}"
             else:
                 yield f"ALTER SYSTEM RESET {name}"
+
+
+def _drop_privilege(name: str) -> str:
+    found = f"(SELECT oid FROM pg_parameter_acl WHERE parname = {_literal(name)})"
+    depends = f"DELETE FROM pg_shdepend WHERE classid = 'pg_parameter_acl'::regclass AND objid = {found}"
+    return f"{_ROWS}{depends}; DELETE FROM pg_parameter_acl WHERE parname = {_literal(name)}"
 
 
 def _literal(text: str | None) -> str:

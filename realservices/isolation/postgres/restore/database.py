@@ -7,7 +7,6 @@ deleted or changed are inserted again, sequences are set. Where the schema has c
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 import asyncpg
@@ -37,26 +36,13 @@ _MOST_ENDINGS = 10
 _CLOSE_TIMEOUT_S = 1.0
 
 
-@dataclass(frozen=True, slots=True)
-class Restored:
-    """What was found.
-
-    Attributes:
-        oid: The database's object id.
-        is_shared: The server as a whole may have changed.
-        had_others: Backends had to be ended that were not expected in the database.
-    """
-
-    oid: int
-    is_shared: bool
-    had_others: bool
-
-
 class RestorableDatabase:
     """A clone of a pristine database, from its making on.
 
     Attributes:
         oid: Its object id.
+        had_others: `restore` had to end backends that were not expected in the database.
+        is_server_suspect: What `restore` has found may be of the server as a whole.
 
     Args:
         oid: See above.
@@ -75,7 +61,8 @@ class RestorableDatabase:
         self._catalogs = Catalogs()
         self._moved: dict[int, MovedRows] = {}
         self._least_blocks: dict[int, int] = {}
-        self._had_others = False
+        self.had_others = False
+        self.is_server_suspect = True
         self._signs = ""
 
     async def begin(self) -> None:
@@ -83,7 +70,7 @@ class RestorableDatabase:
         self._position = await self._log.position()
         self._signs = await self._log.signs(self.oid)
 
-    async def restore(self, expected: Collection[int] = ()) -> Restored:
+    async def restore(self, expected: Collection[int]) -> None:
         """Undo what was written since `begin` or the last time.
 
         Args:
@@ -94,7 +81,10 @@ class RestorableDatabase:
             asyncpg.PostgresError, asyncpg.InterfaceError, OSError: The server does not serve, or refused something.
         """
         connection = await self._connected()
+        self.is_server_suspect = True
         written = await self._written(connection, (*expected, connection.get_server_pid()))
+        self.is_server_suspect = written.is_shared or written.signs != self._signs
+        self._signs = written.signs
         tables, sequences, catalogs = await self._sorted(connection, written)
         rewritten = await self._catalogs.check(connection, self._pristine, catalogs, self._since) if catalogs else []
         for oid in rewritten:
@@ -104,9 +94,6 @@ class RestorableDatabase:
             self._position = await self._log.position()
         else:
             self._position = Position(written.lsn, self._since)
-        is_shared = written.is_shared or written.signs != self._signs
-        self._signs = written.signs
-        return Restored(self.oid, is_shared=is_shared, had_others=self._had_others)
 
     async def close(self) -> None:
         """Disconnect, so that nobody is in the database."""
@@ -130,11 +117,11 @@ class RestorableDatabase:
     async def _written(self, connection: asyncpg.Connection, expected: tuple[int, ...]) -> Written:
         """Return what was written, when nobody writes any more."""
         assert self._position is not None
-        self._had_others = False
+        self.had_others = False
         for _ in range(_MOST_ENDINGS):
             written = await self._log.written(self.oid, self._position, expected)
             if written.others:
-                self._had_others = True
+                self.had_others = True
                 await connection.fetch(_END, list(written.others))
             for name in written.prepared:
                 await connection.execute("ROLLBACK PREPARED '" + name.replace("'", "''") + "'")

@@ -62,9 +62,9 @@ class Restorer:
         self._databases[name] = database
 
     @property
-    def is_able(self) -> bool:
-        """Whether databases are restored here; known since the first one was adopted."""
-        return bool(self._is_able)
+    def may_be_able(self) -> bool:
+        """Whether databases are restored here, or that is not known yet: it is since the first one was adopted."""
+        return self._is_able is not False
 
     async def restore(self, name: str, expected: Collection[int], new_name: str, *, is_known: bool) -> str:
         """Restore a database; return its name. Empty: that was not possible, and it can only be dropped.
@@ -79,18 +79,15 @@ class Restorer:
         if database is None:
             return ""
         try:
-            restored = await database.restore(expected)
-            if is_known or restored.had_others:
+            await database.restore(expected)
+            if is_known or database.had_others:
                 await self._rename(database, name, new_name)
                 name = new_name
         except _FAILURES:
-            self._suspects = self._suspects or [
-                ""
-            ]  # What a database that is replaced has to do with roles, for instance.
             await self._close(database)
+            self._suspects += [""] if database.is_server_suspect else []
             return ""
-        if restored.is_shared:
-            self._suspects = [*self._suspects, name]
+        self._suspects += [name] if database.is_server_suspect else []
         self._databases[name] = database
         return name
 

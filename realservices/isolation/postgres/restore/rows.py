@@ -88,9 +88,11 @@ async def insert(
     texts = await pristine.rows(relation, origins)
     columns = ", ".join(relation.columns)
     values = ", ".join(f"(one).{column}" for column in relation.columns)
+    # OFFSET 0: else each text would be read once for each column.
     query = (
-        f"INSERT INTO {relation.name} ({columns}) OVERRIDING SYSTEM VALUE SELECT {values} "
-        f"FROM unnest($1::text[]::{relation.name}[]) WITH ORDINALITY AS of (one, number) ORDER BY number RETURNING ctid"
+        f"INSERT INTO {relation.name} ({columns}) OVERRIDING SYSTEM VALUE SELECT {values} FROM ("
+        f"SELECT line::{relation.name} AS one, number FROM unnest($1::text[]) WITH ORDINALITY AS l (line, number)"
+        " OFFSET 0) AS rows ORDER BY number RETURNING ctid"
     )
     for origin, row in zip(origins, await connection.fetch(query, texts), strict=True):
         moved.move(origin, row["ctid"])
