@@ -105,6 +105,7 @@ class ClonePool:
         self._restorer = Restorer(endpoint, self._dropping)
         self._turns = ServerTurns(f"{ready.directory}/{endpoint.name}" if ready.directory else "")
         self._findings: list[Finding] = []
+        self._work: set[asyncio.Task[Any]] = set()
         self._checks: set[asyncio.Future[None]] = set()
         self._taken = self._in_use = 0
         self._has_replaced = False
@@ -260,9 +261,15 @@ class ClonePool:
 
     def _quietly(self, work: Coroutine[Any, Any, T]) -> asyncio.Task[T]:
         task = asyncio.ensure_future(work)
-        # A test that never comes must not turn its failed clone into a complaint at exit.
-        task.add_done_callback(lambda done: done.cancelled() or done.exception())
+        self._work.add(task)
+        task.add_done_callback(self._done)
         return task
+
+    def _done(self, task: asyncio.Task[Any]) -> None:
+        self._work.discard(task)
+        # A test that never comes must not turn its failed clone into a complaint at exit.
+        if not task.cancelled():
+            task.exception()
 
     def _next_name(self) -> str:
         self._count += 1
@@ -317,6 +324,10 @@ class ClonePool:
 
     async def _close(self, drop: bool) -> None:
         self._expected = 0
+        if not drop:
+            for task in self._work:
+                task.cancel()
+        await asyncio.gather(*self._work, return_exceptions=True)
         for task in self._ready if drop else ():
             with contextlib.suppress(IsolationError):
                 await self._drop(await task)

@@ -75,7 +75,7 @@ class Restorer:
             new_name: Its name from now on, if somebody may still know the old one.
             is_known: Somebody may.
         """
-        database = self._databases.pop(name, None)
+        database = self._databases.get(name)
         if database is None:
             return ""
         try:
@@ -84,11 +84,10 @@ class Restorer:
                 await self._rename(database, name, new_name)
                 name = new_name
         except _FAILURES:
-            await self._close(database)
+            await self.forget(name)
             self._suspects += [""] if database.is_server_suspect else []
             return ""
         self._suspects += [name] if database.is_server_suspect else []
-        self._databases[name] = database
         return name
 
     async def restore_server(self) -> list[str]:
@@ -113,6 +112,7 @@ class Restorer:
         await self._administration.execute("SET allow_system_table_mods = on")
         await self._administration.fetch(_RENAME, name, new_name)
         database.rename(new_name)
+        self._databases[new_name] = self._databases.pop(name)
 
     async def forget(self, name: str) -> None:
         """Leave a database that is about to be dropped."""
