@@ -17,7 +17,7 @@ from urllib.parse import quote
 
 import asyncpg
 
-from realservices.contract.postgres_databases import copy_settings
+from realservices.contract.postgres_databases import PRISTINE_DATABASE, copy_settings
 from realservices.isolation.errors import IsolationError
 from realservices.isolation.postgres.administration import Administration, connect_kwargs, quote_identifier
 from realservices.isolation.postgres.restore.restorer import Restorer
@@ -88,9 +88,17 @@ class ClonePool:
         background: Where the work is done.
         ready: Clones that are there already, used first.
         owner: What begins their names and what connections are called, where others must know whose they are.
+        pristine: Name of the copy of the template that they are restored from.
     """
 
-    def __init__(self, endpoint: Endpoint, background: BackgroundLoop, ready: ReadyDatabases, owner: str = "") -> None:
+    def __init__(
+        self,
+        endpoint: Endpoint,
+        background: BackgroundLoop,
+        ready: ReadyDatabases,
+        owner: str = "",
+        pristine: str = PRISTINE_DATABASE,
+    ) -> None:
         self._endpoint = endpoint
         self._background = background
         self._ready_made = ready
@@ -102,7 +110,7 @@ class ClonePool:
         # Two, so that nobody who waits for a database waits for the end of another one.
         self._making = Administration(endpoint, owner)
         self._dropping = Administration(endpoint, owner)
-        self._restorer = Restorer(endpoint, self._dropping)
+        self._restorer = Restorer(endpoint, self._dropping, pristine)
         self._turns = ServerTurns(f"{ready.directory}/{endpoint.name}" if ready.directory else "")
         self._findings: list[Finding] = []
         self._work: set[asyncio.Task[Any]] = set()

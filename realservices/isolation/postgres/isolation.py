@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 import asyncpg
 
+from realservices.contract.postgres_databases import PRISTINE_DATABASE
 from realservices.isolation.blocking import Blocking
 from realservices.isolation.errors import IsolationBrokenError, IsolationError, one_at_a_time
 from realservices.isolation.postgres.administration import connect_kwargs
@@ -27,6 +28,7 @@ if TYPE_CHECKING:
     from realservices.contract.runtime import Endpoint
     from realservices.isolation.background import BackgroundLoop
     from realservices.isolation.postgres.clones import Clone
+    from realservices.isolation.postgres.share import SharedDatabase
     from realservices.isolation.ready_databases import ReadyDatabases
 
 # Far above what rolling back takes; a test that left its connection in a state that cannot end must not hang the rest.
@@ -48,6 +50,7 @@ class PostgresIsolation:
         ready: Clones that are there already.
         owner: What begins the clones' names, see `ClonePool`.
         clones: Where its databases come from; by default a pool of its own.
+        pristine: Name of the database that those of tests are restored from.
     """
 
     def __init__(
@@ -57,10 +60,12 @@ class PostgresIsolation:
         ready: ReadyDatabases,
         owner: str = "",
         clones: ClonePool | None = None,
+        pristine: str = PRISTINE_DATABASE,
     ) -> None:
         self.endpoint = endpoint
         self._background = background
-        self._clones = clones or ClonePool(endpoint, background, ready, owner)
+        self._directory = ready.directory
+        self._clones = clones or ClonePool(endpoint, background, ready, owner, pristine)
         self._base: Future[Clone] | None = None
         self._is_taken = False
         # One pool per loop, with the database it was made for.
@@ -160,6 +165,13 @@ class PostgresIsolation:
         finally:
             database.abandon()
             self._clones.give_back(clone, is_known=database.is_known)
+
+    def share(self, scope: str) -> SharedDatabase:
+        """Return a database that several tests start from. Close it after them."""
+        from realservices.isolation.postgres.share import SharedDatabase  # noqa: PLC0415 - it needs this module
+
+        clone = self._clones.make().result(_CLONE_TIMEOUT_S)
+        return SharedDatabase(clone, scope, self._background, self._directory)
 
     async def close_loop(self) -> None:
         """Close what belongs to the running loop, before it ends."""

@@ -16,7 +16,7 @@ CREATE TABLE child (
     amount numeric(12, 2), doubled numeric GENERATED ALWAYS AS (amount * 2) STORED,
     state state DEFAULT 'open', tags text[], meta jsonb, raw bytea, p pair, d positive, f float8, day date
 );
-CREATE INDEX ON child (state); CREATE INDEX ON child USING gin (meta); CREATE INDEX ON child (lower(state::text)) WHERE d > 3;
+CREATE INDEX ON child (state); CREATE INDEX ON child USING gin (meta); CREATE INDEX ON child (lower(tags[1])) WHERE d > 3;
 ALTER TABLE child DROP COLUMN day;
 CREATE TABLE other."Odd, name" ("select" int PRIMARY KEY, "a,b" text, "c""d" int);
 CREATE TABLE empty_one (id bigserial PRIMARY KEY, body text);

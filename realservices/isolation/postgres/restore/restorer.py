@@ -8,7 +8,6 @@ from typing import TYPE_CHECKING
 
 import asyncpg
 
-from realservices.contract.postgres_databases import PRISTINE_DATABASE
 from realservices.isolation.postgres.administration import connect_kwargs
 from realservices.isolation.postgres.restore.catalogs import SchemaChangedError
 from realservices.isolation.postgres.restore.cluster import ClusterState
@@ -37,13 +36,15 @@ class Restorer:
     Args:
         endpoint: The service.
         administration: To its database ``postgres``, as a superuser.
+        pristine: Name of the database that nobody writes to.
     """
 
-    def __init__(self, endpoint: Endpoint, administration: Administration) -> None:
+    def __init__(self, endpoint: Endpoint, administration: Administration, pristine: str) -> None:
         self._endpoint = endpoint
         self._administration = administration
         self._log: WriteAheadLog | None = None
-        self._pristine = Pristine(connect_kwargs(endpoint, PRISTINE_DATABASE))
+        self._pristine_name = pristine
+        self._pristine = Pristine(connect_kwargs(endpoint, pristine))
         self._is_able: bool | None = None
         self._databases: dict[str, RestorableDatabase] = {}
         self._cluster: ClusterState | None = None
@@ -134,12 +135,12 @@ class Restorer:
         """Ask the server, once, whether it has what restoring needs."""
         async with self._asking:
             if self._is_able is None:
-                (row,) = await self._administration.fetch(_ABLE, PRISTINE_DATABASE)
+                (row,) = await self._administration.fetch(_ABLE, self._pristine_name)
                 is_able = self._endpoint.disposable and row["has_log"] and row["has_pristine"]
                 if is_able:
                     version = self._endpoint.server_version_num
                     self._log = WriteAheadLog(self._administration, version, has_two_phase=row["has_two_phase"])
                     self._cluster = ClusterState(self._administration)
-                    await self._cluster.take(PRISTINE_DATABASE)
+                    await self._cluster.take(self._pristine_name)
                 self._is_able = is_able
             return self._is_able
