@@ -116,8 +116,8 @@ class SharedDatabase:
     def _check_open(self) -> None:
         if self._isolation is not None:
             raise IsolationError(
-                f"the database of this {self._scope} (isolated_database_{self._scope}, cloned_database_{self._scope}) is "
-                f"closed: tests have begun to start from what was in it. Fill it in a fixture of scope "
+                f"the database of this {self._scope} (isolated_database_{self._scope}, cloned_database_{self._scope}) "
+                f"is closed: tests have begun to start from what was in it. Fill it in a fixture of scope "
                 f"{self._scope!r} that each of these tests uses"
             )
 
