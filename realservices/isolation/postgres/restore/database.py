@@ -25,6 +25,7 @@ if TYPE_CHECKING:
 _END = "SELECT pg_terminate_backend(pid, 5000) FROM unnest($1::int[]) AS pid"
 _OWNERS = """SELECT relation::oid
     FROM unnest($1::oid[], $2::oid[]) AS f (space, file), pg_filenode_relation(space, file) AS relation"""
+_SUBSCRIPTIONS = "SELECT quote_ident(subname) AS name FROM pg_subscription WHERE subdbid = $1"
 _BLOCKS = "SELECT pg_relation_size($1::oid) / current_setting('block_size')::int"
 # Of PostgreSQL itself; the first object id that users' objects get is 16384 (access/transam.h).
 _FIRST_OF_USERS = 16384
@@ -85,6 +86,8 @@ class RestorableDatabase:
         written = await self._written(connection, (*expected, connection.get_server_pid()))
         self.is_server_suspect = written.is_shared or written.signs != self._signs
         self._signs = written.signs
+        if written.is_shared:
+            await self._end_subscriptions(connection)
         tables, sequences, catalogs = await self._sorted(connection, written)
         rewritten = await self._catalogs.check(connection, self._pristine, catalogs, self._since) if catalogs else []
         for oid in rewritten:
@@ -128,6 +131,13 @@ class RestorableDatabase:
             if not written.others and not written.prepared:
                 return written
         raise SchemaChangedError("clients that connect again and again")
+
+    async def _end_subscriptions(self, connection: asyncpg.Connection) -> None:
+        """Remove subscriptions, without which a database cannot be dropped, and leave the publisher alone."""
+        for row in await connection.fetch(_SUBSCRIPTIONS, self.oid):
+            for change in ("ALTER SUBSCRIPTION {} DISABLE", "ALTER SUBSCRIPTION {} SET (slot_name = NONE)"):
+                await connection.execute(change.format(row["name"]))
+            await connection.execute(f"DROP SUBSCRIPTION {row['name']}")
 
     async def _sorted(
         self, connection: asyncpg.Connection, written: Written
