@@ -34,6 +34,7 @@ _LEAN = {
     "lc_messages": "C",
     "log_checkpoints": "off",
 }
+_WITHOUT_REPLICATION = ("max_wal_senders", "max_replication_slots", "max_logical_replication_workers")
 _FROM_VERSION = {
     # Worker processes for reading ahead cost 3 MB and a fork each; slots for vacuum, which is off, cost memory.
     180000: {"io_method": "sync", "autovacuum_worker_slots": "1"},
@@ -43,6 +44,9 @@ _FROM_VERSION = {
 def server_settings(own: dict[str, str], server_version_num: int) -> dict[str, str]:
     """Return the lean settings for a server version with the user's own laid over them."""
     settings = dict(_LEAN)
+    if own.get("wal_level", "minimal") != "minimal":
+        for name in _WITHOUT_REPLICATION:
+            del settings[name]  # Whoever wants the log for replication wants what reads it.
     for first_version, values in _FROM_VERSION.items():
         if server_version_num >= first_version:
             settings |= values
