@@ -8,7 +8,6 @@ the first one.
 
 from __future__ import annotations
 
-import contextlib
 import fcntl
 import os
 from typing import TYPE_CHECKING, Any
@@ -16,7 +15,7 @@ from typing import TYPE_CHECKING, Any
 from realservices.isolation.errors import IsolationBrokenError
 
 if TYPE_CHECKING:
-    from collections.abc import Awaitable, Callable, Iterable, Mapping
+    from collections.abc import Callable, Iterable, Mapping
 
     from realservices.contract.runtime import Endpoint
     from realservices.isolation.background import BackgroundLoop
@@ -63,6 +62,7 @@ class ServerState:
         self._stores: list[_Store] = []
         # What could not be put back when a test ended, because its server was down.
         self._unrestored: list[_Store] = []
+        self._directory = directory
         self._lock_path = f"{directory}/servers.lock"
         self._lock = -1
 
@@ -73,8 +73,10 @@ class ServerState:
         self._lock = os.open(self._lock_path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
         try:
             fcntl.flock(self._lock, fcntl.LOCK_EX)
-            self._stores = self._stores or self._take()
-            self._restore(self._unrestored)
+            if self._stores:
+                self._resume()
+            else:
+                self._stores = self._take()
         except BaseException:
             # Else the next one to ask would go on with databases that nobody puts back.
             self._release_lock()
@@ -93,12 +95,17 @@ class ServerState:
         finally:
             self._release_lock()
 
+    def _resume(self) -> None:
+        for store in self._stores:
+            store.resume()
+        self._restore(self._unrestored)
+
     def _take(self) -> list[_Store]:
         endpoints = [self._endpoint(kind, name) for name, kind in self._kinds.items()]
         stores: list[_Store] = []
         try:
             for endpoint in endpoints:
-                stores.append(_KINDS[endpoint.kind](endpoint, self._background))
+                stores.append(_KINDS[endpoint.kind](endpoint, self._background, self._directory))
                 stores[-1].take()
         except BaseException:
             for store in stores:
@@ -138,6 +145,9 @@ class _Store:
     def take(self) -> None:
         raise NotImplementedError
 
+    def resume(self) -> None:
+        """Begin another test's use. Others may have had a turn since the last one."""
+
     def restore(self) -> None:
         raise NotImplementedError
 
@@ -146,74 +156,38 @@ class _Store:
 
 
 class _Postgres(_Store):
-    def __init__(self, endpoint: Endpoint, background: BackgroundLoop) -> None:
-        from realservices.isolation.postgres.administration import connect_kwargs  # noqa: PLC0415 - asyncpg takes 25 ms
-        from realservices.isolation.postgres.snapshot import DatabaseSnapshot  # noqa: PLC0415
+    def __init__(self, endpoint: Endpoint, background: BackgroundLoop, directory: str) -> None:
+        from realservices.isolation.postgres.restore.servers_database import (  # noqa: PLC0415 - asyncpg takes 25 ms
+            ServersDatabase,
+        )
 
         self._endpoint = endpoint
         self._background = background
-        self._arguments = connect_kwargs(endpoint, str(endpoint.database))
-        self._snapshot = DatabaseSnapshot()
-        self._connection: Any = None
+        self._database = ServersDatabase(endpoint, directory)
 
     def take(self) -> None:
-        self._background.run(self._on_connection(self._snapshot.take))
+        self._background.run(self._database.begin())
+
+    def resume(self) -> None:
+        if self._database.is_cut_off:
+            self._background.run(self._database.resume())
 
     def restore(self) -> None:
         self._background.run(self._restore())
 
     def close(self) -> None:
-        if self._connection is not None:
-            self._background.run(_terminate(self._connection))
-            self._connection = None
-
-    async def _on_connection(self, work: Callable[[Any], Awaitable[Any]]) -> None:
-        import asyncpg  # noqa: PLC0415 - it takes 25 ms
-
-        gone = (
-            *(OSError, asyncpg.PostgresConnectionError, asyncpg.OperatorInterventionError),
-            *(asyncpg.InterfaceError, asyncpg.InternalClientError),
-        )
-        if self._connection is not None and not self._connection.is_closed():
-            try:
-                await work(self._connection)
-                return
-            except gone:
-                self._connection.terminate()  # The server was restarted since; once more over a new connection.
-        self._connection = await asyncpg.connect(**self._arguments)
-        await work(self._connection)
+        self._background.run(self._database.close())
 
     async def _restore(self) -> None:
         try:
-            await self._on_connection(self._snapshot.restore)
+            await self._database.restore()
         except IsolationBrokenError:
-            await self._make_anew()
+            await self._database.replace()
             raise
-
-    async def _make_anew(self) -> None:
-        """Replace the database; servers find their connections ended and connect again."""
-        from realservices.isolation.postgres.administration import (  # noqa: PLC0415
-            Administration,
-            quote_identifier,
-        )
-        from realservices.isolation.postgres.snapshot import DatabaseSnapshot  # noqa: PLC0415
-
-        if self._connection is not None:
-            self._connection.terminate()
-        name = quote_identifier(str(self._endpoint.database))
-        administration = Administration(self._endpoint)
-        try:
-            await administration.execute(f"DROP DATABASE {name} WITH (FORCE)")
-            template = quote_identifier(self._endpoint.template_database)
-            await administration.execute(f"CREATE DATABASE {name} TEMPLATE {template}")
-        finally:
-            await administration.close(finish=True)
-        self._snapshot = DatabaseSnapshot()
-        await self._on_connection(self._snapshot.take)
 
 
 class _Redis(_Store):
-    def __init__(self, endpoint: Endpoint, background: BackgroundLoop) -> None:
+    def __init__(self, endpoint: Endpoint, *_: object) -> None:
         import redis  # noqa: PLC0415 - it takes 50 ms
 
         from realservices.isolation.redis.snapshot import RedisSnapshot  # noqa: PLC0415
@@ -232,7 +206,7 @@ class _Redis(_Store):
 
 
 class _ClickHouse(_Store):
-    def __init__(self, endpoint: Endpoint, _: BackgroundLoop) -> None:
+    def __init__(self, endpoint: Endpoint, *_: object) -> None:
         from realservices.isolation.clickhouse.snapshot import ClickHouseSnapshot  # noqa: PLC0415 - 15 ms
 
         self._snapshot = ClickHouseSnapshot(endpoint)
@@ -248,8 +222,3 @@ class _ClickHouse(_Store):
 
 
 _KINDS: dict[str, type[Any]] = {"clickhouse": _ClickHouse, "postgres": _Postgres, "redis": _Redis}
-
-
-async def _terminate(connection: Any) -> None:
-    with contextlib.suppress(OSError):
-        connection.terminate()

@@ -14,6 +14,8 @@ if TYPE_CHECKING:
 
     import asyncpg
 
+    from realservices.isolation.postgres.restore.pristine import Pristine
+
 # Of pg_class c in pg_namespace n: neither PostgreSQL's own nor an extension's.
 OWN = """n.nspname <> 'information_schema' AND n.nspname !~ '^pg_'
     AND NOT EXISTS (
@@ -23,8 +25,8 @@ _SCHEMA = f"""WITH own AS MATERIALIZED (
         WHERE c.relkind IN ('r', 'p', 'v', 'm', 'i', 'I', 'S', 'f') AND c.relpersistence <> 't' AND {OWN})
     SELECT format('%I.%I', nspname, relname) AS name,
         concat(relkind, relpersistence, relrowsecurity, relforcerowsecurity, relispartition, relacl, reloptions, (
-            SELECT string_agg(concat(attname, ' ', format_type(atttypid, atttypmod), attnotnull, attidentity,
-                attgenerated, attacl), ',' ORDER BY attnum)
+            SELECT string_agg(concat(attnum, ' ', attname, ' ', format_type(atttypid, atttypmod), attnotnull,
+                attidentity, attgenerated, attacl), ',' ORDER BY attnum)
             FROM pg_attribute WHERE attrelid = own.oid AND attnum > 0 AND NOT attisdropped)) AS definition
     FROM own
     UNION ALL SELECT format('default of %s.%I', adrelid::regclass, attname), pg_get_expr(adbin, adrelid)
@@ -49,7 +51,7 @@ _SCHEMA = f"""WITH own AS MATERIALIZED (
     UNION ALL SELECT format('extension %I', extname), extversion FROM pg_extension"""  # noqa: S608 - the parts are constants
 
 
-async def read_schema(connection: asyncpg.Connection) -> dict[str, str]:
+async def read_schema(connection: asyncpg.Connection | Pristine) -> dict[str, str]:
     """Return name and definition of everything in the connection's database."""
     return {row["name"]: row["definition"] for row in await connection.fetch(_SCHEMA)}
 

@@ -10,7 +10,7 @@ import asyncpg
 import pytest
 
 from realservices.isolation.errors import IsolationError
-from realservices.isolation.postgres.administration import quote_identifier
+from realservices.isolation.postgres.administration import Administration, quote_identifier
 from realservices.isolation.postgres.clones import Clone, ClonePool
 
 if TYPE_CHECKING:
@@ -114,6 +114,24 @@ async def test_database_with_another_schema_is_replaced(clones: ClonePool, postg
     connection = await asyncpg.connect(**again.connect_kwargs)
     assert await connection.fetchval("SELECT to_regclass('another')") is None
     await connection.close()
+
+
+async def test_database_that_a_test_has_made_itself_is_replaced(clones: ClonePool, postgres_endpoint: Endpoint) -> None:
+    clones.expect(2)
+    clone = await asyncio.wrap_future(clones.take())
+    administration = Administration(postgres_endpoint)
+    for statement in (f'DROP DATABASE "{clone.name}"', f'CREATE DATABASE "{clone.name}"'):
+        await administration.execute(statement)
+    connection = await asyncpg.connect(**clone.connect_kwargs)
+    await connection.execute("CREATE TABLE left_by_test (a int)")
+    await connection.close()
+    clones.give_back(clone, is_known=False)
+    for _ in range(2):
+        another = await asyncio.wrap_future(clones.take())
+        connection = await asyncpg.connect(**another.connect_kwargs)
+        assert await connection.fetchval("SELECT to_regclass('left_by_test')") is None
+        await connection.close()
+    await administration.close(finish=True)
 
 
 async def test_expected_clones_are_made_ahead_and_not_too_many(clones: ClonePool, postgres_endpoint: Endpoint) -> None:

@@ -137,14 +137,16 @@ _SERVER: list[Operation] = [
 _KINDS = (_ROWS, _SEQUENCES, _LARGE_OBJECTS, _FILES, _TEMPORARY, _SCHEMA, _SERVER)
 # Mostly rows, as tests do; the rest as often as it takes to be seen thousands of times in a large run.
 _WEIGHTS = (60, 12, 1.5, 5, 5, 1.5, 3)
+# Of a server: what it does to the schema, or to the server as a whole, is another matter.
+SERVERS_WEIGHTS = (60, 12, 3, 8, 5, 0, 0)
 _ENDINGS = ("COMMIT", "ROLLBACK", "PREPARE TRANSACTION 'left'", "")
 
 
-def random_test(rng: random.Random) -> list[tuple[int, list[str]]]:
+def random_test(rng: random.Random, weights: tuple[float, ...] = _WEIGHTS) -> list[tuple[int, list[str]]]:
     """Return statements to run one after the other, each group on the connection of that number."""
     groups: list[tuple[int, list[str]]] = []
     for _ in range(rng.choice((0, 1, 1, 2, 3, 6))):
-        statements = [rng.choice(rng.choices(_KINDS, _WEIGHTS)[0])(rng) for _ in range(rng.randint(1, 4))]
+        statements = [rng.choice(rng.choices(_KINDS, weights)[0])(rng) for _ in range(rng.randint(1, 4))]
         if rng.random() < 0.4:
             ending = rng.choices(_ENDINGS, (6, 3, 0.3, 1))[0]
             middle = ["SAVEPOINT a", rng.choice(_ROWS)(rng), "ROLLBACK TO a"] if rng.random() < 0.3 else []

@@ -47,6 +47,7 @@ async def test_each_test_finds_what_the_first_one_found(pool: ClonePool) -> None
     pool.expect(_TESTS)
     first: dict[str, str] = {}
     last: list[Any] = []
+    left: list[asyncpg.Connection] = []
     for number in range(_TESTS):
         rng = random.Random(f"{_SEED} {number}")
         clone = await asyncio.wrap_future(pool.take())
@@ -58,19 +59,24 @@ async def test_each_test_finds_what_the_first_one_found(pool: ClonePool) -> None
         wrong = {name: (first.get(name), now.get(name)) for name in names if first.get(name) != now.get(name)}
         assert not wrong, f"test {number} found this; before it ran: {last}"
         last = random_test(rng)
-        await _run(clone.connect_kwargs, last)
+        for connection in left:
+            connection.terminate()  # Of the test before: the server has ended them.
+        left = await _run(clone.connect_kwargs, last)
         pool.give_back(clone, is_known=rng.random() < 0.5)
     assert [finding.text for finding in pool.findings()] == []
+    for connection in left:
+        connection.terminate()
 
 
-async def _run(connect_kwargs: dict[str, Any], groups: list[tuple[int, list[str]]]) -> None:
+async def _run(connect_kwargs: dict[str, Any], groups: list[tuple[int, list[str]]]) -> list[asyncpg.Connection]:
+    """Run a test; return the connections that it leaves open."""
     connections: dict[int, asyncpg.Connection] = {}
     for number, statements in groups:
         if number not in connections:
             try:
                 connections[number] = await asyncpg.connect(**connect_kwargs)
             except asyncpg.PostgresError:
-                return  # The test has changed what is needed for that.
+                return list(connections.values())  # The test has changed what is needed for that.
             await connections[number].execute("SET lock_timeout = '10ms'")
         for statement in statements:
             try:
@@ -79,4 +85,5 @@ async def _run(connect_kwargs: dict[str, Any], groups: list[tuple[int, list[str]
                 continue
     for number, connection in connections.items():
         if number % 2:
-            connection.terminate()  # The others are left open.
+            connection.terminate()
+    return [connection for number, connection in connections.items() if number % 2 == 0]

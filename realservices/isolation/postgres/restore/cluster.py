@@ -91,6 +91,7 @@ class ClusterState:
         before = {key: value for key, value in self._before.items() if key not in gone}
         for _ in range(_ATTEMPTS):
             now = await self._state(database)
+            before = _renumbered(before, now)
             if now == before:
                 return []
             undo = Undo(before, now, await self._name(database))
@@ -124,6 +125,25 @@ class ClusterState:
             ((now,),) = await self._administration.fetch("SELECT pg_conf_load_time() FROM pg_sleep(0.001)")
             if now != before:
                 return
+
+
+def _renumbered(before: State, now: State) -> State:
+    """Return what was there with the object ids of now, for databases that were made anew.
+
+    That is done to one that servers use, by whichever process finds its schema changed.
+    """
+    present = {value["name"]: key[1] for key, value in now.items() if key[0] == "database" and key[1] != _OWN_KEY}
+    numbers = {
+        key[1]: present[value["name"]]
+        for key, value in before.items()
+        if key[0] == "database" and key not in now and value["name"] in present
+    }
+    renumbered: State = {}
+    for (section, name), value in before.items():
+        first, *rest = name.split(" ")
+        is_of_database = section in ("database", "setting") and first in numbers
+        renumbered[section, " ".join([numbers[first], *rest]) if is_of_database else name] = value
+    return renumbered
 
 
 def _differing(before: State, now: State) -> set[tuple[str, str]]:

@@ -23,6 +23,7 @@ if TYPE_CHECKING:
     from realservices.isolation.postgres.restore.written import WriteAheadLog, Written
 
 _END = "SELECT pg_terminate_backend(pid, 5000) FROM unnest($1::int[]) AS pid"
+_OID = "SELECT oid FROM pg_database WHERE datname = current_database()"
 _OWNERS = """SELECT relation::oid
     FROM unnest($1::oid[], $2::oid[]) AS f (space, file), pg_filenode_relation(space, file) AS relation"""
 _SUBSCRIPTIONS = "SELECT quote_ident(subname) AS name FROM pg_subscription WHERE subdbid = $1"
@@ -115,6 +116,8 @@ class RestorableDatabase:
     async def _connected(self) -> asyncpg.Connection:
         if self._connection is None or self._connection.is_closed():
             self._connection = await asyncpg.connect(**self._connect_kwargs, server_settings=SETTINGS)
+            if await self._connection.fetchval(_OID) != self.oid:
+                raise SchemaChangedError("the test has dropped the database, and made one of its name")
         return self._connection
 
     async def _written(self, connection: asyncpg.Connection, expected: tuple[int, ...]) -> Written:

@@ -8,9 +8,11 @@ from __future__ import annotations
 
 import asyncio
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Protocol
 
 import asyncpg
+
+from realservices.isolation.postgres.restore.rows import ranges
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -40,7 +42,7 @@ SETTINGS = {
 }
 """Of a connection that reads or writes rows to restore them, whatever the database's or the role's own settings are."""
 
-_RELATION = """SELECT c.oid, c.relkind::text AS kind, n.nspname = 'pg_catalog' AS is_catalog,
+RELATION = """SELECT c.oid, c.relkind::text AS kind, n.nspname = 'pg_catalog' AS is_catalog,
         format('%I.%I', n.nspname, c.relname) AS name, pg_relation_filenode(c.oid) AS file,
         pg_relation_size(c.oid) / current_setting('block_size')::int AS blocks,
         ARRAY(SELECT quote_ident(attname) FROM pg_attribute WHERE attrelid = c.oid AND attnum > 0
@@ -48,8 +50,10 @@ _RELATION = """SELECT c.oid, c.relkind::text AS kind, n.nspname = 'pg_catalog' A
         EXISTS (SELECT FROM pg_trigger WHERE tgrelid = c.oid AND NOT tgisinternal AND tgenabled IN ('A', 'R'))
             OR EXISTS (SELECT FROM pg_rewrite WHERE ev_class = c.oid AND ev_enabled IN ('A', 'R')) AS fires
     FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace WHERE """
-_BY_FILE = _RELATION + "c.oid = pg_filenode_relation($1, $2)"
-_BY_OID = _RELATION + "c.oid = ANY ($1)"
+"""A query for `relation_of`, without its condition on c (pg_class) and n (its pg_namespace)."""
+_BY_FILE = RELATION + "c.oid = pg_filenode_relation($1, $2)"
+BY_OID = RELATION + "c.oid = ANY ($1)"
+"""Likewise, for some object ids."""
 _UNLOGGED = "SELECT oid FROM pg_class WHERE relpersistence = 'u' AND relkind IN ('r', 'S')"
 _PLACES = "SELECT ctid FROM ONLY {} WHERE ctid >= $1::text::tid AND ctid < $2::text::tid"
 
@@ -79,6 +83,16 @@ class Relation:
     fires: bool
 
 
+class RowSource(Protocol):
+    """Where rows of tables are restored from."""
+
+    async def places(self, relation: Relation, blocks: Iterable[int]) -> list[Place]:
+        """Return where there were rows, in some blocks of a table."""
+
+    async def rows(self, relation: Relation, places: list[Place]) -> list[str]:
+        """Return rows of a table as texts, in the order of ``places``."""
+
+
 class Pristine:
     """Reads the copy, over a connection of its own that is made when it is needed.
 
@@ -101,15 +115,26 @@ class Pristine:
         key = tablespace, file
         if key not in self._by_file:
             found = await self._fetch(_BY_FILE, tablespace, file)
-            self._by_file[key] = _relation(found[0]) if found else None
+            self._by_file[key] = relation_of(found[0]) if found else None
         return self._by_file[key]
 
     async def by_oid(self, oid: int) -> Relation:
         """Return the relation with an object id that the copy has."""
         if oid not in self._by_oid:
-            for found in await self._fetch(_BY_OID, [oid]):
-                self._by_oid[oid] = _relation(found)
+            for found in await self._fetch(BY_OID, [oid]):
+                self._by_oid[oid] = relation_of(found)
         return self._by_oid[oid]
+
+    async def find(self, oid: int) -> Relation | None:
+        """Return the relation with an object id, if the copy has it."""
+        await self.load([oid])
+        return self._by_oid.get(oid)
+
+    async def load(self, oids: Iterable[int]) -> None:
+        """Ask for several relations at once."""
+        unknown = [oid for oid in oids if oid not in self._by_oid]
+        for found in await self._fetch(BY_OID, unknown) if unknown else ():
+            self._by_oid[found["oid"]] = relation_of(found)
 
     async def unlogged(self) -> list[Relation]:
         """Return the tables and sequences that the write-ahead log says nothing of."""
@@ -120,15 +145,16 @@ class Pristine:
     async def places(self, relation: Relation, blocks: Iterable[int]) -> list[Place]:
         """Return where the copy has rows, in some blocks of a table."""
         found: list[Place] = []
-        for block in blocks:
-            if block >= relation.blocks:
-                continue
-            key = relation.oid, block
-            if key not in self._places:
-                range_ = f"({block},0)", f"({block + 1},0)"
-                rows = await self._fetch(_PLACES.format(relation.name), *range_)
-                self._places[key] = [row["ctid"] for row in rows]
-            found += self._places[key]
+        wanted = [block for block in blocks if block < relation.blocks]
+        unknown = [block for block in wanted if (relation.oid, block) not in self._places]
+        for first, end in ranges(unknown):
+            rows = await self._fetch(_PLACES.format(relation.name), f"({first},0)", f"({end},0)")
+            places: dict[tuple[int, int], list[Place]] = {(relation.oid, block): [] for block in range(first, end)}
+            for row in rows:
+                places[relation.oid, row["ctid"][0]].append(row["ctid"])
+            self._places |= places  # All at once: databases are restored side by side.
+        for block in wanted:
+            found += self._places[relation.oid, block]
         return found
 
     async def rows(self, relation: Relation, places: list[Place]) -> list[str]:
@@ -163,5 +189,6 @@ class Pristine:
             return rows
 
 
-def _relation(row: Any) -> Relation:
+def relation_of(row: Any) -> Relation:
+    """Return the relation that a row of `RELATION` describes."""
     return Relation(**{**row, "columns": tuple(row["columns"])})

@@ -9,7 +9,7 @@ if TYPE_CHECKING:
 
     import asyncpg
 
-    from realservices.isolation.postgres.restore.pristine import Place, Pristine, Relation
+    from realservices.isolation.postgres.restore.pristine import Place, Relation, RowSource
 
 # More ranges than this are asked for as one: a statement's text must not grow with what was written.
 _MOST_RANGES = 32
@@ -58,14 +58,24 @@ def conditions(blocks: Iterable[int]) -> Iterator[str]:
         yield f"ctid >= '({first},0)'{upper}"
 
 
-def deletions(relation: Relation, blocks: Iterable[int], since: int) -> list[str]:
-    """Return the statements that delete a table's rows that are newer than a transaction."""
-    newer = f"xmin::text::bigint >= {since}"
-    return [f"DELETE FROM ONLY {relation.name} WHERE {where} AND {newer}" for where in conditions(blocks)]
+def newer(since: int, own: int = 0) -> str:
+    """Return the condition on rows that were written since.
+
+    Args:
+        since: By this transaction or a later one.
+        own: But not by this one, which restored.
+    """
+    condition = f"xmin::text::bigint >= {since}"
+    return f"{condition} AND xmin::text::bigint <> {own}" if own else condition
+
+
+def deletions(relation: Relation, blocks: Iterable[int], since: int, own: int = 0) -> list[str]:
+    """Return the statements that delete a table's rows that were written since, see `newer`."""
+    return [f"DELETE FROM ONLY {relation.name} WHERE {where} AND {newer(since, own)}" for where in conditions(blocks)]
 
 
 async def bring_back(
-    connection: asyncpg.Connection, pristine: Pristine, relation: Relation, blocks: list[int], moved: MovedRows
+    connection: asyncpg.Connection, pristine: RowSource, relation: Relation, blocks: list[int], moved: MovedRows
 ) -> int:
     """Insert the rows of a table that are missing in some blocks; return how many. No newer rows are there any more."""
     covered = {block for first, end in ranges(blocks) for block in range(first, min(end, relation.blocks))} | {*blocks}
@@ -80,7 +90,7 @@ async def bring_back(
 
 
 async def insert(
-    connection: asyncpg.Connection, pristine: Pristine, relation: Relation, origins: list[Place], moved: MovedRows
+    connection: asyncpg.Connection, pristine: RowSource, relation: Relation, origins: list[Place], moved: MovedRows
 ) -> None:
     """Insert rows of the pristine copy, and note where they lie."""
     if not origins:

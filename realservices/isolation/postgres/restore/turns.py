@@ -11,6 +11,9 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator
 
+_SOON_S = 1.0
+_PAUSE_S = 0.005
+
 
 class ServerTurns:
     """One process's part in it.
@@ -56,6 +59,25 @@ class ServerTurns:
         finally:
             fcntl.flock(queue, fcntl.LOCK_UN)
 
+    @contextlib.asynccontextmanager
+    async def alone_soon(self) -> AsyncIterator[bool]:
+        """Have the server alone if that is possible soon: a test of this very process may use it for longer."""
+        if not self._path:
+            yield True
+            return
+        files = self._opened()
+        try:
+            async with asyncio.timeout(_SOON_S):
+                while not all(_try_lock(file) for file in files):
+                    await asyncio.sleep(_PAUSE_S)
+        except TimeoutError:
+            yield False
+        else:
+            yield True
+        finally:
+            for file in files:
+                fcntl.flock(file, fcntl.LOCK_UN)
+
     def close(self) -> None:
         """Give back what is held."""
         while self._files:
@@ -66,6 +88,14 @@ class ServerTurns:
         while len(self._files) < 2:  # The queue's and the use's.
             self._files.append(os.open(f"{self._path}.turn{len(self._files)}", flags, 0o600))
         return self._files
+
+
+def _try_lock(file: int) -> bool:
+    try:
+        fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        return False
+    return True
 
 
 async def _lock(file: int, how: int) -> None:

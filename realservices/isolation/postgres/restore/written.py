@@ -31,7 +31,7 @@ _WRITTEN = """WITH others AS MATERIALIZED (
     SELECT pids, gids, flushed.lsn, signs, reldatabase, reltablespace, relfilenode,
         array_agg(DISTINCT relblocknumber) FILTER (WHERE relforknumber = 0) AS blocks
     FROM flushed LEFT JOIN LATERAL pg_get_wal_block_info($1, flushed.lsn, false) AS info
-        ON reldatabase = $2 OR (reldatabase = 0 AND relfilenode <> ALL ($4))
+        ON (reldatabase = $2 OR (reldatabase = 0 AND relfilenode <> ALL ($4))) AND xid IS DISTINCT FROM $5
     GROUP BY pids, gids, flushed.lsn, signs, reldatabase, reltablespace, relfilenode"""
 _END = "pg_logical_emit_message(false, '', pids::text, true)"
 _END_OF_FLUSHED = "CASE WHEN pids IS NOT NULL THEN pg_current_wal_flush_lsn() END"
@@ -46,10 +46,12 @@ class Position:
     Attributes:
         lsn: Where the log ended.
         xid: No row was written by this transaction or a later one.
+        own: But for this one, which restored; 0: none did.
     """
 
     lsn: Any
     xid: int
+    own: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -110,7 +112,7 @@ class WriteAheadLog:
         Raises:
             asyncpg.PostgresError: The log does not reach back to there.
         """
-        arguments = since.lsn, database, list(expected), IGNORED_FILES
+        arguments = since.lsn, database, list(expected), IGNORED_FILES, since.own or None
         if not self._flushes_at_once:
             # Whoever leaves must have left before the log is flushed.
             rows = await self._administration.fetch(self._query, *arguments)
