@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from realservices.isolation.redis.isolation import RedisIsolation
     from realservices.sources.services import Services
 
-KIND_OF = {"database": "postgres", "redis": "redis", "clickhouse": "clickhouse"}
+KIND_OF = {"database": "postgres", "redis": "redis", "redis_bytes": "redis", "clickhouse": "clickhouse"}
 """Which kind of service is behind a resource of an environment that is a database."""
 
 

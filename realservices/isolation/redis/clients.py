@@ -18,7 +18,7 @@ import redis.asyncio
 from redis.exceptions import NoPermissionError, RedisError
 
 from realservices.isolation.errors import IsolationError
-from realservices.isolation.redis.guard import GuardedConnection, GuardedConnectionSync
+from realservices.isolation.redis import guard
 
 if TYPE_CHECKING:
     from realservices.isolation.redis.lease import RedisLease
@@ -31,21 +31,37 @@ _ENDED = (
     "(in a module's variable or a cache, for instance)"
 )
 
+_NO_TEXT = (
+    "isolated_redis gives answers as str, and this one is no text: take isolated_redis_bytes (or "
+    "isolated_redis_bytes_sync, environment['redis_bytes']), a client of the same database that gives bytes"
+)
+
 
 class ServerWideCommandError(IsolationError, NoPermissionError):
     """A command that would reach other tests, refused by the server."""
 
 
-class IsolatedRedis(redis.asyncio.Redis):
-    """An asyncio client of a test's own database.
+class _OwnDatabase:
+    """What the client of a test's own database has besides the library's methods.
 
     Attributes:
         url: The URL for code under test that makes its own client.
-        number: The database's number.
+        number: The database index.
     """
 
     url = ""
     number = 0
+
+    def channel(self, name: str) -> str:
+        """Return a name for a publish/subscribe channel that no other test uses at the same time.
+
+        Channels belong to the whole server: on one of a fixed name a test hears those of other processes, too.
+        """
+        return f"{name}:{self.number}"
+
+
+class IsolatedRedis(_OwnDatabase, redis.asyncio.Redis):  # type: ignore[misc]  # The library's own bases disagree.
+    """An asyncio client of a test's own database."""
 
     def set_response_callback(self, command: str, callback: Any) -> None:
         """Set a callback of this test's client; the table is common to all tests' clients until then."""
@@ -58,13 +74,13 @@ class IsolatedRedis(redis.asyncio.Redis):
             return await super().execute_command(*args, **options)  # type: ignore[no-untyped-call]
         except NoPermissionError as error:
             raise _explain(args, error) from None
+        except UnicodeDecodeError as error:
+            error.add_note(_NO_TEXT)
+            raise
 
 
-class IsolatedRedisSync(redis.Redis):
-    """A blocking client of a test's own database; the attributes are those of `IsolatedRedis`."""
-
-    url = ""
-    number = 0
+class IsolatedRedisSync(_OwnDatabase, redis.Redis):
+    """A blocking client of a test's own database."""
 
     def set_response_callback(self, command: str, callback: Any) -> None:
         """Set a callback of this test's client; the table is common to all tests' clients until then."""
@@ -77,6 +93,9 @@ class IsolatedRedisSync(redis.Redis):
             return super().execute_command(*args, **options)  # type: ignore[no-untyped-call]
         except NoPermissionError as error:
             raise _explain(args, error) from None
+        except UnicodeDecodeError as error:
+            error.add_note(_NO_TEXT)
+            raise
 
 
 class KeepingPool(redis.asyncio.ConnectionPool):
@@ -84,6 +103,7 @@ class KeepingPool(redis.asyncio.ConnectionPool):
 
     Args:
         lease: The test's share.
+        decode: Whether answers are `str`, not `bytes`.
         kept: The connection of the test before, or None.
         stale: Connections of earlier tests that can only be closed where a loop runs: at the first use.
 
@@ -91,8 +111,9 @@ class KeepingPool(redis.asyncio.ConnectionPool):
         loop: Where the connections are used, None before that.
     """
 
-    def __init__(self, lease: RedisLease, kept: Any = None, stale: list[Any] | None = None) -> None:
-        super().__init__(**_arguments(lease, redis.asyncio.UnixDomainSocketConnection, GuardedConnection))
+    def __init__(self, lease: RedisLease, *, decode: bool, kept: Any = None, stale: list[Any] | None = None) -> None:
+        classes = guard.SocketConnection, guard.Connection, guard.GuardedConnection
+        super().__init__(**_arguments(lease, decode, *classes))
         self.loop: asyncio.AbstractEventLoop | None = None
         self._lease = lease
         self._old = kept
@@ -146,7 +167,7 @@ class KeepingPool(redis.asyncio.ConnectionPool):
         if old is None:
             return
         commands = _renewal(self._lease)
-        old.db = self._lease.number
+        old.db, old.before_load = self._lease.number, self._lease.libraries.before_load
         try:
             await old.send_packed_command(old.pack_commands(commands))
             for _ in commands:
@@ -162,11 +183,13 @@ class KeepingPoolSync(redis.ConnectionPool):
 
     Args:
         lease: The test's share.
+        decode: Whether answers are `str`, not `bytes`.
         kept: The connection of the test before, or None.
     """
 
-    def __init__(self, lease: RedisLease, kept: Any = None) -> None:
-        super().__init__(**_arguments(lease, redis.UnixDomainSocketConnection, GuardedConnectionSync))
+    def __init__(self, lease: RedisLease, *, decode: bool, kept: Any = None) -> None:
+        classes = guard.SocketConnectionSync, guard.ConnectionSync, guard.GuardedConnectionSync
+        super().__init__(**_arguments(lease, decode, *classes))
         self._lease = lease
         self._old = kept
         self._kept: Any = None
@@ -207,7 +230,7 @@ class KeepingPoolSync(redis.ConnectionPool):
     def _begin(self) -> None:
         old, self._old = self._old, None
         commands = _renewal(self._lease)
-        old.db = self._lease.number
+        old.db, old.before_load = self._lease.number, self._lease.libraries.before_load
         try:
             old.send_packed_command(old.pack_commands(commands))
             for _ in commands:
@@ -232,19 +255,19 @@ def _model(kind: Any) -> Any:
     return kind(connection_pool=module.ConnectionPool(protocol=PROTOCOL))
 
 
-def _arguments(lease: RedisLease, socket_class: Any, guarded_class: Any) -> dict[str, Any]:
+def _arguments(lease: RedisLease, decode: bool, socket: Any, ordinary: Any, guarded: Any) -> dict[str, Any]:
     arguments = {
         "username": lease.client_user or None,
         "password": lease.password or None,
         "db": lease.number,
         "protocol": PROTOCOL,
-        "decode_responses": True,
+        "decode_responses": decode,
+        "before_load": lease.libraries.before_load,
         **without_client_info(),
     }
     if lease.endpoint.socket:
-        return {**arguments, "connection_class": socket_class, "path": lease.endpoint.socket}
-    if lease.is_guarded:
-        arguments["connection_class"] = guarded_class
+        return {**arguments, "connection_class": socket, "path": lease.endpoint.socket}
+    arguments["connection_class"] = guarded if lease.is_guarded else ordinary
     return {**arguments, "host": lease.endpoint.host, "port": lease.endpoint.port}
 
 
@@ -264,8 +287,20 @@ def _fit(made: list[Any], idle: set[Any]) -> Any:
 
 
 def _explain(args: tuple[Any, ...], error: NoPermissionError) -> ServerWideCommandError:
-    command = " ".join(str(part) for part in args[:2])
+    words = [part.decode(errors="replace") if isinstance(part, bytes) else str(part) for part in args]
+    command = " ".join(words[:2])
     return ServerWideCommandError(
-        f"{command}: Redis refuses this to isolated_redis, because it would reach other tests ({error}). Use the "
-        "command for one database (flushdb for flushall); settings belong into the redis_service's settings attribute"
+        f"{command}: Redis refuses this to isolated_redis, because it would reach other tests ({error}). "
+        f"{_instead(' '.join(words).split())}"
     )
+
+
+def _instead(words: list[str]) -> str:
+    """Return what to do in place of a command."""
+    if [word.upper() for word in words[:2]] == ["CONFIG", "SET"] and len(words) > 3:
+        name, value = words[2], words[3]
+        return (
+            f'Have the server start with it: redis_service(settings = {{"{name}": "{value}"}}), or without Bazel '
+            f'settings = {{ "{name}" = "{value}" }} in the service\'s table of pyproject.toml'
+        )
+    return "Use the command for one database (flushdb for flushall)"
