@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from realservices.isolation.background import BackgroundLoop
+from realservices.isolation.own_process import OwnProcess
 from realservices.isolation.ready_databases import ReadyDatabases
 from realservices.isolation.server_state import ServerState, servers_stores
 from realservices.sources.services import find_services
@@ -31,6 +32,7 @@ class IsolationManager:
 
     Attributes:
         is_the_plugins: It belongs to a pytest session, and ends with that.
+        process: Whose it is.
 
     Args:
         services: Where they come from.
@@ -39,6 +41,7 @@ class IsolationManager:
     def __init__(self, services: Services) -> None:
         self.services = services
         self.is_the_plugins = False
+        self.process = OwnProcess()
         self._background = BackgroundLoop()
         self._postgres: dict[str, PostgresIsolation] = {}
         self._redis: dict[str, RedisIsolation] = {}
@@ -131,7 +134,9 @@ class IsolationManager:
             self.close()
 
     def close(self) -> None:
-        """End this process's use of all services."""
+        """End this process's use of all services. A forked child has none: it leaves its parent's as they are."""
+        if not self.process.is_this:
+            return
         if self in _process:
             _process.remove(self)
         if "servers" in self.__dict__:
@@ -192,9 +197,12 @@ _process: list[IsolationManager] = []
 
 
 def process_manager() -> IsolationManager:
-    """Return this process's manager; where no plugin has made one, one that ends with the process."""
-    if not _process:
-        _process.append(IsolationManager(find_services()))
+    """Return this process's manager; where no plugin has made one, one that ends with the process.
+
+    A forked child gets one of its own, with databases and database indexes that are not its parent's.
+    """
+    if not _process or not _process[0].process.is_this:
+        _process[:] = [IsolationManager(find_services())]
         atexit.register(_close_at_exit, _process[0])
     return _process[0]
 

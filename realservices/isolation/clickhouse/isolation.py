@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 from realservices.isolation.clickhouse.database import ClickHouseDatabase, ClickHouseDatabaseSync, make_client
 from realservices.isolation.clickhouse.pool import DatabasePool
+from realservices.isolation.own_process import OwnProcess
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -39,6 +40,7 @@ class ClickHouseIsolation:
     def __init__(self, endpoint: Endpoint, ready: ReadyDatabases) -> None:
         self.endpoint = endpoint
         self._pool = DatabasePool(endpoint, ready)
+        self._process = OwnProcess()
         self._client: Any = None
         self._lock = threading.Lock()
 
@@ -82,6 +84,8 @@ class ClickHouseIsolation:
 
     def shared_client(self) -> Any:
         """Return this process's client: without a database and without a session, both of which queries name."""
+        if not self._process.is_this:  # A forked child: the client is its parent's, and the lock may be held.
+            self._process, self._client, self._lock = OwnProcess(), None, threading.Lock()
         with self._lock:
             if self._client is None:
                 service = self.endpoint
@@ -114,6 +118,7 @@ class DatabaseLease:
         self._pool = pool
         self._name = ""
         self._lock = threading.Lock()
+        self._process = OwnProcess()
 
     def name(self) -> str:
         """Return the database's name.
@@ -121,11 +126,17 @@ class DatabaseLease:
         Raises:
             IsolationError: It cannot be made.
         """
+        if self._name:
+            return self._name
+        self._process.require(
+            "isolated_clickhouse's database, which the test has not used yet,",
+            "Use it before you fork (isolated_clickhouse_sync.database): then the child can use it, too",
+        )
         with self._lock:
             self._name = self._name or self._pool.take()
             return self._name
 
     def end(self) -> None:
         """Give the database back, if it was taken."""
-        if self._name:
+        if self._name and self._process.is_this:
             self._pool.give_back(self._name)

@@ -18,6 +18,7 @@ import redis.asyncio
 from redis.exceptions import NoPermissionError, RedisError
 
 from realservices.isolation.errors import IsolationError
+from realservices.isolation.own_process import OwnProcess
 from realservices.isolation.redis import guard
 
 if TYPE_CHECKING:
@@ -122,6 +123,7 @@ class KeepingPool(redis.asyncio.ConnectionPool):
         self._made: list[Any] = []
         self._idle: set[Any] = set()
         self._ended = False
+        self._process = OwnProcess()
 
     def make_connection(self) -> Any:
         """Return the kept connection, or after it new ones."""
@@ -130,9 +132,14 @@ class KeepingPool(redis.asyncio.ConnectionPool):
         return connection
 
     async def get_connection(self, *args: Any, **options: Any) -> Any:
-        """Lend a connection, except to a client that has outlived its test: its connection is the next one's."""
+        """Lend a connection, except to a client that has outlived its test: its connection is the next one's.
+
+        Raises:
+            IsolationError: To such a one, or to a forked child, whose loop is another one.
+        """
         if self._ended:
             raise IsolationError(_ENDED)
+        self._process.require("isolated_redis", "In the child use isolated_redis_sync, or a client made by .url")
         self.loop = asyncio.get_running_loop()
         if self._old is not None or self._stale:
             await self._begin()
@@ -196,6 +203,7 @@ class KeepingPoolSync(redis.ConnectionPool):
         self._made: list[Any] = []
         self._idle: set[Any] = set()
         self._ended = False
+        self._process = OwnProcess()
 
     def make_connection(self) -> Any:
         """Return the kept connection, or after it new ones."""
@@ -205,6 +213,8 @@ class KeepingPoolSync(redis.ConnectionPool):
 
     def get_connection(self, *args: Any, **options: Any) -> Any:
         """Lend a connection, except to a client that has outlived its test: its connection is the next one's."""
+        if not self._process.is_this:
+            self._begin_in_child()
         if self._ended:
             raise IsolationError(_ENDED)
         if self._old is not None:
@@ -221,11 +231,21 @@ class KeepingPoolSync(redis.ConnectionPool):
     def end(self) -> Any:
         """Close all connections but one, which is returned; None where there is none to keep."""
         self._ended = True
+        if not self._process.is_this:
+            return None
         kept = self._old or self._kept or _fit(self._made, self._idle)
         for connection in self._made:
             if connection is not kept:
                 connection.disconnect()
         return kept
+
+    def _begin_in_child(self) -> None:
+        """Leave the connections to the parent. The child's own end with the test: the url's account is cut off then."""
+        self._process = OwnProcess()
+        self._old = self._kept = None
+        self._made, self._idle = [], set()
+        self.connection_kwargs["username"] = self._lease.user or None
+        self.reset()
 
     def _begin(self) -> None:
         old, self._old = self._old, None

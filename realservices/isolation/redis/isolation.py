@@ -24,6 +24,7 @@ import redis
 import redis.asyncio
 
 from realservices.isolation.errors import IsolationBrokenError, IsolationError, one_at_a_time
+from realservices.isolation.own_process import OwnProcess
 from realservices.isolation.redis import clients
 from realservices.isolation.redis.clients import IsolatedRedis, IsolatedRedisSync, KeepingPool, KeepingPoolSync
 from realservices.isolation.redis.guard import REFUSED
@@ -59,6 +60,7 @@ class RedisIsolation:
         self._user = f"realservices-{token}"
         self._password = secrets.token_hex(16)
         self._admin: Any = None
+        self._process = OwnProcess()
         try:
             self._has_accounts = self._leased is None or self._can_make_accounts(self._leased)
         except BaseException:
@@ -241,6 +243,7 @@ class RedisIsolation:
 
     def _call(self, *commands: tuple[Any, ...]) -> list[Any]:
         """Send commands over the administrative connection in one go; return their answers."""
+        self._process.require("a test's database of Redis", "In the child use the client or the url that the test has")
         for attempt in (1, 2):
             try:
                 if self._admin is None:
