@@ -105,11 +105,7 @@ class IsolationManager:
         endpoint = self.services.endpoint("clickhouse", name)
         with self._locks["clickhouse", endpoint.name]:
             if endpoint.name not in self._clickhouse:
-                from realservices.isolation.clickhouse.isolation import ClickHouseIsolation  # noqa: PLC0415 - 15 ms
-
-                self._clickhouse[endpoint.name] = ClickHouseIsolation(
-                    endpoint, ReadyDatabases(endpoint, self.services.private)
-                )
+                self._clickhouse[endpoint.name] = self._make_clickhouse(endpoint)
         return self._clickhouse[endpoint.name]
 
     async def close_loop(self) -> None:
@@ -173,6 +169,15 @@ class IsolationManager:
         from realservices.isolation.redis.isolation import RedisIsolation  # noqa: PLC0415 - redis takes 50 ms
 
         return RedisIsolation(endpoint, self.services.private)
+
+    def _make_clickhouse(self, endpoint: Endpoint) -> ClickHouseIsolation:
+        from realservices.isolation.clickhouse.isolation import ClickHouseIsolation  # noqa: PLC0415 - 15 ms
+        from realservices.isolation.clickhouse.leftovers import Leftovers  # noqa: PLC0415 - as above
+
+        # What declared servers make in it while a test runs is no leftover.
+        is_tests_own = endpoint.disposable and endpoint.name not in self.servers.names
+        leftovers = Leftovers(endpoint, self.services.private) if is_tests_own else None
+        return ClickHouseIsolation(endpoint, ReadyDatabases(endpoint, self.services.private), leftovers)
 
     def _databases_of(self, endpoint: Endpoint) -> SessionDatabases:
         from realservices.isolation.postgres.session_databases import SessionDatabases  # noqa: PLC0415 - asyncpg takes 25 ms

@@ -25,6 +25,12 @@ _HOLD = (
     "SELECT sleepEachRow(4000) FROM system.numbers "
     "SETTINGS max_block_size = 1, function_sleep_max_microseconds_per_block = 4000000000 FORMAT Null"
 )
+# All, but to end the server or its listeners, or the query that holds the process: without the right to kill queries
+# an account can kill its own only.
+_PROGRAMS_GRANTS = (
+    "GRANT ALL ON *.* WITH GRANT OPTION",
+    "REVOKE KILL QUERY, SYSTEM SHUTDOWN, SYSTEM LISTEN ON *.*",
+)
 _HOLDING_GRANTS = ("SYSTEM LISTEN ON *.*", "SELECT ON system.numbers")
 # A dictionary whose source is a table of the same server reads it as `default`, unless it names another account. Not in
 # every database: with a right on those of the system it could kill the query that holds the process.
@@ -100,10 +106,9 @@ def _users(account: tuple[str, str], settings: Mapping[str, str], grants: list[s
             "password_sha256_hex": _sha256(password.encode()),
             "profile": "program",
             "quota": "default",
-            "access_management": "1",
-            "named_collection_control": "1",
         }
     )
+    user += _element("grants", "".join(_element("query", query) for query in _PROGRAMS_GRANTS))
     users = _element(name, user + _NETWORKS)
     if grants:
         granted = _element("grants", "".join(_element("query", f"GRANT {grant}") for grant in grants))
