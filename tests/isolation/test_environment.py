@@ -36,7 +36,7 @@ async def manager(services: Services) -> AsyncIterator[IsolationManager]:
 async def test_it_has_what_the_target_declares(manager: IsolationManager) -> None:
     async with TestEnvironment(manager, "test") as resources:
         assert list(resources) == ["database", "redis", "redis_bytes", "filesystem"]
-        assert len(resources) == 3
+        assert len(resources) == 4
         assert "database" in resources
         assert "clickhouse" not in resources
         assert "nonsense" not in resources

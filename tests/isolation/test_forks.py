@@ -194,8 +194,9 @@ def test_exit_handlers_of_a_child_leave_what_the_parent_has() -> None:
     manager.close()
 
 
-def test_a_child_that_stays_holds_no_lock_of_its_parent(redis_isolation: RedisIsolation) -> None:
+def test_a_child_that_stays_holds_no_lock_of_its_parent() -> None:
     services = find_services()
+    isolation = RedisIsolation(services.endpoint("redis"), services.private)
     read_end, write_end = os.pipe()
     pid = os.fork()
     if pid == 0:  # It ends when it is told to, long after the parent has left its database indexes to others.
@@ -203,8 +204,8 @@ def test_a_child_that_stays_holds_no_lock_of_its_parent(redis_isolation: RedisIs
         os.read(read_end, 1)
         os._exit(0)
     try:
-        held = redis_isolation._numbers
-        redis_isolation.close()
+        held = isolation._numbers
+        isolation.close()
         another = RedisIsolation(services.endpoint("redis"), services.private)
         assert another._numbers.range == held.range  # type: ignore[attr-defined]
         another.close()
