@@ -47,8 +47,11 @@ def test_everything_that_a_target_has() -> None:
 
 
 def test_what_a_developer_has_set_for_other_servers_changes_nothing() -> None:
-    poison = {"PGSSLMODE": "verify-full", "PGTARGETSESSIONATTRS": "standby", "PGSERVICE": "mine", "PGHOST": "/nowhere"}
-    outcome = _validate("--require=database", **poison, PGSSLNEGOTIATION="direct", PGPASSWORD="wrong")
+    outcome = _validate(
+        "--require=database",
+        PGSSLMODE="verify-full", PGSSLNEGOTIATION="direct", PGTARGETSESSIONATTRS="standby",
+        PGSERVICE="mine", PGHOST="/nowhere", PGPASSWORD="wrong",
+    )  # fmt: skip
     assert outcome.code == 0, outcome.output
 
 

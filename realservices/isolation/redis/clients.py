@@ -15,11 +15,12 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 import redis
 import redis.asyncio
-from redis.exceptions import NoPermissionError, RedisError
+from redis.exceptions import NoPermissionError, RedisError, ResponseError
 
 from realservices.isolation.errors import IsolationError
 from realservices.isolation.own_process import OwnProcess
 from realservices.isolation.redis import guard
+from realservices.isolation.redis.refusals import add_note, explain
 
 if TYPE_CHECKING:
     from realservices.isolation.redis.lease import RedisLease
@@ -31,15 +32,6 @@ _ENDED = (
     "this isolated_redis belongs to a test that has ended; code under test must not keep it beyond its test "
     "(in a module's variable or a cache, for instance)"
 )
-
-_NO_TEXT = (
-    "isolated_redis gives answers as str, and this one is no text: take isolated_redis_bytes (or "
-    "isolated_redis_bytes_sync, environment['redis_bytes']), a client of the same database that gives bytes"
-)
-
-
-class ServerWideCommandError(IsolationError, NoPermissionError):
-    """A command that would reach other tests, refused by the server."""
 
 
 class _OwnDatabase:
@@ -74,9 +66,9 @@ class IsolatedRedis(_OwnDatabase, redis.asyncio.Redis):  # type: ignore[misc]  #
         try:
             return await super().execute_command(*args, **options)  # type: ignore[no-untyped-call]
         except NoPermissionError as error:
-            raise _explain(args, error) from None
-        except UnicodeDecodeError as error:
-            error.add_note(_NO_TEXT)
+            raise explain(args, error) from None
+        except (UnicodeDecodeError, ResponseError) as error:
+            add_note(error)
             raise
 
 
@@ -93,9 +85,9 @@ class IsolatedRedisSync(_OwnDatabase, redis.Redis):
         try:
             return super().execute_command(*args, **options)  # type: ignore[no-untyped-call]
         except NoPermissionError as error:
-            raise _explain(args, error) from None
-        except UnicodeDecodeError as error:
-            error.add_note(_NO_TEXT)
+            raise explain(args, error) from None
+        except (UnicodeDecodeError, ResponseError) as error:
+            add_note(error)
             raise
 
 
@@ -304,23 +296,3 @@ def _renewal(lease: RedisLease) -> tuple[tuple[Any, ...], ...]:
 
 def _fit(made: list[Any], idle: set[Any]) -> Any:
     return next((connection for connection in made if connection in idle), None)
-
-
-def _explain(args: tuple[Any, ...], error: NoPermissionError) -> ServerWideCommandError:
-    words = [part.decode(errors="replace") if isinstance(part, bytes) else str(part) for part in args]
-    command = " ".join(words[:2])
-    return ServerWideCommandError(
-        f"{command}: Redis refuses this to isolated_redis, because it would reach other tests ({error}). "
-        f"{_instead(' '.join(words).split())}"
-    )
-
-
-def _instead(words: list[str]) -> str:
-    """Return what to do in place of a command."""
-    if [word.upper() for word in words[:2]] == ["CONFIG", "SET"] and len(words) > 3:
-        name, value = words[2], words[3]
-        return (
-            f'Have the server start with it: redis_service(settings = {{"{name}": "{value}"}}), or without Bazel '
-            f'settings = {{ "{name}" = "{value}" }} in the service\'s table of pyproject.toml'
-        )
-    return "Use the command for one database (flushdb for flushall)"

@@ -8,8 +8,8 @@ import pytest
 import redis
 from redis.exceptions import NoPermissionError
 
-from realservices.isolation.redis.clients import ServerWideCommandError
 from realservices.isolation.redis.guard import REFUSED
+from realservices.isolation.redis.refusals import ServerWideCommandError
 from realservices.sources.services import find_services
 
 if TYPE_CHECKING:
@@ -156,6 +156,17 @@ async def test_copy_to_another_database_is_refused_by_the_asyncio_client(isolate
         with pytest.raises(NoPermissionError, match="database index"):
             await pipeline.copy("copy", "b", destination_db=0).execute()
     assert await isolated_redis.copy("copy", "b")
+
+
+async def test_a_command_of_a_module_is_told_with_what_to_name(isolated_redis: Any, isolated_redis_sync: Any) -> None:
+    with pytest.raises(redis.ResponseError, match=r"JSON\.SET") as blocking:
+        isolated_redis_sync.json().set("d", "$", {"a": 1})
+    with pytest.raises(redis.ResponseError, match=r"JSON\.SET") as awaited:
+        await isolated_redis.json().set("d", "$", {"a": 1})
+    for error in (blocking, awaited):
+        assert (
+            "the pinned Redis comes without modules (JSON, search, …): name a redis-server" in error.value.__notes__[0]
+        )
 
 
 def test_a_setting_is_refused_with_where_it_belongs(isolated_redis_sync: Any) -> None:
