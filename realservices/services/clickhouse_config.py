@@ -19,6 +19,8 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
 
 HOST = "127.0.0.1"
+USER_FILES = "user_files"
+"""Where in the data directory files lie that statements read and write by name."""
 _LISTEN = "SYSTEM START LISTEN TCP; SYSTEM START LISTEN HTTP"
 # One row per block, and of each block the sleep that is the longest that fits a 32-bit number of microseconds.
 _HOLD = (
@@ -77,7 +79,7 @@ def write_configuration(
         "users_config": f"{directory}/users.xml",
     }
     if not is_library(server):
-        places = {"path": data, "tmp_path": f"{data}/tmp/", "user_files_path": f"{data}/user_files/"}
+        places = {"path": data, "tmp_path": f"{data}/tmp/", "user_files_path": f"{data}/{USER_FILES}/"}
         config |= {**places, "http_port": str(ports["http"]), "tcp_port": str(ports["tcp"])}
     directories = _element("user_directories", _element("users_xml", _element("path", f"{directory}/users.xml")))
     logger = "" if is_library(server) else _element("logger", _elements({"console": "1", "level": "warning"}))

@@ -1,4 +1,4 @@
-"""What a test leaves in the whole server, removed after it: functions, named collections, databases, workloads.
+"""What a test leaves in the whole server, removed after it: functions, databases, files and the like.
 
 Whose something is the engine does not tell. So it is removed when no test of any process uses the server, if it has
 come while tests did: what comes between two tests of a process belongs to programs, or to fixtures of a wider scope,
@@ -11,6 +11,7 @@ import fcntl
 import json
 import os
 import threading
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 from realservices.isolation.clickhouse.connection import ClickHouseConnection
@@ -114,6 +115,9 @@ class Leftovers:
         while waiting:
             refused: list[ServerObject] = []
             for each in waiting:
+                if each.kind == "FILE":
+                    Path(each.name).unlink(missing_ok=True)
+                    continue
                 try:
                     self._connection.run(each.drop_statement)
                 except IsolationError:

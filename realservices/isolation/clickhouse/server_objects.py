@@ -29,6 +29,8 @@ _PLACES = (
 )
 # Their files hold the statement that makes them.
 _STATED = ("FUNCTION", "NAMED COLLECTION", "WORKLOAD", "RESOURCE")
+# Of statements that read and write files by name.
+_USER_FILES = "user_files"
 # Of all processes of the session, which make and drop them at any time.
 _TESTS_OWN = "realservices_"
 
@@ -37,8 +39,8 @@ class ServerObject(NamedTuple):
     """Something that a server has once.
 
     Attributes:
-        kind: As in SQL: ``FUNCTION``, ``NAMED COLLECTION``, ``DATABASE``, …
-        name: Its name; of a table, view or dictionary that in the database `default`.
+        kind: As in SQL: ``FUNCTION``, ``NAMED COLLECTION``, ``DATABASE``, …; or ``FILE``.
+        name: Its name; of a table, view or dictionary that in the database `default`; of a file its path.
     """
 
     kind: str
@@ -58,7 +60,7 @@ class ServerObject(NamedTuple):
 
 
 def server_objects(data: str) -> Mapping[ServerObject, str]:
-    """Return what there is, with the statement that makes it; "" for databases and what is in `default`.
+    """Return what there is, with the statement that makes it; "" for databases, files and what is in `default`.
 
     Args:
         data: The server's data directory.
@@ -73,6 +75,8 @@ def server_objects(data: str) -> Mapping[ServerObject, str]:
                 found[ServerObject("DICTIONARY" if is_dictionary else kind, name)] = ""
             elif not name.startswith(_TESTS_OWN):
                 found[ServerObject(kind, name)] = ""
+    for directory, _, names in os.walk(f"{data}/{_USER_FILES}"):
+        found |= {ServerObject("FILE", f"{directory}/{name}"): "" for name in names}
     return found
 
 

@@ -36,12 +36,15 @@ _LEAVE = (
     "CREATE RESOURCE cpu (MASTER THREAD, WORKER THREAD)",
     "CREATE WORKLOAD all",
     "CREATE WORKLOAD left IN all",
+    "INSERT INTO FUNCTION file('left.csv', 'CSV', 'id Int32') VALUES (1)",
+    "INSERT INTO FUNCTION file('left/left.csv', 'CSV', 'id Int32') VALUES (1)",
 )
 _SEEN = """SELECT * FROM (
     SELECT name FROM system.functions WHERE origin = 'SQLUserDefined'
     UNION ALL SELECT name FROM system.named_collections
     UNION ALL SELECT name FROM system.databases WHERE NOT startsWith(name, 'realservices_')
     UNION ALL SELECT name FROM system.tables WHERE database = 'default'
+    UNION ALL SELECT DISTINCT _file FROM file('**.csv', 'LineAsString')
     UNION ALL SELECT name FROM system.workloads UNION ALL SELECT name FROM system.resources)
 ORDER BY name FORMAT TSV"""
 _USUAL = ["INFORMATION_SCHEMA", "default", "information_schema", "system", "test"]
