@@ -167,12 +167,15 @@ class TestEnvironment(Mapping[str, Any]):
 
     def _redis_bytes(self, name: str | None) -> Any:
         """The same database as ``redis``; so it is the same service, too."""
-        if "redis" in self._made and self._redis_lease is None and not self._manager.servers.names:
+        name = name or self._service_names.get("redis")
+        is_servers = self._manager.redis(name).endpoint.name in self._manager.servers.names
+        if "redis" in self._made and self._redis_lease is None and not is_servers:
             raise IsolationError(
-                "environment['redis'] of this test waits for a database that another test gives back; take "
-                "environment['redis_bytes'] before it, or lower max_concurrent_tests"
+                f"{self.test_id}: environment['redis'] waits for a database that another test gives back, and "
+                "environment['redis_bytes'] cannot: lower max_concurrent_tests, or set databases on the redis_service "
+                "to more"
             )
-        return self._redis(name or self._service_names.get("redis"), decode=False)
+        return self._redis(name, decode=False)
 
     def _clickhouse(self, name: str | None) -> Any:
         clickhouse = self._manager.clickhouse(name)
