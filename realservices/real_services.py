@@ -121,7 +121,9 @@ async def _ask(endpoint: Endpoint) -> None:
     if endpoint.kind == "postgres":
         import asyncpg  # noqa: PLC0415 - where there is a PostgreSQL
 
-        connection = await asyncpg.connect(endpoint.url)
+        from realservices.isolation.postgres.administration import connect_kwargs  # noqa: PLC0415
+
+        connection = await asyncpg.connect(**connect_kwargs(endpoint, str(endpoint.database)))
         await connection.execute("SELECT 1")
         await connection.close()
     elif endpoint.kind == "redis":

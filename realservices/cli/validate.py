@@ -15,7 +15,6 @@ from realservices.cli.console import Console
 from realservices.cli.exit_codes import EXIT_ERROR, EXIT_OK
 from realservices.clients.errors import WebSocketConnectError
 from realservices.isolated_environment_manager import get_isolated_environment_manager
-from realservices.isolation.environment import RESOURCES
 from realservices.isolation.manager import KIND_OF, process_manager
 from realservices.sources.errors import MissingServiceError
 
@@ -54,8 +53,8 @@ class Step:
 def add_options(parser: argparse.ArgumentParser) -> None:
     """Declare the command's options."""
     parser.add_argument(
-        "--require", action="append", default=[], choices=RESOURCES, metavar="RESOURCE",
-        help=f"fail if it is not there; one of {', '.join(RESOURCES)}; may be repeated",
+        "--require", action="append", default=[], choices=_USES, metavar="RESOURCE",
+        help=f"fail if it is not there; one of {', '.join(_USES)}; may be repeated",
     )  # fmt: skip
 
 
@@ -80,7 +79,7 @@ async def _validate(console: Console, quiet: bool, required: list[str]) -> list[
         await manager.initialize()
         insists = process_manager().services.are_required
         present = list(manager.create_test_environment("validate"))
-        for resource in RESOURCES:
+        for resource in _USES:
             console.progress(f"{resource} …")
             step = await _step(manager, resource, resource in present)
             if step.state == "missing" and (resource in required or (insists and resource in present)):

@@ -41,6 +41,7 @@ class Endpoint:
         websocket_url: Where it speaks WebSocket. Empty: nowhere.
         health_url: What it was asked for readiness by HTTP. Empty: it was asked in another way.
         disposable: The server ends with this session, so that nothing in it needs clearing.
+        sslmode, sslrootcert: PostgreSQL of others: libpq's parameters of these names.
     """
 
     name: str
@@ -66,6 +67,8 @@ class Endpoint:
     websocket_url: str = ""
     health_url: str = ""
     disposable: bool = True
+    sslmode: str = "disable"
+    sslrootcert: str = ""
 
 
 @dataclass(frozen=True, slots=True)

@@ -10,11 +10,16 @@ import inspect
 from collections.abc import AsyncIterator, Awaitable
 from typing import TYPE_CHECKING, Any
 
+from realservices.isolation.own_process import OwnProcess
+
 if TYPE_CHECKING:
     from collections.abc import Iterator
     from types import TracebackType
 
     from realservices.isolation.background import BackgroundLoop
+
+
+_IN_CHILD = "In the child make another one: cloned_database.connect_sync(), or by cloned_database.url"
 
 
 class Blocking:
@@ -28,6 +33,7 @@ class Blocking:
     def __init__(self, target: Any, background: BackgroundLoop) -> None:
         self._target = target
         self._background = background
+        self._process = OwnProcess()
 
     def __getattr__(self, name: str) -> Any:
         value = getattr(self._target, name)
@@ -35,20 +41,24 @@ class Blocking:
             return value
 
         def call(*args: Any, **kwargs: Any) -> Any:
+            self._check()
             return self._settle(value(*args, **kwargs))
 
         return call
 
     def __enter__(self) -> Any:
+        self._check()
         return self._settle(self._target.__aenter__())
 
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> bool | None:
+        self._check()
         suppressed: bool | None = self._settle(self._target.__aexit__(kind, error, trace))
         return suppressed
 
     def __iter__(self) -> Iterator[Any]:
+        self._check()
         iterator: AsyncIterator[Any] = self._target.__aiter__()
         while True:
             try:
@@ -58,6 +68,10 @@ class Blocking:
 
     def __repr__(self) -> str:
         return f"<blocking {self._target!r}>"
+
+    def _check(self) -> None:
+        # Before the target is asked: what it does at once it would do to the parent's socket.
+        self._process.require(repr(self), _IN_CHILD)
 
     def _settle(self, value: Any) -> Any:
         # A cursor is both awaitable and iterable; unless it is awaited by name it is there to be iterated.

@@ -28,8 +28,9 @@ if TYPE_CHECKING:
 
     from realservices.external_service_integration import ExternalServiceManager
     from realservices.isolation.manager import IsolationManager
+    from realservices.isolation.redis.lease import RedisLease
 
-RESOURCES = ("database", "redis", "clickhouse", "http", "websocket", "filesystem", "llm")
+RESOURCES = ("database", "redis", "redis_bytes", "clickhouse", "http", "websocket", "filesystem", "llm")
 """The keys of an environment."""
 
 
@@ -80,6 +81,7 @@ class TestEnvironment(Mapping[str, Any]):
         self._opening: set[asyncio.Task[Any]] = set()
         self._has_begun_to_close = False
         self._external: ExternalServiceManager | None = None
+        self._redis_lease: RedisLease | None = None
 
     def __getitem__(self, resource: str) -> Any:
         if resource not in self._resources:
@@ -147,20 +149,33 @@ class TestEnvironment(Mapping[str, Any]):
         # Made anew for each attempt: a context that has failed cannot be entered again.
         return LazyConnection(lambda: self._in_own_context(self._open("database", make())))
 
-    def _redis(self, name: str | None) -> Any:
+    def _redis(self, name: str | None, *, decode: bool = True) -> Any:
         redis = self._manager.redis(name)
         if redis.endpoint.name in self._manager.servers.names:
             self._manager.servers.enter()
-            client, close = redis.client_of_service()
+            client, close = redis.client_of_service(decode=decode)
             self._stack.push_async_callback(close)
             return client
-        lease = redis.lease()
-        self._stack.callback(redis.release, lease)
+        if self._redis_lease is None:
+            self._redis_lease = redis.lease()
+            self._stack.callback(redis.release, self._redis_lease)
         if self._keep:
-            return self._stack.enter_context(redis.client(lease))
-        client, close = redis.client_to_close(lease)
+            return self._stack.enter_context(redis.client(self._redis_lease, decode=decode))
+        client, close = redis.client_to_close(self._redis_lease, decode=decode)
         self._stack.push_async_callback(close)
         return client
+
+    def _redis_bytes(self, name: str | None) -> Any:
+        """The same database as ``redis``; so it is the same service, too."""
+        name = name or self._service_names.get("redis")
+        is_servers = self._manager.redis(name).endpoint.name in self._manager.servers.names
+        if "redis" in self._made and self._redis_lease is None and not is_servers:
+            raise IsolationError(
+                f"{self.test_id}: environment['redis'] waits for a database that another test gives back, and "
+                "environment['redis_bytes'] cannot: lower max_concurrent_tests, or set databases on the redis_service "
+                "to more"
+            )
+        return self._redis(name, decode=False)
 
     def _clickhouse(self, name: str | None) -> Any:
         clickhouse = self._manager.clickhouse(name)
@@ -227,6 +242,7 @@ class TestEnvironment(Mapping[str, Any]):
 _MAKERS: dict[str, Any] = {
     "database": TestEnvironment._database,
     "redis": TestEnvironment._redis,
+    "redis_bytes": TestEnvironment._redis_bytes,
     "clickhouse": TestEnvironment._clickhouse,
     "http": TestEnvironment._http,
     "websocket": TestEnvironment._websocket,

@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from realservices.isolation.background import BackgroundLoop
+from realservices.isolation.own_process import OwnProcess
 from realservices.isolation.ready_databases import ReadyDatabases
 from realservices.isolation.server_state import ServerState, servers_stores
 from realservices.sources.services import find_services
@@ -22,7 +23,7 @@ if TYPE_CHECKING:
     from realservices.isolation.redis.isolation import RedisIsolation
     from realservices.sources.services import Services
 
-KIND_OF = {"database": "postgres", "redis": "redis", "clickhouse": "clickhouse"}
+KIND_OF = {"database": "postgres", "redis": "redis", "redis_bytes": "redis", "clickhouse": "clickhouse"}
 """Which kind of service is behind a resource of an environment that is a database."""
 
 
@@ -31,6 +32,7 @@ class IsolationManager:
 
     Attributes:
         is_the_plugins: It belongs to a pytest session, and ends with that.
+        process: Whose it is.
 
     Args:
         services: Where they come from.
@@ -39,6 +41,7 @@ class IsolationManager:
     def __init__(self, services: Services) -> None:
         self.services = services
         self.is_the_plugins = False
+        self.process = OwnProcess()
         self._background = BackgroundLoop()
         self._postgres: dict[str, PostgresIsolation] = {}
         self._redis: dict[str, RedisIsolation] = {}
@@ -102,11 +105,7 @@ class IsolationManager:
         endpoint = self.services.endpoint("clickhouse", name)
         with self._locks["clickhouse", endpoint.name]:
             if endpoint.name not in self._clickhouse:
-                from realservices.isolation.clickhouse.isolation import ClickHouseIsolation  # noqa: PLC0415 - 15 ms
-
-                self._clickhouse[endpoint.name] = ClickHouseIsolation(
-                    endpoint, ReadyDatabases(endpoint, self.services.private)
-                )
+                self._clickhouse[endpoint.name] = self._make_clickhouse(endpoint)
         return self._clickhouse[endpoint.name]
 
     async def close_loop(self) -> None:
@@ -131,7 +130,9 @@ class IsolationManager:
             self.close()
 
     def close(self) -> None:
-        """End this process's use of all services."""
+        """End this process's use of all services. A forked child has none: it leaves its parent's as they are."""
+        if not self.process.is_this:
+            return
         if self in _process:
             _process.remove(self)
         if "servers" in self.__dict__:
@@ -169,6 +170,15 @@ class IsolationManager:
 
         return RedisIsolation(endpoint, self.services.private)
 
+    def _make_clickhouse(self, endpoint: Endpoint) -> ClickHouseIsolation:
+        from realservices.isolation.clickhouse.isolation import ClickHouseIsolation  # noqa: PLC0415 - 15 ms
+        from realservices.isolation.clickhouse.leftovers import Leftovers  # noqa: PLC0415 - as above
+
+        # What declared servers make in it while a test runs is no leftover.
+        is_tests_own = endpoint.disposable and endpoint.name not in self.servers.names
+        leftovers = Leftovers(endpoint, self.services.private) if is_tests_own else None
+        return ClickHouseIsolation(endpoint, ReadyDatabases(endpoint, self.services.private), leftovers)
+
     def _databases_of(self, endpoint: Endpoint) -> SessionDatabases:
         from realservices.isolation.postgres.session_databases import SessionDatabases  # noqa: PLC0415 - asyncpg takes 25 ms
 
@@ -192,9 +202,12 @@ _process: list[IsolationManager] = []
 
 
 def process_manager() -> IsolationManager:
-    """Return this process's manager; where no plugin has made one, one that ends with the process."""
-    if not _process:
-        _process.append(IsolationManager(find_services()))
+    """Return this process's manager; where no plugin has made one, one that ends with the process.
+
+    A forked child gets one of its own, with databases and database indexes that are not its parent's.
+    """
+    if not _process or not _process[0].process.is_this:
+        _process[:] = [IsolationManager(find_services())]
         atexit.register(_close_at_exit, _process[0])
     return _process[0]
 

@@ -13,6 +13,7 @@ import os
 from typing import TYPE_CHECKING, Any
 
 from realservices.isolation.errors import IsolationBrokenError
+from realservices.isolation.own_process import OwnProcess
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping
@@ -64,6 +65,7 @@ class ServerState:
         self._unrestored: list[_Store] = []
         self._directory = directory
         self._lock_path = f"{directory}/servers.lock"
+        self._process = OwnProcess()
         self._lock = -1
 
     def enter(self) -> None:
@@ -88,7 +90,7 @@ class ServerState:
         Raises:
             IsolationError, IsolationBrokenError: Something could not be put back in place.
         """
-        if self._lock < 0:
+        if self._lock < 0 or not self._process.is_this:
             return
         try:
             self._restore(self._stores)
@@ -130,6 +132,7 @@ class ServerState:
             raise errors[0]
 
     def _release_lock(self) -> None:
+        fcntl.flock(self._lock, fcntl.LOCK_UN)  # A child that a test has forked may have it open for long.
         os.close(self._lock)
         self._lock = -1
 

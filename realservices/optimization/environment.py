@@ -56,7 +56,7 @@ class MeasuredEnvironment(TestEnvironment):
             with self._measured.setting_up():
                 return super().__getitem__(resource)
         except NumbersExhaustedError:
-            client = self._waiting_redis()
+            client = self._waiting_redis() if resource == "redis" else None
             if client is None:
                 raise
             self._made[resource] = client

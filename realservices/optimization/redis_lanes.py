@@ -125,21 +125,23 @@ class RedisLanes(RedisIsolation):
             permit.release()
 
     @contextlib.contextmanager
-    def client(self, lease: RedisLease) -> Iterator[IsolatedRedis]:
+    def client(self, lease: RedisLease, *, decode: bool = True) -> Iterator[IsolatedRedis]:
         """Give an asyncio client for the session's loop."""
-        with self._used[lease.number][0].client(lease) as client:
+        with self._used[lease.number][0].client(lease, decode=decode) as client:
             yield client
 
-    def client_to_close(self, lease: RedisLease) -> tuple[IsolatedRedis, Callable[[], Awaitable[None]]]:
+    def client_to_close(
+        self, lease: RedisLease, *, decode: bool = True
+    ) -> tuple[IsolatedRedis, Callable[[], Awaitable[None]]]:
         """Return an asyncio client for a loop that ends with the test, and what closes it there."""
         if lease.number not in self._used:  # The servers' own database belongs to no lane.
-            return super().client_to_close(lease)
-        return self._used[lease.number][0].client_to_close(lease)
+            return super().client_to_close(lease, decode=decode)
+        return self._used[lease.number][0].client_to_close(lease, decode=decode)
 
     @contextlib.contextmanager
-    def client_sync(self, lease: RedisLease) -> Iterator[IsolatedRedisSync]:
+    def client_sync(self, lease: RedisLease, *, decode: bool = True) -> Iterator[IsolatedRedisSync]:
         """Give a blocking client."""
-        with self._used[lease.number][0].client_sync(lease) as client:
+        with self._used[lease.number][0].client_sync(lease, decode=decode) as client:
             yield client
 
     def restore(self) -> None:

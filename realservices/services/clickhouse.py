@@ -18,7 +18,7 @@ from realservices.host.listeners import stranger_on
 from realservices.host.process import spawn
 from realservices.host.templates import free_bytes
 from realservices.services.base import HOST, Service
-from realservices.services.clickhouse_config import write_configuration
+from realservices.services.clickhouse_config import USER_FILES, write_configuration
 from realservices.services.clickhouse_http import ClickHouseRefusal, is_alive, query
 from realservices.services.port_states import connect
 from realservices.services.template_info import read_info
@@ -66,6 +66,7 @@ class ClickHouse(Service):
         if not self._data:
             data = self._place()
             unpack_archive(f"{self.runfiles}/{self.spec.config['template']}", data)
+            os.mkdir(f"{data}/{USER_FILES}")
             self._data = data
         config = self.spec.config
         command = write_configuration(
@@ -79,7 +80,8 @@ class ClickHouse(Service):
             server_settings=config["server_settings"],
             local_dictionaries=config["local_dictionaries"] or self._info["has_local_dictionaries"],
         )
-        return spawn(command, env=env, output=output, cwd=self.directory)
+        # The library takes names of files, of the table function `file` for instance, from where it stands.
+        return spawn(command, env=env, output=output, cwd=f"{self._data}/{USER_FILES}")
 
     def is_ready_line(self, line: str) -> bool:
         """Nothing in the log announces readiness."""

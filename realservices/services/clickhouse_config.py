@@ -19,11 +19,19 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
 
 HOST = "127.0.0.1"
+USER_FILES = "user_files"
+"""Where in the data directory files lie that statements read and write by name."""
 _LISTEN = "SYSTEM START LISTEN TCP; SYSTEM START LISTEN HTTP"
 # One row per block, and of each block the sleep that is the longest that fits a 32-bit number of microseconds.
 _HOLD = (
     "SELECT sleepEachRow(4000) FROM system.numbers "
     "SETTINGS max_block_size = 1, function_sleep_max_microseconds_per_block = 4000000000 FORMAT Null"
+)
+# All, but to end the server or its listeners, or the query that holds the process: without the right to kill queries
+# an account can kill its own only.
+_PROGRAMS_GRANTS = (
+    "GRANT ALL ON *.* WITH GRANT OPTION",
+    "REVOKE KILL QUERY, SYSTEM SHUTDOWN, SYSTEM LISTEN ON *.*",
 )
 _HOLDING_GRANTS = ("SYSTEM LISTEN ON *.*", "SELECT ON system.numbers")
 # A dictionary whose source is a table of the same server reads it as `default`, unless it names another account. Not in
@@ -71,7 +79,7 @@ def write_configuration(
         "users_config": f"{directory}/users.xml",
     }
     if not is_library(server):
-        places = {"path": data, "tmp_path": f"{data}/tmp/", "user_files_path": f"{data}/user_files/"}
+        places = {"path": data, "tmp_path": f"{data}/tmp/", "user_files_path": f"{data}/{USER_FILES}/"}
         config |= {**places, "http_port": str(ports["http"]), "tcp_port": str(ports["tcp"])}
     directories = _element("user_directories", _element("users_xml", _element("path", f"{directory}/users.xml")))
     logger = "" if is_library(server) else _element("logger", _elements({"console": "1", "level": "warning"}))
@@ -100,10 +108,9 @@ def _users(account: tuple[str, str], settings: Mapping[str, str], grants: list[s
             "password_sha256_hex": _sha256(password.encode()),
             "profile": "program",
             "quota": "default",
-            "access_management": "1",
-            "named_collection_control": "1",
         }
     )
+    user += _element("grants", "".join(_element("query", query) for query in _PROGRAMS_GRANTS))
     users = _element(name, user + _NETWORKS)
     if grants:
         granted = _element("grants", "".join(_element("query", f"GRANT {grant}") for grant in grants))

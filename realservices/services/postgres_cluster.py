@@ -10,6 +10,7 @@ import subprocess
 import threading
 
 from realservices.contract.errors import TemplateError
+from realservices.contract.libpq import NO_FILE
 from realservices.host.process import die_with_parent
 from realservices.services.postgres_settings import server_settings
 from realservices.services.psql_words import indented
@@ -173,4 +174,6 @@ def _read_to_end(stream: Iterable[str]) -> None:
 
 
 def _environment() -> dict[str, str]:
-    return {"PATH": os.environ.get("PATH", "/usr/bin:/bin"), "LC_ALL": "C", "TZ": "UTC", "PGCLIENTENCODING": "UTF8"}
+    # Without HOME libpq asks the system for it, and complains of a .pgpass there that others may read.
+    own = {"PGCLIENTENCODING": "UTF8", "PGPASSFILE": NO_FILE}
+    return {"PATH": os.environ.get("PATH", "/usr/bin:/bin"), "LC_ALL": "C", "TZ": "UTC"} | own

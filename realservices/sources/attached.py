@@ -6,14 +6,16 @@ here is not disposable, and isolation keeps to databases and numbers of its own.
 
 from __future__ import annotations
 
+import dataclasses
 import os
 import socket
 from typing import TYPE_CHECKING
-from urllib.parse import quote, urlsplit
+from urllib.parse import quote, urlencode, urlsplit
 
 from realservices.contract.errors import ManifestError
 from realservices.contract.numbers import number_from
 from realservices.contract.runtime import Endpoint
+from realservices.sources.attached_tls import PREFER, SSLMODE, SSLROOTCERT, agreed, postgres_tls
 from realservices.sources.errors import SettingError, UnreachableServiceError
 from realservices.sources.source import Declared, Source
 from realservices.sources.variables import VARIABLES, attached_kinds
@@ -52,8 +54,7 @@ class AttachedServices(Source):
         """
         if kind not in self._endpoints:
             endpoint = attached_endpoint(kind, name)
-            _reach(endpoint)
-            self._endpoints[kind] = endpoint
+            self._endpoints[kind] = _reach(endpoint)
         return self._endpoints[kind]
 
 
@@ -72,10 +73,14 @@ def _postgres(name: str) -> Endpoint:
     user = os.environ.get("TEST_POSTGRES_USER") or "postgres"
     password = os.environ.get("TEST_POSTGRES_PASSWORD", "")
     database = os.environ.get("TEST_POSTGRES_DB") or user
-    url = f"postgresql://{_account(user, password)}{_in_url(host)}:{port}/{quote(database, safe='')}"
+    sslmode, sslrootcert = postgres_tls()
+    given = {"sslmode": os.environ.get(SSLMODE), "sslrootcert": os.environ.get(SSLROOTCERT)}
+    query = urlencode({key: value for key, value in given.items() if value})
+    address = f"postgresql://{_account(user, password)}{_in_url(host)}:{port}/{quote(database, safe='')}"
     return Endpoint(
-        name, "postgres", _label("postgres"), host, port, password, url,
+        name, "postgres", _label("postgres"), host, port, password, f"{address}?{query}" if query else address,
         user=user, database=database, ports={"postgres": port}, disposable=False,
+        sslmode=sslmode, sslrootcert=sslrootcert,
     )  # fmt: skip
 
 
@@ -119,9 +124,13 @@ def _by_url(kind: str, name: str) -> Endpoint:
     )  # fmt: skip
 
 
-def _reach(endpoint: Endpoint) -> None:
+def _reach(endpoint: Endpoint) -> Endpoint:
+    """Return the endpoint as its server wants to be spoken to."""
     try:
-        socket.create_connection((endpoint.host, endpoint.port), _CONNECT_TIMEOUT_S).close()
+        with socket.create_connection((endpoint.host, endpoint.port), _CONNECT_TIMEOUT_S) as connection:
+            if endpoint.sslmode != PREFER:
+                return endpoint
+            return dataclasses.replace(endpoint, sslmode=agreed(connection))
     except (OSError, UnicodeError) as error:  # The latter: no host can have such a name.
         variable = VARIABLES[endpoint.kind]
         reason = getattr(error, "strerror", "") or str(error) or type(error).__name__

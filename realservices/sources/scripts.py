@@ -11,6 +11,7 @@ import subprocess
 from typing import TYPE_CHECKING
 
 from realservices.contract.errors import TemplateError
+from realservices.contract.libpq import libpq_environment
 from realservices.sources.errors import MissingServiceError, SettingError
 from realservices.sources.programs import postgres_distribution
 
@@ -47,9 +48,10 @@ def apply_scripts(declaration: Declaration, endpoint: Endpoint, database: str) -
 
 
 def _run(declaration: Declaration, endpoint: Endpoint, database: str, command: Sequence[str]) -> None:
-    # By the environment: others can read a command line.
-    address = {"PGHOST": endpoint.host, "PGPORT": str(endpoint.port), "PGUSER": endpoint.user, "PGDATABASE": database}
-    env = os.environ | address | {"PGPASSWORD": endpoint.password, "PGCLIENTENCODING": "UTF8", "LC_ALL": "C"}
+    env = libpq_environment(
+        os.environ, host=endpoint.host, port=endpoint.port, user=endpoint.user, password=endpoint.password,
+        database=database, sslmode=endpoint.sslmode, sslrootcert=endpoint.sslrootcert,
+    ) | {"PGCLIENTENCODING": "UTF8", "LC_ALL": "C"}  # fmt: skip
     done = subprocess.run(command, env=env, stdin=subprocess.DEVNULL, capture_output=True, text=True, check=False)
     if done.returncode:
         raise TemplateError(

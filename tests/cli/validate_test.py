@@ -46,6 +46,15 @@ def test_everything_that_a_target_has() -> None:
     assert (outcome.content["verdict"], outcome.code) == ("ok", 0)
 
 
+def test_what_a_developer_has_set_for_other_servers_changes_nothing() -> None:
+    outcome = _validate(
+        "--require=database",
+        PGSSLMODE="verify-full", PGSSLNEGOTIATION="direct", PGTARGETSESSIONATTRS="standby",
+        PGSERVICE="mine", PGHOST="/nowhere", PGPASSWORD="wrong",
+    )  # fmt: skip
+    assert outcome.code == 0, outcome.output
+
+
 def test_lines_for_people() -> None:
     outcome = _validate()
     lines = outcome.output.splitlines()

@@ -35,8 +35,8 @@ async def manager(services: Services) -> AsyncIterator[IsolationManager]:
 
 async def test_it_has_what_the_target_declares(manager: IsolationManager) -> None:
     async with TestEnvironment(manager, "test") as resources:
-        assert list(resources) == ["database", "redis", "filesystem"]
-        assert len(resources) == 3
+        assert list(resources) == ["database", "redis", "redis_bytes", "filesystem"]
+        assert len(resources) == 4
         assert "database" in resources
         assert "clickhouse" not in resources
         assert "nonsense" not in resources
@@ -199,7 +199,7 @@ async def test_the_guides_validation(services: Services) -> None:
     manager = IsolatedEnvironmentManager(IsolationManager(services))
     await manager.initialize()
     async with manager.create_test_environment("validation_test") as resources:
-        assert list(resources.keys()) == ["database", "redis", "filesystem"]
+        assert list(resources.keys()) == ["database", "redis", "redis_bytes", "filesystem"]
         assert await resources["database"].fetchval("SELECT 1") == 1
         await resources["redis"].set("test_key", "test_value")
         assert await resources["redis"].get("test_key") == "test_value"

@@ -121,6 +121,11 @@ def test_psql_connects_to_the_group_that_runs(group: Group, run: Running) -> Non
     assert group.run("psql", *_COUNT) == (0, "2\n")
 
 
+def test_psql_heeds_no_variable_of_the_developers(group: Group) -> None:
+    env = {"PGSSLMODE": "verify-full", "PGSERVICE": "mine", "PGHOSTADDR": "192.0.2.1", "PGOPTIONS": "-c no_such=1"}
+    assert group.run("psql", *_COUNT, env=env) == (0, "1\n")
+
+
 def test_psql_returns_its_own_exit_code(group: Group, run: Running) -> None:
     code, output = group.run("psql", "-XAtqc", "SELECT wrong")
     assert code == 1

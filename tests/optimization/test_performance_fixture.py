@@ -40,4 +40,4 @@ async def test_monitor_has_measured_the_tests_before(performance_test_environmen
     monitor = performance_test_environment["monitor"]
     assert monitor.times()["use"].count >= 1
     assert monitor.report()["processes"]["this process"]["rss_mb"] > 1
-    assert set(performance_test_environment) == {"database", "redis", "filesystem", "monitor"}
+    assert set(performance_test_environment) == {"database", "redis", "redis_bytes", "filesystem", "monitor"}

@@ -204,3 +204,21 @@ def test_session_ends_though_environments_are_never_left(
     result = run("-p", "xdist.plugin", "-n2")
     result.assert_outcomes(failed=1)
     result.stdout.fnmatch_lines(["*AssertionError: 20*"])
+
+
+async def test_a_client_of_bytes_does_not_wait(start_manager: Callable[..., Any]) -> None:
+    manager = await start_manager(max_concurrent_tests=5)
+    used = [manager.create_test_environment(f"test {number}", ["redis", "redis_bytes"]) for number in range(3)]
+    for environment in used:
+        await environment["redis_bytes"].set("a", b"1")
+        assert await environment["redis"].get("a") == "1"
+    waiting = manager.create_test_environment("the fourth", ["redis", "redis_bytes"])
+    with pytest.raises(NumbersExhaustedError):
+        waiting["redis_bytes"]
+    client = waiting["redis"]
+    with pytest.raises(IsolationError, match=r"the fourth: environment\['redis'\] waits .* lower max_concurrent_tests"):
+        waiting["redis_bytes"]
+    await used[0].leave()
+    assert await client.get("a") is None
+    for environment in (*used, waiting):
+        await environment.leave()

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 from urllib.parse import quote
 
 from realservices.contract.clickhouse_sql import quote_name, split_statements
+from realservices.isolation.own_process import OwnProcess
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Generator, Mapping, Sequence
@@ -42,10 +43,7 @@ class ClickHouseDatabaseSync:
         self.user, self.password = endpoint.user, endpoint.password
         self._name = name
         self._shared_client = shared_client
-        self._session = uuid.uuid4().hex
-        # A session runs one query at a time.
-        self._lock = threading.Lock()
-        self._clients: list[Any] = []
+        self._begin()
 
     @property
     def database(self) -> str:
@@ -58,10 +56,18 @@ class ClickHouseDatabaseSync:
         account = f"{quote(self.user, safe='')}:{quote(self.password, safe='')}"
         return f"http://{account}@{self.host}:{self.http_port}/{self.database}"
 
+    def _begin(self) -> None:
+        """Have nothing yet in this process. A forked child begins again: what there is belongs to its parent."""
+        self._process = OwnProcess()
+        self._session = uuid.uuid4().hex
+        # A session runs one query at a time.
+        self._lock = threading.Lock()
+        self._clients: list[Any] = []
+
     @property
     def client(self) -> Any:
         """clickhouse-connect's own client of the database, with a session of its own. The test need not close it."""
-        database = self.database
+        database = self._enter()
         with self._lock:
             if not self._clients:
                 address = {"host": self.host, "port": self.http_port}
@@ -83,7 +89,7 @@ class ClickHouseDatabaseSync:
         Returns:
             A list of tuples, with the types of clickhouse-connect; empty for a statement that gives no rows.
         """
-        settings = {"database": self.database, "session_id": self._session}
+        settings = {"database": self._enter(), "session_id": self._session}
         client = self._shared_client()
         statements = split_statements(sql)
         text = statements[0].text if len(statements) == 1 else sql
@@ -94,9 +100,15 @@ class ClickHouseDatabaseSync:
             client.command(text, parameters, settings=settings)
         return []
 
+    def _enter(self) -> str:
+        """Return the database's name, for a use in this process."""
+        if not self._process.is_this:
+            self._begin()
+        return self.database
+
     def end(self) -> None:
         """Close the test's client."""
-        while self._clients:
+        while self._process.is_this and self._clients:
             self._clients.pop().close()
 
     def __repr__(self) -> str:

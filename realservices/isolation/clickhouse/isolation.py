@@ -15,11 +15,13 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 from realservices.isolation.clickhouse.database import ClickHouseDatabase, ClickHouseDatabaseSync, make_client
 from realservices.isolation.clickhouse.pool import DatabasePool
+from realservices.isolation.own_process import OwnProcess
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from realservices.contract.runtime import Endpoint
+    from realservices.isolation.clickhouse.leftovers import Leftovers
     from realservices.isolation.ready_databases import ReadyDatabases
 
 D = TypeVar("D", bound=ClickHouseDatabaseSync)
@@ -34,11 +36,14 @@ class ClickHouseIsolation:
     Args:
         endpoint: The service.
         ready: Databases that the template brings along.
+        leftovers: Removes what tests leave in the whole server, where that may be.
     """
 
-    def __init__(self, endpoint: Endpoint, ready: ReadyDatabases) -> None:
+    def __init__(self, endpoint: Endpoint, ready: ReadyDatabases, leftovers: Leftovers | None = None) -> None:
         self.endpoint = endpoint
+        self._leftovers = leftovers
         self._pool = DatabasePool(endpoint, ready)
+        self._process = OwnProcess()
         self._client: Any = None
         self._lock = threading.Lock()
 
@@ -50,7 +55,7 @@ class ClickHouseIsolation:
     @contextlib.contextmanager
     def lease(self) -> Iterator[DatabaseLease]:
         """Give a database for the time of a ``with`` block, to be shared by what `of_lease` makes."""
-        lease = DatabaseLease(self._pool)
+        lease = DatabaseLease(self._pool, self._leftovers)
         try:
             yield lease
         finally:
@@ -82,6 +87,8 @@ class ClickHouseIsolation:
 
     def shared_client(self) -> Any:
         """Return this process's client: without a database and without a session, both of which queries name."""
+        if not self._process.is_this:  # A forked child: the client is its parent's, and the lock may be held.
+            self._process, self._client, self._lock = OwnProcess(), None, threading.Lock()
         with self._lock:
             if self._client is None:
                 service = self.endpoint
@@ -93,6 +100,8 @@ class ClickHouseIsolation:
     def close(self, *, drop: bool) -> None:
         """End the process's use of the service; ``drop``: remove every database, because the server goes on."""
         self._pool.close(drop=drop)
+        if self._leftovers is not None:
+            self._leftovers.close()
         with self._lock:
             if self._client is not None:
                 self._client.close()
@@ -108,12 +117,15 @@ class DatabaseLease:
 
     Args:
         pool: Where it comes from and goes back to.
+        leftovers: Is told when the test begins to use the server, and when it ends.
     """
 
-    def __init__(self, pool: DatabasePool) -> None:
+    def __init__(self, pool: DatabasePool, leftovers: Leftovers | None) -> None:
         self._pool = pool
+        self._leftovers = leftovers
         self._name = ""
         self._lock = threading.Lock()
+        self._process = OwnProcess()
 
     def name(self) -> str:
         """Return the database's name.
@@ -121,11 +133,31 @@ class DatabaseLease:
         Raises:
             IsolationError: It cannot be made.
         """
+        if self._name:
+            return self._name
+        self._process.require(
+            "isolated_clickhouse's database, which the test has not used yet,",
+            "Use it before you fork (isolated_clickhouse_sync.database): then the child can use it, too",
+        )
         with self._lock:
-            self._name = self._name or self._pool.take()
+            if not self._name:
+                name = self._pool.take()
+                try:
+                    if self._leftovers is not None:
+                        self._leftovers.begin()
+                except BaseException:
+                    self._pool.give_back(name)
+                    raise
+                self._name = name
             return self._name
 
     def end(self) -> None:
-        """Give the database back, if it was taken."""
-        if self._name:
+        """Give the database back, if it was taken.
+
+        Raises:
+            IsolationError, IsolationBrokenError: What the test has left in the server cannot be removed.
+        """
+        if self._name and self._process.is_this:
             self._pool.give_back(self._name)
+            if self._leftovers is not None:
+                self._leftovers.end()

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import functools
+import ssl
 from typing import TYPE_CHECKING, Any
 
 import asyncpg
@@ -18,6 +20,7 @@ _CLOSE_TIMEOUT_S = 1.0
 _ADMIN_DATABASE = "postgres"
 # On somebody else's server nobody can copy a database while we are connected to it.
 _ANOTHER_DATABASE = "template1"
+_NO_DEVELOPERS = {"direct_tls": False, "target_session_attrs": "any", "krbsrvname": "postgres", "gsslib": "gssapi"}
 
 
 class Administration:
@@ -94,14 +97,36 @@ class Administration:
 
 
 def connect_kwargs(endpoint: Endpoint, database: str) -> dict[str, Any]:
-    """Return arguments for `asyncpg.connect` to one database of a service."""
+    """Return arguments for `asyncpg.connect` to one database of a service.
+
+    Each one is given that asyncpg would otherwise take from the developer's own PGSSLMODE, PGTARGETSESSIONATTRS and the
+    like, or from files in the home directory (asyncpg/connect_utils.py, _parse_connect_dsn_and_args).
+    """
     return {
         "host": endpoint.socket or endpoint.host,
         "port": endpoint.port,
         "user": endpoint.user,
-        "password": endpoint.password,
+        "password": endpoint.password,  # Also an empty one: without any, asyncpg looks into ~/.pgpass.
         "database": database,
+        "ssl": _tls(endpoint.sslmode, endpoint.sslrootcert),
+        **_NO_DEVELOPERS,
     }
+
+
+@functools.cache
+def _tls(sslmode: str, sslrootcert: str) -> ssl.SSLContext | bool:
+    """Return what asyncpg takes for libpq's parameters of these names."""
+    if sslmode == "disable":
+        return False
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
+    context.check_hostname = sslmode == "verify-full"
+    if sslrootcert == "system":
+        context.load_default_certs()
+    elif sslrootcert:
+        context.load_verify_locations(sslrootcert)
+    else:
+        context.verify_mode = ssl.CERT_NONE
+    return context
 
 
 def quote_identifier(name: str) -> str:

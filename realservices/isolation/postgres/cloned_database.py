@@ -73,10 +73,14 @@ class ClonedDatabase:
         return connection
 
     def connect_sync(self, **arguments: Any) -> Any:
-        """Connect to it with a blocking connection that has the methods of `asyncpg.Connection`."""
-        connection = self._background.run(_connect({**self._clone.connect_kwargs, **arguments}))
+        """Connect to it with a blocking connection that has the methods of `asyncpg.Connection`.
+
+        A forked child may do so, too; what the parent has made is the parent's.
+        """
+        background = self._background.of_this_process()
+        connection = background.run(_connect({**self._clone.connect_kwargs, **arguments}))
         self._blocking.append(connection)
-        return Blocking(connection, self._background)
+        return Blocking(connection, background)
 
     def abandon(self) -> None:
         """End the connections that the test left open. Their database is about to be restored."""

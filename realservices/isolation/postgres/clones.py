@@ -13,7 +13,7 @@ import secrets
 from collections import deque
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, TypeVar
-from urllib.parse import quote
+from urllib.parse import quote, urlsplit
 
 import asyncpg
 
@@ -72,7 +72,10 @@ class Clone:
         """The URL for programs: over TCP, with the password."""
         service = self.endpoint
         account = f"{quote(service.user, safe='')}:{quote(service.password, safe='')}"
-        return f"postgresql://{account}@{service.host}:{service.port}/{quote(self.name, safe='')}"
+        address = urlsplit(service.url)._replace(
+            netloc=f"{account}@{service.host}:{service.port}", path=f"/{quote(self.name, safe='')}"
+        )
+        return address.geturl()
 
     @property
     def connect_kwargs(self) -> dict[str, Any]:

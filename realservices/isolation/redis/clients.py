@@ -15,10 +15,12 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 import redis
 import redis.asyncio
-from redis.exceptions import NoPermissionError, RedisError
+from redis.exceptions import NoPermissionError, RedisError, ResponseError
 
 from realservices.isolation.errors import IsolationError
-from realservices.isolation.redis.guard import GuardedConnection, GuardedConnectionSync
+from realservices.isolation.own_process import OwnProcess
+from realservices.isolation.redis import guard
+from realservices.isolation.redis.refusals import add_note, explain
 
 if TYPE_CHECKING:
     from realservices.isolation.redis.lease import RedisLease
@@ -32,20 +34,27 @@ _ENDED = (
 )
 
 
-class ServerWideCommandError(IsolationError, NoPermissionError):
-    """A command that would reach other tests, refused by the server."""
-
-
-class IsolatedRedis(redis.asyncio.Redis):
-    """An asyncio client of a test's own database.
+class _OwnDatabase:
+    """What the client of a test's own database has besides the library's methods.
 
     Attributes:
         url: The URL for code under test that makes its own client.
-        number: The database's number.
+        number: The database index.
     """
 
     url = ""
     number = 0
+
+    def channel(self, name: str) -> str:
+        """Return a name for a publish/subscribe channel that no other test uses at the same time.
+
+        Channels belong to the whole server: on one of a fixed name a test hears those of other processes, too.
+        """
+        return f"{name}:{self.number}"
+
+
+class IsolatedRedis(_OwnDatabase, redis.asyncio.Redis):  # type: ignore[misc]  # The library's own bases disagree.
+    """An asyncio client of a test's own database."""
 
     def set_response_callback(self, command: str, callback: Any) -> None:
         """Set a callback of this test's client; the table is common to all tests' clients until then."""
@@ -57,14 +66,14 @@ class IsolatedRedis(redis.asyncio.Redis):
         try:
             return await super().execute_command(*args, **options)  # type: ignore[no-untyped-call]
         except NoPermissionError as error:
-            raise _explain(args, error) from None
+            raise explain(args, error) from None
+        except (UnicodeDecodeError, ResponseError) as error:
+            add_note(error)
+            raise
 
 
-class IsolatedRedisSync(redis.Redis):
-    """A blocking client of a test's own database; the attributes are those of `IsolatedRedis`."""
-
-    url = ""
-    number = 0
+class IsolatedRedisSync(_OwnDatabase, redis.Redis):
+    """A blocking client of a test's own database."""
 
     def set_response_callback(self, command: str, callback: Any) -> None:
         """Set a callback of this test's client; the table is common to all tests' clients until then."""
@@ -76,7 +85,10 @@ class IsolatedRedisSync(redis.Redis):
         try:
             return super().execute_command(*args, **options)  # type: ignore[no-untyped-call]
         except NoPermissionError as error:
-            raise _explain(args, error) from None
+            raise explain(args, error) from None
+        except (UnicodeDecodeError, ResponseError) as error:
+            add_note(error)
+            raise
 
 
 class KeepingPool(redis.asyncio.ConnectionPool):
@@ -84,6 +96,7 @@ class KeepingPool(redis.asyncio.ConnectionPool):
 
     Args:
         lease: The test's share.
+        decode: Whether answers are `str`, not `bytes`.
         kept: The connection of the test before, or None.
         stale: Connections of earlier tests that can only be closed where a loop runs: at the first use.
 
@@ -91,8 +104,9 @@ class KeepingPool(redis.asyncio.ConnectionPool):
         loop: Where the connections are used, None before that.
     """
 
-    def __init__(self, lease: RedisLease, kept: Any = None, stale: list[Any] | None = None) -> None:
-        super().__init__(**_arguments(lease, redis.asyncio.UnixDomainSocketConnection, GuardedConnection))
+    def __init__(self, lease: RedisLease, *, decode: bool, kept: Any = None, stale: list[Any] | None = None) -> None:
+        classes = guard.SocketConnection, guard.Connection, guard.GuardedConnection
+        super().__init__(**_arguments(lease, decode, *classes))
         self.loop: asyncio.AbstractEventLoop | None = None
         self._lease = lease
         self._old = kept
@@ -101,6 +115,7 @@ class KeepingPool(redis.asyncio.ConnectionPool):
         self._made: list[Any] = []
         self._idle: set[Any] = set()
         self._ended = False
+        self._process = OwnProcess()
 
     def make_connection(self) -> Any:
         """Return the kept connection, or after it new ones."""
@@ -109,9 +124,14 @@ class KeepingPool(redis.asyncio.ConnectionPool):
         return connection
 
     async def get_connection(self, *args: Any, **options: Any) -> Any:
-        """Lend a connection, except to a client that has outlived its test: its connection is the next one's."""
+        """Lend a connection, except to a client that has outlived its test: its connection is the next one's.
+
+        Raises:
+            IsolationError: To such a one, or to a forked child, whose loop is another one.
+        """
         if self._ended:
             raise IsolationError(_ENDED)
+        self._process.require("isolated_redis", "In the child use isolated_redis_sync, or a client made by .url")
         self.loop = asyncio.get_running_loop()
         if self._old is not None or self._stale:
             await self._begin()
@@ -146,7 +166,7 @@ class KeepingPool(redis.asyncio.ConnectionPool):
         if old is None:
             return
         commands = _renewal(self._lease)
-        old.db = self._lease.number
+        old.db, old.before_load = self._lease.number, self._lease.libraries.before_load
         try:
             await old.send_packed_command(old.pack_commands(commands))
             for _ in commands:
@@ -162,17 +182,20 @@ class KeepingPoolSync(redis.ConnectionPool):
 
     Args:
         lease: The test's share.
+        decode: Whether answers are `str`, not `bytes`.
         kept: The connection of the test before, or None.
     """
 
-    def __init__(self, lease: RedisLease, kept: Any = None) -> None:
-        super().__init__(**_arguments(lease, redis.UnixDomainSocketConnection, GuardedConnectionSync))
+    def __init__(self, lease: RedisLease, *, decode: bool, kept: Any = None) -> None:
+        classes = guard.SocketConnectionSync, guard.ConnectionSync, guard.GuardedConnectionSync
+        super().__init__(**_arguments(lease, decode, *classes))
         self._lease = lease
         self._old = kept
         self._kept: Any = None
         self._made: list[Any] = []
         self._idle: set[Any] = set()
         self._ended = False
+        self._process = OwnProcess()
 
     def make_connection(self) -> Any:
         """Return the kept connection, or after it new ones."""
@@ -182,6 +205,8 @@ class KeepingPoolSync(redis.ConnectionPool):
 
     def get_connection(self, *args: Any, **options: Any) -> Any:
         """Lend a connection, except to a client that has outlived its test: its connection is the next one's."""
+        if not self._process.is_this:
+            self._begin_in_child()
         if self._ended:
             raise IsolationError(_ENDED)
         if self._old is not None:
@@ -198,16 +223,26 @@ class KeepingPoolSync(redis.ConnectionPool):
     def end(self) -> Any:
         """Close all connections but one, which is returned; None where there is none to keep."""
         self._ended = True
+        if not self._process.is_this:
+            return None
         kept = self._old or self._kept or _fit(self._made, self._idle)
         for connection in self._made:
             if connection is not kept:
                 connection.disconnect()
         return kept
 
+    def _begin_in_child(self) -> None:
+        """Leave the connections to the parent. The child's own end with the test: the url's account is cut off then."""
+        self._process = OwnProcess()
+        self._old = self._kept = None
+        self._made, self._idle = [], set()
+        self.connection_kwargs["username"] = self._lease.user or None
+        self.reset()
+
     def _begin(self) -> None:
         old, self._old = self._old, None
         commands = _renewal(self._lease)
-        old.db = self._lease.number
+        old.db, old.before_load = self._lease.number, self._lease.libraries.before_load
         try:
             old.send_packed_command(old.pack_commands(commands))
             for _ in commands:
@@ -232,19 +267,19 @@ def _model(kind: Any) -> Any:
     return kind(connection_pool=module.ConnectionPool(protocol=PROTOCOL))
 
 
-def _arguments(lease: RedisLease, socket_class: Any, guarded_class: Any) -> dict[str, Any]:
+def _arguments(lease: RedisLease, decode: bool, socket: Any, ordinary: Any, guarded: Any) -> dict[str, Any]:
     arguments = {
         "username": lease.client_user or None,
         "password": lease.password or None,
         "db": lease.number,
         "protocol": PROTOCOL,
-        "decode_responses": True,
+        "decode_responses": decode,
+        "before_load": lease.libraries.before_load,
         **without_client_info(),
     }
     if lease.endpoint.socket:
-        return {**arguments, "connection_class": socket_class, "path": lease.endpoint.socket}
-    if lease.is_guarded:
-        arguments["connection_class"] = guarded_class
+        return {**arguments, "connection_class": socket, "path": lease.endpoint.socket}
+    arguments["connection_class"] = guarded if lease.is_guarded else ordinary
     return {**arguments, "host": lease.endpoint.host, "port": lease.endpoint.port}
 
 
@@ -261,11 +296,3 @@ def _renewal(lease: RedisLease) -> tuple[tuple[Any, ...], ...]:
 
 def _fit(made: list[Any], idle: set[Any]) -> Any:
     return next((connection for connection in made if connection in idle), None)
-
-
-def _explain(args: tuple[Any, ...], error: NoPermissionError) -> ServerWideCommandError:
-    command = " ".join(str(part) for part in args[:2])
-    return ServerWideCommandError(
-        f"{command}: Redis refuses this to isolated_redis, because it would reach other tests ({error}). Use the "
-        "command for one database (flushdb for flushall); settings belong into the redis_service's settings attribute"
-    )

@@ -1,11 +1,16 @@
-"""The guard in the client, for servers without accounts of our own: Redis before 7, or one where we may make none.
+"""The guard in the fixtures' own clients, which stands where a connection takes commands: one by one, or a pipeline's.
 
-It stands where a connection takes commands: one by one, or packed together by a pipeline. It protects from
-accidents by the fixtures' own clients; a client that code under test makes from the URL is not its business.
+Where accounts of ours confine a test, the server refuses nearly everything that reaches beyond a database, and the
+guard the one thing for which it has no rule: COPY to another database. Elsewhere (Redis before 7, or one where we may
+make no accounts) the guard refuses all of it. It protects from accidents by the fixtures' clients; what code under test
+does with a client that it makes from the URL is not its business.
+
+Libraries of functions belong to the whole server. One that a test loads is told to the lease before, which removes it.
 """
 
 from __future__ import annotations
 
+import itertools
 from typing import TYPE_CHECKING, Any
 
 import redis
@@ -13,47 +18,102 @@ import redis.asyncio
 from redis.exceptions import NoPermissionError
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Callable, Iterable
 
 # What reaches beyond one database. "config|set" names a subcommand. RESET would go to number 0.
 REFUSED = (
     *("flushall", "swapdb", "move", "shutdown", "debug", "monitor", "replicaof", "slaveof", "failover", "migrate"),
+    *("sync", "psync", "replconf", "save", "bgsave", "bgrewriteaof"),
     *("config|set", "config|rewrite", "config|resetstat", "client|kill", "client|pause", "client|unpause"),
-    *("acl|setuser", "acl|deluser", "acl|load", "acl|save", "script|flush", "script|kill"),
+    *("acl|setuser", "acl|deluser", "acl|load", "acl|save", "acl|log", "script|flush", "script|kill", "script|debug"),
     *("function|flush", "function|delete", "function|restore", "function|kill"),
+    *("module|load", "module|loadex", "module|unload", "slowlog|reset", "latency|reset"),
 )
 _REFUSED_HERE = frozenset((*REFUSED, "reset"))
+_LOAD = ("function", "load")
 
 
 class _Guard:
+    """A connection of a lease's client.
+
+    Args:
+        before_load: Called with the code of a library before it is loaded.
+        options: The connection's.
+    """
+
     db: Any
 
+    def __init__(self, *, before_load: Callable[[str], None], **options: Any) -> None:
+        super().__init__(**options)
+        self.before_load = before_load
+
     def send_command(self, *args: Any, **options: Any) -> Any:
-        _check(args, self.db)
+        self._check(args)
         return super().send_command(*args, **options)  # type: ignore[misc]
 
     def pack_commands(self, commands: Iterable[Any]) -> Any:
         commands = list(commands)
         for command in commands:
-            _check(command, self.db)
+            self._check(command)
         return super().pack_commands(commands)  # type: ignore[misc]
 
+    def _check(self, args: Any) -> None:
+        # Most commands are neither; they must not pay for more than this.
+        if args and args[0][:1] in _INITIALS:
+            words = _words(args)
+            if words[:1] == ["copy"]:
+                self._check_copy(args)
+            elif tuple(words[:2]) == _LOAD:
+                self.before_load(_text(args[-1]))
 
-class GuardedConnection(_Guard, redis.asyncio.Connection):
-    """An asyncio connection that keeps to its number."""
+    def _check_copy(self, args: Any) -> None:
+        options = [_text(part).lower() for part in args[3:]]
+        for word, value in itertools.pairwise(options):
+            if word == "db" and value != str(self.db):
+                raise NoPermissionError(f"refused by isolated_redis itself, whose database index is {self.db}")
 
 
-class GuardedConnectionSync(_Guard, redis.Connection):
-    """A blocking connection that keeps to its number."""
+_INITIALS = ("C", "c", b"C", b"c", "F", "f", b"F", b"f")
 
 
-def _check(args: Any, number: int) -> None:
-    words = " ".join(_text(part) for part in args[:2]).lower().split()
-    command = words[0] if words else ""
-    if command in _REFUSED_HERE or "|".join(words[:2]) in _REFUSED_HERE:
-        raise NoPermissionError("refused by isolated_redis itself")
-    if command == "select" and words[1:] != [str(number)]:
-        raise NoPermissionError(f"refused by isolated_redis itself, whose number is {number}")
+class _FullGuard(_Guard):
+    def _check(self, args: Any) -> None:
+        super()._check(args)
+        words = _words(args)
+        command = words[0] if words else ""
+        if command in _REFUSED_HERE or "|".join(words[:2]) in _REFUSED_HERE:
+            raise NoPermissionError("refused by isolated_redis itself")
+        if command == "select" and words[1:] != [str(self.db)]:
+            raise NoPermissionError(f"refused by isolated_redis itself, whose database index is {self.db}")
+
+
+class Connection(_Guard, redis.asyncio.Connection):
+    """An asyncio connection with an account that the server confines."""
+
+
+class SocketConnection(_Guard, redis.asyncio.UnixDomainSocketConnection):
+    """`Connection` over a unix socket."""
+
+
+class GuardedConnection(_FullGuard, redis.asyncio.Connection):
+    """An asyncio connection that keeps to its database by itself."""
+
+
+class ConnectionSync(_Guard, redis.Connection):
+    """A blocking connection with an account that the server confines."""
+
+
+class SocketConnectionSync(_Guard, redis.UnixDomainSocketConnection):
+    """`ConnectionSync` over a unix socket."""
+
+
+class GuardedConnectionSync(_FullGuard, redis.Connection):
+    """A blocking connection that keeps to its database by itself."""
+
+
+def _words(args: Any) -> list[str]:
+    """Return the first words of a command; clients give a subcommand with it or after it."""
+    return " ".join(_text(part) for part in args[:2]).lower().split()
 
 
 def _text(part: Any) -> str:

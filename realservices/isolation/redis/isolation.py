@@ -7,7 +7,8 @@ connections made from the URL are closed and the database is flushed.
 On a server that somebody else runs numbers are leased by agreement (leased_numbers.py), and where the accounts cannot
 be made the fixtures' clients guard themselves (guard.py).
 
-Publish/subscribe channels, functions and the script cache belong to the whole server; Redis cannot divide them.
+Publish/subscribe channels, functions and the script cache belong to the whole server; Redis cannot divide them. What
+the fixtures' clients load of functions is removed (libraries.py).
 """
 
 from __future__ import annotations
@@ -23,11 +24,13 @@ import redis
 import redis.asyncio
 
 from realservices.isolation.errors import IsolationBrokenError, IsolationError, one_at_a_time
+from realservices.isolation.own_process import OwnProcess
 from realservices.isolation.redis import clients
 from realservices.isolation.redis.clients import IsolatedRedis, IsolatedRedisSync, KeepingPool, KeepingPoolSync
 from realservices.isolation.redis.guard import REFUSED
 from realservices.isolation.redis.lease import RedisLease
 from realservices.isolation.redis.leased_numbers import LeasedNumbers
+from realservices.isolation.redis.libraries import LoadedLibraries
 from realservices.isolation.redis.numbers import Numbers, NumberSource
 
 if TYPE_CHECKING:
@@ -57,6 +60,7 @@ class RedisIsolation:
         self._user = f"realservices-{token}"
         self._password = secrets.token_hex(16)
         self._admin: Any = None
+        self._process = OwnProcess()
         try:
             self._has_accounts = self._leased is None or self._can_make_accounts(self._leased)
         except BaseException:
@@ -65,10 +69,11 @@ class RedisIsolation:
         self._allowed = 0  # The number that the accounts may select.
         self._prepared = False
         self._is_taken = False
-        self._kept: Any = None
+        # By whether they decode.
+        self._kept: dict[bool, Any] = {}
         self._stale: list[Any] = []
         self._loop: asyncio.AbstractEventLoop | None = None  # Of these two: the session's.
-        self._kept_sync: Any = None
+        self._kept_sync: dict[bool, Any] = {}
 
     def lease(self) -> RedisLease:
         """Give a test a number; the database is empty.
@@ -85,10 +90,11 @@ class RedisIsolation:
             self._allowed = number
         # Only now: what has failed is no lease, and nobody would release it.
         self._prepared, self._is_taken = False, True
+        service, libraries = self.endpoint, LoadedLibraries(self._call)
         if not self._has_accounts:
-            service = self.endpoint
-            return RedisLease(service, self._allowed, service.user, service.user, service.password, is_guarded=True)
-        return RedisLease(self.endpoint, self._allowed, self._user, f"{self._user}-client", self._password)
+            account = service.user, service.user, service.password
+            return RedisLease(service, self._allowed, *account, libraries, is_guarded=True)
+        return RedisLease(service, self._allowed, self._user, f"{self._user}-client", self._password, libraries)
 
     def release(self, lease: RedisLease) -> None:
         """Take it back: cut the connections made from the URL, flush, and look that nothing is left.
@@ -99,6 +105,7 @@ class RedisIsolation:
             IsolationBrokenError: Something wrote into the database after it was flushed.
         """
         self._is_taken = False
+        lease.libraries.restore()
         following = self._numbers.take()
         users = [self._user, lease.client_user] if self._stale else [self._user]
         answers = self._call(
@@ -115,36 +122,46 @@ class RedisIsolation:
             )
 
     @contextlib.contextmanager
-    def client(self, lease: RedisLease) -> Iterator[IsolatedRedis]:
-        """Give an asyncio client for the session's loop. Nothing of this needs the loop: it may stand still."""
-        pool = KeepingPool(lease, self._kept, self._stale)
-        self._kept, self._stale = None, []
+    def client(self, lease: RedisLease, *, decode: bool = True) -> Iterator[IsolatedRedis]:
+        """Give an asyncio client for the session's loop. Nothing of this needs the loop: it may stand still.
+
+        Args:
+            lease: The test's share.
+            decode: Whether answers are `str`, not `bytes`.
+        """
+        pool = KeepingPool(lease, decode=decode, kept=self._kept.pop(decode, None), stale=self._stale)
+        self._stale = []
         try:
             yield clients.client_of(IsolatedRedis, lease, pool)
         finally:
-            self._kept, self._stale = pool.end()
+            kept, stale = pool.end()
+            self._stale += stale
             self._loop = pool.loop or self._loop
-            if self._kept is not None and (self._stale or lease.is_guarded):
+            if self._stale or lease.is_guarded:
                 # Some of the test's connections are still in use. `release` cuts them all, this one too. And one
                 # without an account of ours may not be able to forget its test.
-                self._stale.append(self._kept)
-                self._kept = None
+                self._stale += filter(None, [kept, *self._kept.values()])
+                self._kept.clear()
+            elif kept is not None:
+                self._kept[decode] = kept
 
     @contextlib.asynccontextmanager
-    async def client_in_loop(self, lease: RedisLease) -> AsyncIterator[IsolatedRedis]:
+    async def client_in_loop(self, lease: RedisLease, *, decode: bool = True) -> AsyncIterator[IsolatedRedis]:
         """Give an asyncio client for a loop that ends with the test."""
-        client, close = self.client_to_close(lease)
+        client, close = self.client_to_close(lease, decode=decode)
         try:
             yield client
         finally:
             await close()
 
-    def client_to_close(self, lease: RedisLease) -> tuple[IsolatedRedis, Callable[[], Awaitable[None]]]:
+    def client_to_close(
+        self, lease: RedisLease, *, decode: bool = True
+    ) -> tuple[IsolatedRedis, Callable[[], Awaitable[None]]]:
         """Return an asyncio client for a loop that ends with the test, and what closes it there."""
-        pool = KeepingPool(lease)
+        pool = KeepingPool(lease, decode=decode)
         return clients.client_of(IsolatedRedis, lease, pool), pool.close_all
 
-    def client_of_service(self) -> tuple[IsolatedRedis, Callable[[], Awaitable[None]]]:
+    def client_of_service(self, *, decode: bool = True) -> tuple[IsolatedRedis, Callable[[], Awaitable[None]]]:
         """Return an asyncio client of the database that programs have by the service's URL, and what closes it.
 
         `server_state` puts the database back. The client may do there what a test's own may.
@@ -152,21 +169,27 @@ class RedisIsolation:
         number = int(self.endpoint.database or 0)
         user = f"{self._user}-server"
         self._call(("ACL", "SETUSER", user, "reset", "on", f">{self._password}", *_RULES, f"+select|{number}"))
-        return self.client_to_close(RedisLease(self.endpoint, number, user, user, self._password))
+        lease = RedisLease(self.endpoint, number, user, user, self._password, LoadedLibraries(self._call))
+        client, close = self.client_to_close(lease, decode=decode)
+
+        async def end() -> None:
+            await close()
+            lease.libraries.restore()
+
+        return client, end
 
     @contextlib.contextmanager
-    def client_sync(self, lease: RedisLease) -> Iterator[IsolatedRedisSync]:
+    def client_sync(self, lease: RedisLease, *, decode: bool = True) -> Iterator[IsolatedRedisSync]:
         """Give a blocking client."""
-        pool = KeepingPoolSync(lease, self._kept_sync)
-        self._kept_sync = None
+        pool = KeepingPoolSync(lease, decode=decode, kept=self._kept_sync.pop(decode, None))
         try:
             yield clients.client_of(IsolatedRedisSync, lease, pool)
         finally:
             kept = pool.end()
-            if lease.is_guarded and kept is not None:
+            if kept is not None and lease.is_guarded:
                 kept.disconnect()
-                kept = None
-            self._kept_sync = kept
+            elif kept is not None:
+                self._kept_sync[decode] = kept
 
     def restore(self) -> None:
         """Make the accounts again: a restarted server has forgotten them."""
@@ -180,10 +203,11 @@ class RedisIsolation:
         """Close what belongs to the running loop, before it ends: nothing, where that is not the session's."""
         if self._loop is not asyncio.get_running_loop():
             return
-        (kept, self._kept), (stale, self._stale) = (self._kept, None), (self._stale, [])
-        for connection in (kept, *stale):
-            if connection is not None:
-                await connection.disconnect()
+        open_now = [*self._kept.values(), *self._stale]
+        self._kept.clear()
+        self._stale.clear()
+        for connection in open_now:
+            await connection.disconnect()
 
     def close(self) -> None:
         """Disconnect and leave the numbers to others."""
@@ -191,9 +215,8 @@ class RedisIsolation:
             with contextlib.suppress(redis.RedisError, IsolationError):
                 self._call(("ACL", "DELUSER", self._user, f"{self._user}-client"))
         self._numbers.close()
-        for connection in (self._admin, self._kept_sync):
-            if connection is not None:
-                connection.disconnect()
+        for connection in filter(None, (self._admin, *self._kept_sync.values())):
+            connection.disconnect()
 
     def _can_make_accounts(self, numbers: LeasedNumbers) -> bool:
         """Make the accounts on a server of others, and remove those of processes that were killed.
@@ -220,6 +243,7 @@ class RedisIsolation:
 
     def _call(self, *commands: tuple[Any, ...]) -> list[Any]:
         """Send commands over the administrative connection in one go; return their answers."""
+        self._process.require("a test's database of Redis", "In the child use the client or the url that the test has")
         for attempt in (1, 2):
             try:
                 if self._admin is None:
@@ -247,7 +271,7 @@ class RedisIsolation:
     def _connect(self) -> Any:
         service = self.endpoint
         arguments: dict[str, Any] = {"username": service.user or None, "password": service.password or None}
-        arguments |= clients.without_client_info()
+        arguments |= {"protocol": clients.PROTOCOL, **clients.without_client_info()}
         if service.socket:
             kind: Any = redis.UnixDomainSocketConnection
             connection = kind(path=service.socket, **arguments)

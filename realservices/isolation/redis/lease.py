@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 from urllib.parse import quote
 
 if TYPE_CHECKING:
     from realservices.contract.runtime import Endpoint
+    from realservices.isolation.redis.libraries import LoadedLibraries
 
 
 @dataclass(frozen=True, slots=True)
@@ -22,6 +23,7 @@ class RedisLease:
         password: Both accounts'.
         is_guarded: The account is the service's own, and only the fixtures' clients themselves refuse what reaches
             beyond the database.
+        libraries: What the fixtures' clients have loaded.
     """
 
     endpoint: Endpoint
@@ -29,6 +31,7 @@ class RedisLease:
     user: str
     client_user: str
     password: str
+    libraries: LoadedLibraries = field(compare=False, repr=False)
     is_guarded: bool = False
 
     @property

@@ -66,6 +66,7 @@ class Numbers:
 
     def close(self) -> None:
         """Leave the range to others."""
+        fcntl.flock(self._descriptor, fcntl.LOCK_UN)  # A child that a test has forked may have it open for long.
         os.close(self._descriptor)
 
 

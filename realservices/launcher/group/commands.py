@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 
 from realservices.contract import environment
+from realservices.contract.libpq import libpq_environment
 from realservices.launcher.group.place import GroupError
 
 TYPE_CHECKING = False
@@ -14,7 +15,7 @@ if TYPE_CHECKING:
 
     from realservices.contract.manifest import Manifest, ServiceSpec
 
-    # From a runtime description: program and arguments, and what its environment has besides the contract.
+    # From a runtime description: program and arguments, and its whole environment.
     Words = Callable[[dict[str, Any]], tuple[list[str], dict[str, str]]]
 
 _RUNTIME_FILE = "runtime.json"
@@ -46,7 +47,7 @@ def command(arguments: list[str]) -> Words:
         GroupError: There is no such program.
     """
     words = [found_program(arguments[0]), *arguments[1:]]
-    return lambda description: (words, {})
+    return lambda description: (words, developers_environment(description))
 
 
 def psql(manifest: Manifest, runfiles: str, arguments: list[str]) -> Words:
@@ -61,9 +62,8 @@ def psql(manifest: Manifest, runfiles: str, arguments: list[str]) -> Words:
 
     def words(description: dict[str, Any]) -> tuple[list[str], dict[str, str]]:
         endpoint = description["services"][spec.name]
-        # Not as arguments, which every user of the machine can read.
-        fields = {"HOST": "host", "PORT": "port", "USER": "user", "PASSWORD": "password", "DATABASE": "database"}
-        return [program, *arguments], {f"PG{name}": str(endpoint[field]) for name, field in fields.items()}
+        address = {field: endpoint[field] for field in ("host", "port", "user", "password", "database")}
+        return [program, *arguments], libpq_environment(developers_environment(description), **address)
 
     return words
 
@@ -85,7 +85,8 @@ def redis_cli(manifest: Manifest, arguments: list[str]) -> Words:
     def words(description: dict[str, Any]) -> tuple[list[str], dict[str, str]]:
         endpoint = description["services"][spec.name]
         where = ["-h", endpoint["host"], "-p", str(endpoint["port"])]
-        return [program, *where, *arguments], {"REDISCLI_AUTH": endpoint["password"]}
+        env = developers_environment(description) | {"REDISCLI_AUTH": endpoint["password"]}
+        return [program, *where, *arguments], env
 
     return words
 

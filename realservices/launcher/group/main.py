@@ -108,12 +108,12 @@ def _connect(manifest: Manifest, runfiles: str, place: Place, words: Words) -> i
     """Become a client of the group that runs, or run the client with services of its own."""
     description = place.find()
     if description:
-        argv, more = words(description)
+        argv, env = words(description)
         os.chdir(commands.working_directory())
         sys.stdout.flush()
         for number in (signal.SIGPIPE, signal.SIGXFSZ):  # Python ignores them, and so would the client.
             signal.signal(number, signal.SIG_DFL)
-        os.execve(argv[0], argv, commands.developers_environment(description) | more)  # noqa: S606 - no shell on purpose
+        os.execve(argv[0], argv, env)  # noqa: S606 - no shell on purpose
     return _run(manifest, runfiles, words)
 
 

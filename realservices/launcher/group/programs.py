@@ -7,7 +7,7 @@ import time
 
 from realservices.contract import environment
 from realservices.host.process import spawn
-from realservices.launcher.group.commands import developers_environment, working_directory
+from realservices.launcher.group.commands import working_directory
 from realservices.launcher.group.place import load_description
 from realservices.launcher.group.reload import Reloader, is_under_ibazel
 from realservices.launcher.program import Program
@@ -62,9 +62,8 @@ class Command(Program):
     def start(self, env: dict[str, str]) -> None:
         """Start it in the terminal's foreground."""
         description = load_description(env[environment.RUNTIME])
-        argv, more = self._words(description)
+        argv, whole = self._words(description)
         self.first_start = time.monotonic()
-        whole = developers_environment(description) | more
         self.pid = spawn(argv, env=whole, own_session=False, cwd=working_directory())
 
     def ended(self, status: int, cpu_s: float, peak_bytes: int) -> None:

@@ -14,9 +14,9 @@ import redis.asyncio
 from redis.exceptions import NoPermissionError
 
 from realservices.isolation.errors import IsolationBrokenError, IsolationError
-from realservices.isolation.redis.clients import ServerWideCommandError
 from realservices.isolation.redis.isolation import RedisIsolation
 from realservices.isolation.redis.numbers import Numbers
+from realservices.isolation.redis.refusals import ServerWideCommandError
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator

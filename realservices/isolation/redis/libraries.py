@@ -1,0 +1,51 @@
+"""Libraries of functions that a test loads by its fixtures' clients, and the way back to what was there before.
+
+They belong to the whole server (https://redis.io/docs/latest/develop/programmability/functions-intro/), which does not
+tell who has loaded one. So those that programs, or clients made from the URL, load are left alone.
+"""
+
+from __future__ import annotations
+
+import re
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+# Of the first line, "#!lua name=mylib".
+_NAME = re.compile(r"#![^\n]*?\bname=(\w+)")
+
+
+class LoadedLibraries:
+    """What one test has loaded.
+
+    Args:
+        call: Sends commands over the administrative connection and returns their answers.
+    """
+
+    def __init__(self, call: Callable[..., list[Any]]) -> None:
+        self._call = call
+        self._before: dict[str, bytes | None] = {}
+
+    def before_load(self, code: str) -> None:
+        """Remember what a library was before the test loads it. What is no library the server refuses."""
+        match = _NAME.match(code)
+        if match and match[1] not in self._before:
+            found = self._call(("FUNCTION", "LIST", "LIBRARYNAME", match[1], "WITHCODE"))[0]
+            self._before[match[1]] = _code(found[0]) if found else None
+
+    def restore(self) -> None:
+        """Remove what the test has loaded, and load again what it has replaced."""
+        while self._before:
+            name, code = self._before.popitem()
+            present = bool(self._call(("FUNCTION", "LIST", "LIBRARYNAME", name))[0])
+            if code is not None:
+                self._call(("FUNCTION", "LOAD", "REPLACE", code))
+            elif present:
+                self._call(("FUNCTION", "DELETE", name))
+
+
+def _code(library: list[Any]) -> bytes:
+    fields = dict(zip(library[::2], library[1::2], strict=True))
+    code: bytes = fields[b"library_code"]
+    return code
