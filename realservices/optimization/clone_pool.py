@@ -13,7 +13,6 @@ import asyncpg
 from realservices.isolation.errors import IsolationError
 from realservices.isolation.postgres.administration import Administration
 from realservices.isolation.postgres.clones import Clone, ClonePool
-from realservices.isolation.postgres.restore.pristine import RESTORER
 from realservices.optimization.demand import Demand
 from realservices.optimization.strategy import ServerRoom
 
@@ -31,7 +30,7 @@ _ROOM = """
         current_setting('superuser_reserved_connections')::int
             + coalesce(current_setting('reserved_connections', true)::int, 0),
         (SELECT count(*) - count(DISTINCT datname) FILTER (WHERE starts_with(datname, $1) OR datname = ANY ($2::text[]))
-            FROM pg_stat_activity WHERE backend_type = 'client backend' AND application_name <> $4)::int,
+            FROM pg_stat_activity WHERE backend_type = 'client backend')::int,
         pg_database_size($3)
 """
 _SIZE = "SELECT pg_database_size($1)"
@@ -63,7 +62,8 @@ class AdaptiveClonePool(ClonePool):
         strategy: AdaptiveStrategy,
         owner: str = "",
     ) -> None:
-        super().__init__(endpoint, background, ready, owner)
+        # Connections are what many tests at once have least of.
+        super().__init__(endpoint, background, ready, owner, restores=False)
         makers = strategy.makers
         self.demand = Demand(strategy.settings.demand_window_s, makers, strategy.clock)
         self._strategy = strategy
@@ -100,7 +100,7 @@ class AdaptiveClonePool(ClonePool):
         return self._background.submit(self._trim())
 
     async def _room(self) -> ServerRoom:
-        arguments = self._prefix, list(self._existing), self._endpoint.template_database, RESTORER
+        arguments = self._prefix, list(self._existing), self._endpoint.template_database
         (row,) = await self._dropping.fetch(_ROOM, *arguments)
         connected = sum(each.is_connected for each in (*self._makers, self._dropping))
         self._clone_bytes, self._is_measured = row[3], True
@@ -115,12 +115,6 @@ class AdaptiveClonePool(ClonePool):
 
     def _maker(self) -> Administration:
         return self._next_maker
-
-    def _renamed(self, clone: Clone, name: str) -> Clone:
-        renamed = super()._renamed(clone, name)
-        self._existing[name] = renamed
-        self._existing.pop(clone.name, None)
-        return renamed
 
     async def _take(self) -> Clone:
         self.demand.take()

@@ -80,7 +80,7 @@ def test_health_check(tmp_path: Path) -> None:
 
 def test_validation(tmp_path: Path) -> None:
     assert _run(tmp_path, _VALIDATION) == (
-        "✓ Created test environment with resources: ['database', 'redis', 'filesystem']\n"
+        "✓ Created test environment with resources: ['database', 'redis', 'redis_bytes', 'filesystem']\n"
         "✓ Database isolation working\n"
         "✓ Redis isolation working\n"
         "✓ Infrastructure validation successful\n"

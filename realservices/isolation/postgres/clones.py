@@ -92,6 +92,7 @@ class ClonePool:
         ready: Clones that are there already, used first.
         owner: What begins their names and what connections are called, where others must know whose they are.
         pristine: Name of the copy of the template that they are restored from.
+        restores: Whether they are restored at all, which takes a connection for each.
     """
 
     def __init__(
@@ -101,6 +102,8 @@ class ClonePool:
         ready: ReadyDatabases,
         owner: str = "",
         pristine: str = PRISTINE_DATABASE,
+        *,
+        restores: bool = True,
     ) -> None:
         self._endpoint = endpoint
         self._background = background
@@ -113,7 +116,7 @@ class ClonePool:
         # Two, so that nobody who waits for a database waits for the end of another one.
         self._making = Administration(endpoint, owner)
         self._dropping = Administration(endpoint, owner)
-        self._restorer = Restorer(endpoint, self._dropping, pristine)
+        self._restorer = Restorer(endpoint, self._dropping, pristine, is_wanted=restores)
         self._turns = ServerTurns(f"{ready.directory}/{endpoint.name}" if ready.directory else "")
         self._findings: list[Finding] = []
         self._work: set[asyncio.Task[Any]] = set()
@@ -148,6 +151,11 @@ class ClonePool:
         test = os.environ.get("PYTEST_CURRENT_TEST", "").rpartition(" ")[0]
         self._has_given_back = True
         return self._background.submit(self._give_back(clone, tuple(kept), is_known, test))
+
+    @property
+    def may_restore(self) -> bool:
+        """Whether clones come back; where they do not, each serves one test."""
+        return self._restorer.may_be_able
 
     def findings(self) -> list[Finding]:
         """Return what tests have left that could not be undone, each once, when all is restored."""
@@ -197,6 +205,9 @@ class ClonePool:
     async def _give_back(self, clone: Clone, kept: Collection[int], is_known: bool, test: str) -> None:
         self._taken -= 1
         self._end_use()
+        if not self.may_restore:
+            await self._drop(clone)
+            return
         check = asyncio.get_running_loop().create_future()
         self._checks.add(check)
         renewed = self._quietly(self._renew(clone, kept, is_known, test, check))
@@ -220,7 +231,7 @@ class ClonePool:
             self._checks.discard(check)
             check.set_result(None)
         if name:
-            return clone if name == clone.name else self._renamed(clone, name)
+            return clone if name == clone.name else Clone(clone.endpoint, name)
         self._has_replaced = True
         if not self._expected:
             raise IsolationError("not made ahead: no more tests are expected")
@@ -243,9 +254,6 @@ class ClonePool:
             f"{', '.join(left)}. That could not be undone. Undo it in the test, or have the service declare it "
             "(migrations, settings)"
         )
-
-    def _renamed(self, clone: Clone, name: str) -> Clone:
-        return Clone(clone.endpoint, name)
 
     def _is_wanted_again(self) -> bool:
         """Say whether a clone that comes back is going to be used."""

@@ -126,7 +126,7 @@ class PostgresIsolation:
         clone = await asyncio.wrap_future(self._clones.take())
         kept: list[int] = []
         try:
-            async with self._kept.connection(clone, kept if keep else None) as connection:
+            async with self._kept.connection(clone, kept if keep and self._clones.may_restore else None) as connection:
                 yield connection
         finally:
             self._clones.give_back(clone, kept=kept, is_known=False)

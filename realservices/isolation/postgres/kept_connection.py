@@ -63,10 +63,10 @@ class KeptConnection(asyncpg.Connection):
 
 
 class KeptConnections:
-    """One connection per loop, to the database of the loop's latest test."""
+    """The connection of the latest test of each loop, if no other one has it meanwhile."""
 
     def __init__(self) -> None:
-        self._pools: dict[asyncio.AbstractEventLoop, tuple[Clone, asyncpg.Pool]] = {}
+        self._idle: dict[asyncio.AbstractEventLoop, tuple[Clone, asyncpg.Pool]] = {}
 
     @contextlib.asynccontextmanager
     async def connection(self, clone: Clone, kept: list[int] | None) -> AsyncIterator[asyncpg.Connection]:
@@ -77,40 +77,41 @@ class KeptConnections:
             kept: Where to put the process id of the connection's backend, if it stays; None: it is not to stay.
         """
         pool = await self._pool(clone)
-        proxy: Any = await pool.acquire()
         stays = False
         try:
-            yield proxy
-        finally:
+            proxy: Any = await pool.acquire()
             try:
-                stays = kept is not None and await _renew(proxy._con)
+                yield proxy
             finally:
+                stays = kept is not None and await _renew(proxy._con)
                 if kept is not None and stays:
                     kept.append(proxy._con.get_server_pid())
                     await pool.release(proxy)
-                else:
-                    self._discard()
+        finally:
+            if stays:
+                self._discard()
+                self._idle[asyncio.get_running_loop()] = clone, pool
+            else:
+                pool.terminate()
 
     async def close_loop(self) -> None:
         """Close what belongs to the running loop, before it ends."""
         self._discard()
 
     def _discard(self) -> None:
-        _, pool = self._pools.pop(asyncio.get_running_loop(), (None, None))
+        _, pool = self._idle.pop(asyncio.get_running_loop(), (None, None))
         if pool is not None:
             pool.terminate()
 
     async def _pool(self, clone: Clone) -> asyncpg.Pool:
-        loop = asyncio.get_running_loop()
-        last, pool = self._pools.get(loop, (None, None))
+        last, pool = self._idle.pop(asyncio.get_running_loop(), (None, None))
         if pool is not None and last == clone:
             return pool
-        self._discard()
-        pool = await asyncpg.create_pool(
+        if pool is not None:
+            pool.terminate()
+        return await asyncpg.create_pool(
             **clone.connect_kwargs, connection_class=KeptConnection, **POOL_OF_ONE, reset=_already_reset
         )
-        self._pools[loop] = clone, pool
-        return pool
 
 
 async def _renew(connection: KeptConnection) -> bool:

@@ -37,15 +37,16 @@ class Restorer:
         endpoint: The service.
         administration: To its database ``postgres``, as a superuser.
         pristine: Name of the database that nobody writes to.
+        is_wanted: Else every database is dropped after its test.
     """
 
-    def __init__(self, endpoint: Endpoint, administration: Administration, pristine: str) -> None:
+    def __init__(self, endpoint: Endpoint, administration: Administration, pristine: str, *, is_wanted: bool) -> None:
         self._endpoint = endpoint
         self._administration = administration
         self._log: WriteAheadLog | None = None
         self._pristine_name = pristine
         self._pristine = Pristine(connect_kwargs(endpoint, pristine))
-        self._is_able: bool | None = None
+        self._is_able: bool | None = None if is_wanted else False
         self._databases: dict[str, RestorableDatabase] = {}
         self._cluster: ClusterState | None = None
         self._asking = asyncio.Lock()
