@@ -18,6 +18,7 @@ from realservices.sources.services import find_services
 if TYPE_CHECKING:
     from realservices.contract.runtime import Endpoint
     from realservices.isolation.clickhouse.isolation import ClickHouseIsolation
+    from realservices.isolation.postgres.clones import Finding
     from realservices.isolation.postgres.isolation import PostgresIsolation
     from realservices.isolation.postgres.session_databases import SessionDatabases
     from realservices.isolation.redis.isolation import RedisIsolation
@@ -114,6 +115,10 @@ class IsolationManager:
             await postgres.close_loop()
         for redis in self._redis.values():
             await redis.close_loop()
+
+    def findings(self) -> list[Finding]:
+        """Return what tests have left that could not be undone, each once."""
+        return [finding for postgres in self._postgres.values() for finding in postgres.findings()]
 
     def restore(self) -> None:
         """Bring back what a restarted service has forgotten."""

@@ -27,7 +27,7 @@ if TYPE_CHECKING:
 
     from realservices.contract.runtime import Endpoint
     from realservices.isolation.background import BackgroundLoop
-    from realservices.isolation.postgres.clones import Clone
+    from realservices.isolation.postgres.clones import Clone, Finding
     from realservices.isolation.postgres.share import SharedDatabase
     from realservices.isolation.ready_databases import ReadyDatabases
 
@@ -165,6 +165,10 @@ class PostgresIsolation:
         finally:
             database.abandon()
             self._clones.give_back(clone, is_known=database.is_known)
+
+    def findings(self) -> list[Finding]:
+        """Return what tests have left that could not be undone, each once."""
+        return self._clones.findings()
 
     def share(self, scope: str) -> SharedDatabase:
         """Return a database that several tests start from. Close it after them."""
