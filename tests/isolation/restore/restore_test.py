@@ -20,7 +20,6 @@ if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Iterator
 
     from realservices.contract.runtime import Endpoint
-    from realservices.isolation.postgres.cloned_database import ClonedDatabase
 
 _TIMEOUT_S = 60
 
@@ -144,9 +143,7 @@ async def test_settings_are_those_of_the_service_again(pool: ClonePool, statemen
     assert await _seen(pool, query) == before
 
 
-async def test_settings_of_a_migration_reach_every_database(
-    endpoint: Endpoint, pool: ClonePool, cloned_database: ClonedDatabase
-) -> None:
+async def test_settings_of_a_migration_reach_every_database(pool: ClonePool) -> None:
     assert await _seen(pool, "SHOW app.region") == "north"
     own = await asyncpg.connect(os.environ["DATABASE_URL"])
     assert await own.fetchval("SHOW search_path") == "public, other"
