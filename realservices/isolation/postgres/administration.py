@@ -64,6 +64,9 @@ class Administration:
             if self._connection is not None and not self._connection.is_closed():
                 try:
                     return await getattr(self._connection, method)(*arguments)
+                except asyncpg.InternalClientError:
+                    # It has read the server's farewell and not yet the end of the connection; nothing was sent.
+                    self._connection.terminate()
                 except (OSError, asyncpg.InterfaceError, asyncpg.PostgresConnectionError):
                     if not self._connection.is_closed():
                         raise
