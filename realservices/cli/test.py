@@ -10,6 +10,7 @@ import os
 import sys
 from typing import TYPE_CHECKING
 
+from realservices.contract.environment import LEVELS
 from realservices.dev.levels import LIMITS_S
 from realservices.dev.settings import USE_REAL_SERVICES, check_switches
 from realservices.sources.errors import SettingError
@@ -56,6 +57,7 @@ def run(options: argparse.Namespace) -> int:
         os.environ[USE_REAL_SERVICES] = "true" if options.real_services else "false"
         if options.real_services:
             os.environ[REQUIRE] = "1"
+    os.environ[LEVELS] = "1"
     sys.stdout.flush()
     sys.stderr.flush()
     os.execv(sys.executable, [sys.executable, "-m", "pytest", *_plugin(), *arguments])  # noqa: S606 - as wanted

@@ -19,6 +19,9 @@ RUNTIME = "REALSERVICES_RUNTIME"
 SANDBOX = "REALSERVICES_SANDBOX"
 MANIFEST = "REALSERVICES_MANIFEST"
 DURATIONS = "REALSERVICES_DURATIONS"
+EAGER = "REALSERVICES_EAGER"
+# Set by the package's own runners: every test with a level's marker is held to its limit.
+LEVELS = "REALSERVICES_LEVELS"
 PREMATURE_EXIT = "TEST_PREMATURE_EXIT_FILE"
 
 # The names by which the first service of a kind is known, and the endpoint's field that each one shows.

@@ -13,6 +13,7 @@ from realservices.isolation.background import BackgroundLoop
 from realservices.isolation.own_process import OwnProcess
 from realservices.isolation.ready_databases import ReadyDatabases
 from realservices.isolation.server_state import ServerState, servers_stores
+from realservices.sources import plugins_session
 from realservices.sources.services import find_services
 
 if TYPE_CHECKING:
@@ -211,6 +212,8 @@ def process_manager() -> IsolationManager:
 
     A forked child gets one of its own, with databases and database indexes that are not its parent's.
     """
+    if not _process:
+        plugins_session.begin()
     if not _process or not _process[0].process.is_this:
         _process[:] = [IsolationManager(find_services())]
         atexit.register(_close_at_exit, _process[0])

@@ -27,6 +27,14 @@ _PLUGIN = "realservices.fixtures.plugin"
 _BAZEL = "realservices.fixtures.bazel"
 # Where a project configures pytest, in the order in which pytest looks.
 _CONFIGURATIONS = ("pytest.toml", ".pytest.toml", "pytest.ini", ".pytest.ini", "pyproject.toml", "tox.ini", "setup.cfg")
+# Asynchronous tests need no marker, and have one loop, so that one connection serves all of them.
+_ASYNCIO = (
+    {"asyncio_mode": "auto"},
+    {"asyncio_default_fixture_loop_scope": "session", "asyncio_default_test_loop_scope": "session"},
+)
+_ASYNCIO_LINE = re.compile(r"^\s*(asyncio_\w+)\s*=", re.M)
+_ASYNCIO_WORD = re.compile(r"\b(asyncio_\w+)=")
+_ADDOPTS = re.compile(r"^\s*addopts\s*=.*(?:\n[ \t\"'\[\]-].*)*", re.M)
 _XDIST_OPTION = re.compile(r"-n(?:\d+|auto|logical)?|-d|--(?:numprocesses|maxprocesses|dist|tx)")
 _USAGE_ERROR = 4
 _NO_TESTS = 5
@@ -66,6 +74,7 @@ def main() -> int:
     files = [os.path.join(runfiles, file) for file in manifest.test.files]
     # Scanning every import path for entry points takes longer than most tests. Set to "" on the target to have it.
     os.environ.setdefault("PYTEST_DISABLE_PLUGIN_AUTOLOAD", "1")
+    os.environ[environment.LEVELS] = "1"
 
     import pytest  # noqa: PLC0415 - the shard's status file must not wait for it
 
@@ -87,7 +96,10 @@ def arguments(root: str, files: Sequence[str], extra: Sequence[str]) -> list[str
     ours = [f"--rootdir={root}", f"--confcutdir={root}", "-c", configuration or os.devnull]
     # Files of one name in two packages must not be one module, and sys.path is the target's to say.
     ours += ["--import-mode=importlib", "-p", "no:cacheprovider", "-p", _PLUGIN, "-p", _BAZEL]
-    if _wants_xdist(extra, configuration):
+    text = _read(configuration)
+    options = _options_said(extra, text)
+    ours += _asyncio_options(options, text)
+    if _wants_xdist(options):
         ours += ["-p", "xdist.plugin"]
     if xml := os.environ.get("XML_OUTPUT_FILE"):
         ours.append(f"--junitxml={xml}")
@@ -144,14 +156,31 @@ def _configuration(root: str) -> str:
 def _configures_pytest(name: str, path: str) -> bool:
     if "pytest" in name:
         return True
+    return re.search(r"^\[(?:tool\.pytest|pytest|tool:pytest)\b", _read(path), re.M) is not None
+
+
+def _options_said(extra: Sequence[str], text: str) -> list[str]:
+    """Return the texts in which options are given: the user's arguments, the variable, ``addopts`` in the file."""
+    return [*extra, os.environ.get("PYTEST_ADDOPTS", ""), *_ADDOPTS.findall(text)]
+
+
+def _asyncio_options(options: Sequence[str], text: str) -> list[str]:
+    """Return what our tests need of pytest-asyncio, where the project says nothing about it."""
+    said = {*_ASYNCIO_LINE.findall(text), *_ASYNCIO_WORD.findall(" ".join(options))}
+    return [
+        f"--override-ini={name}={value}"
+        for group in _ASYNCIO
+        for name, value in group.items()
+        if said.isdisjoint(group)
+    ]
+
+
+def _wants_xdist(options: Sequence[str]) -> bool:
+    return any(_XDIST_OPTION.fullmatch(word) for text in options for word in re.split(r"[\s\"'=,\[\]]+", text))
+
+
+def _read(path: str) -> str:
+    if not path:
+        return ""
     with open(path, encoding="utf-8") as file:
-        content = file.read()
-    return re.search(r"^\[(?:tool\.pytest|pytest|tool:pytest)\b", content, re.M) is not None
-
-
-def _wants_xdist(extra: Sequence[str], configuration: str) -> bool:
-    texts = [*extra, os.environ.get("PYTEST_ADDOPTS", "")]
-    if configuration:
-        with open(configuration, encoding="utf-8") as file:
-            texts += re.findall(r"^\s*addopts\s*=.*(?:\n[ \t\"'\[\]-].*)*", file.read(), re.M)
-    return any(_XDIST_OPTION.fullmatch(word) for text in texts for word in re.split(r"[\s\"'=,\[\]]+", text))
+        return file.read()

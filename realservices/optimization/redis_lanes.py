@@ -19,6 +19,7 @@ from realservices.optimization.limits import FairLimit, Permit, PoolTimeoutError
 from realservices.optimization.monitor import current_test
 
 if TYPE_CHECKING:
+    import asyncio
     from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
 
     from realservices.contract.runtime import Endpoint
@@ -125,9 +126,11 @@ class RedisLanes(RedisIsolation):
             permit.release()
 
     @contextlib.contextmanager
-    def client(self, lease: RedisLease, *, decode: bool = True) -> Iterator[IsolatedRedis]:
+    def client(
+        self, lease: RedisLease, *, decode: bool = True, loop: asyncio.AbstractEventLoop | None = None
+    ) -> Iterator[IsolatedRedis]:
         """Give an asyncio client for the session's loop."""
-        with self._used[lease.number][0].client(lease, decode=decode) as client:
+        with self._used[lease.number][0].client(lease, decode=decode, loop=loop) as client:
             yield client
 
     def client_to_close(

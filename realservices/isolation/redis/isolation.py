@@ -122,14 +122,18 @@ class RedisIsolation:
             )
 
     @contextlib.contextmanager
-    def client(self, lease: RedisLease, *, decode: bool = True) -> Iterator[IsolatedRedis]:
+    def client(
+        self, lease: RedisLease, *, decode: bool = True, loop: asyncio.AbstractEventLoop | None = None
+    ) -> Iterator[IsolatedRedis]:
         """Give an asyncio client for the session's loop. Nothing of this needs the loop: it may stand still.
 
         Args:
             lease: The test's share.
             decode: Whether answers are `str`, not `bytes`.
+            loop: The session's, where it is known: the client refuses to be used in another one.
         """
-        pool = KeepingPool(lease, decode=decode, kept=self._kept.pop(decode, None), stale=self._stale)
+        kept = self._kept.pop(decode, None)
+        pool = KeepingPool(lease, decode=decode, kept=kept, stale=self._stale, own_loop=loop)
         self._stale = []
         try:
             yield clients.client_of(IsolatedRedis, lease, pool)
@@ -158,7 +162,11 @@ class RedisIsolation:
         self, lease: RedisLease, *, decode: bool = True
     ) -> tuple[IsolatedRedis, Callable[[], Awaitable[None]]]:
         """Return an asyncio client for a loop that ends with the test, and what closes it there."""
-        pool = KeepingPool(lease, decode=decode)
+        try:
+            loop = asyncio.get_running_loop()
+        except RuntimeError:
+            loop = None
+        pool = KeepingPool(lease, decode=decode, own_loop=loop)
         return clients.client_of(IsolatedRedis, lease, pool), pool.close_all
 
     def client_of_service(self, *, decode: bool = True) -> tuple[IsolatedRedis, Callable[[], Awaitable[None]]]:

@@ -1,0 +1,28 @@
+"""Where the pytest plugin leaves what begins with the session's services.
+
+So code that asks for this process's services finds the session's, also before any test has used them.
+"""
+
+from __future__ import annotations
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+_beginnings: list[Callable[[], None]] = []
+
+
+def leave(begin: Callable[[], None]) -> None:
+    """Leave what makes the plugin's manager this process's."""
+    _beginnings[:] = [begin]
+
+
+def forget() -> None:
+    """Forget it: the session ends."""
+    _beginnings.clear()
+
+
+def begin() -> None:
+    """Begin with the session's services, if there is a session that has not."""
+    for each in _beginnings:
+        each()
