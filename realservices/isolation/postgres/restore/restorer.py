@@ -103,6 +103,8 @@ class Restorer:
             for name in suspects:
                 database = self._databases.get(name)
                 left += await self._cluster.restore(database.oid if database else None)
+                if database:
+                    await database.take_signs()
         return left
 
     @property

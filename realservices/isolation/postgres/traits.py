@@ -1,0 +1,123 @@
+"""What a database's schema does by itself, which the words of a statement do not tell.
+
+Triggers, column defaults, functions and views may use the time, defer a check to COMMIT, or call what hangs on it.
+Read once for each schema; what a test changes in it is told by the words of its own statements.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+from dataclasses import dataclass
+from functools import lru_cache
+from typing import TYPE_CHECKING, Any
+
+from realservices.isolation.postgres.needs import body_hangs, body_reads_clock, body_sets_custom, body_writes
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Collection
+
+    from realservices.isolation.postgres.needs import Needs
+
+_WORD = re.compile(r"\w+")
+_OWN = "NOT IN (SELECT oid FROM pg_namespace WHERE nspname IN ('pg_catalog', 'information_schema', 'pg_toast'))"
+# Expressions are looked at in the form in which PostgreSQL keeps them, which names functions by object id.
+QUERY = f"""WITH clock AS MATERIALIZED (
+        SELECT format('SQLVALUEFUNCTION|:funcid (%s) ', string_agg(oid::text, '|')) AS pattern FROM pg_proc
+        WHERE pronamespace = 'pg_catalog'::regnamespace
+            AND (proname IN ('now', 'transaction_timestamp') OR (proname = 'age' AND pronargs = 1)))
+    SELECT json_build_object(
+        'settings', (SELECT json_object_agg(name, setting) FROM pg_settings WHERE name IN (
+            'default_transaction_isolation', 'default_transaction_read_only', 'default_transaction_deferrable',
+            'idle_in_transaction_session_timeout', 'transaction_timeout')),
+        'defers', EXISTS (SELECT FROM pg_trigger WHERE tginitdeferred) OR EXISTS (SELECT FROM pg_foreign_table)
+            OR EXISTS (SELECT FROM pg_constraint WHERE condeferred),
+        'clock_in_writes', EXISTS (SELECT FROM pg_attrdef, clock WHERE adbin::text ~ pattern)
+            OR EXISTS (SELECT FROM pg_constraint, clock
+                WHERE contype = 'c' AND connamespace {_OWN} AND conbin::text ~ pattern),
+        'clock_in_views', (SELECT json_agg(relname) FROM pg_class JOIN pg_rewrite ON ev_class = pg_class.oid, clock
+            WHERE relnamespace {_OWN} AND ev_action::text ~ pattern),
+        'functions', (SELECT json_agg(json_build_array(proname, prorettype = 'trigger'::regtype,
+                coalesce(pg_get_function_sqlbody(pg_proc.oid), prosrc)))
+            FROM pg_proc JOIN pg_language ON pg_language.oid = prolang
+            WHERE pronamespace {_OWN} AND lanname NOT IN ('internal', 'c')))"""  # noqa: S608 - the parts are constants
+"""Answers with one value, for `traits_of`."""
+_HARMLESS = {
+    "default_transaction_isolation": "read committed",
+    "default_transaction_read_only": "off",
+    "default_transaction_deferrable": "off",
+    "idle_in_transaction_session_timeout": "0",
+    "transaction_timeout": "0",
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Trait:
+    """Who does a certain thing in a database without saying so.
+
+    Attributes:
+        names: Lower-case names of functions and views; a text with one of them may do it.
+        writes: Every text that writes rows may do it.
+    """
+
+    names: frozenset[str] = frozenset()
+    writes: bool = False
+
+    def is_in(self, sql: str, needs: Needs) -> bool:
+        """Return whether a text, which needs ``needs``, may do it."""
+        return (self.writes and needs.writes) or (bool(self.names) and not self.names.isdisjoint(_words(sql)))
+
+
+@dataclass(frozen=True, slots=True)
+class Traits:
+    """What statements need in a database, beyond what their words tell.
+
+    Attributes:
+        commits_always: Transactions have settings here that one around a whole test cannot have.
+        hanging: See `Needs.hangs`.
+        clock: See `Needs.reads_clock`.
+        custom: See `Needs.sets_custom`.
+    """
+
+    commits_always: bool = False
+    hanging: Trait = Trait()
+    clock: Trait = Trait()
+    custom: Trait = Trait()
+
+
+def traits_of(answer: str) -> Traits:
+    """Return the traits of a database by its answer to `QUERY`."""
+    found: dict[str, Any] = json.loads(answer)
+    functions = [
+        _Function(str(name).lower(), bool(fires), str(source)) for name, fires, source in found["functions"] or ()
+    ]
+    views = {str(name).lower() for name in found["clock_in_views"] or ()}
+    defers = bool(found["defers"])
+    return Traits(
+        commits_always=any(_HARMLESS[name] != value for name, value in found["settings"].items()),
+        hanging=_trait(functions, lambda source: body_hangs(source) or (defers and body_writes(source)), writes=defers),
+        clock=_trait(functions, body_reads_clock, views, writes=bool(found["clock_in_writes"])),
+        custom=_trait(functions, body_sets_custom),
+    )
+
+
+@dataclass(frozen=True, slots=True)
+class _Function:
+    name: str
+    is_trigger: bool
+    source: str
+
+
+def _trait(
+    functions: list[_Function], has_it: Callable[[str], bool], views: Collection[str] = (), *, writes: bool = False
+) -> Trait:
+    names = {*views, *(function.name for function in functions if has_it(function.source))}
+    while more := {f.name for f in functions if f.name not in names and not names.isdisjoint(_words(f.source))}:
+        names |= more
+    triggers = {function.name for function in functions if function.is_trigger}
+    return Trait(frozenset(names - triggers), writes or not triggers.isdisjoint(names))
+
+
+@lru_cache(maxsize=1024)
+def _words(text: str) -> frozenset[str]:
+    return frozenset(_WORD.findall(text.lower()))
