@@ -142,9 +142,9 @@ class ClonePool:
         """Return the future of a clone like that of `take`. Nobody may commit to it before `begin_use`."""
         return self._background.submit(self._reserve())
 
-    def begin_use(self, clone: Clone) -> Future[None]:
+    def begin_use(self) -> Future[None]:
         """Have a reserved clone as if it was taken. It is not opened, if it is closed."""
-        return self._background.submit(self._begin_use(clone))
+        return self._background.submit(self._begin_use())
 
     def close_to_others(self, clone: Clone, own: Collection[int]) -> Future[bool]:
         """Have a clone admit nobody else; return whether nobody but ``own`` is there, by the backends' process ids."""
@@ -213,11 +213,10 @@ class ClonePool:
         self._make_ahead()
 
     async def _take(self) -> Clone:
-        self._taken += 1
+        clone = await self._reserve()
         try:
-            clone = await self._reserve()
             await self._open(clone)
-            await self._start_use()
+            await self._begin_use()
         except BaseException:
             self._taken -= 1
             raise
@@ -226,21 +225,18 @@ class ClonePool:
     async def _reserve(self) -> Clone:
         ahead = self._ready.popleft() if self._ready else asyncio.ensure_future(self._make_restorable())
         self._expected = max(0, self._expected - 1)
+        self._taken += 1
         self._make_ahead()
         try:
-            return await ahead
-        except IsolationError:  # Made ahead while a test had the server down.
-            return await self._make_restorable()
-
-    async def _begin_use(self, clone: Clone) -> None:
-        self._taken += 1
-        try:
-            await self._start_use()
+            try:
+                return await ahead
+            except IsolationError:  # Made ahead while a test had the server down.
+                return await self._make_restorable()
         except BaseException:
             self._taken -= 1
             raise
 
-    async def _start_use(self) -> None:
+    async def _begin_use(self) -> None:
         # Also where its database was ready: the test before may have left something in the server as a whole.
         await self._restored()
         # Not before its database is there: restoring the one before may need the server for itself.

@@ -20,6 +20,15 @@ if TYPE_CHECKING:
     from realservices.isolation.postgres.traits import Traits
 
 
+# DISCARD ALL (https://www.postgresql.org/docs/current/sql-discard.html), but for the statements that asyncpg has
+# prepared: to prepare them again would take a round trip for each in every test. They are planned for each execution
+# anew (`plan_cache_mode`, see KeptConnections), so that no test finds another plan because of those before it.
+_RESET = (
+    "CLOSE ALL; SET SESSION AUTHORIZATION DEFAULT; RESET ALL; UNLISTEN *; SELECT pg_advisory_unlock_all(); "
+    "DISCARD SEQUENCES; DISCARD TEMP"
+)
+
+
 class IsolatedConnection(asyncpg.Connection):
     """A connection that can be put under a test's transaction. Outside of one it is an ordinary connection.
 
@@ -66,8 +75,9 @@ class IsolatedConnection(asyncpg.Connection):
         for callbacks in (self._listeners, self._log_listeners, self._query_loggers, self._termination_listeners):
             callbacks.clear()
         self._top_xact = None
-        await self._end_transaction()
-        if self.guard.has_sent:
+        alters_session = self.guard.alters_session
+        await self._end_transaction("" if alters_session or not self.guard.has_sent else _RESET)
+        if alters_session:
             await self.guard.raw.query("DISCARD ALL", None)
             self._mark_stmts_as_closed()  # DISCARD ALL has dropped them; asyncpg must not use or close them again.
         if self.guard.changes_schema:
@@ -77,12 +87,15 @@ class IsolatedConnection(asyncpg.Connection):
             return False
         return True
 
-    async def _end_transaction(self) -> None:
+    async def _end_transaction(self, reset: str) -> None:
+        """Undo what is not committed, and reset the session, all of it in one round trip."""
         held, self.guard.held = self.guard.held, None
         if held is not None and not held.is_committed:
-            await held.end()
-        elif self.guard.raw.is_in_transaction():
-            await self.guard.raw.query("ROLLBACK", None)
+            await held.end(reset)
+            return
+        rollback = "ROLLBACK" if self.guard.raw.is_in_transaction() else ""
+        if rollback or reset:
+            await self.guard.raw.query("; ".join(filter(None, (rollback, reset))), None)
 
     async def set_type_codec(self, *args: Any, **kwargs: Any) -> None:
         """Set a codec. It is the client's and outlives every reset, so the connection is not kept."""

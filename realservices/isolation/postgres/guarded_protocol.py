@@ -28,6 +28,7 @@ class GuardedProtocol:
         held: The statements within the test's transaction; None: the test commits, or there is none.
         sets_custom: A setting may be there that PostgreSQL does not know. No reset removes it.
         changes_schema: Types may have changed.
+        alters_session: What later statements mean may have changed.
         has_sent: Something was sent.
     """
 
@@ -35,7 +36,7 @@ class GuardedProtocol:
         self.raw = raw
         self.held: HeldStatements | None = None
         self._traits: Traits | None = None
-        self.sets_custom = self.changes_schema = self.has_sent = False
+        self.sets_custom = self.changes_schema = self.alters_session = self.has_sent = False
 
     def __getattr__(self, name: str) -> Any:
         return getattr(self.raw, name)
@@ -43,7 +44,7 @@ class GuardedProtocol:
     def begin(self, traits: Traits, held: HeldStatements | None) -> None:
         """Begin a test in a database with these traits."""
         self._traits, self.held = traits, held
-        self.sets_custom = self.changes_schema = self.has_sent = False
+        self.sets_custom = self.changes_schema = self.alters_session = self.has_sent = False
 
     def is_in_transaction(self) -> bool:
         """Return whether code under test has a transaction open."""
@@ -106,6 +107,8 @@ class GuardedProtocol:
         needs = needs_of(sql)
         self.has_sent = True
         self.changes_schema = self.changes_schema or needs.changes_schema
+        if needs.alters_session or (self._traits is not None and self._traits.session.is_in(sql, needs)):
+            self.alters_session = True
         if needs.sets_custom or (self._traits is not None and self._traits.custom.is_in(sql, needs)):
             self.sets_custom = True
         if self.held is None or self.held.is_committed:

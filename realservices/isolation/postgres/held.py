@@ -40,6 +40,7 @@ class HeldTransaction:
         self._traits = traits
         self._follows_clock = follows_clock
         self._clock_is_anywhere = False
+        self._schema_is_old = False  # The traits say nothing of what the test has made.
         # With a random name: if it is gone in the end, somebody else has ended the transaction.
         self._marker = f"realservices_{secrets.token_hex(8)}"
         self._is_begun = False  # In the server.
@@ -61,7 +62,7 @@ class HeldTransaction:
             return True
         if needs.steps and not can_be_held(needs.steps):
             return True
-        if self._is_empty or not self._reads_clock(sql, needs):
+        if self._is_empty or not self.reads_clock(sql, needs):
             return False
         self.has_old_clock = not self._follows_clock
         return self._follows_clock
@@ -69,12 +70,13 @@ class HeldTransaction:
     def note(self, sql: str, needs: Needs) -> None:
         """Take note of a text within a transaction of code under test."""
         self.hangs = self.hangs or needs.hangs or self._traits.hanging.is_in(sql, needs)
-        self.has_old_clock = self.has_old_clock or (not self._was_empty and self._reads_clock(sql, needs))
+        self.has_old_clock = self.has_old_clock or (not self._was_empty and self.reads_clock(sql, needs))
         self._is_first = False
 
     def note_schema(self, needs: Needs) -> None:
         """Take note of what a test changes in its schema."""
         self._clock_is_anywhere = self._clock_is_anywhere or (needs.changes_schema and needs.reads_clock)
+        self._schema_is_old = self._schema_is_old or needs.changes_schema
 
     @property
     def may_restart(self) -> bool:
@@ -88,22 +90,24 @@ class HeldTransaction:
 
     # What to send
 
-    def before_statement(self) -> str:
+    def before_statement(self, *, reads_clock: bool) -> str:
         """Return what precedes a statement outside of a transaction; empty: nothing."""
+        if self._is_fresh and not (self._is_empty and reads_clock):
+            return ""
         if self._is_empty:  # The transaction begins with it, for the sake of its time.
             begin = f"BEGIN; SAVEPOINT {self._marker}; SAVEPOINT {_STATEMENT}"
             return f"ROLLBACK; {begin}" if self._is_begun else begin
         if self._has_failed:
             return f"ROLLBACK TO SAVEPOINT {_STATEMENT}"
-        return "" if self._is_fresh else f"RELEASE SAVEPOINT {_STATEMENT}; SAVEPOINT {_STATEMENT}"
+        return f"RELEASE SAVEPOINT {_STATEMENT}; SAVEPOINT {_STATEMENT}"
 
     def before_preparing(self) -> str:
         """Return what precedes the mere preparation of a statement outside of a transaction; empty: nothing."""
-        return "" if self._is_empty and not self._is_begun else self.before_statement()
+        return "" if self._is_empty and not self._is_begun else self.before_statement(reads_clock=False)
 
     def before_transaction(self, *, read_only: bool) -> str:
         """Return what begins a transaction of code under test."""
-        before = self.before_statement()
+        before = self.before_statement(reads_clock=True)
         mode = "; SET TRANSACTION READ ONLY" if read_only else ""
         return f"{before}{'; ' if before else ''}SAVEPOINT {_TRANSACTION}{mode}"
 
@@ -144,9 +148,10 @@ class HeldTransaction:
         self._is_begun = self._is_fresh = True
         self._has_failed = False
 
-    def has_done(self) -> None:
-        """A statement is sent."""
-        self._is_fresh = self._is_empty = False
+    def has_done(self, *, only_reads: bool = False) -> None:
+        """A statement is sent. One that only reads leaves nothing that a failure after it could undo."""
+        if not only_reads:
+            self._is_fresh = self._is_empty = False
 
     def has_failed(self, *, was_empty: bool) -> None:
         """A statement, or what precedes it, has failed or may have."""
@@ -178,13 +183,18 @@ class HeldTransaction:
         """Whether nothing was done that counts as committed."""
         return self._is_empty
 
-    def _reads_clock(self, sql: str, needs: Needs) -> bool:
+    def only_reads(self, sql: str, needs: Needs) -> bool:
+        """Return whether a text changes nothing in the database."""
+        return needs.only_reads and not self._schema_is_old and not self._traits.writing.is_in(sql, needs)
+
+    def reads_clock(self, sql: str, needs: Needs) -> bool:
+        """Return whether a text may use the time at which its transaction began."""
         is_control = any(isinstance(step, Control) for step in needs.steps)
         return (
             needs.reads_clock
             or self._clock_is_anywhere
             or self._traits.clock.is_in(sql, needs)
-            or (is_control and self._traits.clock.writes)
+            or (is_control and self._traits.clock.is_in_writes)
         )
 
 

@@ -71,13 +71,13 @@ class HeldStatements:
         self._held.note(sql, needs_of(sql))
         self._held.hangs = True
 
-    async def end(self) -> None:
-        """Undo everything.
+    async def end(self, reset: str) -> None:
+        """Undo everything, and reset the session by some statements.
 
         Raises:
             IsolationBrokenError: The test's transaction was ended by something else.
         """
-        await self._send_checked(self._held.end())
+        await self._send_checked("; ".join(filter(None, (self._held.end(), reset))))
 
     async def prepare(self, send: Callable[[], Awaitable[T]]) -> T:
         """Have a statement prepared."""
@@ -122,7 +122,7 @@ class HeldStatements:
             if held.is_open:
                 held.note(sql, needs)
                 return await send()
-            return await self._run_alone(send)
+            return await self._run_alone(sql, needs, send)
         except asyncpg.PostgresError as error:
             if _ADMITS_NOBODY in str(error):
                 error.add_note(_ADMITS_NOBODY_NOTE)
@@ -134,7 +134,7 @@ class HeldStatements:
         await self._commit()
         return await send()
 
-    async def _run_alone(self, send: Callable[[], Awaitable[T]]) -> T:
+    async def _run_alone(self, sql: str, needs: Needs, send: Callable[[], Awaitable[T]]) -> T:
         """Run one statement so that its failure leaves the test's transaction usable.
 
         A savepoint for each costs one round trip (0.05 ms). After a failure the way back is taken by the next
@@ -143,8 +143,8 @@ class HeldStatements:
         held = self._held
         was_empty = held.is_empty
         try:
-            await self._send_before(held.before_statement())
-            held.has_done()
+            await self._send_before(held.before_statement(reads_clock=held.reads_clock(sql, needs)))
+            held.has_done(only_reads=held.only_reads(sql, needs))
             return await send()
         except _FAILURES:
             held.has_failed(was_empty=was_empty)

@@ -74,7 +74,11 @@ class KeptConnections:
     async def connect(self, clone: Clone) -> PooledConnection:
         """Return a new connection."""
         pool = await asyncpg.create_pool(
-            **clone.connect_kwargs, connection_class=IsolatedConnection, **_POOL_OF_ONE, reset=_already_reset
+            **clone.connect_kwargs,
+            connection_class=IsolatedConnection,
+            server_settings={"plan_cache_mode": "force_custom_plan"},
+            **_POOL_OF_ONE,
+            reset=_already_reset,
         )
         return await self._acquire(clone, pool)
 

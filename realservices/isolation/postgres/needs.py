@@ -35,15 +35,27 @@ _CLOCK = re.compile(
 _CLOCK_BODY = re.compile(rf"\b(?:{_CLOCK.pattern}|'(?:today|tomorrow|yesterday)')\b", re.I)
 _CLOCK_TEXTS = {"'now'", "'today'", "'tomorrow'", "'yesterday'"}
 _WRITES = re.compile(r"\b(?:insert|update|delete|merge|copy|truncate|execute)\b", re.I)
+_INSERTS = re.compile(r"\b(?:insert|copy|merge|default)\b", re.I)
+_EXECUTES = re.compile(r"\bexecute\b", re.I)
+_INTO = re.compile(r"\binto\b", re.I)
 _CHANGES_SCHEMA = re.compile(r"\b(?:alter|create|drop|import)\b", re.I)
+_READING = {"SELECT", "SHOW", "TABLE", "VALUES", "WITH"}
+# What a session keeps beyond its transactions, and that changes what later statements mean.
+_OF_THE_SESSION = {"DEALLOCATE", "DISCARD", "EXECUTE", "LOAD", "PREPARE", "RESET", "SET"}
+_SESSION_BODY = re.compile(
+    r"""\b(?:set_config|deallocate|discard|prepare|reset|execute)\b
+      | (?:^|;|\b(?:as|begin|then|else|loop|declare)\b)\s*(?:\$\w*\$|')?\s*set\s""",
+    re.I | re.X,
+)
 _CUSTOM_SETTING = re.compile(
     r"""\bset\s+(?:local\s+|session\s+)?(?:\w+|"[^"]+")\s*\.  |  \bset_config\s*\(\s*(?!'\w+'\s*,)""", re.I | re.X
 )
 _INTERESTING = re.compile(
-    rf"\b(?:{_HANGING.pattern}|{_CLOCK.pattern}|{'|'.join(_FIRST)}|commit|set|reset|alter|create|drop)\b"
+    rf"\b(?:{_HANGING.pattern}|{_CLOCK.pattern}|{'|'.join(_FIRST | _OF_THE_SESSION)}|commit|alter|create|drop)\b"
     rf"|{'|'.join(_CLOCK_TEXTS)}|{MAY_CONTROL.pattern}",
     re.I | re.X,
 )
+_FIRST_WORD = re.compile(r"[\s(]*(\w+)")
 _MOST_CACHED = 16_384
 
 
@@ -55,17 +67,23 @@ class Needs:
         steps: Its statements of transaction control, with the texts between them. Empty: it has none.
         hangs: Something of it happens at the end of its transaction, or it wants one of its own.
         writes: It may write rows.
+        inserts: It may write what a column's default says.
         reads_clock: It may use the time at which its transaction began.
         sets_custom: It may set a setting that PostgreSQL does not know, ``app.user`` for instance.
         changes_schema: It may change types or tables.
+        alters_session: It may change what later statements of the session mean: settings, prepared statements.
+        only_reads: It writes nothing, unless a function that it calls does.
     """
 
     steps: tuple[str | Control, ...] = ()
     hangs: bool = False
     writes: bool = False
+    inserts: bool = False
     reads_clock: bool = False
     sets_custom: bool = False
     changes_schema: bool = False
+    alters_session: bool = False
+    only_reads: bool = False
 
 
 def needs_of(sql: str) -> Needs:
@@ -88,6 +106,16 @@ def body_sets_custom(source: str) -> bool:
     return _CUSTOM_SETTING.search(source) is not None
 
 
+def body_alters_session(source: str) -> bool:
+    """Return whether a function with this source may need what `Needs.alters_session` means."""
+    return _SESSION_BODY.search(source) is not None or _CHANGES_SCHEMA.search(source) is not None
+
+
+def body_inserts(source: str) -> bool:
+    """Return whether a function with this source may need what `Needs.inserts` means."""
+    return _INSERTS.search(source) is not None or _EXECUTES.search(source) is not None
+
+
 def body_writes(source: str) -> bool:
     """Return whether a function with this source may write rows."""
     return _WRITES.search(source) is not None
@@ -95,10 +123,14 @@ def body_writes(source: str) -> bool:
 
 def _read(sql: str) -> Needs:
     writes, changes_schema = bool(_WRITES.search(sql)), bool(_CHANGES_SCHEMA.search(sql))
+    inserts = writes and bool(_INSERTS.search(sql))
+    first = _FIRST_WORD.match(sql)
+    only_reads = first is not None and first[1].upper() in _READING
+    only_reads = only_reads and not writes and not changes_schema and not _INTO.search(sql)
     if not _INTERESTING.search(sql):
-        return Needs(writes=writes, changes_schema=changes_schema)
+        return Needs(writes=writes, inserts=inserts, changes_schema=changes_schema, only_reads=only_reads)
     steps: list[str | Control] = []
-    hangs = reads_clock = False
+    hangs = reads_clock = alters_session = False
     for text, words in split(sql):
         control = control_of(text, words)
         if control is not None:
@@ -106,6 +138,7 @@ def _read(sql: str) -> Needs:
             continue
         hangs = hangs or _hangs(text, words)
         reads_clock = reads_clock or _reads_clock(text, words)
+        alters_session = alters_session or words[0] in _OF_THE_SESSION or "SET_CONFIG" in words
         if steps and isinstance(steps[-1], str):
             steps[-1] += ";" + text
         else:
@@ -114,9 +147,12 @@ def _read(sql: str) -> Needs:
         steps=tuple(steps) if any(isinstance(step, Control) for step in steps) else (),
         hangs=hangs,
         writes=writes,
+        inserts=inserts,
         reads_clock=reads_clock,
         sets_custom=bool(_CUSTOM_SETTING.search(sql)),
         changes_schema=changes_schema,
+        alters_session=alters_session or changes_schema,
+        only_reads=only_reads and not hangs and not steps and not alters_session,
     )
 
 
