@@ -25,7 +25,6 @@ _NO_TRANSACTION = (asyncpg.InvalidSavepointSpecificationError, asyncpg.NoActiveS
 _FAILURES = (asyncpg.PostgresError, asyncio.CancelledError, TimeoutError)
 # What PostgreSQL says where a statement wants no transaction around it, and its words did not tell.
 _WANTS_THE_TOP = {
-    "0A000",  # feature_not_supported
     "2D000",  # invalid_transaction_termination
     "25001",  # active_sql_transaction
     "55006",  # object_in_use
@@ -188,14 +187,16 @@ class HeldStatements:
         if control.action == statements.COMMIT:
             return await self._commit_transaction(control)
         if control.action == statements.ROLLBACK:
+            keeps_mode = control.chain and not await self._has_failed()
             await self._roll_back()
             if control.chain:
-                await self._begin(read_only=held.is_read_only)
+                await self._begin(read_only=keeps_mode and held.is_read_only)
             return statements.ROLLBACK
         if control.action == statements.PREPARE_TRANSACTION:
             return await self._prepare_transaction(control)
-        if control.action == statements.SET_TRANSACTION:
+        if control.action in (statements.SET_TRANSACTION, statements.BEGIN):  # A second BEGIN only sets modes.
             return await self._set_transaction(control)
+        held.note_savepoint()
         return await self._send(control.text)
 
     async def _begin(self, *, read_only: bool) -> None:
@@ -212,18 +213,26 @@ class HeldStatements:
         self._held.has_closed(undone=True)
 
     async def _commit_transaction(self, control: Control) -> str:
-        status = statements.COMMIT
+        held, status, read_only = self._held, statements.COMMIT, self._held.is_read_only
         try:
-            if self._held.hangs:
+            if held.hangs:
                 return await _to_its_end(self._commit_all(control))
-            await self._send(self._held.commit_transaction())
-            self._held.has_closed(undone=False)
+            await self._send(held.commit_transaction())
+            held.has_closed(undone=False)
         except asyncpg.InFailedSQLTransactionError:
             await self._roll_back()
-            status = statements.ROLLBACK  # What COMMIT of a failed transaction does and answers.
+            status, read_only = statements.ROLLBACK, False  # What COMMIT of a failed transaction does and answers.
         if control.chain:
-            await self._begin(read_only=self._held.is_read_only)
+            await self._begin(read_only=read_only)
         return status
+
+    async def _has_failed(self) -> bool:
+        """Return whether the transaction of code under test has. Then a chained one does not begin with its mode."""
+        try:
+            await self._send("SELECT")
+        except asyncpg.InFailedSQLTransactionError:
+            return True
+        return False
 
     async def _commit_all(self, control: Control) -> str:
         """Commit for real, with the transaction of code under test."""
@@ -264,6 +273,8 @@ class HeldStatements:
             await self._roll_back()
             await self._commit()
             await self._send("BEGIN READ ONLY" if self._held.is_read_only else "BEGIN")
+            for sql in self._held.prelude:
+                await self._send(sql)
         elif control.read_only:
             self._held.is_read_only = True
         return await self._send(control.text)

@@ -28,7 +28,7 @@ if TYPE_CHECKING:
 
     from realservices.contract.runtime import Endpoint
     from realservices.isolation.background import BackgroundLoop
-    from realservices.isolation.postgres.clones import Clone, Finding
+    from realservices.isolation.postgres.clones import Finding
     from realservices.isolation.postgres.kept_connections import PooledConnection
     from realservices.isolation.postgres.share import SharedDatabase
     from realservices.isolation.postgres.traits import Traits

@@ -7,19 +7,17 @@ Read once for each schema; what a test changes in it is told by the words of its
 from __future__ import annotations
 
 import json
-import re
 from dataclasses import dataclass
 from functools import lru_cache
 from typing import TYPE_CHECKING, Any
 
-from realservices.isolation.postgres.needs import body_hangs, body_reads_clock, body_sets_custom, body_writes
+from realservices.isolation.postgres.needs import body_hangs, body_reads_clock, body_sets_custom, body_writes, words_of
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Collection
 
     from realservices.isolation.postgres.needs import Needs
 
-_WORD = re.compile(r"\w+")
 _OWN = "NOT IN (SELECT oid FROM pg_namespace WHERE nspname IN ('pg_catalog', 'information_schema', 'pg_toast'))"
 # Expressions are looked at in the form in which PostgreSQL keeps them, which names functions by object id.
 QUERY = f"""WITH clock AS MATERIALIZED (
@@ -118,6 +116,4 @@ def _trait(
     return Trait(frozenset(names - triggers), writes or not triggers.isdisjoint(names))
 
 
-@lru_cache(maxsize=1024)
-def _words(text: str) -> frozenset[str]:
-    return frozenset(_WORD.findall(text.lower()))
+_words = lru_cache(maxsize=1024)(words_of)
