@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
 _OWN = "NOT IN (SELECT oid FROM pg_namespace WHERE nspname IN ('pg_catalog', 'information_schema', 'pg_toast'))"
 # Expressions are looked at in the form in which PostgreSQL keeps them, which names functions by object id.
-QUERY = f"""WITH clock AS MATERIALIZED (
+_QUERY = f"""WITH clock AS MATERIALIZED (
         SELECT format('SQLVALUEFUNCTION|:funcid (%s) ', string_agg(oid::text, '|')) AS pattern FROM pg_proc
         WHERE pronamespace = 'pg_catalog'::regnamespace
             AND (proname IN ('now', 'transaction_timestamp') OR (proname = 'age' AND pronargs = 1)))
@@ -39,7 +39,6 @@ QUERY = f"""WITH clock AS MATERIALIZED (
                 coalesce(pg_get_function_sqlbody(pg_proc.oid), prosrc)))
             FROM pg_proc JOIN pg_language ON pg_language.oid = prolang
             WHERE pronamespace {_OWN} AND lanname NOT IN ('internal', 'c')))"""  # noqa: S608 - the parts are constants
-"""Answers with one value, for `traits_of`."""
 _HARMLESS = {
     "default_transaction_isolation": "read committed",
     "default_transaction_read_only": "off",
@@ -47,6 +46,17 @@ _HARMLESS = {
     "idle_in_transaction_session_timeout": "0",
     "transaction_timeout": "0",
 }
+
+
+# Before PostgreSQL 14 there are no functions in SQL's own syntax.
+_FIRST_WITH_SQL_BODIES = 140000
+
+
+def traits_query(server_version_num: int) -> str:
+    """Return a query that answers with one value, for `traits_of`."""
+    if server_version_num >= _FIRST_WITH_SQL_BODIES:
+        return _QUERY
+    return _QUERY.replace("coalesce(pg_get_function_sqlbody(pg_proc.oid), prosrc)", "prosrc")
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,7 +94,7 @@ class Traits:
 
 
 def traits_of(answer: str) -> Traits:
-    """Return the traits of a database by its answer to `QUERY`."""
+    """Return the traits of a database by its answer to `traits_query`."""
     found: dict[str, Any] = json.loads(answer)
     functions = [
         _Function(str(name).lower(), bool(fires), str(source)) for name, fires, source in found["functions"] or ()

@@ -12,7 +12,7 @@ from realservices.isolation.errors import IsolationError
 from realservices.isolation.postgres.administration import Administration, quote_identifier
 from realservices.isolation.postgres.clones import Clone
 from realservices.isolation.postgres.held import HeldTransaction
-from realservices.isolation.postgres.traits import QUERY, traits_of
+from realservices.isolation.postgres.traits import Traits, traits_of, traits_query
 from tests.isolation.postgres.ways import connected
 
 if TYPE_CHECKING:
@@ -202,6 +202,10 @@ async def _clone(endpoint: Endpoint, connection: asyncpg.Connection) -> Clone:
     return Clone(endpoint, await connection.fetchval("SELECT current_database()"))
 
 
+async def _traits(endpoint: Endpoint, connection: asyncpg.Connection) -> Traits:
+    return traits_of(await connection.fetchval(traits_query(endpoint.server_version_num)))
+
+
 async def test_settings_of_the_database_that_end_transactions_are_obeyed(
     postgres_endpoint: Endpoint, cloned_database: Any
 ) -> None:
@@ -209,13 +213,13 @@ async def test_settings_of_the_database_that_end_transactions_are_obeyed(
     name = quote_identifier(cloned_database.name)
     await administration.execute(f"ALTER DATABASE {name} SET default_transaction_isolation = 'repeatable read'")
     connection = await cloned_database.connect()
-    assert traits_of(await connection.fetchval(QUERY)).commits_always
+    assert (await _traits(postgres_endpoint, connection)).commits_always
     await administration.close(finish=True)
 
 
-async def test_traits_are_read_from_the_schema(cloned_database: Any) -> None:
+async def test_traits_are_read_from_the_schema(postgres_endpoint: Endpoint, cloned_database: Any) -> None:
     connection = await cloned_database.connect()
-    before = traits_of(await connection.fetchval(QUERY))
+    before = await _traits(postgres_endpoint, connection)
     assert not before.commits_always
     await connection.execute(
         "CREATE TABLE t (a int PRIMARY KEY, at timestamptz DEFAULT now());"
@@ -224,10 +228,19 @@ async def test_traits_are_read_from_the_schema(cloned_database: Any) -> None:
         "CREATE FUNCTION tell() RETURNS void LANGUAGE sql BEGIN ATOMIC SELECT pg_notify('news', ''); END;"
         "CREATE FUNCTION own() RETURNS void LANGUAGE sql AS $$ SELECT set_config('app.tenant', 'a', true) $$"
     )
-    traits = traits_of(await connection.fetchval(QUERY))
+    traits = await _traits(postgres_endpoint, connection)
     assert traits.hanging.writes
     assert traits.clock.writes
     assert {"tell", "own"} <= traits.hanging.names
     assert "fresh" in traits.clock.names
     assert traits.custom.names >= {"own"}
     assert "tell" not in traits.custom.names
+
+
+async def test_refused_connection_to_the_own_database_says_what_to_use(isolated_database: Any) -> None:
+    name = await isolated_database.fetchval("SELECT current_database()")
+    with pytest.raises(asyncpg.PostgresError) as caught:
+        await isolated_database.execute(
+            f"DO $$ BEGIN RAISE EXCEPTION 'database \"{name}\" is not currently accepting connections'; END $$"
+        )
+    assert "cloned_database" in caught.value.__notes__[0]
