@@ -318,7 +318,12 @@ class ClonePool:
 
     async def _restore_server(self, test: str) -> None:
         async with self._turns.alone():
+            closed = [name for name in self._restorer.suspects if self._doors.are_closed(name)]
+            for name in closed:  # It is compared with what it was, which is open.
+                await self._doors.open(name)
             left = await self._restorer.restore_server()
+            for name in closed:
+                await self._doors.close(name, ())
         self._findings += [Finding(test, self._explain_left(left))] if left else []
 
     async def _find(self) -> list[Finding]:

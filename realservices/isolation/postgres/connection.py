@@ -106,3 +106,14 @@ class IsolatedConnection(asyncpg.Connection):
         """Set a codec; see `set_type_codec`."""
         self._has_codecs = True
         await super().set_builtin_type_codec(*args, **kwargs)
+
+
+def has_old_clock(connection: Any) -> bool:
+    """Return whether code under test may have seen a time over this connection that stood still.
+
+    Args:
+        connection: What a fixture gave: a proxy of such a connection, or its blocking view.
+    """
+    proxy = getattr(connection, "_target", connection)
+    guard = getattr(getattr(proxy, "_con", None), "guard", None)
+    return guard is not None and guard.held is not None and guard.held.has_old_clock

@@ -8,6 +8,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, TypeVar
 
+import asyncpg
+
 from realservices.isolation.postgres.needs import needs_of
 
 if TYPE_CHECKING:
@@ -17,6 +19,8 @@ if TYPE_CHECKING:
     from realservices.isolation.postgres.traits import Traits
 
 T = TypeVar("T")
+_ADMITS_NOBODY = "not currently accepting connections"
+_ADMITS_NOBODY_NOTE = "isolated_database admits no other connections; for those use the fixture cloned_database"
 _RETURN_EXTRA = 4  # Where asyncpg's bind_execute has it, if not by name.
 
 
@@ -111,9 +115,14 @@ class GuardedProtocol:
             self.alters_session = True
         if needs.sets_custom or (self._traits is not None and self._traits.custom.is_in(sql, needs)):
             self.sets_custom = True
-        if self.held is None or self.held.is_committed:
-            return await send()
-        return await self.held.run(sql, needs, send, answer)
+        try:
+            if self.held is None or self.held.is_committed:
+                return await send()
+            return await self.held.run(sql, needs, send, answer)
+        except asyncpg.PostgresError as error:
+            if _ADMITS_NOBODY in str(error):
+                error.add_note(_ADMITS_NOBODY_NOTE)
+            raise
 
 
 def _text(args: tuple[Any, ...], options: dict[str, Any]) -> str:

@@ -30,6 +30,7 @@ class HeldTransaction:
         hangs: Something hangs on the COMMIT of that.
         has_old_clock: Code under test may have seen a time at which its transaction did not begin.
         is_read_only: Code under test wanted its transaction to be so.
+        prelude: Texts that it has begun with, as long as its modes can still be set.
 
     Args:
         traits: Those of its database.
@@ -48,7 +49,8 @@ class HeldTransaction:
         self._is_fresh = False  # Nothing was done since the latest savepoint.
         self._has_failed = False  # Back to the savepoint first. A cancelled task cannot do that.
         self._was_empty = True  # When code under test began its transaction.
-        self._is_first = True  # Nothing was done in the transaction of code under test.
+        self._is_first = True  # Nothing was done in the transaction of code under test, apart from the prelude.
+        self.prelude: list[str] = []
         self.is_open = False
         self.hangs = False
         self.has_old_clock = False
@@ -71,6 +73,13 @@ class HeldTransaction:
         """Take note of a text within a transaction of code under test."""
         self.hangs = self.hangs or needs.hangs or self._traits.hanging.is_in(sql, needs)
         self.has_old_clock = self.has_old_clock or (not self._was_empty and self.reads_clock(sql, needs))
+        if needs.is_prelude and self._is_first:
+            self.prelude.append(sql)
+        else:
+            self._is_first = False
+
+    def note_savepoint(self) -> None:
+        """Take note of a savepoint, or the like, within a transaction of code under test."""
         self._is_first = False
 
     def note_schema(self, needs: Needs) -> None:
@@ -162,7 +171,7 @@ class HeldTransaction:
         """Code under test has begun a transaction."""
         self.has_begun()
         self.is_open, self.hangs, self.is_read_only = True, False, read_only
-        self._was_empty, self._is_first = self._is_empty, True
+        self._was_empty, self._is_first, self.prelude = self._is_empty, True, []
         self.has_done()
 
     def has_closed(self, *, undone: bool) -> None:

@@ -2,46 +2,34 @@
 
 from __future__ import annotations
 
-import asyncio
 import contextlib
 from typing import TYPE_CHECKING, Any, TypeVar
 
 import asyncpg
 
-from realservices.isolation.errors import IsolationBrokenError, IsolationError
-from realservices.isolation.postgres import statements
 from realservices.isolation.postgres.held import can_be_held
 from realservices.isolation.postgres.needs import needs_of
+from realservices.isolation.postgres.transaction_control import FAILURES, REMEDY, TransactionControl
 
 if TYPE_CHECKING:
-    from collections.abc import Awaitable, Callable, Coroutine, Iterator
+    from collections.abc import Awaitable, Callable, Iterator
 
     from realservices.isolation.postgres.held import HeldTransaction
     from realservices.isolation.postgres.needs import Needs
-    from realservices.isolation.postgres.statements import Control
 
 T = TypeVar("T")
-_NO_TRANSACTION = (asyncpg.InvalidSavepointSpecificationError, asyncpg.NoActiveSQLTransactionError)
-_FAILURES = (asyncpg.PostgresError, asyncio.CancelledError, TimeoutError)
 # What PostgreSQL says where a statement wants no transaction around it, and its words did not tell.
 _WANTS_THE_TOP = {
-    "0A000",  # feature_not_supported
     "2D000",  # invalid_transaction_termination
     "25001",  # active_sql_transaction
     "55006",  # object_in_use
     "55P04",  # unsafe_new_enum_value_usage
 }
-_REMEDY = 'use the fixture cloned_database, or isolation = "database" on the target'
-_NOTE = f"isolated_database was within a test's transaction here. If that is why, {_REMEDY}"
-_ADMITS_NOBODY = "not currently accepting connections"
-_ADMITS_NOBODY_NOTE = "isolated_database is its database's only connection. For others, use the fixture cloned_database"
+_NOTE = f"isolated_database was within a test's transaction here. If that is why, {REMEDY}"
 
 
 class HeldStatements:
     """Those of one test.
-
-    Attributes:
-        is_committed: The test's transaction was committed for real; the connection is an ordinary one.
 
     Args:
         raw: asyncpg's protocol.
@@ -50,11 +38,14 @@ class HeldStatements:
     """
 
     def __init__(self, raw: Any, held: HeldTransaction, before_commit: Callable[[], Awaitable[None]]) -> None:
-        self._raw = raw
         self._held = held
-        self._before_commit = before_commit
+        self._control = TransactionControl(raw, held, before_commit)
         self._is_busy = False
-        self.is_committed = False
+
+    @property
+    def is_committed(self) -> bool:
+        """Whether the test's transaction was committed for real; then the connection is an ordinary one."""
+        return self._control.is_committed
 
     @property
     def is_open(self) -> bool:
@@ -77,7 +68,7 @@ class HeldStatements:
         Raises:
             IsolationBrokenError: The test's transaction was ended by something else.
         """
-        await self._send_checked("; ".join(filter(None, (self._held.end(), reset))))
+        await self._control.end(reset)
 
     async def prepare(self, send: Callable[[], Awaitable[T]]) -> T:
         """Have a statement prepared."""
@@ -91,7 +82,7 @@ class HeldStatements:
             try:
                 await self._send_before(before)
                 return await send()
-            except _FAILURES:
+            except FAILURES:
                 held.has_failed(was_empty=was_empty)
                 raise
 
@@ -109,7 +100,7 @@ class HeldStatements:
         held = self._held
         with self._alone():
             if not held.is_open and held.must_commit(sql, needs):
-                await self._commit()
+                await self._control.commit()
                 return await send()
             if needs.steps and answer is not None:
                 return await self._run_steps(sql, needs, send, answer)
@@ -124,14 +115,12 @@ class HeldStatements:
                 return await send()
             return await self._run_alone(sql, needs, send)
         except asyncpg.PostgresError as error:
-            if _ADMITS_NOBODY in str(error):
-                error.add_note(_ADMITS_NOBODY_NOTE)
             if error.sqlstate not in _WANTS_THE_TOP:
                 raise
             if held.is_open or not may_repeat:
                 error.add_note(_NOTE)
                 raise
-        await self._commit()
+        await self._control.commit()
         return await send()
 
     async def _run_alone(self, sql: str, needs: Needs, send: Callable[[], Awaitable[T]]) -> T:
@@ -146,13 +135,13 @@ class HeldStatements:
             await self._send_before(held.before_statement(reads_clock=held.reads_clock(sql, needs)))
             held.has_done(only_reads=held.only_reads(sql, needs))
             return await send()
-        except _FAILURES:
+        except FAILURES:
             held.has_failed(was_empty=was_empty)
             raise
 
     async def _send_before(self, before: str) -> None:
         if before:
-            await self._send(before)
+            await self._control.send(before)
             self._held.has_begun()
 
     async def _run_steps(
@@ -164,133 +153,20 @@ class HeldStatements:
             held.note(sql, needs)
         for number, step in enumerate(steps):
             if not held.is_open and not can_be_held(steps[number:]):
-                await self._commit()
+                await self._control.commit()
             if self.is_committed:
-                status = await self._send(
+                status = await self._control.send(
                     ";".join(step if isinstance(step, str) else step.text for step in steps[number:])
                 )
                 break
             if isinstance(step, str):
                 status = await self._run_text(step)
             else:
-                status = await self._control(step)
+                status = await self._control.apply(step)
         return answer(status)
 
     async def _run_text(self, sql: str) -> str:
-        return await self._run_one(sql, needs_of(sql), lambda: self._send(sql))
-
-    async def _control(self, control: Control) -> str:
-        """Do what a statement of transaction control means, within the test's transaction."""
-        held = self._held
-        if not held.is_open:
-            await self._begin(read_only=control.read_only)
-            return statements.BEGIN
-        if control.action == statements.COMMIT:
-            return await self._commit_transaction(control)
-        if control.action == statements.ROLLBACK:
-            await self._roll_back()
-            if control.chain:
-                await self._begin(read_only=held.is_read_only)
-            return statements.ROLLBACK
-        if control.action == statements.PREPARE_TRANSACTION:
-            return await self._prepare_transaction(control)
-        if control.action == statements.SET_TRANSACTION:
-            return await self._set_transaction(control)
-        return await self._send(control.text)
-
-    async def _begin(self, *, read_only: bool) -> None:
-        was_empty = self._held.is_empty
-        try:
-            await self._send(self._held.before_transaction(read_only=read_only))
-        except _FAILURES:
-            self._held.has_failed(was_empty=was_empty)
-            raise
-        self._held.has_opened(read_only=read_only)
-
-    async def _roll_back(self) -> None:
-        await self._send(self._held.roll_back_transaction())
-        self._held.has_closed(undone=True)
-
-    async def _commit_transaction(self, control: Control) -> str:
-        status = statements.COMMIT
-        try:
-            if self._held.hangs:
-                return await _to_its_end(self._commit_all(control))
-            await self._send(self._held.commit_transaction())
-            self._held.has_closed(undone=False)
-        except asyncpg.InFailedSQLTransactionError:
-            await self._roll_back()
-            status = statements.ROLLBACK  # What COMMIT of a failed transaction does and answers.
-        if control.chain:
-            await self._begin(read_only=self._held.is_read_only)
-        return status
-
-    async def _commit_all(self, control: Control) -> str:
-        """Commit for real, with the transaction of code under test."""
-        held = self._held
-        await self._before_commit()
-        try:
-            status = await self._send(held.commit_all(control.text))
-        except asyncpg.InFailedSQLTransactionError:
-            raise
-        except asyncpg.PostgresError as error:
-            if self._raw.is_in_transaction():
-                await self._roll_back()
-                raise
-            held.has_lost_all()
-            if held.stands_alone:
-                raise
-            raise IsolationError(
-                f"isolated_database: PostgreSQL has refused {control.text.strip()!r} ({error}), and with it all that "
-                f"this test had done before its transaction; {_REMEDY}"
-            ) from error
-        self.is_committed = True
-        return status
-
-    async def _prepare_transaction(self, control: Control) -> str:
-        if not self._held.stands_alone:
-            raise IsolationError(
-                f"{control.text.strip()!r} on isolated_database would prepare what this test did before, too; {_REMEDY}"
-            )
-        await self._before_commit()
-        try:
-            return await self._send(control.text)
-        finally:
-            self.is_committed = not self._raw.is_in_transaction()
-
-    async def _set_transaction(self, control: Control) -> str:
-        # Within a savepoint only READ ONLY can be set. Before the first statement the transaction may begin anew.
-        if control.is_special and self._held.may_restart:
-            await self._roll_back()
-            await self._commit()
-            await self._send("BEGIN READ ONLY" if self._held.is_read_only else "BEGIN")
-        elif control.read_only:
-            self._held.is_read_only = True
-        return await self._send(control.text)
-
-    async def _commit(self) -> None:
-        """Commit the test's transaction for real."""
-        await _to_its_end(self._commit_held())
-
-    async def _commit_held(self) -> None:
-        await self._before_commit()
-        await self._send_checked(self._held.commit())
-        self.is_committed = True
-
-    async def _send_checked(self, sql: str) -> None:
-        try:
-            if sql:
-                await self._send(sql)
-        except _NO_TRANSACTION as error:
-            raise IsolationBrokenError(
-                "the transaction of isolated_database was ended behind its back, so what the test wrote may be "
-                f"committed (PostgreSQL says: {error}). Its database has been taken away, later tests are not "
-                f"affected. If code under test must commit, {_REMEDY}"
-            ) from None
-
-    async def _send(self, sql: str) -> str:
-        status: str = await self._raw.query(sql, None)
-        return status
+        return await self._run_one(sql, needs_of(sql), lambda: self._control.send(sql))
 
     @contextlib.contextmanager
     def _alone(self) -> Iterator[None]:
@@ -302,15 +178,3 @@ class HeldStatements:
             yield
         finally:
             self._is_busy = False
-
-
-async def _to_its_end(work: Coroutine[Any, Any, T]) -> T:
-    """Await something that must not be cut short. A cancellation takes effect after it."""
-    task = asyncio.ensure_future(work)
-    try:
-        return await asyncio.shield(task)
-    except asyncio.CancelledError:
-        await asyncio.wait({task})
-        if not task.cancelled():
-            task.exception()  # Asked for, so that asyncio does not report it.
-        raise

@@ -20,7 +20,7 @@ from realservices.isolation.postgres.cloned_database import ClonedDatabase
 from realservices.isolation.postgres.clones import ClonePool
 from realservices.isolation.postgres.held import HeldTransaction
 from realservices.isolation.postgres.kept_connections import KeptConnections
-from realservices.isolation.postgres.traits import QUERY, traits_of
+from realservices.isolation.postgres.traits import traits_of, traits_query
 from realservices.isolation.postgres.use import Use
 
 if TYPE_CHECKING:
@@ -199,7 +199,9 @@ class PostgresIsolation:
             pooled = await self._connect(use)
             try:
                 if self._traits is None:
-                    self._traits = traits_of(await pooled.connection.fetchval(QUERY))
+                    self._traits = traits_of(
+                        await pooled.connection.fetchval(traits_query(self.endpoint.server_version_num))
+                    )
                 held = None
                 if commits or self._traits.commits_always:
                     await use.begin()

@@ -7,11 +7,12 @@ is slower and never wrong.
 
 from __future__ import annotations
 
+import itertools
 import re
 from dataclasses import dataclass
 from functools import lru_cache
 
-from realservices.isolation.postgres.statements import MAY_CONTROL, Control, control_of, split
+from realservices.isolation.postgres.statements import Control, control_of, split
 
 # Functions, columns and views that tell or use something of the transaction at the top; and what no rollback undoes.
 _HANGING = re.compile(
@@ -27,34 +28,36 @@ _FIRST = {
     "CALL", "CHECKPOINT", "CLOSE", "CLUSTER", "DECLARE", "DISCARD", "DO", "FETCH", "LISTEN", "LOAD", "LOCK", "MOVE",
     "NOTIFY", "REINDEX", "UNLISTEN", "VACUUM",
 }  # fmt: skip
+_OF_TRANSACTIONS = (["LOCAL"], ["CONSTRAINTS"])
 _OF_THE_SERVER = {"DATABASE", "SUBSCRIPTION", "SYSTEM", "TABLESPACE"}
 _HANGING_BODY = re.compile(rf"\b(?:{_HANGING.pattern}|set\s+local|on\s+commit)\b", re.I | re.X)
-_CLOCK = re.compile(
-    r"(?:now|current_timestamp|current_date|current_time|localtime|localtimestamp|transaction_timestamp|age)", re.I
+_CLOCK = {"current_timestamp", "current_date", "current_time", "localtime", "localtimestamp"}
+_CLOCK_CALLS = {"now", "transaction_timestamp", "age"}
+_CLOCK_TEXTS = {"now", "today", "tomorrow", "yesterday"}
+_CLOCK_BODY = re.compile(
+    rf"\b(?:{'|'.join(_CLOCK)}|(?:{'|'.join(_CLOCK_CALLS)})\s*\() | '(?:{'|'.join(_CLOCK_TEXTS)})'", re.I | re.X
 )
-_CLOCK_BODY = re.compile(rf"\b(?:{_CLOCK.pattern}|'(?:today|tomorrow|yesterday)')\b", re.I)
-_CLOCK_TEXTS = {"'now'", "'today'", "'tomorrow'", "'yesterday'"}
-_WRITES = re.compile(r"\b(?:insert|update|delete|merge|copy|truncate|execute)\b", re.I)
-_INSERTS = re.compile(r"\b(?:insert|copy|merge|default)\b", re.I)
-_EXECUTES = re.compile(r"\bexecute\b", re.I)
-_INTO = re.compile(r"\binto\b", re.I)
-_CHANGES_SCHEMA = re.compile(r"\b(?:alter|create|drop|import)\b", re.I)
+_WRITES = {"insert", "update", "delete", "merge", "copy", "truncate", "execute"}
+_INSERTS = {"insert", "copy", "merge", "default", "execute"}
+_CHANGES_SCHEMA = {"alter", "create", "drop", "import"}
 _READING = {"SELECT", "SHOW", "TABLE", "VALUES", "WITH"}
 # What a session keeps beyond its transactions, and that changes what later statements mean.
 _OF_THE_SESSION = {"DEALLOCATE", "DISCARD", "EXECUTE", "LOAD", "PREPARE", "RESET", "SET"}
 _SESSION_BODY = re.compile(
-    r"""\b(?:set_config|deallocate|discard|prepare|reset|execute)\b
+    r"""\b(?:set_config|deallocate|discard|prepare|reset|execute|alter|create|drop|import)\b
       | (?:^|;|\b(?:as|begin|then|else|loop|declare)\b)\s*(?:\$\w*\$|')?\s*set\s""",
     re.I | re.X,
 )
 _CUSTOM_SETTING = re.compile(
     r"""\bset\s+(?:local\s+|session\s+)?(?:\w+|"[^"]+")\s*\.  |  \bset_config\s*\(\s*(?!'\w+'\s*,)""", re.I | re.X
 )
-_INTERESTING = re.compile(
-    rf"\b(?:{_HANGING.pattern}|{_CLOCK.pattern}|{'|'.join(_FIRST | _OF_THE_SESSION)}|commit|alter|create|drop)\b"
-    rf"|{'|'.join(_CLOCK_TEXTS)}|{MAY_CONTROL.pattern}",
-    re.I | re.X,
-)
+_WORD = re.compile(r"\w+")
+# A text without any of these words is neither control, nor does something hang on it.
+_TELLING = {
+    *(word.lower() for word in _FIRST), *_CHANGES_SCHEMA, *_CLOCK, *_CLOCK_CALLS, *_CLOCK_TEXTS, "set", "reset", "show",
+    "execute", "deallocate", "discard", "load", "begin", "start", "commit", "end", "rollback", "abort", "savepoint",
+    "release", "prepare",
+}  # fmt: skip
 _FIRST_WORD = re.compile(r"[\s(]*(\w+)")
 _MOST_CACHED = 16_384
 
@@ -73,6 +76,7 @@ class Needs:
         changes_schema: It may change types or tables.
         alters_session: It may change what later statements of the session mean: settings, prepared statements.
         only_reads: It writes nothing, unless a function that it calls does.
+        is_prelude: It only shows or changes settings. The modes of a transaction can still be set after it.
     """
 
     steps: tuple[str | Control, ...] = ()
@@ -84,6 +88,12 @@ class Needs:
     changes_schema: bool = False
     alters_session: bool = False
     only_reads: bool = False
+    is_prelude: bool = False
+
+
+def words_of(text: str) -> frozenset[str]:
+    """Return all words of a text, also those in quotes and comments, in lower case."""
+    return frozenset(_WORD.findall(text.lower()))
 
 
 def needs_of(sql: str) -> Needs:
@@ -108,37 +118,39 @@ def body_sets_custom(source: str) -> bool:
 
 def body_alters_session(source: str) -> bool:
     """Return whether a function with this source may need what `Needs.alters_session` means."""
-    return _SESSION_BODY.search(source) is not None or _CHANGES_SCHEMA.search(source) is not None
+    return _SESSION_BODY.search(source) is not None
 
 
 def body_inserts(source: str) -> bool:
     """Return whether a function with this source may need what `Needs.inserts` means."""
-    return _INSERTS.search(source) is not None or _EXECUTES.search(source) is not None
+    return not _INSERTS.isdisjoint(words_of(source))
 
 
 def body_writes(source: str) -> bool:
     """Return whether a function with this source may write rows."""
-    return _WRITES.search(source) is not None
+    return not _WRITES.isdisjoint(words_of(source))
 
 
 def _read(sql: str) -> Needs:
-    writes, changes_schema = bool(_WRITES.search(sql)), bool(_CHANGES_SCHEMA.search(sql))
-    inserts = writes and bool(_INSERTS.search(sql))
+    words = words_of(sql)
+    writes, changes_schema = not _WRITES.isdisjoint(words), not _CHANGES_SCHEMA.isdisjoint(words)
+    inserts = writes and not _INSERTS.isdisjoint(words)
     first = _FIRST_WORD.match(sql)
-    only_reads = first is not None and first[1].upper() in _READING
-    only_reads = only_reads and not writes and not changes_schema and not _INTO.search(sql)
-    if not _INTERESTING.search(sql):
+    only_reads = first is not None and first[1].upper() in _READING and not writes and "into" not in words
+    if _TELLING.isdisjoint(words) and not any(_HANGING.fullmatch(word) for word in words):
         return Needs(writes=writes, inserts=inserts, changes_schema=changes_schema, only_reads=only_reads)
     steps: list[str | Control] = []
     hangs = reads_clock = alters_session = False
-    for text, words in split(sql):
-        control = control_of(text, words)
+    is_prelude = True
+    for text, own in split(sql):
+        control = control_of(text, own)
         if control is not None:
             steps.append(control)
             continue
-        hangs = hangs or _hangs(text, words)
-        reads_clock = reads_clock or _reads_clock(text, words)
-        alters_session = alters_session or words[0] in _OF_THE_SESSION or "SET_CONFIG" in words
+        hangs = hangs or _hangs(text, own)
+        reads_clock = reads_clock or _reads_clock(text, own)
+        alters_session = alters_session or own[0] in _OF_THE_SESSION or "SET_CONFIG" in own
+        is_prelude = is_prelude and own[0] in ("RESET", "SET", "SHOW")
         if steps and isinstance(steps[-1], str):
             steps[-1] += ";" + text
         else:
@@ -152,7 +164,8 @@ def _read(sql: str) -> Needs:
         sets_custom=bool(_CUSTOM_SETTING.search(sql)),
         changes_schema=changes_schema,
         alters_session=alters_session or changes_schema,
-        only_reads=only_reads and not hangs and not steps and not alters_session,
+        only_reads=only_reads and not (hangs or steps or alters_session or changes_schema),
+        is_prelude=is_prelude and not any(isinstance(step, Control) for step in steps),
     )
 
 
@@ -161,7 +174,7 @@ _cached = lru_cache(maxsize=1024)(_read)
 
 def _hangs(text: str, words: list[str]) -> bool:
     first, rest = words[0], words[1:]
-    if first in _FIRST or (first == "SET" and rest[:1] in (["LOCAL"], ["CONSTRAINTS"])):
+    if first in _FIRST or (first == "SET" and (rest[:1] in _OF_TRANSACTIONS or "CHARACTERISTICS" in rest)):
         return True
     if first in ("ALTER", "CREATE", "DROP"):
         if rest and (rest[0] in _OF_THE_SERVER or (rest[0] == "TYPE" and "VALUE" in rest)):
@@ -192,7 +205,13 @@ def _sets_for_the_session(words: list[str], position: int) -> bool:
 def _reads_clock(text: str, words: list[str]) -> bool:
     if _has_body(words) and body_reads_clock(text):
         return True
-    return words[0] == "EXECUTE" or any(word.lower() in _CLOCK_TEXTS or _CLOCK.fullmatch(word) for word in words)
+    if words[0] == "EXECUTE":
+        return True
+    for word, following in itertools.zip_longest(words, words[1:]):
+        name = word.lower()
+        if name in _CLOCK or (name in _CLOCK_CALLS and following == "(") or name.strip("'") in _CLOCK_TEXTS - {name}:
+            return True
+    return False
 
 
 def _has_body(words: list[str]) -> bool:

@@ -18,8 +18,6 @@ BEGIN, COMMIT, ROLLBACK = "BEGIN", "COMMIT", "ROLLBACK"
 SAVEPOINT, RELEASE, ROLLBACK_TO = "SAVEPOINT", "RELEASE", "ROLLBACK TO"
 SET_TRANSACTION, PREPARE_TRANSACTION, PREPARED = "SET TRANSACTION", "PREPARE TRANSACTION", "PREPARED"
 
-MAY_CONTROL = re.compile(r"\b(?:begin|start|commit|end|rollback|abort|savepoint|release|prepare|transaction)\b", re.I)
-"""Found in each text with transaction control, and in others."""
 # What a transaction may say of itself without being another one than without it.
 _DEFAULT_MODES = {"READ", "ONLY", "ISOLATION", "LEVEL", "COMMITTED", ",", "NOT", "DEFERRABLE"}
 _TOKEN = re.compile(

@@ -7,7 +7,6 @@ Read once for each schema; what a test changes in it is told by the words of its
 from __future__ import annotations
 
 import json
-import re
 from dataclasses import dataclass
 from functools import lru_cache
 from typing import TYPE_CHECKING, Any
@@ -19,6 +18,7 @@ from realservices.isolation.postgres.needs import (
     body_reads_clock,
     body_sets_custom,
     body_writes,
+    words_of,
 )
 
 if TYPE_CHECKING:
@@ -26,12 +26,11 @@ if TYPE_CHECKING:
 
     from realservices.isolation.postgres.needs import Needs
 
-_WORD = re.compile(r"\w+")
 _OWN = "NOT IN (SELECT oid FROM pg_namespace WHERE nspname IN ('pg_catalog', 'information_schema', 'pg_toast'))"
 # An expression's call of a function that is not PostgreSQL's own: those have object ids from 16384 on.
 _CALL_OF_USERS = ":funcid ([0-9]{6,}|[2-9][0-9]{4}|1[7-9][0-9]{3}|16[4-9][0-9]{2}|1639[0-9]|1638[4-9]) "
 # Expressions are looked at in the form in which PostgreSQL keeps them, which names functions by object id.
-QUERY = f"""WITH clock AS MATERIALIZED (
+_QUERY = f"""WITH clock AS MATERIALIZED (
         SELECT format('SQLVALUEFUNCTION|:funcid (%s) ', string_agg(oid::text, '|')) AS pattern FROM pg_proc
         WHERE pronamespace = 'pg_catalog'::regnamespace
             AND (proname IN ('now', 'transaction_timestamp') OR (proname = 'age' AND pronargs = 1)))
@@ -45,9 +44,9 @@ QUERY = f"""WITH clock AS MATERIALIZED (
             WHERE contype = 'c' AND connamespace {_OWN} AND conbin::text ~ pattern),
         'clock_in_defaults', (SELECT json_agg(DISTINCT relname)
             FROM pg_attrdef JOIN pg_class ON pg_class.oid = adrelid, clock WHERE adbin::text ~ pattern),
-        'views', (SELECT json_agg(relname) FROM pg_class WHERE relkind = 'v' AND relnamespace {_OWN}),
         'clock_in_views', (SELECT json_agg(relname) FROM pg_class JOIN pg_rewrite ON ev_class = pg_class.oid, clock
             WHERE relnamespace {_OWN} AND ev_action::text ~ pattern),
+        'views', (SELECT json_agg(relname) FROM pg_class WHERE relkind = 'v' AND relnamespace {_OWN}),
         'calling', (SELECT json_agg(relname) FROM pg_class WHERE
             EXISTS (SELECT FROM pg_rewrite WHERE ev_class = pg_class.oid AND ev_action::text ~ '{_CALL_OF_USERS}')
             OR EXISTS (SELECT FROM pg_policy WHERE polrelid = pg_class.oid AND polqual::text ~ '{_CALL_OF_USERS}')),
@@ -57,7 +56,6 @@ QUERY = f"""WITH clock AS MATERIALIZED (
                 coalesce(pg_get_function_sqlbody(pg_proc.oid), prosrc)))
             FROM pg_proc JOIN pg_language ON pg_language.oid = prolang
             WHERE pronamespace {_OWN} AND lanname NOT IN ('internal', 'c')))"""  # noqa: S608 - the parts are constants
-"""Answers with one value, for `traits_of`."""
 _HARMLESS = {
     "default_transaction_isolation": "read committed",
     "default_transaction_read_only": "off",
@@ -65,6 +63,17 @@ _HARMLESS = {
     "idle_in_transaction_session_timeout": "0",
     "transaction_timeout": "0",
 }
+
+
+# Before PostgreSQL 14 there are no functions in SQL's own syntax.
+_FIRST_WITH_SQL_BODIES = 140000
+
+
+def traits_query(server_version_num: int) -> str:
+    """Return a query that answers with one value, for `traits_of`."""
+    if server_version_num >= _FIRST_WITH_SQL_BODIES:
+        return _QUERY
+    return _QUERY.replace("coalesce(pg_get_function_sqlbody(pg_proc.oid), prosrc)", "prosrc")
 
 
 @dataclass(frozen=True, slots=True)
@@ -117,17 +126,17 @@ class Traits:
 
 
 def traits_of(answer: str) -> Traits:
-    """Return the traits of a database by its answer to `QUERY`."""
+    """Return the traits of a database by its answer to `traits_query`."""
     found: dict[str, Any] = json.loads(answer)
     functions = [
         _Function(str(name).lower(), bool(fires), str(source)) for name, fires, source in found["functions"] or ()
     ]
     views = {str(name).lower() for name in found["clock_in_views"] or ()}
     defers = bool(found["defers"])
+    callers = [*(found["calling"] or ()), *(found["foreign"] or ())]
     defaults = found["clock_in_defaults"] or ()
     # An INSERT into a view goes to a table of another name.
     tables = frozenset(_first_word(name) for name in (*defaults, *((found["views"] or ()) if defaults else ())))
-    callers = [*(found["calling"] or ()), *(found["foreign"] or ())]
     return Traits(
         commits_always=any(_HARMLESS[name] != value for name, value in found["settings"].items()),
         hanging=_trait(functions, lambda source: body_hangs(source) or (defers and body_writes(source)), writes=defers),
@@ -172,9 +181,8 @@ def _names_any(source: str, tables: frozenset[str]) -> bool:
 
 
 def _first_word(name: str) -> str:
-    return next(iter(_WORD.findall(name.lower())), name)
+    """Return the first word of a name, which is in every text that has the name."""
+    return min(words_of(name), default=name, key=name.lower().find)
 
 
-@lru_cache(maxsize=1024)
-def _words(text: str) -> frozenset[str]:
-    return frozenset(_WORD.findall(text.lower()))
+_words = lru_cache(maxsize=1024)(words_of)

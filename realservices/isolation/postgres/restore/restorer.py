@@ -108,6 +108,11 @@ class Restorer:
         return left
 
     @property
+    def suspects(self) -> tuple[str, ...]:
+        """Names of databases whose tests may have changed the server as a whole; empty: one that is gone."""
+        return tuple(self._suspects)
+
+    @property
     def is_server_suspect(self) -> bool:
         """Whether `restore_server` has something to look for."""
         return bool(self._suspects)
