@@ -78,14 +78,18 @@ class IsolatedConnection(asyncpg.Connection):
         alters_session = self.guard.alters_session
         await self._end_transaction("" if alters_session or not self.guard.has_sent else _RESET)
         if alters_session:
-            await self.guard.raw.query("DISCARD ALL", None)
-            self._mark_stmts_as_closed()  # DISCARD ALL has dropped them; asyncpg must not use or close them again.
+            await self.forget()
         if self.guard.changes_schema:
             self.get_settings().clear_type_cache()
         if self._has_codecs or self.guard.sets_custom:
             self.terminate()
             return False
         return True
+
+    async def forget(self) -> None:
+        """Have the session as a new one, outside of tests."""
+        await self.guard.raw.query("DISCARD ALL", None)
+        self._mark_stmts_as_closed()  # DISCARD ALL has dropped them; asyncpg must not use or close them again.
 
     async def _end_transaction(self, reset: str) -> None:
         """Undo what is not committed, and reset the session, all of it in one round trip."""

@@ -199,9 +199,9 @@ class PostgresIsolation:
             pooled = await self._connect(use)
             try:
                 if self._traits is None:
-                    self._traits = traits_of(
-                        await pooled.connection.fetchval(traits_query(self.endpoint.server_version_num))
-                    )
+                    query = traits_query(self.endpoint.server_version_num)
+                    self._traits = traits_of(await pooled.connection.fetchval(query))
+                    await pooled.connection.forget()
                 held = None
                 if commits or self._traits.commits_always:
                     await use.begin()

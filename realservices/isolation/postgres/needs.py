@@ -40,6 +40,7 @@ _CLOCK_BODY = re.compile(
 _WRITES = {"insert", "update", "delete", "merge", "copy", "truncate", "execute"}
 _INSERTS = {"insert", "copy", "merge", "default", "execute"}
 _CHANGES_SCHEMA = {"alter", "create", "drop", "import"}
+_NO_READING = {"into", "for"}  # SELECT INTO, and locks of rows.
 _READING = {"SELECT", "SHOW", "TABLE", "VALUES", "WITH"}
 # What a session keeps beyond its transactions, and that changes what later statements mean.
 _OF_THE_SESSION = {"DEALLOCATE", "DISCARD", "EXECUTE", "LOAD", "PREPARE", "RESET", "SET"}
@@ -136,7 +137,7 @@ def _read(sql: str) -> Needs:
     writes, changes_schema = not _WRITES.isdisjoint(words), not _CHANGES_SCHEMA.isdisjoint(words)
     inserts = writes and not _INSERTS.isdisjoint(words)
     first = _FIRST_WORD.match(sql)
-    only_reads = first is not None and first[1].upper() in _READING and not writes and "into" not in words
+    only_reads = first is not None and first[1].upper() in _READING and not writes and words.isdisjoint(_NO_READING)
     if _TELLING.isdisjoint(words) and not any(_HANGING.fullmatch(word) for word in words):
         return Needs(writes=writes, inserts=inserts, changes_schema=changes_schema, only_reads=only_reads)
     steps: list[str | Control] = []
@@ -155,8 +156,9 @@ def _read(sql: str) -> Needs:
             steps[-1] += ";" + text
         else:
             steps.append(text)
+    controls = any(isinstance(step, Control) for step in steps)
     return Needs(
-        steps=tuple(steps) if any(isinstance(step, Control) for step in steps) else (),
+        steps=tuple(steps) if controls else (),
         hangs=hangs,
         writes=writes,
         inserts=inserts,
@@ -164,8 +166,8 @@ def _read(sql: str) -> Needs:
         sets_custom=bool(_CUSTOM_SETTING.search(sql)),
         changes_schema=changes_schema,
         alters_session=alters_session or changes_schema,
-        only_reads=only_reads and not (hangs or steps or alters_session or changes_schema),
-        is_prelude=is_prelude and not any(isinstance(step, Control) for step in steps),
+        only_reads=only_reads and not (hangs or controls or alters_session or changes_schema),
+        is_prelude=is_prelude and not controls,
     )
 
 

@@ -383,3 +383,67 @@ async def test_statement_still_running_at_the_end_is_an_error(postgres: Postgres
         await running[0]
     async with postgres.transaction(keep=True) as second:
         assert await second.fetchval("SELECT 1") == 1
+
+
+async def _prepared(connection: asyncpg.Connection) -> list[str]:
+    rows = await connection.fetch(
+        "SELECT statement FROM pg_prepared_statements WHERE statement NOT LIKE '%pg_prepared%'"
+    )
+    return [row["statement"] for row in rows]
+
+
+async def test_statements_stay_prepared_from_test_to_test(postgres: PostgresIsolation) -> None:
+    async with postgres.transaction(keep=True) as connection:
+        await connection.fetchval("SELECT $1::int", 1)
+    async with postgres.transaction(keep=True) as connection:
+        assert await _prepared(connection) == ["SELECT $1::int"]
+
+
+@pytest.mark.parametrize(
+    "sql",
+    ["SET search_path = pg_catalog", "CREATE TEMP TABLE t (a int)", "PREPARE mine AS SELECT 1", "RESET ALL"],
+)
+async def test_statements_are_prepared_anew_where_they_may_mean_something_else(
+    postgres: PostgresIsolation, sql: str
+) -> None:
+    async with postgres.transaction(keep=True) as connection:
+        await connection.fetchval("SELECT $1::int", 1)
+        await connection.execute(sql)
+    async with postgres.transaction(keep=True) as connection:
+        assert await _prepared(connection) == []
+
+
+async def test_a_session_is_as_new_but_for_prepared_statements(postgres: PostgresIsolation) -> None:
+    async with postgres.connection_to_clone(keep=True) as connection:
+        await connection.execute("CREATE SEQUENCE numbers")
+        assert await connection.fetchval("SELECT nextval('numbers')") == 1
+        await connection.fetchval("SELECT pg_advisory_lock(1)")
+    async with postgres.connection_to_clone(keep=True) as connection:
+        with pytest.raises(asyncpg.ObjectNotInPrerequisiteStateError, match="lastval is not yet defined"):
+            await connection.fetchval("SELECT lastval()")
+        assert await connection.fetchval("SELECT count(*) FROM pg_locks WHERE locktype = 'advisory'") == 0
+
+
+async def test_plans_do_not_depend_on_the_tests_before(postgres: PostgresIsolation) -> None:
+    for _ in range(8):  # From the sixth execution on PostgreSQL would choose.
+        async with postgres.transaction(keep=True) as connection:
+            await connection.fetchval("SELECT $1::int", 1)
+    async with postgres.transaction(keep=True) as connection:
+        plans = "SELECT generic_plans, custom_plans FROM pg_prepared_statements WHERE statement = 'SELECT $1::int'"
+        assert tuple(await connection.fetchrow(plans)) == (0, 8)
+
+
+async def test_failure_after_reading_leaves_what_was_written(postgres: PostgresIsolation) -> None:
+    async with postgres.transaction(keep=True) as connection:
+        await connection.execute("CREATE TABLE counted (a int)")
+        await connection.execute(
+            "CREATE FUNCTION count_up() RETURNS void LANGUAGE sql AS 'INSERT INTO counted VALUES (1)'"
+        )
+        await connection.execute("INSERT INTO counted VALUES (0)")
+        await connection.fetchval("SELECT count(*) FROM counted")
+        with pytest.raises(asyncpg.DivisionByZeroError):
+            await connection.execute("SELECT 1 / 0")
+        await connection.fetchval("SELECT count_up()")
+        with pytest.raises(asyncpg.DivisionByZeroError):
+            await connection.execute("SELECT 1 / 0")
+        assert await connection.fetchval("SELECT count(*) FROM counted") == 2

@@ -128,8 +128,9 @@ def test_long_texts_are_read_in_little_time() -> None:
 
 
 def _traits(functions: list[tuple[str, bool, str]] | None = None, **found: object) -> Traits:
-    answer = {"settings": {}, "defers": False, "clock_in_writes": False, "clock_in_views": None, "functions": functions}
-    return traits_of(json.dumps(answer | found))
+    answer = {"settings": {}, "defers": False, "clock_in_checks": False, "functions": functions}
+    none = dict.fromkeys(("clock_in_defaults", "clock_in_views", "views", "calling", "foreign"))
+    return traits_of(json.dumps(answer | none | found))
 
 
 def _hangs(traits: Traits, sql: str) -> bool:
@@ -173,6 +174,90 @@ def test_triggers_act_where_something_is_written() -> None:
 def test_views_use_the_time() -> None:
     clock = _traits(clock_in_views=["Fresh"]).clock
     assert clock.is_in("SELECT * FROM fresh", needs_of("SELECT * FROM fresh"))
+
+
+@pytest.mark.parametrize(
+    ("sql", "expected"),
+    [
+        ("INSERT INTO orders VALUES (1)", True),
+        ('INSERT INTO public."Orders" VALUES (1)', True),
+        ("COPY orders FROM STDIN", True),
+        ("UPDATE orders SET at = DEFAULT", True),
+        ("MERGE INTO orders USING new ON true WHEN NOT MATCHED THEN INSERT VALUES (1)", True),
+        ("INSERT INTO recent VALUES (1)", True),
+        ("SELECT place_order(1)", True),
+        ("SELECT run(1)", True),
+        ("UPDATE orders SET state = 'sent'", False),
+        ("DELETE FROM orders", False),
+        ("INSERT INTO other VALUES (1)", False),
+        ("SELECT * FROM orders", False),
+    ],
+)
+def test_defaults_use_the_time_where_they_are_inserted(sql: str, expected: bool) -> None:
+    functions = [("place_order", False, "INSERT INTO orders VALUES (1)"), ("run", False, "EXECUTE some_text")]
+    clock = _traits(functions, clock_in_defaults=["Orders"], views=["recent"]).clock
+    assert clock.is_in(sql, needs_of(sql)) is expected
+
+
+@pytest.mark.parametrize(
+    ("sql", "expected"),
+    [
+        ("SELECT name FROM t WHERE id = $1", True),
+        ("  (VALUES (1))", True),
+        ("WITH a AS (SELECT 1) SELECT * FROM a", True),
+        ("SELECT now()", True),
+        ("SHOW work_mem", True),
+        ("SELECT * FROM t FOR UPDATE", False),
+        ("SELECT * INTO copied FROM t", False),
+        ("WITH gone AS (DELETE FROM t RETURNING 1) SELECT * FROM gone", False),
+        ("SELECT 1; INSERT INTO t VALUES (1)", False),
+        ("SELECT set_config('work_mem', '1MB', false)", False),
+        ("SELECT pg_notify('news', '')", False),
+        ("INSERT INTO t VALUES (1)", False),
+        ("EXPLAIN ANALYZE DELETE FROM t", False),
+        ("-- a comment\nSELECT 1", False),
+    ],
+)
+def test_what_only_reads_is_known(sql: str, expected: bool) -> None:
+    assert needs_of(sql).only_reads is expected
+
+
+def test_what_calls_functions_that_write_is_known() -> None:
+    functions = [("count_up", False, "UPDATE t SET a = a + 1"), ("look", False, "SELECT 1")]
+    writing = _traits(functions, calling=["counted"], foreign=["write_elsewhere"]).writing
+    for sql in ("SELECT count_up()", "SELECT * FROM counted", "SELECT write_elsewhere()"):
+        assert writing.is_in(sql, needs_of(sql))
+    assert not writing.is_in("SELECT look()", needs_of("SELECT look()"))
+
+
+@pytest.mark.parametrize(
+    ("sql", "expected"),
+    [
+        ("SET work_mem = '1MB'", True),
+        ("RESET ALL", True),
+        ("SELECT set_config('work_mem', '1MB', false)", True),
+        ("PREPARE p AS SELECT 1", True),
+        ("DISCARD ALL", True),
+        ("CREATE TEMP TABLE t (a int)", True),
+        ("SELECT 1; SET ROLE app", True),
+        ("UPDATE t SET a = 1", False),
+        ("SELECT a FROM t", False),
+        ("BEGIN", False),
+    ],
+)
+def test_what_alters_the_session_is_known(sql: str, expected: bool) -> None:
+    assert needs_of(sql).alters_session is expected
+
+
+def test_functions_alter_the_session() -> None:
+    bodies = {
+        "settle": "BEGIN SET search_path = other; END",
+        "configure": "BEGIN PERFORM set_config('a.b', '', false); END",
+        "build": "EXECUTE 'CREATE TEMP TABLE t ()'",
+        "change": "UPDATE t SET a = 1",
+    }
+    session = _traits([(name, False, body) for name, body in bodies.items()]).session
+    assert session.names == {"settle", "configure", "build"}
 
 
 @pytest.mark.parametrize(("value", "expected"), [("serializable", True), ("read committed", False)])
