@@ -14,6 +14,7 @@ from realservices.isolation.postgres.guarded_protocol import GuardedProtocol
 from realservices.isolation.postgres.held_statements import HeldStatements
 
 if TYPE_CHECKING:
+    import asyncio
     from collections.abc import Awaitable, Callable
 
     from realservices.isolation.postgres.held import HeldTransaction
@@ -37,6 +38,7 @@ class IsolatedConnection(asyncpg.Connection):
     """
 
     # asyncpg's own, which its type stubs leave out.
+    _loop: asyncio.AbstractEventLoop
     _protocol: Any
     _top_xact: Any
     _listeners: dict[str, Any]
@@ -47,7 +49,7 @@ class IsolatedConnection(asyncpg.Connection):
 
     def __init__(self, protocol: Any, *args: Any, **kwargs: Any) -> None:
         super().__init__(protocol, *args, **kwargs)
-        self.guard = self._protocol = GuardedProtocol(protocol)
+        self.guard = self._protocol = GuardedProtocol(protocol, self._loop)
         self._has_codecs = False
 
     async def begin_test(

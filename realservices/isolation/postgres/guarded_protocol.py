@@ -6,10 +6,13 @@ asyncpg sees what it would see without: asked whether a transaction is open, it 
 
 from __future__ import annotations
 
+import asyncio
+import threading
 from typing import TYPE_CHECKING, Any, TypeVar
 
 import asyncpg
 
+from realservices.isolation.errors import IsolationError
 from realservices.isolation.postgres.needs import needs_of
 
 if TYPE_CHECKING:
@@ -34,10 +37,15 @@ class GuardedProtocol:
         changes_schema: Types may have changed.
         alters_session: What later statements mean may have changed.
         has_sent: Something was sent.
+
+    Args:
+        raw: asyncpg's.
+        loop: Where the connection lives.
     """
 
-    def __init__(self, raw: Any) -> None:
+    def __init__(self, raw: Any, loop: asyncio.AbstractEventLoop) -> None:
         self.raw = raw
+        self._loop = loop
         self.held: HeldStatements | None = None
         self._traits: Traits | None = None
         self.sets_custom = self.changes_schema = self.alters_session = self.has_sent = False
@@ -66,6 +74,7 @@ class GuardedProtocol:
         def send() -> Any:
             return self.raw.prepare(stmt_name, query, timeout, **options)
 
+        self._check_loop()
         self.has_sent = True
         if self.held is None or self.held.is_committed:
             return await send()
@@ -88,6 +97,7 @@ class GuardedProtocol:
 
     async def bind(self, *args: Any, **options: Any) -> Any:
         """Open a cursor, which ends with its transaction."""
+        self._check_loop()
         if self.held is not None:
             self.held.note_cursor(_text(args, options))
         return await self.raw.bind(*args, **options)
@@ -108,6 +118,7 @@ class GuardedProtocol:
             send: Sends it as it is.
             answer: Makes an answer of PostgreSQL's status. None: the text has none, and is not sent twice.
         """
+        self._check_loop()
         needs = needs_of(sql)
         self.has_sent = True
         self.changes_schema = self.changes_schema or needs.changes_schema
@@ -123,6 +134,14 @@ class GuardedProtocol:
             if _ADMITS_NOBODY in str(error):
                 error.add_note(_ADMITS_NOBODY_NOTE)
             raise
+
+    def _check_loop(self) -> None:
+        if asyncio.get_running_loop() is not self._loop:
+            raise IsolationError(
+                "isolated_database is a connection of its test's event loop, and is used in another one, of thread "
+                f"{threading.current_thread().name!r}. Have code that runs an event loop of its own connect by the URL "
+                "of the fixture cloned_database (cloned_database.url)"
+            )
 
 
 def _text(args: tuple[Any, ...], options: dict[str, Any]) -> str:

@@ -82,9 +82,10 @@ class HeldTransaction:
         """Take note of a savepoint, or the like, within a transaction of code under test."""
         self._is_first = False
 
-    def note_schema(self, needs: Needs) -> None:
+    def note_schema(self, sql: str, needs: Needs) -> None:
         """Take note of what a test changes in its schema."""
-        self._clock_is_anywhere = self._clock_is_anywhere or (needs.changes_schema and needs.reads_clock)
+        if needs.changes_schema and self.reads_clock(sql, needs):
+            self._clock_is_anywhere = True
         self._schema_is_old = self._schema_is_old or needs.changes_schema
 
     @property

@@ -108,7 +108,7 @@ class HeldStatements:
 
     async def _run_one(self, sql: str, needs: Needs, send: Callable[[], Awaitable[T]], *, may_repeat: bool = True) -> T:
         held = self._held
-        held.note_schema(needs)
+        held.note_schema(sql, needs)
         try:
             if held.is_open:
                 held.note(sql, needs)

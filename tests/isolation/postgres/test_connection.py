@@ -226,6 +226,15 @@ async def test_two_tasks_at_once_are_refused_as_asyncpg_refuses_them(isolated_da
     assert await isolated_database.fetchval("SELECT count(*) FROM t") == 1
 
 
+async def test_another_event_loop_is_refused_with_what_to_use(isolated_database: Any) -> None:
+    def in_a_thread() -> None:
+        asyncio.run(isolated_database.fetchval("SELECT 1"))
+
+    with pytest.raises(IsolationError, match=r"another one, of thread .*cloned_database\.url"):
+        await asyncio.to_thread(in_a_thread)
+    assert await isolated_database.fetchval("SELECT 1") == 1
+
+
 # From one test to the next
 
 
