@@ -439,7 +439,7 @@ async def test_plans_do_not_depend_on_the_tests_before(postgres: PostgresIsolati
             await connection.fetchval("SELECT $1::int", 1)
     async with postgres.transaction(keep=True) as connection:
         plans = "SELECT generic_plans, custom_plans FROM pg_prepared_statements WHERE statement = 'SELECT $1::int'"
-        assert await connection.fetch(plans) == [(0, 8)]
+        assert [tuple(row) for row in await connection.fetch(plans)] == [(0, 8)]
 
 
 async def test_failure_after_reading_leaves_what_was_written(postgres: PostgresIsolation) -> None:
