@@ -88,4 +88,5 @@ async def _awaited(value: Awaitable[Any]) -> Any:
 
 def _has_coroutine_methods(value: object) -> bool:
     # Data (numbers, texts, rows) has none; prepared statements and cursors do.
-    return any(inspect.iscoroutinefunction(getattr(type(value), name, None)) for name in ("fetch", "fetchrow"))
+    methods = (getattr(type(value), name, None) for name in ("fetch", "fetchrow"))
+    return any(inspect.iscoroutinefunction(inspect.unwrap(method)) for method in methods if callable(method))

@@ -22,10 +22,6 @@ class NumbersExhaustedError(IsolationError):
     """All numbered databases of a Redis server are in use."""
 
 
-class IsolationWarning(UserWarning):
-    """Code under test does something that has no effect, or another one, inside an isolated service."""
-
-
 def one_at_a_time(what: str, service: Endpoint) -> str:
     """Return what to say where a second test of a process wants its share while the first one has its own."""
     return (

@@ -87,10 +87,6 @@ class AdaptiveClonePool(ClonePool):
         """How many connections it uses itself."""
         return len(self._makers) + 1
 
-    def make(self) -> Future[Clone]:
-        """Return the future of a clone for a lane. That is no demand which comes again: the lane keeps it."""
-        return self._background.submit(super()._take())
-
     def room(self) -> Future[ServerRoom]:
         """Ask the server for its limits, and how many connections others have."""
         return self._background.submit(self._room())

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import contextlib
-
 from realservices.isolation.postgres.isolation import PostgresIsolation
 
 
@@ -12,11 +10,7 @@ class Lane(PostgresIsolation):
 
     async def retire(self) -> None:
         """Close the connection and drop the clone."""
-        await self.close_loop()
-        for loop, (_, pool) in self._pools.items():
-            with contextlib.suppress(RuntimeError):  # That loop is closed, and its connections with it.
-                loop.call_soon_threadsafe(pool.terminate)
-        self._pools.clear()
+        self._kept.abandon()
         base, self._base = self._base, None
-        if base is not None and base.done() and not base.cancelled() and not base.exception():
-            self._clones.drop(base.result())
+        if base is not None:
+            self._clones.drop(base.clone)

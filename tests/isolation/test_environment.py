@@ -280,8 +280,8 @@ async def test_what_is_still_being_made_when_an_environment_is_left_ends_with_it
 ) -> None:
     begun, begin = asyncio.Event(), IsolatedConnection.begin_test
 
-    async def begin_slowly(connection: IsolatedConnection) -> None:
-        await begin(connection)
+    async def begin_slowly(connection: IsolatedConnection, *arguments: Any) -> None:
+        await begin(connection, *arguments)
         begun.set()
         await asyncio.Event().wait()
 
@@ -301,7 +301,7 @@ async def test_what_is_still_being_made_when_an_environment_is_left_ends_with_it
 async def test_a_connection_that_could_not_be_made_may_be_tried_again(
     manager: IsolationManager, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    async def refuse(_: IsolatedConnection) -> None:
+    async def refuse(*_: object) -> None:
         raise asyncpg.TooManyConnectionsError("sorry")
 
     monkeypatch.setattr(IsolatedConnection, "begin_test", refuse)

@@ -119,9 +119,10 @@ async def test_too_long_a_wait_names_the_tests_in_the_way(start_manager: Callabl
 async def test_broken_rollback_would_be_noticed(
     start_manager: Callable[..., Any], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    async def commit(connection: IsolatedConnection) -> None:
-        connection._outer = None
-        await connection._send("COMMIT")
+    async def commit(connection: IsolatedConnection) -> bool:
+        connection.guard.held = None
+        await connection.guard.raw.query("COMMIT", None)
+        return True
 
     manager = await start_manager(max_concurrent_tests=5)
     monkeypatch.setattr(IsolatedConnection, "end_test", commit)
@@ -151,7 +152,7 @@ async def test_transaction_ended_behind_our_back_spoils_no_other_test(start_mana
         async with manager.create_test_environment("vandal", ["database"]) as environment:
             connection = await environment["database"].connection()
             await connection.execute("CREATE TABLE ledger (entry text)")
-            await connection._con._send("COMMIT")
+            await connection._con.guard.raw.query("COMMIT", None)
 
     results = await asyncio.gather(*(_be_alone(manager, n) for n in range(6)), vandal(), return_exceptions=True)
     assert [type(result) for result in results if result is not None] == [IsolationBrokenError]

@@ -184,9 +184,9 @@ def test_session_ends_though_environments_are_never_left(
         async def test_that_fails(monkeypatch):
             begun, begin = asyncio.Event(), IsolatedConnection.begin_test
 
-            async def begin_slowly(connection):
+            async def begin_slowly(connection, *arguments):
                 begun.set()
-                await begin(connection)
+                await begin(connection, *arguments)
                 await asyncio.Event().wait()
 
             monkeypatch.setattr(IsolatedConnection, "begin_test", begin_slowly)

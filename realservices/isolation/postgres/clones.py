@@ -20,6 +20,7 @@ import asyncpg
 from realservices.contract.postgres_databases import PRISTINE_DATABASE, copy_settings
 from realservices.isolation.errors import IsolationError
 from realservices.isolation.postgres.administration import Administration, connect_kwargs, quote_identifier
+from realservices.isolation.postgres.doors import Doors
 from realservices.isolation.postgres.restore.restorer import Restorer
 from realservices.isolation.postgres.restore.turns import ServerTurns
 
@@ -117,10 +118,13 @@ class ClonePool:
         self._making = Administration(endpoint, owner)
         self._dropping = Administration(endpoint, owner)
         self._restorer = Restorer(endpoint, self._dropping, pristine, is_wanted=restores)
+        self._doors = Doors(self._dropping)
         self._turns = ServerTurns(f"{ready.directory}/{endpoint.name}" if ready.directory else "")
         self._findings: list[Finding] = []
         self._work: set[asyncio.Task[Any]] = set()
         self._checks: set[asyncio.Future[None]] = set()
+        # What was released, and may not have been looked at yet.
+        self._released: set[object] = set()
         self._taken = self._in_use = 0
         self._has_replaced = False
         self._has_given_back = False
@@ -134,11 +138,33 @@ class ClonePool:
         """Return the future of a clone, one made ahead where there is one."""
         return self._background.submit(self._take())
 
+    def reserve(self) -> Future[Clone]:
+        """Return the future of a clone like that of `take`. Nobody may commit to it before `begin_use`."""
+        return self._background.submit(self._reserve())
+
+    def begin_use(self) -> Future[None]:
+        """Have a reserved clone as if it was taken. It is not opened, if it is closed."""
+        return self._background.submit(self._begin_use())
+
+    def close_to_others(self, clone: Clone, own: Collection[int]) -> Future[bool]:
+        """Have a clone admit nobody else; return whether nobody but ``own`` is there, by the backends' process ids."""
+        return self._background.submit(self._close_to_others(clone, own))
+
+    def open(self, clone: Clone) -> Future[None]:
+        """Have a clone admit connections again."""
+        return self._background.submit(self._open(clone))
+
+    def is_closed_to_others(self, clone: Clone) -> bool:
+        """Return whether a clone admits nobody else."""
+        return self._doors.are_closed(clone.name)
+
     def make(self) -> Future[Clone]:
         """Return the future of a clone that nobody expected."""
         return self._background.submit(self._make())
 
-    def give_back(self, clone: Clone, *, kept: Collection[int] = (), is_known: bool = True) -> Future[None]:
+    def give_back(
+        self, clone: Clone, *, kept: Collection[int] = (), is_known: bool = True, closes: bool = False
+    ) -> Future[None]:
         """Restore or drop a clone, behind the tests. Nobody needs to wait for the future.
 
         Args:
@@ -146,11 +172,24 @@ class ClonePool:
             kept: Process ids of backends that may stay connected: their sessions have been reset.
             is_known: Code under test knows the clone's name. It gets another one, so that whoever comes back does not
                 come into the next test.
+            closes: Whoever takes it wants it to admit nobody but those who are kept.
         """
         # The variable is pytest's, and says which test it is and in which phase.
         test = os.environ.get("PYTEST_CURRENT_TEST", "").rpartition(" ")[0]
         self._has_given_back = True
-        return self._background.submit(self._give_back(clone, tuple(kept), is_known, test))
+        token = object()
+        self._released.add(token)
+        work = self._give_back(clone, tuple(kept), is_known, closes, test, token)
+        return self._background.submit(work)
+
+    @property
+    def is_restoring(self) -> bool:
+        """Whether something that was released may still have to be undone in the server as a whole."""
+        return bool(self._released)
+
+    def restored(self) -> Future[None]:
+        """Return a future that is done when that is."""
+        return self._background.submit(self._restored())
 
     @property
     def may_restore(self) -> bool:
@@ -174,43 +213,66 @@ class ClonePool:
         self._make_ahead()
 
     async def _take(self) -> Clone:
-        ahead = self._ready.popleft() if self._ready else asyncio.ensure_future(self._make_restorable())
-        self._expected = max(0, self._expected - 1)
-        self._taken += 1
-        self._make_ahead()
+        clone = await self._reserve()
         try:
-            try:
-                clone = await ahead
-            except IsolationError:  # Made ahead while a test had the server down.
-                clone = await self._make_restorable()
-            # Also where its database was ready: the test before may have left something in the server as a whole.
-            await asyncio.gather(*self._checks)
+            await self._open(clone)
             await self._begin_use()
         except BaseException:
             self._taken -= 1
             raise
         return clone
 
+    async def _reserve(self) -> Clone:
+        ahead = self._ready.popleft() if self._ready else asyncio.ensure_future(self._make_restorable())
+        self._expected = max(0, self._expected - 1)
+        self._taken += 1
+        self._make_ahead()
+        try:
+            try:
+                return await ahead
+            except IsolationError:  # Made ahead while a test had the server down.
+                return await self._make_restorable()
+        except BaseException:
+            self._taken -= 1
+            raise
+
     async def _begin_use(self) -> None:
+        # Also where its database was ready: the test before may have left something in the server as a whole.
+        await self._restored()
         # Not before its database is there: restoring the one before may need the server for itself.
         self._in_use += 1
         if self._in_use == 1:
             await self._turns.begin_test()
+
+    async def _restored(self) -> None:
+        await asyncio.gather(*self._checks)
+
+    async def _close_to_others(self, clone: Clone, own: Collection[int]) -> bool:
+        with self._explained():
+            return await self._doors.close(clone.name, own)
+
+    async def _open(self, clone: Clone) -> None:
+        with self._explained():
+            await self._doors.open(clone.name)
 
     def _end_use(self) -> None:
         self._in_use -= 1
         if self._in_use == 0:
             self._turns.end_test()
 
-    async def _give_back(self, clone: Clone, kept: Collection[int], is_known: bool, test: str) -> None:
+    async def _give_back(
+        self, clone: Clone, kept: Collection[int], is_known: bool, closes: bool, test: str, token: object
+    ) -> None:
         self._taken -= 1
         self._end_use()
         if not self.may_restore:
+            self._released.discard(token)
             await self._drop(clone)
             return
         check = asyncio.get_running_loop().create_future()
+        check.add_done_callback(lambda _: self._released.discard(token))
         self._checks.add(check)
-        renewed = self._quietly(self._renew(clone, kept, is_known, test, check))
+        renewed = self._quietly(self._renew(clone, kept, is_known, closes, test, check))
         if self._is_wanted_again():
             self._ready.append(renewed)
         else:
@@ -218,11 +280,17 @@ class ClonePool:
                 await self._drop(await renewed)
 
     async def _renew(
-        self, clone: Clone, kept: Collection[int], is_known: bool, test: str, check: asyncio.Future[None]
+        self,
+        clone: Clone,
+        kept: Collection[int],
+        is_known: bool,
+        closes: bool,
+        test: str,
+        check: asyncio.Future[None],
     ) -> Clone:
         """Return the clone as it was before its test, or another one. ``check`` is done when another test may begin."""
         try:
-            name = await self._restorer.restore(clone.name, kept, self._next_name(), is_known=is_known)
+            name = await self._restored_name(clone, kept, is_known=is_known, closes=closes)
             dropped = None if name else self._quietly(self._drop(clone))
             if self._restorer.is_server_suspect and self._in_use == 0:
                 await asyncio.gather(*[dropped] if dropped else [])
@@ -237,9 +305,25 @@ class ClonePool:
             raise IsolationError("not made ahead: no more tests are expected")
         return await self._make_restorable()
 
+    async def _restored_name(self, clone: Clone, kept: Collection[int], *, is_known: bool, closes: bool) -> str:
+        """Restore a clone; return its name. Empty: it has to be dropped."""
+        try:
+            await self._doors.open(clone.name)  # Its owner connects, and the server as a whole is as it was.
+            name = await self._restorer.restore(clone.name, kept, self._next_name(), is_known=is_known)
+            if name and closes and not await self._doors.close(name, kept):
+                return ""
+        except (OSError, TimeoutError, asyncpg.PostgresError, asyncpg.InterfaceError):
+            return ""
+        return name
+
     async def _restore_server(self, test: str) -> None:
         async with self._turns.alone():
+            closed = [name for name in self._restorer.suspects if self._doors.are_closed(name)]
+            for name in closed:  # It is compared with what it was, which is open.
+                await self._doors.open(name)
             left = await self._restorer.restore_server()
+            for name in closed:
+                await self._doors.close(name, ())
         self._findings += [Finding(test, self._explain_left(left))] if left else []
 
     async def _find(self) -> list[Finding]:

@@ -1,262 +1,125 @@
-"""The connection behind `isolated_database`: one transaction per test, rolled back at its end.
+"""The asyncpg connection of a test, kept for the next one, because connecting costs more than all that a test needs.
 
-Code under test sees a connection as PostgreSQL gives it: each statement stands alone, a failed one takes nothing else
-with it, and transactions may be opened by `Connection.transaction()` or by BEGIN and COMMIT in SQL. Beneath, all of it
-is savepoints within the test's transaction. The last line of defence is a savepoint with a random name: if it is gone
-at the end, the test's transaction was ended by somebody else, and the database is no longer clean.
+A test begins with its transaction, which is rolled back in the end (guarded_protocol.py), or it commits from the
+start. After it the session is as good as a new one, or the connection is not kept.
 """
 
 from __future__ import annotations
 
-import asyncio
-import functools
-import secrets
-import warnings
-from typing import TYPE_CHECKING, Any, TypeVar
+from typing import TYPE_CHECKING, Any
 
 import asyncpg
-from asyncpg.transaction import Transaction
 
-from realservices.isolation.errors import IsolationBrokenError, IsolationError, IsolationWarning
-from realservices.isolation.postgres import statements
-from realservices.isolation.postgres.guarding import guarded_methods
-from realservices.isolation.postgres.statements import Control
+from realservices.isolation.postgres.guarded_protocol import GuardedProtocol
+from realservices.isolation.postgres.held_statements import HeldStatements
 
 if TYPE_CHECKING:
+    import asyncio
     from collections.abc import Awaitable, Callable
 
-T = TypeVar("T")
-_STATEMENT = "realservices_statement"  # Before each statement outside of a transaction: what failure returns to.
-_TRANSACTION = "realservices_transaction"  # Where a transaction begun by SQL text starts.
-_CHECK = "realservices_check"
-_ASYNCPG = "__asyncpg_"  # How asyncpg names the savepoints of nested transactions.
-_NO_TRANSACTION = (asyncpg.InvalidSavepointSpecificationError, asyncpg.NoActiveSQLTransactionError)
-_REMEDY = 'use the fixture cloned_database, or isolation = "database" on the target'
+    from realservices.isolation.postgres.held import HeldTransaction
+    from realservices.isolation.postgres.traits import Traits
 
 
-@guarded_methods
+# DISCARD ALL (https://www.postgresql.org/docs/current/sql-discard.html), but for the statements that asyncpg has
+# prepared: to prepare them again would take a round trip for each in every test. They are planned for each execution
+# anew (`plan_cache_mode`, see KeptConnections), so that no test finds another plan because of those before it.
+_RESET = (
+    "CLOSE ALL; SET SESSION AUTHORIZATION DEFAULT; RESET ALL; UNLISTEN *; SELECT pg_advisory_unlock_all(); "
+    "DISCARD SEQUENCES; DISCARD TEMP"
+)
+
+
 class IsolatedConnection(asyncpg.Connection):
-    """A connection that can be put under a test's transaction. Outside of one it is an ordinary connection."""
+    """A connection that can be put under a test's transaction. Outside of one it is an ordinary connection.
+
+    Attributes:
+        guard: What all that it sends goes through.
+    """
 
     # asyncpg's own, which its type stubs leave out.
+    _loop: asyncio.AbstractEventLoop
     _protocol: Any
+    _top_xact: Any
     _listeners: dict[str, Any]
     _log_listeners: set[Any]
     _query_loggers: set[Any]
     _termination_listeners: set[Any]
-    _check_open: Callable[[], None]
     _mark_stmts_as_closed: Callable[[], None]
 
-    def __init__(self, *args: Any, **kwargs: Any) -> None:
-        super().__init__(*args, **kwargs)
-        self._outer: Any = None  # asyncpg's object of the test's transaction.
-        self._marker = ""
-        self._boundary = ""  # What to send instead of asyncpg's BEGIN or ROLLBACK of the test's transaction.
-        self._open = ""  # The savepoint at which code under test has begun its outermost transaction.
-        self._within = False
-        self._recover = False
-        self._schema_changed = False
-        self.has_codecs = False
+    def __init__(self, protocol: Any, *args: Any, **kwargs: Any) -> None:
+        super().__init__(protocol, *args, **kwargs)
+        self.guard = self._protocol = GuardedProtocol(protocol, self._loop)
+        self._has_codecs = False
 
-    async def begin_test(self) -> None:
-        """Open the test's transaction."""
-        self._open, self._recover, self._schema_changed, self.has_codecs = "", False, False, False
-        self._marker = f"realservices_{secrets.token_hex(8)}"
-        self._boundary = f"BEGIN; SAVEPOINT {self._marker}; SAVEPOINT {_STATEMENT}"
-        self._outer = super().transaction()
-        await self._outer.start()
+    async def begin_test(
+        self, traits: Traits, held: HeldTransaction | None, before_commit: Callable[[], Awaitable[None]]
+    ) -> None:
+        """Begin a test.
 
-    async def end_test(self) -> None:
-        """Roll the test's transaction back and reset the session. A closed connection has nothing left to undo.
+        Args:
+            traits: Those of its database.
+            held: Its transaction; None: it commits from the start.
+            before_commit: Awaited before it commits for real.
+        """
+        self.guard.begin(traits, HeldStatements(self.guard.raw, held, before_commit) if held else None)
+
+    async def end_test(self) -> bool:
+        """Undo what the test's transaction holds and reset the session; return whether it is as good as a new one.
+
+        Where it is not, the connection is closed. One that is closed already has nothing left to undo.
 
         Raises:
-            IsolationBrokenError: The transaction that ended here was not the one that `begin_test` opened.
+            IsolationBrokenError: The transaction that ended here was not the one that the test has begun with.
         """
-        outer, self._outer = self._outer, None
-        if self.is_closed() or outer is None:
-            return
+        if self.is_closed():
+            return False
         for callbacks in (self._listeners, self._log_listeners, self._query_loggers, self._termination_listeners):
             callbacks.clear()
-        self._boundary = f"ROLLBACK TO SAVEPOINT {self._marker}; ROLLBACK"
-        try:
-            await outer.rollback()
-        except _NO_TRANSACTION as error:
-            raise IsolationBrokenError(
-                "the transaction of isolated_database was ended behind its back, so what the test wrote may be "
-                f"committed (PostgreSQL says: {error}). Its database has been thrown away, later tests are not "
-                f"affected. If code under test must commit, {_REMEDY}"
-            ) from None
-        if self.has_codecs:  # Codecs are the client's and outlive every reset.
-            await self.close()
-            return
-        await self._send("DISCARD ALL")
-        self._mark_stmts_as_closed()  # DISCARD ALL has dropped them; asyncpg must not use or close them again.
-        if self._schema_changed:
+        self._top_xact = None
+        alters_session = self.guard.alters_session
+        await self._end_transaction("" if alters_session or not self.guard.has_sent else _RESET)
+        if alters_session:
+            await self.forget()
+        if self.guard.changes_schema:
             self.get_settings().clear_type_cache()
+        if self._has_codecs or self.guard.sets_custom:
+            self.terminate()
+            return False
+        return True
 
-    # What code under test sees
+    async def forget(self) -> None:
+        """Have the session as a new one, outside of tests."""
+        await self.guard.raw.query("DISCARD ALL", None)
+        self._mark_stmts_as_closed()  # DISCARD ALL has dropped them; asyncpg must not use or close them again.
 
-    def is_in_transaction(self) -> bool:
-        """Say whether code under test has opened a transaction. The test's own does not count."""
-        return bool(self._open) if self._outer is not None else super().is_in_transaction()
-
-    def transaction(self, *, isolation: Any = None, readonly: bool = False, deferrable: bool = False) -> Any:
-        """Create a transaction. The isolation level is checked and has no effect: nobody else is in the database."""
-        ordinary = super().transaction(isolation=isolation, readonly=readonly, deferrable=deferrable)
-        if self._outer is None:
-            return ordinary
-        if self._open == _TRANSACTION:
-            raise asyncpg.InterfaceError("cannot use Connection.transaction() in a manually started transaction")
-        return _Nested(self, None, readonly, deferrable)
-
-    async def reset(self, *, timeout: float | None = None) -> None:
-        """Reset the session; within a test, roll back what code under test began, and no more."""
-        if self._outer is None:
-            await super().reset(timeout=timeout)
+    async def _end_transaction(self, reset: str) -> None:
+        """Undo what is not committed, and reset the session, all of it in one round trip."""
+        held, self.guard.held = self.guard.held, None
+        if held is not None and not held.is_committed:
+            await held.end(reset)
             return
-        await self._apply(Control(statements.ROLLBACK, "ROLLBACK"))
-        await self.guarded(lambda: self._send(self.get_reset_query()))
+        rollback = "ROLLBACK" if self.guard.raw.is_in_transaction() else ""
+        if rollback or reset:
+            await self.guard.raw.query("; ".join(filter(None, (rollback, reset))), None)
 
-    async def add_listener(self, channel: str, callback: Any) -> None:
-        """Listen, with a warning within a test: PostgreSQL notifies at COMMIT, and the test's never comes."""
-        if self._outer is not None:
-            warnings.warn(
-                f"LISTEN {channel!r} on isolated_database: notifications are delivered at COMMIT, and a test's "
-                f"transaction is rolled back; {_REMEDY}",
-                IsolationWarning,
-                stacklevel=3,
-            )
-        await super().add_listener(channel, callback)
+    async def set_type_codec(self, *args: Any, **kwargs: Any) -> None:
+        """Set a codec. It is the client's and outlives every reset, so the connection is not kept."""
+        self._has_codecs = True
+        await super().set_type_codec(*args, **kwargs)
 
-    # How statements are kept within the test's transaction
-
-    async def _send(self, sql: str) -> str:
-        """Send our own statements, past the query loggers of code under test."""
-        self._check_open()
-        status: str = await self._protocol.query(sql, None)
-        return status
-
-    async def guarded(self, call: Callable[[], Awaitable[T]]) -> T:
-        """Run one statement so that its failure leaves the test's transaction usable.
-
-        A savepoint per statement costs one round trip (0.05 ms). After a failure the way back is taken by the next
-        statement, because a cancelled task cannot do it.
-        """
-        if self._outer is None or self._open or self._within:
-            return await call()
-        self._within = True
-        try:
-            if self._recover:
-                await self._send(f"ROLLBACK TO SAVEPOINT {_STATEMENT}")
-            else:
-                await self._send(f"RELEASE SAVEPOINT {_STATEMENT}; SAVEPOINT {_STATEMENT}")
-            self._recover = False
-            return await call()
-        except asyncpg.ActiveSQLTransactionError as error:
-            self._recover = True
-            error.add_note(f"isolated_database is within a transaction, where PostgreSQL refuses this; {_REMEDY}")
-            raise
-        except (asyncpg.PostgresError, asyncio.CancelledError, TimeoutError):
-            self._recover = True
-            raise
-        finally:
-            self._within = False
-
-    async def guarded_text(self, method: str, base: Any, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
-        """Run one of asyncpg's methods that take SQL text."""
-        if self._boundary:
-            sql, self._boundary = self._boundary, ""
-            return await self._send(sql)
-        sql = args[0] if args else kwargs.get("query", kwargs.get("command", ""))
-        if self._outer is None or not isinstance(sql, str):
-            return await base(self, *args, **kwargs)
-        self._schema_changed = self._schema_changed or statements.changes_schema(sql)
-        steps = statements.plan(sql)
-        if steps is None or (len(steps) > 1 and method != "execute"):
-            return await self.guarded(lambda: base(self, *args, **kwargs))
-        if method not in ("execute", "fetch", "fetchrow", "fetchval"):
-            raise IsolationError(f"{method}({sql!r}): transaction control cannot be prepared on isolated_database")
-        status = ""
-        for step in steps:
-            if isinstance(step, Control):
-                status = await self._apply(step)
-            else:
-                status = await self.guarded(functools.partial(base, self, step, **kwargs))
-        return {"execute": status, "fetch": []}.get(method)
-
-    async def _apply(self, control: Control) -> str:
-        """Do what a statement of transaction control means, within the test's transaction."""
-        action, ours = control.action, bool(self._open) and control.name == self._open
-        if action == statements.REFUSED:
-            raise IsolationError(f"{control.text.strip()!r} on isolated_database would outlive the test; {_REMEDY}")
-        if action == statements.BEGIN:
-            await self._begin(_TRANSACTION, read_only=control.read_only)
-        elif action == statements.SAVEPOINT and not self._open and control.name.startswith(_ASYNCPG):
-            await self._begin(control.name)
-        elif action == statements.COMMIT or (action == statements.RELEASE and ours):
-            action = await self._commit()
-        elif action == statements.ROLLBACK or (action == statements.ROLLBACK_TO and ours):
-            await self._roll_back()
-        elif action == statements.SET_TRANSACTION:
-            await self._set_transaction(control)
-        elif self._open:
-            return await self._send(control.text)
-        elif not control.name.startswith(_ASYNCPG):
-            raise asyncpg.NoActiveSQLTransactionError(f"{action} can only be used in transaction blocks")
-        if control.chain:
-            await self._begin(_TRANSACTION)
-        return action
-
-    async def _begin(self, savepoint: str, *, read_only: bool = False) -> None:
-        if self._open:  # PostgreSQL only warns: "there is already a transaction in progress".
-            return
-        recover = f"ROLLBACK TO SAVEPOINT {_STATEMENT}; " if self._recover else ""
-        await self._send(f"{recover}SAVEPOINT {savepoint}" + ("; SET TRANSACTION READ ONLY" if read_only else ""))
-        self._recover = False
-        self._open = savepoint
-
-    async def _commit(self) -> str:
-        savepoint, self._open = self._open, ""
-        if not savepoint:  # PostgreSQL only warns: "there is no transaction in progress".
-            return statements.COMMIT
-        try:
-            # COMMIT checks deferred constraints, releasing a savepoint does not. The savepoint around the check
-            # brings the constraints' own settings back.
-            await self._send(
-                f"SAVEPOINT {_CHECK}; SET CONSTRAINTS ALL IMMEDIATE; "
-                f"ROLLBACK TO SAVEPOINT {_CHECK}; RELEASE SAVEPOINT {savepoint}"
-            )
-        except asyncpg.InFailedSQLTransactionError:
-            await self._end(savepoint)
-            return statements.ROLLBACK  # What COMMIT of a failed transaction does and answers.
-        except asyncpg.PostgresError:
-            await self._end(savepoint)
-            raise
-        return statements.COMMIT
-
-    async def _roll_back(self) -> None:
-        savepoint, self._open = self._open, ""
-        if savepoint:
-            await self._end(savepoint)
-
-    async def _end(self, savepoint: str) -> None:
-        await self._send(f"ROLLBACK TO SAVEPOINT {savepoint}; RELEASE SAVEPOINT {savepoint}")
-
-    async def _set_transaction(self, control: Control) -> None:
-        # Isolation levels cannot be set below the top; READ ONLY can, and without a transaction both do nothing.
-        if self._open and control.read_only:
-            await self._send("SET TRANSACTION READ ONLY")
+    async def set_builtin_type_codec(self, *args: Any, **kwargs: Any) -> None:
+        """Set a codec; see `set_type_codec`."""
+        self._has_codecs = True
+        await super().set_builtin_type_codec(*args, **kwargs)
 
 
-class _Nested(Transaction):
-    """A transaction of code under test. asyncpg makes it a savepoint, which would forget that it is read-only."""
+def has_old_clock(connection: Any) -> bool:
+    """Return whether code under test may have seen a time over this connection that stood still.
 
-    _connection: IsolatedConnection
-    _readonly: bool
-
-    async def start(self) -> None:
-        connection = self._connection
-        outermost = not connection.is_in_transaction()
-        await super().start()
-        if outermost and self._readonly:
-            await connection._send("SET TRANSACTION READ ONLY")
+    Args:
+        connection: What a fixture gave: a proxy of such a connection, or its blocking view.
+    """
+    proxy = getattr(connection, "_target", connection)
+    guard = getattr(getattr(proxy, "_con", None), "guard", None)
+    return guard is not None and guard.held is not None and guard.held.has_old_clock

@@ -18,17 +18,20 @@ from realservices.isolation.errors import IsolationBrokenError, IsolationError, 
 from realservices.isolation.postgres.administration import connect_kwargs
 from realservices.isolation.postgres.cloned_database import ClonedDatabase
 from realservices.isolation.postgres.clones import ClonePool
-from realservices.isolation.postgres.connection import IsolatedConnection
-from realservices.isolation.postgres.kept_connection import POOL_OF_ONE, KeptConnections
+from realservices.isolation.postgres.held import HeldTransaction
+from realservices.isolation.postgres.kept_connections import KeptConnections
+from realservices.isolation.postgres.traits import traits_of, traits_query
+from realservices.isolation.postgres.use import Use
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Iterator
-    from concurrent.futures import Future
 
     from realservices.contract.runtime import Endpoint
     from realservices.isolation.background import BackgroundLoop
-    from realservices.isolation.postgres.clones import Clone, Finding
+    from realservices.isolation.postgres.clones import Finding
+    from realservices.isolation.postgres.kept_connections import PooledConnection
     from realservices.isolation.postgres.share import SharedDatabase
+    from realservices.isolation.postgres.traits import Traits
     from realservices.isolation.ready_databases import ReadyDatabases
 
 # Far above what rolling back takes; a test that left its connection in a state that cannot end must not hang the rest.
@@ -66,22 +69,20 @@ class PostgresIsolation:
         self._background = background
         self._directory = ready.directory
         self._clones = clones or ClonePool(endpoint, background, ready, owner, pristine)
-        self._base: Future[Clone] | None = None
+        # The database in which transactions are rolled back, from test to test.
+        self._base: Use | None = None
         self._is_taken = False
-        # One pool per loop, with the database it was made for.
-        self._pools: dict[asyncio.AbstractEventLoop, tuple[Clone, asyncpg.Pool]] = {}
         self._kept = KeptConnections()
+        self._traits: Traits | None = None
 
     def expect(self, *, transactions: bool, databases: int) -> None:
         """Prepare for tests to come: the database for transactions, and ``databases`` clones."""
-        if transactions:
-            self._base_clone()
-        if databases:
-            self._clones.expect(databases)
+        if databases or transactions:
+            self._clones.expect(databases + transactions)
 
     @contextlib.asynccontextmanager
     async def transaction(self, *, keep: bool) -> AsyncIterator[asyncpg.Connection]:
-        """Give a connection within a transaction that is rolled back.
+        """Give a connection within a transaction that is rolled back, unless something needs a COMMIT.
 
         Args:
             keep: The running loop serves later tests too, so the connection is worth keeping.
@@ -93,43 +94,27 @@ class PostgresIsolation:
             raise IsolationError(one_at_a_time("transaction", self.endpoint))
         self._is_taken = True
         try:
-            async with self._transaction(keep=keep) as connection:
+            if self._clones.is_restoring:
+                await asyncio.wrap_future(self._clones.restored())
+            use, self._base = self._base, None
+            if use is None:
+                use = Use(self._clones, await asyncio.wrap_future(self._clones.reserve()))
+            async with self._connection(use, keep=keep, commits=False) as connection:
                 yield connection
         finally:
             self._is_taken = False
 
     @contextlib.asynccontextmanager
-    async def _transaction(self, *, keep: bool) -> AsyncIterator[asyncpg.Connection]:
-        # A pool of one renews a connection that died or was closed, and its proxies end with their test: code that
-        # keeps one beyond it gets an error instead of the next test's transaction.
-        pool = await self._pool()
-        proxy, connection = await _begin(pool)
-        try:
-            yield proxy
-        finally:
-            try:
-                await self._end(connection)
-                await pool.release(proxy)
-            except BaseException:
-                self._discard_pool()
-                raise
-            if not keep:
-                await self.close_loop()
-
-    @contextlib.asynccontextmanager
     async def connection_to_clone(self, *, keep: bool = False) -> AsyncIterator[asyncpg.Connection]:
-        """Give a connection to a database of its own: COMMIT is allowed.
+        """Give a connection to a database of its own, in which it commits from the start.
 
         Args:
             keep: The running loop serves later tests too, so the connection is worth keeping.
         """
         clone = await asyncio.wrap_future(self._clones.take())
-        kept: list[int] = []
-        try:
-            async with self._kept.connection(clone, kept if keep and self._clones.may_restore else None) as connection:
-                yield connection
-        finally:
-            self._clones.give_back(clone, kept=kept, is_known=False)
+        use = Use(self._clones, clone, is_in_use=True)
+        async with self._connection(use, keep=keep, commits=True) as connection:
+            yield connection
 
     @contextlib.asynccontextmanager
     async def connection_to_service(self) -> AsyncIterator[asyncpg.Connection]:
@@ -179,95 +164,91 @@ class PostgresIsolation:
 
     async def close_loop(self) -> None:
         """Close what belongs to the running loop, before it ends."""
-        await self._kept.close_loop()
-        _, pool = self._pools.pop(asyncio.get_running_loop(), (None, None))
-        if pool is None:
-            return
-        if pool.get_idle_size() < pool.get_size():
-            pool.terminate()  # Somebody has the connection, and may never give it back.
-        else:
-            await pool.close()
+        self._kept.close_loop()
 
     def close(self, *, drop: bool) -> None:
         """End the process's use of the service; ``drop``: remove every clone, because the server goes on."""
         self._background.run(self.close_loop(), _END_TIMEOUT_S)
-        if drop and self._base is not None and not self._base.cancelled():
-            self._clones.drop(self._base.result(_CLONE_TIMEOUT_S)).result(_CLONE_TIMEOUT_S)
+        if drop and self._base is not None:
+            self._clones.drop(self._base.clone).result(_CLONE_TIMEOUT_S)
         self._clones.close(drop=drop, timeout_s=_CLONE_TIMEOUT_S)
 
-    def _discard_pool(self) -> None:
-        """Forget the running loop's connection, whatever state it is in."""
-        _, pool = self._pools.pop(asyncio.get_running_loop(), (None, None))
-        if pool is not None:
-            pool.terminate()
+    @contextlib.asynccontextmanager
+    async def _connection(self, use: Use, *, keep: bool, commits: bool) -> AsyncIterator[asyncpg.Connection]:
+        """Give a connection to a database, and give the database back, or keep it for the next transaction."""
+        stays = False
+        try:
+            pooled = await self._begin(use, commits=commits)
+            try:
+                yield pooled.proxy
+            finally:
+                try:
+                    stays = await self._end(use, pooled) and keep and (self._clones.may_restore or not use.is_in_use)
+                    use.own.append(pooled.pid)
+                    if stays:
+                        await self._kept.release(pooled)
+                finally:
+                    if not stays:
+                        self._kept.discard(pooled)
+        finally:
+            self._release(use, stays=stays, commits=commits)
 
-    async def _end(self, connection: IsolatedConnection) -> None:
+    async def _begin(self, use: Use, *, commits: bool) -> PooledConnection:
+        """Return a connection on which the test has begun."""
+        while True:
+            pooled = await self._connect(use)
+            try:
+                if self._traits is None:
+                    query = traits_query(self.endpoint.server_version_num)
+                    self._traits = traits_of(await pooled.connection.fetchval(query))
+                    await pooled.connection.forget()
+                held = None
+                if commits or self._traits.commits_always:
+                    await use.begin()
+                elif await use.close([pooled.pid, *use.own, *self._kept.pids(use.clone)]):
+                    held = HeldTransaction(self._traits, follows_clock=self._clones.may_restore)
+                else:
+                    await use.replace()  # Somebody who knows its name is there.
+                    self._kept.discard(pooled)
+                    continue
+                await pooled.connection.begin_test(self._traits, held, use.begin)
+            except BaseException:
+                self._kept.discard(pooled)
+                raise
+            return pooled
+
+    async def _connect(self, use: Use) -> PooledConnection:
+        pooled = await self._kept.take(use.clone)
+        if pooled is None:
+            await use.open()
+            pooled = await self._kept.connect(use.clone)
+        return pooled
+
+    async def _end(self, use: Use, pooled: PooledConnection) -> bool:
+        """End the test on its connection; return whether that is as good as a new one."""
+        connection = pooled.connection
         try:
             async with asyncio.timeout(_END_TIMEOUT_S):
-                await connection.end_test()
-            return
+                return await connection.end_test()
         except TimeoutError:  # Before _GONE: it is an OSError too.
             reason = f"could not be rolled back within {_END_TIMEOUT_S:.0f} s"
         except _GONE:
-            connection.terminate()  # The server has ended the connection, and the transaction with it.
-            return
+            return False  # The server has ended the connection, and the transaction with it.
         except IsolationBrokenError:
-            self._throw_away()
+            await use.spoil()
             raise
         except asyncpg.InterfaceError as error:
             reason = f"was still in use when its test ended ({error}): await or cancel what uses it"
+        await use.spoil()
         raise IsolationError(f"isolated_database {reason}. Its connection has been closed; later tests get another")
 
-    def _throw_away(self) -> None:
-        """Drop the database for transactions; the next test gets another one."""
-        base, self._base = self._base, None
-        if base is not None:
-            self._clones.drop(base.result())
-
-    def _base_clone(self) -> Future[Clone]:
-        # A test that was cancelled while it waited for it has cancelled it, too.
-        if self._base is None or self._base.cancelled() or (self._base.done() and self._base.exception()):
-            self._base = self._clones.make()
-        return self._base
-
-    async def _pool(self) -> asyncpg.Pool:
-        loop = asyncio.get_running_loop()
-        base = await asyncio.wrap_future(self._base_clone())
-        clone, pool = self._pools.get(loop, (None, None))
-        if pool is not None and clone is base:
-            return pool
-        self._discard_pool()
-        pool = await asyncpg.create_pool(
-            **base.connect_kwargs,
-            connection_class=IsolatedConnection,
-            **POOL_OF_ONE,
-            reset=_already_reset,
-        )
-        self._pools[loop] = base, pool
-        return pool
-
-
-async def _begin(pool: asyncpg.Pool) -> tuple[Any, IsolatedConnection]:
-    """Take the pool's connection and open a test's transaction on it."""
-    proxy: Any = await pool.acquire()
-    try:
-        await _begin_on(proxy._con)
-    except (*_GONE, asyncpg.InterfaceError):
-        # The server was restarted since the last test; the pool connects anew.
-        proxy = await pool.acquire()
-        await _begin_on(proxy._con)
-    return proxy, proxy._con
-
-
-async def _begin_on(connection: IsolatedConnection) -> None:
-    try:
-        await connection.begin_test()
-    except BaseException:
-        # Also of a test that is cancelled meanwhile: so the pool has its connection back, for which it would wait for
-        # ever when it is closed or asked for another one.
-        connection.terminate()
-        raise
-
-
-async def _already_reset(connection: object) -> None:
-    """`IsolatedConnection.end_test` has reset the session."""
+    def _release(self, use: Use, *, stays: bool, commits: bool) -> None:
+        if use.is_in_use:
+            if not commits:
+                self._clones.expect(1)
+            kept = [*use.own, *self._kept.pids(use.clone)]
+            self._clones.give_back(use.clone, kept=kept, is_known=use.is_spoilt, closes=stays and not commits)
+            return
+        self._base = use
+        if not stays:
+            self._clones.open(use.clone)  # Behind the test: the next one connects.

@@ -1,4 +1,4 @@
-"""Find transaction control (BEGIN, COMMIT, …) in SQL text, so that it can be kept within a test's own transaction.
+"""Read SQL text: where its statements end, and which of them control transactions (BEGIN, COMMIT, …).
 
 The lexical rules are those of PostgreSQL's manual, "Lexical Structure": nested comments, dollar quotes, E'' strings;
 and of psql for the bodies of SQL-standard functions (BEGIN ATOMIC … END), whose semicolons end no statement.
@@ -9,7 +9,6 @@ from __future__ import annotations
 import itertools
 import re
 from dataclasses import dataclass
-from functools import lru_cache
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
@@ -17,12 +16,10 @@ if TYPE_CHECKING:
 
 BEGIN, COMMIT, ROLLBACK = "BEGIN", "COMMIT", "ROLLBACK"
 SAVEPOINT, RELEASE, ROLLBACK_TO = "SAVEPOINT", "RELEASE", "ROLLBACK TO"
-SET_TRANSACTION, REFUSED = "SET TRANSACTION", "refused"
+SET_TRANSACTION, PREPARE_TRANSACTION, PREPARED = "SET TRANSACTION", "PREPARE TRANSACTION", "PREPARED"
 
-_TWO_PHASE = (["PREPARE", "TRANSACTION"], ["COMMIT", "PREPARED"], ["ROLLBACK", "PREPARED"])
-
-_SUSPECT = re.compile(r"\b(?:begin|start|commit|end|rollback|abort|savepoint|release|prepare|transaction)\b", re.I)
-_CHANGES_SCHEMA = re.compile(r"\b(?:alter|create|drop)\b", re.I)
+# What a transaction may say of itself without being another one than without it.
+_DEFAULT_MODES = {"READ", "ONLY", "ISOLATION", "LEVEL", "COMMITTED", ",", "NOT", "DEFERRABLE"}
 _TOKEN = re.compile(
     r"""(?P<comment> --[^\n]* | /\* )
       | (?P<string> [eE]'(?:[^'\\]|''|\\.)*' | '(?:[^']|'')*' )
@@ -43,46 +40,19 @@ class Control:
     Attributes:
         action: One of this module's constants.
         text: The statement as it was written.
-        name: The savepoint's name, folded as PostgreSQL folds it.
         read_only: The transaction is to be READ ONLY.
+        is_special: It asks for more than that: another isolation level than READ COMMITTED, DEFERRABLE, a snapshot, …
         chain: AND CHAIN: another transaction begins at once.
     """
 
     action: str
     text: str
-    name: str = ""
     read_only: bool = False
+    is_special: bool = False
     chain: bool = False
 
 
-def changes_schema(sql: str) -> bool:
-    """Say whether the text may change types or tables. It errs on the side of yes."""
-    return _CHANGES_SCHEMA.search(sql) is not None
-
-
-def plan(sql: str) -> tuple[str | Control, ...] | None:
-    """Return the text as steps, or None where it holds no transaction control and can be sent as it is.
-
-    Statements between two steps of control stay together in one text.
-    """
-    return _plan(sql) if _SUSPECT.search(sql) else None
-
-
-@lru_cache(maxsize=512)
-def _plan(sql: str) -> tuple[str | Control, ...] | None:
-    steps: list[str | Control] = []
-    for text, words in _statements(sql):
-        control = _control(text, words)
-        if control is not None:
-            steps.append(control)
-        elif steps and isinstance(steps[-1], str):
-            steps[-1] += ";" + text
-        else:
-            steps.append(text)
-    return tuple(steps) if any(isinstance(step, Control) for step in steps) else None
-
-
-def _statements(sql: str) -> Iterator[tuple[str, list[str]]]:
+def split(sql: str) -> Iterator[tuple[str, list[str]]]:
     """Yield each statement's text and its words: unquoted ones in upper case, quoted names in their quotes."""
     start, words, depth = 0, list[str](), 0
     for kind, text, position in _tokens(sql):
@@ -130,30 +100,30 @@ def _nesting(word: str, depth: int) -> int:
     return -1 if word == "END" and depth else 0
 
 
-def _control(text: str, words: list[str]) -> Control | None:
+def control_of(text: str, words: list[str]) -> Control | None:
+    """Return what a statement does to transactions; None: nothing. The arguments are what `split` yields."""
     first, rest = words[0], [word for word in words[1:] if word not in ("WORK", "TRANSACTION", "SAVEPOINT")]
     chain = rest[:2] == ["AND", "CHAIN"]
-    if first == "BEGIN" or words[:2] == ["START", "TRANSACTION"]:
-        return Control(BEGIN, text, read_only=_mentions(words, "READ", "ONLY"))
-    if words[:2] in _TWO_PHASE:
-        return Control(REFUSED, text)
+    if first == "BEGIN" or words[:2] == ["START", "TRANSACTION"] or words[:2] == ["SET", "TRANSACTION"]:
+        action = SET_TRANSACTION if first == "SET" else BEGIN
+        return Control(action, text, _mentions(rest, "READ", "ONLY"), is_special=_is_special(rest))
+    if words[:2] == ["PREPARE", "TRANSACTION"]:
+        return Control(PREPARE_TRANSACTION, text)
+    if first in ("COMMIT", "ROLLBACK") and rest[:1] == ["PREPARED"]:
+        return Control(PREPARED, text)
     if first in ("COMMIT", "END"):
         return Control(COMMIT, text, chain=chain)
     if first in ("ROLLBACK", "ABORT"):
-        if rest[:1] == ["TO"]:
-            return Control(ROLLBACK_TO, text, name=_name(rest[1:]))
-        return Control(ROLLBACK, text, chain=chain)
+        return Control(ROLLBACK_TO if rest[:1] == ["TO"] else ROLLBACK, text, chain=chain)
     if first in (SAVEPOINT, RELEASE):
-        return Control(first, text, name=_name(rest))
-    if words[:2] == ["SET", "TRANSACTION"]:
-        return Control(SET_TRANSACTION, text, read_only=_mentions(words, "READ", "ONLY"))
+        return Control(first, text)
     return None
+
+
+def _is_special(modes: list[str]) -> bool:
+    is_deferrable = "DEFERRABLE" in modes and not _mentions(modes, "NOT", "DEFERRABLE")
+    return is_deferrable or not _DEFAULT_MODES.issuperset(modes)
 
 
 def _mentions(words: list[str], first: str, second: str) -> bool:
     return (first, second) in itertools.pairwise(words)
-
-
-def _name(words: list[str]) -> str:
-    word = words[0] if words else ""
-    return word[1:-1].replace('""', '"') if word.startswith('"') else word.lower()

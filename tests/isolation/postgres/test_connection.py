@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 import asyncpg
 import pytest
 
-from realservices.isolation.errors import IsolationBrokenError, IsolationError, IsolationWarning
+from realservices.isolation.errors import IsolationBrokenError, IsolationError
 
 if TYPE_CHECKING:
     from realservices.isolation.postgres.isolation import PostgresIsolation
@@ -147,24 +147,31 @@ async def test_commit_of_a_failed_transaction_rolls_back(isolated_database: Any)
 
 
 async def test_control_without_a_transaction(isolated_database: Any) -> None:
-    await isolated_database.execute("COMMIT; ROLLBACK; SET TRANSACTION READ ONLY; CREATE TABLE t (a int)")
+    for sql in ("COMMIT", "ROLLBACK", "SET TRANSACTION READ ONLY"):
+        assert await isolated_database.execute(sql)
     for sql in ("SAVEPOINT s", "RELEASE s", "ROLLBACK TO s"):
         with pytest.raises(asyncpg.NoActiveSQLTransactionError):
             await isolated_database.execute(sql)
     await isolated_database.execute("BEGIN")
     with pytest.raises(asyncpg.InterfaceError, match="manually started"):
-        isolated_database.transaction()
+        await isolated_database.transaction().start()
 
 
-@pytest.mark.parametrize("sql", ["PREPARE TRANSACTION 'x'", "COMMIT PREPARED 'x'"])
-async def test_two_phase_commit_is_refused(isolated_database: Any, sql: str) -> None:
+async def test_prepared_control(isolated_database: Any) -> None:
+    await isolated_database.execute("CREATE TABLE t (a int)")
+    await (await isolated_database.prepare("BEGIN")).fetch()
+    assert isolated_database.is_in_transaction()
+    await isolated_database.execute("INSERT INTO t VALUES (1)")
+    await (await isolated_database.prepare("ROLLBACK")).fetch()
+    assert not isolated_database.is_in_transaction()
+    assert await isolated_database.fetchval("SELECT count(*) FROM t") == 0
+
+
+async def test_two_phase_commit_of_more_than_the_transaction_is_refused(isolated_database: Any) -> None:
+    await isolated_database.execute("CREATE TABLE t (a int)")
+    await isolated_database.execute("BEGIN")
     with pytest.raises(IsolationError, match="cloned_database"):
-        await isolated_database.execute(sql)
-
-
-async def test_prepared_control_is_refused(isolated_database: Any) -> None:
-    with pytest.raises(IsolationError, match="cannot be prepared"):
-        await isolated_database.prepare("COMMIT")
+        await isolated_database.execute("PREPARE TRANSACTION 'x'")
 
 
 async def test_deferred_constraints_are_checked_at_commit(isolated_database: Any) -> None:
@@ -209,14 +216,6 @@ async def test_query_loggers_see_only_what_the_program_sent(isolated_database: A
     assert seen == ["SELECT 1", "SELECT $1::int"]
 
 
-async def test_what_needs_no_transaction_says_what_to_use(isolated_database: Any) -> None:
-    with pytest.raises(asyncpg.ActiveSQLTransactionError) as caught:
-        await isolated_database.execute("VACUUM")
-    assert "cloned_database" in caught.value.__notes__[0]
-    with pytest.warns(IsolationWarning, match="cloned_database"):
-        await isolated_database.add_listener("news", print)
-
-
 async def test_two_tasks_at_once_are_refused_as_asyncpg_refuses_them(isolated_database: Any) -> None:
     await isolated_database.execute("CREATE TABLE t (a int)")
     results = await asyncio.gather(
@@ -225,6 +224,15 @@ async def test_two_tasks_at_once_are_refused_as_asyncpg_refuses_them(isolated_da
     refused = [result for result in results if isinstance(result, asyncpg.InterfaceError)]
     assert len(refused) == 2
     assert await isolated_database.fetchval("SELECT count(*) FROM t") == 1
+
+
+async def test_another_event_loop_is_refused_with_what_to_use(isolated_database: Any) -> None:
+    def in_a_thread() -> None:
+        asyncio.run(isolated_database.fetchval("SELECT 1"))
+
+    with pytest.raises(IsolationError, match=r"another one, of thread .*cloned_database\.url"):
+        await asyncio.to_thread(in_a_thread)
+    assert await isolated_database.fetchval("SELECT 1") == 1
 
 
 # From one test to the next
@@ -288,8 +296,7 @@ async def test_listeners_and_loggers_do_not_reach_the_next_test(postgres: Postgr
     async with postgres.transaction(keep=True) as first:
         first.add_query_logger(lambda record: heard.append(record.query))
         first.add_log_listener(lambda _, message: heard.append(str(message)))
-        with pytest.warns(IsolationWarning):
-            await first.add_listener("news", lambda *_: heard.append("news"))
+        await first.add_listener("news", lambda *_: heard.append("news"))
     heard.clear()
     async with postgres.transaction(keep=True) as second:
         await second.execute("DO $$ BEGIN RAISE WARNING 'x'; END $$; NOTIFY news")
@@ -361,7 +368,7 @@ async def test_ended_transaction_is_noticed_and_its_database_thrown_away(
     async def end_behind_its_back() -> None:
         async with postgres.transaction(keep=True) as broken:
             await broken.execute("CREATE TABLE t (a int)")
-            protocol: Any = broken._con._protocol  # type: ignore[attr-defined]  # past every guard
+            protocol: Any = broken._con.guard.raw  # type: ignore[attr-defined]  # past every guard
             await protocol.query(ending, None)
 
     with pytest.raises(IsolationBrokenError, match="cloned_database"):
@@ -385,3 +392,67 @@ async def test_statement_still_running_at_the_end_is_an_error(postgres: Postgres
         await running[0]
     async with postgres.transaction(keep=True) as second:
         assert await second.fetchval("SELECT 1") == 1
+
+
+async def _prepared(connection: asyncpg.Connection) -> list[str]:
+    rows = await connection.fetch(
+        "SELECT statement FROM pg_prepared_statements WHERE statement NOT LIKE '%pg_prepared%'"
+    )
+    return [row["statement"] for row in rows]
+
+
+async def test_statements_stay_prepared_from_test_to_test(postgres: PostgresIsolation) -> None:
+    async with postgres.transaction(keep=True) as connection:
+        await connection.fetchval("SELECT $1::int", 1)
+    async with postgres.transaction(keep=True) as connection:
+        assert await _prepared(connection) == ["SELECT $1::int"]
+
+
+@pytest.mark.parametrize(
+    "sql",
+    ["SET search_path = pg_catalog", "CREATE TEMP TABLE t (a int)", "PREPARE mine AS SELECT 1", "RESET ALL"],
+)
+async def test_statements_are_prepared_anew_where_they_may_mean_something_else(
+    postgres: PostgresIsolation, sql: str
+) -> None:
+    async with postgres.transaction(keep=True) as connection:
+        await connection.fetchval("SELECT $1::int", 1)
+        await connection.execute(sql)
+    async with postgres.transaction(keep=True) as connection:
+        assert await _prepared(connection) == []
+
+
+async def test_a_session_is_as_new_but_for_prepared_statements(postgres: PostgresIsolation) -> None:
+    async with postgres.connection_to_clone(keep=True) as connection:
+        await connection.execute("CREATE SEQUENCE numbers")
+        assert await connection.fetchval("SELECT nextval('numbers')") == 1
+        await connection.fetchval("SELECT pg_advisory_lock(1)")
+    async with postgres.connection_to_clone(keep=True) as connection:
+        with pytest.raises(asyncpg.ObjectNotInPrerequisiteStateError, match="lastval is not yet defined"):
+            await connection.fetchval("SELECT lastval()")
+        assert await connection.fetchval("SELECT count(*) FROM pg_locks WHERE locktype = 'advisory'") == 0
+
+
+async def test_plans_do_not_depend_on_the_tests_before(postgres: PostgresIsolation) -> None:
+    for _ in range(8):  # From the sixth execution on PostgreSQL would choose.
+        async with postgres.transaction(keep=True) as connection:
+            await connection.fetchval("SELECT $1::int", 1)
+    async with postgres.transaction(keep=True) as connection:
+        plans = "SELECT generic_plans, custom_plans FROM pg_prepared_statements WHERE statement = 'SELECT $1::int'"
+        assert [tuple(row) for row in await connection.fetch(plans)] == [(0, 8)]
+
+
+async def test_failure_after_reading_leaves_what_was_written(postgres: PostgresIsolation) -> None:
+    async with postgres.transaction(keep=True) as connection:
+        await connection.execute("CREATE TABLE counted (a int)")
+        await connection.execute(
+            "CREATE FUNCTION count_up() RETURNS void LANGUAGE sql AS 'INSERT INTO counted VALUES (1)'"
+        )
+        await connection.execute("INSERT INTO counted VALUES (0)")
+        await connection.fetchval("SELECT count(*) FROM counted")
+        with pytest.raises(asyncpg.DivisionByZeroError):
+            await connection.execute("SELECT 1 / 0")
+        await connection.fetchval("SELECT count_up()")
+        with pytest.raises(asyncpg.DivisionByZeroError):
+            await connection.execute("SELECT 1 / 0")
+        assert await connection.fetchval("SELECT count(*) FROM counted") == 2

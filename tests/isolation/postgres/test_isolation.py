@@ -28,9 +28,9 @@ async def test_one_cut_short_while_it_begins_gives_its_connection_back(
 ) -> None:
     begun, begin = asyncio.Event(), IsolatedConnection.begin_test
 
-    async def begin_slowly(connection: IsolatedConnection) -> None:
+    async def begin_slowly(connection: IsolatedConnection, *arguments: Any) -> None:
         begun.set()
-        await begin(connection)
+        await begin(connection, *arguments)
         await asyncio.Event().wait()
 
     monkeypatch.setattr(IsolatedConnection, "begin_test", begin_slowly)
@@ -53,7 +53,7 @@ async def test_one_cut_short_while_it_waits_for_the_clone_stops_neither_the_next
         asked.set()
         return Future()
 
-    monkeypatch.setattr(postgres._clones, "make", never)
+    monkeypatch.setattr(postgres._clones, "reserve", never)
     test = asyncio.create_task(_use(postgres))
     await asked.wait()
     test.cancel()

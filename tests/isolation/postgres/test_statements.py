@@ -5,13 +5,14 @@ from __future__ import annotations
 import pytest
 
 from realservices.isolation.postgres import statements
-from realservices.isolation.postgres.statements import Control, changes_schema, plan
+from realservices.isolation.postgres.needs import needs_of
+from realservices.isolation.postgres.statements import Control
 
 
 def actions(sql: str) -> list[str]:
-    """Return the plan's actions, with texts in place of other statements."""
-    steps = plan(sql)
-    return [sql] if steps is None else [s.action if isinstance(s, Control) else s.strip() for s in steps]
+    """Return what the steps do, with texts in place of other statements."""
+    steps = needs_of(sql).steps
+    return [step.action if isinstance(step, Control) else step.strip() for step in steps] or [sql]
 
 
 @pytest.mark.parametrize(
@@ -30,9 +31,9 @@ def actions(sql: str) -> list[str]:
         ("RELEASE a", "RELEASE"),
         ("RELEASE SAVEPOINT a", "RELEASE"),
         ("SET TRANSACTION ISOLATION LEVEL SERIALIZABLE", "SET TRANSACTION"),
-        ("PREPARE TRANSACTION 'x'", "refused"),
-        ("COMMIT PREPARED 'x'", "refused"),
-        ("ROLLBACK PREPARED 'x'", "refused"),
+        ("PREPARE TRANSACTION 'x'", "PREPARE TRANSACTION"),
+        ("COMMIT PREPARED 'x'", "PREPARED"),
+        ("ROLLBACK PREPARED 'x'", "PREPARED"),
     ],
 )
 def test_control_is_found(sql: str, action: str) -> None:
@@ -61,7 +62,7 @@ def test_control_is_found(sql: str, action: str) -> None:
     ],
 )
 def test_other_statements_are_left_as_they_are(sql: str) -> None:
-    assert plan(sql) is None
+    assert not needs_of(sql).steps
 
 
 def test_script_is_divided_at_control_only() -> None:
@@ -81,30 +82,36 @@ def test_what_follows_a_function_body_is_seen() -> None:
 
 
 @pytest.mark.parametrize(
-    ("sql", "name"),
-    [("SAVEPOINT Mixed", "mixed"), ('SAVEPOINT "Mixed"', "Mixed"), ('ROLLBACK TO SAVEPOINT "a""b"', 'a"b')],
+    ("sql", "read_only", "is_special"),
+    [
+        ("BEGIN", False, False),
+        ("BEGIN READ ONLY", True, False),
+        ("START TRANSACTION ISOLATION LEVEL READ COMMITTED, READ ONLY, NOT DEFERRABLE", True, False),
+        ("BEGIN READ WRITE", False, True),
+        ("BEGIN DEFERRABLE", False, True),
+        ("BEGIN ISOLATION LEVEL READ UNCOMMITTED", False, True),
+        ("BEGIN ISOLATION LEVEL REPEATABLE READ", False, True),
+        ("SET TRANSACTION READ ONLY", True, False),
+        ("SET TRANSACTION SNAPSHOT '1'", False, True),
+    ],
 )
-def test_names_are_folded_as_postgresql_folds_them(sql: str, name: str) -> None:
-    steps = plan(sql)
-    assert steps is not None
-    assert isinstance(steps[0], Control)
-    assert steps[0].name == name
+def test_modes_are_read(sql: str, read_only: bool, is_special: bool) -> None:
+    (control,) = needs_of(sql).steps
+    assert isinstance(control, Control)
+    assert (control.read_only, control.is_special) == (read_only, is_special)
 
 
-def test_attributes_are_read() -> None:
-    steps = plan("BEGIN READ ONLY; COMMIT AND CHAIN; ROLLBACK AND NO CHAIN")
-    assert steps is not None
-    begin, commit, rollback = (step for step in steps if isinstance(step, Control))
-    assert begin.read_only
-    assert commit.chain
-    assert not rollback.chain
+def test_chains_are_read() -> None:
+    steps = needs_of("COMMIT AND CHAIN; ROLLBACK AND NO CHAIN").steps
+    assert [step.chain for step in steps if isinstance(step, Control)] == [True, False]
 
 
 @pytest.mark.parametrize("sql", ["SELECT 'open", "SELECT $$open", "/* open", 'SELECT "open', "", ";", "-- only"])
 def test_unfinished_text_does_not_stop_the_reader(sql: str) -> None:
-    assert plan(sql + " BEGIN COMMIT") is None or statements.BEGIN in actions(sql + " BEGIN COMMIT")
+    found = actions(sql + " BEGIN COMMIT")
+    assert found == [sql + " BEGIN COMMIT"] or statements.BEGIN in found
 
 
 @pytest.mark.parametrize(("sql", "expected"), [("alter table t add b int", True), ("insert into t values (1)", False)])
 def test_schema_changes_are_noticed(sql: str, expected: bool) -> None:
-    assert changes_schema(sql) is expected
+    assert needs_of(sql).changes_schema is expected

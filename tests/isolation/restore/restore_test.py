@@ -178,6 +178,23 @@ async def service(endpoint: Endpoint) -> AsyncIterator[asyncpg.Connection]:
     await connection.close()
 
 
+async def test_first_transaction_of_a_test_can_be_prepared(endpoint: Endpoint) -> None:
+    background = BackgroundLoop()
+    isolation = PostgresIsolation(endpoint, background, ReadyDatabases(endpoint, find_services().private))
+    for _ in range(2):
+        async with isolation.transaction(keep=True) as connection:
+            count = await connection.fetchval("SELECT count(*) FROM parent")
+        async with isolation.transaction(keep=True) as connection:
+            async with connection.transaction():
+                await connection.execute("INSERT INTO parent (name) VALUES ('prepared')")
+                await connection.execute("PREPARE TRANSACTION 'first'; BEGIN")
+            await connection.execute("COMMIT PREPARED 'first'")
+            assert await connection.fetchval("SELECT count(*) FROM parent") == count + 1
+    await isolation.close_loop()
+    isolation.close(drop=True)
+    background.stop()
+
+
 async def test_session_of_a_kept_connection_is_a_new_one(endpoint: Endpoint) -> None:
     background = BackgroundLoop()
     isolation = PostgresIsolation(endpoint, background, ReadyDatabases(endpoint, find_services().private))

@@ -50,7 +50,7 @@ SIGNS = f"""(SELECT concat_ws(' ',
         (SELECT string_agg(concat_ws(' ', datallowconn, datconnlimit, datdba, datacl), ' ')
             FROM pg_database WHERE oid = $2),
         (SELECT string_agg(slot_name, ' ' ORDER BY slot_name) FROM pg_get_replication_slots() WHERE NOT temporary),
-        (SELECT modification FROM pg_stat_file('postgresql.auto.conf', true))))"""
+        md5(pg_read_file('postgresql.auto.conf', true))))"""
 """A text that is another one when something was changed that the write-ahead log does not tell apart."""
 IGNORED_FILES = (1262, 2671, 2672, 1214, 1232, 1233)
 """Files of pg_database, pg_shdepend and their indexes, where clones are noted; the signs tell what tests change."""

@@ -70,6 +70,10 @@ class RestorableDatabase:
     async def begin(self) -> None:
         """Remember the present as what is restored. Nobody has written to the database yet."""
         self._position = await self._log.position()
+        await self.take_signs()
+
+    async def take_signs(self) -> None:
+        """Remember the present state of the server as a whole as what is expected."""
         self._signs = await self._log.signs(self.oid)
 
     async def restore(self, expected: Collection[int]) -> None:

@@ -103,7 +103,14 @@ class Restorer:
             for name in suspects:
                 database = self._databases.get(name)
                 left += await self._cluster.restore(database.oid if database else None)
+                if database:
+                    await database.take_signs()
         return left
+
+    @property
+    def suspects(self) -> tuple[str, ...]:
+        """Names of databases whose tests may have changed the server as a whole; empty: one that is gone."""
+        return tuple(self._suspects)
 
     @property
     def is_server_suspect(self) -> bool:

@@ -1,0 +1,247 @@
+"""A test that commits for real has what hangs on it, and leaves nothing to the next one."""
+
+from __future__ import annotations
+
+import asyncio
+from typing import TYPE_CHECKING, Any
+
+import asyncpg
+import pytest
+
+from realservices.isolation.errors import IsolationError
+from realservices.isolation.postgres.administration import Administration, quote_identifier
+from realservices.isolation.postgres.clones import Clone
+from realservices.isolation.postgres.held import HeldTransaction
+from realservices.isolation.postgres.traits import Traits, traits_of, traits_query
+from tests.isolation.postgres.ways import connected
+
+if TYPE_CHECKING:
+    from realservices.contract.runtime import Endpoint
+    from realservices.isolation.postgres.isolation import PostgresIsolation
+
+_DEADLINE_S = 20
+_TENANT = "SELECT current_setting('app.tenant', true)"
+
+
+def _is_held(connection: Any) -> bool:
+    held = connection._con.guard.held
+    return held is not None and not held.is_committed
+
+
+async def test_nothing_is_committed_where_nothing_hangs_on_it(postgres: PostgresIsolation) -> None:
+    async with postgres.transaction(keep=True) as connection:
+        await connection.execute("CREATE TABLE t (a int)")
+        for readonly in (False, True):
+            async with connection.transaction(readonly=readonly, isolation="read_committed"):
+                await connection.fetch("SELECT * FROM t")
+        with pytest.raises(asyncpg.UndefinedTableError):
+            await connection.execute("INSERT INTO missing VALUES (1)")
+        assert _is_held(connection)
+        await connection.execute("NOTIFY news")
+        assert not _is_held(connection)
+
+
+@pytest.mark.parametrize("way", ["transaction", "database"])
+async def test_next_test_is_clean_after_a_commit(postgres: PostgresIsolation, way: str) -> None:
+    heard: list[Any] = []
+    for _ in range(3):
+        async with connected(postgres, way) as connection:
+            assert await connection.fetchval("SELECT to_regclass('t')") is None
+            assert await connection.fetchval("SELECT to_regclass('pg_temp.s')") is None
+            assert await connection.fetchval("SHOW work_mem") == "4MB"
+            assert await connection.fetchval(_TENANT) is None
+            assert await connection.fetchval("SELECT current_user = session_user")
+            assert await connection.fetchval("SELECT count(*) FROM pg_locks WHERE locktype = 'advisory'") == 0
+            await connection.execute(
+                "CREATE TABLE t (a serial); CREATE TEMP TABLE s (a int); INSERT INTO t DEFAULT VALUES"
+            )
+            await connection.add_listener("news", lambda *_: heard.append("news"))
+            await connection.execute("SET work_mem = '6MB'; SET ROLE pg_monitor; SELECT pg_advisory_lock(7)")
+            await connection.execute("SELECT set_config('app.tenant', 'a', false)")
+            await connection.execute("BEGIN; SELECT 1")
+    heard.clear()
+    async with connected(postgres, way) as connection:
+        await connection.execute("NOTIFY news")
+        await connection.execute("SELECT 1")
+    assert heard == []
+
+
+async def test_rows_and_sequences_are_restored_in_the_same_database(postgres: PostgresIsolation) -> None:
+    share = postgres.share("module")
+    await share.connection.execute("CREATE TABLE kept (id serial PRIMARY KEY)")
+    await share.connection.execute("INSERT INTO kept DEFAULT VALUES; INSERT INTO kept DEFAULT VALUES")
+    isolation, seen = share.isolation(), set()
+    for _ in range(4):
+        async with isolation.transaction(keep=True) as connection:
+            seen.add((await connection.fetchval("SELECT current_database()"), connection.get_server_pid()))
+            await connection.execute("NOTIFY news")
+            assert await connection.fetchval("SELECT array_agg(id ORDER BY id) FROM kept") == [1, 2]
+            assert await connection.fetchval("INSERT INTO kept DEFAULT VALUES RETURNING id") == 3
+            await connection.execute("DELETE FROM kept WHERE id = 1")
+    await isolation.close_loop()
+    share.close()
+    assert len(seen) == 1
+
+
+async def test_setting_of_the_programs_own_is_unset_in_the_next_test(postgres: PostgresIsolation) -> None:
+    for statement in ("SET app.tenant = 'a'", "SELECT set_config('app.tenant', 'a', true)"):
+        async with postgres.transaction(keep=True) as connection:
+            assert await connection.fetchval(_TENANT) is None
+            await connection.execute(statement)
+    async with postgres.transaction(keep=True) as connection:
+        assert await connection.fetchval(_TENANT) is None
+
+
+async def test_notifications_are_heard(isolated_database: Any) -> None:
+    heard: asyncio.Queue[str] = asyncio.Queue()
+    await isolated_database.add_listener("news", lambda *message: heard.put_nowait(message[-1]))
+    async with isolated_database.transaction():
+        await isolated_database.execute("SELECT pg_notify('news', 'inside')")
+        assert heard.empty()
+    async with asyncio.timeout(_DEADLINE_S):
+        assert await heard.get() == "inside"
+
+
+async def test_cursor_ends_with_its_transaction(isolated_database: Any) -> None:
+    await isolated_database.execute("CREATE TABLE t (a int)")
+    async with isolated_database.transaction():
+        cursor = await isolated_database.cursor("SELECT generate_series(1, 9)")
+        assert len(await cursor.fetch(2)) == 2
+    async with isolated_database.transaction():
+        with pytest.raises(asyncpg.InvalidCursorNameError):
+            await cursor.fetch(2)
+
+
+async def test_new_columns_are_seen_by_prepared_statements(isolated_database: Any) -> None:
+    await isolated_database.execute("CREATE TABLE t (a int); INSERT INTO t VALUES (1)")
+    assert tuple(await isolated_database.fetchrow("SELECT * FROM t")) == (1,)
+    await isolated_database.execute("ALTER TABLE t ADD b int DEFAULT 2")
+    assert tuple(await isolated_database.fetchrow("SELECT * FROM t")) == (1, 2)
+    assert _is_held(isolated_database)
+
+
+async def test_what_the_words_did_not_tell_is_done_again_with_a_commit(
+    isolated_database: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(HeldTransaction, "must_commit", lambda *_: False)
+    await isolated_database.execute("CREATE TABLE t (a int)")
+    await isolated_database.execute("VACUUM t")
+    assert not _is_held(isolated_database)
+    assert await isolated_database.fetchval("SELECT count(*) FROM t") == 0
+
+
+async def test_refused_in_a_transaction_says_what_to_use(isolated_database: Any) -> None:
+    async def vacuum() -> None:
+        async with isolated_database.transaction():
+            await isolated_database.execute("VACUUM")
+
+    await isolated_database.execute("CREATE TABLE t (a int)")
+    with pytest.raises(asyncpg.ActiveSQLTransactionError) as caught:
+        await vacuum()
+    assert "cloned_database" in caught.value.__notes__[0]
+
+
+_FAILS_AT_COMMIT = "DECLARE c CURSOR WITH HOLD FOR SELECT 1 / (2 - n) FROM generate_series(1, 2) AS n"
+
+
+async def test_commit_that_takes_more_with_it_is_an_error_that_says_so(isolated_database: Any) -> None:
+    await isolated_database.execute("CREATE TABLE t (a int)")
+    await isolated_database.execute("BEGIN")
+    await isolated_database.execute(_FAILS_AT_COMMIT)
+    with pytest.raises(IsolationError, match=r"division by zero.*cloned_database"):
+        await isolated_database.execute("COMMIT")
+    assert not isolated_database.is_in_transaction()
+
+
+async def test_commit_that_takes_nothing_else_with_it_fails_as_in_production(isolated_database: Any) -> None:
+    await isolated_database.execute("BEGIN")
+    await isolated_database.execute(_FAILS_AT_COMMIT)
+    with pytest.raises(asyncpg.DivisionByZeroError):
+        await isolated_database.execute("COMMIT")
+    assert await isolated_database.fetchval("SELECT 1") == 1
+
+
+async def test_cancelled_commit_is_done_or_not_but_never_half(postgres: PostgresIsolation) -> None:
+    async with postgres.transaction(keep=True) as connection:
+        await connection.execute("CREATE TABLE t (a int)")
+        for turns in range(8):
+            work = asyncio.create_task(connection.execute("NOTIFY news"))
+            for _ in range(turns):
+                await asyncio.sleep(0)
+            work.cancel()
+            await asyncio.wait({work})
+            assert await connection.fetchval("SELECT count(*) FROM t") == 0
+    async with postgres.transaction(keep=True) as connection:
+        assert await connection.fetchval("SELECT to_regclass('t')") is None
+
+
+async def test_nobody_else_comes_into_the_database_of_a_transaction(
+    postgres: PostgresIsolation, postgres_endpoint: Endpoint
+) -> None:
+    for keep in (True, False, True):
+        async with postgres.transaction(keep=keep) as connection:
+            await connection.execute("CREATE TABLE t (a int)")
+            clone = await _clone(postgres_endpoint, connection)
+            with pytest.raises(asyncpg.PostgresError, match="not currently accepting connections"):
+                await asyncpg.connect(**clone.connect_kwargs)
+
+
+async def test_database_with_somebody_in_it_is_no_place_for_a_transaction(
+    postgres: PostgresIsolation, postgres_endpoint: Endpoint
+) -> None:
+    async with postgres.transaction(keep=False) as connection:
+        clone = await _clone(postgres_endpoint, connection)
+    await asyncio.wrap_future(postgres._clones.open(clone))
+    intruder = await asyncpg.connect(**clone.connect_kwargs)
+    async with postgres.transaction(keep=True) as connection:
+        assert await connection.fetchval("SELECT current_database()") != clone.name
+    intruder.terminate()
+
+
+async def _clone(endpoint: Endpoint, connection: asyncpg.Connection) -> Clone:
+    return Clone(endpoint, await connection.fetchval("SELECT current_database()"))
+
+
+async def _traits(endpoint: Endpoint, connection: asyncpg.Connection) -> Traits:
+    return traits_of(await connection.fetchval(traits_query(endpoint.server_version_num)))
+
+
+async def test_settings_of_the_database_that_end_transactions_are_obeyed(
+    postgres_endpoint: Endpoint, cloned_database: Any
+) -> None:
+    administration = Administration(postgres_endpoint)
+    name = quote_identifier(cloned_database.name)
+    await administration.execute(f"ALTER DATABASE {name} SET default_transaction_isolation = 'repeatable read'")
+    connection = await cloned_database.connect()
+    assert (await _traits(postgres_endpoint, connection)).commits_always
+    await administration.close(finish=True)
+
+
+async def test_traits_are_read_from_the_schema(postgres_endpoint: Endpoint, cloned_database: Any) -> None:
+    connection = await cloned_database.connect()
+    before = await _traits(postgres_endpoint, connection)
+    assert not before.commits_always
+    await connection.execute(
+        "CREATE TABLE t (a int PRIMARY KEY, at timestamptz DEFAULT now());"
+        "CREATE TABLE u (a int REFERENCES t DEFERRABLE INITIALLY DEFERRED);"
+        "CREATE VIEW fresh AS SELECT * FROM t WHERE at > current_timestamp - interval '1 day';"
+        "CREATE FUNCTION tell() RETURNS void LANGUAGE sql BEGIN ATOMIC SELECT pg_notify('news', ''); END;"
+        "CREATE FUNCTION own() RETURNS void LANGUAGE sql AS $$ SELECT set_config('app.tenant', 'a', true) $$"
+    )
+    traits = await _traits(postgres_endpoint, connection)
+    assert traits.hanging.writes
+    assert traits.clock.tables == {"t", "fresh"}
+    assert not traits.clock.writes
+    assert {"tell", "own"} <= traits.hanging.names
+    assert "fresh" in traits.clock.names
+    assert traits.custom.names >= {"own"}
+    assert "tell" not in traits.custom.names
+
+
+async def test_refused_connection_to_the_own_database_says_what_to_use(isolated_database: Any) -> None:
+    name = await isolated_database.fetchval("SELECT current_database()")
+    with pytest.raises(asyncpg.PostgresError) as caught:
+        await isolated_database.execute(
+            f"DO $$ BEGIN RAISE EXCEPTION 'database \"{name}\" is not currently accepting connections'; END $$"
+        )
+    assert "cloned_database" in caught.value.__notes__[0]

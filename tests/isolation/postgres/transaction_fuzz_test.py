@@ -1,0 +1,122 @@
+"""Random statements and transactions, over a connection within a test's transaction and over a plain one.
+
+Both must answer the same, in each test, and so must the next test's. A larger run: `--test_env=STRESS_SCALE=100`.
+"""
+
+from __future__ import annotations
+
+import os
+import random
+from typing import TYPE_CHECKING, Any
+
+import asyncpg
+import pytest
+
+from tests.isolation.postgres.ways import answer, connected, new_isolation
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from realservices.isolation.postgres.isolation import PostgresIsolation
+
+_TESTS = 150 * int(os.environ.get("STRESS_SCALE", "1"))
+_SEED = int(os.environ.get("FUZZ_SEED", "1"))
+_MOST_STEPS = 16
+_CONTROL = (
+    "BEGIN", "BEGIN", "BEGIN READ ONLY", "BEGIN ISOLATION LEVEL REPEATABLE READ", "COMMIT", "COMMIT", "ROLLBACK",
+    "COMMIT AND CHAIN", "ROLLBACK AND CHAIN", "SAVEPOINT a", "SAVEPOINT b", "ROLLBACK TO a", "RELEASE a", "RELEASE b",
+    "SET TRANSACTION READ ONLY", "SET TRANSACTION ISOLATION LEVEL SERIALIZABLE", "END", "ABORT",
+)  # fmt: skip
+_PLAIN = (
+    "INSERT INTO item VALUES ({n}, 'x')", "INSERT INTO item VALUES ({n}, 'x')", "UPDATE item SET b = b || 'y' WHERE a < {n}",
+    "DELETE FROM item WHERE a = {n}", "SELECT a, b FROM item ORDER BY a", "SELECT count(*) FROM item", "SELECT 1 / 0",
+    "SELECT * FROM missing", "TRUNCATE item", "INSERT INTO item SELECT {n} + 1, 'z' ON CONFLICT DO NOTHING",
+    "SELECT {n} / (SELECT count(*) FROM item)", "INSERT INTO item VALUES ({n}, 'p'); INSERT INTO item VALUES ({n} + 1, 'q')",
+    "INSERT INTO item VALUES ({n}, 'p'); COMMIT; INSERT INTO item VALUES ({n} + 1, 'q')",
+    "BEGIN; INSERT INTO item VALUES ({n}, 'r'); COMMIT", "INSERT INTO item VALUES ({n}, 's'); BEGIN; SELECT 1 / ({n} - 2)",
+)  # fmt: skip
+_SETTINGS = (
+    "SET statement_timeout = '{n}s'", "SET LOCAL statement_timeout = '{n}s'", "SHOW statement_timeout",
+    "RESET statement_timeout", "SET app.tenant = '{n}'", "SET LOCAL app.tenant = '{n}'",
+    "SELECT current_setting('app.tenant', true)", "SELECT set_config('app.tenant', '{n}', true)",
+    "SELECT set_config('app.tenant', '{n}', false)", "SELECT as_tenant('{n}')", "SHOW transaction_read_only",
+    "SHOW transaction_isolation", "SET ROLE pg_monitor", "SET LOCAL ROLE pg_monitor", "RESET ROLE",
+    "SELECT current_user = session_user", "SET CONSTRAINTS ALL DEFERRED", "SET CONSTRAINTS ALL IMMEDIATE",
+)  # fmt: skip
+_HANGING = (
+    "INSERT INTO head VALUES ({n})", "INSERT INTO part VALUES ({n})", "DELETE FROM head WHERE id = {n}", "DELETE FROM part",
+    "SELECT count(*) FROM head, part", "SELECT count(*) FROM told", "INSERT INTO noted VALUES ({n})",
+    "CREATE TEMP TABLE scratch (x int) ON COMMIT DROP", "CREATE TEMP TABLE scratch (x int) ON COMMIT DELETE ROWS",
+    "CREATE TEMP TABLE scratch (x int)", "INSERT INTO scratch VALUES ({n})", "SELECT count(*) FROM scratch",
+    "DECLARE c CURSOR FOR SELECT a FROM item ORDER BY a", "DECLARE c CURSOR WITH HOLD FOR SELECT a FROM item ORDER BY a",
+    "FETCH 2 FROM c", "CLOSE c", "SELECT pg_advisory_xact_lock({n})", "SELECT pg_advisory_lock({n})",
+    "SELECT count(*) FROM pg_locks WHERE locktype = 'advisory'", "VACUUM item", "DO $$ BEGIN COMMIT; END $$",
+    "CALL commit_in_between({n})", "ALTER TABLE item ADD c{n} int", "CREATE TABLE made_{n} (a int)", "NOTIFY news",
+    "DISCARD TEMP", "DISCARD ALL", "PREPARE p AS SELECT {n}", "EXECUTE p", "LOCK TABLE item",
+)  # fmt: skip
+_SCHEMA = (
+    "CREATE TABLE item (a int PRIMARY KEY, b text)",
+    "CREATE PROCEDURE commit_in_between(n int) LANGUAGE plpgsql AS "
+    "$$ BEGIN INSERT INTO item VALUES (n, 'c'); COMMIT; INSERT INTO item VALUES (n, 'c'); END $$",
+    "CREATE FUNCTION as_tenant(name text) RETURNS text LANGUAGE sql AS "
+    "$$ SELECT set_config('app.tenant', name, true) $$",
+)
+
+
+@pytest.fixture(scope="module")
+def isolation() -> Iterator[PostgresIsolation]:
+    with new_isolation(2 * _TESTS) as isolation:
+        yield isolation
+
+
+async def test_same_answers_as_over_a_plain_connection(isolation: PostgresIsolation) -> None:
+    async with connected(isolation, "plain") as connection:
+        has_schema = await connection.fetchval("SELECT to_regclass('item')") is not None
+    for number in range(_TESTS):
+        rng = random.Random(f"{_SEED} {number}")
+        steps = _random_steps(rng)
+        setup = () if has_schema else _SCHEMA if rng.random() < 0.5 else (_SCHEMA[0],)
+        found = {way: await _run(isolation, way, setup, steps) for way in ("plain", "transaction")}
+        pairs = list(zip(steps, found["plain"], found["transaction"], strict=True))
+        wrong = next((n for n, (_, plain, held) in enumerate(pairs) if plain != held), None)
+        assert wrong is None, f"test {number}, statement {wrong}:\n" + "\n".join(map(str, pairs[: (wrong or 0) + 1]))
+
+
+def _random_steps(rng: random.Random) -> list[str]:
+    kinds = [_PLAIN, _CONTROL, *rng.sample((_SETTINGS, _HANGING, _PLAIN), rng.randrange(3))]
+    steps = []
+    for _ in range(rng.randrange(2, _MOST_STEPS)):
+        if rng.random() < 0.2:
+            steps.append(rng.choice(("start", "start", "start read only", "start serializable", "commit", "rollback")))
+        else:
+            steps.append(rng.choice(rng.choice(kinds)).replace("{n}", str(rng.randrange(1, 4))))
+    return steps
+
+
+async def _run(isolation: PostgresIsolation, way: str, setup: tuple[str, ...], steps: list[str]) -> list[object]:
+    open_ones: list[Any] = []
+    async with connected(isolation, way) as connection:
+        for statement in setup:
+            await connection.execute(statement)
+        answers = [(await _do(connection, step, open_ones), connection.is_in_transaction()) for step in steps]
+    return list(answers)
+
+
+async def _do(connection: asyncpg.Connection, step: str, open_ones: list[Any]) -> object:
+    word, _, mode = step.partition(" ")
+    try:
+        if word == "start":
+            isolation: Any = "serializable" if mode == "serializable" else None
+            transaction = connection.transaction(readonly=mode == "read only", isolation=isolation)
+            await transaction.start()
+            open_ones.append(transaction)
+        elif word in ("commit", "rollback"):
+            if open_ones:
+                await getattr(open_ones.pop(), word)()
+        else:
+            return await answer(connection, step)
+    except asyncpg.PostgresError as error:
+        return error.sqlstate
+    except asyncpg.InterfaceError as error:
+        return type(error).__name__
+    return ""
