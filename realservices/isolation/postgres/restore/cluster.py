@@ -13,12 +13,15 @@ import asyncpg
 
 from realservices.isolation.postgres.administration import quote_identifier
 from realservices.isolation.postgres.restore.cluster_undo import Undo
+from realservices.isolation.postgres.restore.pristine import RESTORER
 
 if TYPE_CHECKING:
     from realservices.isolation.postgres.administration import Administration
 
 # Databases that fixtures made.
 _OURS = "datname ~ '^realservices_'"
+_END_WAITING = f"""SELECT pg_terminate_backend(pid, 5000) FROM pg_stat_activity
+    WHERE {_OURS} AND backend_type = 'client backend' AND application_name IS DISTINCT FROM $1"""
 # The database that the test had counts as ``own``, whatever its name, and has to be as the pristine copy is.
 _OWN = "CASE WHEN pg_database.oid = $1 THEN 'own' ELSE pg_database.oid::text END"
 _STATE = f"""WITH part (section, key, value) AS (
@@ -119,12 +122,18 @@ class ClusterState:
             return  # Told by what is left.
 
     async def _reload(self) -> None:
-        """Have the server read its configuration, and wait until it has: backends are told after the postmaster."""
-        ((before,),) = await self._administration.fetch("SELECT pg_conf_load_time() FROM pg_reload_conf()")
-        for _ in range(_MOST_LOOKS):
-            ((now,),) = await self._administration.fetch("SELECT pg_conf_load_time() FROM pg_sleep(0.001)")
-            if now != before:
-                return
+        """Have the postmaster read its configuration, and wait until it has: it tells backends after that.
+
+        Twice, because the first time what it tells may still be what a test has asked for. Sessions that wait for a
+        test may be told later than it begins, so they are ended.
+        """
+        for _ in range(2):
+            ((asked,),) = await self._administration.fetch("SELECT clock_timestamp() FROM pg_reload_conf()")
+            for _ in range(_MOST_LOOKS):
+                ((loaded,),) = await self._administration.fetch("SELECT pg_conf_load_time() FROM pg_sleep(0.001)")
+                if loaded >= asked:
+                    break
+        await self._administration.fetch(_END_WAITING, RESTORER)
 
 
 def _renumbered(before: State, now: State) -> State:

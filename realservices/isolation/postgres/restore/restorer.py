@@ -60,8 +60,12 @@ class Restorer:
         assert self._log is not None
         ((oid,),) = await self._administration.fetch(_OID, name)
         database = RestorableDatabase(oid, connect_kwargs(self._endpoint, name), self._pristine, self._log)
-        await database.begin()
-        self._databases[name] = database
+        self._databases[name] = database  # Before it begins: `restore_server` may be at work meanwhile.
+        try:
+            await database.begin()
+        except BaseException:
+            self._databases.pop(name, None)
+            raise
 
     @property
     def may_be_able(self) -> bool:
@@ -103,8 +107,9 @@ class Restorer:
             for name in suspects:
                 database = self._databases.get(name)
                 left += await self._cluster.restore(database.oid if database else None)
-                if database:
-                    await database.take_signs()
+            # Also of those that were made while the server was as a test had it.
+            for database in list(self._databases.values()):
+                await database.take_signs()
         return left
 
     @property
