@@ -9,20 +9,22 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Callable
 
+# The last one counts: a test may run pytest within this process.
 _beginnings: list[Callable[[], None]] = []
 
 
 def leave(begin: Callable[[], None]) -> None:
     """Leave what makes the plugin's manager this process's."""
-    _beginnings[:] = [begin]
+    _beginnings.append(begin)
 
 
 def forget() -> None:
     """Forget it: the session ends."""
-    _beginnings.clear()
+    if _beginnings:
+        _beginnings.pop()
 
 
 def begin() -> None:
-    """Begin with the session's services, if there is a session that has not."""
-    for each in _beginnings:
-        each()
+    """Begin with the session's services, if there is a session."""
+    if _beginnings:
+        _beginnings[-1]()
