@@ -10,14 +10,16 @@ import pytest
 
 from realservices.isolation.errors import IsolationError
 from realservices.isolation.postgres.administration import Administration, quote_identifier
-from realservices.isolation.postgres.clones import Clone
+from realservices.isolation.postgres.clones import Clone, ClonePool
 from realservices.isolation.postgres.held import HeldTransaction
+from realservices.isolation.postgres.isolation import PostgresIsolation
 from realservices.isolation.postgres.traits import Traits, traits_of, traits_query
 from tests.isolation.postgres.ways import connected
 
 if TYPE_CHECKING:
     from realservices.contract.runtime import Endpoint
-    from realservices.isolation.postgres.isolation import PostgresIsolation
+    from realservices.isolation.background import BackgroundLoop
+    from realservices.isolation.ready_databases import ReadyDatabases
 
 _DEADLINE_S = 20
 _TENANT = "SELECT current_setting('app.tenant', true)"
@@ -81,6 +83,26 @@ async def test_rows_and_sequences_are_restored_in_the_same_database(postgres: Po
     await isolation.close_loop()
     share.close()
     assert len(seen) == 1
+
+
+async def test_database_is_dropped_where_it_cannot_be_restored(
+    postgres_endpoint: Endpoint, background: BackgroundLoop, none_ready: ReadyDatabases
+) -> None:
+    pool = ClonePool(postgres_endpoint, background, none_ready, restores=False)
+    isolation = PostgresIsolation(postgres_endpoint, background, none_ready, clones=pool)
+    names = []
+    for commits in (True, True, False, False):
+        async with isolation.transaction(keep=True) as connection:
+            names.append(await connection.fetchval("SELECT current_database()"))
+            await connection.execute("CREATE TABLE t (a int)")
+            if commits:
+                await connection.execute("NOTIFY news")
+    await isolation.close_loop()
+    isolation.close(drop=True)
+    assert len(set(names)) == 3
+    administration = Administration(postgres_endpoint)
+    assert await administration.fetch("SELECT datname FROM pg_database WHERE datname = ANY ($1)", names) == []
+    await administration.close(finish=True)
 
 
 async def test_setting_of_the_programs_own_is_unset_in_the_next_test(postgres: PostgresIsolation) -> None:
