@@ -84,6 +84,17 @@ class Clone:
         return connect_kwargs(self.endpoint, self.name)
 
 
+@dataclass(frozen=True, slots=True, eq=False)
+class _Release:
+    """What is known of a clone that its test has released; see `ClonePool.give_back`."""
+
+    clone: Clone
+    kept: tuple[int, ...]
+    is_known: bool
+    closes: bool
+    test: str
+
+
 class ClonePool:
     """Makes and drops clones for one process.
 
@@ -124,7 +135,7 @@ class ClonePool:
         self._work: set[asyncio.Task[Any]] = set()
         self._checks: set[asyncio.Future[None]] = set()
         # What was released, and may not have been looked at yet.
-        self._released: set[object] = set()
+        self._released: set[_Release] = set()
         self._taken = self._in_use = 0
         self._has_replaced = False
         self._has_given_back = False
@@ -177,10 +188,9 @@ class ClonePool:
         # The variable is pytest's, and says which test it is and in which phase.
         test = os.environ.get("PYTEST_CURRENT_TEST", "").rpartition(" ")[0]
         self._has_given_back = True
-        token = object()
-        self._released.add(token)
-        work = self._give_back(clone, tuple(kept), is_known, closes, test, token)
-        return self._background.submit(work)
+        release = _Release(clone, tuple(kept), is_known, closes, test)
+        self._released.add(release)
+        return self._background.submit(self._give_back(release))
 
     @property
     def is_restoring(self) -> bool:
@@ -260,41 +270,32 @@ class ClonePool:
         if self._in_use == 0:
             self._turns.end_test()
 
-    async def _give_back(
-        self, clone: Clone, kept: Collection[int], is_known: bool, closes: bool, test: str, token: object
-    ) -> None:
+    async def _give_back(self, release: _Release) -> None:
         self._taken -= 1
         self._end_use()
         if not self.may_restore:
-            self._released.discard(token)
-            await self._drop(clone)
+            self._released.discard(release)
+            await self._drop(release.clone)
             return
         check = asyncio.get_running_loop().create_future()
-        check.add_done_callback(lambda _: self._released.discard(token))
+        check.add_done_callback(lambda _: self._released.discard(release))
         self._checks.add(check)
-        renewed = self._quietly(self._renew(clone, kept, is_known, closes, test, check))
+        renewed = self._quietly(self._renew(release, check))
         if self._is_wanted_again():
             self._ready.append(renewed)
         else:
             with contextlib.suppress(IsolationError):
                 await self._drop(await renewed)
 
-    async def _renew(
-        self,
-        clone: Clone,
-        kept: Collection[int],
-        is_known: bool,
-        closes: bool,
-        test: str,
-        check: asyncio.Future[None],
-    ) -> Clone:
+    async def _renew(self, release: _Release, check: asyncio.Future[None]) -> Clone:
         """Return the clone as it was before its test, or another one. ``check`` is done when another test may begin."""
+        clone = release.clone
         try:
-            name = await self._restored_name(clone, kept, is_known=is_known, closes=closes)
+            name = await self._restored_name(release)
             dropped = None if name else self._quietly(self._drop(clone))
             if self._restorer.is_server_suspect and self._in_use == 0:
                 await asyncio.gather(*[dropped] if dropped else [])
-                await self._restore_server(test)
+                await self._restore_server(release.test)
         finally:
             self._checks.discard(check)
             check.set_result(None)
@@ -305,12 +306,13 @@ class ClonePool:
             raise IsolationError("not made ahead: no more tests are expected")
         return await self._make_restorable()
 
-    async def _restored_name(self, clone: Clone, kept: Collection[int], *, is_known: bool, closes: bool) -> str:
+    async def _restored_name(self, release: _Release) -> str:
         """Restore a clone; return its name. Empty: it has to be dropped."""
+        clone, kept = release.clone, release.kept
         try:
-            await self._doors.open(clone.name)  # Its owner connects, and the server as a whole is as it was.
-            name = await self._restorer.restore(clone.name, kept, self._next_name(), is_known=is_known)
-            if name and closes and not await self._doors.close(name, kept):
+            await self._doors.open(clone.name)  # Restoring connects to it.
+            name = await self._restorer.restore(clone.name, kept, self._next_name(), is_known=release.is_known)
+            if name and release.closes and not await self._doors.close(name, kept):
                 return ""
         except (OSError, TimeoutError, asyncpg.PostgresError, asyncpg.InterfaceError):
             return ""
@@ -318,12 +320,9 @@ class ClonePool:
 
     async def _restore_server(self, test: str) -> None:
         async with self._turns.alone():
-            closed = [name for name in self._restorer.suspects if self._doors.are_closed(name)]
-            for name in closed:  # It is compared with what it was, which is open.
-                await self._doors.open(name)
+            for name in self._restorer.suspects:
+                await self._doors.open(name)  # It is compared with what it was, which is open.
             left = await self._restorer.restore_server()
-            for name in closed:
-                await self._doors.close(name, ())
         self._findings += [Finding(test, self._explain_left(left))] if left else []
 
     async def _find(self) -> list[Finding]:

@@ -66,7 +66,9 @@ class GuardedProtocol:
 
     async def query(self, query: str, timeout: Any) -> Any:
         """Send a text that may hold several statements."""
-        return await self._run(query, lambda: self.raw.query(query, timeout), lambda status: status)
+        # Those that are sent one by one have one time together.
+        async with asyncio.timeout(self.raw._get_timeout(timeout) if len(needs_of(query).steps) > 1 else None):
+            return await self._run(query, lambda: self.raw.query(query, timeout), lambda status: status)
 
     async def prepare(self, stmt_name: str, query: str, timeout: Any, **options: Any) -> Any:
         """Have a statement prepared. That does nothing yet, and may fail."""

@@ -66,7 +66,8 @@ class HeldTransaction:
             return True
         if self._is_empty or not self.reads_clock(sql, needs):
             return False
-        self.has_old_clock = not self._follows_clock
+        if not self._follows_clock and not needs.steps:
+            self.has_old_clock = True
         return self._follows_clock
 
     def note(self, sql: str, needs: Needs) -> None:

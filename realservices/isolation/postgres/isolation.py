@@ -37,6 +37,8 @@ if TYPE_CHECKING:
 # Far above what rolling back takes; a test that left its connection in a state that cannot end must not hang the rest.
 _END_TIMEOUT_S = 10.0
 _CLONE_TIMEOUT_S = 60.0
+# Backends that have ended a moment ago are still seen; more cannot have.
+_REMEMBERED = 7
 # How asyncpg says that the server has ended the connection.
 _GONE = (OSError, asyncpg.PostgresConnectionError, asyncpg.AdminShutdownError, asyncpg.CrashShutdownError)
 
@@ -184,7 +186,7 @@ class PostgresIsolation:
             finally:
                 try:
                     stays = await self._end(use, pooled) and keep and (self._clones.may_restore or not use.is_in_use)
-                    use.own.append(pooled.pid)
+                    use.own = [*use.own[-_REMEMBERED:], pooled.pid]
                     if stays:
                         await self._kept.release(pooled)
                 finally:

@@ -63,6 +63,9 @@ async def test_cancelled_statement_takes_nothing_else_with_it(isolated_database:
     await isolated_database.execute("INSERT INTO t VALUES (1)")
     with pytest.raises(TimeoutError):
         await isolated_database.execute("SELECT pg_sleep(60)", timeout=0.02)
+    with pytest.raises(TimeoutError):
+        await isolated_database.execute("BEGIN; SELECT pg_sleep(60)", timeout=0.02)
+    await isolated_database.execute("ROLLBACK")
     with pytest.raises(asyncpg.QueryCanceledError):
         await isolated_database.execute("SET statement_timeout = 1; SELECT pg_sleep(60)")
     assert await isolated_database.fetchval("SELECT count(*) FROM t") == 1

@@ -10,14 +10,16 @@ import pytest
 
 from realservices.isolation.errors import IsolationError
 from realservices.isolation.postgres.administration import Administration, quote_identifier
-from realservices.isolation.postgres.clones import Clone
+from realservices.isolation.postgres.clones import Clone, ClonePool
 from realservices.isolation.postgres.held import HeldTransaction
+from realservices.isolation.postgres.isolation import PostgresIsolation
 from realservices.isolation.postgres.traits import Traits, traits_of, traits_query
 from tests.isolation.postgres.ways import connected
 
 if TYPE_CHECKING:
     from realservices.contract.runtime import Endpoint
-    from realservices.isolation.postgres.isolation import PostgresIsolation
+    from realservices.isolation.background import BackgroundLoop
+    from realservices.isolation.ready_databases import ReadyDatabases
 
 _DEADLINE_S = 20
 _TENANT = "SELECT current_setting('app.tenant', true)"
@@ -81,6 +83,43 @@ async def test_rows_and_sequences_are_restored_in_the_same_database(postgres: Po
     await isolation.close_loop()
     share.close()
     assert len(seen) == 1
+
+
+async def test_deferred_check_that_fails_takes_nothing_else_with_it(postgres: PostgresIsolation) -> None:
+    share = postgres.share("module")
+    await share.connection.execute("CREATE TABLE parent (id int PRIMARY KEY)")
+    await share.connection.execute("CREATE TABLE child (parent int REFERENCES parent DEFERRABLE INITIALLY DEFERRED)")
+    isolation = share.isolation()
+    async with isolation.transaction(keep=True) as connection:
+        await connection.execute("CREATE TABLE before (a int)")
+        await connection.execute("BEGIN")
+        await connection.execute("INSERT INTO child VALUES (1)")
+        assert _is_held(connection)
+        with pytest.raises(asyncpg.ForeignKeyViolationError):
+            await connection.execute("COMMIT")
+        assert await connection.fetchval("SELECT count(*) FROM before, child") == 0
+    await isolation.close_loop()
+    share.close()
+
+
+async def test_database_is_dropped_where_it_cannot_be_restored(
+    postgres_endpoint: Endpoint, background: BackgroundLoop, none_ready: ReadyDatabases
+) -> None:
+    pool = ClonePool(postgres_endpoint, background, none_ready, restores=False)
+    isolation = PostgresIsolation(postgres_endpoint, background, none_ready, clones=pool)
+    names = []
+    for commits in (True, True, False, False):
+        async with isolation.transaction(keep=True) as connection:
+            names.append(await connection.fetchval("SELECT current_database()"))
+            await connection.execute("CREATE TABLE t (a int)")
+            if commits:
+                await connection.execute("NOTIFY news")
+    await isolation.close_loop()
+    isolation.close(drop=True)
+    assert len(set(names)) == 3
+    administration = Administration(postgres_endpoint)
+    assert await administration.fetch("SELECT datname FROM pg_database WHERE datname = ANY ($1)", names) == []
+    await administration.close(finish=True)
 
 
 async def test_setting_of_the_programs_own_is_unset_in_the_next_test(postgres: PostgresIsolation) -> None:
@@ -184,6 +223,20 @@ async def test_nobody_else_comes_into_the_database_of_a_transaction(
             clone = await _clone(postgres_endpoint, connection)
             with pytest.raises(asyncpg.PostgresError, match="not currently accepting connections"):
                 await asyncpg.connect(**clone.connect_kwargs)
+
+
+async def test_nobody_else_comes_in_after_a_test_that_changed_the_server(
+    postgres: PostgresIsolation, postgres_endpoint: Endpoint
+) -> None:
+    for _ in range(2):
+        async with postgres.transaction(keep=True) as connection:
+            assert await connection.fetchval("SHOW log_min_messages") != "fatal"
+            await connection.execute("ALTER SYSTEM SET log_min_messages = fatal")
+            await connection.execute("SELECT pg_reload_conf()")
+    async with postgres.transaction(keep=True) as connection:
+        clone = await _clone(postgres_endpoint, connection)
+        with pytest.raises(asyncpg.PostgresError, match="not currently accepting connections"):
+            await asyncpg.connect(**clone.connect_kwargs)
 
 
 async def test_database_with_somebody_in_it_is_no_place_for_a_transaction(
