@@ -143,28 +143,6 @@ async def test_settings_are_those_of_the_service_again(pool: ClonePool, statemen
     assert await _seen(pool, query) == before
 
 
-async def test_a_setting_of_the_server_is_undone_after_tests_that_set_the_same(endpoint: Endpoint) -> None:
-    background = BackgroundLoop()
-    pool = ClonePool(endpoint, background, ReadyDatabases(endpoint, find_services().private))
-    setting = ("ALTER SYSTEM SET work_mem = '9MB'", "SELECT pg_reload_conf()")
-    before = await _seen(pool, "SHOW work_mem")
-    clone = await asyncio.wrap_future(pool.take())
-    connection = await asyncpg.connect(**clone.connect_kwargs)
-    for statement in setting:
-        await connection.execute(statement)
-    await connection.close()
-    pool.expect(2)  # Another database is made while the server is as this test has it.
-    other = await asyncio.wrap_future(pool.take())
-    pool.give_back(other)
-    assert pool.findings() == []  # It is restored, by what it was when it was made.
-    pool.give_back(clone)
-    for _ in range(2):
-        await _used(pool, *setting)
-        assert await _seen(pool, "SHOW work_mem") == before
-    pool.close(drop=True, timeout_s=_TIMEOUT_S)
-    background.stop()
-
-
 async def test_settings_of_a_migration_reach_every_database(pool: ClonePool) -> None:
     assert await _seen(pool, "SHOW app.region") == "north"
     own = await asyncpg.connect(os.environ["DATABASE_URL"])
