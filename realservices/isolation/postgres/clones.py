@@ -24,7 +24,7 @@ from realservices.isolation.postgres.restore.restorer import Restorer
 from realservices.isolation.postgres.restore.turns import ServerTurns
 
 if TYPE_CHECKING:
-    from collections.abc import Collection, Coroutine, Iterator
+    from collections.abc import Callable, Collection, Coroutine, Iterator
     from concurrent.futures import Future
 
     from realservices.contract.runtime import Endpoint
@@ -125,6 +125,8 @@ class ClonePool:
         self._has_replaced = False
         self._has_given_back = False
         self._has_settings: bool | None = None
+        # Called with a clone whose name is no longer that of a database.
+        self.on_gone: Callable[[Clone], None] = lambda _: None
 
     def expect(self, count: int) -> None:
         """Make clones ahead for ``count`` more uses. Errors surface in the test that needs a clone."""
@@ -230,8 +232,11 @@ class ClonePool:
         finally:
             self._checks.discard(check)
             check.set_result(None)
+        if name == clone.name:
+            return clone
         if name:
-            return clone if name == clone.name else Clone(clone.endpoint, name)
+            self.on_gone(clone)
+            return Clone(clone.endpoint, name)
         self._has_replaced = True
         if not self._expected:
             raise IsolationError("not made ahead: no more tests are expected")
@@ -334,6 +339,7 @@ class ClonePool:
         return clone
 
     async def _drop(self, clone: Clone) -> None:
+        self.on_gone(clone)
         await self._restorer.forget(clone.name)
         try:
             await self._dropping.execute(f"DROP DATABASE IF EXISTS {quote_identifier(clone.name)} WITH (FORCE)")
