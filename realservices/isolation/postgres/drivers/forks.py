@@ -1,12 +1,13 @@
 """What is done in a child that the test forks, before it does anything else: it has its parent's connections.
 
 What a child writes to a socket of its parent's, or says at its end, would come between the parent and its server. So in
-the child the descriptors of such sockets are those of /dev/null, at which clients find that the connection is closed.
+the child the descriptors of such sockets are those of another one, whose other end is closed.
 """
 
 from __future__ import annotations
 
 import os
+import socket
 import weakref
 from typing import TYPE_CHECKING, Any
 
@@ -27,9 +28,9 @@ def in_child(thing: Any, action: Callable[[Any], object]) -> None:
 
 def cut(descriptor: int) -> None:
     """Let a socket of the parent's lead nowhere in this child."""
-    nowhere = os.open(os.devnull, os.O_RDWR | os.O_CLOEXEC)
-    os.dup2(nowhere, descriptor, inheritable=False)
-    os.close(nowhere)
+    nowhere, other = socket.socketpair()
+    with nowhere, other:
+        os.dup2(nowhere.fileno(), descriptor, inheritable=False)
 
 
 def _act() -> None:

@@ -76,10 +76,9 @@ class IdleSessions:
 
     def _pop(self, driver: str, clone: Clone) -> Session | None:
         with self._lock:
-            for index, (its_driver, its_clone, session) in enumerate(self._idle):
-                if its_driver == driver and its_clone == clone:
-                    del self._idle[index]
-                    return session
+            for index in reversed(range(len(self._idle))):
+                if self._idle[index][:2] == (driver, clone):
+                    return self._idle.pop(index)[2]
         return None
 
 

@@ -29,7 +29,7 @@ _IN_CHILD = "In the child connect by cloned_database.url, or by isolated_engine.
 
 
 # psycopg2's own connections have no attributes but theirs.
-_OWN = {"lease", "settings_size", "_process", "_cursors"}
+_OWN = {"lease", "settings_size", "_encoding", "_process", "_cursors"}
 
 
 class IsolatedPsycopg2(extensions.connection):
@@ -44,6 +44,7 @@ class IsolatedPsycopg2(extensions.connection):
         super().__init__(*args, **kwargs)
         self.lease: DatabaseLease | None = None
         self.settings_size = ""
+        self._encoding = self.encoding
         self._process = OwnProcess()
         self._cursors: weakref.WeakSet[Any] = weakref.WeakSet()
 
@@ -101,7 +102,6 @@ class IsolatedPsycopg2(extensions.connection):
     def _reset(self) -> bool:
         if self.status == extensions.STATUS_PREPARED:
             return False
-        encoding = self.encoding
         super().rollback()
         for cursor in list(self._cursors):
             cursor.close()
@@ -117,7 +117,7 @@ class IsolatedPsycopg2(extensions.connection):
             delattr(self, name)
         self.string_types.clear()
         self.binary_types.clear()
-        return self.encoding == encoding and settings_size == self.settings_size
+        return self.encoding == self._encoding and settings_size == self.settings_size
 
     def _check(self) -> None:
         if self.lease is None:
