@@ -125,6 +125,8 @@ class ClonePool:
         self._has_replaced = False
         self._has_given_back = False
         self._has_settings: bool | None = None
+        # Return backends that stay in a clone from test to test.
+        self.keepers: list[Callable[[Clone], Collection[int]]] = []
         # Called with a clone whose name is no longer that of a database.
         self.on_gone: Callable[[Clone], None] = lambda _: None
 
@@ -152,7 +154,8 @@ class ClonePool:
         # The variable is pytest's, and says which test it is and in which phase.
         test = os.environ.get("PYTEST_CURRENT_TEST", "").rpartition(" ")[0]
         self._has_given_back = True
-        return self._background.submit(self._give_back(clone, tuple(kept), is_known, test))
+        staying = (*kept, *(pid for keeper in self.keepers for pid in keeper(clone)))
+        return self._background.submit(self._give_back(clone, staying, is_known, test))
 
     @property
     def may_restore(self) -> bool:

@@ -20,7 +20,7 @@ from realservices.isolation.postgres.administration import connect_kwargs
 from realservices.isolation.postgres.cloned_database import ClonedDatabase
 from realservices.isolation.postgres.clones import ClonePool
 from realservices.isolation.postgres.connection import IsolatedConnection
-from realservices.isolation.postgres.drivers.lease import DatabaseLease, IdleSessions
+from realservices.isolation.postgres.drivers.leases import Leases
 from realservices.isolation.postgres.kept_connection import POOL_OF_ONE, KeptConnections
 
 if TYPE_CHECKING:
@@ -30,7 +30,6 @@ if TYPE_CHECKING:
     from realservices.contract.runtime import Endpoint
     from realservices.isolation.background import BackgroundLoop
     from realservices.isolation.postgres.clones import Clone, Finding
-    from realservices.isolation.postgres.drivers.engines import Engines
     from realservices.isolation.postgres.share import SharedDatabase
     from realservices.isolation.ready_databases import ReadyDatabases
 
@@ -74,8 +73,6 @@ class PostgresIsolation:
         # One pool per loop, with the database it was made for.
         self._pools: dict[asyncio.AbstractEventLoop, tuple[Clone, asyncpg.Pool]] = {}
         self._kept = KeptConnections()
-        self._sessions = IdleSessions()
-        self._clones.on_gone = self._sessions.drop
 
     def expect(self, *, transactions: bool, databases: int) -> None:
         """Prepare for tests to come: the database for transactions, and ``databases`` clones."""
@@ -128,45 +125,13 @@ class PostgresIsolation:
         Args:
             keep: The running loop serves later tests too, so the connection is worth keeping.
         """
-        lease = self._new_lease(await asyncio.wrap_future(self._clones.take()))
+        clone = await asyncio.wrap_future(self._clones.take())
+        kept: list[int] = []
         try:
-            async with self.connection_to_lease(lease, keep=keep) as connection:
+            async with self._kept.connection(clone, kept if keep and self._clones.may_restore else None) as connection:
                 yield connection
         finally:
-            self._end_lease(lease)
-
-    @contextlib.asynccontextmanager
-    async def connection_to_lease(
-        self, lease: DatabaseLease, *, keep: bool = False
-    ) -> AsyncIterator[asyncpg.Connection]:
-        """Give a connection to a database that other clients of the test use, too; see `connection_to_clone`."""
-        async with self._kept.connection(lease.clone, keep=keep and lease.keeps) as connection:
-            yield connection
-
-    @contextlib.contextmanager
-    def lease(self) -> Iterator[DatabaseLease]:
-        """Give a database of the test's own, for several clients of it."""
-        lease = self._new_lease(self._taken_clone())
-        try:
-            yield lease
-        finally:
-            self._end_lease(lease)
-
-    @functools.cached_property
-    def engines(self) -> Engines:
-        """Engines of SQLAlchemy's on such databases."""
-        from realservices.isolation.postgres.drivers.engines import Engines  # noqa: PLC0415 - for its users
-
-        return Engines()
-
-    def _new_lease(self, clone: Clone) -> DatabaseLease:
-        return DatabaseLease(clone, self._sessions, keeps=self._clones.may_restore)
-
-    def _end_lease(self, lease: DatabaseLease) -> None:
-        kept = {*self._sessions.pids(lease.clone), *self._kept.pids(lease.clone)}
-        if "engines" in self.__dict__:
-            kept.update(self.engines.pids(lease.clone))
-        self._clones.give_back(lease.clone, kept=kept, is_known=lease.is_known)
+            self._clones.give_back(clone, kept=kept, is_known=False)
 
     @contextlib.asynccontextmanager
     async def connection_to_service(self) -> AsyncIterator[asyncpg.Connection]:
@@ -178,27 +143,24 @@ class PostgresIsolation:
             connection.terminate()
 
     @contextlib.contextmanager
-    def blocking(self, *, isolation: str, lease: DatabaseLease | None = None) -> Iterator[Any]:
-        """Give a blocking connection.
-
-        Args:
-            isolation: ``transaction``: within one; ``database``: to a clone.
-            lease: The database to connect to instead.
-        """
-        if lease is not None:
-            context = self.connection_to_lease(lease, keep=True)
-        else:
-            context = self.connection_to_clone(keep=True) if isolation == "database" else self.transaction(keep=True)
-        connection = self._background.run(context.__aenter__())
+    def blocking(self, *, isolation: str) -> Iterator[Any]:
+        """Give a blocking connection: within a transaction, or (``isolation`` is ``database``) to a clone."""
+        lease = self.connection_to_clone(keep=True) if isolation == "database" else self.transaction(keep=True)
+        connection = self._background.run(lease.__aenter__())
         try:
             yield Blocking(connection, self._background)
         finally:
-            self._background.run(context.__aexit__(None, None, None))
+            self._background.run(lease.__aexit__(None, None, None))
 
     @contextlib.contextmanager
     def cloned_database(self) -> Iterator[ClonedDatabase]:
         """Give a database of its own."""
-        clone = self._taken_clone()
+        future = self._clones.take()
+        try:
+            clone = future.result(_CLONE_TIMEOUT_S)
+        except BaseException:
+            future.cancel()  # Nobody would give it back.
+            raise
         database = ClonedDatabase(clone, self._background)
         try:
             yield database
@@ -206,13 +168,10 @@ class PostgresIsolation:
             database.abandon()
             self._clones.give_back(clone, is_known=database.is_known)
 
-    def _taken_clone(self) -> Clone:
-        future = self._clones.take()
-        try:
-            return future.result(_CLONE_TIMEOUT_S)
-        except BaseException:
-            future.cancel()  # Nobody would give it back.
-            raise
+    @functools.cached_property
+    def leases(self) -> Leases:
+        """Databases of tests with several clients."""
+        return Leases(self._clones, self._background)
 
     def findings(self) -> list[Finding]:
         """Return what tests have left that could not be undone, each once."""
@@ -227,9 +186,9 @@ class PostgresIsolation:
 
     async def close_loop(self) -> None:
         """Close what belongs to the running loop, before it ends."""
+        if "leases" in self.__dict__:
+            await self.leases.close_loop()
         await self._kept.close_loop()
-        if "engines" in self.__dict__:
-            await self.engines.close_loop()
         _, pool = self._pools.pop(asyncio.get_running_loop(), (None, None))
         if pool is None:
             return
@@ -240,8 +199,9 @@ class PostgresIsolation:
 
     def close(self, *, drop: bool) -> None:
         """End the process's use of the service; ``drop``: remove every clone, because the server goes on."""
-        self._sessions.close()
         self._background.run(self.close_loop(), _END_TIMEOUT_S)
+        if "leases" in self.__dict__:
+            self.leases.close()
         if drop and self._base is not None and not self._base.cancelled():
             self._clones.drop(self._base.result(_CLONE_TIMEOUT_S)).result(_CLONE_TIMEOUT_S)
         self._clones.close(drop=drop, timeout_s=_CLONE_TIMEOUT_S)

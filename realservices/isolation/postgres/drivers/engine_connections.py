@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 from sqlalchemy import event
 
 from realservices.isolation.errors import IsolationError
-from realservices.isolation.postgres.kept_connection import KeptConnections
+from realservices.isolation.postgres.drivers.asyncpg_connections import KeptConnections
 
 if TYPE_CHECKING:
     from sqlalchemy.engine import Engine

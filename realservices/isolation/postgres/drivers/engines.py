@@ -12,13 +12,13 @@ from typing import TYPE_CHECKING, Any
 import sqlalchemy
 from sqlalchemy import event
 
+from realservices.isolation.postgres.drivers.asyncpg_connections import KeptConnections
 from realservices.isolation.postgres.drivers.engine_connections import AsynchronousConnections, BlockingConnections
 from realservices.isolation.postgres.drivers.engine_model import EngineModel
 from realservices.isolation.postgres.drivers.forks import in_child
 from realservices.isolation.postgres.drivers.imports import MissingDriverError
 from realservices.isolation.postgres.drivers.imports import driver as imported
 from realservices.isolation.postgres.drivers.urls import sqlalchemy_url
-from realservices.isolation.postgres.kept_connection import KeptConnections
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable, Iterator

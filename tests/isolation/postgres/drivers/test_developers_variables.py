@@ -37,21 +37,21 @@ def _expected(lease: DatabaseLease) -> str:
 
 
 def test_psycopg(postgres: PostgresIsolation) -> None:
-    with postgres.lease() as lease:
+    with postgres.leases.lease() as lease:
         connection = psycopg_connections.connect(lease)
         assert connection.execute(_ASK).fetchone() == (_expected(lease),)
         psycopg_connections.release(connection)
 
 
 async def test_psycopg_async(postgres: PostgresIsolation) -> None:
-    with postgres.lease() as lease:
+    with postgres.leases.lease() as lease:
         connection = await psycopg_connections.connect_async(lease)
         assert await (await connection.execute(_ASK)).fetchone() == (_expected(lease),)
         psycopg_connections.release(connection)
 
 
 def test_psycopg2(postgres: PostgresIsolation) -> None:
-    with postgres.lease() as lease:
+    with postgres.leases.lease() as lease:
         connection = psycopg2_connections.connect(lease)
         cursor = connection.cursor()
         cursor.execute(_ASK)
@@ -61,14 +61,18 @@ def test_psycopg2(postgres: PostgresIsolation) -> None:
 
 @pytest.mark.parametrize("driver", ["psycopg", "psycopg2"])
 def test_engine(postgres: PostgresIsolation, driver: str) -> None:
-    with postgres.lease() as lease, postgres.engines.blocking(lease, driver) as engine, engine.connect() as connection:
+    with (
+        postgres.leases.lease() as lease,
+        postgres.leases.engines.blocking(lease, driver) as engine,
+        engine.connect() as connection,
+    ):
         assert connection.scalar(sqlalchemy.text(_ASK)) == _expected(lease)
 
 
 @pytest.mark.parametrize("driver", ["asyncpg", "psycopg"])
 async def test_engine_async(postgres: PostgresIsolation, driver: str) -> None:
-    with postgres.lease() as lease:
-        engine, end = postgres.engines.asynchronous(lease, driver, keep=True)
+    with postgres.leases.lease() as lease:
+        engine, end = postgres.leases.engines.asynchronous(lease, driver, keep=True)
         async with engine.connect() as connection:
             value: Any = await connection.scalar(sqlalchemy.text(_ASK))
             assert value == _expected(lease)

@@ -23,7 +23,7 @@ _PID = text("SELECT pg_backend_pid()")
 @contextlib.contextmanager
 def _use(postgres: PostgresIsolation, driver: str) -> Iterator[Any]:
     """Use an engine as one test does."""
-    with postgres.lease() as lease, postgres.engines.blocking(lease, driver) as engine:
+    with postgres.leases.lease() as lease, postgres.leases.engines.blocking(lease, driver) as engine:
         yield engine
 
 

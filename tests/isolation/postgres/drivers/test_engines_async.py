@@ -28,8 +28,8 @@ _PID = text("SELECT pg_backend_pid()")
 @contextlib.asynccontextmanager
 async def _use(postgres: PostgresIsolation, driver: str) -> AsyncIterator[Any]:
     """Use an engine as one test does."""
-    with postgres.lease() as lease:
-        engine, end = postgres.engines.asynchronous(lease, driver, keep=True)
+    with postgres.leases.lease() as lease:
+        engine, end = postgres.leases.engines.asynchronous(lease, driver, keep=True)
         try:
             yield engine
         finally:

@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 @contextlib.contextmanager
 def _use(postgres: PostgresIsolation) -> Iterator[Any]:
     """Use a connection as one test does."""
-    with postgres.lease() as lease:
+    with postgres.leases.lease() as lease:
         connection = connect(lease)
         try:
             yield connection
@@ -44,7 +44,7 @@ def test_session_is_kept(postgres: PostgresIsolation) -> None:
 
 
 async def test_session_is_kept_between_blocking_and_asynchronous_connections(postgres: PostgresIsolation) -> None:
-    with postgres.lease() as lease:
+    with postgres.leases.lease() as lease:
         connection = await connect_async(lease)
         cursor = await connection.execute(_PID)
         pid = await cursor.fetchone()
@@ -153,7 +153,7 @@ def test_who_asked_how_to_connect_does_not_come_into_the_next_test(postgres: Pos
 
 
 async def test_another_loop_is_refused(postgres: PostgresIsolation) -> None:
-    with postgres.lease() as lease:
+    with postgres.leases.lease() as lease:
         connection = await connect_async(lease)
         with pytest.raises(IsolationError, match="isolated_psycopg_async belongs to the event loop of its test"):
             _in_a_loop_of_its_own(lambda: connection.execute("SELECT 1"))

@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 @contextlib.contextmanager
 def _use(postgres: PostgresIsolation) -> Iterator[Any]:
     """Use a connection as one test does."""
-    with postgres.lease() as lease:
+    with postgres.leases.lease() as lease:
         connection = connect(lease)
         try:
             yield connection
