@@ -13,6 +13,7 @@ import subprocess
 from typing import TYPE_CHECKING, Any
 
 from realservices.clients.control import BlockingServiceControl
+from realservices.contract.own_environment import own_environment
 from realservices.contract.resources import explain
 from realservices.sources.errors import UnreachableServiceError
 from realservices.sources.package import package_command
@@ -79,8 +80,9 @@ class Engine:
         command = package_command("serve", str(self._session.directory), *(warmth.arguments if warmth else ()))
         try:
             done = subprocess.run(
-                command, stdin=subprocess.DEVNULL, capture_output=True, text=True, timeout=_START_TIMEOUT_S, check=False
-            )
+                command, stdin=subprocess.DEVNULL, capture_output=True, text=True, timeout=_START_TIMEOUT_S,
+                check=False, env=own_environment(),
+            )  # fmt: skip
         except OSError as error:
             raise explain(error, f"the services' process ({' '.join(command)}) does not start") from None
         except subprocess.TimeoutExpired as error:

@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from realservices.contract.clickhouse_engine import INSTALL
+from realservices.contract.own_environment import own_environment
 from realservices.sources.errors import MissingServiceError, SettingError
 from realservices.sources.missing import explain_uninstalled
 
@@ -140,8 +141,9 @@ def _check_redis(program: Path, shown: str) -> Path:
 
 def _version(program: Path, pattern: str) -> int:
     done = subprocess.run(
-        [str(program), "--version"], capture_output=True, text=True, timeout=_VERSION_TIMEOUT_S, check=False
-    )
+        [str(program), "--version"], capture_output=True, text=True, timeout=_VERSION_TIMEOUT_S, check=False,
+        env=own_environment(),
+    )  # fmt: skip
     found = re.search(pattern, done.stdout)
     if not found:
         raise SettingError(f"{program} --version says {(done.stdout + done.stderr).strip()!r}, which is no version")

@@ -5,13 +5,13 @@ By psql, as for the servers that a session starts itself: migrations are written
 
 from __future__ import annotations
 
-import os
 import shutil
 import subprocess
 from typing import TYPE_CHECKING
 
 from realservices.contract.errors import TemplateError
 from realservices.contract.libpq import libpq_environment
+from realservices.contract.own_environment import own_environment
 from realservices.sources.errors import MissingServiceError, SettingError
 from realservices.sources.programs import postgres_distribution
 
@@ -49,7 +49,7 @@ def apply_scripts(declaration: Declaration, endpoint: Endpoint, database: str) -
 
 def _run(declaration: Declaration, endpoint: Endpoint, database: str, command: Sequence[str]) -> None:
     env = libpq_environment(
-        os.environ, host=endpoint.host, port=endpoint.port, user=endpoint.user, password=endpoint.password,
+        own_environment(), host=endpoint.host, port=endpoint.port, user=endpoint.user, password=endpoint.password,
         database=database, sslmode=endpoint.sslmode, sslrootcert=endpoint.sslrootcert,
     ) | {"PGCLIENTENCODING": "UTF8", "LC_ALL": "C"}  # fmt: skip
     done = subprocess.run(command, env=env, stdin=subprocess.DEVNULL, capture_output=True, text=True, check=False)

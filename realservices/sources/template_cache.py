@@ -17,6 +17,7 @@ from typing import TYPE_CHECKING
 from realservices.contract.directory_cache import DirectoryCache
 from realservices.contract.errors import TemplateError
 from realservices.contract.numbers import number_from
+from realservices.contract.own_environment import own_environment
 from realservices.contract.removal import discard_tree
 from realservices.contract.user_directory import SHORT_BASES, present_user_directories, user_directory
 from realservices.sources.package import package_command
@@ -146,10 +147,12 @@ def _made(command: list[str]) -> subprocess.CompletedProcess[str]:
         # A session of its own: Ctrl-C must not end it without what it has started.
         tool = subprocess.Popen(
             [*command, "--lifeline", str(theirs)], pass_fds=[theirs], start_new_session=True,
-            stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True,
+            stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, env=own_environment(),
         )  # fmt: skip
-    except BaseException:
+    except BaseException as error:
         os.close(ours)
+        if isinstance(error, OSError):
+            raise TemplateError(f"the template tool ({command[0]}) does not start: {error.strerror or error}") from None
         raise
     finally:
         os.close(theirs)

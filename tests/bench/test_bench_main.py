@@ -117,6 +117,37 @@ def test_isolation_is_what_each_kind_takes_more_than_its_base(tool: Tool) -> Non
     assert judged["transaction"] == (7, "MISSED")
 
 
+def test_commits_are_compared_between_templates(tool: Tool) -> None:
+    added_ms = {"small": 1.0, "tables": 1.2, "rows": 1.8}
+    outputs: dict[str, Any] = {
+        f"//cost:{kind}_{template}": {"tests": 10, "total_ms": 10 * (1 + (kind == "commits") * added)}
+        for kind in ("commits", "commits_shared")
+        for template, added in added_ms.items()
+    }
+    start_ms: dict[str, list[float]] = {"small": [100, 50], "tables": [110, 60], "rows": [150, 55]}
+    started = {f"postgres_{template}_all_ms": taken for template, taken in start_ms.items()}
+    outputs["//fresh:templates"] = {"samples": started, "warnings": []}
+    outputs["//memory:session"] = {"samples": {"session_mb": [130], "template_mb": [100]}}
+    _, result = tool.run("--only", "j", "--runs", "1", outputs=outputs)
+
+    rows = {row["name"].strip(): row for row in result["measurements"]["j"]["rows"]}
+    judged = {name: (round(row["median"], 2), row["verdict"]) for name, row in rows.items()}
+    prefix = "added to the same statements over a shared connection, "
+    assert judged[f"{prefix}500 tables"] == (1.2, "ok")
+    assert judged[f"{prefix}1,000,000 rows"] == (1.8, "MISSED")
+    assert judged["most / least of them, round by round"] == (1.8, "MISSED")
+    assert judged["the slower of the two large ones / the small one"] == (1.35, "ok")
+    assert judged["to the template"] == (1.3, "MISSED")
+
+
+def test_tests_with_a_database_are_compared_with_mocks(tool: Tool) -> None:
+    durations_ms: dict[str, float] = {"//mocks:mocks": 1000, "//mocks:transactions": 950, "//mocks:commits": 1250}
+    _, result = tool.run("--only", "k", "--runs", "2", durations_ms=durations_ms)
+
+    ratios = [row for row in result["measurements"]["k"]["rows"] if row["unit"] == "x"]
+    assert [(round(row["median"], 2), row["verdict"]) for row in ratios] == [(0.95, "ok"), (1.25, "MISSED")]
+
+
 def _warm_samples() -> dict[str, list[float]]:
     samples: dict[str, list[float]] = {"run_cold_ms": [400, 500], "run_warm_ms": [400, 400]}
     for imports in ("before", "within"):

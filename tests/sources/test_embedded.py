@@ -268,6 +268,14 @@ def test_a_cache_that_cannot_be_written_to(pytester: pytest.Pytester, run: Run, 
     )
 
 
+def test_an_interpreter_that_does_not_start(pytester: pytest.Pytester, run: Run) -> None:
+    pytester.makeconftest("import sys; sys.executable = '/nowhere/python'")
+    pytester.makepyfile("async def test_rows(isolated_database): pass")
+    result = run()
+    result.assert_outcomes(errors=1)
+    result.stdout.fnmatch_lines(["*the template tool (/nowhere/python) does not start: No such file or directory*"])
+
+
 def test_a_user_without_a_home(pytester: pytest.Pytester, run: Run, alone: pytest.MonkeyPatch) -> None:
     # As in a container that is run as another user than its image's.
     _without_a_home(alone, pytester.path)

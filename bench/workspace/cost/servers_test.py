@@ -14,7 +14,7 @@ from realservices.fixtures.session import manager_of
 def servers(pytestconfig: pytest.Config) -> Iterator[None]:
     """Do around a test what the environment fixtures do for tests that speak with a server."""
     state = manager_of(pytestconfig).servers
-    assert sorted(state.names) == ["cache", "shop"]
+    assert sorted(state.names) == ["cache", "small"]
     state.enter()
     yield
     state.leave()

@@ -1,7 +1,8 @@
-"""Measure, in one test action, how soon a fresh ClickHouse serves: ours, bare, and beside PostgreSQL and Redis.
+"""Measure, in one test action, how soon fresh services serve: those of each target named, and a bare ClickHouse.
 
-The ways take turns, so that whatever else the machine does hits all of them. Writes samples in milliseconds to
-result.json among the test's undeclared outputs. Environment: BENCH_ROUNDS.
+Arguments: targets of this package, each with its services and a program that does nothing; ``bare`` is the engine of
+the target ``clickhouse`` without any configuration. They take turns, so that whatever else the machine does hits all of
+them. Writes samples in milliseconds to result.json among the test's undeclared outputs. Environment: BENCH_ROUNDS.
 """
 
 from __future__ import annotations
@@ -11,13 +12,13 @@ import os
 import subprocess
 import sys
 import tempfile
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
 _RUNFILES = Path(os.environ["TEST_SRCDIR"])
 _HERE = _RUNFILES / os.environ["TEST_WORKSPACE"] / "fresh"
-# Targets of this package, each with its services and a program that does nothing.
-_TARGETS = ("clickhouse", "postgres", "redis", "together")
+_BARE = "bare"
 # Files by which a test program reports to Bazel: they are this driver's, not those of what it runs.
 _REPORTS = ("TEST_INFRASTRUCTURE_FAILURE_FILE", "TEST_PREMATURE_EXIT_FILE", "XML_OUTPUT_FILE")
 _ENV = {name: value for name, value in os.environ.items() if name not in _REPORTS}
@@ -25,23 +26,22 @@ _ENV = {name: value for name, value in os.environ.items() if name not in _REPORT
 
 def main() -> None:
     """Take all samples."""
-    manifest = json.loads((_HERE / "clickhouse.realservices.json").read_text(encoding="utf-8"))
-    library = _RUNFILES / manifest["services"][0]["config"]["server"]
+    ways = sys.argv[1:]
     samples: dict[str, list[float]] = {}
-    _round(library)  # Warms caches.
+    _round(ways)  # Warms caches.
     for number in range(int(os.environ["BENCH_ROUNDS"])):
-        for name, value in _round(library, is_reversed=number % 2 == 1).items():
+        for name, value in _round(ways if number % 2 == 0 else ways[::-1]).items():
             samples.setdefault(name, []).append(value)
     result = {"samples": samples, "warnings": _warnings()}
     Path(os.environ["TEST_UNDECLARED_OUTPUTS_DIR"], "result.json").write_text(json.dumps(result), encoding="utf-8")
 
 
-def _round(library: Path, *, is_reversed: bool = False) -> dict[str, float]:
+def _round(ways: Sequence[str]) -> dict[str, float]:
     """Take one sample of each."""
     taken: dict[str, float] = {}
-    for name in reversed(("bare", *_TARGETS)) if is_reversed else ("bare", *_TARGETS):
-        if name == "bare":
-            taken["bare_ms"] = float(_run([sys.executable, str(_HERE / "bare_clickhouse.py"), str(library)], _ENV))
+    for name in ways:
+        if name == _BARE:
+            taken["bare_ms"] = float(_run([sys.executable, str(_HERE / "bare_clickhouse.py"), _library()], _ENV))
             continue
         timeline = _timeline(name)
         taken[f"{name}_all_ms"] = timeline["ready_ms"]
@@ -49,6 +49,11 @@ def _round(library: Path, *, is_reversed: bool = False) -> dict[str, float]:
             taken[f"{name}_{service['kind']}_started_ms"] = service["started_ms"]
             taken[f"{name}_{service['kind']}_ready_ms"] = service["ready_ms"]
     return taken
+
+
+def _library() -> str:
+    manifest = json.loads((_HERE / "clickhouse.realservices.json").read_text(encoding="utf-8"))
+    return str(_RUNFILES / manifest["services"][0]["config"]["server"])
 
 
 def _timeline(target: str) -> dict[str, Any]:

@@ -22,12 +22,12 @@ import redis.asyncio
 async def main() -> None:
     """Use every service of the test, measure all at once, and write result.json among the undeclared outputs."""
     runtime = json.loads(Path(os.environ["REALSERVICES_RUNTIME"]).read_text(encoding="utf-8"))
-    pids = _pids(runtime["control"])
+    processes = pids(runtime["control"])
     use = {"postgres": _use_postgres, "redis": _use_redis}
     clients: list[Any] = [await use[service["kind"]](service) for service in runtime["services"].values()]
     samples: dict[str, list[float]] = {}
     for kind in use:
-        taken = [_memory_kb(pids[name]) for name, service in runtime["services"].items() if service["kind"] == kind]
+        taken = [memory_kb(processes[name]) for name, service in runtime["services"].items() if service["kind"] == kind]
         samples[f"{kind}_mb"] = [statistics.mean(memory_kb["Pss"] for memory_kb in taken) / 1024]
         samples[f"{kind}_files_mb"] = [statistics.mean(memory_kb["Pss_File"] for memory_kb in taken) / 1024]
     for client in clients:
@@ -54,7 +54,8 @@ async def _use_redis(service: dict[str, Any]) -> redis.asyncio.Redis:
     return client
 
 
-def _pids(control: str) -> dict[str, int]:
+def pids(control: str) -> dict[str, int]:
+    """Return each service's process id, by its name, from the launcher's control socket."""
     with socket.socket(socket.AF_UNIX, socket.SOCK_STREAM) as connection:
         connection.connect(control)
         connection.sendall(b'{"op": "status"}\n')
@@ -67,7 +68,7 @@ def _pids(control: str) -> dict[str, int]:
 _ENDED = (FileNotFoundError, ProcessLookupError)
 
 
-def _memory_kb(pid: int) -> dict[str, int]:
+def memory_kb(pid: int) -> dict[str, int]:
     """Return the sums over a process and all below it."""
     total = {"Pss": 0, "Pss_File": 0}
     for each in _tree(pid):

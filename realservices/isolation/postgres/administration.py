@@ -64,6 +64,9 @@ class Administration:
             if self._connection is not None and not self._connection.is_closed():
                 try:
                     return await getattr(self._connection, method)(*arguments)
+                except asyncpg.InternalClientError:
+                    # It has read the server's farewell and not yet the end of the connection; nothing was sent.
+                    self._connection.terminate()
                 except (OSError, asyncpg.InterfaceError, asyncpg.PostgresConnectionError):
                     if not self._connection.is_closed():
                         raise
@@ -84,8 +87,13 @@ class Administration:
         first, second = _ADMIN_DATABASE, str(self._endpoint.database)
         if not self._endpoint.disposable:
             first, second = (first if second != first else _ANOTHER_DATABASE), _ANOTHER_DATABASE
-        # Written at once what was committed: restoring looks for it (restore/written.py).
-        settings = {"application_name": self._owner or "realservices", "synchronous_commit": "on"}
+        settings = {
+            "application_name": self._owner or "realservices",
+            # Written at once what was committed: restoring looks for it (restore/written.py).
+            "synchronous_commit": "on",
+            # And asks the same again and again, with other numbers only.
+            "plan_cache_mode": "force_generic_plan",
+        }
         arguments = connect_kwargs(self._endpoint, first) | {
             "timeout": _CONNECT_TIMEOUT_S,
             "server_settings": settings,

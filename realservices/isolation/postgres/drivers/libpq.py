@@ -12,6 +12,7 @@ import threading
 from typing import TYPE_CHECKING, Any
 
 from realservices.contract.libpq import NO_FILE, without_libpq
+from realservices.contract.own_environment import own_environment
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -44,8 +45,8 @@ def parameters(clone: Clone) -> dict[str, Any]:
 @contextlib.contextmanager
 def without_developers_variables() -> Iterator[None]:
     """Hide libpq's variables from libpq, and from nobody else: `os.environ` stays as it is."""
-    ours = without_libpq(os.environ)
-    hidden = {name: value for name, value in os.environ.items() if name not in ours}
+    environment = own_environment()
+    hidden = {name: environment[name] for name in environment.keys() - without_libpq(environment).keys()}
     if not hidden:
         yield
         return

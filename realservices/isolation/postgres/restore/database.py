@@ -13,13 +13,13 @@ import asyncpg
 
 from realservices.isolation.postgres.restore.catalogs import Catalogs, SchemaChangedError
 from realservices.isolation.postgres.restore.pristine import SETTINGS, Relation
-from realservices.isolation.postgres.restore.rows import MovedRows, bring_back, deletions, insert
+from realservices.isolation.postgres.restore.rows import MovedRows, expected_rows, insert, ranges
 from realservices.isolation.postgres.restore.written import Position
 
 if TYPE_CHECKING:
     from collections.abc import Collection
 
-    from realservices.isolation.postgres.restore.pristine import Pristine
+    from realservices.isolation.postgres.restore.pristine import Place, Pristine
     from realservices.isolation.postgres.restore.written import WriteAheadLog, Written
 
 _END = "SELECT pg_terminate_backend(pid, 5000) FROM unnest($1::int[]) AS pid"
@@ -93,11 +93,11 @@ class RestorableDatabase:
         rewritten = await self._catalogs.check(connection, self._pristine, catalogs, self._since) if catalogs else []
         for oid in rewritten:
             await self._take_rewritten(connection, await self._pristine.by_oid(oid), tables, sequences)
-        if tables or sequences or rewritten:
-            await self._undo(connection, tables, sequences)
+        own = await self._undo(connection, tables, sequences) if tables or sequences else 0
+        if own is None or rewritten:
             self._position = await self._log.position()
         else:
-            self._position = Position(written.lsn, self._since)
+            self._position = Position(written.lsn, self._since, own)
 
     async def close(self) -> None:
         """Disconnect, so that nobody is in the database."""
@@ -205,26 +205,84 @@ class RestorableDatabase:
 
     async def _undo(
         self, connection: asyncpg.Connection, tables: dict[Relation, list[int]], sequences: list[Relation]
-    ) -> None:
-        for relation in tables:
-            _refuse_firing(relation)
-        statements = [text for table, blocks in tables.items() for text in deletions(table, blocks, self._since)]
+    ) -> int | None:
+        """Undo what was written; return the transaction that has, or None where it took more than one."""
+        undo = _Undo(self._since)
         for relation in sequences:
-            value, is_called = await self._pristine.sequence(relation)
-            statements.append(f"SELECT setval({_literal(relation.name)}::regclass, {value}, {is_called})")
-        if statements:
-            # Together one transaction: first all new rows go, because old ones may have their keys.
-            await connection.execute("; ".join(statements))
+            undo.set(relation, *await self._pristine.sequence(relation))
+        expected: dict[Relation, dict[Place, Place]] = {}
         for relation, blocks in tables.items():
+            _refuse_firing(relation)
             moved = self._moved.setdefault(relation.oid, MovedRows())
-            await bring_back(connection, self._pristine, relation, blocks, moved)
-            await self._vacuum(connection, relation, blocks)
+            expected[relation] = await expected_rows(self._pristine, relation, blocks, moved)
+            undo.remove(relation, blocks, list(expected[relation]))
+        # First all new rows go, because old ones may have their keys.
+        (row,) = await connection.fetch(undo.text, *undo.arguments)
+        is_whole = True
+        for relation, blocks in tables.items():
+            missing = expected[relation]
+            for place in row[_column(relation)]:
+                del missing[place]
+            await insert(connection, self._pristine, relation, list(missing.values()), self._moved[relation.oid])
+            is_vacuumed = await self._vacuum(connection, relation, blocks)
+            is_whole = is_whole and not missing and not is_vacuumed
+        return int(row["own"]) if is_whole else None
 
-    async def _vacuum(self, connection: asyncpg.Connection, relation: Relation, blocks: list[int]) -> None:
+    async def _vacuum(self, connection: asyncpg.Connection, relation: Relation, blocks: list[int]) -> bool:
         least = self._least_blocks.get(relation.oid, relation.blocks)
-        if blocks and max(blocks) - least > _VACUUM_AFTER_BLOCKS:
-            await connection.execute(f"VACUUM {relation.name}")
-            self._least_blocks[relation.oid] = await connection.fetchval(_BLOCKS, relation.oid)
+        if not blocks or max(blocks) - least <= _VACUUM_AFTER_BLOCKS:
+            return False
+        await connection.execute(f"VACUUM {relation.name}")
+        self._least_blocks[relation.oid] = await connection.fetchval(_BLOCKS, relation.oid)
+        return True
+
+
+class _Undo:
+    """One statement that removes new rows, sets sequences and tells which old rows are there.
+
+    Its text is the same for the same relations, so that PostgreSQL parses and plans it once.
+
+    Attributes:
+        arguments: Of the statement.
+
+    Args:
+        since: Rows of this transaction and of later ones are new.
+    """
+
+    def __init__(self, since: int) -> None:
+        self.arguments: list[Any] = []
+        self._since = since
+        self._deletions: list[str] = []
+        self._columns = ["pg_current_xact_id()::text::bigint AS own"]
+
+    @property
+    def text(self) -> str:
+        """The statement's text."""
+        steps = ", ".join(f"step_{number} AS ({text})" for number, text in enumerate(self._deletions))
+        return f"{'WITH ' if steps else ''}{steps} SELECT {', '.join(self._columns)}"
+
+    def set(self, sequence: Relation, value: int, is_called: bool) -> None:
+        """Set a sequence."""
+        self._columns.append(f"setval({_literal(sequence.name)}::regclass, {value}, {is_called})")
+
+    def remove(self, table: Relation, blocks: list[int], old: list[Place]) -> None:
+        """Remove new rows from some blocks of a table. A column of the result tells which old rows are there."""
+        for first, end in ranges(blocks):
+            begin, until, since = map(self._argument, ((first, 0), (end, 0), self._since))
+            where = f"ctid >= {begin} AND ctid < {until} AND xmin::text::bigint >= {since}"
+            self._deletions.append(f"DELETE FROM ONLY {table.name} WHERE {where}")
+        # A new row may lie where an old one was, which the test has deleted and a VACUUM taken away.
+        places, since = self._argument(old), self._argument(self._since)
+        present = f"SELECT ctid FROM ONLY {table.name} WHERE ctid = ANY ({places}) AND xmin::text::bigint < {since}"
+        self._columns.append(f"ARRAY({present}) AS {_column(table)}")
+
+    def _argument(self, value: Any) -> str:
+        self.arguments.append(value)
+        return f"${len(self.arguments)}"
+
+
+def _column(table: Relation) -> str:
+    return f"present_{table.oid}"
 
 
 def _refuse_firing(relation: Relation) -> None:

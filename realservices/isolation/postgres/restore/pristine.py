@@ -38,6 +38,8 @@ SETTINGS = {
     "bytea_output": "hex",
     "xmloption": "content",
     "search_path": "pg_catalog",
+    # Asked again and again, with other numbers only.
+    "plan_cache_mode": "force_generic_plan",
     "default_transaction_read_only": "off",
 }
 """Of a connection that reads or writes rows to restore them, whatever the database's or the role's own settings are."""

@@ -74,19 +74,25 @@ def deletions(relation: Relation, blocks: Iterable[int], since: int, own: int = 
     return [f"DELETE FROM ONLY {relation.name} WHERE {where} AND {newer(since, own)}" for where in conditions(blocks)]
 
 
+async def expected_rows(
+    pristine: RowSource, relation: Relation, blocks: list[int], moved: MovedRows
+) -> dict[Place, Place]:
+    """Return where old rows are expected in some blocks of a table, with where the copy has each."""
+    covered = {block for first, end in ranges(blocks) for block in range(first, min(end, relation.blocks))} | {*blocks}
+    return moved.expected(await pristine.places(relation, sorted(covered)), covered)
+
+
 async def bring_back(
     connection: asyncpg.Connection, pristine: RowSource, relation: Relation, blocks: list[int], moved: MovedRows
-) -> int:
-    """Insert the rows of a table that are missing in some blocks; return how many. No newer rows are there any more."""
-    covered = {block for first, end in ranges(blocks) for block in range(first, min(end, relation.blocks))} | {*blocks}
-    expected = moved.expected(await pristine.places(relation, sorted(covered)), covered)
+) -> None:
+    """Insert the rows of a table that are missing in some blocks. No newer rows are there any more."""
+    expected = await expected_rows(pristine, relation, blocks, moved)
     if not expected:
-        return 0
+        return
     present = await connection.fetch(f"SELECT ctid FROM ONLY {relation.name} WHERE ctid = ANY ($1)", list(expected))
     for row in present:
         del expected[row["ctid"]]
     await insert(connection, pristine, relation, list(expected.values()), moved)
-    return len(expected)
 
 
 async def insert(
