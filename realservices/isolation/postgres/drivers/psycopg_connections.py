@@ -134,10 +134,12 @@ def connect(lease: DatabaseLease, *, context: Any = None) -> IsolatedPsycopg:
 
 async def connect_async(lease: DatabaseLease, *, context: Any = None) -> IsolatedPsycopgAsync:
     """Connect to a test's database from the running loop; see `connect`."""
-    session = _taken(lease) or await asyncio.to_thread(_open, lease)
-    connection = _wrap(IsolatedPsycopgAsync, lease, session, context)
-    connection._loop = asyncio.get_running_loop()
-    return connection
+    return _in_loop(lease, _taken(lease) or await asyncio.to_thread(_open, lease), context)
+
+
+def connect_at_once(lease: DatabaseLease) -> IsolatedPsycopgAsync:
+    """Do the same where nothing can be awaited; the loop waits for a new connection."""
+    return _in_loop(lease, _taken(lease) or _open(lease), None)
 
 
 def release(connection: IsolatedPsycopg | IsolatedPsycopgAsync) -> None:
@@ -151,6 +153,12 @@ def release(connection: IsolatedPsycopg | IsolatedPsycopgAsync) -> None:
         lease.idle.put(_DRIVER, lease.clone, session)
     else:
         session.close()
+
+
+def _in_loop(lease: DatabaseLease, session: _Session, context: Any) -> IsolatedPsycopgAsync:
+    connection = _wrap(IsolatedPsycopgAsync, lease, session, context)
+    connection._loop = asyncio.get_running_loop()
+    return connection
 
 
 def _taken(lease: DatabaseLease) -> Any:
