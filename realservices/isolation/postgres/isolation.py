@@ -73,6 +73,7 @@ class PostgresIsolation:
         # One pool per loop, with the database it was made for.
         self._pools: dict[asyncio.AbstractEventLoop, tuple[Clone, asyncpg.Pool]] = {}
         self._kept = KeptConnections()
+        self._shares: list[SharedDatabase] = []
 
     def expect(self, *, transactions: bool, databases: int) -> None:
         """Prepare for tests to come: the database for transactions, and ``databases`` clones."""
@@ -182,10 +183,14 @@ class PostgresIsolation:
         from realservices.isolation.postgres.share import SharedDatabase  # noqa: PLC0415 - it needs this module
 
         clone = self._clones.make().result(_CLONE_TIMEOUT_S)
-        return SharedDatabase(clone, scope, self._background, self._directory)
+        share = SharedDatabase(clone, scope, self._background, self._directory)
+        self._shares.append(share)
+        return share
 
     async def close_loop(self) -> None:
         """Close what belongs to the running loop, before it ends."""
+        for share in self._shares:
+            await share.close_loop()
         if "leases" in self.__dict__:
             await self.leases.close_loop()
         await self._kept.close_loop()

@@ -124,6 +124,13 @@ class KeptConnections:
         """Close what belongs to the running loop, before it ends."""
         self._discard()
 
+    def abandon(self) -> None:
+        """Close those of loops that do not end yet, when these run the next time."""
+        for loop, (_, pool, _) in list(self._idle.items()):
+            if not loop.is_closed():
+                loop.call_soon_threadsafe(pool.terminate)
+        self._idle.clear()
+
     def _discard(self) -> None:
         _, pool, _ = self._idle.pop(asyncio.get_running_loop(), (None, None, 0))
         if pool is not None:

@@ -120,6 +120,10 @@ class Engines:
         """Close what belongs to the running loop, before it ends."""
         await self._kept.close_loop()
 
+    def abandon(self) -> None:
+        """Close what belongs to loops that do not end yet."""
+        self._kept.abandon()
+
 
 def _first_async(url: sqlalchemy.URL, connect: Callable[..., Any]) -> Engine:
     from sqlalchemy.ext.asyncio import create_async_engine  # noqa: PLC0415 - for its users

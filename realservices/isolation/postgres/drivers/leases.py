@@ -94,5 +94,8 @@ class Leases:
             await self.engines.close_loop()
 
     def close(self) -> None:
-        """Close what no loop has."""
+        """Close everything, also what loops have that do not end yet."""
         self._sessions.close()
+        self._kept.abandon()
+        if "engines" in self.__dict__:
+            self.engines.abandon()

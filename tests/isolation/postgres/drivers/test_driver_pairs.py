@@ -70,7 +70,7 @@ async def test_prepared_transactions(face: Face, copy: int) -> None:
         pytest.skip("the server has none")
     assert await face.value("SELECT count(*) FROM pg_prepared_xacts WHERE database = current_database()") == 0
     assert await face.value("SELECT count(*) FROM note") == 1
-    await face.alone("BEGIN; INSERT INTO note (text) VALUES ('mine'); PREPARE TRANSACTION 'mine'")
+    await face.run("INSERT INTO note (text) VALUES ('mine')", "PREPARE TRANSACTION 'mine'")
 
 
 @_COPIES
