@@ -1,4 +1,4 @@
-"""Repositories of our own tests only: client libraries for the catalogue's services. No user of the ruleset declares them."""
+"""Repositories of our own tests only: client libraries. No user of the ruleset declares them."""
 
 load("//rules/private:pip_site_repo.bzl", "pip_site_repo")
 load("//third_party/python:versions.bzl", "PYTHON_VERSIONS")

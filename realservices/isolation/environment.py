@@ -19,6 +19,7 @@ from typing import TYPE_CHECKING, Any
 
 from realservices.clients.filesystem import new_filesystem
 from realservices.isolation.errors import IsolationError
+from realservices.isolation.postgres.drivers.keys import DRIVERS
 from realservices.isolation.postgres.lazy_connection import LazyConnection
 from realservices.sources.errors import MissingServiceError
 
@@ -28,9 +29,11 @@ if TYPE_CHECKING:
 
     from realservices.external_service_integration import ExternalServiceManager
     from realservices.isolation.manager import IsolationManager
+    from realservices.isolation.postgres.drivers.environment_clients import EnvironmentClients
+    from realservices.isolation.postgres.isolation import PostgresIsolation
     from realservices.isolation.redis.lease import RedisLease
 
-RESOURCES = ("database", "redis", "redis_bytes", "clickhouse", "http", "websocket", "filesystem", "llm")
+RESOURCES = ("database", *DRIVERS, "redis", "redis_bytes", "clickhouse", "http", "websocket", "filesystem", "llm")
 """The keys of an environment."""
 
 
@@ -141,13 +144,32 @@ class TestEnvironment(Mapping[str, Any]):
         postgres = self._manager.postgres(name)
         if postgres.endpoint.name in self._manager.servers.names:
             self._manager.servers.enter()
-            make = postgres.connection_to_service
-        elif self._isolation == "database":
-            make = functools.partial(postgres.connection_to_clone, keep=self._keep)
+            make: Callable[[], AbstractAsyncContextManager[Any]] = postgres.connection_to_service
         else:
-            make = functools.partial(postgres.transaction, keep=self._keep)
+            make = functools.partial(self._connection, postgres)
         # Made anew for each attempt: a context that has failed cannot be entered again.
         return LazyConnection(lambda: self._in_own_context(self._open("database", make())))
+
+    def _connection(self, postgres: PostgresIsolation) -> AbstractAsyncContextManager[Any]:
+        """Return what ``database`` is, when it sends its first statement."""
+        leased = self._clients.lease(postgres.endpoint.name)
+        if leased is not None:
+            leases, lease = leased
+            return leases.asyncpg(lease, keep=self._keep)
+        if self._isolation == "database":
+            return postgres.connection_to_clone(keep=self._keep)
+        return postgres.transaction(keep=self._keep)
+
+    def _driver(self, key: str, name: str | None) -> Any:
+        return self._clients.make(key, name or self._service_names.get("database"))
+
+    @functools.cached_property
+    def _clients(self) -> EnvironmentClients:
+        from realservices.isolation.postgres.drivers.environment_clients import (  # noqa: PLC0415 - asyncpg takes 25 ms
+            EnvironmentClients,
+        )
+
+        return EnvironmentClients(self._manager, self._stack, self.test_id, keep=self._keep)
 
     def _redis(self, name: str | None, *, decode: bool = True) -> Any:
         redis = self._manager.redis(name)
@@ -239,6 +261,10 @@ class TestEnvironment(Mapping[str, Any]):
         return await asyncio.create_task(work, context=self._context)
 
 
+def _driver(key: str, environment: TestEnvironment, name: str | None) -> Any:
+    return environment._driver(key, name)
+
+
 _MAKERS: dict[str, Any] = {
     "database": TestEnvironment._database,
     "redis": TestEnvironment._redis,
@@ -248,4 +274,5 @@ _MAKERS: dict[str, Any] = {
     "websocket": TestEnvironment._websocket,
     "filesystem": TestEnvironment._filesystem,
     "llm": TestEnvironment._llm,
+    **{key: functools.partial(_driver, key) for key in DRIVERS},
 }

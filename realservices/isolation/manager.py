@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import atexit
 import functools
+import importlib.util
 import threading
 from collections import defaultdict
 from pathlib import Path
@@ -25,7 +26,22 @@ if TYPE_CHECKING:
     from realservices.isolation.redis.isolation import RedisIsolation
     from realservices.sources.services import Services
 
-KIND_OF = {"database": "postgres", "redis": "redis", "redis_bytes": "redis", "clickhouse": "clickhouse"}
+_PACKAGES = {
+    "psycopg": ("psycopg",),
+    "psycopg_async": ("psycopg",),
+    "psycopg2": ("psycopg2",),
+    "engine": ("sqlalchemy",),
+    "engine_async": ("sqlalchemy", "greenlet"),
+    "session": ("sqlalchemy",),
+    "session_async": ("sqlalchemy", "greenlet"),
+}
+KIND_OF = {
+    "database": "postgres",
+    **dict.fromkeys(_PACKAGES, "postgres"),
+    "redis": "redis",
+    "redis_bytes": "redis",
+    "clickhouse": "clickhouse",
+}
 """Which kind of service is behind a resource of an environment that is a database."""
 
 
@@ -60,6 +76,8 @@ class IsolationManager:
 
     def has(self, resource: str, name: str | None = None) -> bool:
         """Say whether a resource of an environment can be had here, from the named service or from any."""
+        if any(importlib.util.find_spec(package) is None for package in _PACKAGES.get(resource, ())):
+            return False
         if resource in KIND_OF:
             names = self.services.names(KIND_OF[resource])
             return name in names if name is not None else self.services.is_had(KIND_OF[resource])

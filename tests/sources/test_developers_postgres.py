@@ -18,6 +18,7 @@ from realservices.contract.libpq import libpq_environment
 from realservices.isolation.postgres.administration import connect_kwargs
 from realservices.sources.attached import AttachedServices
 from realservices.sources.errors import SettingError
+from tests.sources.developers_variables import POISON
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -26,45 +27,6 @@ if TYPE_CHECKING:
 
     Run = Callable[..., pytest.RunResult]
 
-# Every variable that libpq or asyncpg reads, with a value that breaks each connection which heeds it.
-_POISON = {
-    "PGHOST": "/nowhere",
-    "PGHOSTADDR": "192.0.2.1",
-    "PGPORT": "1",
-    "PGUSER": "developer",
-    "PGPASSWORD": "wrong",
-    "PGDATABASE": "developer",
-    "PGPASSFILE": "{home}/passwords",
-    "PGSERVICE": "developer",
-    "PGSERVICEFILE": "{home}/services",
-    "PGOPTIONS": "-c search_path=developer -c no_such_setting=1",
-    "PGAPPNAME": "developer",
-    "PGSSLMODE": "verify-full",
-    "PGREQUIRESSL": "1",
-    "PGSSLNEGOTIATION": "direct",
-    "PGSSLCERT": "{home}/poison",
-    "PGSSLKEY": "{home}/poison",
-    "PGSSLROOTCERT": "{home}/poison",
-    "PGSSLCRL": "{home}/poison",
-    "PGSSLCRLDIR": "{home}/poison",
-    "PGSSLMINPROTOCOLVERSION": "poison",
-    "PGSSLMAXPROTOCOLVERSION": "poison",
-    "PGREQUIREAUTH": "none",
-    "PGREQUIREPEER": "nobody-at-all",
-    "PGCHANNELBINDING": "require",
-    "PGGSSENCMODE": "require",
-    "PGGSSLIB": "poison",
-    "PGKRBSRVNAME": "poison",
-    "PGCONNECT_TIMEOUT": "poison",
-    "PGCLIENTENCODING": "poison",
-    "PGTARGETSESSIONATTRS": "standby",
-    "PGLOADBALANCEHOSTS": "poison",
-    "PGDATESTYLE": "poison",
-    "PGTZ": "Nowhere/Never",
-    "PGGEQO": "poison",
-    "PGDATA": "/nowhere",
-    "PGSYSCONFDIR": "{home}",
-}
 # Every kind of connection: transaction, database, blocking, environment, of a server's own, of the checks.
 _TESTS = """
     import pytest
@@ -112,7 +74,7 @@ def poisoned(alone: pytest.MonkeyPatch, tmp_path: Path) -> Path:
         (home / path).write_text("[developer]\nhost=/nowhere\nsslmode=verify-full\n", "utf-8")
     alone.setenv("XDG_CACHE_HOME", os.environ["TEST_TMPDIR"])
     alone.setenv("HOME", str(home))
-    for name, value in _POISON.items():
+    for name, value in POISON.items():
         alone.setenv(name, value.format(home=home))
     return home
 

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 import asyncpg
 
 from realservices.isolation.blocking import Blocking
+from realservices.isolation.postgres.drivers.urls import url_for
 
 if TYPE_CHECKING:
     from realservices.isolation.background import BackgroundLoop
@@ -39,6 +40,15 @@ class ClonedDatabase:
         """Its URL for code under test: over TCP, with the password."""
         self.is_known = True
         return self._clone.url
+
+    def url_for(self, scheme: str) -> str:
+        """Return the same URL for a library that wants another scheme, ``postgresql+asyncpg`` for instance.
+
+        Raises:
+            IsolationError: The scheme is not known.
+        """
+        self.is_known = True
+        return url_for(self._clone, scheme)
 
     @property
     def connect_kwargs(self) -> dict[str, Any]:

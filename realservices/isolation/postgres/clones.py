@@ -25,7 +25,7 @@ from realservices.isolation.postgres.restore.restorer import Restorer
 from realservices.isolation.postgres.restore.turns import ServerTurns
 
 if TYPE_CHECKING:
-    from collections.abc import Collection, Coroutine, Iterator
+    from collections.abc import Callable, Collection, Coroutine, Iterator
     from concurrent.futures import Future
 
     from realservices.contract.runtime import Endpoint
@@ -140,6 +140,10 @@ class ClonePool:
         self._has_replaced = False
         self._has_given_back = False
         self._has_settings: bool | None = None
+        # Return backends that stay in a clone from test to test.
+        self.keepers: list[Callable[[Clone], Collection[int]]] = []
+        # Called with a clone whose name is no longer that of a database.
+        self.on_gone: Callable[[Clone], None] = lambda _: None
 
     def expect(self, count: int) -> None:
         """Make clones ahead for ``count`` more uses. Errors surface in the test that needs a clone."""
@@ -188,7 +192,8 @@ class ClonePool:
         # The variable is pytest's, and says which test it is and in which phase.
         test = os.environ.get("PYTEST_CURRENT_TEST", "").rpartition(" ")[0]
         self._has_given_back = True
-        release = _Release(clone, tuple(kept), is_known, closes, test)
+        staying = (*kept, *(pid for keeper in self.keepers for pid in keeper(clone)))
+        release = _Release(clone, staying, is_known, closes, test)
         self._released.add(release)
         return self._background.submit(self._give_back(release))
 
@@ -299,8 +304,11 @@ class ClonePool:
         finally:
             self._checks.discard(check)
             check.set_result(None)
+        if name == clone.name:
+            return clone
         if name:
-            return clone if name == clone.name else Clone(clone.endpoint, name)
+            self.on_gone(clone)
+            return Clone(clone.endpoint, name)
         self._has_replaced = True
         if not self._expected:
             raise IsolationError("not made ahead: no more tests are expected")
@@ -417,6 +425,7 @@ class ClonePool:
         return clone
 
     async def _drop(self, clone: Clone) -> None:
+        self.on_gone(clone)
         await self._restorer.forget(clone.name)
         try:
             await self._dropping.execute(f"DROP DATABASE IF EXISTS {quote_identifier(clone.name)} WITH (FORCE)")

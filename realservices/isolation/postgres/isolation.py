@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import functools
 from typing import TYPE_CHECKING, Any
 
 import asyncpg
@@ -18,6 +19,7 @@ from realservices.isolation.errors import IsolationBrokenError, IsolationError, 
 from realservices.isolation.postgres.administration import connect_kwargs
 from realservices.isolation.postgres.cloned_database import ClonedDatabase
 from realservices.isolation.postgres.clones import ClonePool
+from realservices.isolation.postgres.drivers.leases import Leases
 from realservices.isolation.postgres.held import HeldTransaction
 from realservices.isolation.postgres.kept_connections import KeptConnections
 from realservices.isolation.postgres.traits import traits_of, traits_query
@@ -76,6 +78,7 @@ class PostgresIsolation:
         self._is_taken = False
         self._kept = KeptConnections()
         self._traits: Traits | None = None
+        self._shares: list[SharedDatabase] = []
 
     def expect(self, *, transactions: bool, databases: int) -> None:
         """Prepare for tests to come: the database for transactions, and ``databases`` clones."""
@@ -153,6 +156,11 @@ class PostgresIsolation:
             database.abandon()
             self._clones.give_back(clone, is_known=database.is_known)
 
+    @functools.cached_property
+    def leases(self) -> Leases:
+        """Databases of tests with several clients."""
+        return Leases(self._clones, self._background)
+
     def findings(self) -> list[Finding]:
         """Return what tests have left that could not be undone, each once."""
         return self._clones.findings()
@@ -162,15 +170,23 @@ class PostgresIsolation:
         from realservices.isolation.postgres.share import SharedDatabase  # noqa: PLC0415 - it needs this module
 
         clone = self._clones.make().result(_CLONE_TIMEOUT_S)
-        return SharedDatabase(clone, scope, self._background, self._directory)
+        share = SharedDatabase(clone, scope, self._background, self._directory)
+        self._shares.append(share)
+        return share
 
     async def close_loop(self) -> None:
         """Close what belongs to the running loop, before it ends."""
+        for share in self._shares:
+            await share.close_loop()
+        if "leases" in self.__dict__:
+            await self.leases.close_loop()
         self._kept.close_loop()
 
     def close(self, *, drop: bool) -> None:
         """End the process's use of the service; ``drop``: remove every clone, because the server goes on."""
         self._background.run(self.close_loop(), _END_TIMEOUT_S)
+        if "leases" in self.__dict__:
+            self.leases.close()
         if drop and self._base is not None:
             self._clones.drop(self._base.clone).result(_CLONE_TIMEOUT_S)
         self._clones.close(drop=drop, timeout_s=_CLONE_TIMEOUT_S)

@@ -102,6 +102,11 @@ class SharedDatabase:
             self._isolation = PostgresIsolation(endpoint, self._background, ready, pristine=self._pristine)
         return self._isolation
 
+    async def close_loop(self) -> None:
+        """Close what tests have left to the running loop, before that ends."""
+        if self._isolation is not None:
+            await self._isolation.close_loop()
+
     def close(self) -> None:
         """Remove it, with all that was made from it."""
         self.database.abandon()
