@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 import pytest
 from sqlalchemy import text
 
+from realservices.isolation.environment import TestEnvironment
 from realservices.isolation.errors import IsolationError
 from realservices.isolation.postgres.drivers.keys import DRIVERS
 
