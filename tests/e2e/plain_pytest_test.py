@@ -123,7 +123,9 @@ def test_a_project_that_uses_none_of_it_loads_none_of_it(installed: Installed, p
         "import sys\n"
         "def test_it():\n"
         "    assert not {'asyncpg', 'redis', 'httpx', 'websockets'} & set(sys.modules)\n"
-        "    assert 'realservices.sources.entries' not in sys.modules\n",
+        "    folders = tuple(f'realservices.{name}.' for name in ('clients', 'host', 'isolation', 'services'))\n"
+        "    assert not [name for name in sys.modules if name.startswith(folders)]\n"
+        "    assert not {'realservices.fixtures.protocol', 'realservices.sources.services'} & set(sys.modules)\n",
         encoding="utf-8",
     )
     done = installed.pytest(project)
