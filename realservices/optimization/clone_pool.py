@@ -85,7 +85,7 @@ class AdaptiveClonePool(ClonePool):
     @property
     def administrative(self) -> int:
         """How many connections it uses itself."""
-        return len(self._makers) + 1
+        return len(self._makers) + 2  # One that drops, and one that opens and closes.
 
     def room(self) -> Future[ServerRoom]:
         """Ask the server for its limits, and how many connections others have."""
@@ -98,7 +98,7 @@ class AdaptiveClonePool(ClonePool):
     async def _room(self) -> ServerRoom:
         arguments = self._prefix, list(self._existing), self._endpoint.template_database
         (row,) = await self._dropping.fetch(_ROOM, *arguments)
-        connected = sum(each.is_connected for each in (*self._makers, self._dropping))
+        connected = sum(each.is_connected for each in (*self._makers, self._dropping, self._guarding))
         self._clone_bytes, self._is_measured = row[3], True
         return ServerRoom(row[0], row[1], max(0, row[2] - connected), row[3])
 

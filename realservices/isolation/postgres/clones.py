@@ -129,7 +129,10 @@ class ClonePool:
         self._making = Administration(endpoint, owner)
         self._dropping = Administration(endpoint, owner)
         self._restorer = Restorer(endpoint, self._dropping, pristine, is_wanted=restores)
-        self._doors = Doors(self._dropping)
+        # Where databases are dropped after each test that commits, the next test would wait for that.
+        drops = not (restores and endpoint.disposable)
+        self._guarding = Administration(endpoint, owner) if drops else self._dropping
+        self._doors = Doors(self._guarding)
         self._turns = ServerTurns(f"{ready.directory}/{endpoint.name}" if ready.directory else "")
         self._findings: list[Finding] = []
         self._work: set[asyncio.Task[Any]] = set()
@@ -446,3 +449,5 @@ class ClonePool:
         self._turns.close()
         await self._making.close(finish=drop)
         await self._dropping.close(finish=drop)
+        if self._guarding is not self._dropping:
+            await self._guarding.close(finish=drop)
