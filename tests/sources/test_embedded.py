@@ -270,6 +270,8 @@ def test_a_cache_that_cannot_be_written_to(pytester: pytest.Pytester, run: Run, 
 
 def test_an_interpreter_that_does_not_start(pytester: pytest.Pytester, run: Run) -> None:
     pytester.makeconftest("import sys; sys.executable = '/nowhere/python'")
+    pytester.makefile(".toml", pyproject=_SCHEMA)
+    pytester.makefile(".sql", **{"1": "CREATE TABLE made_by_no_other_test (a text);"})
     pytester.makepyfile("async def test_rows(isolated_database): pass")
     result = run()
     result.assert_outcomes(errors=1)

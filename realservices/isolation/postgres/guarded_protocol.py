@@ -66,6 +66,8 @@ class GuardedProtocol:
 
     async def query(self, query: str, timeout: Any) -> Any:
         """Send a text that may hold several statements."""
+        if not isinstance(query, str):
+            return await self.raw.query(query, timeout)  # It says so.
         # Those that are sent one by one have one time together.
         async with asyncio.timeout(self.raw._get_timeout(timeout) if len(needs_of(query).steps) > 1 else None):
             return await self._run(query, lambda: self.raw.query(query, timeout), lambda status: status)

@@ -58,9 +58,13 @@ class HeldTransaction:
 
     # Decisions
 
+    def hangs_on_commit(self, sql: str, needs: Needs) -> bool:
+        """Return whether something of a text happens at the end of its transaction, or wants one at the top."""
+        return needs.hangs or self._traits.hanging.is_in(sql, needs)
+
     def must_commit(self, sql: str, needs: Needs) -> bool:
         """Return whether a text outside of a transaction cannot be had within the test's."""
-        if needs.hangs or self._traits.hanging.is_in(sql, needs):
+        if self.hangs_on_commit(sql, needs):
             return True
         if needs.steps and not can_be_held(needs.steps):
             return True
@@ -72,7 +76,7 @@ class HeldTransaction:
 
     def note(self, sql: str, needs: Needs) -> None:
         """Take note of a text within a transaction of code under test."""
-        self.hangs = self.hangs or needs.hangs or self._traits.hanging.is_in(sql, needs)
+        self.hangs = self.hangs or self.hangs_on_commit(sql, needs)
         self.has_old_clock = self.has_old_clock or (not self._was_empty and self.reads_clock(sql, needs))
         if needs.is_prelude and self._is_first:
             self.prelude.append(sql)

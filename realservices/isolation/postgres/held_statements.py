@@ -102,6 +102,9 @@ class HeldStatements:
             if not held.is_open and held.must_commit(sql, needs):
                 await self._control.commit()
                 return await send()
+            if held.may_restart and not needs.steps and held.hangs_on_commit(sql, needs):
+                await self._control.restart()
+                return await send()
             if needs.steps and answer is not None:
                 return await self._run_steps(sql, needs, send, answer)
             return await self._run_one(sql, needs, send, may_repeat=answer is not None)

@@ -17,13 +17,13 @@ from realservices.contract.postgres_databases import PRISTINE_DATABASE
 from realservices.isolation.blocking import Blocking
 from realservices.isolation.errors import IsolationBrokenError, IsolationError, one_at_a_time
 from realservices.isolation.postgres.administration import connect_kwargs
+from realservices.isolation.postgres.clone_use import CloneUse
 from realservices.isolation.postgres.cloned_database import ClonedDatabase
 from realservices.isolation.postgres.clones import ClonePool
 from realservices.isolation.postgres.drivers.leases import Leases
 from realservices.isolation.postgres.held import HeldTransaction
 from realservices.isolation.postgres.kept_connections import KeptConnections
 from realservices.isolation.postgres.traits import traits_of, traits_query
-from realservices.isolation.postgres.use import Use
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Iterator
@@ -74,7 +74,7 @@ class PostgresIsolation:
         self._directory = ready.directory
         self._clones = clones or ClonePool(endpoint, background, ready, owner, pristine)
         # The database in which transactions are rolled back, from test to test.
-        self._base: Use | None = None
+        self._base: CloneUse | None = None
         self._is_taken = False
         self._kept = KeptConnections()
         self._traits: Traits | None = None
@@ -103,7 +103,7 @@ class PostgresIsolation:
                 await asyncio.wrap_future(self._clones.restored())
             use, self._base = self._base, None
             if use is None:
-                use = Use(self._clones, await asyncio.wrap_future(self._clones.reserve()))
+                use = CloneUse(self._clones, await asyncio.wrap_future(self._clones.reserve()))
             async with self._connection(use, keep=keep, commits=False) as connection:
                 yield connection
         finally:
@@ -117,7 +117,7 @@ class PostgresIsolation:
             keep: The running loop serves later tests too, so the connection is worth keeping.
         """
         clone = await asyncio.wrap_future(self._clones.take())
-        use = Use(self._clones, clone, is_in_use=True)
+        use = CloneUse(self._clones, clone, is_in_use=True)
         async with self._connection(use, keep=keep, commits=True) as connection:
             yield connection
 
@@ -192,7 +192,7 @@ class PostgresIsolation:
         self._clones.close(drop=drop, timeout_s=_CLONE_TIMEOUT_S)
 
     @contextlib.asynccontextmanager
-    async def _connection(self, use: Use, *, keep: bool, commits: bool) -> AsyncIterator[asyncpg.Connection]:
+    async def _connection(self, use: CloneUse, *, keep: bool, commits: bool) -> AsyncIterator[asyncpg.Connection]:
         """Give a connection to a database, and give the database back, or keep it for the next transaction."""
         stays = False
         try:
@@ -211,7 +211,7 @@ class PostgresIsolation:
         finally:
             self._release(use, stays=stays, commits=commits)
 
-    async def _begin(self, use: Use, *, commits: bool) -> PooledConnection:
+    async def _begin(self, use: CloneUse, *, commits: bool) -> PooledConnection:
         """Return a connection on which the test has begun."""
         while True:
             pooled = await self._connect(use)
@@ -235,14 +235,14 @@ class PostgresIsolation:
                 raise
             return pooled
 
-    async def _connect(self, use: Use) -> PooledConnection:
+    async def _connect(self, use: CloneUse) -> PooledConnection:
         pooled = await self._kept.take(use.clone)
         if pooled is None:
             await use.open()
             pooled = await self._kept.connect(use.clone)
         return pooled
 
-    async def _end(self, use: Use, pooled: PooledConnection) -> bool:
+    async def _end(self, use: CloneUse, pooled: PooledConnection) -> bool:
         """End the test on its connection; return whether that is as good as a new one."""
         connection = pooled.connection
         try:
@@ -260,13 +260,15 @@ class PostgresIsolation:
         await use.spoil()
         raise IsolationError(f"isolated_database {reason}. Its connection has been closed; later tests get another")
 
-    def _release(self, use: Use, *, stays: bool, commits: bool) -> None:
+    def _release(self, use: CloneUse, *, stays: bool, commits: bool) -> None:
         if use.is_in_use:
             if not commits:
                 self._clones.expect(1)
             kept = [*use.own, *self._kept.pids(use.clone)]
             self._clones.give_back(use.clone, kept=kept, is_known=use.is_spoilt, closes=stays and not commits)
-            return
-        self._base = use
-        if not stays:
-            self._clones.open(use.clone)  # Behind the test: the next one connects.
+        elif use.is_spoilt:  # The server did not let it be used, to be restored.
+            self._clones.drop(use.clone)
+        else:
+            self._base = use
+            if not stays:
+                self._clones.open(use.clone)  # Behind the test: the next one connects.

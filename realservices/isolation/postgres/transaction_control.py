@@ -63,6 +63,18 @@ class TransactionControl:
         """
         await _to_its_end(self._commit())
 
+    async def restart(self) -> None:
+        """Begin the transaction of code under test anew, as one at the top, after a commit for real."""
+        await _to_its_end(self._restart())
+
+    async def _restart(self) -> None:
+        held = self._held
+        read_only, prelude = held.is_read_only, held.prelude
+        await self._roll_back()
+        await self._commit()
+        for sql in ("BEGIN READ ONLY" if read_only else "BEGIN", *prelude):
+            await self.send(sql)
+
     async def _commit(self) -> None:
         await self._before_commit()
         await self._send_checked(self._held.commit())
@@ -160,11 +172,7 @@ class TransactionControl:
     async def _set_transaction(self, control: Control) -> str:
         # Within a savepoint only READ ONLY can be set. Before the first statement the transaction may begin anew.
         if control.is_special and self._held.may_restart:
-            await self._roll_back()
-            await self.commit()
-            await self.send("BEGIN READ ONLY" if self._held.is_read_only else "BEGIN")
-            for sql in self._held.prelude:
-                await self.send(sql)
+            await self.restart()
         elif control.read_only:
             self._held.is_read_only = True
         return await self.send(control.text)

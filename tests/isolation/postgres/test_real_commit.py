@@ -93,6 +93,7 @@ async def test_deferred_check_that_fails_takes_nothing_else_with_it(postgres: Po
     async with isolation.transaction(keep=True) as connection:
         await connection.execute("CREATE TABLE before (a int)")
         await connection.execute("BEGIN")
+        await connection.fetch("SELECT * FROM child")
         await connection.execute("INSERT INTO child VALUES (1)")
         assert _is_held(connection)
         with pytest.raises(asyncpg.ForeignKeyViolationError):
@@ -172,6 +173,7 @@ async def test_what_the_words_did_not_tell_is_done_again_with_a_commit(
 async def test_refused_in_a_transaction_says_what_to_use(isolated_database: Any) -> None:
     async def vacuum() -> None:
         async with isolated_database.transaction():
+            await isolated_database.fetch("SELECT * FROM t")
             await isolated_database.execute("VACUUM")
 
     await isolated_database.execute("CREATE TABLE t (a int)")
@@ -186,10 +188,25 @@ _FAILS_AT_COMMIT = "DECLARE c CURSOR WITH HOLD FOR SELECT 1 / (2 - n) FROM gener
 async def test_commit_that_takes_more_with_it_is_an_error_that_says_so(isolated_database: Any) -> None:
     await isolated_database.execute("CREATE TABLE t (a int)")
     await isolated_database.execute("BEGIN")
+    await isolated_database.fetch("SELECT * FROM t")
     await isolated_database.execute(_FAILS_AT_COMMIT)
     with pytest.raises(IsolationError, match=r"division by zero.*cloned_database"):
         await isolated_database.execute("COMMIT")
     assert not isolated_database.is_in_transaction()
+
+
+async def test_transaction_that_begins_with_what_hangs_on_it_is_one_at_the_top(isolated_database: Any) -> None:
+    await isolated_database.execute("CREATE TABLE t (a int)")
+    await isolated_database.execute("BEGIN READ ONLY")
+    await isolated_database.execute("SET work_mem = '6MB'")
+    await isolated_database.execute("SET LOCAL statement_timeout = '5s'")
+    assert not _is_held(isolated_database)
+    assert isolated_database.is_in_transaction()
+    assert await isolated_database.fetchval("SHOW transaction_read_only") == "on"
+    assert await isolated_database.fetchval("SHOW work_mem") == "6MB"
+    await isolated_database.execute("ROLLBACK")
+    assert await isolated_database.fetchval("SHOW work_mem") == "4MB"
+    assert await isolated_database.fetchval("SELECT count(*) FROM t") == 0
 
 
 async def test_commit_that_takes_nothing_else_with_it_fails_as_in_production(isolated_database: Any) -> None:

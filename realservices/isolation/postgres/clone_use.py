@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from realservices.isolation.postgres.clones import Clone, ClonePool
 
 
-class Use:
+class CloneUse:
     """Knows what has to be done about a clone behind its test.
 
     Attributes:
@@ -63,5 +63,5 @@ class Use:
     async def spoil(self) -> None:
         """Have the database restored, and nobody's who may still be there."""
         self.is_spoilt = True
-        with contextlib.suppress(IsolationError):
+        with contextlib.suppress(IsolationError, OSError):
             await self.begin()
