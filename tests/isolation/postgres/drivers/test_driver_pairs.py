@@ -42,20 +42,27 @@ async def test_local_settings_of_the_application(face: Face, copy: int) -> None:
         assert await run("SELECT set_config('app.tenant', 'mine', true)") == "mine"
 
 
+_LEFT = {
+    "setting": ("SELECT current_setting('work_mem') = '123kB'", "SET work_mem = '123kB'"),
+    "role": ("SELECT current_user = 'pg_monitor'", "SET ROLE pg_monitor"),
+    "temporary table": ("SELECT to_regclass('passing') IS NOT NULL", "CREATE TEMP TABLE passing (id int)"),
+    "listener": ("SELECT count(*) > 0 FROM pg_listening_channels()", "LISTEN news"),
+    "prepared statement": (
+        "SELECT count(*) > 0 FROM pg_prepared_statements WHERE name = 'mine'",
+        "PREPARE mine AS SELECT 1",
+    ),
+    "cursor": ("SELECT count(*) > 0 FROM pg_cursors WHERE is_holdable", "DECLARE held CURSOR WITH HOLD FOR SELECT 1"),
+    "lock": (f"SELECT ({_LOCKS}) > 0", "SELECT pg_advisory_lock(7)"),
+}
+
+
 @_COPIES
-async def test_what_a_session_has(face: Face, copy: int) -> None:
-    async with face.transaction() as run:
-        assert await run("SELECT to_regclass('passing')::text") is None
-        assert await run("SELECT count(*) FROM pg_listening_channels()") == 0
-        assert await run("SELECT count(*) FROM pg_prepared_statements WHERE name = 'mine'") == 0
-        assert await run("SELECT count(*) FROM pg_cursors WHERE is_holdable") == 0
-        assert await run(_LOCKS) == 0
-        await run("CREATE TEMP TABLE passing (id int)")
-        await run("LISTEN news")
-        await run("PREPARE mine AS SELECT 1")
-        await run("DECLARE held CURSOR WITH HOLD FOR SELECT 1")
-        await run("SELECT pg_advisory_lock(7)")
-        await run("SELECT pg_notify('news', 'mine')")
+@pytest.mark.parametrize("left", _LEFT)
+async def test_what_a_session_has(face: Face, left: str, copy: int) -> None:
+    is_there, leave = _LEFT[left]
+    assert await face.value(is_there) is False
+    await face.run(leave)
+    assert await face.value(is_there) is True
 
 
 @_COPIES
