@@ -195,8 +195,7 @@ class ClonePool:
         # The variable is pytest's, and says which test it is and in which phase.
         test = os.environ.get("PYTEST_CURRENT_TEST", "").rpartition(" ")[0]
         self._has_given_back = True
-        staying = (*kept, *(pid for keeper in self.keepers for pid in keeper(clone)))
-        release = _Release(clone, staying, is_known, closes, test)
+        release = _Release(clone, self._own(clone, kept), is_known, closes, test)
         self._released.add(release)
         return self._background.submit(self._give_back(release))
 
@@ -267,7 +266,11 @@ class ClonePool:
 
     async def _close_to_others(self, clone: Clone, own: Collection[int]) -> bool:
         with self._explained():
-            return await self._doors.close(clone.name, own)
+            return await self._doors.close(clone.name, self._own(clone, own))
+
+    def _own(self, clone: Clone, own: Collection[int]) -> tuple[int, ...]:
+        """Return backends of ours in a clone: those given, and all that stay there."""
+        return (*own, *(pid for keeper in self.keepers for pid in keeper(clone)))
 
     async def _open(self, clone: Clone) -> None:
         with self._explained():

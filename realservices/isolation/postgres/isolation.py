@@ -79,6 +79,7 @@ class PostgresIsolation:
         self._kept = KeptConnections()
         self._traits: Traits | None = None
         self._shares: list[SharedDatabase] = []
+        self._clones.keepers.append(self._kept.pids)
 
     def expect(self, *, transactions: bool, databases: int) -> None:
         """Prepare for tests to come: the database for transactions, and ``databases`` clones."""
@@ -223,7 +224,7 @@ class PostgresIsolation:
                 held = None
                 if commits or self._traits.commits_always:
                     await use.begin()
-                elif await use.close([pooled.pid, *use.own, *self._kept.pids(use.clone)]):
+                elif await use.close([pooled.pid, *use.own]):
                     held = HeldTransaction(self._traits, follows_clock=self._clones.may_restore)
                 else:
                     await use.replace()  # Somebody who knows its name is there.
@@ -264,8 +265,7 @@ class PostgresIsolation:
         if use.is_in_use:
             if not commits:
                 self._clones.expect(1)
-            kept = [*use.own, *self._kept.pids(use.clone)]
-            self._clones.give_back(use.clone, kept=kept, is_known=use.is_spoilt, closes=stays and not commits)
+            self._clones.give_back(use.clone, kept=use.own, is_known=use.is_spoilt, closes=stays and not commits)
         elif use.is_spoilt:  # The server did not let it be used, to be restored.
             self._clones.drop(use.clone)
         else:
