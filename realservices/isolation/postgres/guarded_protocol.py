@@ -80,6 +80,7 @@ class GuardedProtocol:
 
         self._check_loop()
         self.has_sent = True
+        self.alters_session = self.alters_session or needs_of(query).alters_session
         if self.held is None or self.held.is_committed:
             return await send()
         return await self.held.prepare(send)

@@ -43,7 +43,8 @@ _CHANGES_SCHEMA = {"alter", "create", "drop", "import"}
 _NO_READING = {"into", "for"}  # SELECT INTO, and locks of rows.
 _READING = {"SELECT", "SHOW", "TABLE", "VALUES", "WITH"}
 # What a session keeps beyond its transactions, and that changes what later statements mean.
-_OF_THE_SESSION = {"DEALLOCATE", "DISCARD", "EXECUTE", "LOAD", "PREPARE", "RESET", "SET"}
+_OF_THE_SESSION = {"DEALLOCATE", "DISCARD", "LOAD", "PREPARE", "RESET", "SET"}
+_MEANS_ANYTHING = {"EXECUTE", "FETCH", "MOVE"}  # By a name of a cursor or statement; the result's columns go with that.
 _SESSION_BODY = re.compile(
     r"""\b(?:set_config|deallocate|discard|prepare|reset|execute|alter|create|drop|import)\b
       | (?:^|;|\b(?:as|begin|then|else|loop|declare)\b)\s*(?:\$\w*\$|')?\s*set\s""",
@@ -75,7 +76,7 @@ class Needs:
         reads_clock: It may use the time at which its transaction began.
         sets_custom: It may set a setting that PostgreSQL does not know, ``app.user`` for instance.
         changes_schema: It may change types or tables.
-        alters_session: It may change what later statements of the session mean: settings, prepared statements.
+        alters_session: It may change what later statements of the session mean, or mean something else later.
         only_reads: It writes nothing, unless a function that it calls does.
         is_prelude: It only shows or changes settings. The modes of a transaction can still be set after it.
     """
@@ -150,7 +151,7 @@ def _read(sql: str) -> Needs:
             continue
         hangs = hangs or _hangs(text, own)
         reads_clock = reads_clock or _reads_clock(text, own)
-        alters_session = alters_session or own[0] in _OF_THE_SESSION or "SET_CONFIG" in own
+        alters_session = alters_session or own[0] in _OF_THE_SESSION | _MEANS_ANYTHING or "SET_CONFIG" in own
         is_prelude = is_prelude and own[0] in ("RESET", "SET", "SHOW")
         if steps and isinstance(steps[-1], str):
             steps[-1] += ";" + text

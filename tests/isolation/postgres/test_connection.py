@@ -425,6 +425,18 @@ async def test_statements_are_prepared_anew_where_they_may_mean_something_else(
         assert await _prepared(connection) == []
 
 
+async def test_cursors_of_the_same_name_have_other_columns_in_the_next_test(postgres: PostgresIsolation) -> None:
+    async with postgres.transaction(keep=True) as connection:
+        with pytest.raises(asyncpg.InvalidCursorNameError):
+            await connection.fetch("FETCH ALL FROM c")
+    async with postgres.transaction(keep=True) as connection, connection.transaction():
+        await connection.execute("DECLARE c CURSOR FOR SELECT 1, 2")
+        await connection.prepare("FETCH ALL FROM c")
+    async with postgres.transaction(keep=True) as connection, connection.transaction():
+        await connection.execute("DECLARE c CURSOR FOR SELECT 3")
+        assert [tuple(row) for row in await connection.fetch("FETCH ALL FROM c")] == [(3,)]
+
+
 async def test_a_session_is_as_new_but_for_prepared_statements(postgres: PostgresIsolation) -> None:
     async with postgres.connection_to_clone(keep=True) as connection:
         await connection.execute("CREATE SEQUENCE numbers")

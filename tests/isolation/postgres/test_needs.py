@@ -240,6 +240,8 @@ def test_what_calls_functions_that_write_is_known() -> None:
         ("DISCARD ALL", True),
         ("CREATE TEMP TABLE t (a int)", True),
         ("SELECT 1; SET ROLE app", True),
+        ("FETCH ALL FROM c", True),
+        ("EXECUTE p", True),
         ("UPDATE t SET a = 1", False),
         ("SELECT a FROM t", False),
         ("BEGIN", False),
