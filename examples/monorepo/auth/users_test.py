@@ -48,7 +48,7 @@ async def test_address_is_unique_in_any_case(users: Users, isolated_database: Da
 
 
 async def test_look_up_by_address_is_served_by_the_index(isolated_database: DatabaseConnection) -> None:
-    await isolated_database.execute("SET LOCAL enable_seqscan = off")  # three rows would not be worth an index
+    await isolated_database.execute("SET enable_seqscan = off")  # three rows would not be worth an index
     plan = await isolated_database.fetch("EXPLAIN SELECT * FROM users WHERE lower(email) = lower('ada@example.com')")
     assert "users_email_unique" in "".join(row[0] for row in plan)
 
