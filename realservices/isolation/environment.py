@@ -18,8 +18,8 @@ from collections.abc import Iterator, Mapping
 from typing import TYPE_CHECKING, Any
 
 from realservices.clients.filesystem import new_filesystem
+from realservices.contract.driver_keys import DRIVERS
 from realservices.isolation.errors import IsolationError
-from realservices.isolation.postgres.drivers.keys import DRIVERS
 from realservices.isolation.postgres.lazy_connection import LazyConnection
 from realservices.sources.errors import MissingServiceError
 
