@@ -48,12 +48,17 @@ class Blocking:
 
     def __enter__(self) -> Any:
         self._check()
+        if _ends_by_closing(self._target):
+            return self
         return self._settle(self._target.__aenter__())
 
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> bool | None:
         self._check()
+        if _ends_by_closing(self._target):
+            self._settle(self._target.close())
+            return None
         suppressed: bool | None = self._settle(self._target.__aexit__(kind, error, trace))
         return suppressed
 
@@ -80,6 +85,11 @@ class Blocking:
         if hasattr(value, "__aenter__") or hasattr(value, "__aiter__") or _has_coroutine_methods(value):
             return Blocking(value, self._background)
         return value
+
+
+def _ends_by_closing(target: object) -> bool:
+    """Return whether ``with`` means to close an object in the end, as for connections of blocking drivers."""
+    return hasattr(target, "close") and not hasattr(target, "__aenter__")
 
 
 async def _awaited(value: Awaitable[Any]) -> Any:

@@ -258,6 +258,22 @@ def test_migrations_that_are_not_there(pytester: pytest.Pytester, run: Run) -> N
     result.stdout.fnmatch_lines(["*migrations = '[*].sql' matches no file below*"])
 
 
+def test_a_name_that_no_service_has_is_no_reason_to_skip(pytester: pytest.Pytester, run: Run) -> None:
+    pytester.makefile(".toml", pyproject=_SCHEMA)
+    pytester.makefile(".sql", **{"1": "CREATE TABLE pairs (a text);"})
+    pytester.makepyfile("""
+        import pytest
+
+        @pytest.mark.realservices(postgres="dbb")
+        def test_rows(isolated_database_sync): pass
+    """)
+    result = run()
+    result.assert_outcomes(errors=1)
+    result.stdout.fnmatch_lines(
+        ["*realservices(postgres='dbb'): there is no postgres service of this name here; there is db*"]
+    )
+
+
 def test_a_cache_that_cannot_be_written_to(pytester: pytest.Pytester, run: Run, alone: pytest.MonkeyPatch) -> None:
     alone.setenv("XDG_CACHE_HOME", "/proc/nowhere")
     pytester.makepyfile("async def test_rows(isolated_database): pass")

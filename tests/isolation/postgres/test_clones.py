@@ -60,6 +60,9 @@ async def test_committed_rows_are_seen_by_other_connections(cloned_database: Clo
 
 
 def test_blocking_connection(cloned_database: ClonedDatabase) -> None:
+    with cloned_database.connect_sync() as connection:
+        assert connection.fetchval("SELECT 1") == 1
+    assert connection.is_closed()
     connection = cloned_database.connect_sync()
     connection.execute("CREATE TABLE t (a int)")
     with connection.transaction():
