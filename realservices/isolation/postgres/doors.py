@@ -16,8 +16,8 @@ if TYPE_CHECKING:
     from realservices.isolation.postgres.administration import Administration
 
 _ADMIT = "ALTER DATABASE {} WITH ALLOW_CONNECTIONS {}"
-_OTHERS = """SELECT FROM pg_stat_activity WHERE datname = $1 AND backend_type = 'client backend' AND pid <> ALL ($2)
-    AND application_name IS DISTINCT FROM $3"""
+_OTHERS = """SELECT FROM pg_stat_activity WHERE datname = $1 AND backend_type = 'client backend'
+    AND pid <> ALL ($2::text::int[]) AND application_name IS DISTINCT FROM $3"""
 
 
 class Doors:
@@ -39,7 +39,7 @@ class Doors:
         """Have a database admit nobody; return whether only backends with the process ids ``own`` are there."""
         await self._administration.execute(_ADMIT.format(quote_identifier(name), "false"))
         self._closed.add(name)
-        return not await self._administration.fetch(_OTHERS, name, list(own), RESTORER)
+        return not await self._administration.fetch(_OTHERS, name, "{" + ",".join(map(str, own)) + "}", RESTORER)
 
     async def open(self, name: str) -> None:
         """Have a database admit others again."""

@@ -33,7 +33,9 @@ _CALL_OF_USERS = ":funcid ([0-9]{6,}|[2-9][0-9]{4}|1[7-9][0-9]{3}|16[4-9][0-9]{2
 _QUERY = f"""WITH clock AS MATERIALIZED (
         SELECT format('SQLVALUEFUNCTION|:funcid (%s) ', string_agg(oid::text, '|')) AS pattern FROM pg_proc
         WHERE pronamespace = 'pg_catalog'::regnamespace
-            AND (proname IN ('now', 'transaction_timestamp') OR (proname = 'age' AND pronargs = 1)))
+            AND (proname IN ('now', 'transaction_timestamp') OR (proname = 'age' AND pronargs = 1))),
+    rules AS MATERIALIZED (SELECT relname, ev_action::text AS action
+        FROM pg_class JOIN pg_rewrite ON ev_class = pg_class.oid WHERE relnamespace {_OWN})
     SELECT json_build_object(
         'settings', (SELECT json_object_agg(name, setting) FROM pg_settings WHERE name IN (
             'default_transaction_isolation', 'default_transaction_read_only', 'default_transaction_deferrable',
@@ -44,12 +46,11 @@ _QUERY = f"""WITH clock AS MATERIALIZED (
             WHERE contype = 'c' AND connamespace {_OWN} AND conbin::text ~ pattern),
         'clock_in_defaults', (SELECT json_agg(DISTINCT relname)
             FROM pg_attrdef JOIN pg_class ON pg_class.oid = adrelid, clock WHERE adbin::text ~ pattern),
-        'clock_in_views', (SELECT json_agg(relname) FROM pg_class JOIN pg_rewrite ON ev_class = pg_class.oid, clock
-            WHERE relnamespace {_OWN} AND ev_action::text ~ pattern),
+        'clock_in_views', (SELECT json_agg(relname) FROM rules, clock WHERE action ~ pattern),
         'views', (SELECT json_agg(relname) FROM pg_class WHERE relkind = 'v' AND relnamespace {_OWN}),
-        'calling', (SELECT json_agg(relname) FROM pg_class WHERE
-            EXISTS (SELECT FROM pg_rewrite WHERE ev_class = pg_class.oid AND ev_action::text ~ '{_CALL_OF_USERS}')
-            OR EXISTS (SELECT FROM pg_policy WHERE polrelid = pg_class.oid AND polqual::text ~ '{_CALL_OF_USERS}')),
+        'calling', (SELECT json_agg(relname) FROM (SELECT relname, action FROM rules
+            UNION ALL SELECT relname, polqual::text FROM pg_policy JOIN pg_class ON pg_class.oid = polrelid) AS own
+            WHERE action ~ '{_CALL_OF_USERS}'),
         'foreign', (SELECT json_agg(proname) FROM pg_proc JOIN pg_language ON pg_language.oid = prolang
             WHERE pronamespace {_OWN} AND lanname IN ('internal', 'c') AND provolatile = 'v'),
         'functions', (SELECT json_agg(json_build_array(proname, prorettype = 'trigger'::regtype,
