@@ -2,22 +2,10 @@
 
 from __future__ import annotations
 
-import os
-from collections.abc import AsyncIterator
-
-import asyncpg
-import pytest_asyncio
+from typing import Any
 
 
-@pytest_asyncio.fixture(scope="session", loop_scope="session")
-async def connection() -> AsyncIterator[asyncpg.Connection]:
-    """One connection for all tests."""
-    connection = await asyncpg.connect(os.environ["DATABASE_URL"])
-    yield connection
-    await connection.close()
-
-
-async def test_commits_shared(number: int, connection: asyncpg.Connection) -> None:
+async def test_commits_shared(number: int, connection: Any) -> None:
     """Write, change and read as code under test would."""
     email = f"{number}@example.com"
     insert = "INSERT INTO customer (email, name) VALUES ($1, 'A') RETURNING id"

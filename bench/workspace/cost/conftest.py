@@ -56,6 +56,16 @@ def clickhouse_client() -> Iterator[Any]:
 
 
 @pytest_asyncio.fixture(scope="session", loop_scope="session")
+async def connection() -> AsyncIterator[Any]:
+    """One connection to PostgreSQL."""
+    import asyncpg  # noqa: PLC0415 - only where the test has PostgreSQL
+
+    connection = await asyncpg.connect(os.environ["DATABASE_URL"])
+    yield connection
+    await connection.close()
+
+
+@pytest_asyncio.fixture(scope="session", loop_scope="session")
 async def written_by_server() -> AsyncIterator[Callable[[int], Awaitable[int]]]:
     """Write to two tables and three keys, over connections that stay, and count the customers."""
     import asyncpg  # noqa: PLC0415 - only where the test has PostgreSQL

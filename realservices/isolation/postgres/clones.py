@@ -36,6 +36,7 @@ if TYPE_CHECKING:
 # milliseconds; more only take memory. One that is restored is back before the next test asks, and one more hides the
 # making of another one where tests change the schema.
 _READY = 2
+_TAKE_TIMEOUT_S = 60.0
 T = TypeVar("T")
 _HAS_SETTINGS = """SELECT EXISTS (
     SELECT FROM pg_db_role_setting JOIN pg_database ON pg_database.oid = setdatabase WHERE datname = $1)"""
@@ -155,6 +156,15 @@ class ClonePool:
     def take(self) -> Future[Clone]:
         """Return the future of a clone, one made ahead where there is one."""
         return self._background.submit(self._take())
+
+    def take_now(self) -> Clone:
+        """Return a clone, in a thread that may wait for it."""
+        future = self.take()
+        try:
+            return future.result(_TAKE_TIMEOUT_S)
+        except BaseException:
+            future.cancel()  # Nobody would give it back.
+            raise
 
     def reserve(self) -> Future[Clone]:
         """Return the future of a clone like that of `take`. Nobody may commit to it before `begin_use`."""

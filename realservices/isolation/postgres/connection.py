@@ -8,10 +8,9 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-import asyncpg
-
 from realservices.isolation.postgres.guarded_protocol import GuardedProtocol
 from realservices.isolation.postgres.held_statements import HeldStatements
+from realservices.isolation.postgres.resettable_connection import ResettableConnection
 
 if TYPE_CHECKING:
     import asyncio
@@ -30,7 +29,7 @@ _RESET = (
 )
 
 
-class IsolatedConnection(asyncpg.Connection):
+class IsolatedConnection(ResettableConnection):
     """A connection that can be put under a test's transaction. Outside of one it is an ordinary connection.
 
     Attributes:
@@ -39,18 +38,16 @@ class IsolatedConnection(asyncpg.Connection):
 
     # asyncpg's own, which its type stubs leave out.
     _loop: asyncio.AbstractEventLoop
-    _protocol: Any
     _top_xact: Any
-    _listeners: dict[str, Any]
-    _log_listeners: set[Any]
-    _query_loggers: set[Any]
-    _termination_listeners: set[Any]
-    _mark_stmts_as_closed: Callable[[], None]
 
     def __init__(self, protocol: Any, *args: Any, **kwargs: Any) -> None:
         super().__init__(protocol, *args, **kwargs)
         self.guard = self._protocol = GuardedProtocol(protocol, self._loop)
-        self._has_codecs = False
+
+    @property
+    def raw(self) -> Any:
+        """See `ResettableConnection`; past the guard."""
+        return self.guard.raw
 
     async def begin_test(
         self, traits: Traits, held: HeldTransaction | None, before_commit: Callable[[], Awaitable[None]]
@@ -74,24 +71,18 @@ class IsolatedConnection(asyncpg.Connection):
         """
         if self.is_closed():
             return False
-        for callbacks in (self._listeners, self._log_listeners, self._query_loggers, self._termination_listeners):
-            callbacks.clear()
+        self.forget_callbacks()
         self._top_xact = None
         alters_session = self.guard.alters_session
         await self._end_transaction("" if alters_session or not self.guard.has_sent else _RESET)
         if alters_session:
-            await self.forget()
+            await self.discard_all()
         if self.guard.changes_schema:
             self.get_settings().clear_type_cache()
-        if self._has_codecs or self.guard.sets_custom:
+        if self.has_codecs or self.guard.sets_custom:
             self.terminate()
             return False
         return True
-
-    async def forget(self) -> None:
-        """Have the session as a new one, outside of tests."""
-        await self.guard.raw.query("DISCARD ALL", None)
-        self._mark_stmts_as_closed()  # DISCARD ALL has dropped them; asyncpg must not use or close them again.
 
     async def _end_transaction(self, reset: str) -> None:
         """Undo what is not committed, and reset the session, all of it in one round trip."""
@@ -99,19 +90,9 @@ class IsolatedConnection(asyncpg.Connection):
         if held is not None and not held.is_committed:
             await held.end(reset)
             return
-        rollback = "ROLLBACK" if self.guard.raw.is_in_transaction() else ""
+        rollback = "ROLLBACK" if self.raw.is_in_transaction() else ""
         if rollback or reset:
-            await self.guard.raw.query("; ".join(filter(None, (rollback, reset))), None)
-
-    async def set_type_codec(self, *args: Any, **kwargs: Any) -> None:
-        """Set a codec. It is the client's and outlives every reset, so the connection is not kept."""
-        self._has_codecs = True
-        await super().set_type_codec(*args, **kwargs)
-
-    async def set_builtin_type_codec(self, *args: Any, **kwargs: Any) -> None:
-        """Set a codec; see `set_type_codec`."""
-        self._has_codecs = True
-        await super().set_builtin_type_codec(*args, **kwargs)
+            await self.raw.query("; ".join(filter(None, (rollback, reset))), None)
 
 
 def has_old_clock(connection: Any) -> bool:

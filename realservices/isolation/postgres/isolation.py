@@ -144,12 +144,7 @@ class PostgresIsolation:
     @contextlib.contextmanager
     def cloned_database(self) -> Iterator[ClonedDatabase]:
         """Give a database of its own."""
-        future = self._clones.take()
-        try:
-            clone = future.result(_CLONE_TIMEOUT_S)
-        except BaseException:
-            future.cancel()  # Nobody would give it back.
-            raise
+        clone = self._clones.take_now()
         database = ClonedDatabase(clone, self._background)
         try:
             yield database
@@ -220,7 +215,7 @@ class PostgresIsolation:
                 if self._traits is None:
                     query = traits_query(self.endpoint.server_version_num)
                     self._traits = traits_of(await pooled.connection.fetchval(query))
-                    await pooled.connection.forget()
+                    await pooled.connection.discard_all()
                 held = None
                 if commits or self._traits.commits_always:
                     await use.begin()

@@ -9,16 +9,11 @@ from typing import TYPE_CHECKING, Any
 import asyncpg
 
 from realservices.isolation.postgres.connection import IsolatedConnection
+from realservices.isolation.postgres.resettable_connection import POOL_OF_ONE, already_reset
 
 if TYPE_CHECKING:
     from realservices.isolation.postgres.clones import Clone
 
-_POOL_OF_ONE: dict[str, Any] = {
-    "min_size": 0,
-    "max_size": 1,
-    "max_queries": 1_000_000_000,
-    "max_inactive_connection_lifetime": 0,
-}
 # For each loop: one to the database of transactions, and one to another.
 _KEPT = 2
 
@@ -77,8 +72,8 @@ class KeptConnections:
             **clone.connect_kwargs,
             connection_class=IsolatedConnection,
             server_settings={"plan_cache_mode": "force_custom_plan"},
-            **_POOL_OF_ONE,
-            reset=_already_reset,
+            **POOL_OF_ONE,
+            reset=already_reset,
         )
         return await self._acquire(clone, pool)
 
@@ -122,7 +117,3 @@ class KeptConnections:
         for pooled in some:
             (self._idle if pooled in self._idle else self._used).remove(pooled)
             pooled.pool.terminate()
-
-
-async def _already_reset(connection: object) -> None:
-    """`IsolatedConnection.end_test` has reset the session."""

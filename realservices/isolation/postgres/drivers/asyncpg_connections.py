@@ -9,79 +9,49 @@ from typing import TYPE_CHECKING, Any
 import asyncpg
 
 from realservices.isolation.postgres.drivers import session_state
+from realservices.isolation.postgres.resettable_connection import POOL_OF_ONE, ResettableConnection, already_reset
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator, Callable
+    from collections.abc import AsyncIterator
 
     from realservices.isolation.postgres.clones import Clone
 
-POOL_OF_ONE: dict[str, Any] = {
-    "min_size": 0,
-    "max_size": 1,
-    "max_queries": 1_000_000_000,
-    "max_inactive_connection_lifetime": 0,
-}
-"""Arguments for `asyncpg.create_pool` of a pool whose use is that its proxies end with their test."""
 _RESET_TIMEOUT_S = 10.0
 
 
-class KeptConnection(asyncpg.Connection):
+class KeptConnection(ResettableConnection):
     """Commits as any other connection. Between two tests its session is reset.
 
     Attributes:
-        has_codecs: Code of a test has set some.
         is_set_up: It has what an engine sets up for each of its connections.
     """
 
-    # asyncpg's own, which its type stubs leave out.
-    _protocol: Any
-    _listeners: dict[str, Any]
-    _log_listeners: set[Any]
-    _query_loggers: set[Any]
-    _termination_listeners: set[Any]
-    _mark_stmts_as_closed: Callable[[], None]
-
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
-        self.has_codecs = self.is_set_up = False
+        self.is_set_up = False
         self._settings_size = ""
-
-    async def set_type_codec(self, *args: Any, **kwargs: Any) -> None:
-        """Set a codec. It is the client's and outlives every reset, so the connection is not kept."""
-        self.has_codecs = True
-        await super().set_type_codec(*args, **kwargs)
-
-    async def set_builtin_type_codec(self, *args: Any, **kwargs: Any) -> None:
-        """Set a codec; see `set_type_codec`."""
-        self.has_codecs = True
-        await super().set_builtin_type_codec(*args, **kwargs)
 
     async def remember(self) -> None:
         """Remember what a new session is like."""
         with contextlib.suppress(asyncpg.PostgresError):
-            await self._protocol.query(session_state.PREPARE, None)
+            await self.raw.query(session_state.PREPARE, None)
         self._settings_size = str(await self.fetchval(session_state.SETTINGS_SIZE))
-        await self._discard_all()
+        await self.discard_all()
 
     async def renew(self) -> bool:
         """Reset the session; return whether the connection is as good as a new one. Where it is not, it is closed."""
         if self.is_closed() or self.has_codecs:
             self.terminate()
             return False
-        for callbacks in (self._listeners, self._log_listeners, self._query_loggers, self._termination_listeners):
-            callbacks.clear()
+        self.forget_callbacks()
         if self.is_in_transaction():
-            await self._protocol.query("ROLLBACK", None)
-        await self._discard_all()
+            await self.raw.query("ROLLBACK", None)
+        await self.discard_all()
         check = session_state.HAS_SETTINGS_SIZE.format(self._settings_size)
-        if await self._protocol.query(check, None) != "SELECT 1":
+        if await self.raw.query(check, None) != "SELECT 1":
             self.terminate()
             return False
         return True
-
-    async def _discard_all(self) -> None:
-        await self._protocol.query(session_state.RESET, None)
-        self._mark_stmts_as_closed()  # They are dropped; asyncpg must not use or close them again.
 
 
 class KeptConnections:
@@ -147,7 +117,7 @@ class KeptConnections:
             connection_class=KeptConnection,
             **POOL_OF_ONE,
             init=_prepare if keep else None,
-            reset=_already_reset,
+            reset=already_reset,
         )
 
 
@@ -163,7 +133,3 @@ async def _renew(connection: KeptConnection | None) -> bool:
             return await connection.renew()
     except (OSError, TimeoutError, asyncpg.PostgresError, asyncpg.InterfaceError):
         return False  # Lost, or still in use: whoever uses it is cut off, and the backend is ended.
-
-
-async def _already_reset(connection: object) -> None:
-    """`KeptConnection.renew` has reset the session."""

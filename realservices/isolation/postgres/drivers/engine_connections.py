@@ -10,6 +10,7 @@ from sqlalchemy import event
 
 from realservices.isolation.errors import IsolationError
 from realservices.isolation.postgres.drivers.asyncpg_connections import KeptConnections
+from realservices.isolation.postgres.drivers.imports import connections_of
 
 if TYPE_CHECKING:
     from sqlalchemy.engine import Engine
@@ -25,21 +26,12 @@ class BlockingConnections:
         self._records: list[Any] = []
         self._opened: list[Any] = []
         self._is_over = False
-        if driver == "psycopg":
-            from realservices.isolation.postgres.drivers import psycopg_connections as connections  # noqa: PLC0415
-
-            self._connect: Any = connections.connect
-            self._release: Any = connections.release
-        else:
-            from realservices.isolation.postgres.drivers import psycopg2_connections  # noqa: PLC0415
-
-            self._connect = psycopg2_connections.connect
-            self._release = psycopg2_connections.release
+        self._driver = connections_of(driver)
 
     def open(self, arguments: dict[str, Any]) -> Any:
         """Return a connection of the driver, until `end`."""
         _refuse_if(self._is_over, "isolated_engine")
-        connection = self._connect(self._lease, **arguments)
+        connection = self._driver.connect(self._lease, **arguments)
         self._opened.append(connection)
         return connection
 
@@ -52,7 +44,7 @@ class BlockingConnections:
         self._is_over = True
         _empty(self._records)
         while self._opened:
-            self._release(self._opened.pop(0))
+            self._driver.release(self._opened.pop(0))
         engine.pool.dispose()
 
 

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 from realservices.isolation.errors import IsolationError
 from realservices.isolation.postgres.clones import Clone
+from realservices.isolation.postgres.drivers.imports import connections_of
 from realservices.isolation.postgres.drivers.imports import driver as imported
 
 if TYPE_CHECKING:
@@ -50,21 +51,20 @@ class EnvironmentClients:
         wanted_by = f"environment[{key!r}]"
         if key == "psycopg2":
             imported("psycopg2", wanted_by)
-            return self._psycopg2(name)
+            return self._blocking("psycopg2", name)
         if key.startswith("psycopg"):
             imported("psycopg", wanted_by)
-            return self._psycopg(name) if key == "psycopg" else self._psycopg_async(name)
+            return self._blocking("psycopg", name) if key == "psycopg" else self._psycopg_async(name)
         imported("sqlalchemy", wanted_by)
         if key.endswith("_async"):
             imported("greenlet", wanted_by)
         return getattr(self, f"_{key}")(name)
 
-    def _psycopg(self, name: str | None) -> Any:
-        from realservices.isolation.postgres.drivers import psycopg_connections  # noqa: PLC0415 - for its users
-
+    def _blocking(self, driver: str, name: str | None) -> Any:
+        connections = connections_of(driver)
         _, lease = self._lease(name)
-        connection = psycopg_connections.connect(lease)
-        self._stack.callback(psycopg_connections.release, connection)
+        connection = connections.connect(lease)
+        self._stack.callback(connections.release, connection)
         return connection
 
     def _psycopg_async(self, name: str | None) -> Any:
@@ -73,14 +73,6 @@ class EnvironmentClients:
         _, lease = self._lease(name)
         connection = psycopg_connections.connect_at_once(lease)
         self._stack.callback(psycopg_connections.release, connection)
-        return connection
-
-    def _psycopg2(self, name: str | None) -> Any:
-        from realservices.isolation.postgres.drivers import psycopg2_connections  # noqa: PLC0415 - for its users
-
-        _, lease = self._lease(name)
-        connection = psycopg2_connections.connect(lease)
-        self._stack.callback(psycopg2_connections.release, connection)
         return connection
 
     def _engine(self, name: str | None) -> Any:

@@ -23,6 +23,11 @@ class MissingDriverError(IsolationError):
     """A fixture needs a package that cannot be imported."""
 
 
+def connections_of(name: str) -> ModuleType:
+    """Return our module with ``connect`` and ``release`` for a driver that connects blocking: psycopg, psycopg2."""
+    return importlib.import_module(f"{__package__}.{name}_connections")
+
+
 def driver(module: str, wanted_by: str) -> ModuleType:
     """Import a driver.
 

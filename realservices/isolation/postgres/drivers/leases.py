@@ -19,8 +19,6 @@ if TYPE_CHECKING:
     from realservices.isolation.postgres.clones import Clone, ClonePool
     from realservices.isolation.postgres.drivers.engines import Engines
 
-_CLONE_TIMEOUT_S = 60.0
-
 
 class Leases:
     """Those of one process on one service.
@@ -41,12 +39,7 @@ class Leases:
     @contextlib.contextmanager
     def lease(self) -> Iterator[DatabaseLease]:
         """Give a database of a test's own, restored after it."""
-        future = self._clones.take()
-        try:
-            clone = future.result(_CLONE_TIMEOUT_S)
-        except BaseException:
-            future.cancel()  # Nobody would give it back.
-            raise
+        clone = self._clones.take_now()
         lease = DatabaseLease(clone, self._sessions, keeps=self._clones.may_restore)
         try:
             yield lease
