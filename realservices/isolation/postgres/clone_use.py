@@ -39,7 +39,7 @@ class CloneUse:
     async def begin(self) -> None:
         """Have the database as one in which the test may commit."""
         if not self.is_in_use:
-            await asyncio.wrap_future(self._clones.begin_use())
+            await asyncio.wrap_future(self._clones.begin_use(self.clone))
             self.is_in_use = True
 
     async def open(self) -> None:

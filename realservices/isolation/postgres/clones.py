@@ -134,6 +134,7 @@ class ClonePool:
         drops = not (restores and endpoint.disposable)
         self._guarding = Administration(endpoint, owner) if drops else self._dropping
         self._doors = Doors(self._guarding)
+        self._adopting: dict[str, asyncio.Task[None]] = {}
         self._turns = ServerTurns(f"{ready.directory}/{endpoint.name}" if ready.directory else "")
         self._findings: list[Finding] = []
         self._work: set[asyncio.Task[Any]] = set()
@@ -167,12 +168,15 @@ class ClonePool:
             raise
 
     def reserve(self) -> Future[Clone]:
-        """Return the future of a clone like that of `take`. Nobody may commit to it before `begin_use`."""
+        """Return the future of a clone like that of `take`.
+
+        Nobody may write to it before `close_to_others` or `begin_use`, or commit before `begin_use`.
+        """
         return self._background.submit(self._reserve())
 
-    def begin_use(self) -> Future[None]:
+    def begin_use(self, clone: Clone) -> Future[None]:
         """Have a reserved clone as if it was taken. It is not opened, if it is closed."""
-        return self._background.submit(self._begin_use())
+        return self._background.submit(self._begin_use(clone))
 
     def close_to_others(self, clone: Clone, own: Collection[int]) -> Future[bool]:
         """Have a clone admit nobody else; return whether nobody but ``own`` is there, by the backends' process ids."""
@@ -243,7 +247,7 @@ class ClonePool:
         clone = await self._reserve()
         try:
             await self._open(clone)
-            await self._begin_use()
+            await self._begin_use(clone)
         except BaseException:
             self._taken -= 1
             raise
@@ -263,7 +267,10 @@ class ClonePool:
             self._taken -= 1
             raise
 
-    async def _begin_use(self) -> None:
+    async def _begin_use(self, clone: Clone) -> None:
+        await self._adopted(clone)
+        with self._explained():
+            await self._restorer.know_server()
         # Also where its database was ready: the test before may have left something in the server as a whole.
         await self._restored()
         # Not before its database is there: restoring the one before may need the server for itself.
@@ -275,6 +282,7 @@ class ClonePool:
         await asyncio.gather(*self._checks)
 
     async def _close_to_others(self, clone: Clone, own: Collection[int]) -> bool:
+        await self._adopted(clone)
         with self._explained():
             return await self._doors.close(clone.name, self._own(clone, own))
 
@@ -403,9 +411,21 @@ class ClonePool:
 
     async def _make_restorable(self) -> Clone:
         clone = await self._make()
+        # Whoever waits for it can connect meanwhile.
+        self._adopting[clone.name] = self._quietly(self._adopt(clone))
+        return clone
+
+    async def _adopt(self, clone: Clone) -> None:
         with self._explained():
             await self._restorer.adopt(clone.name)
-        return clone
+
+    async def _adopted(self, clone: Clone) -> None:
+        """Wait until it is known what a clone is restored to."""
+        if adopting := self._adopting.get(clone.name):
+            await asyncio.wait([adopting])
+            if adopting.exception():  # A test had the server down, for instance.
+                await self._adopt(clone)
+            self._adopting.pop(clone.name, None)
 
     async def _make(self) -> Clone:
         with self._explained():
@@ -442,6 +462,8 @@ class ClonePool:
 
     async def _drop(self, clone: Clone) -> None:
         self.on_gone(clone)
+        if adopting := self._adopting.pop(clone.name, None):
+            await asyncio.wait([adopting])
         await self._restorer.forget(clone.name)
         try:
             await self._dropping.execute(f"DROP DATABASE IF EXISTS {quote_identifier(clone.name)} WITH (FORCE)")

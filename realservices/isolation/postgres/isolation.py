@@ -23,14 +23,16 @@ from realservices.isolation.postgres.clones import ClonePool
 from realservices.isolation.postgres.drivers.leases import Leases
 from realservices.isolation.postgres.held import HeldTransaction
 from realservices.isolation.postgres.kept_connections import KeptConnections
+from realservices.isolation.postgres.restore.pristine import RESTORER
 from realservices.isolation.postgres.traits import traits_of, traits_query
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Iterator
+    from concurrent.futures import Future
 
     from realservices.contract.runtime import Endpoint
     from realservices.isolation.background import BackgroundLoop
-    from realservices.isolation.postgres.clones import Finding
+    from realservices.isolation.postgres.clones import Clone, Finding
     from realservices.isolation.postgres.kept_connections import PooledConnection
     from realservices.isolation.postgres.share import SharedDatabase
     from realservices.isolation.postgres.traits import Traits
@@ -210,12 +212,12 @@ class PostgresIsolation:
     async def _begin(self, use: CloneUse, *, commits: bool) -> PooledConnection:
         """Return a connection on which the test has begun."""
         while True:
+            reading = None if self._traits else await self._start_reading(use)
             pooled = await self._connect(use)
             try:
-                if self._traits is None:
-                    query = traits_query(self.endpoint.server_version_num)
-                    self._traits = traits_of(await pooled.connection.fetchval(query))
-                    await pooled.connection.discard_all()
+                if reading is not None:
+                    self._traits = await asyncio.wrap_future(reading)
+                assert self._traits is not None
                 held = None
                 if commits or self._traits.commits_always:
                     await use.begin()
@@ -230,6 +232,11 @@ class PostgresIsolation:
                 self._kept.discard(pooled)
                 raise
             return pooled
+
+    async def _start_reading(self, use: CloneUse) -> Future[Traits]:
+        """Read a database's traits while the test's connection is made."""
+        await use.open()
+        return self._background.submit(_read_traits(use.clone))
 
     async def _connect(self, use: CloneUse) -> PooledConnection:
         pooled = await self._kept.take(use.clone)
@@ -267,3 +274,12 @@ class PostgresIsolation:
             self._base = use
             if not stays:
                 self._clones.open(use.clone)  # Behind the test: the next one connects.
+
+
+async def _read_traits(clone: Clone) -> Traits:
+    """Read a database's traits over a connection that is ours, and gone before anybody looks who is there."""
+    connection = await asyncpg.connect(**clone.connect_kwargs, server_settings={"application_name": RESTORER})
+    try:
+        return traits_of(await connection.fetchval(traits_query(clone.endpoint.server_version_num)))
+    finally:
+        connection.terminate()

@@ -47,18 +47,17 @@ class RestorableDatabase:
         is_server_suspect: What `restore` has found may be of the server as a whole.
 
     Args:
-        oid: See above.
         connect_kwargs: Arguments for `asyncpg.connect`, to it.
         pristine: What it is a copy of, by files.
         log: The server's.
     """
 
-    def __init__(self, oid: int, connect_kwargs: dict[str, Any], pristine: Pristine, log: WriteAheadLog) -> None:
+    def __init__(self, connect_kwargs: dict[str, Any], pristine: Pristine, log: WriteAheadLog) -> None:
         self._connect_kwargs = connect_kwargs
         self._pristine = pristine
         self._log = log
         self._connection: asyncpg.Connection | None = None
-        self.oid = oid
+        self.oid = 0
         self._position: Position | None = None
         self._catalogs = Catalogs()
         self._moved: dict[int, MovedRows] = {}
@@ -69,8 +68,7 @@ class RestorableDatabase:
 
     async def begin(self) -> None:
         """Remember the present as what is restored. Nobody has written to the database yet."""
-        self._position = await self._log.position()
-        await self.take_signs()
+        self.oid, self._position, self._signs = await self._log.beginning(self._connect_kwargs["database"])
 
     async def take_signs(self) -> None:
         """Remember the present state of the server as a whole as what is expected."""

@@ -24,7 +24,6 @@ if TYPE_CHECKING:
 _ABLE = """SELECT EXISTS (SELECT FROM pg_extension WHERE extname = 'pg_walinspect' AND extversion <> '1.0') AS has_log,
     EXISTS (SELECT FROM pg_database WHERE datname = $1) AS has_pristine,
     current_setting('max_prepared_transactions')::int > 0 AS has_two_phase"""
-_OID = "SELECT oid FROM pg_database WHERE datname = $1"
 # ALTER DATABASE … RENAME does the same, and refuses it while somebody is connected: we are.
 _RENAME = "UPDATE pg_database SET datname = $2 WHERE datname = $1"
 _FAILURES = (SchemaChangedError, OSError, TimeoutError, asyncpg.PostgresError, asyncpg.InterfaceError)
@@ -49,6 +48,7 @@ class Restorer:
         self._is_able: bool | None = None if is_wanted else False
         self._databases: dict[str, RestorableDatabase] = {}
         self._cluster: ClusterState | None = None
+        self._taking: asyncio.Task[None] | None = None
         self._asking = asyncio.Lock()
         # Names of databases whose tests may have changed the server; empty: one that is gone.
         self._suspects: list[str] = []
@@ -58,14 +58,17 @@ class Restorer:
         if not await self._ask():
             return
         assert self._log is not None
-        ((oid,),) = await self._administration.fetch(_OID, name)
-        database = RestorableDatabase(oid, connect_kwargs(self._endpoint, name), self._pristine, self._log)
-        self._databases[name] = database  # Before it begins: `restore_server` may be at work meanwhile.
-        try:
-            await database.begin()
-        except BaseException:
-            self._databases.pop(name, None)
-            raise
+        database = RestorableDatabase(connect_kwargs(self._endpoint, name), self._pristine, self._log)
+        await database.begin()
+        self._databases[name] = database
+
+    async def know_server(self) -> None:
+        """Wait until it is known what the server as a whole was like. Nothing may be committed before that."""
+        if self._taking is not None:
+            await asyncio.wait([self._taking])
+            if self._taking.exception():  # The server was down, for instance.
+                self._take_server()
+                await self._taking
 
     @property
     def may_be_able(self) -> bool:
@@ -144,6 +147,11 @@ class Restorer:
         with contextlib.suppress(*_FAILURES):
             await database.close()
 
+    def _take_server(self) -> None:
+        assert self._cluster is not None
+        self._taking = asyncio.ensure_future(self._cluster.take(self._pristine_name))
+        self._taking.add_done_callback(_note_failure)
+
     async def _ask(self) -> bool:
         """Ask the server, once, whether it has what restoring needs."""
         async with self._asking:
@@ -154,6 +162,12 @@ class Restorer:
                     version = self._endpoint.server_version_num
                     self._log = WriteAheadLog(self._administration, version, has_two_phase=row["has_two_phase"])
                     self._cluster = ClusterState(self._administration)
-                    await self._cluster.take(self._pristine_name)
+                    self._take_server()
                 self._is_able = is_able
             return self._is_able
+
+
+def _note_failure(task: asyncio.Task[None]) -> None:
+    """Have a failure be that of whoever waits for the task, if anybody does."""
+    if not task.cancelled():
+        task.exception()

@@ -20,8 +20,12 @@ if TYPE_CHECKING:
 
 # The first whose pg_logical_emit_message can flush the log, which pg_walinspect wants.
 _FIRST_WITH_FLUSH = 170000
-_POSITION = """SELECT pg_current_wal_insert_lsn() AS lsn,
+_PLACE = """pg_current_wal_insert_lsn() AS lsn,
     pg_snapshot_xmax(pg_current_snapshot())::text::bigint AS xid"""
+_POSITION = f"SELECT {_PLACE}"
+_BEGINNING = (
+    f"SELECT oid, {_PLACE}, {SIGNS.replace('$2', 'named.oid')} AS signs FROM pg_database AS named WHERE datname = $1"
+)
 _FLUSH = "SELECT pg_logical_emit_message(true, '', '')"
 # Who is connected is asked before the log's end is fixed: where nobody is, nothing can be missing in it.
 _WRITTEN = """WITH others AS MATERIALIZED (
@@ -95,6 +99,11 @@ class WriteAheadLog:
         """Return the present position."""
         (row,) = await self._administration.fetch(_POSITION)
         return Position(row["lsn"], row["xid"])
+
+    async def beginning(self, name: str) -> tuple[int, Position, str]:
+        """Return a database's object id, the present position and the present signs, see `Written`."""
+        ((oid, lsn, xid, signs),) = await self._administration.fetch(_BEGINNING, name)
+        return oid, Position(lsn, xid), signs
 
     async def signs(self, database: int) -> str:
         """Return the present signs, see `Written`."""
