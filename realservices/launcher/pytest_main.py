@@ -7,6 +7,7 @@ happens within the session (fixtures, shards, filters) is the business of the pl
 from __future__ import annotations
 
 import atexit
+import gc
 import os
 import re
 import sys
@@ -109,10 +110,17 @@ def arguments(root: str, files: Sequence[str], extra: Sequence[str]) -> list[str
 
 
 class _Observer:
-    """Sees what the session's plugin found, which is gone when pytest returns."""
+    """Sees what the session's plugin found, which is gone when pytest returns; and has less to collect in the end."""
 
     found = 0
     skipped = 0
+
+    def pytest_collection_finish(self) -> None:
+        """Leave what is there now to the end of the process: modules, tests.
+
+        pytest collects garbage at its end, to find what was never closed, and would look at all of it: 30 ms.
+        """
+        gc.freeze()
 
     def pytest_unconfigure(self, config: pytest.Config) -> None:
         contract = config.pluginmanager.get_plugin("realservices-bazel-contract")
