@@ -20,12 +20,13 @@ SET_TRANSACTION, PREPARE_TRANSACTION, PREPARED = "SET TRANSACTION", "PREPARE TRA
 
 # What a transaction may say of itself without being another one than without it.
 _DEFAULT_MODES = {"READ", "ONLY", "ISOLATION", "LEVEL", "COMMITTED", ",", "NOT", "DEFERRABLE"}
+# A word begins with what is not one of ASCII's other characters: `re` takes 4 ms over a range up to U+10FFFF.
 _TOKEN = re.compile(
     r"""(?P<comment> --[^\n]* | /\* )
       | (?P<string> [eE]'(?:[^'\\]|''|\\.)*' | '(?:[^']|'')*' )
       | (?P<quoted> "(?:[^"]|"")*" )
-      | (?P<dollar> \$(?:[A-Za-z_\x80-\U0010ffff][\w]*)?\$ )
-      | (?P<word> [A-Za-z_\x80-\U0010ffff][\w$]* )
+      | (?P<dollar> \$(?:[^\x00-@\[-^`{-\x7f][\w]*)?\$ )
+      | (?P<word> [^\x00-@\[-^`{-\x7f][\w$]* )
       | (?P<end> ; )
       | (?P<other> \$\d+ | \d[\w.]* | \S )""",
     re.X | re.S,
