@@ -28,7 +28,7 @@ from realservices.dev.discovery import ServiceDiscovery
 from realservices.host.abandoned import end_left_directory, launcher_ids
 from realservices.host.listeners import program_of
 from realservices.host.marks import marked
-from realservices.sources.services import project_root
+from realservices.sources.project import project_root
 from realservices.sources.template_cache import cache_directory
 
 if TYPE_CHECKING:

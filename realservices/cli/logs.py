@@ -20,7 +20,7 @@ from realservices.contract.shapes import whole_number
 from realservices.contract.terminal_text import as_output
 from realservices.dev.discovery import ServiceDiscovery
 from realservices.dev.processes import is_alive
-from realservices.sources.services import project_root
+from realservices.sources.project import project_root
 
 if TYPE_CHECKING:
     import argparse

@@ -24,7 +24,7 @@ from realservices.dev.errors import DamagedDiscoveryError, UnknownServiceError
 from realservices.dev.health import complaint_of
 from realservices.dev.processes import is_alive
 from realservices.dev.threads import in_thread
-from realservices.sources.services import project_root
+from realservices.sources.project import project_root
 
 if TYPE_CHECKING:
     import argparse

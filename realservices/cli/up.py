@@ -16,13 +16,12 @@ from realservices.cli.running import Running
 from realservices.cli.screen import Screen
 from realservices.cli.servers import add_server_options, use_servers
 from realservices.cli.serving import Serving
-from realservices.contract.errors import RealServicesError
+from realservices.cli.wanted import services_to_start
 from realservices.dev.config import LauncherConfig
 from realservices.dev.discovery import ServiceDiscovery
 from realservices.dev.settings import DYNAMIC_PORTS, check_switches, is_on
-from realservices.dev.wanted import wanted_services
 from realservices.isolation.manager import process_manager
-from realservices.sources.services import project_root
+from realservices.sources.project import project_root
 from realservices.sources.session import SESSION
 
 if TYPE_CHECKING:
@@ -30,7 +29,6 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
     from pathlib import Path
 
-    from realservices.sources.services import Services
     from realservices.sources.source import Declared
 
 HELP = "start this project's services and serve until Ctrl-C"
@@ -71,7 +69,7 @@ def run(options: argparse.Namespace) -> int:
     logging.getLogger("realservices.dev_launcher").addHandler(logging.NullHandler())
     root = project_root()
     manager = process_manager()
-    wanted = _wanted(manager.services, options.services, root)
+    wanted = services_to_start(manager.services, options.services, root)
     config = LauncherConfig(
         dynamic_ports=_has_dynamic_ports(options), test_mode=False, startup_timeout=options.startup_timeout,
         services=options.services, discovery_dir=discovery_directory(root),
@@ -95,25 +93,6 @@ async def _serve(
     names = [each.name for each in wanted]
     screen = Screen(names, is_json=options.json, shows_passwords=options.show_passwords, on_gone=serving.end)
     return await serving.run(screen)
-
-
-def _wanted(services: Services, names: Sequence[str], root: Path) -> list[Declared]:
-    """Return what to start.
-
-    Raises:
-        RealServicesError: A name is nobody's, or there is nothing.
-    """
-    declared = services.declared()
-    known = [each.name for each in declared]
-    unknown = [name for name in names if name not in known]
-    if unknown:
-        raise RealServicesError(f"no service {unknown[0]!r} in {root}; there are {', '.join(known)}")
-    if not names and all(each.is_default for each in declared):
-        raise RealServicesError(
-            f"nobody declares a service in {root}: add [tool.realservices.services.NAME] to its pyproject.toml "
-            f"(docs/pytest.md), or name some of those that need no declaration: {', '.join(known)}"
-        )
-    return wanted_services(services, names)
 
 
 def _has_dynamic_ports(options: argparse.Namespace) -> bool:

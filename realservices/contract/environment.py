@@ -52,6 +52,10 @@ KIND_VARIABLES = {
 }
 
 
+URL_DRIVERS = ("asyncpg", "psycopg", "psycopg_async", "psycopg2")
+"""What a URL of PostgreSQL may name as SQLAlchemy's driver."""
+
+
 def variable_prefix(service: str) -> str:
     """Return the prefix of a service's own variables: ``user-db`` gives ``REALSERVICES_USER_DB_``."""
     return "REALSERVICES_" + "".join(c if c.isalnum() else "_" for c in service.upper()) + "_"
@@ -89,8 +93,9 @@ def resolved_text(
 
     Args:
         where: What holds the value, for messages: ``env DATABASE_URL``.
-        parts: Literal text, ``{"service": name, "field": field}`` ("port" with ``"port": name`` for a named one; the
-            service "" is the one that holds the value), or ``{"file": runfiles path}``, which becomes absolute.
+        parts: Literal text, ``{"service": name, "field": field}`` ("port" with ``"port": name`` for a named one, "url"
+            with ``"driver": name`` for one of `URL_DRIVERS`; the service "" is the one that holds the value), or
+            ``{"file": runfiles path}``, which becomes absolute.
         endpoints: All services by name.
         own: Name of the service that holds the value.
         runfiles: The directory that runfiles paths start from.
@@ -121,4 +126,12 @@ def _part(where: str, part: Part, endpoints: dict[str, dict[str, Any]], own: str
             f"{where}: service {service!r} of kind {endpoint['kind']!r} has no field {field!r}; "
             f"it has {sorted(endpoint)}"
         )
-    return str(endpoint[field])
+    value = str(endpoint[field])
+    if "driver" in part:
+        scheme, _, rest = value.partition("://")
+        if scheme != "postgresql":
+            raise ManifestError(
+                f"{where}: a driver is for the URL of a PostgreSQL; service {service!r} has {scheme}://…"
+            )
+        return f"{scheme}+{part['driver']}://{rest}"
+    return value

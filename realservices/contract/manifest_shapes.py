@@ -5,6 +5,7 @@ An entry of a service comes by itself, too: as a request to the control socket (
 
 from __future__ import annotations
 
+from realservices.contract.environment import URL_DRIVERS
 from realservices.contract.shapes import (
     NAME,
     NOT_NEGATIVE,
@@ -50,7 +51,7 @@ HTTP_PATH = Rule(
 DATABASES = range(1, 65537)
 """How many a Redis may have: its table of 65536 takes some 10 MB."""
 
-PART = (str, {"service": str, "field": str, "port?": str}, {"file": str})
+PART = (str, {"service": str, "field": str, "port?": str, "driver?": frozenset(URL_DRIVERS)}, {"file": str})
 """Of a value that refers to services, see `environment.resolved_text`."""
 
 _SETTINGS = {NAME: str}

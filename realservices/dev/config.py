@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 from realservices.dev.settings import DYNAMIC_PORTS, is_on
 from realservices.sources.declarations import read_project
 from realservices.sources.errors import SettingError
-from realservices.sources.services import project_root
+from realservices.sources.project import project_root
 
 if TYPE_CHECKING:
     from collections.abc import Sequence

@@ -41,6 +41,10 @@ _READY = Every(
         {"http?": HTTP_PATH, "tcp?": [NAME], "log?": Rule("a regular expression of Python", _is_expression)},
     ]
 )
+_OWN_VARIABLE = Rule(
+    "the name of an environment variable that does not begin with REALSERVICES_",
+    lambda value: VARIABLE.accepts(value) and not value.startswith("REALSERVICES_"),
+)
 # Keys of every kind.
 _ALL_KINDS = {"fixed_ports?": {str: PORT}}
 KINDS: dict[str, dict[str, Any]] = {
@@ -84,6 +88,7 @@ KINDS: dict[str, dict[str, Any]] = {
 PROJECT = Only(
     {
         "services?": {str: object},
+        "env?": {_OWN_VARIABLE: (str, float, bool)},
         "isolation?": frozenset({"transaction", "database"}),
         "warm?": bool,
         "warm_idle_s?": Rule("a number of seconds above 0 (`warm = false` keeps nothing)", POSITIVE.accepts),

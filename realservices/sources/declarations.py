@@ -17,11 +17,14 @@ from realservices.contract.shapes import ShapeError, UnknownKeyError, check
 from realservices.sources.declaration_shapes import KINDS, PROJECT, shape_of
 from realservices.sources.errors import SettingError
 from realservices.sources.package import package_command
+from realservices.sources.references import parts_of
 from realservices.sources.server_settings import check_server_settings
 from realservices.sources.source import protocols
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
+
+    from realservices.sources.references import Part
 
 _FILES = {"realservices.toml": (), "pyproject.toml": ("tool", "realservices")}
 _MARK = "realservices"
@@ -97,12 +100,14 @@ class Project:
 
     Attributes:
         services: By name, in the order of declaration; the kinds that nobody declares come with their defaults.
+        env: Variables of the project's own, as parts of a manifest (contract/environment.py).
         isolation: What `isolated_database` is.
         warm: Whether services are kept for the next session.
         warm_idle_s: How long they wait for it.
     """
 
     services: dict[str, Declaration]
+    env: dict[str, list[Part]] = field(default_factory=dict)
     isolation: str = "transaction"
     warm: bool = False
     warm_idle_s: float = 600.0
@@ -128,7 +133,11 @@ def read_project(root: Path) -> Project:
             declared[kind] = Declaration(kind, kind, "the default", root, is_default=True)
     if not any("websocket" in declaration.speaks for declaration in declared.values()):
         declared.setdefault(_RELAY, _relay(root))
-    return Project(declared, **{key: content[key] for key in _SETTINGS if key in content})
+    env = {
+        name: parts_of(f"{path}: env {name}", str(text), needs=declared, ports=None, declared=declared)
+        for name, text in content.get("env", {}).items()
+    }
+    return Project(declared, env, **{key: content[key] for key in _SETTINGS if key in content})
 
 
 def _relay(root: Path) -> Declaration:

@@ -31,6 +31,7 @@ if TYPE_CHECKING:
     from realservices.contract.runtime import Endpoint
     from realservices.sources.declarations import Declaration
     from realservices.sources.engine import Engine
+    from realservices.sources.references import Part
     from realservices.sources.session import Session
     from realservices.sources.warm import Warmth
 
@@ -93,6 +94,11 @@ class EmbeddedServices(Source):
     def declaration(self, name: str) -> Declaration | None:
         """Return what the project says about a service, if it says anything."""
         return self._project.services.get(name)
+
+    @property
+    def environment(self) -> dict[str, list[Part]]:
+        """Variables of the project's own, as parts of a manifest (contract/environment.py)."""
+        return self._project.env
 
     def fix_ports(self, name: str, ports: Sequence[int]) -> None:
         """Have a service started on these ports; once it runs, it has those that it has.

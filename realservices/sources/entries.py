@@ -14,9 +14,10 @@ from typing import TYPE_CHECKING, Any
 from realservices.sources.declarations import DEFAULT_PORTS, DEFAULT_URL
 from realservices.sources.errors import MissingServiceError, SettingError
 from realservices.sources.missing import explain_uninstalled
-from realservices.sources.package import interpreter
+from realservices.sources.package import projects_interpreter
 from realservices.sources.programs import clickhouse_server, postgres_distribution, redis_server
 from realservices.sources.recipes import clickhouse_recipe, postgres_recipe
+from realservices.sources.references import parts_of
 from realservices.sources.template_cache import ARCHIVE, INFO, template
 
 if TYPE_CHECKING:
@@ -30,7 +31,6 @@ if TYPE_CHECKING:
 _DATABASE = _USER = "test"
 _REDIS_DATABASES = 128
 _READY_TIMEOUT_S, _GRACE_S = 60, 5.0
-_REFERENCE = re.compile(r"\$(?:\$|\((\w+)(?: ([\w-]+))?(?: ([\w-]+))?\))")
 _COMPILED = "__pycache__"
 _OWN_PASSWORD = {"service": "", "field": "password"}
 _READY = {"http": "path", "tcp": "ports", "log": "pattern"}
@@ -150,7 +150,7 @@ def _executable(declaration: Declaration, all_declared: Mapping[str, Declaration
     values = declaration.values
     if declaration.is_default and importlib.util.find_spec("websockets") is None:
         raise MissingServiceError("websocket", explain_uninstalled("websocket"))
-    command = [part.replace("{python}", interpreter()) for part in values.get("command", ())]
+    command = [part.replace("{python}", projects_interpreter()) for part in values.get("command", ())]
     if not command:
         raise SettingError(f"{declaration.where}: command is missing; it is a list of a program and its arguments")
     program = Path(shutil.which(command[0]) or declaration.root / command[0])
@@ -162,7 +162,8 @@ def _executable(declaration: Declaration, all_declared: Mapping[str, Declaration
     ports = values.get("ports", list(DEFAULT_PORTS))
 
     def parts(key: str, text: Any) -> list[Part]:
-        return _parts(declaration, all_declared, ports, key, str(text))
+        where = f"{declaration.where}: {key}"
+        return parts_of(where, str(text), needs=declaration.needs, ports=ports, declared=all_declared)
 
     env = {name: parts(f"env {name}", text) for name, text in values.get("env", {}).items()}
     url = parts("url", values.get("url", DEFAULT_URL if ports else ""))
@@ -188,35 +189,6 @@ def _ready(declaration: Declaration, ports: list[str]) -> dict[str, Any]:
     kind, value = next(iter(declaration.values.get("ready", {"tcp": ports}).items()))
     more: dict[str, Any] = {"port": ports[0], "status": [[200, 399]]} if kind == "http" else {}
     return {"type": kind, _READY[kind]: value, **more}
-
-
-def _parts(
-    declaration: Declaration, all_declared: Mapping[str, Declaration], ports: list[str], key: str, text: str
-) -> list[Part]:
-    """Split a text at its references: $(port http) of the service itself, $(url db) of another one."""
-    parts: list[Part] = []
-    position = 0
-    for match in _REFERENCE.finditer(text):
-        parts.append(text[position : match.start()])
-        position = match.end()
-        word, first, second = match.groups()
-        if word is None:
-            parts.append("$")
-        elif first is None:
-            parts.append({"service": "", "field": word})
-        elif first in declaration.needs:
-            parts.append({"service": first, "field": word, **({"port": second} if second else {})})
-        elif word == "port" and first in ports:
-            parts.append({"service": "", "field": "port", "port": first})
-        else:
-            known = ", ".join(declaration.needs) or "none"
-            hint = f"; {first!r} is declared: add it to services" if first in all_declared else ""
-            raise SettingError(
-                f"{declaration.where}: {key}: {match.group()} names neither a service of services ({known}) nor a port "
-                f"({', '.join(ports)}){hint}"
-            )
-    parts.append(text[position:])
-    return [part for part in parts if part != ""]
 
 
 def _texts(settings: dict[str, Any]) -> dict[str, str]:

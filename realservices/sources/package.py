@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+import os
 import sys
 from pathlib import Path
 
 import realservices
+
+PROJECTS_PYTHON = "REALSERVICES_PYTHON"
+"""Names the interpreter of the project's own environment, where this package runs in another one."""
 
 
 def interpreter() -> str:
@@ -15,6 +19,11 @@ def interpreter() -> str:
     """
     plain = Path(sys.executable).with_name("python")
     return str(plain) if plain.exists() and plain.samefile(sys.executable) else sys.executable
+
+
+def projects_interpreter() -> str:
+    """Return what ``{python}`` stands for in a project's declarations."""
+    return os.environ.get(PROJECTS_PYTHON) or interpreter()
 
 
 def package_command(*arguments: str) -> list[str]:

@@ -6,12 +6,13 @@ session itself.
 
 from __future__ import annotations
 
+import dataclasses
 import functools
 import os
 import threading
 from collections import defaultdict
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from realservices.contract import environment
 from realservices.contract.runtime import load_runtime
@@ -23,6 +24,7 @@ from realservices.sources.missing import (
     is_under_bazel,
     services_are_required,
 )
+from realservices.sources.project import project_root
 from realservices.sources.source import Declared, Source
 from realservices.sources.variables import attached_kinds
 
@@ -32,9 +34,6 @@ if TYPE_CHECKING:
     from realservices.contract.runtime import Endpoint, Runtime
     from realservices.sources.embedded import EmbeddedServices
     from realservices.sources.session import Session
-
-# Where a project's services are declared (declarations.py), and by which its directory is known.
-_FILES = ("realservices.toml", "pyproject.toml")
 
 
 class Services:
@@ -50,6 +49,7 @@ class Services:
         self._embedded: EmbeddedServices | None = None
         self._session: Session | None = None
         self._made_session = False
+        self._replaced: dict[str, str | None] = {}
         # Services are started by several threads at once, and whoever comes first makes the session.
         self._joining = threading.Lock()
 
@@ -174,6 +174,8 @@ class Services:
         """
         for source in self._sources:
             source.start()
+        if self._embedded:
+            self._set_own_variables(self._embedded)
 
     def share(self) -> None:
         """Begin the session, so that processes started from now on belong to it. A launcher has done that."""
@@ -184,10 +186,26 @@ class Services:
         """End this process's use of all services."""
         for source in self._sources:
             source.close()
+        for name, value in self._replaced.items():
+            if value is None:
+                os.environ.pop(name, None)
+            else:
+                os.environ[name] = value
         if self._session is not None and self._made_session:
             self._end_services(self._session)
             self._session.close()
             self._session = None
+
+    def _set_own_variables(self, embedded: EmbeddedServices) -> None:
+        """Set the project's own variables, which its settings read when they are imported."""
+        for name, parts in embedded.environment.items():
+            endpoints: dict[str, dict[str, Any]] = {}
+            for service in {part["service"] for part in parts if isinstance(part, dict)}:
+                declaration = embedded.declaration(service)
+                assert declaration is not None
+                endpoints[service] = dataclasses.asdict(self.endpoint(declaration.kind, service))
+            self._replaced.setdefault(name, os.environ.get(name))
+            os.environ[name] = environment.resolved_text(f"env {name}", parts, endpoints)
 
     def _end_services(self, session: Session) -> None:
         """Wait for the end of what any process of the session has started; the others are gone by now."""
@@ -237,13 +255,3 @@ def _attached(names: Mapping[str, Sequence[str]]) -> list[Source]:
     from realservices.sources.attached import AttachedServices  # noqa: PLC0415 - where the environment names some
 
     return [AttachedServices(names)]
-
-
-def project_root(here: Path | None = None) -> Path:
-    """Return the project's directory: the nearest one from here upwards that can declare services, else here.
-
-    Args:
-        here: By default the current directory.
-    """
-    here = here or Path.cwd()
-    return next((path for path in (here, *here.parents) if any((path / name).is_file() for name in _FILES)), here)

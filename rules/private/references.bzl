@@ -3,6 +3,9 @@
 load(":kinds.bzl", "KINDS", "port_names")
 load(":labels.bzl", "label_text")
 
+# Of SQLAlchemy, see URL_DRIVERS in realservices/contract/environment.py.
+_URL_DRIVERS = ["asyncpg", "psycopg", "psycopg_async", "psycopg2"]
+
 def _key(label):
     return "%s//%s:%s" % (label.repo_name, label.package, label.name)
 
@@ -60,12 +63,19 @@ def service_reference(label, services, word, argument, whose = "this test"):
     reference = {"field": word, "service": service.name}
     if not port:
         return _with_main_port(reference, found, port_names(service))
+    if word == "url":
+        return _with_driver(reference, found, port, service.kind)
     return _with_port(reference, found, port, port_names(service))
 
 def _with_main_port(reference, found, ports):
     if not ports and reference["field"] in ["host", "port", "url"]:
         return None, (found + ": the service has no ports", "services with 'ports'")
     return reference, None
+
+def _with_driver(reference, found, driver, kind):
+    if kind != "postgres" or driver not in _URL_DRIVERS:
+        return None, (found + ": after the service stands the driver of a PostgreSQL's URL", "$(url SERVICE), or for a postgres_service one of " + ", ".join(_URL_DRIVERS))
+    return reference | {"driver": driver}, None
 
 def _with_port(reference, found, port, ports):
     if reference["field"] != "port":

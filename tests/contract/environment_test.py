@@ -155,3 +155,12 @@ def test_a_reference_to_no_field() -> None:
         "env X: service 'cache' of kind 'redis' has no field 'user'; "
         "it has ['database', 'host', 'kind', 'password', 'port', 'url']"
     )
+
+
+def test_a_url_that_names_a_driver() -> None:
+    assert mapped_environment({"X": [{"service": "db", "field": "url", "driver": "asyncpg"}]}, {"db": _DB}) == {
+        "X": _DB["url"].replace("postgresql://", "postgresql+asyncpg://")
+    }
+    with pytest.raises(ManifestError) as caught:
+        mapped_environment({"X": [{"service": "cache", "field": "url", "driver": "asyncpg"}]}, {"cache": _CACHE})
+    assert str(caught.value) == "env X: a driver is for the URL of a PostgreSQL; service 'cache' has redis://…"

@@ -270,6 +270,34 @@ def test_executables_that_mean_nothing(tmp_path: Path, lines: str, message: str)
         pass
 
 
+def test_variables_of_the_projects_own(tmp_path: Path) -> None:
+    text = f"{_PROJECT}\n[tool.realservices.env]\nPGHOST = '$(host db)'\nURL = '$(url db psycopg)?a=1'\nDEBUG = true\n"
+    (tmp_path / "pyproject.toml").write_text(text, encoding="utf-8")
+    assert read_project(tmp_path).env == {
+        "PGHOST": [{"service": "db", "field": "host"}],
+        "URL": [{"service": "db", "field": "url", "driver": "psycopg"}, "?a=1"],
+        "DEBUG": ["True"],
+    }
+
+
+@pytest.mark.parametrize(
+    ("line", "message"),
+    [
+        ("A = '$(host cache)'", r"env A: \$\(host cache\) names no service; there is db, .*\$\(host SERVICE\)"),
+        ("A = '$(port)'", r"env A: \$\(port\) names no service"),
+        ("A = '$(url db mysqldb)'", r"env A: \$\(url db mysqldb\): .*: asyncpg, psycopg, psycopg_async, psycopg2"),
+        ("A = '$(host db psycopg)'", r"env A: \$\(host db psycopg\): after the service stands the name of a port"),
+        ("REALSERVICES_A = '1'", r"REALSERVICES_A'.*does not begin with REALSERVICES_"),
+        ("A = [1]", r"env\.A = \[1\]"),
+    ],
+)
+def test_variables_that_mean_nothing(tmp_path: Path, line: str, message: str) -> None:
+    text = f"[services.db]\nkind = 'postgres'\n[env]\n{line}\n"
+    (tmp_path / "realservices.toml").write_text(text, encoding="utf-8")
+    with pytest.raises(SettingError, match=message):
+        read_project(tmp_path)
+
+
 def test_what_a_server_is_made_of(tmp_path: Path) -> None:
     """Its program, what pip has installed beside that, and its inputs: a directory is what people have put there."""
     script = _program(tmp_path / "venv" / "bin" / "serve", "")

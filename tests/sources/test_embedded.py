@@ -70,6 +70,39 @@ def test_the_same_tests_pass_and_leave_nothing(pytester: pytest.Pytester, run: R
     assert _left() == []
 
 
+_SETTINGS = """
+import os
+URL = os.environ["SQLALCHEMY_URL"]
+HOST = os.environ["PGHOST"]
+"""
+
+
+@pytest.mark.parametrize("arguments", [(), _XDIST])
+def test_names_of_the_projects_own_are_there_before_its_settings_are_imported(
+    pytester: pytest.Pytester, run: Run, monkeypatch: pytest.MonkeyPatch, arguments: tuple[str, ...]
+) -> None:
+    pytester.makefile(
+        ".toml",
+        realservices="""
+        services.db = { kind = "postgres" }
+        env = { SQLALCHEMY_URL = "$(url db psycopg)", PGHOST = "$(host db)" }
+        """,
+    )
+    pytester.makepyfile(settings=_SETTINGS, conftest="import settings")
+    pytester.makepyfile(
+        test_settings="""
+        import os, settings
+        def test_settings():
+            assert settings.URL == os.environ["DATABASE_URL"].replace("postgresql:", "postgresql+psycopg:")
+            assert settings.HOST == "127.0.0.1"
+        """
+    )
+    monkeypatch.setenv("PGHOST", "developers.example")
+    run(*arguments).assert_outcomes(passed=1)
+    assert os.environ["PGHOST"] == "developers.example"
+    assert _left() == []
+
+
 def test_what_is_not_used_is_not_started(pytester: pytest.Pytester, run: Run) -> None:
     pytester.makepyfile(
         test_files="""

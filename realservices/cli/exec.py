@@ -1,0 +1,120 @@
+"""Start this project's services, run a command with them, and end them: any test runner, in any language.
+
+The command finds the services by its environment (docs/environment.md), also under the names of
+[tool.realservices.env]. Its exit code is this command's, and nothing is left when it has ended.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import shutil
+import signal
+import subprocess
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from realservices.cli.servers import add_server_options, use_servers
+from realservices.cli.wanted import services_to_start
+from realservices.contract.own_environment import own_environment
+from realservices.isolation.manager import process_manager
+from realservices.sources.package import PROJECTS_PYTHON
+from realservices.sources.project import project_root
+
+if TYPE_CHECKING:
+    import argparse
+    from collections.abc import Iterator
+
+    from realservices.isolation.manager import IsolationManager
+
+HELP = "run a command with this project's services, and return its exit code"
+HAS_JSON = False
+EPILOG = (
+    "Exit codes: the command's; 128 and its number for a signal that ended it; 127 there is no such program; 1 a "
+    "service does not start; 2 wrong usage."
+)
+_NO_PROGRAM = 127
+_SIGNALLED = 128
+_FORWARDED = (signal.SIGTERM, signal.SIGHUP)
+
+
+def add_options(parser: argparse.ArgumentParser) -> None:
+    """Declare the command's options."""
+    import argparse  # noqa: PLC0415 - the frame has it
+
+    parser.usage = "%(prog)s [options] [--] COMMAND [ARGUMENT …]"
+    parser.add_argument(
+        "--service", action="append", default=[], metavar="NAME",
+        help="start this one, and what it needs; may be repeated. By default all that the project declares",
+    )  # fmt: skip
+    parser.add_argument(
+        "--python", metavar="FILE",
+        help="what {python} stands for in the project's declarations; by default the active virtual environment's, "
+        "else the interpreter of this command",
+    )  # fmt: skip
+    add_server_options(parser, "start")
+    parser.add_argument("command", nargs=argparse.REMAINDER, metavar="COMMAND", help="what to run, with its arguments")
+
+
+def run(options: argparse.Namespace) -> int:
+    """Start, run, end."""
+    command = options.command[1:] if options.command[:1] == ["--"] else options.command
+    if not command:
+        print("realservices exec: no command; write it behind --, as in: exec -- npm test", file=sys.stderr)
+        return 2
+    use_servers(options)
+    if python := options.python or _active_python():
+        os.environ[PROJECTS_PYTHON] = python
+    manager = process_manager()
+    try:
+        _start(manager, options.service)
+        return _run(manager, command)
+    finally:
+        manager.close()
+
+
+def _start(manager: IsolationManager, names: list[str]) -> None:
+    services = manager.services
+    for service in services_to_start(services, names, project_root()):
+        services.endpoint(service.kind, service.name)
+    services.start()
+
+
+def _run(manager: IsolationManager, command: list[str]) -> int:
+    program = shutil.which(command[0])
+    if program is None:
+        print(f"realservices exec: there is no program {command[0]!r}, here or on PATH", file=sys.stderr)
+        return _NO_PROGRAM
+    child = subprocess.Popen([program, *command[1:]], env=own_environment())
+    with _signals_passed_on(child):
+        code = child.wait()
+    if manager.services.embedded:
+        for death in manager.services.embedded.deaths().values():
+            print(f"realservices exec: {death}", file=sys.stderr)
+    return code if code >= 0 else _SIGNALLED - code
+
+
+@contextlib.contextmanager
+def _signals_passed_on(child: subprocess.Popen[bytes]) -> Iterator[None]:
+    """While a command runs, signals are its business: Ctrl-C reaches it by itself, others are passed on."""
+
+    def pass_on(number: int, _: object) -> None:
+        if number in _FORWARDED:
+            child.send_signal(number)
+
+    before = {number: signal.signal(number, pass_on) for number in (signal.SIGINT, *_FORWARDED)}
+    try:
+        yield
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, handler)
+
+
+def _active_python() -> str:
+    """Return the active virtual environment's interpreter, "" where that is ours."""
+    active = os.environ.get("VIRTUAL_ENV", "")
+    python = Path(active, "bin", "python")
+    if not active or not python.exists() or Path(active).resolve() == Path(sys.prefix).resolve():
+        return ""
+    return str(python)
