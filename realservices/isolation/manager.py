@@ -128,6 +128,18 @@ class IsolationManager:
                 self._clickhouse[endpoint.name] = self._make_clickhouse(endpoint)
         return self._clickhouse[endpoint.name]
 
+    def make_worker_database(self, worker: str, endpoint: Endpoint) -> str:
+        """Make the database that programs of one worker of pytest-xdist have on a PostgreSQL; return its name.
+
+        Raises:
+            IsolationError: The server does not serve, or refuses it.
+        """
+        from realservices.isolation.postgres.worker_database import make_worker_database  # noqa: PLC0415 - asyncpg
+
+        name = f"realservices_{worker}"
+        self._background.run(make_worker_database(endpoint, name))
+        return name
+
     async def close_loop(self) -> None:
         """Close what belongs to the running loop, before it ends."""
         for postgres in self._postgres.values():

@@ -50,6 +50,10 @@ class Services:
         self._session: Session | None = None
         self._made_session = False
         self._replaced: dict[str, str | None] = {}
+        # Makes a database on a PostgreSQL for this process's programs alone, and returns its name.
+        self.make_own_database: Callable[[Endpoint], str] | None = None
+        self._own: dict[str, Endpoint] = {}
+        self._renaming = threading.Lock()
         # Services are started by several threads at once, and whoever comes first makes the session.
         self._joining = threading.Lock()
 
@@ -131,7 +135,8 @@ class Services:
         present = source.names(kind) if source else []
         if source is None or (name is not None and name not in present):
             raise MissingServiceError(kind, self._explain(kind, name))
-        return source.endpoint(kind, name if name is not None else present[0])
+        found = source.endpoint(kind, name if name is not None else present[0])
+        return self._with_own_database(found) if kind == "postgres" and self.make_own_database else found
 
     def embed(self, root: Path, eager: Sequence[str] = ()) -> None:
         """Let the session start services itself.
@@ -174,6 +179,9 @@ class Services:
         """
         for source in self._sources:
             source.start()
+        if self.make_own_database and self.is_launched("postgres"):
+            for name in self.names("postgres"):
+                self.endpoint("postgres", name)
         if self._embedded:
             self._set_own_variables(self._embedded)
 
@@ -196,6 +204,25 @@ class Services:
             self._session.close()
             self._session = None
 
+    def _with_own_database(self, endpoint: Endpoint) -> Endpoint:
+        """Return a service as this worker has it; have its variables say so."""
+        from realservices.sources import own_database  # noqa: PLC0415 - for workers only
+
+        with self._renaming:
+            if endpoint.name not in self._own:
+                if not endpoint.disposable or own_database.is_used_by_servers(endpoint.name, self.declared()):
+                    return endpoint
+                assert self.make_own_database
+                own = own_database.with_database(endpoint, self.make_own_database(endpoint))
+                for name, value in own_database.changed_variables(endpoint, own).items():
+                    self._set_variable(name, value)
+                self._own[endpoint.name] = own
+            return self._own[endpoint.name]
+
+    def _set_variable(self, name: str, value: str) -> None:
+        self._replaced.setdefault(name, os.environ.get(name))
+        os.environ[name] = value
+
     def _set_own_variables(self, embedded: EmbeddedServices) -> None:
         """Set the project's own variables, which its settings read when they are imported."""
         for name, parts in embedded.environment.items():
@@ -204,8 +231,7 @@ class Services:
                 declaration = embedded.declaration(service)
                 assert declaration is not None
                 endpoints[service] = dataclasses.asdict(self.endpoint(declaration.kind, service))
-            self._replaced.setdefault(name, os.environ.get(name))
-            os.environ[name] = environment.resolved_text(f"env {name}", parts, endpoints)
+            self._set_variable(name, environment.resolved_text(f"env {name}", parts, endpoints))
 
     def _end_services(self, session: Session) -> None:
         """Wait for the end of what any process of the session has started; the others are gone by now."""

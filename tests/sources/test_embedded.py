@@ -103,6 +103,49 @@ def test_names_of_the_projects_own_are_there_before_its_settings_are_imported(
     assert _left() == []
 
 
+_MIGRATES = """
+import asyncpg, os, pytest
+
+@pytest.mark.parametrize("n", range(2))
+async def test_migrates(n, isolated_database, worker_id):
+    connection = await asyncpg.connect(os.environ["DATABASE_URL"])
+    name = await connection.fetchval("SELECT current_database()")
+    await connection.execute("CREATE TABLE made_by_the_application (value int)")
+    await connection.close()
+    assert name == os.environ["TEST_POSTGRES_DB"] == os.environ["OWN"]
+    assert worker_id in name
+    assert await isolated_database.fetchval("SELECT to_regclass('made_by_the_application')") is None
+"""
+
+
+def test_each_worker_has_a_database_of_its_own_for_programs(pytester: pytest.Pytester, run: Run) -> None:
+    pytester.makefile(".toml", realservices='services.db.kind = "postgres"\nenv.OWN = "$(database db)"')
+    pytester.makepyfile(test_migrates=_MIGRATES)
+    run(*_XDIST, "--dist=each", "-k0").assert_outcomes(passed=2)
+    assert _left() == []
+
+
+def test_workers_share_the_database_that_servers_have(pytester: pytest.Pytester, run: Run) -> None:
+    pytester.makefile(
+        ".toml",
+        realservices="""
+        [services.db]
+        kind = "postgres"
+        [services.server]
+        kind = "executable"
+        command = ["{python}", "-m", "http.server", "--bind", "127.0.0.1", "$(port)"]
+        services = ["db"]
+        """,
+    )
+    pytester.makepyfile(
+        test_shares="""
+        import os
+        def test_shares(isolated_database_sync): assert os.environ["TEST_POSTGRES_DB"] == "test"
+        """
+    )
+    run(*_XDIST, "--dist=each").assert_outcomes(passed=2)
+
+
 def test_what_is_not_used_is_not_started(pytester: pytest.Pytester, run: Run) -> None:
     pytester.makepyfile(
         test_files="""
