@@ -102,6 +102,13 @@ class IsolationManager:
                 self._postgres[endpoint.name] = self._make_postgres(endpoint)
         return self._postgres[endpoint.name]
 
+    def used_postgres(self) -> list[PostgresIsolation]:
+        """Return the isolations of the PostgreSQL services that this process uses, or is about to use."""
+        for lock in list(self._locks.values()):
+            with lock:
+                continue  # Another thread makes one.
+        return list(self._postgres.values())
+
     def redis(self, name: str | None = None) -> RedisIsolation:
         """Return the isolation of a Redis service: the named one, else the first.
 

@@ -170,9 +170,14 @@ class EmbeddedServices(Source):
         # Whatever the tests are: a mistake is the run's, and not that of the first test with a service.
         assert self._project
         warm_wish()
-        everything = list(self._project.services) if os.environ.get(environment.EAGER, "") not in ("", "0") else []
-        for name in everything or self._eager:
+        for name in (os.environ.get(environment.EAGER, "") not in ("", "0") and self._everything()) or self._eager:
             self.endpoint(self._known(name).kind, name)
+
+    def _everything(self) -> list[str]:
+        """Return the services that the project declares; where it declares none, those that can be had."""
+        services = self._project.services.values()
+        declared = [each.name for each in services if not each.is_default]
+        return declared or [each.name for each in services if each.kind != "executable" and self.is_had(each.kind)]
 
     def close(self) -> None:
         """Take back what was exported. The services end with the session, and no further one starts."""

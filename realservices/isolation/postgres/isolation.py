@@ -163,6 +163,16 @@ class PostgresIsolation:
         """Return what tests have left that could not be undone, each once."""
         return self._clones.findings()
 
+    @contextlib.contextmanager
+    def changes_on_purpose(self) -> Iterator[None]:
+        """Take for given what is changed meanwhile in the server as a whole, see `ClonePool.changes_on_purpose`."""
+        with contextlib.ExitStack() as stack:
+            if self._clones.may_restore:
+                stack.enter_context(self._clones.changes_on_purpose())
+            for share in self._shares:
+                stack.enter_context(share.changes_on_purpose())
+            yield
+
     def share(self, scope: str) -> SharedDatabase:
         """Return a database that several tests start from. Close it after them."""
         from realservices.isolation.postgres.share import SharedDatabase  # noqa: PLC0415 - it needs this module

@@ -21,7 +21,7 @@ from realservices.isolation.postgres.lazy_connection import LazyConnection
 from realservices.isolation.ready_databases import ReadyDatabases
 
 if TYPE_CHECKING:
-    from collections.abc import Awaitable, Callable
+    from collections.abc import Awaitable, Callable, Iterator
 
     from realservices.contract.runtime import Endpoint
     from realservices.isolation.background import BackgroundLoop
@@ -101,6 +101,12 @@ class SharedDatabase:
             ready = ReadyDatabases(endpoint, self._directory)
             self._isolation = PostgresIsolation(endpoint, self._background, ready, pristine=self._pristine)
         return self._isolation
+
+    @contextlib.contextmanager
+    def changes_on_purpose(self) -> Iterator[None]:
+        """See `ClonePool.changes_on_purpose`."""
+        with self._isolation.changes_on_purpose() if self._isolation else contextlib.nullcontext():
+            yield
 
     async def close_loop(self) -> None:
         """Close what tests have left to the running loop, before that ends."""
