@@ -15,7 +15,7 @@ import asyncpg
 
 from realservices.contract.postgres_databases import PRISTINE_DATABASE
 from realservices.isolation.blocking import Blocking
-from realservices.isolation.errors import IsolationBrokenError, IsolationError, one_at_a_time
+from realservices.isolation.errors import IsolationBrokenError, IsolationError, ended, one_at_a_time
 from realservices.isolation.postgres.administration import connect_kwargs
 from realservices.isolation.postgres.clone_use import CloneUse
 from realservices.isolation.postgres.cloned_database import ClonedDatabase
@@ -137,10 +137,11 @@ class PostgresIsolation:
     def blocking(self, *, isolation: str) -> Iterator[Any]:
         """Give a blocking connection: within a transaction, or (``isolation`` is ``database``) to a clone."""
         lease = self.connection_to_clone(keep=True) if isolation == "database" else self.transaction(keep=True)
-        connection = self._background.run(lease.__aenter__())
+        connection = Blocking(self._background.run(lease.__aenter__()), self._background)
         try:
-            yield Blocking(connection, self._background)
+            yield connection
         finally:
+            connection.end("this isolated_database_sync")
             self._background.run(lease.__aexit__(None, None, None))
 
     @contextlib.contextmanager
@@ -151,7 +152,7 @@ class PostgresIsolation:
         try:
             yield database
         finally:
-            database.abandon()
+            database.end(ended("this cloned_database"))
             self._clones.give_back(clone, is_known=database.is_known)
 
     @functools.cached_property

@@ -74,10 +74,11 @@ class Leases:
     def asyncpg_blocking(self, lease: DatabaseLease) -> Iterator[Any]:
         """Give a blocking connection of asyncpg to a test's database."""
         context = self.asyncpg(lease, keep=True)
-        connection = self._background.run(context.__aenter__())
+        connection = Blocking(self._background.run(context.__aenter__()), self._background)
         try:
-            yield Blocking(connection, self._background)
+            yield connection
         finally:
+            connection.end("this isolated_database_sync")
             self._background.run(context.__aexit__(None, None, None))
 
     async def close_loop(self) -> None:
