@@ -21,6 +21,7 @@ from realservices.contract.postgres_databases import PRISTINE_DATABASE, copy_set
 from realservices.isolation.errors import IsolationError
 from realservices.isolation.postgres.administration import Administration, connect_kwargs, quote_identifier
 from realservices.isolation.postgres.doors import Doors
+from realservices.isolation.postgres.lock_waits import LockWaits
 from realservices.isolation.postgres.restore.restorer import Restorer
 from realservices.isolation.postgres.restore.turns import ServerTurns
 
@@ -136,6 +137,7 @@ class ClonePool:
         self._doors = Doors(self._guarding)
         self._adopting: dict[str, asyncio.Task[None]] = {}
         self._turns = ServerTurns(f"{ready.directory}/{endpoint.name}" if ready.directory else "")
+        self.lock_waits = LockWaits(endpoint, owner, self._prefix, ready.taken)
         self._findings: list[Finding] = []
         self._work: set[asyncio.Task[Any]] = set()
         self._checks: set[asyncio.Future[None]] = set()
@@ -276,6 +278,7 @@ class ClonePool:
         # Not before its database is there: restoring the one before may need the server for itself.
         self._in_use += 1
         if self._in_use == 1:
+            self.lock_waits.begin()
             await self._turns.begin_test()
 
     async def _restored(self) -> None:
@@ -297,6 +300,7 @@ class ClonePool:
     def _end_use(self) -> None:
         self._in_use -= 1
         if self._in_use == 0:
+            self.lock_waits.end()
             self._turns.end_test()
 
     async def _give_back(self, release: _Release) -> None:
@@ -482,6 +486,7 @@ class ClonePool:
                 await self._drop(await task)
         await self._restorer.close()
         self._turns.close()
+        await self.lock_waits.close(finish=drop)
         await self._making.close(finish=drop)
         await self._dropping.close(finish=drop)
         if self._guarding is not self._dropping:

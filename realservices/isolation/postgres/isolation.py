@@ -34,6 +34,7 @@ if TYPE_CHECKING:
     from realservices.isolation.background import BackgroundLoop
     from realservices.isolation.postgres.clones import Clone, Finding
     from realservices.isolation.postgres.kept_connections import PooledConnection
+    from realservices.isolation.postgres.lock_waits import LockWait
     from realservices.isolation.postgres.share import SharedDatabase
     from realservices.isolation.postgres.traits import Traits
     from realservices.isolation.ready_databases import ReadyDatabases
@@ -163,6 +164,11 @@ class PostgresIsolation:
     def findings(self) -> list[Finding]:
         """Return what tests have left that could not be undone, each once."""
         return self._clones.findings()
+
+    def lock_waits(self) -> list[LockWait]:
+        """Return the waits for locks that were ended, each once."""
+        shared = [share.lock_waits() for share in self._shares]
+        return [*self._clones.lock_waits.taken(), *(wait for waits in shared for wait in waits)]
 
     def share(self, scope: str) -> SharedDatabase:
         """Return a database that several tests start from. Close it after them."""

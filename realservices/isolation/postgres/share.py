@@ -24,6 +24,7 @@ if TYPE_CHECKING:
     from realservices.contract.runtime import Endpoint
     from realservices.isolation.background import BackgroundLoop
     from realservices.isolation.postgres.clones import Clone
+    from realservices.isolation.postgres.lock_waits import LockWait
 
 _TIMEOUT_S = 60.0
 # Nobody may be in what is copied.
@@ -83,6 +84,10 @@ class SharedDatabase:
             ready = ReadyDatabases(endpoint, self._directory)
             self._isolation = PostgresIsolation(endpoint, self._background, ready, pristine=self._pristine)
         return self._isolation
+
+    def lock_waits(self) -> list[LockWait]:
+        """Return the waits for locks that were ended in tests' databases, each once."""
+        return self._isolation.lock_waits() if self._isolation is not None else []
 
     async def close_loop(self) -> None:
         """Close what tests have left to the running loop, before that ends."""
