@@ -20,6 +20,7 @@ from realservices.isolation.postgres.administration import connect_kwargs
 from realservices.isolation.postgres.clone_use import CloneUse
 from realservices.isolation.postgres.cloned_database import ClonedDatabase
 from realservices.isolation.postgres.clones import ClonePool
+from realservices.isolation.postgres.connection import IsolatedConnection
 from realservices.isolation.postgres.drivers.leases import Leases
 from realservices.isolation.postgres.held import HeldTransaction
 from realservices.isolation.postgres.kept_connections import KeptConnections
@@ -42,6 +43,8 @@ if TYPE_CHECKING:
 # Far above what rolling back takes; a test that left its connection in a state that cannot end must not hang the rest.
 _END_TIMEOUT_S = 10.0
 _CLONE_TIMEOUT_S = 60.0
+# For each loop: one to the database of transactions, and one to another.
+_KEPT = 2
 # Backends that have ended a moment ago are still seen; more cannot have.
 _REMEMBERED = 7
 # How asyncpg says that the server has ended the connection.
@@ -79,7 +82,7 @@ class PostgresIsolation:
         # The database in which transactions are rolled back, from test to test.
         self._base: CloneUse | None = None
         self._is_taken = False
-        self._kept = KeptConnections()
+        self._kept = KeptConnections(IsolatedConnection, _KEPT, {"plan_cache_mode": "force_custom_plan"})
         self._traits: Traits | None = None
         self._shares: list[SharedDatabase] = []
         self._clones.keepers.append(self._kept.pids)
@@ -216,7 +219,7 @@ class PostgresIsolation:
         finally:
             self._release(use, stays=stays, commits=commits)
 
-    async def _begin(self, use: CloneUse, *, commits: bool) -> PooledConnection:
+    async def _begin(self, use: CloneUse, *, commits: bool) -> PooledConnection[IsolatedConnection]:
         """Return a connection on which the test has begun."""
         while True:
             reading = None if self._traits else await self._start_reading(use)
@@ -245,14 +248,14 @@ class PostgresIsolation:
         await use.open()
         return self._background.submit(_read_traits(use.clone))
 
-    async def _connect(self, use: CloneUse) -> PooledConnection:
+    async def _connect(self, use: CloneUse) -> PooledConnection[IsolatedConnection]:
         pooled = await self._kept.take(use.clone)
         if pooled is None:
             await use.open()
             pooled = await self._kept.connect(use.clone)
         return pooled
 
-    async def _end(self, use: CloneUse, pooled: PooledConnection) -> bool:
+    async def _end(self, use: CloneUse, pooled: PooledConnection[IsolatedConnection]) -> bool:
         """End the test on its connection; return whether that is as good as a new one."""
         connection = pooled.connection
         try:

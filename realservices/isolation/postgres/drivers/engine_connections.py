@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 from sqlalchemy import event
 
 from realservices.isolation.errors import IsolationError, ended
-from realservices.isolation.postgres.drivers.asyncpg_connections import KeptConnections
+from realservices.isolation.postgres.drivers.asyncpg_connections import AsyncpgConnections
 from realservices.isolation.postgres.drivers.imports import connections_of
 
 if TYPE_CHECKING:
@@ -53,11 +53,11 @@ class BlockingConnections:
 class AsynchronousConnections:
     """The connections of one engine, which a test has as ``name``, in one loop."""
 
-    def __init__(self, lease: DatabaseLease, driver: str, name: str, kept: KeptConnections, *, keep: bool) -> None:
+    def __init__(self, lease: DatabaseLease, driver: str, name: str, kept: AsyncpgConnections, *, keep: bool) -> None:
         self._lease = lease
         self._name = name
         self._driver = driver
-        self._kept = kept if keep else KeptConnections()
+        self._kept = kept if keep else AsyncpgConnections()
         self._keep = keep and lease.keeps
         self._loop: asyncio.AbstractEventLoop | None = None
         self._is_over = False

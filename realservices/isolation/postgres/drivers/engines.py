@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 import sqlalchemy
 from sqlalchemy import event
 
-from realservices.isolation.postgres.drivers.asyncpg_connections import KeptConnections
+from realservices.isolation.postgres.drivers.asyncpg_connections import AsyncpgConnections
 from realservices.isolation.postgres.drivers.engine_connections import AsynchronousConnections, BlockingConnections
 from realservices.isolation.postgres.drivers.engine_model import EngineModel
 from realservices.isolation.postgres.drivers.forks import in_child
@@ -40,7 +40,7 @@ class Engines:
 
     def __init__(self) -> None:
         self._models: dict[str, EngineModel] = {}
-        self._kept = KeptConnections()
+        self._kept = AsyncpgConnections()
 
     @contextlib.contextmanager
     def blocking(self, lease: DatabaseLease, driver: str, asked: str = "isolated_engine") -> Iterator[Engine]:
@@ -120,7 +120,7 @@ class Engines:
 
     async def close_loop(self) -> None:
         """Close what belongs to the running loop, before it ends."""
-        await self._kept.close_loop()
+        self._kept.close_loop()
 
     def abandon(self) -> None:
         """Close what belongs to loops that do not end yet."""

@@ -7,7 +7,7 @@ import functools
 from typing import TYPE_CHECKING, Any
 
 from realservices.isolation.blocking import Blocking
-from realservices.isolation.postgres.drivers.asyncpg_connections import KeptConnections
+from realservices.isolation.postgres.drivers.asyncpg_connections import AsyncpgConnections
 from realservices.isolation.postgres.drivers.lease import DatabaseLease, IdleSessions
 
 if TYPE_CHECKING:
@@ -32,7 +32,7 @@ class Leases:
         self._clones = clones
         self._background = background
         self._sessions = IdleSessions()
-        self._kept = KeptConnections()
+        self._kept = AsyncpgConnections()
         clones.on_gone = self._sessions.drop
         clones.keepers += [self._sessions.pids, self._kept.pids]
 
@@ -83,7 +83,7 @@ class Leases:
 
     async def close_loop(self) -> None:
         """Close what belongs to the running loop, before it ends."""
-        await self._kept.close_loop()
+        self._kept.close_loop()
         if "engines" in self.__dict__:
             await self.engines.close_loop()
 
