@@ -6,6 +6,7 @@ defaults. All processes of the session share them.
 
 from __future__ import annotations
 
+import contextlib
 import os
 import resource  # noqa: F401 - for contract/resources.py, which may have no descriptor left to import it with
 import threading
@@ -18,8 +19,8 @@ from realservices.contract.errors import RealServicesError
 from realservices.contract.resources import explain
 from realservices.contract.runtime import endpoint_of
 from realservices.contract.warmth import warm_wish
-from realservices.sources.declarations import Project, read_project
-from realservices.sources.errors import DeadServiceError, UnreachableServiceError
+from realservices.sources.declarations import Project, declared_in, read_project
+from realservices.sources.errors import DeadServiceError, SettingError, UnreachableServiceError
 from realservices.sources.source import Declared, Source
 from realservices.sources.variables import EXPORTED
 
@@ -99,6 +100,23 @@ class EmbeddedServices(Source):
     def environment(self) -> dict[str, list[Part]]:
         """Variables of the project's own, as parts of a manifest (contract/environment.py)."""
         return self._project.env
+
+    def declared_in(self) -> str:
+        """Where the session's services are declared, in words."""
+        path = declared_in(self._root)
+        return f"what {path} says" if path else f"no declaration, as there is none in {self._root}"
+
+    def ignored_declaration(self, directory: Path) -> Path | None:
+        """Return the nearest file from a directory upwards that declares services below the project's own directory."""
+        if not directory.is_relative_to(self._root):
+            return None
+        for path in (directory, *directory.parents):
+            if path == self._root:
+                break
+            with contextlib.suppress(SettingError):  # Another project's.
+                if found := declared_in(path):
+                    return found
+        return None
 
     def fix_ports(self, name: str, ports: Sequence[int]) -> None:
         """Have a service started on these ports; once it runs, it has those that it has.

@@ -360,6 +360,30 @@ def test_the_project_is_found_from_a_directory_with_settings_of_its_own(pytester
     run("tests").assert_outcomes(passed=1)
 
 
+@pytest.mark.parametrize(
+    ("top", "says"),
+    [
+        ("", "no declaration, as there is none in *"),
+        ("[tool.realservices]\nisolation = 'database'\n", "what */pyproject.toml says*"),
+    ],
+)
+def test_a_declaration_below_the_project_is_not_ignored_without_a_word(
+    pytester: pytest.Pytester, run: Run, top: str, says: str
+) -> None:
+    pytester.makefile(".toml", pyproject=top)
+    for name in ("used", "unused"):
+        (pytester.mkdir(name) / "pyproject.toml").write_text(_SCHEMA, encoding="utf-8")
+        (pytester.path / name / "tests").mkdir()
+    uses = "async def test_it(isolated_database): pass\nasync def test_too(isolated_database): pass\n"
+    (pytester.path / "used" / "tests" / "test_a.py").write_text(uses, encoding="utf-8")
+    (pytester.path / "used" / "test_b.py").write_text(uses, encoding="utf-8")
+    (pytester.path / "unused" / "test_c.py").write_text("def test_it(): pass\n", encoding="utf-8")
+    pytester.makepyfile("async def test_rows(isolated_database): pass")
+    result = run("-W", "default", f"--rootdir={pytester.path}", ".")
+    result.assert_outcomes(passed=6, warnings=1)
+    result.stdout.fnmatch_lines([f"*/used/pyproject.toml declares services*does not read it: it has {says}"])
+
+
 def test_a_migration_that_is_refused(pytester: pytest.Pytester, run: Run) -> None:
     pytester.makefile(".toml", pyproject=_SCHEMA)
     pytester.makefile(".sql", **{"001": "CREATE TABLE users (name text);\nCREATE TABLE users (name text);"})

@@ -21,6 +21,7 @@ from realservices.contract.postgres_databases import PRISTINE_DATABASE, copy_set
 from realservices.isolation.errors import IsolationError
 from realservices.isolation.postgres.administration import Administration, connect_kwargs, quote_identifier
 from realservices.isolation.postgres.doors import Doors
+from realservices.isolation.postgres.lock_waits import LockWaits
 from realservices.isolation.postgres.restore.outside import OutsideChanges
 from realservices.isolation.postgres.restore.restorer import Restorer
 from realservices.isolation.postgres.restore.turns import ServerTurns
@@ -140,6 +141,7 @@ class ClonePool:
         shared = f"{ready.directory}/{endpoint.name}" if ready.directory else ""
         self._turns = ServerTurns(shared)
         self._outside = OutsideChanges(f"{shared}.outside" if shared else "")
+        self.lock_waits = LockWaits(endpoint, owner, self._prefix, ready.taken)
         self._findings: list[Finding] = []
         self._work: set[asyncio.Task[Any]] = set()
         self._checks: set[asyncio.Future[None]] = set()
@@ -289,6 +291,7 @@ class ClonePool:
         # Not before its database is there: restoring the one before may need the server for itself.
         self._in_use += 1
         if self._in_use == 1:
+            self.lock_waits.begin()
             await self._turns.begin_test()
 
     async def _begin_outside(self) -> State | None:
@@ -327,6 +330,7 @@ class ClonePool:
     def _end_use(self) -> None:
         self._in_use -= 1
         if self._in_use == 0:
+            self.lock_waits.end()
             self._turns.end_test()
 
     async def _give_back(self, release: _Release) -> None:
@@ -512,6 +516,7 @@ class ClonePool:
                 await self._drop(await task)
         await self._restorer.close()
         self._turns.close()
+        await self.lock_waits.close(finish=drop)
         await self._making.close(finish=drop)
         await self._dropping.close(finish=drop)
         if self._guarding is not self._dropping:
