@@ -27,15 +27,17 @@ from realservices.host.abandoned import remove_abandoned
 from realservices.host.marks import mark_this_process
 from realservices.host.privileges import leave_root
 from realservices.host.scratch import Scratch
+from realservices.services.layouts.arrange import LAYOUTS, arrange
 from realservices.services.postgres_archive import write_archive
 from realservices.services.postgres_cluster import Cluster
-from realservices.services.psql_words import refusal
 from realservices.services.template_lifeline import end_with
 from realservices.services.template_options import name_value
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Sequence
+
+    from realservices.services.layouts.script import Script
 
 _FIRST_WITH_STRATEGY = 150000
 # The first whose pg_walinspect says which blocks were written.
@@ -70,6 +72,7 @@ def _build(options: argparse.Namespace) -> None:
 
 
 def _make(options: argparse.Namespace, archive: str, info_file: str) -> None:
+    scripts = arrange(options.layout, options.migration, options.seed)
     # Its path is short enough for the server's socket.
     scratch = Scratch()
     remove_abandoned(os.path.dirname(scratch.path))
@@ -83,7 +86,7 @@ def _make(options: argparse.Namespace, archive: str, info_file: str) -> None:
         cluster.initialize()
         cluster.start()
         try:
-            _fill(cluster, options)
+            _fill(cluster, options, scripts)
             cluster.stop_with_little_wal()
         finally:
             cluster.stop()
@@ -116,18 +119,15 @@ def _has_name(uid: int) -> bool:
         return False
 
 
-def _fill(cluster: Cluster, options: argparse.Namespace) -> None:
+def _fill(cluster: Cluster, options: argparse.Namespace, scripts: list[Script]) -> None:
     # In a database of the name that programs know: migrations may say ALTER DATABASE or current_database().
     source = options.database
     cluster.execute("postgres", f'CREATE DATABASE "{source}"', f"cannot create database {source!r}")
     for extension in options.extension:
         what = f"extension {extension!r} (attribute extensions) cannot be created; the distribution must have it"
         cluster.execute(source, f'CREATE EXTENSION IF NOT EXISTS "{extension}" CASCADE', what)
-    for kind, files in (("migration", options.migration), ("seed", options.seed)):
-        for shown, path in files:
-            done = cluster.psql(source, "-f", path)
-            if done.returncode:
-                raise TemplateError(refusal(kind, shown, path, done.stderr))
+    cluster.apply(source, [script for script in scripts if script.kind == "migration"], lambda _: None)
+    cluster.apply(source, [script for script in scripts if script.kind == "seed"], lambda _: None)
     # Without autovacuum nobody else would gather statistics, and plans would differ from production's.
     cluster.execute(source, "ANALYZE", "cannot analyze")
     _copy(cluster, source)
@@ -154,6 +154,7 @@ def _parse(arguments: Sequence[str]) -> argparse.Namespace:
     parser.add_argument("--database", default="test", help="database that DATABASE_URL names")
     parser.add_argument("--user", default="test", help="superuser")
     parser.add_argument("--migration", type=name_value, action="append", default=[], metavar="SHOWN=FILE")
+    parser.add_argument("--layout", default="", choices=("", *LAYOUTS), help="whose files the migrations are")
     parser.add_argument("--seed", type=name_value, action="append", default=[], metavar="SHOWN=FILE")
     parser.add_argument("--extension", action="append", default=[])
     parser.add_argument("--setting", type=name_value, action="append", default=[], metavar="NAME=VALUE")
