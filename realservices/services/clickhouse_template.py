@@ -23,11 +23,11 @@ from realservices.host.marks import mark_this_process
 from realservices.host.process import describe_exit, spawn
 from realservices.host.scratch import Scratch
 from realservices.host.slots import acquire_slot
+from realservices.schema.psql_words import indented
 from realservices.services.clickhouse_archive import write_data_archive
 from realservices.services.clickhouse_config import HOST, write_configuration
 from realservices.services.clickhouse_http import ClickHouseRefusal, query
 from realservices.services.clickhouse_replay import plan_replay
-from realservices.services.psql_words import indented
 from realservices.services.template_lifeline import end_with
 from realservices.services.template_options import name_value
 

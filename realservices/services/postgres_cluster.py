@@ -12,15 +12,15 @@ import threading
 from realservices.contract.errors import TemplateError
 from realservices.contract.libpq import NO_FILE
 from realservices.host.process import die_with_parent
+from realservices.schema.psql_run import run_scripts
+from realservices.schema.psql_words import indented
 from realservices.services.postgres_settings import server_settings
-from realservices.services.psql_run import run_scripts
-from realservices.services.psql_words import indented
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Sequence
 
-    from realservices.services.layouts.script import Script
+    from realservices.schema.script import Script
 
 _HBA = """\
 # The unix socket lies in a directory that only this user can enter; TCP asks for the random password.

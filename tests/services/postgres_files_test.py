@@ -36,6 +36,11 @@ _LEAKS = {
         "SELECT pg_advisory_lock(1);",
         "NOT EXISTS (SELECT FROM pg_locks WHERE locktype = 'advisory')",
     ),
+    "settings of the role": ("ALTER ROLE test SET work_mem = '9MB';", "current_setting('work_mem') = '9MB'"),
+    "the seed of random()": (
+        "SELECT setseed(0.5); CREATE TABLE r AS SELECT random() AS first; SELECT setseed(0.5);",
+        "random() <> (SELECT first FROM r)",
+    ),
     "another database": ("CREATE DATABASE other;\n\\connect other", "current_database() = 'test'"),
 }
 
@@ -64,6 +69,12 @@ def test_nothing_of_psql_is_left_to_the_next_file(tmp_path: Path, command: str) 
     build.migration("3.sql", "\\if :{?x}\nSELECT x_is_set;\n\\endif\nINSERT INTO a VALUES (1);\n")
     message = _refusal(build.migration("4.sql", _ASSERT.format("EXISTS (SELECT FROM a)")).seed("5.sql", "SELECT nope;"))
     assert message.startswith("//app:db: PostgreSQL refused seed app/5.sql, line 1:\n")
+
+
+def test_what_a_function_sets_is_not_left_to_the_file_after_the_next(tmp_path: Path) -> None:
+    makes = "CREATE FUNCTION f() RETURNS void LANGUAGE plpgsql AS $$ BEGIN PERFORM set_config('app.x', 'y', false); END $$;\n"
+    build = TemplateBuild(tmp_path).migration("1.sql", makes).migration("2.sql", "SELECT f();\n")
+    _succeeds(build.migration("3.sql", _ASSERT.format("current_setting('app.x', true) IS NULL")))
 
 
 def test_settings_of_the_database_hold_from_the_next_file_on(tmp_path: Path) -> None:

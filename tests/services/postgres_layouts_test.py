@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from realservices.services.layouts.arrange import LAYOUTS
+from realservices.schema.layouts import LAYOUTS
 from tests.services.template_tool import TemplateBuild
 
 _MAKE_A = "CREATE TABLE a (x int);\n"

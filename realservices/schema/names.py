@@ -9,7 +9,7 @@ from __future__ import annotations
 import re
 
 from realservices.contract.errors import TemplateError
-from realservices.services.layouts.script import Script
+from realservices.schema.script import Script
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:

@@ -10,14 +10,14 @@ import os
 import re
 
 from realservices.contract.errors import TemplateError
-from realservices.services.layouts.flyway import order_flyway
-from realservices.services.layouts.sections import SECTIONS
+from realservices.schema.flyway import order_flyway
+from realservices.schema.sections import SECTIONS
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from realservices.services.layouts.script import Script
+    from realservices.schema.script import Script
 
 # What is looked for first, the tool, and the line that proves it.
 _CONTENTS = (

@@ -13,7 +13,7 @@ from realservices.contract.errors import TemplateError
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from realservices.services.layouts.script import Script
+    from realservices.schema.script import Script
 
 
 def _line(pattern: str) -> re.Pattern[bytes]:

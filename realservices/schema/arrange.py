@@ -7,13 +7,13 @@ import re
 from dataclasses import replace
 
 from realservices.contract.errors import TemplateError
-from realservices.services.layouts.flyway import arrange_flyway
-from realservices.services.layouts.marks import refuse_marks
-from realservices.services.layouts.names import by_dependency, by_directory, by_version
-from realservices.services.layouts.script import Script
-from realservices.services.layouts.sections import SECTIONS, up_part
-from realservices.services.layouts.sqitch import arrange_sqitch
-from realservices.services.psql_scan import pieces
+from realservices.schema.flyway import arrange_flyway
+from realservices.schema.marks import refuse_marks
+from realservices.schema.names import by_dependency, by_directory, by_version
+from realservices.schema.psql_scan import pieces
+from realservices.schema.script import Script
+from realservices.schema.sections import SECTIONS, up_part
+from realservices.schema.sqitch import arrange_sqitch
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -21,11 +21,6 @@ if TYPE_CHECKING:
 
     Named = Sequence[tuple[str, str]]
 
-LAYOUTS = (
-    "db-migrate", "dbmate", "diesel", "flyway", "golang-migrate", "goose", "node-pg-migrate", "numbered", "plain",
-    "postgrator", "refinery", "sql-migrate", "sqitch", "sqlx", "tern", "yoyo",
-)  # fmt: skip
-"""``plain``: every file whole, in the order given, whatever it holds; ``numbered``: whole, by number."""
 # They send each file as one query, in which several statements are one transaction.
 _ONE_QUERY = {"db-migrate", "golang-migrate", "postgrator"}
 _ALWAYS = {"refinery"}
@@ -53,6 +48,27 @@ def arrange(layout: str, migrations: Named, seeds: Named = ()) -> list[Script]:
         refuse_marks(files, key="migrations", own=layout)
         refuse_marks(rest, key="seeds")
     return [*_migrations(layout, files), *rest]
+
+
+def arrange_after(layout: str, applied: Named, migrations: Named, seeds: Named) -> list[Script]:
+    """Return what is left to be run where some of the migrations have been.
+
+    Args:
+        layout: As for `arrange`.
+        applied: Migrations that are in the database already.
+        migrations: Those that come after them.
+        seeds: As for `arrange`.
+
+    Raises:
+        TemplateError: As `arrange`; or a file that was applied comes after one that was not.
+    """
+    done = {path for _, path in applied}
+    scripts = arrange(layout, [*applied, *migrations], seeds)
+    left = [script for script in scripts if script.path not in done]
+    late = next((script for script in scripts[len(scripts) - len(left) :] if script.path in done), None)
+    if late:
+        raise TemplateError(f"{late.shown} is in the base already, and {left[0].shown} comes before it")
+    return left
 
 
 def _migrations(layout: str, files: list[Script]) -> list[Script]:

@@ -9,11 +9,11 @@ from __future__ import annotations
 import re
 
 from realservices.contract.errors import TemplateError
-from realservices.services.layouts.names import unknown_name
+from realservices.schema.names import unknown_name
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from realservices.services.layouts.script import Script
+    from realservices.schema.script import Script
 
 PLAN = "sqitch.plan"
 _NAME = re.compile(r"[+]?\s*([^\s\[]+)")

@@ -9,12 +9,12 @@ import re
 from dataclasses import replace
 
 from realservices.contract.errors import TemplateError
-from realservices.services.layouts.names import unknown_name
-from realservices.services.psql_scan import pieces
+from realservices.schema.names import unknown_name
+from realservices.schema.psql_scan import pieces
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from realservices.services.layouts.script import Script
+    from realservices.schema.script import Script
 
 _NAME = re.compile(r"(?:([VBU])(\d+(?:[._]\d+)*)|(R))__(.*)\.sql")
 _PLACEHOLDER = re.compile(rb"\$\{[^}\n]+\}")

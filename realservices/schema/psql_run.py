@@ -1,14 +1,15 @@
 """Many files of SQL through one psql, each as if it had one of its own.
 
-A new connection for each file: settings, roles, temporary tables and all else of a session end with its file. Commands
-of psql change what a later file would find in psql itself, so a file with some has a psql to itself.
-
-After each file the server is asked for something that it refuses within a transaction. A file that leaves one open
-would be rolled back, without a word, at the end of its session.
+After each file DISCARD ALL ends what is the session's: settings, roles, temporary tables, prepared statements, locks.
+The server refuses it within a transaction, so it finds a file that leaves one open: what that did would be rolled
+back at the end of its session, without a word. A new connection costs as much as twenty short statements; a file gets
+one if a file before did what DISCARD ALL leaves (_LASTING). Commands of psql change what a later file finds in psql
+itself: a file with some has a psql to itself.
 """
 
 from __future__ import annotations
 
+import contextlib
 import mmap
 import os
 import re
@@ -16,17 +17,26 @@ import subprocess
 import tempfile
 
 from realservices.contract.errors import TemplateError
-from realservices.services.psql_scan import pieces
-from realservices.services.psql_words import open_transaction, refusal
+from realservices.schema.psql_scan import pieces
+from realservices.schema.psql_words import open_transaction, refusal
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Mapping, Sequence
+    from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 
-    from realservices.services.layouts.script import Script
+    from realservices.schema.script import Script
 
 QUIET = ("-X", "-q", "-b", "-v", "ON_ERROR_STOP=1")
 _PROBE = "DISCARD ALL;"
+# What a session of its own would show or end, and DISCARD ALL does not: new defaults for sessions (ALTER ROLE … SET),
+# settings of the program's own, libraries, what procedural languages keep, the seed of random().
+_LASTING = re.compile(
+    rb"\b(?:ALTER\s+(?:DATABASE|ROLE|USER|SYSTEM)|EXTENSION|LOAD|set_config|setseed"
+    rb"|SET\s+(?:SESSION\s+|LOCAL\s+)?(?:%|[\w\"]+\s*\.)|LANGUAGE\s+'?(?!sql\b|plpgsql\b)\w)",
+    re.IGNORECASE,
+)
+# Then a later file may do so without a word of it.
+_ROUTINE = re.compile(rb"\b(?:FUNCTION|PROCEDURE)\b", re.IGNORECASE)
 _WORDS_BYTES = 1 << 20
 # pg_dump writes these around what it writes.
 _OWN_COMMANDS = re.compile(r"\\(un)?restrict\s")
@@ -40,6 +50,7 @@ def run_scripts(
     *,
     env: Mapping[str, str],
     database: str,
+    directory: str | None = None,
     on_script: Callable[[Script], None] = lambda _: None,
 ) -> None:
     """Run files, in order.
@@ -50,13 +61,14 @@ def run_scripts(
         work: A directory for what psql is given.
         env: psql's environment.
         database: Where they are run.
+        directory: What relative paths in psql's commands start from; None: this process's.
         on_script: Called before each file.
 
     Raises:
         TemplateError: The server refused something, or a file left a transaction open.
     """
     for group in _groups(scripts):
-        _run(command, group, work, env, database, on_script)
+        _run(command, group, work, env, database, directory, on_script)
 
 
 def _groups(scripts: Iterable[Script]) -> list[list[Script]]:
@@ -72,22 +84,32 @@ def _groups(scripts: Iterable[Script]) -> list[list[Script]]:
     return groups
 
 
-def _has_commands(script: Script) -> bool:
-    size = len(script.text) if script.text is not None else os.path.getsize(script.path)
-    if not size:
-        return False
-    if script.text is not None:
-        return _finds_commands(script.text)
+@contextlib.contextmanager
+def _text(script: Script) -> Iterator[bytes | mmap.mmap]:
+    if script.text is not None or not os.path.getsize(script.path):
+        yield script.text or b""
+        return
     with open(script.path, "rb") as file, mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ) as text:
-        return _finds_commands(text)
+        yield text
 
 
-def _finds_commands(text: bytes | mmap.mmap) -> bool:
-    if text.find(b"\\") < 0:
-        return False
-    if len(text) > _LARGEST_SCANNED_BYTES:
-        return True
-    return any(piece.command and not _OWN_COMMANDS.match(piece.command) for piece in pieces(text))
+def _has_commands(script: Script) -> bool:
+    with _text(script) as text:
+        if text.find(b"\\") < 0:
+            return False
+        if len(text) > _LARGEST_SCANNED_BYTES:
+            return True
+        return any(piece.command and not _OWN_COMMANDS.match(piece.command) for piece in pieces(text))
+
+
+def _new_sessions(group: list[Script]) -> Iterator[bool]:
+    """Yield, for each file, whether it needs a connection of its own."""
+    before, always = False, False
+    for script in group:
+        yield before or always
+        with _text(script) as text:
+            before = len(text) > _LARGEST_SCANNED_BYTES or bool(_LASTING.search(text))
+            always = always or (before and (len(text) > _LARGEST_SCANNED_BYTES or bool(_ROUTINE.search(text))))
 
 
 def _run(
@@ -96,19 +118,20 @@ def _run(
     work: str,
     env: Mapping[str, str],
     database: str,
+    directory: str | None,
     on_script: Callable[[Script], None],
 ) -> None:
     # Told apart from what a file prints, and from another run's.
     token = os.urandom(8).hex()
-    with tempfile.TemporaryDirectory(dir=work) as directory, tempfile.TemporaryFile(dir=work) as errors:
-        paths = [_path(script, directory, index) for index, script in enumerate(group)]
-        driver = os.path.join(directory, "all.sql")
+    with tempfile.TemporaryDirectory(dir=work) as made, tempfile.TemporaryFile(dir=work) as errors:
+        paths = [_path(script, made, index) for index, script in enumerate(group)]
+        driver = os.path.join(made, "all.sql")
         with open(driver, "w", encoding="utf-8", errors="surrogateescape") as file:
             file.write("".join(_lines(group, paths, token, database)))
         current = group[0]
         psql = subprocess.Popen(
             [*command, *QUIET, "-o", os.devnull, "-d", database, "-f", driver],
-            stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=errors, env=dict(env),
+            stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=errors, env=dict(env), cwd=directory,
         )  # fmt: skip
         assert psql.stdout is not None
         with psql:
@@ -133,8 +156,8 @@ def _path(script: Script, directory: str, index: int) -> str:
 
 
 def _lines(group: list[Script], paths: list[str], token: str, database: str) -> Iterable[str]:
-    for index, (script, path) in enumerate(zip(group, paths, strict=True)):
-        if index:
+    for index, (script, path, is_new) in enumerate(zip(group, paths, _new_sessions(group), strict=True)):
+        if is_new:
             yield f'\\connect "{database}"\n'
         yield f"\\echo {token} {index}\n"
         if script.transaction:
