@@ -65,7 +65,7 @@ def refuse_marks(files: Sequence[Script], *, key: str, own: str = "", has_layout
         for tool, pattern in _NAMES:
             if not own and pattern.fullmatch(file.name):
                 what = f"{file.shown} has the name of a file that undoes a migration, as {tool} calls them"
-                raise TemplateError(f"{what}, and psql would run it, too: {_remedy(tool, key, has_layouts)}")
+                raise TemplateError(f"{what}, and would be run, too: {_remedy(tool, key, has_layouts)}")
         _refuse_contents(file, key, own, has_layouts)
     if not own:
         _refuse_order(files, key, has_layouts)
@@ -84,8 +84,8 @@ def _refuse_contents(file: Script, key: str, own: str, has_layouts: bool) -> Non
                     number = _line_of(text, position)
                     shown = found.decode("utf-8", "replace").strip()
                     raise TemplateError(
-                        f"{file.shown}, line {number}: {shown!r} is a mark of {tool}'s, which psql does not heed: it "
-                        f"would run the whole file, in the order of {key}: {_remedy(tool, key, has_layouts)}"
+                        f"{file.shown}, line {number}: {shown!r} is a mark of {tool}'s, and the whole file would "
+                        f"be run: {_remedy(tool, key, has_layouts)}"
                     )
                 position = text.find(needle, position + 1)
 

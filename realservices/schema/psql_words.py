@@ -11,6 +11,7 @@ _PSQL_ERROR = re.compile(
 )
 _LINE_IN_STATEMENT = re.compile(r"^LINE (\d+): ", re.MULTILINE)
 _STATEMENT = re.compile(r"^psql:[^\n]+?:\d+: STATEMENT:\s+(.*)", re.DOTALL | re.MULTILINE)
+_MISSING_FILE = re.compile(r"^error: .*: No such file or directory$", re.MULTILINE)
 _MISSING_ROLE = re.compile(r'^ERROR:  role "([^"\n]+)" does not exist')
 
 
@@ -60,6 +61,11 @@ def open_transaction(kind: str, shown: str, line: int) -> str:
 
 
 def _remedy(message: str) -> str:
+    if _MISSING_FILE.search(message):
+        return (
+            "\n  what a file includes is an input: under Bazel name it in data, beside migrations. \\ir starts from "
+            "the file itself, \\i and \\copy from the workspace (in plain pytest, the project's directory)"
+        )
     role = _MISSING_ROLE.search(message)
     if not role:
         return ""

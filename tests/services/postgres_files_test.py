@@ -151,3 +151,11 @@ def test_an_owner_that_is_not_there_leads_to_what_to_write(tmp_path: Path, role:
 def test_a_dump_with_an_owner_is_applied_where_the_user_is_that_owner(tmp_path: Path) -> None:
     dump = "\\restrict x\nCREATE TABLE public.users (id integer);\nALTER TABLE public.users OWNER TO postgres;\n\\unrestrict x\n"
     _succeeds(TemplateBuild(tmp_path).option("user", "postgres").migration("dump.sql", dump))
+
+
+@pytest.mark.parametrize("command", [r"\i nowhere.sql", r"\ir nowhere.sql", r"\copy a from nowhere.csv"])
+def test_an_included_file_that_is_not_there_leads_to_what_to_write(tmp_path: Path, command: str) -> None:
+    message = _refusal(TemplateBuild(tmp_path).migration("1.sql", f"CREATE TABLE a (x int);\n{command}\n"))
+    assert "refused migration app/1.sql, line 2:\n" in message
+    assert "No such file or directory\n" in message
+    assert "what a file includes is an input: under Bazel name it in data, beside migrations" in message
