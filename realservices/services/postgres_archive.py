@@ -118,7 +118,7 @@ def _header(name: str, kind: bytes, mode: int, *, size: int = 0, link: str = "")
         cut = encoded.find(b"/", len(encoded) - _NAME_BYTES - 1)
         prefix, encoded = encoded[:cut], encoded[cut + 1 :]
     linked = os.fsencode(link)
-    if not encoded or len(prefix) > _PREFIX_BYTES or len(linked) > _NAME_BYTES:
+    if len(encoded) > _NAME_BYTES or len(prefix) > _PREFIX_BYTES or len(linked) > _NAME_BYTES:
         raise ValueError(f"the name {name!r} is too long for an archive")
     header = (
         encoded.ljust(_NAME_BYTES, b"\0")

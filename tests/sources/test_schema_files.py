@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -21,6 +22,7 @@ if TYPE_CHECKING:
 
     Run = Callable[..., pytest.RunResult]
 
+_PAGE = Path(__file__).parents[2] / "docs" / "schema.md"
 _RAN = r"\! echo $$ >> ran" + "\n"
 
 
@@ -156,6 +158,18 @@ def test_files_of_a_tool_are_refused_before_anything_starts(project: Path) -> No
     assert str(error.value).startswith(
         "pyproject.toml: service 'db': 1_a.sql, line 3: '-- +goose Down' is a mark of goose's"
     )
+
+
+def test_the_example_of_the_documentation_runs(pytester: pytest.Pytester, run: Run) -> None:
+    sql, toml, python = re.findall(
+        r"^```(?:sql|toml|python)\n(.*?)^```", _PAGE.read_text("utf-8"), re.DOTALL | re.MULTILINE
+    )[:3]
+    file = pytester.path / re.findall(r"db/\S+\.sql", sql)[0]
+    file.parent.mkdir(parents=True)
+    file.write_text(sql.partition("\n")[2], "utf-8")
+    pytester.makepyprojecttoml(toml)
+    pytester.makepyfile(python)
+    run().assert_outcomes(passed=1)
 
 
 _TABLES = """
