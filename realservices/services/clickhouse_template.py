@@ -23,11 +23,13 @@ from realservices.host.marks import mark_this_process
 from realservices.host.process import describe_exit, spawn
 from realservices.host.scratch import Scratch
 from realservices.host.slots import acquire_slot
+from realservices.schema.marks import refuse_marks
+from realservices.schema.psql_words import indented
+from realservices.schema.script import Script
 from realservices.services.clickhouse_archive import write_data_archive
 from realservices.services.clickhouse_config import HOST, write_configuration
 from realservices.services.clickhouse_http import ClickHouseRefusal, query
 from realservices.services.clickhouse_replay import plan_replay
-from realservices.services.psql_words import indented
 from realservices.services.template_lifeline import end_with
 from realservices.services.template_options import name_value
 
@@ -171,6 +173,8 @@ def _fill(engine: _Engine, options: argparse.Namespace) -> dict[str, Any]:
         raise TemplateError(
             f"ClickHouse refused to create database {options.database!r}:\n{indented(str(error))}"
         ) from None
+    for key, named in (("schema", options.schema), ("seeds", options.seed)):
+        refuse_marks([Script(key, shown, path) for shown, path in named], key=key, has_layouts=False)
     statements: list[Statement] = []
     for kind, files in (("schema", options.schema), ("seed", options.seed)):
         for shown, path in files:

@@ -7,6 +7,7 @@ from typing import Any
 
 from realservices.contract.manifest_shapes import DATABASES, HTTP_PATH, SIGNAL, is_service_name
 from realservices.contract.shapes import NAME, NOT_NEGATIVE, PORT, POSITIVE, VARIABLE, Every, Only, Rule, is_text
+from realservices.schema.layouts import LAYOUTS
 
 
 def _is_pattern(value: Any) -> bool:
@@ -50,7 +51,9 @@ _ALL_KINDS = {"fixed_ports?": {str: PORT}}
 KINDS: dict[str, dict[str, Any]] = {
     "postgres": {
         "migrations?": _FILES,
+        "layout?": frozenset(LAYOUTS),
         "seeds?": _FILES,
+        "inputs?": _FILES,
         "extensions?": [NAME],
         "settings?": _SETTINGS,
         "database?": str,

@@ -5,23 +5,25 @@ By psql, as for the servers that a session starts itself: migrations are written
 
 from __future__ import annotations
 
+import os
 import shutil
 import subprocess
+import tempfile
 from typing import TYPE_CHECKING
 
 from realservices.contract.errors import TemplateError
 from realservices.contract.libpq import libpq_environment
 from realservices.contract.own_environment import own_environment
+from realservices.schema.arrange import arrange
+from realservices.schema.psql_run import QUIET, run_scripts
 from realservices.sources.errors import MissingServiceError, SettingError
 from realservices.sources.programs import postgres_distribution
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
-
     from realservices.contract.runtime import Endpoint
     from realservices.sources.declarations import Declaration
 
-_QUIET = ("-X", "-q", "-b", "-v", "ON_ERROR_STOP=1")
+_KEYS = ("migrations", "seeds")
 
 
 def has_scripts(declaration: Declaration) -> bool:
@@ -37,27 +39,30 @@ def apply_scripts(declaration: Declaration, endpoint: Endpoint, database: str) -
         SettingError: A file is not there, or there is no psql.
     """
     psql = _psql()
-    for extension in declaration.values.get("extensions", ()):
-        quoted = extension.replace('"', '""')
-        _run(
-            declaration, endpoint, database, [psql, *_QUIET, "-c", f'CREATE EXTENSION IF NOT EXISTS "{quoted}" CASCADE']
-        )
-    for key in ("migrations", "seeds"):
-        for file in declaration.files(key):
-            _run(declaration, endpoint, database, [psql, *_QUIET, "-f", str(file)])
-
-
-def _run(declaration: Declaration, endpoint: Endpoint, database: str, command: Sequence[str]) -> None:
     env = libpq_environment(
         own_environment(), host=endpoint.host, port=endpoint.port, user=endpoint.user, password=endpoint.password,
         database=database, sslmode=endpoint.sslmode, sslrootcert=endpoint.sslrootcert,
     ) | {"PGCLIENTENCODING": "UTF8", "LC_ALL": "C"}  # fmt: skip
+    try:
+        scripts = arrange(declaration.values.get("layout", ""), *(_named(declaration, key) for key in _KEYS))
+        for extension in declaration.values.get("extensions", ()):
+            _create_extension(psql, env, extension)
+        with tempfile.TemporaryDirectory() as work:
+            run_scripts([psql], scripts, work, env=env, database=database, directory=str(declaration.root))
+    except TemplateError as error:
+        raise TemplateError(f"{declaration.where}: PostgreSQL at {endpoint.host}:{endpoint.port}: {error}") from None
+
+
+def _named(declaration: Declaration, key: str) -> list[tuple[str, str]]:
+    return [(os.path.relpath(file, declaration.root), str(file)) for file in declaration.files(key)]
+
+
+def _create_extension(psql: str, env: dict[str, str], extension: str) -> None:
+    quoted = extension.replace('"', '""')
+    command = [psql, *QUIET, "-c", f'CREATE EXTENSION IF NOT EXISTS "{quoted}" CASCADE']
     done = subprocess.run(command, env=env, stdin=subprocess.DEVNULL, capture_output=True, text=True, check=False)
     if done.returncode:
-        raise TemplateError(
-            f"{declaration.where}: PostgreSQL at {endpoint.host}:{endpoint.port} refused {command[-1]}:\n"
-            f"{done.stderr.rstrip()}"
-        )
+        raise TemplateError(f"PostgreSQL refused extension {extension!r} (extensions):\n{done.stderr.rstrip()}")
 
 
 def _psql() -> str:
