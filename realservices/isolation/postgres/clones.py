@@ -300,6 +300,7 @@ class ClonePool:
         since = await self._restorer.look_at_server() if self._in_use else None
         self._in_use += 1
         if self._in_use == 1:
+            self.lock_waits.begin()
             await self._turns.begin_test()
         return since
 
