@@ -50,6 +50,7 @@ class IsolationManager:
     """Holds what this process uses of its services.
 
     Attributes:
+        expected_postgres: Names of the PostgreSQL services that it is about to use.
         is_the_plugins: It belongs to a pytest session, and ends with that.
         process: Whose it is.
 
@@ -59,6 +60,7 @@ class IsolationManager:
 
     def __init__(self, services: Services) -> None:
         self.services = services
+        self.expected_postgres: set[str] = set()
         self.is_the_plugins = False
         self.process = OwnProcess()
         self._background = BackgroundLoop()
@@ -105,10 +107,7 @@ class IsolationManager:
 
     def used_postgres(self) -> list[PostgresIsolation]:
         """Return the isolations of the PostgreSQL services that this process uses, or is about to use."""
-        for lock in list(self._locks.values()):
-            with lock:
-                continue  # Another thread makes one.
-        return list(self._postgres.values())
+        return [self.postgres(name) for name in {*self.expected_postgres, *self._postgres}]
 
     def redis(self, name: str | None = None) -> RedisIsolation:
         """Return the isolation of a Redis service: the named one, else the first.

@@ -296,7 +296,8 @@ class ClonePool:
 
     async def _begin_outside(self) -> State | None:
         await self._restored()
-        await self._restorer.know_server()
+        with self._explained():
+            await self._restorer.know_server()
         since = await self._restorer.look_at_server()
         self._in_use += 1
         if self._in_use == 1:

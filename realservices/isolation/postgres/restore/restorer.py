@@ -65,7 +65,7 @@ class Restorer:
 
     async def know_server(self) -> None:
         """Wait until it is known what the server as a whole was like. Nothing may be committed before that."""
-        if self._taking is not None:
+        if await self._ask() and self._taking is not None:
             await asyncio.wait([self._taking])
             if self._taking.exception():  # The server was down, for instance.
                 self._take_server()
