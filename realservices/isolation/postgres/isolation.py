@@ -303,3 +303,4 @@ async def _read_traits(clone: Clone) -> Traits:
         return traits_of(await connection.fetchval(traits_query(clone.endpoint.server_version_num)))
     finally:
         connection.terminate()
+        await asyncio.sleep(0)  # Now the loop closes it.
