@@ -1,7 +1,7 @@
 """Build action: make a migrated and seeded PostgreSQL data directory, once, as a Bazel output.
 
-initdb, extensions, migrations in order, seeds; then a copy for programs that use DATABASE_URL, and one archive of it
-all. A statement that the server refuses fails the build with file, line, statement and the server's words.
+initdb, extensions, migrations in order, migrators, seeds; then a copy for programs that use DATABASE_URL, and one
+archive of it all. A statement that the server refuses fails the build with file, line, statement and the server's words.
 
 psql applies the files, because it is what everybody's migrations were written against: several statements outside of
 a transaction, COPY FROM stdin as pg_dump writes it, and error positions.
@@ -27,8 +27,11 @@ from realservices.host.abandoned import remove_abandoned
 from realservices.host.marks import mark_this_process
 from realservices.host.privileges import leave_root
 from realservices.host.scratch import Scratch
+from realservices.host.slots import acquire_slot
+from realservices.services.migrators import add_migrate_option
 from realservices.services.postgres_archive import write_archive
 from realservices.services.postgres_cluster import Cluster
+from realservices.services.postgres_migrators import migrate_postgres
 from realservices.services.psql_words import refusal
 from realservices.services.template_lifeline import end_with
 from realservices.services.template_options import name_value
@@ -75,20 +78,24 @@ def _make(options: argparse.Namespace, archive: str, info_file: str) -> None:
     remove_abandoned(os.path.dirname(scratch.path))
     mark_this_process(scratch.name)
     work = scratch.path
+    # Migrators come by TCP: JDBC has no unix sockets.
+    slot = acquire_slot(1) if options.migrate else None
     try:
         if os.geteuid() == 0 or not _has_name(os.geteuid()):
             _leave_root(work, os.path.abspath(options.distribution))
         end_with(options.lifeline, work)
-        cluster = Cluster(options.distribution, work, options.user, dict(options.setting))
+        cluster = Cluster(options.distribution, work, options.user, dict(options.setting), slot.ports[0] if slot else 0)
         cluster.initialize()
         cluster.start()
         try:
-            _fill(cluster, options)
+            _fill(cluster, options, work)
             cluster.stop_with_little_wal()
         finally:
             cluster.stop()
         description = write_archive(cluster.data, archive)
     finally:
+        if slot:
+            slot.release()
         scratch.remove()
     info = {
         **description,
@@ -116,21 +123,26 @@ def _has_name(uid: int) -> bool:
         return False
 
 
-def _fill(cluster: Cluster, options: argparse.Namespace) -> None:
+def _fill(cluster: Cluster, options: argparse.Namespace, work: str) -> None:
     # In a database of the name that programs know: migrations may say ALTER DATABASE or current_database().
     source = options.database
     cluster.execute("postgres", f'CREATE DATABASE "{source}"', f"cannot create database {source!r}")
     for extension in options.extension:
         what = f"extension {extension!r} (attribute extensions) cannot be created; the distribution must have it"
         cluster.execute(source, f'CREATE EXTENSION IF NOT EXISTS "{extension}" CASCADE', what)
-    for kind, files in (("migration", options.migration), ("seed", options.seed)):
-        for shown, path in files:
-            done = cluster.psql(source, "-f", path)
-            if done.returncode:
-                raise TemplateError(refusal(kind, shown, path, done.stderr))
+    _apply(cluster, source, "migration", options.migration)
+    migrate_postgres(cluster, options.migrate, source, f"{work}/migrators")
+    _apply(cluster, source, "seed", options.seed)
     # Without autovacuum nobody else would gather statistics, and plans would differ from production's.
     cluster.execute(source, "ANALYZE", "cannot analyze")
     _copy(cluster, source)
+
+
+def _apply(cluster: Cluster, database: str, kind: str, files: list[tuple[str, str]]) -> None:
+    for shown, path in files:
+        done = cluster.psql(database, "-f", path)
+        if done.returncode:
+            raise TemplateError(refusal(kind, shown, path, done.stderr))
 
 
 def _copy(cluster: Cluster, source: str) -> None:
@@ -157,6 +169,7 @@ def _parse(arguments: Sequence[str]) -> argparse.Namespace:
     parser.add_argument("--seed", type=name_value, action="append", default=[], metavar="SHOWN=FILE")
     parser.add_argument("--extension", action="append", default=[])
     parser.add_argument("--setting", type=name_value, action="append", default=[], metavar="NAME=VALUE")
+    add_migrate_option(parser)
     parser.add_argument("--output", required=True, help="archive to write")
     parser.add_argument("--info", required=True, help="its description to write, JSON")
     parser.add_argument("--lifeline", type=int, default=-1, help="a pipe; its end is this tool's")
