@@ -60,14 +60,16 @@ def _run(request: dict[str, Any]) -> None:
     migrator, timeout_s = request["migrator"], request["timeout_s"]
     name = migrator["name"]
     directory = request["directory"]
-    os.makedirs(f"{directory}/tmp", mode=0o700, exist_ok=True)
+    cwd = os.path.join(directory, migrator.get("cwd", ""))
+    for path in (f"{directory}/tmp", cwd):
+        os.makedirs(path, mode=0o700, exist_ok=True)
+    for path, file in migrator.get("files", {}).items():
+        _link(f"{directory}/{path}", os.path.join(request["base"], file))
     program = os.path.abspath(migrator["program"])
     argv = [program, *(_resolved(request, f"the arguments of {name}", parts) for parts in migrator["args"])]
     output = _Output()
     began = time.monotonic()
-    pid = spawn(
-        argv, env=_environment(request, program), output=output.descriptor, cwd=migrator.get("cwd") or directory
-    )
+    pid = spawn(argv, env=_environment(request, program), output=output.descriptor, cwd=cwd)
     output.read()
     status = _await_end(pid, began + timeout_s)
     took_s = time.monotonic() - began
@@ -82,6 +84,12 @@ def _run(request: dict[str, Any]) -> None:
         )
     if status:
         raise TemplateError(f"migrate: {name} {describe_exit(status)} after {took_s:.1f} s. {_last_lines(words)}")
+
+
+def _link(path: str, file: str) -> None:
+    os.makedirs(os.path.dirname(path), exist_ok=True)
+    if not os.path.lexists(path):  # Of an earlier one.
+        os.symlink(file, path)
 
 
 def _await_end(pid: int, deadline: float) -> int | None:

@@ -1,8 +1,9 @@
 """Migrators: programs of a project's own that make its schema, run while a template is built.
 
-What runs is described by the option ``--migrate`` of the template tools, JSON: ``migrators``, a list of ``name`` (for
-messages), ``program``, ``args`` (a list of parts each, see contract.environment.resolved_text), ``env`` and ``cwd``
-(empty: a directory of its own); ``env``, parts by name, for all of them; ``timeout_s``.
+What runs is described by the option ``--migrate`` of the template tools, as JSON or the file that holds it: ``migrators``,
+a list of ``name`` (for messages), ``program``, ``args`` (a list of parts each, see contract.environment.resolved_text),
+``env``, ``cwd`` (where it runs, from its own directory on) and ``files`` (their paths by those that they have in that
+directory); ``env``, parts by name, for all of them; ``timeout_s``.
 """
 
 from __future__ import annotations
@@ -26,7 +27,7 @@ if TYPE_CHECKING:
 
 def add_migrate_option(parser: argparse.ArgumentParser) -> None:
     """Add ``--migrate`` to a template tool's command line; `migrators_of` reads it."""
-    parser.add_argument("--migrate", type=json.loads, default={}, help="what makes the schema, JSON")
+    parser.add_argument("--migrate", type=_read, default={}, help="what makes the schema, JSON, or a file")
 
 
 def run_migrators(
@@ -56,6 +57,13 @@ def run_migrators(
         }
         _run(request)
         after(migrator["name"])
+
+
+def _read(text: str) -> Any:
+    if not text.startswith("{"):
+        with open(text, encoding="utf-8") as file:
+            text = file.read()
+    return json.loads(text)
 
 
 def _run(request: dict[str, Any]) -> None:

@@ -47,8 +47,8 @@ def migrate_postgres(cluster: Cluster, spec: dict[str, Any], database: str, dire
         if traces == before and cluster.version_num >= _FIRST_WITH_EXACT_SESSIONS:
             raise TemplateError(
                 f"migrate: {name} ended with code 0 and has never connected to this server, so it has migrated "
-                "nothing, or another database. Have it take the address from DATABASE_URL or the PG* variables, or name what it "
-                'reads in migrate_env: {"SQLALCHEMY_URL": "$(url)"}'
+                "nothing, or another database. Have it take the address from DATABASE_URL or the PG* variables, or name "
+                'what it reads in migrate_env: {"SQLALCHEMY_URL": "$(url)"}'
             )
 
     run_migrators(spec, "postgres", cluster.endpoint(database), directory, after)

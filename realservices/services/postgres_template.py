@@ -1,7 +1,8 @@
 """Build action: make a migrated and seeded PostgreSQL data directory, once, as a Bazel output.
 
 initdb, extensions, migrations in order, migrators, seeds; then a copy for programs that use DATABASE_URL, and one
-archive of it all. A statement that the server refuses fails the build with file, line, statement and the server's words.
+archive of it all. A statement that the server refuses fails the build with file, line, statement and the server's
+words.
 
 psql applies the files, because it is what everybody's migrations were written against: several statements outside of
 a transaction, COPY FROM stdin as pg_dump writes it, and error positions.

@@ -1,11 +1,13 @@
 """The build action that makes a PostgreSQL data directory with schema and data, as one archive.
 
-Its inputs are the SQL files, the server and the tool, nothing else: changing one migration rebuilds one template.
+Its inputs are the SQL files, the migrators, the server and the tool, nothing else: changing one migration rebuilds one
+template.
 """
 
+load(":migrate.bzl", "MIGRATE_ATTRS", "migration")
 load(":template_action.bzl", "TEMPLATE_TOOL_ATTRS", "named_path", "template_action", "template_args")
 
-TEMPLATE_ATTRS = TEMPLATE_TOOL_ATTRS | {
+TEMPLATE_ATTRS = TEMPLATE_TOOL_ATTRS | MIGRATE_ATTRS | {
     "extensions": attr.string_list(
         doc = "Extensions to create before the first migration; the distribution must have them.",
     ),
@@ -43,6 +45,7 @@ def postgres_template(ctx, distribution, contents):
         args,
         inputs = ctx.files.migrations,
         contents = contents,
+        migration = migration(ctx, "postgres"),
         mnemonic = "RealservicesPostgresTemplate",
         what = "PostgreSQL",
     )

@@ -38,6 +38,10 @@ def _build(
     directory: Path, *migrators: dict[str, Any], env: dict[str, Any] | None = None, timeout_s: float = 60
 ) -> TemplateBuild:
     spec = {"migrators": list(migrators), "env": env or {}, "timeout_s": timeout_s}
+    # Bazel gives a file, a session the text.
+    if len(migrators) > 1:
+        (directory / "migrate.json").write_text(json.dumps(spec), "utf-8")
+        return TemplateBuild(directory).option("migrate", str(directory / "migrate.json"))
     return TemplateBuild(directory).option("migrate", json.dumps(spec))
 
 
@@ -94,6 +98,17 @@ def test_a_file_is_found_by_its_absolute_path(tmp_path: Path, monkeypatch: pytes
     migrator = _psql()
     migrator["args"] += [["-f"], [{"file": "schema.sql"}]]
     _works(_build(tmp_path, migrator).seed("seed.sql", "INSERT INTO a VALUES (1);"))
+
+
+def test_files_stand_in_the_working_directory_and_what_is_written_there_is_gone(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "schema.sql").write_text("CREATE TABLE a (id int);", "utf-8")
+    migrator = _sh('"$1" -f db/schema.sql && echo more > db/dump.sql && pwd', [places.psql()])
+    migrator |= {"cwd": "app", "files": {"app/db/schema.sql": "schema.sql", "lib/b.txt": "schema.sql"}}
+    _works(_build(tmp_path, migrator, migrator | _psql("SELECT 1")).seed("seed.sql", "INSERT INTO a VALUES (1);"))
+    assert [path.name for path in tmp_path.rglob("dump.sql")] == []
 
 
 def test_nothing_of_the_callers_environment_reaches_them(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
