@@ -1,9 +1,9 @@
 """Migrators: programs of a project's own that make its schema, run while a template is built.
 
-What runs is described by the option ``--migrate`` of the template tools, as JSON or the file that holds it: ``migrators``,
-a list of ``name`` (for messages), ``program``, ``args`` (a list of parts each, see contract.environment.resolved_text),
-``env``, ``cwd`` (where it runs, from its own directory on) and ``files`` (their paths by those that they have in that
-directory); ``env``, parts by name, for all of them; ``timeout_s``.
+What runs is described by the option ``--migrate`` of the template tools, as JSON or the file that holds it:
+``migrators``, a list of ``name`` (for messages), ``program``, ``args`` (a list of parts each, see
+contract.environment.resolved_text), ``env``, ``cwd`` (where it runs, from its own directory on) and ``files`` (their
+paths by those that they have in that directory); ``env``, parts by name, for all of them; ``timeout_s``.
 """
 
 from __future__ import annotations

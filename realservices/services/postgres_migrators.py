@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from realservices.contract.errors import TemplateError
+from realservices.contract.postgres_databases import end_clients
 from realservices.services.migrators import run_migrators
 from realservices.services.psql_words import indented
 
@@ -13,18 +14,7 @@ if TYPE_CHECKING:
     from realservices.services.postgres_cluster import Cluster
 
 _FIRST_WITH_EXACT_SESSIONS = 150000
-# A database with clients cannot be copied; their processes are gone, the server may not have noticed.
-_END_CLIENTS = """
-DO $$ BEGIN
-  FOR i IN 1..2000 LOOP
-    PERFORM pg_terminate_backend(pid) FROM pg_stat_activity
-      WHERE backend_type = 'client backend' AND pid <> pg_backend_pid();
-    EXIT WHEN NOT FOUND;
-    PERFORM pg_sleep(0.005);
-    PERFORM pg_stat_clear_snapshot();
-  END LOOP;
-END $$
-"""
+_END_CLIENTS = end_clients("backend_type = 'client backend'")
 # Our own connections are to postgres, and write nothing.
 _TRACES = """
 SELECT pg_current_wal_insert_lsn(), sum(sessions) FROM pg_stat_database WHERE datname IS DISTINCT FROM 'postgres'
@@ -47,8 +37,8 @@ def migrate_postgres(cluster: Cluster, spec: dict[str, Any], database: str, dire
         if traces == before and cluster.version_num >= _FIRST_WITH_EXACT_SESSIONS:
             raise TemplateError(
                 f"migrate: {name} ended with code 0 and has never connected to this server, so it has migrated "
-                "nothing, or another database. Have it take the address from DATABASE_URL or the PG* variables, or name "
-                'what it reads in migrate_env: {"SQLALCHEMY_URL": "$(url)"}'
+                "nothing, or another database. Have it take the address from DATABASE_URL or the PG* variables, or "
+                'name what it reads in migrate_env: {"SQLALCHEMY_URL": "$(url)"}'
             )
 
     run_migrators(spec, "postgres", cluster.endpoint(database), directory, after)

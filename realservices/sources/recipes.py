@@ -10,9 +10,11 @@ import json
 import os
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import realservices
+from realservices.sources.inputs import input_files, installed_packages
+from realservices.sources.migrators import migrate_spec
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -20,8 +22,17 @@ if TYPE_CHECKING:
     from realservices.sources.declarations import Declaration
 
 # A template holds what these make of it: with another one of them it is another template.
-POSTGRES_MAKERS = ("postgres_template.py", "postgres_archive.py", "postgres_cluster.py", "postgres_settings.py")
+_MIGRATOR_MAKERS = ("migrators.py", "migrator_process.py")
+POSTGRES_MAKERS = (
+    *_MIGRATOR_MAKERS,
+    "postgres_template.py",
+    "postgres_archive.py",
+    "postgres_cluster.py",
+    "postgres_migrators.py",
+    "postgres_settings.py",
+)
 CLICKHOUSE_MAKERS = (
+    *_MIGRATOR_MAKERS,
     "clickhouse_template.py",
     "clickhouse_replay.py",
     "clickhouse_config.py",
@@ -89,9 +100,20 @@ def _recipe(
         for file in declaration.files(key):
             command += [option, f"{os.path.relpath(file, declaration.root)}={file}"]
             contents.append(hashlib.sha256(file.read_bytes()).hexdigest())
+    spec = migrate_spec(declaration)
+    if spec:
+        command += ["--migrate", json.dumps(spec)]
+        contents += _migrators_contents(declaration, spec)
     status = program.stat()
     made_of = [command, contents, status.st_size, status.st_mtime_ns, realservices.__version__, _digests(makers)]
     return Recipe(command, hashlib.sha256(json.dumps(made_of).encode()).hexdigest())
+
+
+def _migrators_contents(declaration: Declaration, spec: dict[str, Any]) -> list[str]:
+    """Return what migrators make a schema of: the files that are declared, the programs, and what is installed."""
+    files = [f"{path} {hashlib.sha256(Path(path).read_bytes()).hexdigest()}" for path in input_files(declaration)]
+    programs = [Path(each["program"]).stat() for each in spec["migrators"]]
+    return [*files, *(f"{each.st_size} {each.st_mtime_ns}" for each in programs), *installed_packages()]
 
 
 def _digests(makers: tuple[str, ...]) -> list[str]:
