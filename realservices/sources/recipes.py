@@ -34,6 +34,7 @@ POSTGRES_MAKERS = (
 CLICKHOUSE_MAKERS = (
     *_MIGRATOR_MAKERS,
     "clickhouse_template.py",
+    "clickhouse_migrators.py",
     "clickhouse_replay.py",
     "clickhouse_config.py",
     "clickhouse_archive.py",
