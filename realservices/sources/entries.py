@@ -72,16 +72,7 @@ def _made_of(declaration: Declaration, config: Mapping[str, Any]) -> list[str]:
         return [program]
     if not declaration.values.get("inputs"):
         return []
-    return [program, *_packages(Path(program)), *input_files(declaration)]
-
-
-def _packages(program: Path) -> list[str]:
-    """Return the directories that pip installs to, in a program's environment.
-
-    A program such as uvicorn is a script that says which interpreter it is for; that one is beside it.
-    """
-    installed = program.parent.parent.glob("lib*/python3*/site-packages")
-    return sorted({*site_directories(), *map(str, installed)})
+    return [program, *site_directories(Path(program)), *input_files(declaration)]
 
 
 def _postgres(declaration: Declaration, stack: contextlib.ExitStack) -> dict[str, Any]:

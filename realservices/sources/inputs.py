@@ -28,16 +28,21 @@ def input_files(declaration: Declaration) -> list[str]:
     return sorted(files)
 
 
-def site_directories() -> list[str]:
-    """Return the directories that pip installs to, in this environment: any change there changes them."""
-    return sorted({sysconfig.get_path("purelib"), sysconfig.get_path("platlib")})
+def site_directories(program: Path) -> list[str]:
+    """Return the directories that pip installs to, here and in a program's environment: any change there changes them.
+
+    Args:
+        program: One such as uvicorn is a script that says which interpreter it is for; that one is beside it.
+    """
+    beside = program.parent.parent.glob("lib*/python3*/site-packages")
+    return sorted({sysconfig.get_path("purelib"), sysconfig.get_path("platlib"), *map(str, beside)})
 
 
-def installed_packages() -> list[str]:
-    """Return what is installed here, by names that hold the versions."""
+def installed_packages(program: Path) -> list[str]:
+    """Return what is installed in the same environments, by names that hold the versions."""
     names = {
         path.name
-        for directory in site_directories()
+        for directory in site_directories(program)
         if Path(directory).is_dir()
         for path in Path(directory).iterdir()
         if path.name.endswith((".dist-info", ".egg-info", ".pth"))

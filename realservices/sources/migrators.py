@@ -13,8 +13,9 @@ import site
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from realservices.contract.environment import URL_DRIVERS
 from realservices.sources.errors import SettingError
-from realservices.sources.package import interpreter
+from realservices.sources.package import projects_interpreter
 
 if TYPE_CHECKING:
     from realservices.sources.declarations import Declaration
@@ -27,7 +28,7 @@ _FIELDS = {
     "postgres": ("url", "host", "port", "user", "password", "database", "socket"),
     "clickhouse": ("url", "host", "port", "user", "password", "database"),
 }
-_PORTS = {"postgres": (), "clickhouse": ("http", "tcp")}
+_PORTS: dict[str, tuple[str, ...]] = {"postgres": (), "clickhouse": ("http", "tcp")}
 _PUBLIC = ("host", "port", "user", "database", "socket")
 _REFERENCE = re.compile(r"\$(?:\$|\(([^()]*)\)|)")
 
@@ -100,9 +101,9 @@ def _encoded(declaration: Declaration) -> tuple[dict[str, list[Any]], list[list[
         if isinstance(declared, str):
             source = pkgutil.get_data(__name__, "migrator_function.py")
             assert source is not None
-            commands.append([interpreter(), ["-c"], [source.decode()], [declared]])
+            commands.append([projects_interpreter(), ["-c"], [source.decode()], [declared]])
             continue
-        first, *others = (word.replace("{python}", interpreter()) for word in declared)
+        first, *others = (word.replace("{python}", projects_interpreter()) for word in declared)
         commands.append([first, *(_parts(declaration, "migrate", word, is_public=True) for word in others)])
     return env, commands
 
@@ -118,7 +119,7 @@ def _program(declaration: Declaration, word: str) -> str:
 
 
 def _parts(declaration: Declaration, key: str, text: str, *, is_public: bool = False) -> list[Any]:
-    """Split a text at its references to the server: $(url), $(host), $(port tcp)."""
+    """Split a text at its references to the server: $(url psycopg), $(host), $(port tcp)."""
     parts: list[Any] = []
     position = 0
     for match in _REFERENCE.finditer(text):
@@ -129,13 +130,18 @@ def _parts(declaration: Declaration, key: str, text: str, *, is_public: bool = F
 
 
 def _reference(declaration: Declaration, key: str, match: re.Match[str], *, is_public: bool) -> dict[str, str]:
-    fields, ports = _FIELDS[declaration.kind], _PORTS[declaration.kind]
-    word, _, port = (match[1] or "").strip().partition(" ")
-    if word not in fields or (port and (word != "port" or port not in ports)):
-        known = ", ".join([f"$({field})" for field in fields] + [f"$(port {name})" for name in ports])
+    word, _, extra = (match[1] or "").strip().partition(" ")
+    # What may follow a word, and what that is called in a manifest.
+    extras = {"port": ("port", _PORTS[declaration.kind])}
+    if declaration.kind == "postgres":
+        extras["url"] = ("driver", URL_DRIVERS)
+    name, allowed = extras.get(word, ("", ()))
+    if word not in _FIELDS[declaration.kind] or (extra and extra not in allowed):
+        fields = [f"$({field})" for field in _FIELDS[declaration.kind]]
+        more = [f"$({field} {value})" for field, (_, values) in extras.items() for value in values]
         raise SettingError(
             f"{declaration.where}: {key}: {match.group()} in {match.string!r} is nothing of the server that is "
-            f"migrated; there are {known}, and $$ for a dollar sign"
+            f"migrated; there are {', '.join([*fields, *more])}, and $$ for a dollar sign"
         )
     if is_public and word not in _PUBLIC:
         raise SettingError(
@@ -143,4 +149,4 @@ def _reference(declaration: Declaration, key: str, match: re.Match[str], *, is_p
             "put it into migrate_env. Programs take the password from PGPASSWORD with a URL without it: "
             "postgresql://$(user)@$(host):$(port)/$(database)"
         )
-    return {"service": "", "field": word} | ({"port": port} if port else {})
+    return {"service": "", "field": word} | ({name: extra} if extra else {})

@@ -113,8 +113,9 @@ def _recipe(
 def _migrators_contents(declaration: Declaration, spec: dict[str, Any]) -> list[str]:
     """Return what migrators make a schema of: the files that are declared, the programs, and what is installed."""
     files = [f"{path} {hashlib.sha256(Path(path).read_bytes()).hexdigest()}" for path in input_files(declaration)]
-    programs = [Path(each["program"]).stat() for each in spec["migrators"]]
-    return [*files, *(f"{each.st_size} {each.st_mtime_ns}" for each in programs), *installed_packages()]
+    programs = [Path(each["program"]) for each in spec["migrators"]]
+    states = [f"{status.st_size} {status.st_mtime_ns}" for status in map(Path.stat, programs)]
+    return [*files, *states, *(name for program in programs for name in installed_packages(program))]
 
 
 def _digests(makers: tuple[str, ...]) -> list[str]:

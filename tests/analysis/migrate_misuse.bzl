@@ -27,6 +27,8 @@ def _services():
         ("migrate_socket_test", clickhouse_service, "migrate", ":to_socket says $(socket)", 'what a server of kind "clickhouse" has: url, host,', {"migrate": [":to_socket"]}),
         ("migrate_env_unknown_test", postgres_service, "migrate_env", "A = $(urls)", _FIELDS, {"migrate": [":program"], "migrate_env": {"A": "$(urls)"}}),
         ("migrate_env_other_test", postgres_service, "migrate_env", "$(url :cache): a migrator has the server", "$(url)", {"migrate": [":program"], "migrate_env": {"A": "$(url :cache)"}}),
+        ("migrate_env_driver_test", postgres_service, "migrate_env", "$(url pg8000): a migrator has the server", "$(url), $(url asyncpg), $(url psycopg),", {"migrate": [":program"], "migrate_env": {"A": "$(url pg8000)"}}),
+        ("migrate_env_clickhouse_driver_test", clickhouse_service, "migrate_env", "$(url psycopg): a migrator has the server", "$(url)", {"migrate": [":program"], "migrate_env": {"A": "$(url psycopg)"}}),
         ("migrate_env_dollar_test", postgres_service, "migrate_env", 'A = "$": a "$" that', '$(…), or "$$"', {"migrate": [":program"], "migrate_env": {"A": "$"}}),
         ("migrate_env_name_test", postgres_service, "migrate_env", '"A=B"', "names without '='", {"migrate": [":program"], "migrate_env": {"A=B": ""}}),
         ("migrate_env_reserved_test", postgres_service, "migrate_env", '"RUNFILES_DIR"', "a name other than BAZEL_*,", {"migrate": [":program"], "migrate_env": {"RUNFILES_DIR": "/"}}),

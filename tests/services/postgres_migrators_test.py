@@ -12,6 +12,7 @@ from typing import Any
 import pytest
 
 from tests.host import places
+from tests.host.real_root import needs_all_ids
 from tests.services.template_tool import TemplateBuild
 
 _OWN = {"service": "", "field": "url"}
@@ -35,14 +36,18 @@ def _sh(script: str, *arguments: Any) -> dict[str, Any]:
 
 
 def _build(
-    directory: Path, *migrators: dict[str, Any], env: dict[str, Any] | None = None, timeout_s: float = 60
+    directory: Path,
+    *migrators: dict[str, Any],
+    env: dict[str, Any] | None = None,
+    timeout_s: float = 60,
+    enclosure: list[str] | None = None,
 ) -> TemplateBuild:
     spec = {"migrators": list(migrators), "env": env or {}, "timeout_s": timeout_s}
     # Bazel gives a file, a session the text.
     if len(migrators) > 1:
         (directory / "migrate.json").write_text(json.dumps(spec), "utf-8")
-        return TemplateBuild(directory).option("migrate", str(directory / "migrate.json"))
-    return TemplateBuild(directory).option("migrate", json.dumps(spec))
+        return TemplateBuild(directory, enclosure=enclosure).option("migrate", str(directory / "migrate.json"))
+    return TemplateBuild(directory, enclosure=enclosure).option("migrate", json.dumps(spec))
 
 
 def _works(build: TemplateBuild) -> None:
@@ -222,3 +227,42 @@ def test_one_that_only_makes_roles_or_finds_nothing_to_do_is_accepted(tmp_path: 
 
 def test_much_output_is_no_obstacle(tmp_path: Path) -> None:
     _works(_build(tmp_path, _python("import sys; sys.stdout.write('x' * (8 << 20))")))
+
+
+_USERS = {
+    "root": ["--uid", "0"],
+    "root without capabilities": ["--uid", "0", "--drop", "ALL"],
+    "nobody without namespaces": ["--uid", "65534", "--no-user-namespaces"],
+    # As a container's --user may be.
+    "a user without a name": ["--uid", "54321"],
+}
+
+
+@pytest.mark.parametrize("user", _USERS)
+def test_any_user_may_migrate(tmp_path: Path, user: str) -> None:
+    leave = _python("import subprocess; subprocess.Popen(['sleep', '600'], start_new_session=True)")
+    _works(_build(tmp_path, _psql("CREATE TABLE a (id int)"), leave, enclosure=_USERS[user]))
+
+
+def test_root_in_a_container_may_migrate_with_what_only_root_may_read(tmp_path: Path) -> None:
+    needs_all_ids()
+    tmp_path.chmod(0o700)
+    script = tmp_path / "schema.sql"
+    script.write_text("CREATE TABLE a (id int);", "utf-8")
+    script.chmod(0o600)
+    migrator = _sh('"$1" -f app/schema.sql', [places.psql()]) | {"files": {"app/schema.sql": str(script)}}
+    _works(
+        _build(tmp_path, migrator, enclosure=["--all-ids", "--container"]).seed("seed.sql", "INSERT INTO a VALUES (1);")
+    )
+
+
+def test_a_tool_that_is_killed_leaves_no_migrator(tmp_path: Path) -> None:
+    with _build(tmp_path, _sh("exec sleep 612")).start() as process:
+        deadline = time.monotonic() + 60
+        while b"sleep\x00612\x00" not in _command_lines():
+            assert time.monotonic() < deadline
+        process.kill()
+        process.communicate()
+    deadline = time.monotonic() + 60
+    while b"sleep\x00612\x00" in _command_lines():
+        assert time.monotonic() < deadline

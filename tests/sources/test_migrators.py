@@ -46,6 +46,7 @@ _INPUTS = 'inputs = ["*.py"]'
             r"migrate_env A: \$\(hostname\) in '\$\(hostname\)' is nothing of the server that is migrated; there are \$\(url\), ",
         ),
         ([_COMMAND, _INPUTS, 'migrate_env = { A = "$(url db)" }'], r"migrate_env A: \$\(url db\) in .* is nothing of the"),
+        ([_COMMAND, _INPUTS, 'migrate_env = { A = "$(url pg8000)" }'], r"\$\(url pg8000\) in '\$\(url pg8000\)' is nothing of the"),
         ([_COMMAND, _INPUTS, 'migrate_env = { A = "$HOME" }'], r"migrate_env A: \$ in '\$HOME' is nothing .* \$\$ for a dollar"),
         (
             ['migrate = [["tool", "--url=$(url)"]]', _INPUTS],
@@ -58,6 +59,13 @@ def test_what_means_nothing_is_told(tmp_path: Path, kind: str, lines: list[str],
     (tmp_path / "realservices.toml").write_text(text, encoding="utf-8")
     with pytest.raises(SettingError, match=rf"realservices\.toml: service 'a': (.|\n)*{message}"):
         read_project(tmp_path)
+
+
+def test_a_url_may_name_its_driver(tmp_path: Path) -> None:
+    text = f'[services.a]\nkind = "postgres"\n{_COMMAND}\n{_INPUTS}\nmigrate_env = {{ A = "$(url psycopg)?x=1" }}'
+    (tmp_path / "realservices.toml").write_text(text, encoding="utf-8")
+    spec = migrate_spec(read_project(tmp_path).services["a"])
+    assert spec["env"]["A"] == [{"service": "", "field": "url", "driver": "psycopg"}, "?x=1"]
 
 
 def test_redis_has_no_migrators(tmp_path: Path) -> None:
