@@ -66,6 +66,17 @@ def _run(directory: Path, *command: str, **variables: str) -> None:
     assert done.returncode == 0, done.stdout + done.stderr
 
 
+@pytest.mark.parametrize("name", sorted(path.parent.name for path in _PROJECTS.glob("*/pyproject.toml")))
+def test_the_documentation_shows_what_runs(name: str) -> None:
+    page = (ROOT / "docs" / "migrators.md").read_text("utf-8")
+    lines = (_PROJECTS / name / "pyproject.toml").read_text("utf-8").splitlines()
+    shown = [line for line in lines if line.startswith(("migrate", "inputs", "FLYWAY"))]
+    assert len(shown) > 1
+    assert [
+        line for line in shown if (line if line.startswith("FLYWAY") else line.partition(" = ")[2]) not in page
+    ] == []
+
+
 @pytest.mark.parametrize("name", ["alembic", "django", "sqlalchemy_models", "dbmate"])
 def test_from_pip(installed: Installed, tmp_path: Path, name: str) -> None:
     _passes(installed, _project(tmp_path, name))
