@@ -5,6 +5,7 @@ The words are those of realservices/services/migrators.py, which this describes 
 
 from __future__ import annotations
 
+import hashlib
 import os
 import pkgutil
 import re
@@ -15,6 +16,7 @@ from typing import TYPE_CHECKING, Any
 
 from realservices.contract.environment import URL_DRIVERS
 from realservices.sources.errors import SettingError
+from realservices.sources.inputs import input_files, installed_packages
 from realservices.sources.package import projects_interpreter
 
 if TYPE_CHECKING:
@@ -79,6 +81,18 @@ def migrate_spec(declaration: Declaration) -> dict[str, Any]:
             for declared, command in zip(declaration.values["migrate"], commands, strict=True)
         ],
     }
+
+
+def made_of_migrators(declaration: Declaration, spec: dict[str, Any]) -> list[str]:
+    """Return what migrators make a schema of: the files that are declared, the programs, and what is installed.
+
+    Raises:
+        SettingError: A pattern of ``inputs`` matches nothing.
+    """
+    files = [f"{path} {hashlib.sha256(Path(path).read_bytes()).hexdigest()}" for path in input_files(declaration)]
+    programs = [Path(each["program"]) for each in spec["migrators"]]
+    states = [f"{status.st_size} {status.st_mtime_ns}" for status in map(Path.stat, programs)]
+    return [*files, *states, *(name for program in programs for name in installed_packages(program))]
 
 
 def _inherited() -> dict[str, list[Any]]:

@@ -10,11 +10,10 @@ import json
 import os
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import realservices
-from realservices.sources.inputs import input_files, installed_packages
-from realservices.sources.migrators import migrate_spec
+from realservices.sources.migrators import made_of_migrators, migrate_spec
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -104,18 +103,10 @@ def _recipe(
     spec = migrate_spec(declaration)
     if spec:
         command += ["--migrate", json.dumps(spec)]
-        contents += _migrators_contents(declaration, spec)
+        contents += made_of_migrators(declaration, spec)
     status = program.stat()
     made_of = [command, contents, status.st_size, status.st_mtime_ns, realservices.__version__, _digests(makers)]
     return Recipe(command, hashlib.sha256(json.dumps(made_of).encode()).hexdigest())
-
-
-def _migrators_contents(declaration: Declaration, spec: dict[str, Any]) -> list[str]:
-    """Return what migrators make a schema of: the files that are declared, the programs, and what is installed."""
-    files = [f"{path} {hashlib.sha256(Path(path).read_bytes()).hexdigest()}" for path in input_files(declaration)]
-    programs = [Path(each["program"]) for each in spec["migrators"]]
-    states = [f"{status.st_size} {status.st_mtime_ns}" for status in map(Path.stat, programs)]
-    return [*files, *states, *(name for program in programs for name in installed_packages(program))]
 
 
 def _digests(makers: tuple[str, ...]) -> list[str]:

@@ -10,7 +10,7 @@ import pytest
 
 from realservices.sources.declarations import read_project
 from realservices.sources.errors import SettingError
-from realservices.sources.migrators import migrate_spec
+from realservices.sources.migrators import made_of_migrators, migrate_spec
 from tests.sources.servers import SESSIONS_DATABASES, query
 
 if TYPE_CHECKING:
@@ -81,6 +81,24 @@ def test_a_program_that_is_not_there(tmp_path: Path) -> None:
         SettingError, match="service 'a': migrate starts with 'bin/dbmate', which is no program on PATH"
     ):
         migrate_spec(read_project(tmp_path).services["a"])
+
+
+def test_what_a_schema_is_made_of_has_the_versions_of_packages_and_what_is_in_directories(tmp_path: Path) -> None:
+    text = '[services.a]\nkind = "postgres"\nmigrate = [["venv/bin/tool"]]\ninputs = ["app"]'
+    (tmp_path / "realservices.toml").write_text(text, encoding="utf-8")
+    packages = tmp_path / "venv" / "lib" / "python3.13" / "site-packages"
+    for directory in (packages / "alembic-1.dist-info", tmp_path / "venv" / "bin", tmp_path / "app"):
+        directory.mkdir(parents=True)
+    (tmp_path / "venv" / "bin" / "tool").write_text("#!/bin/sh\n", "utf-8")
+    (tmp_path / "venv" / "bin" / "tool").chmod(0o755)
+    (tmp_path / "app" / "models.py").touch()
+    declaration = read_project(tmp_path).services["a"]
+    seen = {str(made_of_migrators(declaration, migrate_spec(declaration)))}
+    (packages / "alembic-1.dist-info").rename(packages / "alembic-2.dist-info")
+    seen.add(str(made_of_migrators(declaration, migrate_spec(declaration))))
+    (tmp_path / "app" / "models.py").rename(tmp_path / "app" / "tables.py")
+    seen.add(str(made_of_migrators(declaration, migrate_spec(declaration))))
+    assert len(seen) == 3
 
 
 _PROJECT = """
