@@ -98,6 +98,22 @@ class DirectoryCache:
             raise
         return Lease(path, lock)
 
+    def lease_made(self, name: str) -> Lease | None:
+        """Return the directory of this name if there is one; nobody makes it now.
+
+        Raises:
+            OSError: Its lock cannot be had.
+        """
+        path = f"{self.path}/{name}"
+        if not self._is_usable(path):
+            return None
+        lock = lock_file(f"{path}.{LOCK}", fcntl.LOCK_SH)
+        if not self._is_usable(path):  # It has been removed meanwhile.
+            os.close(lock)
+            return None
+        os.utime(lock)
+        return Lease(path, lock)
+
     def kept(self) -> list[tuple[float, str, int]]:
         """Return last use, name and size of every directory, in no order."""
         found = []

@@ -15,19 +15,20 @@ _COPY_SETTINGS = """DO $realservices$ DECLARE one record; BEGIN
     FOR one IN SELECT setrole, split_part(entry, '=', 1) AS name, substr(entry, strpos(entry, '=') + 1) AS value
         FROM pg_db_role_setting JOIN pg_database ON pg_database.oid = setdatabase, unnest(setconfig) AS entry
         WHERE datname = {source}
-    LOOP
+    LOOP BEGIN
         EXECUTE CASE one.setrole WHEN 0 THEN format('ALTER DATABASE %I', {target})
                 ELSE format('ALTER ROLE %I IN DATABASE %I', pg_get_userbyid(one.setrole), {target}) END
             || format(' SET %s TO ', (SELECT string_agg(quote_ident(part), '.')
                 FROM unnest(string_to_array(one.name, '.')) AS part))
             || CASE WHEN one.name IN ({lists}) THEN one.value ELSE quote_literal(one.value) END;
-    END LOOP; END $realservices$"""
+    EXCEPTION WHEN insufficient_privilege THEN RAISE WARNING 'not set: %', one; END; END LOOP; END $realservices$"""
 
 
 def copy_settings(source: str, target: str) -> str:
     """Return a statement that gives one database the settings of another (ALTER DATABASE … SET).
 
-    CREATE DATABASE … TEMPLATE leaves them out (its manual page, "Notes").
+    CREATE DATABASE … TEMPLATE leaves them out (its manual page, "Notes"). Those that only a superuser may set are left
+    out for another user.
     """
     lists = ", ".join(map(_literal, _LISTS))
     return _COPY_SETTINGS.format(source=_literal(source), target=_literal(target), lists=lists)

@@ -18,7 +18,7 @@ from realservices.contract.removal import discard_tree
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Collection, Iterator
     from typing import Any, BinaryIO
 
 BLOCK = 512
@@ -29,7 +29,9 @@ _OCTAL_DIGITS = frozenset(b"01234567")
 _NEW_FILE = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC
 
 
-def unpack_archive(archive: str, target: str, *, digest: str = "", shares_links: bool = False) -> None:
+def unpack_archive(
+    archive: str, target: str, *, digest: str = "", shares_links: bool = False, without: Collection[str] = ()
+) -> None:
     """Unpack ``archive`` into the new directory ``target``, for its owner only.
 
     Args:
@@ -37,6 +39,7 @@ def unpack_archive(archive: str, target: str, *, digest: str = "", shares_links:
         target: A directory that does not exist yet; after a failure it does not exist again.
         digest: The SHA-256 that the archive must have, in hexadecimal; empty: any.
         shares_links: Whether hard links stay links. Else each becomes a file of its own, which a server may write to.
+        without: Directories of which nothing is unpacked but themselves.
 
     Raises:
         ArchiveError: It is damaged, or holds what it must not.
@@ -45,7 +48,7 @@ def unpack_archive(archive: str, target: str, *, digest: str = "", shares_links:
     os.mkdir(target, 0o700)
     try:
         with open(archive, "rb") as file:
-            _Unpacking(_Source(file, hashes=bool(digest)), target, shares_links=shares_links).run(archive, digest)
+            _Unpacking(_Source(file, hashes=bool(digest)), target, shares_links, without).run(archive, digest)
     except BaseException:
         discard_tree(target)
         raise
@@ -105,10 +108,11 @@ class _Source:
 class _Unpacking:
     """One archive on its way into a directory."""
 
-    def __init__(self, source: _Source, target: str, *, shares_links: bool) -> None:
+    def __init__(self, source: _Source, target: str, shares_links: bool, without: Collection[str]) -> None:
         self._source = source
         self._target = target
         self._shares_links = shares_links
+        self._without = without
         # What has been made so far; only this is ever linked to or entered.
         self._made = {"": DIRECTORY}
 
@@ -136,7 +140,11 @@ class _Unpacking:
             raise _Refused(f"it claims {size} bytes, although it is no file")
         self._made[name] = kind
         path = f"{self._target}/{name}"
-        if kind == DIRECTORY:
+        if name.rpartition("/")[0] in self._without:
+            self._made[name] = SYMBOLIC_LINK  # Nothing is in it, or linked to it.
+            for _ in self._source.contents(size):
+                pass
+        elif kind == DIRECTORY:
             os.mkdir(path, 0o700)
         elif kind == SYMBOLIC_LINK:
             os.symlink(_link_target(name, _text(header[157:257])), path)

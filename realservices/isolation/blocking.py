@@ -10,6 +10,7 @@ import inspect
 from collections.abc import AsyncIterator, Awaitable
 from typing import TYPE_CHECKING, Any
 
+from realservices.isolation.errors import ended
 from realservices.isolation.own_process import OwnProcess
 
 if TYPE_CHECKING:
@@ -34,6 +35,11 @@ class Blocking:
         self._target = target
         self._background = background
         self._process = OwnProcess()
+        self._ended = ""
+
+    def end(self, name: str) -> None:
+        """Refuse every further call: the test is over that had this, by the name of a fixture."""
+        self._ended = name
 
     def __getattr__(self, name: str) -> Any:
         value = getattr(self._target, name)
@@ -75,6 +81,8 @@ class Blocking:
         return f"<blocking {self._target!r}>"
 
     def _check(self) -> None:
+        if self._ended:
+            raise ended(self._ended)
         # Before the target is asked: what it does at once it would do to the parent's socket.
         self._process.require(repr(self), _IN_CHILD)
 

@@ -22,6 +22,14 @@ class NumbersExhaustedError(IsolationError):
     """All numbered databases of a Redis server are in use."""
 
 
+def ended(what: str, owner: str = "test") -> IsolationError:
+    """Return the error for what code uses beyond the test (or the class, module or session) that it was made for."""
+    return IsolationError(
+        f"{what} belongs to a {owner} that has ended; code under test must not keep it beyond its {owner} (in a "
+        "module's variable, a cache or a thread, for instance)"
+    )
+
+
 def one_at_a_time(what: str, service: Endpoint) -> str:
     """Return what to say where a second test of a process wants its share while the first one has its own."""
     return (

@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from realservices.isolation.clickhouse.isolation import ClickHouseIsolation
     from realservices.isolation.postgres.clones import Finding
     from realservices.isolation.postgres.isolation import PostgresIsolation
+    from realservices.isolation.postgres.lock_waits import LockWait
     from realservices.isolation.postgres.session_databases import SessionDatabases
     from realservices.isolation.redis.isolation import RedisIsolation
     from realservices.sources.services import Services
@@ -102,6 +103,13 @@ class IsolationManager:
                 self._postgres[endpoint.name] = self._make_postgres(endpoint)
         return self._postgres[endpoint.name]
 
+    def used_postgres(self) -> list[PostgresIsolation]:
+        """Return the isolations of the PostgreSQL services that this process uses, or is about to use."""
+        for lock in list(self._locks.values()):
+            with lock:
+                continue  # Another thread makes one.
+        return list(self._postgres.values())
+
     def redis(self, name: str | None = None) -> RedisIsolation:
         """Return the isolation of a Redis service: the named one, else the first.
 
@@ -150,6 +158,10 @@ class IsolationManager:
     def findings(self) -> list[Finding]:
         """Return what tests have left that could not be undone, each once."""
         return [finding for postgres in self._postgres.values() for finding in postgres.findings()]
+
+    def lock_waits(self) -> list[LockWait]:
+        """Return the waits for locks that were ended since the last time."""
+        return [wait for postgres in self._postgres.values() for wait in postgres.lock_waits()]
 
     def restore(self) -> None:
         """Bring back what a restarted service has forgotten."""

@@ -14,6 +14,7 @@ class ReadyDatabases:
 
     Attributes:
         directory: Where all processes of the test mark what is taken; gone with the test. Empty: there is one process.
+        taken: Names that this process has taken.
 
     Args:
         endpoint: The PostgreSQL service.
@@ -22,6 +23,7 @@ class ReadyDatabases:
 
     def __init__(self, endpoint: Endpoint, directory: str) -> None:
         self.directory = directory
+        self.taken: list[str] = []
         self._marks = {name: f"{directory}/{endpoint.name}.{name}" for name in endpoint.ready_databases}
 
     def take(self) -> str | None:
@@ -33,5 +35,6 @@ class ReadyDatabases:
                 os.close(os.open(mark, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600))
             except FileExistsError:
                 continue  # Another process has it.
+            self.taken.append(name)
             return name
         return None

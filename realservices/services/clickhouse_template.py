@@ -23,13 +23,15 @@ from realservices.host.marks import mark_this_process
 from realservices.host.process import describe_exit, spawn
 from realservices.host.scratch import Scratch
 from realservices.host.slots import acquire_slot
+from realservices.schema.marks import refuse_marks
+from realservices.schema.psql_words import indented
+from realservices.schema.script import Script
 from realservices.services.clickhouse_archive import write_data_archive
 from realservices.services.clickhouse_config import HOST, write_configuration
 from realservices.services.clickhouse_http import ClickHouseRefusal, query
 from realservices.services.clickhouse_migrators import migrate_clickhouse, statements_of
 from realservices.services.clickhouse_replay import plan_replay
 from realservices.services.migrators import add_migrate_option
-from realservices.services.psql_words import indented
 from realservices.services.template_lifeline import end_with
 from realservices.services.template_options import name_value
 
@@ -185,6 +187,8 @@ def _fill(engine: _Engine, options: argparse.Namespace, work: str) -> dict[str, 
         raise TemplateError(
             f"ClickHouse refused to create database {options.database!r}:\n{indented(str(error))}"
         ) from None
+    for key, named in (("schema", options.schema), ("seeds", options.seed)):
+        refuse_marks([Script(key, shown, path) for shown, path in named], key=key, has_layouts=False)
     statements = _apply_all(engine, options.database, "schema", options.schema)
     migrate_clickhouse(engine.run, options.migrate, engine.endpoint, f"{work}/migrators")
     if options.migrate:

@@ -17,7 +17,7 @@ import time
 from realservices.contract.environment import KIND_VARIABLES, resolved_text
 from realservices.contract.errors import RealServicesError, TemplateError
 from realservices.host.process import adopt_orphans, describe_exit, kill_descendants, spawn
-from realservices.services.psql_words import indented
+from realservices.schema.psql_words import indented
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:

@@ -12,13 +12,16 @@ import threading
 from realservices.contract.errors import TemplateError
 from realservices.contract.libpq import NO_FILE
 from realservices.host.process import die_with_parent
+from realservices.schema.psql_run import run_scripts
+from realservices.schema.psql_words import indented
 from realservices.services.base import HOST
 from realservices.services.postgres_settings import server_settings
-from realservices.services.psql_words import indented
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Callable, Iterable, Sequence
+
+    from realservices.schema.script import Script
 
 _HBA = """\
 # The unix socket lies in a directory that only this user can enter; TCP asks for the random password.
@@ -161,18 +164,35 @@ class Cluster:
             "url": f"postgresql://{self._user}:{self._password}@{HOST}:{port}/{database}",
         }
 
+    @property
+    def _address(self) -> list[str]:
+        """Where psql finds the server."""
+        return ["-h", self._work, *(("-p", str(self._port)) if self._port else ()), "-U", self._user]
+
     def psql(self, database: str, *arguments: str) -> subprocess.CompletedProcess[str]:
         """Run psql on the running server, stopping at the first error."""
-        connection = (
-            "-h",
-            self._work,
-            *(("-p", str(self._port)) if self._port else ()),
-            "-U",
-            self._user,
-            "-d",
-            database,
-        )
+        connection = (*self._address, "-d", database)
         return self._run("psql", "-X", "-q", "-b", "-v", "ON_ERROR_STOP=1", *connection, *arguments)
+
+    def apply(self, database: str, scripts: Sequence[Script], on_script: Callable[[Script], None]) -> None:
+        """Run files of SQL, in order.
+
+        Raises:
+            TemplateError: The server refused something.
+        """
+        command = [os.path.join(self._bin, "psql"), *self._address]
+        run_scripts(command, scripts, self._work, env=_environment(), database=database, on_script=on_script)
+
+    def ask(self, database: str, query: str) -> list[str]:
+        """Return the lines that a query of our own gives.
+
+        Raises:
+            TemplateError: The server refused it.
+        """
+        done = self.psql(database, "-At", "-c", query)
+        if done.returncode:
+            raise TemplateError(f"cannot ask the server:\n{indented(done.stderr)}")
+        return done.stdout.splitlines()
 
     def execute(self, database: str, statement: str, what: str) -> None:
         """Run one statement of our own.

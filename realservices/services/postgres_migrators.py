@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from realservices.contract.errors import TemplateError
 from realservices.contract.postgres_databases import end_clients
+from realservices.schema.psql_words import indented
 from realservices.services.migrators import run_migrators
-from realservices.services.psql_words import indented
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:

@@ -1,8 +1,7 @@
 """Build action: make a migrated and seeded PostgreSQL data directory, once, as a Bazel output.
 
-initdb, extensions, migrations in order, migrators, seeds; then a copy for programs that use DATABASE_URL, and one
-archive of it all. A statement that the server refuses fails the build with file, line, statement and the server's
-words.
+initdb, extensions, migrations in order, seeds; then a copy for programs that use DATABASE_URL, and one archive of it
+all. A statement that the server refuses fails the build with file, line, statement and the server's words.
 
 psql applies the files, because it is what everybody's migrations were written against: several statements outside of
 a transaction, COPY FROM stdin as pg_dump writes it, and error positions.
@@ -18,10 +17,8 @@ import sys
 
 from realservices.contract.errors import RealServicesError, TemplateError
 from realservices.contract.postgres_databases import (
-    PRISTINE_DATABASE,
     READY_DATABASES,
     TEMPLATE_DATABASE,
-    copy_settings,
 )
 from realservices.contract.resources import explain
 from realservices.host.abandoned import remove_abandoned
@@ -29,11 +26,14 @@ from realservices.host.marks import mark_this_process
 from realservices.host.privileges import leave_root
 from realservices.host.scratch import Scratch
 from realservices.host.slots import acquire_slot
+from realservices.schema.arrange import arrange_after
+from realservices.schema.layouts import LAYOUTS
 from realservices.services.migrators import add_migrate_option
 from realservices.services.postgres_archive import write_archive
+from realservices.services.postgres_base import unpack_base
 from realservices.services.postgres_cluster import Cluster
+from realservices.services.postgres_copies import create_copies, finish_copies, linked_directories
 from realservices.services.postgres_migrators import migrate_postgres
-from realservices.services.psql_words import refusal
 from realservices.services.template_lifeline import end_with
 from realservices.services.template_options import name_value
 
@@ -41,9 +41,7 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-_FIRST_WITH_STRATEGY = 150000
-# The first whose pg_walinspect says which blocks were written.
-_FIRST_WITH_BLOCKS = 160000
+    from realservices.schema.script import Script
 
 
 def main(arguments: Sequence[str]) -> int:
@@ -74,6 +72,7 @@ def _build(options: argparse.Namespace) -> None:
 
 
 def _make(options: argparse.Namespace, archive: str, info_file: str) -> None:
+    scripts = arrange_after(options.layout, options.applied, options.migration, options.seed)
     # Its path is short enough for the server's socket.
     scratch = Scratch()
     remove_abandoned(os.path.dirname(scratch.path))
@@ -86,14 +85,18 @@ def _make(options: argparse.Namespace, archive: str, info_file: str) -> None:
             _leave_root(work, os.path.abspath(options.distribution))
         end_with(options.lifeline, work)
         cluster = Cluster(options.distribution, work, options.user, dict(options.setting), slot.ports[0] if slot else 0)
-        cluster.initialize()
+        if options.base:
+            unpack_base(options.base, options.base_info, cluster.data)
+        else:
+            cluster.initialize()
         cluster.start()
         try:
-            _fill(cluster, options, work)
+            copies = _fill(cluster, options, scripts, f"{work}/migrators")
             cluster.stop_with_little_wal()
         finally:
             cluster.stop()
-        description = write_archive(cluster.data, archive)
+        links = linked_directories(cluster.data, copies)
+        description = write_archive(cluster.data, archive, links)
     finally:
         if slot:
             slot.release()
@@ -104,6 +107,7 @@ def _make(options: argparse.Namespace, archive: str, info_file: str) -> None:
         "database": options.database,
         "template_database": TEMPLATE_DATABASE,
         "ready_databases": READY_DATABASES,
+        "links": links,
     }
     with open(info_file, "w", encoding="utf-8") as file:
         json.dump(info, file)
@@ -124,40 +128,21 @@ def _has_name(uid: int) -> bool:
         return False
 
 
-def _fill(cluster: Cluster, options: argparse.Namespace, work: str) -> None:
+def _fill(cluster: Cluster, options: argparse.Namespace, scripts: list[Script], home: str) -> dict[int, int]:
     # In a database of the name that programs know: migrations may say ALTER DATABASE or current_database().
     source = options.database
-    cluster.execute("postgres", f'CREATE DATABASE "{source}"', f"cannot create database {source!r}")
+    if not options.base:
+        cluster.execute("postgres", f'CREATE DATABASE "{source}"', f"cannot create database {source!r}")
+        create_copies(cluster, source)
     for extension in options.extension:
         what = f"extension {extension!r} (attribute extensions) cannot be created; the distribution must have it"
         cluster.execute(source, f'CREATE EXTENSION IF NOT EXISTS "{extension}" CASCADE', what)
-    _apply(cluster, source, "migration", options.migration)
-    migrate_postgres(cluster, options.migrate, source, f"{work}/migrators")
-    _apply(cluster, source, "seed", options.seed)
+    cluster.apply(source, [script for script in scripts if script.kind == "migration"], lambda _: None)
+    migrate_postgres(cluster, options.migrate, source, home)
+    cluster.apply(source, [script for script in scripts if script.kind == "seed"], lambda _: None)
     # Without autovacuum nobody else would gather statistics, and plans would differ from production's.
     cluster.execute(source, "ANALYZE", "cannot analyze")
-    _copy(cluster, source)
-
-
-def _apply(cluster: Cluster, database: str, kind: str, files: list[tuple[str, str]]) -> None:
-    for shown, path in files:
-        done = cluster.psql(database, "-f", path)
-        if done.returncode:
-            raise TemplateError(refusal(kind, shown, path, done.stderr))
-
-
-def _copy(cluster: Cluster, source: str) -> None:
-    """Make what tests are given their databases from, and restored from."""
-    strategy = " STRATEGY FILE_COPY" if cluster.version_num >= _FIRST_WITH_STRATEGY else ""
-    for database in (TEMPLATE_DATABASE, PRISTINE_DATABASE, *READY_DATABASES):
-        copy = f'CREATE DATABASE {database} TEMPLATE "{source}"{strategy}'
-        cluster.execute("postgres", copy, f"cannot create database {database!r}")
-        cluster.execute("postgres", copy_settings(source, database), f"cannot set up database {database!r}")
-    if cluster.version_num >= _FIRST_WITH_BLOCKS:
-        # Not every distribution has it. Without it databases are made anew instead of restored.
-        cluster.psql("postgres", "-c", "CREATE EXTENSION pg_walinspect")
-    closed = f"ALTER DATABASE {TEMPLATE_DATABASE} WITH IS_TEMPLATE true ALLOW_CONNECTIONS false"
-    cluster.execute("postgres", closed, "cannot close the template database")
+    return finish_copies(cluster, source)
 
 
 def _parse(arguments: Sequence[str]) -> argparse.Namespace:
@@ -166,7 +151,11 @@ def _parse(arguments: Sequence[str]) -> argparse.Namespace:
     parser.add_argument("--distribution", required=True, help="directory with bin, lib and share")
     parser.add_argument("--database", default="test", help="database that DATABASE_URL names")
     parser.add_argument("--user", default="test", help="superuser")
+    parser.add_argument("--base", default="", help="archive of a template to begin from")
+    parser.add_argument("--base-info", default="", help="its description")
+    parser.add_argument("--applied", type=name_value, action="append", default=[], metavar="SHOWN=FILE")
     parser.add_argument("--migration", type=name_value, action="append", default=[], metavar="SHOWN=FILE")
+    parser.add_argument("--layout", default="", choices=("", *LAYOUTS), help="whose files the migrations are")
     parser.add_argument("--seed", type=name_value, action="append", default=[], metavar="SHOWN=FILE")
     parser.add_argument("--extension", action="append", default=[])
     parser.add_argument("--setting", type=name_value, action="append", default=[], metavar="NAME=VALUE")

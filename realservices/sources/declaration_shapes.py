@@ -7,6 +7,7 @@ from typing import Any
 
 from realservices.contract.manifest_shapes import DATABASES, HTTP_PATH, SIGNAL, is_service_name
 from realservices.contract.shapes import NAME, NOT_NEGATIVE, PORT, POSITIVE, VARIABLE, Every, Only, Rule, is_text
+from realservices.schema.layouts import LAYOUTS
 
 _FUNCTION = re.compile(r"[^\W\d]\w*(\.[^\W\d]\w*)*:[^\W\d]\w*(\.[^\W\d]\w*)*")
 
@@ -68,6 +69,7 @@ _ALL_KINDS = {"fixed_ports?": {str: PORT}}
 KINDS: dict[str, dict[str, Any]] = {
     "postgres": {
         "migrations?": _FILES,
+        "layout?": frozenset(LAYOUTS),
         "seeds?": _FILES,
         "extensions?": [NAME],
         **_MIGRATE,

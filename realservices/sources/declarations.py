@@ -141,6 +141,16 @@ def read_project(root: Path) -> Project:
     return Project(declared, env, **{key: content[key] for key in _SETTINGS if key in content})
 
 
+def declared_in(root: Path) -> Path | None:
+    """Return the file of a directory that declares something, if there is one.
+
+    Raises:
+        SettingError: A file is damaged.
+    """
+    path, content = _read(root)
+    return path if content else None
+
+
 def _relay(root: Path) -> Declaration:
     """Return the package's own relay, run as its other tools are: it need not be importable from anywhere."""
     run = package_command("program", f"programs.{_RELAY}", os.pathsep.join(sys.path))

@@ -6,6 +6,7 @@ defaults. All processes of the session share them.
 
 from __future__ import annotations
 
+import contextlib
 import os
 import resource  # noqa: F401 - for contract/resources.py, which may have no descriptor left to import it with
 import threading
@@ -18,8 +19,8 @@ from realservices.contract.errors import RealServicesError
 from realservices.contract.resources import explain
 from realservices.contract.runtime import endpoint_of
 from realservices.contract.warmth import warm_wish
-from realservices.sources.declarations import Project, read_project
-from realservices.sources.errors import DeadServiceError, UnreachableServiceError
+from realservices.sources.declarations import Project, declared_in, read_project
+from realservices.sources.errors import DeadServiceError, SettingError, UnreachableServiceError
 from realservices.sources.source import Declared, Source
 from realservices.sources.variables import EXPORTED
 
@@ -100,6 +101,23 @@ class EmbeddedServices(Source):
         """Variables of the project's own, as parts of a manifest (contract/environment.py)."""
         return self._project.env
 
+    def declared_in(self) -> str:
+        """Where the session's services are declared, in words."""
+        path = declared_in(self._root)
+        return f"what {path} says" if path else f"no declaration, as there is none in {self._root}"
+
+    def ignored_declaration(self, directory: Path) -> Path | None:
+        """Return the nearest file from a directory upwards that declares services below the project's own directory."""
+        if not directory.is_relative_to(self._root):
+            return None
+        for path in (directory, *directory.parents):
+            if path == self._root:
+                break
+            with contextlib.suppress(SettingError):  # Another project's.
+                if found := declared_in(path):
+                    return found
+        return None
+
     def fix_ports(self, name: str, ports: Sequence[int]) -> None:
         """Have a service started on these ports; once it runs, it has those that it has.
 
@@ -170,9 +188,14 @@ class EmbeddedServices(Source):
         # Whatever the tests are: a mistake is the run's, and not that of the first test with a service.
         assert self._project
         warm_wish()
-        everything = list(self._project.services) if os.environ.get(environment.EAGER, "") not in ("", "0") else []
-        for name in everything or self._eager:
+        for name in (os.environ.get(environment.EAGER, "") not in ("", "0") and self._everything()) or self._eager:
             self.endpoint(self._known(name).kind, name)
+
+    def _everything(self) -> list[str]:
+        """Return the services that the project declares; where it declares none, those that can be had."""
+        services = self._project.services.values()
+        declared = [each.name for each in services if not each.is_default]
+        return declared or [each.name for each in services if each.kind != "executable" and self.is_had(each.kind)]
 
     def close(self) -> None:
         """Take back what was exported. The services end with the session, and no further one starts."""

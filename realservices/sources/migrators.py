@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 _TIMEOUT_S = 300
 # What the project's programs are found and loaded by. Everything else that they need is declared.
 _INHERITED = ("PYTHONPATH", "LD_LIBRARY_PATH", "PYTHONUSERBASE")
-_KEYS = ("migrate_env", "migrate_timeout_s", "inputs")
+_KEYS = ("migrate_env", "migrate_timeout_s")
 _FIELDS = {
     "postgres": ("url", "host", "port", "user", "password", "database", "socket"),
     "clickhouse": ("url", "host", "port", "user", "password", "database"),

@@ -25,7 +25,8 @@ from realservices.sources.package import package_command
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from realservices.sources.recipes import Recipe
+    from realservices.contract.directory_cache import Lease
+    from realservices.sources.recipes import Layers, Recipe
 
 ARCHIVE, INFO = "template.tar", "template.json"
 _VARIABLE = "XDG_CACHE_HOME"
@@ -47,13 +48,17 @@ def template(recipe: Recipe) -> Iterator[Path]:
     """
     cache = _open_cache()
     try:
-        lease = cache.lease(recipe.digest, lambda path: _build(Path(path), recipe.command), lambda: _make_room(cache))
+        lease = _lease(cache, recipe)
     except OSError as error:
         raise _no_room(Path(cache.path), error) from None
     try:
         yield Path(lease.path)
     finally:
         lease.release()
+
+
+def _lease(cache: DirectoryCache, recipe: Recipe) -> Lease:
+    return cache.lease(recipe.digest, lambda path: _build(cache, Path(path), recipe), lambda: _make_room(cache))
 
 
 def cache_directory() -> Path:
@@ -116,11 +121,30 @@ def _archive_size(path: str) -> int:
     return Path(path, ARCHIVE).stat().st_size
 
 
-def _build(partial: Path, command: list[str]) -> None:
+def _build(cache: DirectoryCache, partial: Path, recipe: Recipe) -> None:
+    with contextlib.ExitStack() as stack:
+        command = recipe.command
+        if recipe.layers and (found := _base(cache, recipe.layers)):
+            count, lease = found
+            stack.callback(lease.release)
+            base = ["--base", f"{lease.path}/{ARCHIVE}", "--base-info", f"{lease.path}/{INFO}"]
+            command = [*recipe.layers.last_command(count), *base]
+        _run(partial, command, recipe.directory)
+
+
+def _base(cache: DirectoryCache, layers: Layers) -> tuple[int, Lease] | None:
+    """Return a template to begin from, and how many migrations it has: the nearest that is there, or one at a cut."""
+    for count in layers.candidates:
+        if lease := cache.lease_made(layers.digests[count]):
+            return count, lease
+    return (layers.cut, _lease(cache, layers.recipe(layers.cut))) if layers.cut else None
+
+
+def _run(partial: Path, command: list[str], directory: Path) -> None:
     partial.mkdir(mode=0o700)
     outputs = ["--output", str(partial / ARCHIVE), "--info", str(partial / INFO)]
     try:
-        done = _made(package_command(*command, *outputs))
+        done = _made(package_command(*command, *outputs), directory)
         if done.returncode:
             if _FULL in done.stderr:
                 raise OSError(errno.ENOSPC, _FULL, str(partial.parent))
@@ -140,7 +164,7 @@ def _no_room(directory: Path, error: OSError) -> TemplateError:
     )
 
 
-def _made(command: list[str]) -> subprocess.CompletedProcess[str]:
+def _made(command: list[str], directory: Path) -> subprocess.CompletedProcess[str]:
     """Run the template tool, which ends with this process whatever ends that: nobody else has this end of the pipe."""
     theirs, ours = os.pipe()
     try:
@@ -148,6 +172,7 @@ def _made(command: list[str]) -> subprocess.CompletedProcess[str]:
         tool = subprocess.Popen(
             [*command, "--lifeline", str(theirs)], pass_fds=[theirs], start_new_session=True,
             stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, env=own_environment(),
+            cwd=directory,
         )  # fmt: skip
     except BaseException as error:
         os.close(ours)

@@ -40,6 +40,8 @@ def clickhouse_template(ctx, server):
     return template_action(
         ctx,
         args,
+        name = ctx.label.name,
+        seeds = ctx.files.seeds,
         inputs = [server] + ctx.files.schema,
         contents = ctx.attr.server[DefaultInfo].default_runfiles.files,
         migration = migration(ctx, "clickhouse", ["http", "tcp"]),

@@ -30,6 +30,8 @@ MIGRATE_ATTRS = {
     ),
 }
 
+NO_MIGRATION = struct(args = [], inputs = [], tools = [])
+
 # What rules of other languages want to be told in a build action, BAZEL_BINDIR for instance.
 _BAZELS = "BAZEL_"
 
@@ -72,7 +74,7 @@ def migration(ctx, kind, ports = []):
     """
     _check(ctx)
     if not ctx.attr.migrate:
-        return struct(args = [], inputs = [], tools = [])
+        return NO_MIGRATION
     common = files_of(ctx.attr.migrate_data)
     found = [(label_text(target.label), _migrator(ctx, target, kind, ports)) for target in ctx.attr.migrate]
     spec = {

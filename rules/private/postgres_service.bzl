@@ -3,6 +3,7 @@
 load("@rules_python//python:py_info.bzl", "PyInfo")
 load("//rules:providers.bzl", "ServiceInfo")
 load(":labels.bzl", "runfiles_path")
+load(":layouts.bzl", "LAYOUTS")
 load(":misuse.bzl", "misuse")
 load(":names.bzl", "is_extension_name", "is_postgres_name")
 load(":owned_settings.bzl", "OWNED_SETTINGS")
@@ -20,6 +21,8 @@ def _check_names(ctx):
         misuse(ctx.label, "database", repr(ctx.attr.database), identifier + "; not " + ", ".join(_TAKEN_DATABASES))
     if not is_postgres_name(ctx.attr.user) or ctx.attr.user.startswith("pg_"):
         misuse(ctx.label, "user", repr(ctx.attr.user), identifier + "; not pg_…, which PostgreSQL keeps for itself")
+    if ctx.attr.layout and ctx.attr.layout not in LAYOUTS:
+        misuse(ctx.label, "layout", repr(ctx.attr.layout), ", ".join([repr(layout) for layout in LAYOUTS]))
     for name in ctx.attr.extensions:
         if not is_extension_name(name):
             misuse(ctx.label, "extensions", repr(name), "names of lower-case letters, digits, '_' and '-'")
@@ -48,7 +51,7 @@ def _contents(ctx, libraries):
 def _postgres_service_impl(ctx):
     _check_names(ctx)
     check_settings(ctx.label, ctx.attr.settings, OWNED_SETTINGS["postgres"], hyphen = "_")
-    check_scripts(ctx.label, "migrations", ctx.files.migrations)
+    check_scripts(ctx.label, "migrations", ctx.files.migrations, ctx.attr.layout)
     check_scripts(ctx.label, "seeds", ctx.files.seeds)
     distribution = _distribution(ctx)
 

@@ -4,15 +4,25 @@ Its inputs are the SQL files, the migrators, the server and the tool, nothing el
 template.
 """
 
-load(":migrate.bzl", "MIGRATE_ATTRS", "migration")
+load(":layers.bzl", "layers")
+load(":migrate.bzl", "MIGRATE_ATTRS", "NO_MIGRATION", "migration")
 load(":template_action.bzl", "TEMPLATE_TOOL_ATTRS", "named_path", "template_action", "template_args")
 
 TEMPLATE_ATTRS = TEMPLATE_TOOL_ATTRS | MIGRATE_ATTRS | {
     "extensions": attr.string_list(
         doc = "Extensions to create before the first migration; the distribution must have them.",
     ),
+    "data": attr.label_list(
+        doc = "Files that migrations and seeds include: by psql's `\\ir`, `\\i` or `\\copy`. They are inputs of the build action.",
+        allow_files = True,
+    ),
+    "layout": attr.string(
+        doc = "The tool that the migrations are written for. What it would apply is applied, in its order: of a file with a " +
+              "part that undoes it, the other part. `plain`: files whole, in the order of `migrations`, even if they look like " +
+              "a tool's.",
+    ),
     "migrations": attr.label_list(
-        doc = "SQL files that make the schema, applied in this order; `glob` sorts by name.",
+        doc = "SQL files that make the schema, applied in this order; `glob` sorts by name. With a `layout`: the tool's files.",
         allow_files = True,
     ),
     "seeds": attr.label_list(
@@ -36,16 +46,32 @@ def postgres_template(ctx, distribution, contents):
     Returns:
       struct: `archive`, File of the packed data directory; `info`, File of the JSON that describes it.
     """
-    args = template_args(ctx, "template")
-    args.add("--distribution", distribution.path)
-    args.add_all(ctx.files.migrations, before_each = "--migration", map_each = named_path)
-    args.add_all(ctx.attr.extensions, before_each = "--extension")
-    return template_action(
-        ctx,
-        args,
-        inputs = ctx.files.migrations,
-        contents = contents,
-        migration = migration(ctx, "postgres"),
-        mnemonic = "RealservicesPostgresTemplate",
-        what = "PostgreSQL",
-    )
+    base = None
+    before = []
+    parts = layers(ctx.attr.layout, ctx.files.migrations)
+    for index, part in enumerate(parts):
+        is_last = index == len(parts) - 1
+        args = template_args(ctx, "template")
+        args.add("--distribution", distribution.path)
+        if ctx.attr.layout:
+            args.add("--layout", ctx.attr.layout)
+        if base:
+            args.add("--base", base.archive)
+            args.add("--base-info", base.info)
+            args.add_all(before, before_each = "--applied", map_each = named_path)
+        args.add_all(part, before_each = "--migration", map_each = named_path)
+        args.add_all(ctx.attr.extensions, before_each = "--extension")
+        base = template_action(
+            ctx,
+            args,
+            name = ctx.label.name if is_last else "%s.%d" % (ctx.label.name, index + 1),
+            seeds = ctx.files.seeds if is_last else [],
+            inputs = before + part + ctx.files.data + ([base.archive, base.info] if base else []),
+            contents = contents,
+            # They are run when all migrations have been.
+            migration = migration(ctx, "postgres") if is_last else NO_MIGRATION,
+            mnemonic = "RealservicesPostgresTemplate",
+            what = "PostgreSQL",
+        )
+        before = before + part
+    return base

@@ -17,15 +17,22 @@ TEMPLATE_TOOL_ATTRS = {
     ),
 }
 
-def check_scripts(label, attribute, files):
+_SQITCH_PLAN = "sqitch.plan"
+
+def check_scripts(label, attribute, files, layout = ""):
     """Refuses files that the tool cannot apply.
 
     Args:
       label: Label of the service.
       attribute: the attribute they stand in.
       files: list of File.
+      layout: whose files they are.
     """
     for file in files:
+        if file.basename == _SQITCH_PLAN and layout != "sqitch" and attribute == "migrations":
+            misuse(label, attribute, repr(file.short_path), "it with layout = \"sqitch\"")
+        if file.basename == _SQITCH_PLAN and layout == "sqitch":
+            continue
         if file.is_directory or file.extension != "sql":
             misuse(label, attribute, repr(file.short_path), "files that end in .sql")
 
@@ -64,12 +71,14 @@ def template_args(ctx, tool):
     args.add("--label", label_text(ctx.label))
     return args
 
-def template_action(ctx, args, *, inputs, contents, migration, mnemonic, what):
+def template_action(ctx, args, *, name, seeds, inputs, contents, migration, mnemonic, what):
     """Declares the action.
 
     Args:
-      ctx: as for `template_args`, with `seeds`, which are applied last.
+      ctx: as for `template_args`.
       args: the command line.
+      name: of the outputs, without endings.
+      seeds: list of File, applied last.
       inputs: list of File beside seeds and tool.
       contents: depset of File: the server, and what its programs load.
       migration: as of `migration` in migrate.bzl.
@@ -80,10 +89,10 @@ def template_action(ctx, args, *, inputs, contents, migration, mnemonic, what):
       struct: `archive`, File of the packed data directory; `info`, File of the JSON that describes it.
     """
     python = python_interpreter(ctx.attr._python)
-    archive = ctx.actions.declare_file(ctx.label.name + ".tar")
-    info = ctx.actions.declare_file(ctx.label.name + ".json")
+    archive = ctx.actions.declare_file(name + ".tar")
+    info = ctx.actions.declare_file(name + ".json")
     args.add_all(migration.args)
-    args.add_all(ctx.files.seeds, before_each = "--seed", map_each = named_path)
+    args.add_all(seeds, before_each = "--seed", map_each = named_path)
     args.add("--output", archive)
     args.add("--info", info)
     ctx.actions.run(
@@ -91,7 +100,7 @@ def template_action(ctx, args, *, inputs, contents, migration, mnemonic, what):
         arguments = [args],
         # Nothing of the user's shell, so that the same inputs give the same template everywhere.
         env = {},
-        inputs = depset([ctx.file._template_tool] + inputs + ctx.files.seeds, transitive = [contents] + migration.inputs),
+        inputs = depset([ctx.file._template_tool] + inputs + seeds, transitive = [contents] + migration.inputs),
         tools = [python.files] + migration.tools,
         outputs = [archive, info],
         mnemonic = mnemonic,

@@ -13,6 +13,7 @@ def _postgres_names():
         ("database_empty_test", "database", "", "up to 63 lower-case letters"),
         ("user_quote_test", "user", "o'hara", "up to 63 lower-case letters"),
         ("user_prefix_test", "user", "pg_owner", "up to 63 lower-case letters"),
+        ("layout_test", "layout", "gooze", "\"db-migrate\", \"dbmate\", \"diesel\", "),
     ]:
         misuse(name, postgres_service, attribute, repr(value), allowed, service_name = "db", **{attribute: value})
     misuse(
@@ -33,6 +34,7 @@ def _postgres_files():
         ("migration_suffix_test", "migrations", "BUILD.bazel", "files that end in .sql"),
         ("migration_directory_test", "migrations", "directory.sql", "files that end in .sql"),
         ("migration_equals_sign_test", "migrations", "day=1.sql", "paths without '='"),
+        ("sqitch_plan_test", "migrations", "sqitch.plan", "it with layout = \"sqitch\""),
         ("seed_suffix_test", "seeds", "seed.csv", "files that end in .sql"),
     ]:
         misuse(name, postgres_service, attribute, repr("%s/%s" % (package, value)), allowed, service_name = "db", **{attribute: [value]})

@@ -39,3 +39,27 @@ def _template_test_impl(ctx):
     return analysistest.end(env)
 
 template_test = analysistest.make(_template_test_impl)
+
+def _layers_test_impl(ctx):
+    env = analysistest.begin(ctx)
+    actions = [action for action in analysistest.target_actions(env) if action.mnemonic == "RealservicesPostgresTemplate"]
+    package = ctx.label.package
+    told = []
+    for action in actions:
+        names = [word.partition("=")[0][len(package) + 1:] for word in action.argv if word.endswith(".sql")]
+        options = {
+            option: len([word for word in action.argv if word == "--" + option])
+            for option in ["applied", "migration", "seed", "base"]
+        }
+        told.append((options, names[0], names[-1], sorted([file.basename for file in action.outputs.to_list()])))
+        sources = [file.basename for file in action.inputs.to_list() if file.short_path.startswith(package)]
+        asserts.true(env, "names.csv" in sources, "data is an input of every part")
+        asserts.equals(env, options["base"] * 2, len([name for name in sources if name.startswith("long_db.")]))
+    asserts.equals(env, [
+        ({"applied": 0, "migration": 100, "seed": 0, "base": 0}, "1_m.up.sql", "100_m.up.sql", ["long_db.1.json", "long_db.1.tar"]),
+        ({"applied": 100, "migration": 100, "seed": 0, "base": 1}, "1_m.up.sql", "200_m.up.sql", ["long_db.2.json", "long_db.2.tar"]),
+        ({"applied": 200, "migration": 5, "seed": 1, "base": 1}, "1_m.up.sql", "seed.sql", ["long_db.json", "long_db.tar"]),
+    ], told)
+    return analysistest.end(env)
+
+layers_test = analysistest.make(_layers_test_impl)

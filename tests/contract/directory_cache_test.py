@@ -160,3 +160,15 @@ def test_many_at_once_never_see_half_a_directory(place: Path) -> None:
     # Those who threw away last left nothing; one whose last directory was used by another left that.
     assert {name.partition(".")[0] for name in os.listdir(place)} <= {"a", "b", "c"}
     assert not list(place.glob("*.partial"))
+
+
+def test_only_what_is_there_is_leased_by_who_does_not_make_it(cache: DirectoryCache, place: Path) -> None:
+    assert cache.lease_made("a") is None
+    assert list(place.iterdir()) == []
+    _lease(cache, "a")
+    lease = cache.lease_made("a")
+    assert lease is not None
+    assert not cache.evict("a")
+    lease.release()
+    assert cache.evict("a")
+    assert cache.lease_made("a") is None

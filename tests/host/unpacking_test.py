@@ -179,3 +179,12 @@ def test_a_target_that_is_there_stays_as_it_is(tmp_path: Path) -> None:
     with pytest.raises(FileExistsError):
         unpack_archive(str(archive), str(tmp_path / "target"))
     assert os.listdir(tmp_path / "target") == ["kept"]
+
+
+def test_nothing_of_what_is_left_out_is_unpacked(tmp_path: Path, target: Path) -> None:
+    target.parent.mkdir()
+    out = member("out", tarfile.DIRTYPE)
+    link = member("out/link", tarfile.LNKTYPE, "d/file")
+    archive = write(tmp_path / "template.tar", _DIRECTORY, _FILE, out, member("out/file"), link, member("last"))
+    unpack_archive(str(archive), str(target), without={"out"})
+    assert _names(target) == [str(target / name) for name in ("d", "d/file", "last", "out")]

@@ -81,6 +81,7 @@ class TemplateBuild:
 
     def _script(self, option: str, name: str, sql: str) -> TemplateBuild:
         path = self._directory / name
+        path.parent.mkdir(parents=True, exist_ok=True)
         path.write_text(sql, "utf-8")
         self._arguments += [option, f"app/{name}={path}"]
         return self

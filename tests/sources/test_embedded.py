@@ -146,6 +146,49 @@ def test_workers_share_the_database_that_servers_have(pytester: pytest.Pytester,
     run(*_XDIST, "--dist=each").assert_outcomes(passed=2)
 
 
+_WIDER = """
+import asyncpg, asyncio, os, pytest
+
+async def _change(*statements):
+    connection = await asyncpg.connect(os.environ["DATABASE_URL"])
+    for statement in statements:
+        await connection.execute(statement)
+        await asyncio.sleep(0.02)
+    await connection.close()
+
+@pytest.fixture(scope="session")
+def application(worker_id):
+    name = f"application_{worker_id}"
+    asyncio.run(_change(f"CREATE ROLE {name}", f"CREATE DATABASE {name}"))
+    yield name
+    asyncio.run(_change(f"DROP DATABASE {name}", f"DROP ROLE {name}"))
+
+@pytest.mark.parametrize("n", range(20))
+def test_each_leaves_a_role(n, request, cloned_database):
+    name = request.getfixturevalue("application") if n > 3 else None
+    connection = cloned_database.connect_sync()
+    left = connection.fetchval("SELECT count(*) FROM pg_roles WHERE rolname ~ '^left_'")
+    assert left <= 1  # The other worker's.
+    if name:
+        assert connection.fetchval("SELECT count(*) FROM pg_roles WHERE rolname = $1", name) == 1
+        assert connection.fetchval("SELECT count(*) FROM pg_database WHERE datname = $1", name) == 1
+    connection.execute("CREATE TABLE own ()")
+    connection.execute(f"CREATE ROLE left_{n}")
+    connection.close()
+"""
+
+
+@pytest.mark.parametrize("arguments", [("-p", "xdist.plugin", "-n0"), _XDIST])
+def test_what_fixtures_of_a_wider_scope_make_in_the_server_stays(
+    pytester: pytest.Pytester, run: Run, monkeypatch: pytest.MonkeyPatch, arguments: tuple[str, ...]
+) -> None:
+    pytester.makefile(".toml", realservices='services.db.kind = "postgres"')
+    pytester.makepyfile(test_wider=_WIDER)
+    monkeypatch.setenv("REALSERVICES_EAGER", "1")
+    run(*arguments).assert_outcomes(passed=20)
+    assert _left() == []
+
+
 def test_what_is_not_used_is_not_started(pytester: pytest.Pytester, run: Run) -> None:
     pytester.makepyfile(
         test_files="""
@@ -315,6 +358,30 @@ def test_the_project_is_found_from_a_directory_with_settings_of_its_own(pytester
         "async def test_it(isolated_database): await isolated_database.execute('SELECT a FROM pairs')", encoding="utf-8"
     )
     run("tests").assert_outcomes(passed=1)
+
+
+@pytest.mark.parametrize(
+    ("top", "says"),
+    [
+        ("", "no declaration, as there is none in *"),
+        ("[tool.realservices]\nisolation = 'database'\n", "what */pyproject.toml says*"),
+    ],
+)
+def test_a_declaration_below_the_project_is_not_ignored_without_a_word(
+    pytester: pytest.Pytester, run: Run, top: str, says: str
+) -> None:
+    pytester.makefile(".toml", pyproject=top)
+    for name in ("used", "unused"):
+        (pytester.mkdir(name) / "pyproject.toml").write_text(_SCHEMA, encoding="utf-8")
+        (pytester.path / name / "tests").mkdir()
+    uses = "async def test_it(isolated_database): pass\nasync def test_too(isolated_database): pass\n"
+    (pytester.path / "used" / "tests" / "test_a.py").write_text(uses, encoding="utf-8")
+    (pytester.path / "used" / "test_b.py").write_text(uses, encoding="utf-8")
+    (pytester.path / "unused" / "test_c.py").write_text("def test_it(): pass\n", encoding="utf-8")
+    pytester.makepyfile("async def test_rows(isolated_database): pass")
+    result = run("-W", "default", f"--rootdir={pytester.path}", ".")
+    result.assert_outcomes(passed=6, warnings=1)
+    result.stdout.fnmatch_lines([f"*/used/pyproject.toml declares services*does not read it: it has {says}"])
 
 
 def test_a_migration_that_is_refused(pytester: pytest.Pytester, run: Run) -> None:

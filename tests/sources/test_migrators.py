@@ -30,7 +30,7 @@ _INPUTS = 'inputs = ["*.py"]'
     [
         ([_COMMAND], r"migrate = \[\['\{python\}', '-m', 'tool'\]\] needs inputs: the schema is built once and kept until"),
         ([_COMMAND, "inputs = []"], r"needs inputs: .* name all of them: inputs = \[\"alembic\.ini\", "),
-        ([_INPUTS], r"inputs = \['\*\.py'\] without migrate, which it is for; add migrate, or take out inputs"),
+        (['migrate_env = {}'], r"migrate_env = \{\} without migrate, which it is for; add migrate, or take out migrate_env"),
         (['migrate_env = { A = "1" }'], r"migrate_env = \{'A': '1'\} without migrate"),
         (["migrate_timeout_s = 5"], r"migrate_timeout_s = 5 without migrate"),
         (['migrate = "alembic"', _INPUTS], r"migrate = 'alembic'; it is a list of commands, such as \[\"\{python\}\", "),
@@ -227,7 +227,9 @@ async def test_one_that_fails_there_leaves_nothing(
     (project / "app" / "upgrade.py").write_text("raise SystemExit('out of paint')", "utf-8")
     result = run()
     result.assert_outcomes(errors=2)
-    result.stdout.fnmatch_lines(["*service 'db': migrate: *app.upgrade* exited with code 1 after *", "*out of paint*"])
+    result.stdout.fnmatch_lines(
+        ["*service 'db': PostgreSQL at *: migrate: *app.upgrade* exited with code 1*", "*out of paint*"]
+    )
     assert await query(launched_postgres, SESSIONS_DATABASES) == 0
 
 

@@ -9,8 +9,8 @@ from importlib.resources.abc import Traversable
 
 import pytest
 
-_LAUNCHER_SIDE = ("contract", "host", "services", "launcher")
-_TEST_SIDE = ("contract", "clients", "sources", "isolation", "optimization", "dev", "fixtures")
+_LAUNCHER_SIDE = ("contract", "schema", "host", "services", "launcher")
+_TEST_SIDE = ("contract", "schema", "clients", "sources", "isolation", "optimization", "dev", "fixtures")
 # Server programs run by themselves, also where nothing else of the package can be imported.
 _PROGRAMS = ("programs",)
 # The report on a run stands alone, but for how foreign data is checked. Bazel's tests do not have it: this module runs outside of Bazel as well.

@@ -12,6 +12,7 @@ from realservices.isolation.postgres.drivers.urls import url_for
 
 if TYPE_CHECKING:
     from realservices.isolation.background import BackgroundLoop
+    from realservices.isolation.errors import IsolationError
     from realservices.isolation.postgres.clones import Clone
 
 
@@ -20,10 +21,12 @@ class ClonedDatabase:
 
     Attributes:
         is_known: Code of the test may know how to connect to it, also when the test is over.
+        end_error: Why there are no more connections to it; None: there are.
     """
 
     def __init__(self, clone: Clone, background: BackgroundLoop) -> None:
         self.is_known = False
+        self.end_error: IsolationError | None = None
         self._clone = clone
         self._background = background
         self._connections: list[asyncpg.Connection] = []
@@ -38,7 +41,7 @@ class ClonedDatabase:
     @property
     def url(self) -> str:
         """Its URL for code under test: over TCP, with the password."""
-        self.is_known = True
+        self._tell()
         return self._clone.url
 
     def url_for(self, scheme: str) -> str:
@@ -47,13 +50,13 @@ class ClonedDatabase:
         Raises:
             IsolationError: The scheme is not known.
         """
-        self.is_known = True
+        self._tell()
         return url_for(self._clone, scheme)
 
     @property
     def connect_kwargs(self) -> dict[str, Any]:
         """Arguments for `asyncpg.connect`, over the unix socket."""
-        self.is_known = True
+        self._tell()
         return self._clone.connect_kwargs
 
     @property
@@ -77,7 +80,12 @@ class ClonedDatabase:
         return self._clone.endpoint.password
 
     async def connect(self, **arguments: Any) -> asyncpg.Connection:
-        """Connect to it; ``arguments`` are those of `asyncpg.connect`. The test need not close the connection."""
+        """Connect to it; ``arguments`` are those of `asyncpg.connect`. The test need not close the connection.
+
+        Raises:
+            IsolationError: The test is over.
+        """
+        self.check_open()
         connection: asyncpg.Connection = await asyncpg.connect(**{**self._clone.connect_kwargs, **arguments})
         self._connections.append(connection)
         return connection
@@ -85,19 +93,40 @@ class ClonedDatabase:
     def connect_sync(self, **arguments: Any) -> Any:
         """Connect to it with a blocking connection that has the methods of `asyncpg.Connection`.
 
-        A forked child may do so, too; what the parent has made is the parent's.
+        The test need not close it. A forked child may do so, too; what the parent has made is the parent's.
+
+        Raises:
+            IsolationError: The test is over.
         """
+        self.check_open()
         background = self._background.of_this_process()
         connection = background.run(_connect({**self._clone.connect_kwargs, **arguments}))
         self._blocking.append(connection)
         return Blocking(connection, background)
 
-    def abandon(self) -> None:
-        """End the connections that the test left open. Their database is about to be restored."""
+    def check_open(self) -> None:
+        """Refuse what wants a connection when there are no more.
+
+        Raises:
+            IsolationError: So it is.
+        """
+        if self.end_error is not None:
+            raise self.end_error.with_traceback(None)
+
+    def end(self, error: IsolationError) -> None:
+        """End the connections that the test left open, and refuse others with an error.
+
+        The database is about to be restored, or copied.
+        """
+        self.end_error = error
         with contextlib.suppress(RuntimeError):  # Their loop is closed, and they with it.
             _terminate(self._connections)
         if self._blocking:
             self._background.run(_terminate_here(self._blocking))
+
+    def _tell(self) -> None:
+        self.check_open()
+        self.is_known = True
 
     def __repr__(self) -> str:
         return f"<ClonedDatabase {self._clone.name} at {self.host}:{self.port}>"

@@ -21,6 +21,8 @@ from realservices.contract.postgres_databases import PRISTINE_DATABASE, copy_set
 from realservices.isolation.errors import IsolationError
 from realservices.isolation.postgres.administration import Administration, connect_kwargs, quote_identifier
 from realservices.isolation.postgres.doors import Doors
+from realservices.isolation.postgres.lock_waits import LockWaits
+from realservices.isolation.postgres.restore.outside import OutsideChanges
 from realservices.isolation.postgres.restore.restorer import Restorer
 from realservices.isolation.postgres.restore.turns import ServerTurns
 
@@ -30,6 +32,7 @@ if TYPE_CHECKING:
 
     from realservices.contract.runtime import Endpoint
     from realservices.isolation.background import BackgroundLoop
+    from realservices.isolation.postgres.restore.cluster import State
     from realservices.isolation.ready_databases import ReadyDatabases
 
 # Where each clone serves one test, one in use and two ready hide the 4-10 ms of a clone behind a test of a few
@@ -135,7 +138,10 @@ class ClonePool:
         self._guarding = Administration(endpoint, owner) if drops else self._dropping
         self._doors = Doors(self._guarding)
         self._adopting: dict[str, asyncio.Task[None]] = {}
-        self._turns = ServerTurns(f"{ready.directory}/{endpoint.name}" if ready.directory else "")
+        shared = f"{ready.directory}/{endpoint.name}" if ready.directory else ""
+        self._turns = ServerTurns(shared)
+        self._outside = OutsideChanges(f"{shared}.outside" if shared else "")
+        self.lock_waits = LockWaits(endpoint, owner, self._prefix, ready.taken)
         self._findings: list[Finding] = []
         self._work: set[asyncio.Task[Any]] = set()
         self._checks: set[asyncio.Future[None]] = set()
@@ -177,6 +183,15 @@ class ClonePool:
     def begin_use(self, clone: Clone) -> Future[None]:
         """Have a reserved clone as if it was taken. It is not opened, if it is closed."""
         return self._background.submit(self._begin_use(clone))
+
+    @contextlib.contextmanager
+    def changes_on_purpose(self) -> Iterator[None]:
+        """Take for given what is changed meanwhile in the server as a whole: a fixture of a wider scope does it."""
+        since = self._background.run(self._begin_outside(), _TAKE_TIMEOUT_S)
+        try:
+            yield
+        finally:
+            self._background.run(self._end_outside(since), _TAKE_TIMEOUT_S)
 
     def close_to_others(self, clone: Clone, own: Collection[int]) -> Future[bool]:
         """Have a clone admit nobody else; return whether nobody but ``own`` is there, by the backends' process ids."""
@@ -276,7 +291,25 @@ class ClonePool:
         # Not before its database is there: restoring the one before may need the server for itself.
         self._in_use += 1
         if self._in_use == 1:
+            self.lock_waits.begin()
             await self._turns.begin_test()
+
+    async def _begin_outside(self) -> State | None:
+        await self._restored()
+        await self._restorer.know_server()
+        since = await self._restorer.look_at_server() if self._in_use else None
+        self._in_use += 1
+        if self._in_use == 1:
+            await self._turns.begin_test()
+        return since
+
+    async def _end_outside(self, since: State | None) -> None:
+        try:
+            with contextlib.suppress(OSError, TimeoutError, asyncpg.PostgresError, asyncpg.InterfaceError):
+                if changed := await self._restorer.accept_changes(since):
+                    self._outside.tell(changed)
+        finally:
+            self._end_use()
 
     async def _restored(self) -> None:
         await asyncio.gather(*self._checks)
@@ -297,6 +330,7 @@ class ClonePool:
     def _end_use(self) -> None:
         self._in_use -= 1
         if self._in_use == 0:
+            self.lock_waits.end()
             self._turns.end_test()
 
     async def _give_back(self, release: _Release) -> None:
@@ -354,7 +388,7 @@ class ClonePool:
         async with self._turns.alone():
             for name in self._restorer.suspects:
                 await self._doors.open(name)  # It is compared with what it was, which is open.
-            left = await self._restorer.restore_server()
+            left = await self._restorer.restore_server(self._outside.of_others())
         self._findings += [Finding(test, self._explain_left(left))] if left else []
 
     async def _find(self) -> list[Finding]:
@@ -482,6 +516,7 @@ class ClonePool:
                 await self._drop(await task)
         await self._restorer.close()
         self._turns.close()
+        await self.lock_waits.close(finish=drop)
         await self._making.close(finish=drop)
         await self._dropping.close(finish=drop)
         if self._guarding is not self._dropping:

@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 
 # DISCARD ALL (https://www.postgresql.org/docs/current/sql-discard.html), but for the statements that asyncpg has
 # prepared: to prepare them again would take a round trip for each in every test. They are planned for each execution
-# anew (`plan_cache_mode`, see KeptConnections), so that no test finds another plan because of those before it.
+# anew (`plan_cache_mode`, see PostgresIsolation), so that no test finds another plan because of those before it.
 _RESET = (
     "CLOSE ALL; SET SESSION AUTHORIZATION DEFAULT; RESET ALL; UNLISTEN *; SELECT pg_advisory_unlock_all(); "
     "DISCARD SEQUENCES; DISCARD TEMP"

@@ -15,11 +15,12 @@ import asyncpg
 
 from realservices.contract.postgres_databases import PRISTINE_DATABASE
 from realservices.isolation.blocking import Blocking
-from realservices.isolation.errors import IsolationBrokenError, IsolationError, one_at_a_time
+from realservices.isolation.errors import IsolationBrokenError, IsolationError, ended, one_at_a_time
 from realservices.isolation.postgres.administration import connect_kwargs
 from realservices.isolation.postgres.clone_use import CloneUse
 from realservices.isolation.postgres.cloned_database import ClonedDatabase
 from realservices.isolation.postgres.clones import ClonePool
+from realservices.isolation.postgres.connection import IsolatedConnection
 from realservices.isolation.postgres.drivers.leases import Leases
 from realservices.isolation.postgres.held import HeldTransaction
 from realservices.isolation.postgres.kept_connections import KeptConnections
@@ -34,6 +35,7 @@ if TYPE_CHECKING:
     from realservices.isolation.background import BackgroundLoop
     from realservices.isolation.postgres.clones import Clone, Finding
     from realservices.isolation.postgres.kept_connections import PooledConnection
+    from realservices.isolation.postgres.lock_waits import LockWait
     from realservices.isolation.postgres.share import SharedDatabase
     from realservices.isolation.postgres.traits import Traits
     from realservices.isolation.ready_databases import ReadyDatabases
@@ -41,6 +43,8 @@ if TYPE_CHECKING:
 # Far above what rolling back takes; a test that left its connection in a state that cannot end must not hang the rest.
 _END_TIMEOUT_S = 10.0
 _CLONE_TIMEOUT_S = 60.0
+# For each loop: one to the database of transactions, and one to another.
+_KEPT = 2
 # Backends that have ended a moment ago are still seen; more cannot have.
 _REMEMBERED = 7
 # How asyncpg says that the server has ended the connection.
@@ -78,7 +82,7 @@ class PostgresIsolation:
         # The database in which transactions are rolled back, from test to test.
         self._base: CloneUse | None = None
         self._is_taken = False
-        self._kept = KeptConnections()
+        self._kept = KeptConnections(IsolatedConnection, _KEPT, {"plan_cache_mode": "force_custom_plan"})
         self._traits: Traits | None = None
         self._shares: list[SharedDatabase] = []
         self._clones.keepers.append(self._kept.pids)
@@ -137,10 +141,11 @@ class PostgresIsolation:
     def blocking(self, *, isolation: str) -> Iterator[Any]:
         """Give a blocking connection: within a transaction, or (``isolation`` is ``database``) to a clone."""
         lease = self.connection_to_clone(keep=True) if isolation == "database" else self.transaction(keep=True)
-        connection = self._background.run(lease.__aenter__())
+        connection = Blocking(self._background.run(lease.__aenter__()), self._background)
         try:
-            yield Blocking(connection, self._background)
+            yield connection
         finally:
+            connection.end("this isolated_database_sync")
             self._background.run(lease.__aexit__(None, None, None))
 
     @contextlib.contextmanager
@@ -151,7 +156,7 @@ class PostgresIsolation:
         try:
             yield database
         finally:
-            database.abandon()
+            database.end(ended("this cloned_database"))
             self._clones.give_back(clone, is_known=database.is_known)
 
     @functools.cached_property
@@ -162,6 +167,21 @@ class PostgresIsolation:
     def findings(self) -> list[Finding]:
         """Return what tests have left that could not be undone, each once."""
         return self._clones.findings()
+
+    @contextlib.contextmanager
+    def changes_on_purpose(self) -> Iterator[None]:
+        """Take for given what is changed meanwhile in the server as a whole, see `ClonePool.changes_on_purpose`."""
+        with contextlib.ExitStack() as stack:
+            if self._clones.may_restore:
+                stack.enter_context(self._clones.changes_on_purpose())
+            for share in self._shares:
+                stack.enter_context(share.changes_on_purpose())
+            yield
+
+    def lock_waits(self) -> list[LockWait]:
+        """Return the waits for locks that were ended, each once."""
+        shared = [share.lock_waits() for share in self._shares]
+        return [*self._clones.lock_waits.taken(), *(wait for waits in shared for wait in waits)]
 
     def share(self, scope: str) -> SharedDatabase:
         """Return a database that several tests start from. Close it after them."""
@@ -209,7 +229,7 @@ class PostgresIsolation:
         finally:
             self._release(use, stays=stays, commits=commits)
 
-    async def _begin(self, use: CloneUse, *, commits: bool) -> PooledConnection:
+    async def _begin(self, use: CloneUse, *, commits: bool) -> PooledConnection[IsolatedConnection]:
         """Return a connection on which the test has begun."""
         while True:
             reading = None if self._traits else await self._start_reading(use)
@@ -238,14 +258,14 @@ class PostgresIsolation:
         await use.open()
         return self._background.submit(_read_traits(use.clone))
 
-    async def _connect(self, use: CloneUse) -> PooledConnection:
+    async def _connect(self, use: CloneUse) -> PooledConnection[IsolatedConnection]:
         pooled = await self._kept.take(use.clone)
         if pooled is None:
             await use.open()
             pooled = await self._kept.connect(use.clone)
         return pooled
 
-    async def _end(self, use: CloneUse, pooled: PooledConnection) -> bool:
+    async def _end(self, use: CloneUse, pooled: PooledConnection[IsolatedConnection]) -> bool:
         """End the test on its connection; return whether that is as good as a new one."""
         connection = pooled.connection
         try:

@@ -9,14 +9,6 @@ import asyncpg
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-POOL_OF_ONE: dict[str, Any] = {
-    "min_size": 0,
-    "max_size": 1,
-    "max_queries": 1_000_000_000,
-    "max_inactive_connection_lifetime": 0,
-}
-"""Arguments for `asyncpg.create_pool` of a pool whose use is that its proxies end with their test."""
-
 
 class ResettableConnection(asyncpg.Connection):
     """Knows what of it outlives a reset of its session.
@@ -61,7 +53,3 @@ class ResettableConnection(asyncpg.Connection):
         """Have the session as a new one, but for settings that PostgreSQL does not know."""
         await self.raw.query("DISCARD ALL", None)
         self._mark_stmts_as_closed()  # They are dropped; asyncpg must not use or close them again.
-
-
-async def already_reset(connection: object) -> None:
-    """For a pool's ``reset``: whoever gives a connection back has reset it."""

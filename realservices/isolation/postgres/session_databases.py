@@ -18,6 +18,7 @@ from typing import TYPE_CHECKING
 
 import asyncpg
 
+from realservices.contract.postgres_databases import copy_settings
 from realservices.isolation.errors import IsolationError
 from realservices.isolation.postgres.administration import Administration, quote_identifier
 
@@ -127,6 +128,7 @@ class SessionDatabases:
         while True:
             try:
                 await self._administration.execute(f"CREATE DATABASE {name} TEMPLATE {quote_identifier(original)}")
+                await self._administration.execute(copy_settings(original, template))
                 break
             except asyncpg.ObjectInUseError as error:
                 if time.monotonic() > deadline:

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 
 import asyncpg
 
-from realservices.isolation.errors import IsolationError
+from realservices.isolation.errors import IsolationError, ended
 from realservices.isolation.postgres.administration import Administration, quote_identifier
 from realservices.isolation.postgres.cloned_database import ClonedDatabase
 from realservices.isolation.postgres.isolation import PostgresIsolation
@@ -21,11 +21,12 @@ from realservices.isolation.postgres.lazy_connection import LazyConnection
 from realservices.isolation.ready_databases import ReadyDatabases
 
 if TYPE_CHECKING:
-    from collections.abc import Awaitable, Callable
+    from collections.abc import Iterator
 
     from realservices.contract.runtime import Endpoint
     from realservices.isolation.background import BackgroundLoop
     from realservices.isolation.postgres.clones import Clone
+    from realservices.isolation.postgres.lock_waits import LockWait
 
 _TIMEOUT_S = 60.0
 # Nobody may be in what is copied.
@@ -33,32 +34,16 @@ _EMPTY = "SELECT pg_terminate_backend(pid, 5000) FROM pg_stat_activity WHERE dat
 _CLOSE = "ALTER DATABASE {} WITH ALLOW_CONNECTIONS false"
 
 
-class _FilledDatabase(ClonedDatabase):
-    """Refuses connections once it is closed."""
-
-    def __init__(self, clone: Clone, background: BackgroundLoop, check_open: Callable[[], None]) -> None:
-        super().__init__(clone, background)
-        self._check_open = check_open
-
-    async def connect(self, **arguments: Any) -> asyncpg.Connection:
-        self._check_open()
-        return await super().connect(**arguments)
-
-    def connect_sync(self, **arguments: Any) -> Any:
-        self._check_open()
-        return super().connect_sync(**arguments)
-
-
 class _FillingConnection(LazyConnection):
     """Refuses statements once the database is closed."""
 
-    def __init__(self, connect: Callable[[], Awaitable[Any]], check_open: Callable[[], None]) -> None:
-        super().__init__(connect)
-        self._check_open = check_open
+    def __init__(self, database: ClonedDatabase) -> None:
+        super().__init__(database.connect)
+        self._database = database
 
     def __getattr__(self, name: str) -> Any:
         if not name.startswith("_"):
-            self._check_open()
+            self._database.check_open()
         return super().__getattr__(name)
 
 
@@ -79,8 +64,8 @@ class SharedDatabase:
 
     def __init__(self, clone: Clone, scope: str, background: BackgroundLoop, directory: str) -> None:
         self.endpoint: Endpoint = clone.endpoint
-        self.database = _FilledDatabase(clone, background, self._check_open)
-        self.connection = _FillingConnection(self.database.connect, self._check_open)
+        self.database = ClonedDatabase(clone, background)
+        self.connection = _FillingConnection(self.database)
         self._clone = clone
         self._scope = scope
         self._background = background
@@ -95,12 +80,22 @@ class SharedDatabase:
             IsolationError: It cannot be copied.
         """
         if self._isolation is None:
-            self.database.abandon()
+            self.database.end(self._closed())
             self._background.run(self._seal(), _TIMEOUT_S)
             endpoint = dataclasses.replace(self.endpoint, template_database=self._clone.name, ready_databases=())
             ready = ReadyDatabases(endpoint, self._directory)
             self._isolation = PostgresIsolation(endpoint, self._background, ready, pristine=self._pristine)
         return self._isolation
+
+    @contextlib.contextmanager
+    def changes_on_purpose(self) -> Iterator[None]:
+        """See `ClonePool.changes_on_purpose`."""
+        with self._isolation.changes_on_purpose() if self._isolation else contextlib.nullcontext():
+            yield
+
+    def lock_waits(self) -> list[LockWait]:
+        """Return the waits for locks that were ended in tests' databases, each once."""
+        return self._isolation.lock_waits() if self._isolation is not None else []
 
     async def close_loop(self) -> None:
         """Close what tests have left to the running loop, before that ends."""
@@ -109,7 +104,7 @@ class SharedDatabase:
 
     def close(self) -> None:
         """Remove it, with all that was made from it."""
-        self.database.abandon()
+        self.database.end(ended(f"this cloned_database_{self._scope}", self._scope))
         if self._isolation is not None:
             self._isolation.close(drop=True)
         self._background.run(self._drop(), _TIMEOUT_S)
@@ -118,13 +113,12 @@ class SharedDatabase:
     def _pristine(self) -> str:
         return f"{self._clone.name}_pristine"
 
-    def _check_open(self) -> None:
-        if self._isolation is not None:
-            raise IsolationError(
-                f"the database of this {self._scope} (isolated_database_{self._scope}, cloned_database_{self._scope}) "
-                f"is closed: tests have begun to start from what was in it. Fill it in a fixture of scope "
-                f"{self._scope!r} that each of these tests uses"
-            )
+    def _closed(self) -> IsolationError:
+        return IsolationError(
+            f"the database of this {self._scope} (isolated_database_{self._scope}, cloned_database_{self._scope}) is "
+            "closed: tests have begun to start from what was in it. Fill it in a fixture of scope "
+            f"{self._scope!r} that each of these tests uses; a test connects to its own, by cloned_database"
+        )
 
     async def _seal(self) -> None:
         try:

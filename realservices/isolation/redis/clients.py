@@ -17,7 +17,7 @@ import redis
 import redis.asyncio
 from redis.exceptions import NoPermissionError, RedisError, ResponseError
 
-from realservices.isolation.errors import IsolationError
+from realservices.isolation.errors import IsolationError, ended
 from realservices.isolation.own_process import OwnProcess
 from realservices.isolation.redis import guard
 from realservices.isolation.redis.refusals import add_note, explain
@@ -28,10 +28,6 @@ if TYPE_CHECKING:
 C = TypeVar("C", "IsolatedRedis", "IsolatedRedisSync")
 PROTOCOL = 2
 """What RESET leaves a connection at. redis-py gives the replies of both protocols the same shapes."""
-_ENDED = (
-    "this isolated_redis belongs to a test that has ended; code under test must not keep it beyond its test "
-    "(in a module's variable or a cache, for instance)"
-)
 _OTHER_LOOP = (
     "this isolated_redis belongs to the event loop of its test. Code that runs in another loop or thread (asyncio.run, "
     "a web framework's TestClient) needs a client of its own: give it isolated_redis.url"
@@ -144,7 +140,7 @@ class KeepingPool(redis.asyncio.ConnectionPool):
             IsolationError: To such a one, in another loop than the test's, or to a forked child.
         """
         if self._ended:
-            raise IsolationError(_ENDED)
+            raise ended("this isolated_redis")
         self._process.require("isolated_redis", "In the child use isolated_redis_sync, or a client made by .url")
         self.loop = asyncio.get_running_loop()
         if self._own_loop not in (None, self.loop):
@@ -224,7 +220,7 @@ class KeepingPoolSync(redis.ConnectionPool):
         if not self._process.is_this:
             self._begin_in_child()
         if self._ended:
-            raise IsolationError(_ENDED)
+            raise ended("this isolated_redis")
         if self._old is not None:
             self._begin()
         connection = super().get_connection(*args, **options)

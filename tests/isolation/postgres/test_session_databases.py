@@ -12,6 +12,7 @@ import pytest
 from realservices.isolation.errors import IsolationError
 from realservices.isolation.postgres import session_databases
 from realservices.isolation.postgres.administration import Administration, connect_kwargs
+from realservices.isolation.postgres.clones import ClonePool
 from realservices.isolation.postgres.session_databases import SessionDatabases
 
 if TYPE_CHECKING:
@@ -20,6 +21,7 @@ if TYPE_CHECKING:
 
     from realservices.contract.runtime import Endpoint
     from realservices.isolation.background import BackgroundLoop
+    from realservices.isolation.ready_databases import ReadyDatabases
 
     Make = Callable[..., SessionDatabases]
 
@@ -130,6 +132,38 @@ async def test_what_the_server_refuses(
     finally:
         session.close()
         await _execute(postgres_endpoint, "DROP ROLE stranger")
+
+
+@pytest.mark.parametrize(("kind", "of_superusers"), [("SUPERUSER", ["north", "all"]), ("CREATEDB", [None, "none"])])
+async def test_settings_of_the_original_reach_every_copy(
+    make: Make,
+    postgres_endpoint: Endpoint,
+    background: BackgroundLoop,
+    none_ready: ReadyDatabases,
+    kind: str,
+    of_superusers: list[str | None],
+) -> None:
+    await _execute(
+        postgres_endpoint,
+        f"CREATE ROLE ci LOGIN {kind} PASSWORD 'secret'",
+        "CREATE DATABASE ci_test OWNER ci",
+        "ALTER DATABASE ci_test SET app.region = 'north'",
+        "ALTER DATABASE ci_test SET log_statement = 'all'",
+        "ALTER DATABASE ci_test SET search_path = app, public",
+        "ALTER ROLE ci IN DATABASE ci_test SET work_mem = '5MB'",
+    )
+    session = make(user="ci", password="secret", database="ci_test")
+    endpoint = await asyncio.to_thread(session.prepare)
+    pool = ClonePool(endpoint, background, none_ready, session.owner)
+    connection = await asyncpg.connect(**(await asyncio.wrap_future(pool.make())).connect_kwargs)
+    names = ("search_path", "work_mem", "app.region", "log_statement")
+    settings = [await connection.fetchval("SELECT current_setting($1, true)", name) for name in names]
+    assert settings == ["app, public", "5MB", *of_superusers]
+    await connection.close()
+    pool.close(drop=True, timeout_s=60)
+    session.remove()
+    session.close()
+    await _execute(postgres_endpoint, "DROP DATABASE ci_test", "DROP ROLE ci")
 
 
 async def test_a_plain_owner_needs_no_more_than_createdb(make: Make, postgres_endpoint: Endpoint) -> None:

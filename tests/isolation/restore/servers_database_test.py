@@ -445,7 +445,7 @@ async def test_a_log_that_does_not_reach_back_is_not_missed(
     await database.execute(_STATEMENTS)
     # More files than the server keeps.
     for _ in range(40):
-        await database.execute("SELECT pg_logical_emit_message(false, '', 'x', true), pg_switch_wal()")
+        await database.execute("SELECT pg_logical_emit_message(true, '', 'x'), pg_switch_wal()")
     await database.execute("CHECKPOINT")
     await snapshot.restore()
     assert await database.fetchrow(_CONTENT) == before

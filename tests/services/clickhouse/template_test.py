@@ -57,6 +57,12 @@ def test_a_setting_that_there_is_not(build: TemplateBuild) -> None:
     assert "Unknown setting 'nosuch'" in message
 
 
+def test_a_file_of_another_tools_is_refused(build: TemplateBuild) -> None:
+    message = build.script(f"-- +goose Up\n{TABLE}-- +goose Down\nDROP TABLE a;\n").refusal()
+    assert message.startswith("//app:db: app/schema.sql, line 3: '-- +goose Down' is a mark of goose's, and the whole")
+    assert message.endswith("name files in schema that hold only what is to be applied\n")
+
+
 def test_rows_in_a_table_that_forgets_them(build: TemplateBuild) -> None:
     message = build.script("CREATE TABLE m (x Int32) ENGINE = Memory; INSERT INTO m VALUES (1);").refusal()
     assert "rows were put into test.m, whose engine Memory forgets them when the server ends: use MergeTree" in message

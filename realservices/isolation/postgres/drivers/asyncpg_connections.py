@@ -9,7 +9,8 @@ from typing import TYPE_CHECKING, Any
 import asyncpg
 
 from realservices.isolation.postgres.drivers import session_state
-from realservices.isolation.postgres.resettable_connection import POOL_OF_ONE, ResettableConnection, already_reset
+from realservices.isolation.postgres.kept_connections import KeptConnections
+from realservices.isolation.postgres.resettable_connection import ResettableConnection
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator
@@ -54,11 +55,11 @@ class KeptConnection(ResettableConnection):
         return True
 
 
-class KeptConnections:
+class AsyncpgConnections(KeptConnections[KeptConnection]):
     """The connection of the latest test of each loop, if no other one has it meanwhile."""
 
     def __init__(self) -> None:
-        self._idle: dict[asyncio.AbstractEventLoop, tuple[Clone, asyncpg.Pool, int]] = {}
+        super().__init__(KeptConnection, most=1)
 
     @contextlib.asynccontextmanager
     async def connection(self, clone: Clone, *, keep: bool) -> AsyncIterator[asyncpg.Connection]:
@@ -68,66 +69,25 @@ class KeptConnections:
             clone: The test's database.
             keep: It is worth keeping: loop and database serve later tests, too.
         """
-        pool = await self._pool(clone, keep=keep)
-        stays, pid = False, 0
+        pooled = await self.take(clone) or await self.connect(clone, _prepare if keep else None)
+        stays = False
         try:
-            proxy: Any = await pool.acquire()
-            try:
-                yield proxy
-            finally:
-                stays = keep and await _renew(proxy._con)
-                if stays:
-                    pid = proxy._con.get_server_pid()
-                    await pool.release(proxy)
+            yield pooled.proxy
         finally:
-            if stays:
-                self._discard()
-                self._idle[asyncio.get_running_loop()] = clone, pool, pid
-            else:
-                pool.terminate()
-
-    def pids(self, clone: Clone) -> list[int]:
-        """Return the backends that are connected to a database for a later test."""
-        return [pid for its_clone, _, pid in list(self._idle.values()) if its_clone == clone]
-
-    async def close_loop(self) -> None:
-        """Close what belongs to the running loop, before it ends."""
-        self._discard()
-
-    def abandon(self) -> None:
-        """Close those of loops that do not end yet, when these run the next time."""
-        for loop, (_, pool, _) in list(self._idle.items()):
-            if not loop.is_closed():
-                loop.call_soon_threadsafe(pool.terminate)
-        self._idle.clear()
-
-    def _discard(self) -> None:
-        _, pool, _ = self._idle.pop(asyncio.get_running_loop(), (None, None, 0))
-        if pool is not None:
-            pool.terminate()
-
-    async def _pool(self, clone: Clone, *, keep: bool) -> asyncpg.Pool:
-        last, pool, _ = self._idle.pop(asyncio.get_running_loop(), (None, None, 0))
-        if pool is not None and last == clone:
-            return pool
-        if pool is not None:
-            pool.terminate()
-        return await asyncpg.create_pool(
-            **clone.connect_kwargs,
-            connection_class=KeptConnection,
-            **POOL_OF_ONE,
-            init=_prepare if keep else None,
-            reset=already_reset,
-        )
+            try:
+                stays = keep and await _renew(pooled.connection)
+                if stays:
+                    await self.release(pooled)
+            finally:
+                if not stays:
+                    self.discard(pooled)
 
 
 async def _prepare(connection: Any) -> None:
     await getattr(connection, "_con", connection).remember()  # Whether it is a proxy depends on asyncpg's version.
 
 
-async def _renew(connection: KeptConnection | None) -> bool:
-    if connection is None:  # The test has closed it.
-        return False
+async def _renew(connection: KeptConnection) -> bool:
     try:
         async with asyncio.timeout(_RESET_TIMEOUT_S):
             return await connection.renew()

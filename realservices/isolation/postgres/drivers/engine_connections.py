@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING, Any
 
 from sqlalchemy import event
 
-from realservices.isolation.errors import IsolationError
-from realservices.isolation.postgres.drivers.asyncpg_connections import KeptConnections
+from realservices.isolation.errors import IsolationError, ended
+from realservices.isolation.postgres.drivers.asyncpg_connections import AsyncpgConnections
 from realservices.isolation.postgres.drivers.imports import connections_of
 
 if TYPE_CHECKING:
@@ -19,10 +19,11 @@ if TYPE_CHECKING:
 
 
 class BlockingConnections:
-    """The connections of one engine."""
+    """The connections of one engine, which a test has as ``name``."""
 
-    def __init__(self, lease: DatabaseLease, driver: str) -> None:
+    def __init__(self, lease: DatabaseLease, driver: str, name: str) -> None:
         self._lease = lease
+        self._name = name
         self._records: list[Any] = []
         self._opened: list[Any] = []
         self._is_over = False
@@ -30,7 +31,8 @@ class BlockingConnections:
 
     def open(self, arguments: dict[str, Any]) -> Any:
         """Return a connection of the driver, until `end`."""
-        _refuse_if(self._is_over, "isolated_engine")
+        if self._is_over:
+            raise ended(f"this {self._name}")
         connection = self._driver.connect(self._lease, **arguments)
         self._opened.append(connection)
         return connection
@@ -49,12 +51,13 @@ class BlockingConnections:
 
 
 class AsynchronousConnections:
-    """The connections of one engine, in one loop."""
+    """The connections of one engine, which a test has as ``name``, in one loop."""
 
-    def __init__(self, lease: DatabaseLease, driver: str, kept: KeptConnections, *, keep: bool) -> None:
+    def __init__(self, lease: DatabaseLease, driver: str, name: str, kept: AsyncpgConnections, *, keep: bool) -> None:
         self._lease = lease
+        self._name = name
         self._driver = driver
-        self._kept = kept if keep else KeptConnections()
+        self._kept = kept if keep else AsyncpgConnections()
         self._keep = keep and lease.keeps
         self._loop: asyncio.AbstractEventLoop | None = None
         self._is_over = False
@@ -102,13 +105,14 @@ class AsynchronousConnections:
         await self._stack.aclose()
 
     def _check_use(self) -> None:
-        _refuse_if(self._is_over, "isolated_engine_async")
+        if self._is_over:
+            raise ended(f"this {self._name}")
         loop = asyncio.get_running_loop()
         self._loop = self._loop or loop
         if loop is not self._loop:
             raise IsolationError(
-                "isolated_engine_async belongs to the event loop of its test, and is used in another one. In a thread "
-                "use isolated_engine; for asyncio.run() make an engine of cloned_database.url_for('postgresql+asyncpg')"
+                f"{self._name} belongs to the event loop of its test, and is used in another one. In a thread use "
+                "isolated_engine; for asyncio.run() make an engine of cloned_database.url_for('postgresql+asyncpg')"
             )
 
 
@@ -116,11 +120,3 @@ def _empty(records: list[Any]) -> None:
     """Take connections out of a pool's records, also those that somebody has checked out. The pool is at its end."""
     for record in records:
         record.fairy_ref = record.dbapi_connection = None
-
-
-def _refuse_if(is_over: bool, fixture: str) -> None:
-    if is_over:
-        raise IsolationError(
-            f"this {fixture} belongs to a test that has ended; code under test must not keep it beyond its test (in a "
-            "module's variable or a thread, for instance)"
-        )

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 import sqlalchemy
 from sqlalchemy import event
 
-from realservices.isolation.postgres.drivers.asyncpg_connections import KeptConnections
+from realservices.isolation.postgres.drivers.asyncpg_connections import AsyncpgConnections
 from realservices.isolation.postgres.drivers.engine_connections import AsynchronousConnections, BlockingConnections
 from realservices.isolation.postgres.drivers.engine_model import EngineModel
 from realservices.isolation.postgres.drivers.forks import in_child
@@ -40,19 +40,20 @@ class Engines:
 
     def __init__(self) -> None:
         self._models: dict[str, EngineModel] = {}
-        self._kept = KeptConnections()
+        self._kept = AsyncpgConnections()
 
     @contextlib.contextmanager
-    def blocking(self, lease: DatabaseLease, driver: str) -> Iterator[Engine]:
+    def blocking(self, lease: DatabaseLease, driver: str, asked: str = "isolated_engine") -> Iterator[Engine]:
         """Give an engine with blocking connections.
 
         Args:
             lease: The test's database.
             driver: One of `BLOCKING`.
+            asked: What the test has asked for, for messages.
         """
         name = f"postgresql+{driver}"
         url = sqlalchemy_url(lease.clone, driver)
-        connections = BlockingConnections(lease, driver)
+        connections = BlockingConnections(lease, driver, asked)
         model = self._model(name, lambda connect: sqlalchemy.create_engine(url, creator=connect), url)
         on_connect: Any = model.dialect.on_connect_url(url)
 
@@ -72,20 +73,21 @@ class Engines:
             self._check(name)
 
     def asynchronous(
-        self, lease: DatabaseLease, driver: str, *, keep: bool
+        self, lease: DatabaseLease, driver: str, asked: str = "isolated_engine_async", *, keep: bool
     ) -> tuple[AsyncEngine, Callable[[], Awaitable[None]]]:
         """Return an engine with asynchronous connections, and what ends the test's use of it.
 
         Args:
             lease: The test's database.
             driver: One of `ASYNCHRONOUS`.
+            asked: See `blocking`.
             keep: The running loop serves later tests too, so that connections are worth keeping.
         """
         from sqlalchemy.ext.asyncio import AsyncEngine  # noqa: PLC0415 - for its users
 
         name = f"postgresql+{driver}+async"
         url = sqlalchemy_url(lease.clone, driver)
-        connections = AsynchronousConnections(lease, driver, self._kept, keep=keep)
+        connections = AsynchronousConnections(lease, driver, asked, self._kept, keep=keep)
         model = self._model(name, lambda connect: _first_async(url, connect), url)
 
         def connect(record: Any) -> Any:
@@ -118,7 +120,7 @@ class Engines:
 
     async def close_loop(self) -> None:
         """Close what belongs to the running loop, before it ends."""
-        await self._kept.close_loop()
+        self._kept.close_loop()
 
     def abandon(self) -> None:
         """Close what belongs to loops that do not end yet."""

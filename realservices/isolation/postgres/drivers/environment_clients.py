@@ -75,34 +75,36 @@ class EnvironmentClients:
         self._stack.callback(psycopg_connections.release, connection)
         return connection
 
-    def _engine(self, name: str | None) -> Any:
+    def _engine(self, name: str | None, key: str = "engine") -> Any:
         from realservices.isolation.postgres.drivers.engines import BLOCKING, chosen_driver  # noqa: PLC0415 - as above
 
         leases, lease = self._lease(name)
-        driver = chosen_driver("environment['engine']", BLOCKING)
-        return self._stack.enter_context(leases.engines.blocking(lease, driver))
+        asked = f"environment[{key!r}]"
+        driver = chosen_driver(asked, BLOCKING)
+        return self._stack.enter_context(leases.engines.blocking(lease, driver, asked))
 
     def _session(self, name: str | None) -> Any:
         from sqlalchemy.orm import Session  # noqa: PLC0415 - for its users
 
-        return self._stack.enter_context(Session(self._engine(name)))
+        return self._stack.enter_context(Session(self._engine(name, "session")))
 
-    def _engine_async(self, name: str | None) -> Any:
+    def _engine_async(self, name: str | None, key: str = "engine_async") -> Any:
         from realservices.isolation.postgres.drivers.engines import (  # noqa: PLC0415 - for its users
             ASYNCHRONOUS,
             chosen_driver,
         )
 
         leases, lease = self._lease(name)
-        driver = chosen_driver("environment['engine_async']", ASYNCHRONOUS)
-        engine, end = leases.engines.asynchronous(lease, driver, keep=self._keep)
+        asked = f"environment[{key!r}]"
+        driver = chosen_driver(asked, ASYNCHRONOUS)
+        engine, end = leases.engines.asynchronous(lease, driver, asked, keep=self._keep)
         self._stack.push_async_callback(end)
         return engine
 
     def _session_async(self, name: str | None) -> Any:
         from sqlalchemy.ext.asyncio import AsyncSession  # noqa: PLC0415 - for its users
 
-        session = AsyncSession(self._engine_async(name), expire_on_commit=False)
+        session = AsyncSession(self._engine_async(name, "session_async"), expire_on_commit=False)
         self._stack.push_async_callback(session.close)
         return session
 

@@ -7,7 +7,7 @@ import functools
 from typing import TYPE_CHECKING, Any
 
 from realservices.isolation.blocking import Blocking
-from realservices.isolation.postgres.drivers.asyncpg_connections import KeptConnections
+from realservices.isolation.postgres.drivers.asyncpg_connections import AsyncpgConnections
 from realservices.isolation.postgres.drivers.lease import DatabaseLease, IdleSessions
 
 if TYPE_CHECKING:
@@ -32,7 +32,7 @@ class Leases:
         self._clones = clones
         self._background = background
         self._sessions = IdleSessions()
-        self._kept = KeptConnections()
+        self._kept = AsyncpgConnections()
         clones.on_gone = self._sessions.drop
         clones.keepers += [self._sessions.pids, self._kept.pids]
 
@@ -74,15 +74,16 @@ class Leases:
     def asyncpg_blocking(self, lease: DatabaseLease) -> Iterator[Any]:
         """Give a blocking connection of asyncpg to a test's database."""
         context = self.asyncpg(lease, keep=True)
-        connection = self._background.run(context.__aenter__())
+        connection = Blocking(self._background.run(context.__aenter__()), self._background)
         try:
-            yield Blocking(connection, self._background)
+            yield connection
         finally:
+            connection.end("this isolated_database_sync")
             self._background.run(context.__aexit__(None, None, None))
 
     async def close_loop(self) -> None:
         """Close what belongs to the running loop, before it ends."""
-        await self._kept.close_loop()
+        self._kept.close_loop()
         if "engines" in self.__dict__:
             await self.engines.close_loop()
 

@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any
 import psycopg2
 from psycopg2 import extensions
 
-from realservices.isolation.errors import IsolationError
+from realservices.isolation.errors import ended
 from realservices.isolation.own_process import OwnProcess
 from realservices.isolation.postgres.drivers import session_state
 from realservices.isolation.postgres.drivers.forks import cut, in_child
@@ -25,6 +25,7 @@ if TYPE_CHECKING:
     from realservices.isolation.postgres.drivers.lease import DatabaseLease
 
 _DRIVER = "psycopg2"
+_NAME = "a connection of isolated_psycopg2 (or of an engine)"
 _IN_CHILD = "In the child connect by cloned_database.url, or by isolated_engine.url"
 
 
@@ -121,11 +122,8 @@ class IsolatedPsycopg2(extensions.connection):
 
     def _check(self) -> None:
         if self.lease is None:
-            raise IsolationError(
-                "a connection of isolated_psycopg2, or of an engine, is used after its test; code under test must not "
-                "keep it (in a module's variable or a thread, for instance)"
-            )
-        self._process.require("a connection of isolated_psycopg2, or of an engine,", _IN_CHILD)
+            raise ended(_NAME)
+        self._process.require(_NAME, _IN_CHILD)
 
     def _note(self) -> None:
         if self.lease is not None:

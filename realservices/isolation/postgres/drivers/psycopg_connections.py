@@ -15,7 +15,7 @@ import psycopg
 from psycopg import pq
 from psycopg.adapt import AdaptersMap
 
-from realservices.isolation.errors import IsolationError
+from realservices.isolation.errors import IsolationError, ended
 from realservices.isolation.own_process import OwnProcess
 from realservices.isolation.postgres.drivers import session_state
 from realservices.isolation.postgres.drivers.forks import cut, in_child
@@ -29,6 +29,7 @@ if TYPE_CHECKING:
 T = TypeVar("T")
 C = TypeVar("C", bound="_Isolated")
 _DRIVER = "psycopg"
+_NAME = "a connection of isolated_psycopg (or of an engine)"
 _RESET_TIMEOUT_MS = 10_000
 _IN_CHILD = "In the child connect by cloned_database.url, or by isolated_engine.url"
 _STATUS = pq.TransactionStatus
@@ -68,9 +69,16 @@ class _Isolated:
         """Information about the connection."""
         return _Info(self.pgconn, self._lease)
 
+    def cursor(self, *args: Any, **kwargs: Any) -> Any:
+        """Return a new cursor."""
+        self._check()
+        return super().cursor(*args, **kwargs)  # type: ignore[misc]  # psycopg's own
+
     def _check(self) -> None:
+        if self.pgconn is _DEAD:
+            raise ended(_NAME)
         if self._process is not None:
-            self._process.require("a connection of isolated_psycopg, or of an engine,", _IN_CHILD)
+            self._process.require(_NAME, _IN_CHILD)
 
 
 class IsolatedPsycopg(_Isolated, psycopg.Connection[Any]):

@@ -28,7 +28,9 @@ def url_for(clone: Clone, scheme: str) -> str:
         IsolationError: No library knows the scheme, or it has no words for how the server wants TLS.
     """
     if scheme not in SCHEMES:
-        raise IsolationError(f"url_for({scheme!r}): unknown; known are {', '.join(SCHEMES)}")
+        meant = f"postgresql+{scheme}"
+        hint = f". For {scheme} it is url_for({meant!r})" if meant in SCHEMES else ""
+        raise IsolationError(f"url_for({scheme!r}): unknown; known are {', '.join(SCHEMES)}{hint}")
     url = urlsplit(clone.url)
     query = dict(parse_qsl(url.query))
     if scheme == "postgresql+asyncpg" and "sslmode" in query:

@@ -61,7 +61,9 @@ _WHAT = {"setting": "a setting of role or database", "server setting": "ALTER SY
 _OWN_KEY = "own"
 _ATTEMPTS = 2  # What something else hung on goes at the second one.
 _MOST_LOOKS = 1000
-State = dict[tuple[str, str], Any]
+Key = tuple[str, str]
+"""Section and name of something of the server."""
+State = dict[Key, Any]
 
 
 class ClusterState:
@@ -74,6 +76,8 @@ class ClusterState:
     def __init__(self, administration: Administration) -> None:
         self._administration = administration
         self._before: State = {}
+        self._pristine = 0
+        self._others: set[Key] = set()
 
     async def take(self, pristine_name: str) -> None:
         """Remember the present.
@@ -81,8 +85,31 @@ class ClusterState:
         Args:
             pristine_name: Name of the database that each test's own has to be like.
         """
-        ((oid,),) = await self._administration.fetch(_PRISTINE, pristine_name)
-        self._before = await self._state(oid)
+        ((self._pristine,),) = await self._administration.fetch(_PRISTINE, pristine_name)
+        self._before = await self._state(self._pristine)
+
+    async def look(self) -> State:
+        """Return the present, to `accept` what changes from here on."""
+        return await self._state(self._pristine)
+
+    async def accept(self, since: State | None) -> set[Key]:
+        """Take for given what has changed, and return that.
+
+        Args:
+            since: What `look` has returned. None: no test has run since everything was as it should be.
+        """
+        now = await self._state(self._pristine)
+        changed = _differing(self._before if since is None else since, now)
+        for key in changed:
+            if key in now:
+                self._before[key] = now[key]
+            else:
+                self._before.pop(key, None)
+        return changed
+
+    def leave(self, others: set[Key]) -> None:
+        """Leave from now on what other processes have changed on purpose, whatever becomes of it."""
+        self._others |= others
 
     async def restore(self, database: int | None) -> list[str]:
         """Undo what has changed; return what could not be undone, in words, and take it for given from now on.
@@ -90,6 +117,8 @@ class ClusterState:
         Args:
             database: Object id of the test's own, if that is still there.
         """
+        for key in self._others:
+            self._before.pop(key, None)
         gone = {key for key in self._before if database is None and key[1].split(" ")[0] == _OWN_KEY}
         before = {key: value for key, value in self._before.items() if key not in gone}
         for _ in range(_ATTEMPTS):
@@ -109,7 +138,10 @@ class ClusterState:
 
     async def _state(self, database: int | None) -> State:
         rows = await self._administration.fetch(_STATE, database or 0)
-        return {(row["section"], row["key"]): json.loads(row["value"]) for row in rows}
+        state = {(row["section"], row["key"]): json.loads(row["value"]) for row in rows}
+        for key in self._others:
+            state.pop(key, None)
+        return state
 
     async def _name(self, database: int | None) -> str:
         rows = await self._administration.fetch("SELECT datname FROM pg_database WHERE oid = $1", database or 0)

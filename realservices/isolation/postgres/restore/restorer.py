@@ -20,6 +20,7 @@ if TYPE_CHECKING:
 
     from realservices.contract.runtime import Endpoint
     from realservices.isolation.postgres.administration import Administration
+    from realservices.isolation.postgres.restore.cluster import Key, State
 
 _ABLE = """SELECT EXISTS (SELECT FROM pg_extension WHERE extname = 'pg_walinspect' AND extversion <> '1.0') AS has_log,
     EXISTS (SELECT FROM pg_database WHERE datname = $1) AS has_pristine,
@@ -99,14 +100,18 @@ class Restorer:
         self._suspects += [name] if database.is_server_suspect else []
         return name
 
-    async def restore_server(self) -> list[str]:
+    async def restore_server(self, others: set[Key]) -> list[str]:
         """Undo what tests have done to the server as a whole; return what could not be undone, in words.
 
         No test may be running on the server meanwhile.
+
+        Args:
+            others: What other processes have changed on purpose since the last time.
         """
         suspects, self._suspects = self._suspects, []
         left: list[str] = []
         if self._cluster is not None:
+            self._cluster.leave(others)
             for name in suspects:
                 database = self._databases.get(name)
                 left += await self._cluster.restore(database.oid if database else None)
@@ -114,6 +119,19 @@ class Restorer:
             for database in list(self._databases.values()):
                 await database.take_signs()
         return left
+
+    async def look_at_server(self) -> State | None:
+        """Return what the server as a whole is like, to `accept_changes` from here on."""
+        return await self._cluster.look() if self._cluster is not None else None
+
+    async def accept_changes(self, since: State | None) -> set[Key]:
+        """Take for given what somebody has changed in the server as a whole; return that. See `ClusterState.accept`."""
+        if self._cluster is None:
+            return set()
+        changed = await self._cluster.accept(since)
+        for database in list(self._databases.values()) if changed else ():
+            await database.take_signs()
+        return changed
 
     @property
     def suspects(self) -> tuple[str, ...]:

@@ -26,19 +26,21 @@ _POSITION = f"SELECT {_PLACE}"
 _BEGINNING = (
     f"SELECT oid, {_PLACE}, {SIGNS.replace('$2', 'named.oid')} AS signs FROM pg_database AS named WHERE datname = $1"
 )
-_FLUSH = "SELECT pg_logical_emit_message(true, '', '')"
-# Who is connected is asked before the log's end is fixed: where nobody is, nothing can be missing in it.
-_WRITTEN = """WITH others AS MATERIALIZED (
+# Who is connected is asked before the log's end is fixed: where nobody is, nothing can be missing in it. That end is a
+# message, so that there is something to read, without which pg_walinspect fails.
+_MOMENT = """WITH others AS MATERIALIZED (
         SELECT coalesce(array_agg(pid), '{{}}') AS pids FROM pg_stat_activity WHERE datid = $2 AND pid <> ALL ($3)),
-    prepared AS MATERIALIZED (SELECT coalesce(array_agg(gid), '{{}}') AS gids FROM {prepared}),
-    flushed AS MATERIALIZED (SELECT pids, gids, {end} AS lsn, {signs} AS signs FROM others, prepared)
-    SELECT pids, gids, flushed.lsn, signs, reldatabase, reltablespace, relfilenode,
-        array_agg(DISTINCT relblocknumber) FILTER (WHERE relforknumber = 0) AS blocks
-    FROM flushed LEFT JOIN LATERAL pg_get_wal_block_info($1, flushed.lsn, false) AS info
-        ON (reldatabase = $2 OR (reldatabase = 0 AND relfilenode <> ALL ($4))) AND xid IS DISTINCT FROM $5
-    GROUP BY pids, gids, flushed.lsn, signs, reldatabase, reltablespace, relfilenode"""
+    prepared AS MATERIALIZED (SELECT coalesce(array_agg(gid), '{{}}') AS gids FROM {prepared})
+    SELECT pids, gids, {end} AS lsn, {signs} AS signs FROM others, prepared"""
 _END = "pg_logical_emit_message(false, '', pids::text, true)"
-_END_OF_FLUSHED = "CASE WHEN pids IS NOT NULL THEN pg_current_wal_flush_lsn() END"
+_END_IN_TRANSACTION = "pg_logical_emit_message(true, '', pids::text)"
+_BLOCKS = """SELECT reldatabase, reltablespace, relfilenode,
+        array_agg(DISTINCT relblocknumber) FILTER (WHERE relforknumber = 0) AS blocks
+    FROM pg_get_wal_block_info($1, {end}, false)
+    WHERE (reldatabase = $2 OR (reldatabase = 0 AND relfilenode <> ALL ($4))) AND xid IS DISTINCT FROM $5
+    GROUP BY reldatabase, reltablespace, relfilenode"""
+_WRITTEN = """WITH moment AS MATERIALIZED ({moment})
+    SELECT moment.*, written.* FROM moment LEFT JOIN LATERAL ({blocks}) AS written ON true"""
 _PREPARED = "pg_prepared_xacts JOIN pg_database ON datname = database WHERE pg_database.oid = $2"
 _NONE_PREPARED = "(SELECT ''::text AS gid WHERE false) AS none"
 
@@ -91,9 +93,11 @@ class WriteAheadLog:
     def __init__(self, administration: Administration, server_version_num: int, *, has_two_phase: bool) -> None:
         self._administration = administration
         self._flushes_at_once = server_version_num >= _FIRST_WITH_FLUSH
-        end = _END if self._flushes_at_once else _END_OF_FLUSHED
+        end = _END if self._flushes_at_once else _END_IN_TRANSACTION
         prepared = _PREPARED if has_two_phase else _NONE_PREPARED
-        self._query = _WRITTEN.format(end=end, prepared=prepared, signs=SIGNS)
+        moment = _MOMENT.format(end=end, prepared=prepared, signs=SIGNS)
+        self._moment = moment.replace("$2", "$1").replace("$3", "$2")
+        self._written = _WRITTEN.format(moment=moment, blocks=_BLOCKS.format(end="moment.lsn"))
 
     async def position(self) -> Position:
         """Return the present position."""
@@ -121,18 +125,18 @@ class WriteAheadLog:
         Raises:
             asyncpg.PostgresError: The log does not reach back to there.
         """
-        arguments = since.lsn, database, list(expected), IGNORED_FILES, since.own or None
-        if not self._flushes_at_once:
-            # Whoever leaves must have left before the log is flushed.
-            rows = await self._administration.fetch(self._query, *arguments)
-            await self._administration.execute(_FLUSH)
-        rows = await self._administration.fetch(self._query, *arguments)
-        first, written = rows[0], [row for row in rows if row["reldatabase"] is not None]
+        fetch, own = self._administration.fetch, since.own or None
+        if self._flushes_at_once:
+            rows = await fetch(self._written, since.lsn, database, list(expected), IGNORED_FILES, own)
+            moment, written = rows[0], [row for row in rows if row["reldatabase"] is not None]
+        else:
+            (moment,) = await fetch(self._moment, database, list(expected))
+            written = await fetch(_BLOCKS.format(end="$3"), since.lsn, database, moment["lsn"], IGNORED_FILES, own)
         return Written(
-            first["lsn"],
-            tuple(first["pids"]),
-            tuple(first["gids"]),
+            moment["lsn"],
+            tuple(moment["pids"]),
+            tuple(moment["gids"]),
             {(row["reltablespace"], row["relfilenode"]): row["blocks"] or [] for row in written if row["reldatabase"]},
             any(row["reldatabase"] == 0 for row in written),
-            first["signs"],
+            moment["signs"],
         )

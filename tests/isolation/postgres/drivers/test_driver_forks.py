@@ -24,7 +24,7 @@ def test_psycopg_is_refused_and_goes_on_in_the_parent(isolated_psycopg: Any) -> 
         lambda: cursor.execute("SELECT 2"),
     ):
         answer = in_child(work)
-        assert "ForkedProcessError: a connection of isolated_psycopg, or of an engine, belongs to process " in answer
+        assert "ForkedProcessError: a connection of isolated_psycopg (or of an engine) belongs to process " in answer
         assert "isolated_engine.url" in answer
     assert in_process(isolated_psycopg.close) == 0
     assert isolated_psycopg.execute("SELECT 3").fetchone() == (3,)

@@ -73,7 +73,10 @@ async def test_a_key_that_comes_too_late_is_refused(environment: TestEnvironment
 async def test_clients_end_with_the_environment(manager: IsolationManager) -> None:
     async with TestEnvironment(manager, "a test", keep=True) as environment:
         connection = environment["psycopg"]
+        session = environment["session"]
         engine = environment["engine"]
     assert connection.closed
-    with pytest.raises(IsolationError, match="belongs to a test that has ended"):
+    with pytest.raises(IsolationError, match=r"this environment\['engine'\] belongs to a test that has ended"):
         engine.connect()
+    with pytest.raises(IsolationError, match=r"this environment\['session'\] belongs to a test that has ended"):
+        session.connection()

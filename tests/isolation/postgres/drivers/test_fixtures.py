@@ -34,6 +34,8 @@ def test_url_for_each_library(cloned_database: ClonedDatabase, scheme: str) -> N
 def test_url_for_an_unknown_library(cloned_database: ClonedDatabase) -> None:
     with pytest.raises(IsolationError, match=r"url_for\('postgresql\+pg8000'\): unknown; known are postgresql, "):
         cloned_database.url_for("postgresql+pg8000")
+    with pytest.raises(IsolationError, match=r"; known are .* For psycopg it is url_for\('postgresql\+psycopg'\)$"):
+        cloned_database.url_for("psycopg")
 
 
 @pytest.mark.parametrize(

@@ -134,9 +134,13 @@ def test_object_of_an_earlier_test_is_closed(postgres: PostgresIsolation) -> Non
         cursor = earlier.execute("SELECT 1")
     with _use(postgres) as connection:
         assert earlier.closed
-        with pytest.raises(psycopg.OperationalError, match="the connection is closed"):
+        with pytest.raises(
+            IsolationError, match=r"isolated_psycopg \(or of an engine\) belongs to a test that has ended"
+        ):
             earlier.execute("SELECT 1")
-        with pytest.raises(psycopg.OperationalError, match="the connection is closed"):
+        with pytest.raises(
+            IsolationError, match=r"isolated_psycopg \(or of an engine\) belongs to a test that has ended"
+        ):
             cursor.execute("SELECT 1")
         earlier.close()
         assert _value(connection, "SELECT 1") == 1

@@ -1,0 +1,78 @@
+"""Flyway's files: versions in the order of their numbers, then the repeatable ones in the order of their names.
+
+Source: "Migrations" in Flyway's documentation (naming, baseline migrations, transactions).
+"""
+
+from __future__ import annotations
+
+import re
+from dataclasses import replace
+
+from realservices.contract.errors import TemplateError
+from realservices.schema.names import unknown_name
+from realservices.schema.psql_scan import pieces
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from realservices.schema.script import Script
+
+_NAME = re.compile(r"(?:([VBU])(\d+(?:[._]\d+)*)|(R))__(.*)\.sql")
+_PLACEHOLDER = re.compile(rb"\$\{[^}\n]+\}")
+# What PostgreSQL refuses within a transaction; a file with such a statement is run without one.
+_ALONE = re.compile(
+    r"(CREATE|DROP) (DATABASE|TABLESPACE|SUBSCRIPTION)|ALTER SYSTEM|VACUUM|DISCARD ALL|ALTER TYPE .*ADD VALUE"
+    r"|(CREATE|DROP)( UNIQUE)? INDEX CONCURRENTLY|REINDEX .*(SCHEMA|DATABASE|SYSTEM|CONCURRENTLY)"
+    r"|ALTER TABLE .*DETACH PARTITION .*CONCURRENTLY"
+)
+
+
+def arrange_flyway(files: list[Script]) -> list[Script]:
+    """Return the files that ``flyway migrate`` applies to an empty database, in its order.
+
+    Raises:
+        TemplateError: A name is none of Flyway's, two files have one version, or a file has placeholders.
+    """
+    ordered = order_flyway(files)
+    return [replace(file, transaction=_in_transaction(file)) for file in ordered]
+
+
+def order_flyway(files: list[Script]) -> list[Script]:
+    """Do the same without a look into the files."""
+    versions: dict[tuple[str, tuple[int, ...]], Script] = {}
+    repeatable: dict[str, Script] = {}
+    for file in files:
+        match = _NAME.fullmatch(file.name)
+        if not match:
+            raise unknown_name("flyway", file, "names are V1__name.sql, R__name.sql, B1__name.sql or U1__name.sql")
+        letter, number, _, description = match.groups()
+        if not letter:
+            repeatable[description] = file
+            continue
+        version = tuple(map(int, re.split("[._]", number)))
+        while len(version) > 1 and not version[-1]:
+            version = version[:-1]
+        if (letter, version) in versions:
+            other = versions[letter, version]
+            raise TemplateError(f"{other.shown} and {file.shown} have the same version {number}, which flyway refuses")
+        versions[letter, version] = file
+    # An empty database begins with the newest baseline.
+    baseline = max((version for letter, version in versions if letter == "B"), default=())
+    applied = sorted(version for letter, version in versions if letter == "V" and version > baseline)
+    return [
+        *([versions["B", baseline]] if baseline else []),
+        *(versions["V", version] for version in applied),
+        *(repeatable[description] for description in sorted(repeatable)),
+    ]
+
+
+def _in_transaction(file: Script) -> bool:
+    with open(file.path, "rb") as content:
+        text = content.read()
+    if placeholder := _PLACEHOLDER.search(text):
+        line = text.count(b"\n", 0, placeholder.start()) + 1
+        shown = placeholder.group().decode("utf-8", "replace")
+        raise TemplateError(
+            f"{file.shown}, line {line}: Flyway would put a value of its configuration in place of {shown}: run "
+            "Flyway itself (attribute and key migrate), or write the value"
+        )
+    return not any(_ALONE.match(" ".join(piece.words)) for piece in pieces(text))

@@ -1,0 +1,102 @@
+"""The layouts that there are, and how files are named in each: which are applied, and in which order.
+
+Where a tool leaves out files whose names it does not know, or that undo, these are told apart: the former are refused,
+because a file that is silently not applied is missed later.
+"""
+
+from __future__ import annotations
+
+import re
+
+from realservices.contract.errors import TemplateError
+from realservices.schema.script import Script
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable
+
+# Tool: names of files that are applied, with their version first; names of files that undo one.
+_NAMES = {
+    "db-migrate": (r"(\d+).*-up\.sql", r"\d+.*-down\.sql"),
+    "dbmate": (r"(\d+).*\.sql", None),
+    "golang-migrate": (r"(\d+)_.*\.up\..*", r"\d+_.*\.down\..*"),
+    "goose": (r"(\d+)_.*\.sql", None),
+    "node-pg-migrate": (r"(\d+).*\.sql", None),
+    "numbered": (r"(\d+).*\.sql", None),
+    "postgrator": (r"(\d+)\.do\b.*\.sql", r"\d+\.undo\b.*\.sql"),
+    "refinery": (r"[UV](\d+)__.*\.sql", None),
+    "sql-migrate": (r"(\d+).*\.sql", None),
+    "sqlx": (r"(\d+)_.*?(?<!\.down)\.sql", r"\d+_.*\.down\.sql"),
+    "tern": (r"(\d+)_.*\.sql", None),
+}
+# They order by the text of the name, not by the number in it.
+_ALPHABETICAL = {"dbmate"}
+_DIESEL = re.compile(r"(?:.*/)?([^/]+)/(up|down)\.sql")
+
+
+def by_version(layout: str, files: list[Script]) -> list[Script]:
+    """Return the files that a tool applies, in its order, which is that of the numbers in their names.
+
+    Raises:
+        TemplateError: A name is none of the tool's, or two files have one version.
+    """
+    applied, undoing = _NAMES[layout]
+    found: dict[int, Script] = {}
+    for file in files:
+        match = re.fullmatch(applied, file.name)
+        if match:
+            version = int(match[1])
+            if version in found:
+                raise TemplateError(
+                    f"{found[version].shown} and {file.shown} have the same version {version}, which {layout} refuses"
+                )
+            found[version] = file
+        elif not (undoing and re.fullmatch(undoing, file.name)):
+            raise unknown_name(layout, file, f"names match {applied}" + (f", or {undoing}" if undoing else ""))
+    if layout in _ALPHABETICAL:
+        return sorted(found.values(), key=lambda file: file.name)
+    return [found[version] for version in sorted(found)]
+
+
+def by_directory(files: list[Script]) -> list[Script]:
+    """Return Diesel's up.sql of each directory, in the order of their names."""
+    found = []
+    for file in files:
+        match = _DIESEL.fullmatch(file.shown)
+        if not match:
+            raise unknown_name("diesel", file, "migrations are NAME/up.sql and NAME/down.sql")
+        if match[2] == "up":
+            found.append((match[1], file))
+    return [file for _, file in sorted(found, key=lambda item: item[0])]
+
+
+def by_dependency(files: list[Script], needs: Callable[[Script], Iterable[str]]) -> list[Script]:
+    """Return yoyo's migrations, each after those that it depends on, else in the order of their names.
+
+    Args:
+        files: Those that undo are left out.
+        needs: Names of what a file depends on.
+    """
+    waiting = {file.name.removesuffix(".sql"): file for file in sorted(files, key=lambda file: file.name)}
+    waiting = {name: file for name, file in waiting.items() if not name.endswith(".rollback")}
+    ordered: list[Script] = []
+    done: set[str] = set()
+    open_needs = {name: set(needs(file)) for name, file in waiting.items()}
+    for name, needed in open_needs.items():
+        if missing := needed - waiting.keys():
+            raise TemplateError(f"{waiting[name].shown} depends on {', '.join(sorted(missing))}, which is not there")
+    while waiting:
+        ready = next((name for name in waiting if open_needs[name] <= done), None)
+        if ready is None:
+            raise TemplateError(f"{', '.join(file.shown for file in waiting.values())} depend on each other")
+        ordered.append(waiting.pop(ready))
+        done.add(ready)
+    return ordered
+
+
+def unknown_name(layout: str, file: Script, expected: str) -> TemplateError:
+    """Return the error for a file that a tool would pass over."""
+    return TemplateError(
+        f"{file.shown} is no file that {layout} applies (layout = {layout!r}): {expected}; rename it, or "
+        "take it out of migrations"
+    )

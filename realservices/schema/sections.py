@@ -1,0 +1,132 @@
+"""Tools whose files hold two parts, one to be applied and one that undoes it, divided by comments.
+
+Every line that is not to be run becomes an empty one, so that the others keep their numbers. Lines count, not
+statements: so do they for the tools.
+"""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass, replace
+
+from realservices.contract.errors import TemplateError
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from realservices.schema.script import Script
+
+
+def _line(pattern: str) -> re.Pattern[bytes]:
+    return re.compile(rf"{pattern}\s*$".encode(), re.IGNORECASE)
+
+
+@dataclass(frozen=True, slots=True)
+class _Marks:
+    """A tool's comments.
+
+    Attributes:
+        up, down: What begins the parts.
+        alone: What says that the file is run without a transaction.
+        harmless: Others, which change nothing for psql.
+        any: What all of them look like.
+        starts_up: Whether the part to be applied begins with the file.
+    """
+
+    up: re.Pattern[bytes]
+    down: re.Pattern[bytes]
+    alone: re.Pattern[bytes]
+    harmless: re.Pattern[bytes]
+    any: re.Pattern[bytes]
+    starts_up: bool = False
+
+
+_NEVER = _line(r"(?!)")
+SECTIONS = {
+    # https://pressly.github.io/goose/documentation/annotations/
+    "goose": _Marks(
+        up=_line(r"--\s*\+goose\s+up"),
+        down=_line(r"--\s*\+goose\s+down"),
+        alone=_line(r"--\s*\+goose\s+no transaction"),
+        harmless=_line(r"--\s*\+goose\s+(statementbegin|statementend|envsub off)"),
+        any=re.compile(rb"\s*--.*\+goose"),
+    ),
+    # https://github.com/amacneil/dbmate, "Migration Options"
+    "dbmate": _Marks(
+        up=_line(r"--\s*migrate:up(\s.*)?"),
+        down=_line(r"--\s*migrate:down(\s.*)?"),
+        alone=_line(r"--\s*migrate:up\s(.*\s)?transaction:false(\s.*)?"),
+        harmless=_NEVER,
+        any=re.compile(rb"--\s*migrate:"),
+    ),
+    # https://github.com/rubenv/sql-migrate, "Writing migrations"
+    "sql-migrate": _Marks(
+        up=_line(r"-- \+migrate\s+up(\s.*)?"),
+        down=_line(r"-- \+migrate\s+down(\s.*)?"),
+        alone=_line(r"-- \+migrate\s+up\s(.*\s)?notransaction(\s.*)?"),
+        harmless=_line(r"-- \+migrate\s+(statementbegin|statementend)"),
+        any=re.compile(rb"\s*--\s*\+migrate"),
+    ),
+    # https://salsita.github.io/node-pg-migrate/migrations/, "SQL migrations"
+    "node-pg-migrate": _Marks(
+        up=re.compile(rb"\s*--[\s-]*up\s+migration", re.IGNORECASE),
+        down=re.compile(rb"\s*--[\s-]*down\s+migration", re.IGNORECASE),
+        alone=_NEVER,
+        harmless=_NEVER,
+        any=_NEVER,
+        starts_up=True,
+    ),
+    # https://github.com/jackc/tern, "Migrations"
+    "tern": _Marks(
+        up=_NEVER,
+        down=_line(r"---- create above / drop below ----"),
+        alone=_line(r"---- tern: disable-tx ----"),
+        harmless=_NEVER,
+        any=re.compile(rb"---- (create|tern)"),
+        starts_up=True,
+    ),
+}
+_TEMPLATES = {"tern": re.compile(rb"\{\{")}
+
+
+def up_part(layout: str, file: Script) -> Script:
+    """Return a file with nothing but what the tool applies.
+
+    Raises:
+        TemplateError: The tool would refuse it, or does something with it that psql cannot do.
+    """
+    marks = SECTIONS[layout]
+    with open(file.path, "rb") as content:
+        lines = content.read().split(b"\n")
+    state = "up" if marks.starts_up else "before"
+    transaction, kept = True, []
+    for number, line in enumerate(lines, start=1):
+        shown = line.decode("utf-8", "replace").strip()
+        transaction = transaction and not marks.alone.match(line)
+        if marks.up.match(line):
+            state = "up"
+        elif marks.down.match(line):
+            state = "down"
+        elif marks.any.match(line) and not marks.alone.match(line) and not marks.harmless.match(line):
+            raise TemplateError(
+                f"{file.shown}, line {number}: {shown!r} is nothing that psql can do for {layout}, or is misspelt: run "
+                f"{layout} itself (attribute and key migrate), or correct it"
+            )
+        elif state == "up":
+            if layout in _TEMPLATES and _TEMPLATES[layout].search(line):
+                raise TemplateError(
+                    f"{file.shown}, line {number}: {layout} would fill in a template there: run {layout} itself "
+                    "(attribute and key migrate)"
+                )
+            kept.append(line)
+            continue
+        elif state == "before" and line.strip() and not line.lstrip().startswith(b"--"):
+            raise TemplateError(
+                f"{file.shown}, line {number}: {shown!r} stands before {layout}'s first mark, which it ignores"
+            )
+        kept.append(b"")
+    if state == "before":
+        raise TemplateError(
+            f"{file.shown} has no mark of {layout}'s that begins the part to be applied, and layout = {layout!r} says "
+            "that it has: write the mark, or another layout"
+        )
+    return replace(file, text=b"\n".join(kept), transaction=transaction)

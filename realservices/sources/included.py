@@ -1,0 +1,88 @@
+r"""What psql includes while it runs a project's files: they are a part of what a schema is made from.
+
+Their names stand in psql's own commands (\i, \ir, \copy, \lo_import). A name that only psql can complete, by a variable
+or a program, cannot be followed: then the project says what is read.
+"""
+
+from __future__ import annotations
+
+import mmap
+import re
+from pathlib import Path
+from typing import TYPE_CHECKING, Literal
+
+from realservices.schema.psql_scan import pieces
+from realservices.sources.errors import SettingError
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from realservices.sources.declarations import Declaration
+
+_INCLUDE = re.compile(r"\\(i|ir|include|include_relative|lo_import)\s+('(?:[^']|'')*'|\"[^\"]*\"|\S+)")
+_COPY = re.compile(
+    r"\\copy\s+(?!\()(?:\"[^\"]*\"|[^\s(\"])+\s*(?:\([^)]*\))?\s*from\s+(program\s+)?('(?:[^']|'')*'|\S+)",
+    re.IGNORECASE,
+)
+_INCLUDES_SCRIPT = re.compile(r"\\(i|ir|include|include_relative)\s")
+_RUNS_PROGRAM = re.compile(r"\\!|\\(set|setenv|i|ir|include|include_relative|if|elif)\b.*`")
+_VARIABLE = re.compile(r":['\"{]?[A-Za-z_]")
+_STANDARD_INPUT = ("stdin", "pstdin")
+
+
+def included_files(declaration: Declaration, file: Path) -> list[Path]:
+    """Return the files that psql reads besides ``file``, and those by these, in the order in which they are met.
+
+    Raises:
+        SettingError: What is read cannot be told, and the declaration has no ``inputs``.
+    """
+    found: dict[Path, None] = {}
+    waiting = [file]
+    while waiting:
+        path = waiting.pop(0)
+        for line, command in _commands(path):
+            read = _read_by(command, path, declaration.root)
+            if read is None and "inputs" not in declaration.values:
+                raise SettingError(
+                    f"{declaration.where}: {path}, line {line}: what {command!r} reads is known only when psql runs "
+                    "it, and a change there would go unnoticed: list such files in inputs, "
+                    'inputs = ["db/data/*.csv"] for instance'
+                )
+            if read and read not in found:
+                found[read] = None
+                if _INCLUDES_SCRIPT.match(command):
+                    waiting.append(read)
+    return [path for path in found if path.is_file()]
+
+
+def _commands(path: Path) -> Iterator[tuple[int, str]]:
+    if not path.is_file() or not path.stat().st_size:
+        return  # psql says what is missing.
+    with path.open("rb") as file, mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ) as text:
+        if text.find(b"\\") < 0:
+            return
+        for piece in pieces(text):
+            if piece.command:
+                yield piece.line, piece.command
+
+
+def _read_by(command: str, path: Path, root: Path) -> Path | Literal[False] | None:
+    """Return what a command reads, None if that cannot be told, and False if it reads nothing."""
+    if _RUNS_PROGRAM.match(command):
+        return None
+    include, copy = _INCLUDE.match(command), _COPY.match(command)
+    if copy:
+        program, name = copy.groups()
+        if program:
+            return None
+        if name.lower() in _STANDARD_INPUT:
+            return False
+    elif include:
+        name = include[2]
+    else:
+        return False
+    if not name.startswith("'") and _VARIABLE.search(name):
+        return None
+    bare = name[1:-1].replace("''", "'") if name[:1] in ("'", '"') else name
+    relative = include is not None and include[1] in ("ir", "include_relative")
+    return (path.parent if relative else root) / bare

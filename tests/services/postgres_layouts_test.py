@@ -1,0 +1,230 @@
+"""Files of other tools: what of them is applied, in which order, and what is refused without a layout."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from realservices.schema.layouts import LAYOUTS
+from tests.services.template_tool import TemplateBuild
+
+_MAKE_A = "CREATE TABLE a (x int);\n"
+_ADD_Y = "ALTER TABLE a ADD y int;\n"
+_RENAME_Y = "ALTER TABLE a RENAME y TO z;\n"
+# The seed fails the build if the schema is not what the up parts make, in their order.
+_CHECK = """DO $$ BEGIN ASSERT (SELECT string_agg(attname, ',' ORDER BY attnum) FROM pg_attribute
+    WHERE attrelid = to_regclass('a') AND attnum > 0) = 'x,z'; END $$;\n"""
+_LAYOUTS = {
+    "goose": {
+        "1_a.sql": f"-- +goose Up\n{_MAKE_A}-- +goose Down\nDROP TABLE a;\n",
+        "10_z.sql": f"-- +goose Up\n{_RENAME_Y}\n-- +goose Down\nDROP TABLE a;\n",
+        "2_y.sql": f"-- a comment\n-- +goose Up\n-- +goose StatementBegin\n{_ADD_Y}-- +goose StatementEnd\n",
+    },
+    "dbmate": {
+        "20240101_a.sql": f"-- migrate:up\n{_MAKE_A}\n-- migrate:down\nDROP TABLE a;\n",
+        "20240102_y.sql": f"-- migrate:up\n{_ADD_Y}-- migrate:down\nDROP TABLE a;\n-- migrate:up\n{_RENAME_Y}-- migrate:down\n",
+    },
+    "sql-migrate": {
+        "1.sql": f"-- +migrate Up\n{_MAKE_A}-- +migrate Down\nDROP TABLE a;\n",
+        "10.sql": f"-- +migrate Up\n{_RENAME_Y}-- +migrate Down\nDROP TABLE a;\n",
+        "2.sql": f"-- +migrate Up\n{_ADD_Y}-- +migrate Down\nDROP TABLE a;\n",
+    },
+    "node-pg-migrate": {
+        "1700000000001_a.sql": f"-- Up Migration\n{_MAKE_A}-- Down Migration\nDROP TABLE a;\n",
+        "1700000000002_y.sql": f"{_ADD_Y}{_RENAME_Y}-- Down Migration\nDROP TABLE a;\n",
+    },
+    "tern": {
+        "001_a.sql": f"{_MAKE_A}---- create above / drop below ----\nDROP TABLE a;\n",
+        "002_y.sql": f"{_ADD_Y}{_RENAME_Y}---- create above / drop below ----\nDROP TABLE a;\n",
+    },
+    "golang-migrate": {
+        "1_a.up.sql": _MAKE_A,
+        "1_a.down.sql": "DROP TABLE a;\n",
+        "10_z.up.sql": _RENAME_Y,
+        "10_z.down.sql": "DROP TABLE a;\n",
+        "2_y.up.sql": _ADD_Y,
+        "2_y.down.sql": "DROP TABLE a;\n",
+    },
+    "db-migrate": {
+        "2024-a-up.sql": _MAKE_A + _ADD_Y,
+        "2024-a-down.sql": "DROP TABLE a;\n",
+        "20245-z-up.sql": _RENAME_Y,
+    },
+    "postgrator": {"1.do.a.sql": _MAKE_A + _ADD_Y, "1.undo.a.sql": "DROP TABLE a;\n", "2.do.sql": _RENAME_Y},
+    "sqlx": {"1_a.up.sql": _MAKE_A, "1_a.down.sql": "DROP TABLE a;\n", "10_z.sql": _RENAME_Y, "2_y.sql": _ADD_Y},
+    "diesel": {
+        "2024-01_a/up.sql": _MAKE_A,
+        "2024-01_a/down.sql": "DROP TABLE a;\n",
+        "2024-02_z/up.sql": _ADD_Y + _RENAME_Y,
+        "2024-02_z/down.sql": "DROP TABLE a;\n",
+    },
+    "yoyo": {
+        "a.sql": f"-- depends: c\n{_RENAME_Y}",
+        "b.sql": _MAKE_A,
+        "c.sql": f"-- depends: b\n-- transactional: false\n{_ADD_Y}",
+        "c.rollback.sql": "DROP TABLE a;\n",
+    },
+    "flyway": {
+        "R__check.sql": "DO $$ BEGIN PERFORM z FROM a; END $$;\n",
+        "V10__z.sql": _RENAME_Y,
+        "V1__a.sql": _MAKE_A,
+        "V1_5__y.sql": _ADD_Y,
+        "U1__a.sql": "DROP TABLE a;\n",
+    },
+    "refinery": {"V1__a.sql": _MAKE_A, "U2__y.sql": _ADD_Y, "V10__z.sql": _RENAME_Y},
+    "sqitch": {
+        "sqitch.plan": "%syntax-version=1.0.0\n%project=x\n\nz 2024-01-01T00:00:00Z me <me@x.org> # make a\n"
+        "@v1 2024-01-01T00:00:00Z me <me@x.org>\n\ny [z] 2024-01-02T00:00:00Z me <me@x.org>\n"
+        "z [z@v1] 2024-01-03T00:00:00Z me <me@x.org>\n",
+        "deploy/y.sql": f"-- Deploy x:y to pg\nBEGIN;\n{_ADD_Y}COMMIT;\n",
+        "deploy/z.sql": f"-- Deploy x:z to pg\nBEGIN;\n{_RENAME_Y}COMMIT;\n",
+        "deploy/z@v1.sql": f"-- Deploy x:z to pg\nBEGIN;\n{_MAKE_A}COMMIT;\n",
+        "revert/z.sql": "-- Revert x:z from pg\nBEGIN;\nDROP TABLE a;\nCOMMIT;\n",
+    },
+    "numbered": {"1.sql": _MAKE_A, "10.sql": _RENAME_Y, "2.sql": _ADD_Y},
+    "plain": {"a.sql": f"-- migrate:down\n{_MAKE_A}", "b.down.sql": _ADD_Y + _RENAME_Y},
+}
+
+
+def _build(directory: Path, layout: str, files: dict[str, str]) -> TemplateBuild:
+    build = TemplateBuild(directory)
+    if layout:
+        build.option("layout", layout)
+    # The order of a glob.
+    for name in sorted(files):
+        build.migration(name, files[name])
+    return build
+
+
+def _refusal(directory: Path, layout: str, files: dict[str, str]) -> str:
+    done = _build(directory, layout, files).run()
+    assert done.returncode == 1
+    assert "Traceback" not in done.stderr
+    return done.stderr
+
+
+def test_every_layout_is_tried() -> None:
+    assert {*_LAYOUTS} == {*LAYOUTS}
+
+
+@pytest.mark.parametrize("layout", _LAYOUTS)
+def test_the_parts_that_apply_are_applied_in_the_tools_order(tmp_path: Path, layout: str) -> None:
+    done = _build(tmp_path, layout, _LAYOUTS[layout]).seed("check.sql", _CHECK).run()
+    assert (done.returncode, done.stderr) == (0, "")
+
+
+@pytest.mark.parametrize("layout", [layout for layout in _LAYOUTS if layout != "plain"])
+def test_without_a_layout_its_files_are_refused_with_what_to_write(tmp_path: Path, layout: str) -> None:
+    written = {"sqlx": "golang-migrate", "refinery": "flyway"}.get(layout, layout)
+    files = {name: text for name, text in _LAYOUTS[layout].items() if name.endswith(".sql")}
+    message = _refusal(tmp_path, "", files)
+    assert (
+        f'write layout = "{written}" beside migrations (in a BUILD file `layout = "{written}",`; in pyproject'
+        in message
+    )
+    assert message.startswith("//app:db: app/")
+
+
+@pytest.mark.parametrize(
+    ("name", "text", "words"),
+    [
+        (
+            "a.sql",
+            "SELECT 1;\n--rollback DROP TABLE a;\n",
+            "app/a.sql, line 2: '--rollback DROP TABLE a;' is a mark of Li",
+        ),
+        ("a.sql", "--liquibase formatted sql\n", 'run the tool itself (attribute and key migrate); layout = "plain"'),
+        ("1.sql", "-- !Ups\nSELECT 1;\n\n-- !Downs\n", "app/1.sql, line 4: '-- !Downs' is a mark of Play's evolutions"),
+        ("1.sql", "SELECT 1;\n-- //@UNDO\n", "a mark of MyBatis Migrations"),
+        ("1.sql", "-- rambler up\n-- rambler down\n", "a mark of rambler"),
+        (
+            "U1__a.sql",
+            "DROP TABLE a;\n",
+            "app/U1__a.sql has the name of a file that undoes a migration, as flyway calls",
+        ),
+    ],
+)
+def test_marks_of_tools_without_a_layout_are_refused(tmp_path: Path, name: str, text: str, words: str) -> None:
+    assert words in _refusal(tmp_path, "", {name: text})
+
+
+def test_marks_in_seeds_are_refused(tmp_path: Path) -> None:
+    done = TemplateBuild(tmp_path).seed("s.sql", "SELECT 1;\n-- migrate:down\nSELECT 2;\n").run()
+    assert done.returncode == 1
+    assert "app/s.sql, line 2: '-- migrate:down' is a mark of dbmate's" in done.stderr
+    assert "seeds are applied as they are" in done.stderr
+
+
+@pytest.mark.parametrize(
+    ("layout", "files", "words"),
+    [
+        ("goose", {"1_a.sql": _MAKE_A}, "app/1_a.sql, line 1: 'CREATE TABLE a (x int);' stands before goose's first mark"),
+        ("goose", {"1_a.sql": "-- nothing\n"}, "app/1_a.sql has no mark of goose's that begins the part to be applied"),
+        ("goose", {"a.sql": "-- +goose Up\n"}, "app/a.sql is no file that goose applies (layout = 'goose'): names match"),
+        ("goose", {"1_a.sql": "-- +goose Upp\n"}, "line 1: '-- +goose Upp' is nothing that psql can do for goose, or is mis"),
+        ("goose", {"1_a.sql": "-- +goose Up\n-- +goose ENVSUB ON\n"}, "run goose itself (attribute and key migrate)"),
+        ("goose", {"1_a.sql": "-- +goose Up\n", "01_b.sql": "-- +goose Up\n"}, "have the same version 1, which goose ref"),
+        ("dbmate", {"1_a.sql": "-- +goose Up\n-- +goose Down\n"}, "'-- +goose Down' is a mark of goose's"),
+        ("golang-migrate", {"1_a.sql": _MAKE_A}, "app/1_a.sql is no file that golang-migrate applies"),
+        ("golang-migrate", {"1_a.up.sql": "-- migrate:down\n"}, "'-- migrate:down' is a mark of dbmate's"),
+        ("flyway", {"V1_a.sql": _MAKE_A}, "names are V1__name.sql, R__name.sql, B1__name.sql or U1__name.sql"),
+        ("flyway", {"V1__a.sql": "\nSELECT '${who}';\n"}, "line 2: Flyway would put a value of its configuration in place of"),
+        ("flyway", {"V1__a.sql": "", "V1_0__b.sql": ""}, "have the same version"),
+        ("sqitch", {"deploy/a.sql": _MAKE_A}, "layout = 'sqitch' needs one sqitch.plan among migrations, and there are 0"),
+        ("sqitch", {"sqitch.plan": "%project=x\n\na 2024\n"}, "app/sqitch.plan, line 3: app/deploy/a.sql is not among migra"),
+        ("sqitch", {"sqitch.plan": "%project=x\n\n-a 2024\n"}, "line 3: '-a 2024' undoes a change: take both out"),
+        ("diesel", {"a.sql": _MAKE_A}, "migrations are NAME/up.sql and NAME/down.sql"),
+        ("yoyo", {"a.sql": "-- depends: b\n"}, "app/a.sql depends on b, which is not there"),
+        ("yoyo", {"a.sql": "-- depends: b\n", "b.sql": "-- depends: a\n"}, "app/a.sql, app/b.sql depend on each other"),
+        ("tern", {"1_a.sql": "SELECT '{{.x}}';\n"}, "app/1_a.sql, line 1: tern would fill in a template there"),
+    ],
+)  # fmt: skip
+def test_what_the_tool_would_not_apply_so_is_refused(
+    tmp_path: Path, layout: str, files: dict[str, str], words: str
+) -> None:
+    assert words in _refusal(tmp_path, layout, files)
+
+
+def test_an_error_has_the_line_of_the_original_file(tmp_path: Path) -> None:
+    faulty = "-- a comment\n-- +goose Up\n-- +goose StatementBegin\nSELECT\n  nope;\n-- +goose StatementEnd\n-- +goose Down\n"
+    message = _refusal(tmp_path, "goose", {"1_a.sql": f"-- +goose Up\n{_MAKE_A}", "2_b.sql": faulty})
+    assert message.startswith("//app:db: PostgreSQL refused migration app/2_b.sql, line 5:\n")
+    assert "  in the statement:\n    SELECT\n      nope;\n" in message
+
+
+@pytest.mark.parametrize(
+    ("layout", "name", "text"),
+    [
+        ("goose", "1_a.sql", "-- +goose NO TRANSACTION\n-- +goose Up\n{}-- +goose Down\n"),
+        ("dbmate", "1_a.sql", "-- migrate:up transaction:false\n{}-- migrate:down\n"),
+        ("sql-migrate", "1_a.sql", "-- +migrate Up notransaction\n{}-- +migrate Down\n"),
+        ("flyway", "V1__a.sql", "{}"),
+        ("sqlx", "1_a.sql", "-- no-transaction\n{}"),
+    ],
+)
+def test_what_refuses_transactions_is_run_without_one(tmp_path: Path, layout: str, name: str, text: str) -> None:
+    alone = "CREATE TABLE a (x int);\nCREATE INDEX CONCURRENTLY a_x ON a (x);\n"
+    done = _build(tmp_path, layout, {name: text.format(alone)}).run()
+    assert (done.returncode, done.stderr) == (0, "")
+
+
+@pytest.mark.parametrize(
+    ("layout", "name", "text"),
+    [
+        ("goose", "1_a.sql", "-- +goose Up\n{}-- +goose Down\n"),
+        ("dbmate", "1_a.sql", "-- migrate:up\n{}-- migrate:down\n"),
+        ("golang-migrate", "1_a.up.sql", "{}"),
+        ("flyway", "V1__a.sql", "{}"),
+    ],
+)
+def test_what_needs_a_transaction_is_run_in_one(tmp_path: Path, layout: str, name: str, text: str) -> None:
+    together = "CREATE TABLE a (x int);\nLOCK TABLE a;\n"
+    done = _build(tmp_path, layout, {name: text.format(together)}).run()
+    assert (done.returncode, done.stderr) == (0, "")
+
+
+def test_an_unknown_layout(tmp_path: Path) -> None:
+    done = _build(tmp_path, "gooze", {"a.sql": _MAKE_A}).run()
+    assert done.returncode == 2
+    assert "invalid choice: 'gooze'" in done.stderr

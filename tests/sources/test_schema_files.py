@@ -1,0 +1,206 @@
+"""What a project's schema is made from in plain pytest: files, what they include, and templates that were built before."""
+
+from __future__ import annotations
+
+import os
+import re
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import pytest
+
+from realservices.contract.errors import TemplateError
+from realservices.schema.layers import FILES_PER_LAYER
+from realservices.sources.declarations import Declaration
+from realservices.sources.errors import SettingError
+from realservices.sources.programs import postgres_distribution
+from realservices.sources.recipes import Recipe, postgres_recipe
+from realservices.sources.template_cache import template
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    Run = Callable[..., pytest.RunResult]
+
+_PAGE = Path(__file__).parents[2] / "docs" / "schema.md"
+_RAN = r"\! echo $$ >> ran" + "\n"
+
+
+@pytest.fixture(autouse=True)
+def _own_programs(alone: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    distribution = os.environ["POSTGRES_DISTRIBUTION"]
+    alone.setenv("REALSERVICES_POSTGRES", str(Path(os.environ.get("RUNFILES_DIR", "/")) / distribution))
+    alone.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
+
+
+@pytest.fixture
+def project(tmp_path: Path) -> Path:
+    root = tmp_path / "project"
+    root.mkdir()
+    return root
+
+
+def _recipe(root: Path, **values: Any) -> Recipe:
+    declaration = Declaration(
+        "db", "postgres", "pyproject.toml: service 'db'", root, {"migrations": ["*.sql"], **values}
+    )
+    return postgres_recipe(declaration, postgres_distribution(), "test", "test")
+
+
+def _build(root: Path, **values: Any) -> None:
+    with template(_recipe(root, **values)):
+        pass
+
+
+def _runs(root: Path) -> int:
+    """How often a file with `_RAN` has been run."""
+    return len((root / "ran").read_text().splitlines()) if (root / "ran").exists() else 0
+
+
+@pytest.mark.parametrize("include", [r"\i parts/more.sql", r"\ir parts/more.sql", r"\include 'parts/more.sql'"])
+def test_what_a_migration_includes_is_a_part_of_it_however_deep(project: Path, include: str) -> None:
+    (project / "parts").mkdir()
+    (project / "parts" / "more.sql").write_text(
+        "CREATE TABLE a (x text);\n\\copy a from 'parts/rows.csv'\n\\ir deep.sql\n"
+    )
+    (project / "parts" / "rows.csv").write_text("one\n")
+    (project / "parts" / "deep.sql").write_text("SELECT 1;\n")
+    (project / "1.sql").write_text(f"{include}\n")
+    _build(project)
+    digests = {_recipe(project).digest}
+    for name in ("more.sql", "rows.csv", "deep.sql"):
+        with (project / "parts" / name).open("a") as file:
+            file.write("\n")
+        digests.add(_recipe(project).digest)
+    assert len(digests) == 4
+
+
+@pytest.mark.parametrize(
+    "command",
+    [r"\i :dir/more.sql", r"\ir :'name'", r"\copy a from program 'cat rows.csv'", r"\! date", r"\set x `date`"],
+)
+def test_what_cannot_be_followed_is_refused_without_inputs(project: Path, command: str) -> None:
+    (project / "1.sql").write_text(f"SELECT 1;\n{command}\n")
+    with pytest.raises(SettingError) as error:
+        _recipe(project)
+    words = str(error.value)
+    assert words.startswith(
+        f"pyproject.toml: service 'db': {project}/1.sql, line 2: what {command!r} reads is known only when"
+    )
+    assert 'list such files in inputs, inputs = ["db/data/*.csv"] for instance' in words
+
+
+def test_inputs_are_a_part_of_the_schema(project: Path) -> None:
+    (project / "1.sql").write_text(
+        "\\set name rows.csv\nCREATE TABLE a (x text);\n\\copy a from program 'cat rows.csv'\n"
+    )
+    (project / "rows.csv").write_text("one\n")
+    _build(project, inputs=["*.csv"])
+    before = _recipe(project, inputs=["*.csv"]).digest
+    (project / "rows.csv").write_text("two\n")
+    assert _recipe(project, inputs=["*.csv"]).digest != before
+
+
+def test_text_that_looks_like_an_include_is_none(project: Path) -> None:
+    (project / "1.sql").write_text("SELECT '\n\\i nowhere.sql\n', $$\n\\! x\n$$; -- \\i :x\n/*\n\\ir :x\n*/\n")
+    _build(project)
+
+
+def test_a_migration_that_is_appended_costs_itself(project: Path) -> None:
+    (project / "p.toml").touch()
+    (project / "1.sql").write_text(f"CREATE TABLE a (x int);\n{_RAN}")
+    _build(project, inputs=["p.toml"])
+    (project / "2.sql").write_text("ALTER TABLE a ADD y int;\n")
+    _build(project, inputs=["p.toml"])
+    assert _runs(project) == 1
+    (project / "2.sql").write_text("ALTER TABLE a ADD z int;\n")
+    _build(project, inputs=["p.toml"])
+    assert _runs(project) == 1
+
+
+def test_a_migration_that_changed_is_applied_anew_with_those_after_it(project: Path) -> None:
+    (project / "p.toml").touch()
+    for name in ("1", "2", "3"):
+        (project / f"{name}.sql").write_text(f"CREATE TABLE t{name} (x int);\n{_RAN}")
+        _build(project, inputs=["p.toml"])
+    assert _runs(project) == 3
+    with (project / "2.sql").open("a") as file:
+        file.write("SELECT 1;\n")
+    _build(project, inputs=["p.toml"])
+    assert _runs(project) == 5
+
+
+def test_a_long_list_is_cut_so_that_an_early_part_is_kept(project: Path) -> None:
+    (project / "p.toml").touch()
+    names = [f"{number:04}.sql" for number in range(FILES_PER_LAYER + 2)]
+    for name in names:
+        (project / name).write_text("SELECT 1;\n")
+    (project / names[0]).write_text(f"CREATE TABLE a (x int);\n{_RAN}")
+    _build(project, inputs=["p.toml"])
+    assert _runs(project) == 1
+    (project / names[-2]).write_text("ALTER TABLE a ADD y int;\n")
+    _build(project, inputs=["p.toml"])
+    assert _runs(project) == 1
+
+
+def test_a_file_that_undoes_is_no_part_of_the_schema(project: Path) -> None:
+    (project / "1_a.up.sql").write_text("CREATE TABLE a (x int);\n")
+    (project / "1_a.down.sql").write_text("DROP TABLE a;\n")
+    before = _recipe(project, layout="golang-migrate").digest
+    (project / "1_a.down.sql").write_text("DROP TABLE a CASCADE;\n")
+    assert _recipe(project, layout="golang-migrate").digest == before
+
+
+def test_files_of_a_tool_are_refused_before_anything_starts(project: Path) -> None:
+    (project / "1_a.sql").write_text("-- +goose Up\nSELECT 1;\n-- +goose Down\nSELECT 2;\n")
+    with pytest.raises(TemplateError) as error:
+        _recipe(project)
+    assert str(error.value).startswith(
+        "pyproject.toml: service 'db': 1_a.sql, line 3: '-- +goose Down' is a mark of goose's"
+    )
+
+
+def test_the_example_of_the_documentation_runs(pytester: pytest.Pytester, run: Run) -> None:
+    sql, toml, python = re.findall(
+        r"^```(?:sql|toml|python)\n(.*?)^```", _PAGE.read_text("utf-8"), re.DOTALL | re.MULTILINE
+    )[:3]
+    file = pytester.path / re.findall(r"db/\S+\.sql", sql)[0]
+    file.parent.mkdir(parents=True)
+    file.write_text(sql.partition("\n")[2], "utf-8")
+    pytester.makepyprojecttoml(toml)
+    pytester.makepyfile(python)
+    run().assert_outcomes(passed=1)
+
+
+_TABLES = """
+async def test_it(isolated_database):
+    assert await isolated_database.fetchval("SELECT count(*) FROM pg_tables WHERE schemaname = 'public'") == 1
+"""
+
+
+def test_a_layout_in_pyproject(pytester: pytest.Pytester, run: Run) -> None:
+    pytester.makefile(".sql", **{"1_a": "-- +goose Up\nCREATE TABLE a (x int);\n-- +goose Down\nDROP TABLE a;\n"})
+    pytester.makepyprojecttoml(
+        '[tool.realservices.services.db]\nkind = "postgres"\nmigrations = ["*.sql"]\nlayout = "goose"\n'
+    )
+    pytester.makepyfile(_TABLES)
+    run().assert_outcomes(passed=1)
+
+
+def test_an_unknown_layout_in_pyproject(pytester: pytest.Pytester, run: Run) -> None:
+    pytester.makepyprojecttoml('[tool.realservices.services.db]\nkind = "postgres"\nlayout = "gooze"\n')
+    pytester.makepyfile(_TABLES)
+    run().stderr.fnmatch_lines(["*service 'db': layout = 'gooze'; it is one of db-migrate, dbmate, *"])
+
+
+def test_a_layout_on_a_server_of_somebody_elses(
+    pytester: pytest.Pytester, run: Run, attached: pytest.MonkeyPatch
+) -> None:
+    assert attached
+    pytester.makefile(".sql", **{"1_a": "-- migrate:up\nCREATE TABLE a (x int);\n-- migrate:down\nDROP TABLE a;\n"})
+    project = '[tool.realservices.services.db]\nkind = "postgres"\nmigrations = ["*.sql"]\n'
+    pytester.makepyfile(_TABLES)
+    pytester.makepyprojecttoml(project)
+    run().stdout.fnmatch_lines(["*1_a.sql, line 3: '-- migrate:down' is a mark of dbmate's*"])
+    pytester.makepyprojecttoml(f'{project}layout = "dbmate"\n')
+    run().assert_outcomes(passed=1)
