@@ -101,6 +101,7 @@ class EmbeddedServices(Source):
         """Variables of the project's own, as parts of a manifest (contract/environment.py)."""
         return self._project.env
 
+    @property
     def declared_in(self) -> str:
         """Where the session's services are declared, in words."""
         path = declared_in(self._root)

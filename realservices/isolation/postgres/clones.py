@@ -297,9 +297,10 @@ class ClonePool:
     async def _begin_outside(self) -> State | None:
         await self._restored()
         await self._restorer.know_server()
-        since = await self._restorer.look_at_server() if self._in_use else None
+        since = await self._restorer.look_at_server()
         self._in_use += 1
         if self._in_use == 1:
+            self.lock_waits.begin()
             await self._turns.begin_test()
         return since
 

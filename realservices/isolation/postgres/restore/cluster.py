@@ -77,7 +77,7 @@ class ClusterState:
         self._administration = administration
         self._before: State = {}
         self._pristine = 0
-        self._others: set[Key] = set()
+        self._left: set[Key] = set()
 
     async def take(self, pristine_name: str) -> None:
         """Remember the present.
@@ -92,24 +92,24 @@ class ClusterState:
         """Return the present, to `accept` what changes from here on."""
         return await self._state(self._pristine)
 
-    async def accept(self, since: State | None) -> set[Key]:
-        """Take for given what has changed, and return that.
+    async def accept(self, since: State) -> set[Key]:
+        """Leave from now on what has changed, and return that.
+
+        Another process's test may have changed it meanwhile. Then that process undoes it, and it must not come back.
 
         Args:
-            since: What `look` has returned. None: no test has run since everything was as it should be.
+            since: What `look` has returned.
         """
         now = await self._state(self._pristine)
-        changed = _differing(self._before if since is None else since, now)
-        for key in changed:
-            if key in now:
-                self._before[key] = now[key]
-            else:
-                self._before.pop(key, None)
+        changed = _differing(since, now)
+        self.leave(changed)
         return changed
 
-    def leave(self, others: set[Key]) -> None:
-        """Leave from now on what other processes have changed on purpose, whatever becomes of it."""
-        self._others |= others
+    def leave(self, keys: set[Key]) -> None:
+        """Leave from now on what somebody has changed on purpose, whatever becomes of it."""
+        self._left |= keys
+        for key in keys:
+            self._before.pop(key, None)
 
     async def restore(self, database: int | None) -> list[str]:
         """Undo what has changed; return what could not be undone, in words, and take it for given from now on.
@@ -117,8 +117,6 @@ class ClusterState:
         Args:
             database: Object id of the test's own, if that is still there.
         """
-        for key in self._others:
-            self._before.pop(key, None)
         gone = {key for key in self._before if database is None and key[1].split(" ")[0] == _OWN_KEY}
         before = {key: value for key, value in self._before.items() if key not in gone}
         for _ in range(_ATTEMPTS):
@@ -139,7 +137,7 @@ class ClusterState:
     async def _state(self, database: int | None) -> State:
         rows = await self._administration.fetch(_STATE, database or 0)
         state = {(row["section"], row["key"]): json.loads(row["value"]) for row in rows}
-        for key in self._others:
+        for key in self._left:
             state.pop(key, None)
         return state
 

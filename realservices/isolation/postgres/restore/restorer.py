@@ -126,7 +126,7 @@ class Restorer:
 
     async def accept_changes(self, since: State | None) -> set[Key]:
         """Take for given what somebody has changed in the server as a whole; return that. See `ClusterState.accept`."""
-        if self._cluster is None:
+        if self._cluster is None or since is None:
             return set()
         changed = await self._cluster.accept(since)
         for database in list(self._databases.values()) if changed else ():
