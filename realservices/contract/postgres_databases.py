@@ -36,3 +36,22 @@ def copy_settings(source: str, target: str) -> str:
 
 def _literal(text: str) -> str:
     return "'" + text.replace("'", "''") + "'"
+
+
+_END_CLIENTS = """DO $realservices$ BEGIN
+    FOR attempt IN 1..2000 LOOP
+        PERFORM pg_terminate_backend(pid) FROM pg_stat_activity WHERE {which} AND pid <> pg_backend_pid();
+        EXIT WHEN NOT FOUND;
+        PERFORM pg_sleep(0.005), pg_stat_clear_snapshot();
+    END LOOP; END $realservices$"""
+
+
+def end_clients(which: str) -> str:
+    """Return a statement that ends connections and waits, 10 s at most, until they are gone.
+
+    A database with clients cannot be copied, and the server notices late that a client's process is gone.
+
+    Args:
+        which: A condition on pg_stat_activity. The connection that runs the statement stays.
+    """
+    return _END_CLIENTS.format(which=which)

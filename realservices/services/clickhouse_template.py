@@ -29,7 +29,9 @@ from realservices.schema.script import Script
 from realservices.services.clickhouse_archive import write_data_archive
 from realservices.services.clickhouse_config import HOST, write_configuration
 from realservices.services.clickhouse_http import ClickHouseRefusal, query
+from realservices.services.clickhouse_migrators import migrate_clickhouse, statements_of
 from realservices.services.clickhouse_replay import plan_replay
+from realservices.services.migrators import add_migrate_option
 from realservices.services.template_lifeline import end_with
 from realservices.services.template_options import name_value
 
@@ -83,7 +85,7 @@ def _build(options: argparse.Namespace) -> None:
         engine = _Engine(options, work, list(slot.ports))
         engine.start()
         try:
-            info = _fill(engine, options)
+            info = _fill(engine, options, work)
         finally:
             engine.kill()
         for name in _TRANSIENT:
@@ -108,6 +110,18 @@ class _Engine:
         self._address = (HOST, ports[0])
         self._account = (options.user, os.urandom(12).hex())
         self._directory = work
+        self.endpoint = {
+            "kind": "clickhouse",
+            "host": HOST,
+            "port": ports[0],
+            "http_port": ports[0],
+            "tcp_port": ports[1],
+            "ports": {"http": ports[0], "tcp": ports[1]},
+            "user": options.user,
+            "password": self._account[1],
+            "database": options.database,
+            "url": f"http://{options.user}:{self._account[1]}@{HOST}:{ports[0]}/{options.database}",
+        }
         self._command = write_configuration(
             work,
             server=os.path.abspath(options.server),
@@ -166,7 +180,7 @@ class _Engine:
             return indented("\n".join(log.read().splitlines()[-20:]) or "(nothing)")
 
 
-def _fill(engine: _Engine, options: argparse.Namespace) -> dict[str, Any]:
+def _fill(engine: _Engine, options: argparse.Namespace, work: str) -> dict[str, Any]:
     try:
         engine.run(f"CREATE DATABASE {quote_name(options.database)}", {})
     except ClickHouseRefusal as error:
@@ -175,10 +189,11 @@ def _fill(engine: _Engine, options: argparse.Namespace) -> dict[str, Any]:
         ) from None
     for key, named in (("schema", options.schema), ("seeds", options.seed)):
         refuse_marks([Script(key, shown, path) for shown, path in named], key=key, has_layouts=False)
-    statements: list[Statement] = []
-    for kind, files in (("schema", options.schema), ("seed", options.seed)):
-        for shown, path in files:
-            statements += _apply(engine, options.database, kind, shown, path)
+    statements = _apply_all(engine, options.database, "schema", options.schema)
+    migrate_clickhouse(engine.run, options.migrate, engine.endpoint, f"{work}/migrators")
+    if options.migrate:
+        statements = statements_of(engine.run, options.database)
+    statements += _apply_all(engine, options.database, "seed", options.seed)
     _refuse_forgetful_tables(engine)
     return {
         "version": engine.run("SELECT version()", {}).strip(),
@@ -196,6 +211,10 @@ def _refuse_forgetful_tables(engine: _Engine) -> None:
             f"rows were put into {', '.join(names)}, whose engine Memory forgets them when the server ends: "
             "use MergeTree, or TinyLog for a few rows"
         )
+
+
+def _apply_all(engine: _Engine, database: str, kind: str, files: list[tuple[str, str]]) -> list[Statement]:
+    return [statement for shown, path in files for statement in _apply(engine, database, kind, shown, path)]
 
 
 def _apply(engine: _Engine, database: str, kind: str, shown: str, path: str) -> list[Statement]:
@@ -234,6 +253,7 @@ def _parse(arguments: Sequence[str]) -> argparse.Namespace:
     parser.add_argument("--seed", type=name_value, action="append", default=[], metavar="SHOWN=FILE")
     parser.add_argument("--setting", type=name_value, action="append", default=[], metavar="NAME=VALUE")
     parser.add_argument("--server-setting", type=name_value, action="append", default=[], metavar="NAME=VALUE")
+    add_migrate_option(parser)
     parser.add_argument("--output", required=True, help="archive to write")
     parser.add_argument("--info", required=True, help="its description to write, JSON")
     parser.add_argument("--lifeline", type=int, default=-1, help="a pipe; its end is this tool's")

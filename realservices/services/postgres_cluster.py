@@ -14,6 +14,7 @@ from realservices.contract.libpq import NO_FILE
 from realservices.host.process import die_with_parent
 from realservices.schema.psql_run import run_scripts
 from realservices.schema.psql_words import indented
+from realservices.services.base import HOST
 from realservices.services.postgres_settings import server_settings
 
 TYPE_CHECKING = False
@@ -35,14 +36,24 @@ _WAL_NAME_LENGTH = 24
 
 
 class Cluster:
-    """A data directory being made, and the server on it while it runs."""
+    """A data directory being made, and the server on it while it runs.
 
-    def __init__(self, distribution: str, work: str, user: str, settings: dict[str, str]) -> None:
+    Args:
+        distribution: Directory of the server.
+        work: Directory for the data and the socket, which only this user can enter.
+        user: The superuser.
+        settings: The server's, by name.
+        port: Of loopback, for as long as the server runs, too; 0: the socket alone.
+    """
+
+    def __init__(self, distribution: str, work: str, user: str, settings: dict[str, str], port: int = 0) -> None:
         self._bin = os.path.join(os.path.abspath(distribution), "bin")
         self.data = os.path.join(work, "data")
         self._work = work
         self._user = user
         self._settings = settings
+        self._port = port
+        self._password = os.urandom(12).hex()
         self._server: subprocess.Popen[str] | None = None
         self._log: list[str] = []
         self._drain = threading.Thread()
@@ -75,7 +86,8 @@ class Cluster:
     def start(self) -> None:
         """Start the server and wait until it accepts connections."""
         settings = server_settings(self._settings, self.version_num)
-        settings |= {"listen_addresses": "", "unix_socket_directories": self._work, "logging_collector": "off"}
+        address = {"listen_addresses": HOST, "port": str(self._port)} if self._port else {"listen_addresses": ""}
+        settings |= address | {"unix_socket_directories": self._work, "logging_collector": "off"}
         self._server = subprocess.Popen(
             [os.path.join(self._bin, "postgres"), "-D", self.data, *(f"--{k}={v}" for k, v in settings.items())],
             stdin=subprocess.DEVNULL,
@@ -126,9 +138,40 @@ class Cluster:
             if len(name) == _WAL_NAME_LENGTH and int(name, 16) not in (current, current + 1):
                 os.unlink(os.path.join(directory, name))
 
+    def endpoint(self, database: str) -> dict[str, str]:
+        """Let the superuser log in on loopback, with a random password, and return the address for that.
+
+        Args:
+            database: The one that it names.
+        """
+        # Not an argument, which every user of the machine could read.
+        script = os.path.join(self._work, "password.sql")
+        with open(script, "w", encoding="ascii") as file:
+            file.write(f"ALTER ROLE \"{self._user}\" PASSWORD '{self._password}';\n")
+        done = self.psql("postgres", "-f", script)
+        if done.returncode:
+            raise TemplateError(f"cannot set a password:\n{indented(done.stderr)}")
+        port = str(self._port)
+        return {
+            "kind": "postgres",
+            "host": HOST,
+            "port": port,
+            "user": self._user,
+            "password": self._password,
+            "database": database,
+            "socket": self._work,
+            "sslmode": "disable",
+            "url": f"postgresql://{self._user}:{self._password}@{HOST}:{port}/{database}",
+        }
+
+    @property
+    def _address(self) -> list[str]:
+        """Where psql finds the server."""
+        return ["-h", self._work, *(("-p", str(self._port)) if self._port else ()), "-U", self._user]
+
     def psql(self, database: str, *arguments: str) -> subprocess.CompletedProcess[str]:
         """Run psql on the running server, stopping at the first error."""
-        connection = ("-h", self._work, "-U", self._user, "-d", database)
+        connection = (*self._address, "-d", database)
         return self._run("psql", "-X", "-q", "-b", "-v", "ON_ERROR_STOP=1", *connection, *arguments)
 
     def apply(self, database: str, scripts: Sequence[Script], on_script: Callable[[Script], None]) -> None:
@@ -137,7 +180,7 @@ class Cluster:
         Raises:
             TemplateError: The server refused something.
         """
-        command = [os.path.join(self._bin, "psql"), "-h", self._work, "-U", self._user]
+        command = [os.path.join(self._bin, "psql"), *self._address]
         run_scripts(command, scripts, self._work, env=_environment(), database=database, on_script=on_script)
 
     def ask(self, database: str, query: str) -> list[str]:

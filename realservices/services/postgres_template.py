@@ -25,12 +25,15 @@ from realservices.host.abandoned import remove_abandoned
 from realservices.host.marks import mark_this_process
 from realservices.host.privileges import leave_root
 from realservices.host.scratch import Scratch
+from realservices.host.slots import acquire_slot
 from realservices.schema.arrange import arrange_after
 from realservices.schema.layouts import LAYOUTS
+from realservices.services.migrators import add_migrate_option
 from realservices.services.postgres_archive import write_archive
 from realservices.services.postgres_base import unpack_base
 from realservices.services.postgres_cluster import Cluster
 from realservices.services.postgres_copies import create_copies, finish_copies, linked_directories
+from realservices.services.postgres_migrators import migrate_postgres
 from realservices.services.template_lifeline import end_with
 from realservices.services.template_options import name_value
 
@@ -75,24 +78,28 @@ def _make(options: argparse.Namespace, archive: str, info_file: str) -> None:
     remove_abandoned(os.path.dirname(scratch.path))
     mark_this_process(scratch.name)
     work = scratch.path
+    # Migrators come by TCP: JDBC has no unix sockets.
+    slot = acquire_slot(1) if options.migrate else None
     try:
         if os.geteuid() == 0 or not _has_name(os.geteuid()):
             _leave_root(work, os.path.abspath(options.distribution))
         end_with(options.lifeline, work)
-        cluster = Cluster(options.distribution, work, options.user, dict(options.setting))
+        cluster = Cluster(options.distribution, work, options.user, dict(options.setting), slot.ports[0] if slot else 0)
         if options.base:
             unpack_base(options.base, options.base_info, cluster.data)
         else:
             cluster.initialize()
         cluster.start()
         try:
-            copies = _fill(cluster, options, scripts)
+            copies = _fill(cluster, options, scripts, f"{work}/migrators")
             cluster.stop_with_little_wal()
         finally:
             cluster.stop()
         links = linked_directories(cluster.data, copies)
         description = write_archive(cluster.data, archive, links)
     finally:
+        if slot:
+            slot.release()
         scratch.remove()
     info = {
         **description,
@@ -121,7 +128,7 @@ def _has_name(uid: int) -> bool:
         return False
 
 
-def _fill(cluster: Cluster, options: argparse.Namespace, scripts: list[Script]) -> dict[int, int]:
+def _fill(cluster: Cluster, options: argparse.Namespace, scripts: list[Script], home: str) -> dict[int, int]:
     # In a database of the name that programs know: migrations may say ALTER DATABASE or current_database().
     source = options.database
     if not options.base:
@@ -131,6 +138,7 @@ def _fill(cluster: Cluster, options: argparse.Namespace, scripts: list[Script]) 
         what = f"extension {extension!r} (attribute extensions) cannot be created; the distribution must have it"
         cluster.execute(source, f'CREATE EXTENSION IF NOT EXISTS "{extension}" CASCADE', what)
     cluster.apply(source, [script for script in scripts if script.kind == "migration"], lambda _: None)
+    migrate_postgres(cluster, options.migrate, source, home)
     cluster.apply(source, [script for script in scripts if script.kind == "seed"], lambda _: None)
     # Without autovacuum nobody else would gather statistics, and plans would differ from production's.
     cluster.execute(source, "ANALYZE", "cannot analyze")
@@ -151,6 +159,7 @@ def _parse(arguments: Sequence[str]) -> argparse.Namespace:
     parser.add_argument("--seed", type=name_value, action="append", default=[], metavar="SHOWN=FILE")
     parser.add_argument("--extension", action="append", default=[])
     parser.add_argument("--setting", type=name_value, action="append", default=[], metavar="NAME=VALUE")
+    add_migrate_option(parser)
     parser.add_argument("--output", required=True, help="archive to write")
     parser.add_argument("--info", required=True, help="its description to write, JSON")
     parser.add_argument("--lifeline", type=int, default=-1, help="a pipe; its end is this tool's")

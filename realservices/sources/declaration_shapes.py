@@ -9,6 +9,8 @@ from realservices.contract.manifest_shapes import DATABASES, HTTP_PATH, SIGNAL, 
 from realservices.contract.shapes import NAME, NOT_NEGATIVE, PORT, POSITIVE, VARIABLE, Every, Only, Rule, is_text
 from realservices.schema.layouts import LAYOUTS
 
+_FUNCTION = re.compile(r"[^\W\d]\w*(\.[^\W\d]\w*)*:[^\W\d]\w*(\.[^\W\d]\w*)*")
+
 
 def _is_pattern(value: Any) -> bool:
     if not is_text(value) or value.strip("./") == "" or value.startswith("/"):
@@ -18,6 +20,12 @@ def _is_pattern(value: Any) -> bool:
 
 def _is_command(value: Any) -> bool:
     return isinstance(value, list) and all(map(is_text, value)) and value[:1] not in ([], [""])
+
+
+def _are_migrators(value: Any) -> bool:
+    return isinstance(value, list) and all(
+        bool(_FUNCTION.fullmatch(each)) if is_text(each) else _is_command(each) for each in value
+    )
 
 
 def _are_ports(value: Any) -> bool:
@@ -46,6 +54,16 @@ _OWN_VARIABLE = Rule(
     "the name of an environment variable that does not begin with REALSERVICES_",
     lambda value: VARIABLE.accepts(value) and not value.startswith("REALSERVICES_"),
 )
+_MIGRATE: dict[str, Any] = {
+    "migrate?": Rule(
+        'a list of commands, such as ["{python}", "-m", "alembic", "upgrade", "head"], or functions, such as '
+        '"package.module:function"',
+        _are_migrators,
+    ),
+    "migrate_env?": {VARIABLE: (str, float, bool)},
+    "migrate_timeout_s?": POSITIVE,
+    "inputs?": _FILES,
+}
 # Keys of every kind.
 _ALL_KINDS = {"fixed_ports?": {str: PORT}}
 KINDS: dict[str, dict[str, Any]] = {
@@ -53,8 +71,8 @@ KINDS: dict[str, dict[str, Any]] = {
         "migrations?": _FILES,
         "layout?": frozenset(LAYOUTS),
         "seeds?": _FILES,
-        "inputs?": _FILES,
         "extensions?": [NAME],
+        **_MIGRATE,
         "settings?": _SETTINGS,
         "database?": str,
         "user?": str,
@@ -62,6 +80,7 @@ KINDS: dict[str, dict[str, Any]] = {
     },
     "clickhouse": {
         "schema?": _FILES,
+        **_MIGRATE,
         "seeds?": _FILES,
         "settings?": _SETTINGS,
         "server_settings?": _SETTINGS,

@@ -16,6 +16,7 @@ from realservices.contract.manifest_shapes import is_service_name
 from realservices.contract.shapes import ShapeError, UnknownKeyError, check
 from realservices.sources.declaration_shapes import KINDS, PROJECT, shape_of
 from realservices.sources.errors import SettingError
+from realservices.sources.migrators import check_migrate
 from realservices.sources.package import package_command
 from realservices.sources.references import parts_of
 from realservices.sources.server_settings import check_server_settings
@@ -207,6 +208,7 @@ def _declaration(path: Path, name: str, table: Any) -> Declaration:
     values = {key: value for key, value in table.items() if key != "kind"}
     declaration = Declaration(name, table["kind"], where, path.parent, values)
     _check_ready(declaration, values.get("ready", {}))
+    check_migrate(declaration)
     return declaration
 
 

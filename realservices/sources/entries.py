@@ -7,12 +7,12 @@ import importlib.util
 import os
 import re
 import shutil
-import sysconfig
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from realservices.sources.declarations import DEFAULT_PORTS, DEFAULT_URL
 from realservices.sources.errors import MissingServiceError, SettingError
+from realservices.sources.inputs import input_files, site_directories
 from realservices.sources.missing import explain_uninstalled
 from realservices.sources.package import projects_interpreter
 from realservices.sources.programs import clickhouse_server, postgres_distribution, redis_server
@@ -31,7 +31,6 @@ if TYPE_CHECKING:
 _DATABASE = _USER = "test"
 _REDIS_DATABASES = 128
 _READY_TIMEOUT_S, _GRACE_S = 60, 5.0
-_COMPILED = "__pycache__"
 _OWN_PASSWORD = {"service": "", "field": "password"}
 _READY = {"http": "path", "tcp": "ports", "log": "pattern"}
 
@@ -73,27 +72,7 @@ def _made_of(declaration: Declaration, config: Mapping[str, Any]) -> list[str]:
         return [program]
     if not declaration.values.get("inputs"):
         return []
-    return [program, *_packages(Path(program)), *_inputs(declaration)]
-
-
-def _packages(program: Path) -> list[str]:
-    """Return the directories that pip installs to, in a program's environment: any change there changes them.
-
-    A program such as uvicorn is a script that says which interpreter it is for; that one is beside it.
-    """
-    installed = program.parent.parent.glob("lib*/python3*/site-packages")
-    return sorted({sysconfig.get_path("purelib"), sysconfig.get_path("platlib"), *map(str, installed)})
-
-
-def _inputs(declaration: Declaration) -> list[str]:
-    """Return the files that a server runs on. A directory stands for all in it that no tool has put there."""
-    found = [path for path in declaration.files("inputs") if _COMPILED not in path.parts]
-    files = {str(path) for path in found if not path.is_dir()}
-    for path in found:
-        for directory, folders, names in os.walk(path):
-            folders[:] = [name for name in folders if name != _COMPILED and not name.startswith(".")]
-            files.update(f"{directory}/{name}" for name in names)
-    return sorted(files)
+    return [program, *site_directories(Path(program)), *input_files(declaration)]
 
 
 def _postgres(declaration: Declaration, stack: contextlib.ExitStack) -> dict[str, Any]:

@@ -17,6 +17,7 @@ from realservices.contract.errors import TemplateError
 from realservices.schema.arrange import arrange
 from realservices.schema.layers import last_cut
 from realservices.sources.included import included_files
+from realservices.sources.migrators import made_of_migrators, migrate_spec
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
@@ -24,16 +25,21 @@ if TYPE_CHECKING:
     from realservices.sources.declarations import Declaration
 
 # A template holds what these make of it: with another one of them it is another template.
+_MIGRATOR_MAKERS = ("migrators.py", "migrator_process.py")
 POSTGRES_MAKERS = (
+    *_MIGRATOR_MAKERS,
     "postgres_template.py",
     "postgres_archive.py",
     "postgres_base.py",
     "postgres_cluster.py",
     "postgres_copies.py",
+    "postgres_migrators.py",
     "postgres_settings.py",
 )
 CLICKHOUSE_MAKERS = (
+    *_MIGRATOR_MAKERS,
     "clickhouse_template.py",
+    "clickhouse_migrators.py",
     "clickhouse_replay.py",
     "clickhouse_config.py",
     "clickhouse_archive.py",
@@ -64,7 +70,7 @@ class Layers:
     Attributes:
         common: The command without files.
         files: The migrations in the order in which they are applied, as the tool wants them.
-        seeds: The end of the last template's command.
+        seeds: The end of the last template's command: migrators and seeds.
         digests: Of the templates with so many migrations and no seeds.
         directory: As of the recipe.
     """
@@ -126,9 +132,10 @@ def postgres_recipe(declaration: Declaration, distribution: Path, user: str, dat
     ordered = [script for script in scripts if script.kind == "migration"]
     for script in ordered:
         digests.append(digest := _hash([digest, script.shown, contents[script.path]]))
-    last = _options("--seed", _joined(seeds))
-    if seeds:
-        digest = _hash([digest, [(shown, contents[path]) for shown, path in seeds]])
+    migrators, made_of = _migrators(declaration)
+    last = [*migrators, *_options("--seed", _joined(seeds))]
+    if last:
+        digest = _hash([digest, migrators, made_of, [(shown, contents[path]) for shown, path in seeds]])
     if layout == "sqitch":
         # Its plan names all scripts, so that it cannot be applied in parts.
         command = [*common, *_options("--migration", _joined(migrations)), *last]
@@ -170,7 +177,16 @@ def _recipe(
         named = _named(declaration, key)
         command += _options(option, _joined(named))
         contents += [_digest(Path(path)) for _, path in named]
+    migrators, made_of = _migrators(declaration)
+    command += migrators
+    contents += made_of
     return Recipe(command, _hash([command, contents, _made_by(program, makers)]), declaration.root)
+
+
+def _migrators(declaration: Declaration) -> tuple[list[str], list[str]]:
+    """Return the options for a project's migrators, and what they make a schema of."""
+    spec = migrate_spec(declaration)
+    return (["--migrate", json.dumps(spec)], made_of_migrators(declaration, spec)) if spec else ([], [])
 
 
 def _named(declaration: Declaration, key: str) -> list[tuple[str, str]]:

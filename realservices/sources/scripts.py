@@ -1,4 +1,4 @@
-"""A project's migrations and seeds, applied to a database on a server that somebody else runs.
+"""A project's migrations, migrators and seeds, applied to a database on a server that somebody else runs.
 
 By psql, as for the servers that a session starts itself: migrations are written against it.
 """
@@ -14,8 +14,10 @@ from typing import TYPE_CHECKING
 from realservices.contract.errors import TemplateError
 from realservices.contract.libpq import libpq_environment
 from realservices.contract.own_environment import own_environment
+from realservices.contract.postgres_databases import end_clients
 from realservices.schema.arrange import arrange
 from realservices.schema.psql_run import QUIET, run_scripts
+from realservices.sources.attached_migrators import migrate_attached
 from realservices.sources.errors import MissingServiceError, SettingError
 from realservices.sources.programs import postgres_distribution
 
@@ -28,7 +30,7 @@ _KEYS = ("migrations", "seeds")
 
 def has_scripts(declaration: Declaration) -> bool:
     """Say whether a project declares what a database of its own is made of."""
-    return any(declaration.values.get(key) for key in ("migrations", "seeds", "extensions"))
+    return any(declaration.values.get(key) for key in ("migrations", "migrate", "seeds", "extensions"))
 
 
 def apply_scripts(declaration: Declaration, endpoint: Endpoint, database: str) -> None:
@@ -48,7 +50,11 @@ def apply_scripts(declaration: Declaration, endpoint: Endpoint, database: str) -
         for extension in declaration.values.get("extensions", ()):
             _create_extension(psql, env, extension)
         with tempfile.TemporaryDirectory() as work:
-            run_scripts([psql], scripts, work, env=env, database=database, directory=str(declaration.root))
+            for kind in ("migration", "seed"):
+                if kind == "seed":
+                    migrate_attached(declaration, endpoint, database, lambda: _end_clients(psql, env))
+                some = [script for script in scripts if script.kind == kind]
+                run_scripts([psql], some, work, env=env, database=database, directory=str(declaration.root))
     except TemplateError as error:
         raise TemplateError(f"{declaration.where}: PostgreSQL at {endpoint.host}:{endpoint.port}: {error}") from None
 
@@ -63,6 +69,13 @@ def _create_extension(psql: str, env: dict[str, str], extension: str) -> None:
     done = subprocess.run(command, env=env, stdin=subprocess.DEVNULL, capture_output=True, text=True, check=False)
     if done.returncode:
         raise TemplateError(f"PostgreSQL refused extension {extension!r} (extensions):\n{done.stderr.rstrip()}")
+
+
+def _end_clients(psql: str, env: dict[str, str]) -> None:
+    command = [psql, *QUIET, "-c", end_clients("datname = current_database()")]
+    done = subprocess.run(command, env=env, stdin=subprocess.DEVNULL, capture_output=True, text=True, check=False)
+    if done.returncode:
+        raise TemplateError(f"the connections of migrators cannot be ended:\n{done.stderr.rstrip()}")
 
 
 def _psql() -> str:

@@ -1,11 +1,13 @@
 """The build action that makes a ClickHouse data directory with schema and rows, as one archive.
 
-Its inputs are the SQL files, the server and the tool, nothing else: changing one schema file rebuilds one template.
+Its inputs are the SQL files, the migrators, the server and the tool, nothing else: changing one schema file rebuilds one
+template.
 """
 
+load(":migrate.bzl", "MIGRATE_ATTRS", "migration")
 load(":template_action.bzl", "TEMPLATE_TOOL_ATTRS", "named_path", "template_action", "template_args")
 
-CLICKHOUSE_TEMPLATE_ATTRS = TEMPLATE_TOOL_ATTRS | {
+CLICKHOUSE_TEMPLATE_ATTRS = TEMPLATE_TOOL_ATTRS | MIGRATE_ATTRS | {
     "schema": attr.label_list(
         doc = "SQL files that make tables, views and dictionaries, applied in this order; `glob` sorts by name. " +
               "Names in them must not be qualified with the database, so that a test can have the same in another one.",
@@ -42,6 +44,7 @@ def clickhouse_template(ctx, server):
         seeds = ctx.files.seeds,
         inputs = [server] + ctx.files.schema,
         contents = ctx.attr.server[DefaultInfo].default_runfiles.files,
+        migration = migration(ctx, "clickhouse", ["http", "tcp"]),
         mnemonic = "RealservicesClickHouseTemplate",
         what = "ClickHouse",
     )

@@ -1,12 +1,14 @@
 """The build action that makes a PostgreSQL data directory with schema and data, as one archive.
 
-Its inputs are the SQL files, the server and the tool, nothing else: changing one migration rebuilds one template.
+Its inputs are the SQL files, the migrators, the server and the tool, nothing else: changing one migration rebuilds one
+template.
 """
 
 load(":layers.bzl", "layers")
+load(":migrate.bzl", "MIGRATE_ATTRS", "NO_MIGRATION", "migration")
 load(":template_action.bzl", "TEMPLATE_TOOL_ATTRS", "named_path", "template_action", "template_args")
 
-TEMPLATE_ATTRS = TEMPLATE_TOOL_ATTRS | {
+TEMPLATE_ATTRS = TEMPLATE_TOOL_ATTRS | MIGRATE_ATTRS | {
     "extensions": attr.string_list(
         doc = "Extensions to create before the first migration; the distribution must have them.",
     ),
@@ -66,6 +68,8 @@ def postgres_template(ctx, distribution, contents):
             seeds = ctx.files.seeds if is_last else [],
             inputs = before + part + ctx.files.data + ([base.archive, base.info] if base else []),
             contents = contents,
+            # They are run when all migrations have been.
+            migration = migration(ctx, "postgres") if is_last else NO_MIGRATION,
             mnemonic = "RealservicesPostgresTemplate",
             what = "PostgreSQL",
         )

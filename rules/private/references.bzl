@@ -3,8 +3,8 @@
 load(":kinds.bzl", "KINDS", "port_names")
 load(":labels.bzl", "label_text")
 
-# Of SQLAlchemy, see URL_DRIVERS in realservices/contract/environment.py.
-_URL_DRIVERS = ["asyncpg", "psycopg", "psycopg_async", "psycopg2"]
+# Of SQLAlchemy, as in realservices/contract/environment.py.
+URL_DRIVERS = ["asyncpg", "psycopg", "psycopg_async", "psycopg2"]
 
 def _key(label):
     return "%s//%s:%s" % (label.repo_name, label.package, label.name)
@@ -73,8 +73,8 @@ def _with_main_port(reference, found, ports):
     return reference, None
 
 def _with_driver(reference, found, driver, kind):
-    if kind != "postgres" or driver not in _URL_DRIVERS:
-        return None, (found + ": after the service stands the driver of a PostgreSQL's URL", "$(url SERVICE), or for a postgres_service one of " + ", ".join(_URL_DRIVERS))
+    if kind != "postgres" or driver not in URL_DRIVERS:
+        return None, (found + ": after the service stands the driver of a PostgreSQL's URL", "$(url SERVICE), or for a postgres_service one of " + ", ".join(URL_DRIVERS))
     return reference | {"driver": driver}, None
 
 def _with_port(reference, found, port, ports):

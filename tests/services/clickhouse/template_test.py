@@ -2,14 +2,11 @@
 
 from __future__ import annotations
 
-import json
 import os
 import re
 import subprocess
-import sys
 import tarfile
 from pathlib import Path
-from typing import Any
 
 import pytest
 
@@ -19,62 +16,9 @@ from realservices.services.clickhouse_archive import write_data_archive
 from realservices.services.clickhouse_config import is_library, write_configuration
 from realservices.services.clickhouse_host import host_command
 from tests.host import places
+from tests.services.clickhouse.template_build import TemplateBuild
 
-_BUILD = (
-    "import sys; sys.path.insert(0, sys.argv.pop(1)); "
-    "from realservices.services.clickhouse_template import main; sys.exit(main(sys.argv[1:]))"
-)
 TABLE = "CREATE TABLE a (x Int32) ENGINE = MergeTree ORDER BY x;\n"
-
-
-class TemplateBuild:
-    """One build action."""
-
-    def __init__(self, directory: Path) -> None:
-        self._directory = directory
-        self.archive, self._info = directory / "db.tar", directory / "db.json"
-        server = str(places.clickhouse_server())
-        self._arguments = [
-            "--label",
-            "//app:db",
-            "--server",
-            server,
-            "--output",
-            str(self.archive),
-            "--info",
-            str(self._info),
-        ]
-
-    def script(self, sql: str, option: str = "--schema") -> TemplateBuild:
-        path = self._directory / f"{len(self._arguments)}.sql"
-        path.write_text(sql, encoding="utf-8")
-        self._arguments += [option, f"app/{option[2:]}.sql={path}"]
-        return self
-
-    def option(self, *words: str) -> TemplateBuild:
-        self._arguments += words
-        return self
-
-    def info(self) -> dict[str, Any]:
-        """Run the action, which must succeed, and return what it says."""
-        done = self._run()
-        assert done.returncode == 0, done.stderr
-        info: dict[str, Any] = json.loads(self._info.read_text("utf-8"))
-        return info
-
-    def refusal(self) -> str:
-        """Run the action, which must fail, and return its words."""
-        done = self._run()
-        assert done.returncode == 1
-        assert done.stdout == ""
-        assert "Traceback" not in done.stderr
-        assert not self.archive.exists()
-        assert not self._info.exists()
-        return done.stderr
-
-    def _run(self) -> subprocess.CompletedProcess[str]:
-        command = [sys.executable, "-I", "-S", "-B", "-c", _BUILD, str(places.PACKAGE_ROOT), *self._arguments]
-        return subprocess.run(command, capture_output=True, text=True, timeout=120, check=False, env={})
 
 
 @pytest.fixture

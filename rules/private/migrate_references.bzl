@@ -1,0 +1,95 @@
+"""References in what a migrator is given: `$(url)` and its like stand for its own server, `$(rootpath …)` for a file."""
+
+load(":env.bzl", "parse_value")
+load(":kinds.bzl", "KINDS")
+load(":misuse.bzl", "misuse")
+load(":references.bzl", "URL_DRIVERS")
+
+# The address, but for what is a secret.
+_PUBLIC = ["host", "port", "user", "database", "socket"]
+_LOCATIONS = ["location", "locations", "rootpath", "rootpaths", "execpath", "execpaths"]
+
+def _text(part):
+    return "$(%s)" % (part.word + " " + part.argument).strip()
+
+def _reference(ctx, attribute, part, ports, is_public):
+    shown = _text(part)
+    if part.word == "port" and part.argument:
+        if part.argument not in ports:
+            misuse(ctx.label, attribute, shown, ", ".join(["$(port %s)" % port for port in ports]) or "$(port)")
+        return {"field": "port", "port": part.argument, "service": ""}
+    if part.word == "url" and part.argument in URL_DRIVERS and not is_public and not ports:
+        return {"driver": part.argument, "field": "url", "service": ""}
+    if part.argument:
+        drivers = URL_DRIVERS if part.word == "url" and not ports else []
+        allowed = ", ".join(["$(%s)" % part.word] + ["$(url %s)" % driver for driver in drivers])
+        misuse(ctx.label, attribute, shown + ": a migrator has the server of its own template, and no other", allowed)
+    if is_public and part.word not in _PUBLIC:
+        misuse(
+            ctx.label,
+            attribute,
+            shown + ", which every user of the machine could read there",
+            "it in 'migrate_env' of the service; programs take the password from PGPASSWORD with a URL without it: " +
+            "postgresql://$(user)@$(host):$(port)/$(database)",
+        )
+    return {"field": part.word, "service": ""}
+
+def _files(ctx, part, targets):
+    files = []
+    for path in ctx.expand_location("$(execpaths %s)" % part.argument, targets).split(" "):
+        files += ([" "] if files else []) + [{"file": path}]
+    return files
+
+def migrate_text(ctx, attribute, name, value, *, targets, fields, ports = (), is_public = False):
+    """Encodes one text with references.
+
+    Args:
+      ctx: context of the rule.
+      attribute: the attribute that holds the text.
+      name: what stands before the text in it, for messages, or "".
+      value: the text.
+      targets: list of Target whose files it may refer to.
+      fields: list of the words that speak of the server.
+      ports: names of the server's ports.
+      is_public: whether every user of the machine can read the text, so that no secret may be in it.
+
+    Returns:
+      list of strings and of dicts, see realservices/contract/environment.py.
+    """
+    parts, error = parse_value(value)
+    if error:
+        misuse(ctx.label, attribute, "%s%s: %s" % (name, repr(value), error), '$(…), or "$$" for a dollar sign')
+    encoded = []
+    for part in parts:
+        if type(part) == "string":
+            encoded.append(part)
+        elif part.word in fields:
+            encoded.append(_reference(ctx, attribute, part, ports, is_public))
+        elif part.word in _LOCATIONS:
+            encoded += _files(ctx, part, targets)
+        elif not part.argument and part.word in ctx.var:
+            encoded.append(ctx.var[part.word])
+        else:
+            misuse(ctx.label, attribute, name + _text(part), "%s; $(PATH LABEL) with one of %s; or a Make variable" % (
+                ", ".join(["$(%s)" % field for field in fields]),
+                ", ".join(_LOCATIONS),
+            ))
+    return encoded
+
+def refuse_unknown_fields(label, attribute, shown, parts, kind, ports):
+    """Refuses references that the server of this kind has nothing for.
+
+    Args:
+      label: Label of the service.
+      attribute: the attribute that names who holds the text.
+      shown: who holds the text.
+      parts: list, as of `migrate_text`.
+      kind: of the server.
+      ports: names of its ports.
+    """
+    for part in parts:
+        if type(part) != "dict" or "file" in part:
+            continue
+        if part["field"] not in KINDS[kind] or part.get("port", "") not in [""] + ports:
+            found = "%s says $(%s)" % (shown, (part["field"] + " " + part.get("port", "")).strip())
+            misuse(label, attribute, found, "what a server of kind %s has: %s" % (repr(kind), ", ".join(KINDS[kind] + ["port " + port for port in ports])))
