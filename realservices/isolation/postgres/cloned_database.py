@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import contextlib
 from typing import TYPE_CHECKING, Any
 
@@ -30,6 +31,7 @@ class ClonedDatabase:
         self._clone = clone
         self._background = background
         self._connections: list[asyncpg.Connection] = []
+        self._loops: set[asyncio.AbstractEventLoop] = set()
         self._blocking: list[asyncpg.Connection] = []
 
     @property
@@ -88,6 +90,7 @@ class ClonedDatabase:
         self.check_open()
         connection: asyncpg.Connection = await asyncpg.connect(**{**self._clone.connect_kwargs, **arguments})
         self._connections.append(connection)
+        self._loops.add(asyncio.get_running_loop())
         return connection
 
     def connect_sync(self, **arguments: Any) -> Any:
@@ -119,8 +122,11 @@ class ClonedDatabase:
         The database is about to be restored, or copied.
         """
         self.end_error = error
+        loops, self._loops = self._loops, set()
         with contextlib.suppress(RuntimeError):  # Their loop is closed, and they with it.
             _terminate(self._connections)
+        for loop in loops:
+            _turn(loop)
         if self._blocking:
             self._background.run(_terminate_here(self._blocking))
 
@@ -143,3 +149,13 @@ def _terminate(connections: list[asyncpg.Connection]) -> None:
 
 async def _terminate_here(connections: list[asyncpg.Connection]) -> None:
     _terminate(connections)
+
+
+def _turn(loop: asyncio.AbstractEventLoop) -> None:
+    """Have a loop that stands still close what it was told to: it may be closed itself before it runs again."""
+    if loop.is_running() or loop.is_closed():
+        return
+    try:
+        asyncio.get_running_loop()
+    except RuntimeError:
+        loop.run_until_complete(asyncio.sleep(0))
