@@ -1,12 +1,12 @@
 """Where a long list of migrations is cut into templates that begin from each other.
 
-rules/private/layers.bzl cuts likewise. What a cut costs, an archive to write and to unpack, is what a hundred small
-files cost; so a shorter list is built at once.
+rules/private/layers.bzl cuts likewise. What a cut costs, an archive to write and to unpack, is what 250 small files
+cost; so a shorter list is built at once.
 """
 
 from __future__ import annotations
 
-FILES_PER_LAYER = 100
+FILES_PER_LAYER = 250
 
 
 def last_cut(files: int, *, has_seeds: bool) -> int:

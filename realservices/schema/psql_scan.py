@@ -30,7 +30,8 @@ _TOKEN = re.compile(
     re.VERBOSE | re.DOTALL,
 )
 _BLOCK_EDGE = re.compile(rb"/\*|\*/")
-_END_OF_DATA = re.compile(rb"^\\\.\r?$", re.MULTILINE)
+_END_OF_DATA = b"\n\\."
+_CHUNK_BYTES = 1 << 20
 _MOST_WORDS = 16
 
 
@@ -63,7 +64,7 @@ def pieces(text: Text) -> Iterator[Piece]:
         if kind == "block":
             position = _after_block(text, position)
             continue
-        line += text[counted : match.start()].count(b"\n")
+        line += _lines(text, counted, match.start())
         counted = match.start()
         if kind == "command":
             if current:
@@ -75,8 +76,7 @@ def pieces(text: Text) -> Iterator[Piece]:
             if current:
                 yield current
             if current and current.words[:1] == ["COPY"] and last_words == ("FROM", "STDIN"):
-                data = _END_OF_DATA.search(text, position)
-                position = data.end() if data else len(text)
+                position = _after_data(text, position)
             current, last_words, depth = None, ("", ""), 0
             continue
         current = current or Piece(line)
@@ -102,6 +102,19 @@ def _depth_change(statement: Piece, depth: int, word: str) -> int:
     if word == "BEGIN" or (word == "CASE" and depth):
         return 1
     return -1 if word == "END" and depth else 0
+
+
+def _lines(text: Text, start: int, end: int) -> int:
+    """Count line ends, a chunk at a time: data of COPY may be larger than memory."""
+    return sum(text[at : min(at + _CHUNK_BYTES, end)].count(b"\n") for at in range(start, end, _CHUNK_BYTES))
+
+
+def _after_data(text: Text, position: int) -> int:
+    while (found := text.find(_END_OF_DATA, position)) >= 0:
+        position = found + len(_END_OF_DATA)
+        if text[position : position + 1] in (b"\n", b"\r", b""):
+            return position
+    return len(text)
 
 
 def _after_block(text: Text, position: int) -> int:

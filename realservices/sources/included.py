@@ -27,6 +27,8 @@ _COPY = re.compile(
 _INCLUDES_SCRIPT = re.compile(r"\\(i|ir|include|include_relative)\s")
 _RUNS_PROGRAM = re.compile(r"\\!|\\(set|setenv|i|ir|include|include_relative|if|elif)\b.*`")
 _VARIABLE = re.compile(r":['\"{]?[A-Za-z_]")
+_LARGEST_SCANNED_BYTES = 64 << 20
+_LONGEST_COMMAND = 4096
 _STANDARD_INPUT = ("stdin", "pstdin")
 
 
@@ -61,9 +63,23 @@ def _commands(path: Path) -> Iterator[tuple[int, str]]:
     with path.open("rb") as file, mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ) as text:
         if text.find(b"\\") < 0:
             return
+        if len(text) > _LARGEST_SCANNED_BYTES:
+            yield from _line_commands(text)
+            return
         for piece in pieces(text):
             if piece.command:
                 yield piece.line, piece.command
+
+
+def _line_commands(text: mmap.mmap) -> Iterator[tuple[int, str]]:
+    """Yield the commands that begin a line, as they do in files of that size, which hold data."""
+    position = -1
+    while (position := text.find(b"\n\\", position + 1)) >= 0:
+        end = text.find(b"\n", position + 1)
+        line = text[position + 1 : min(end if end >= 0 else len(text), position + _LONGEST_COMMAND)]
+        command = line.decode("utf-8", "replace").rstrip()
+        if _INCLUDE.match(command) or _COPY.match(command) or _RUNS_PROGRAM.match(command):
+            yield 0, command
 
 
 def _read_by(command: str, path: Path, root: Path) -> Path | Literal[False] | None:

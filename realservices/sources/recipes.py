@@ -125,7 +125,8 @@ def postgres_recipe(declaration: Declaration, distribution: Path, user: str, dat
     except TemplateError as error:
         raise TemplateError(f"{declaration.where}: {error}") from None
     contents = {path: _content(declaration, path) for _, path in (*migrations, *seeds)}
-    inputs = [_digest(path) for path in declaration.files("inputs") if path.is_file()]
+    named = [path for found in declaration.files("inputs") for path in (found, *sorted(found.rglob("*")))]
+    inputs = [_digest(path) for path in named if path.is_file()]
     program = distribution / "bin" / "postgres"
     digest = _hash([common, inputs, _made_by(program, POSTGRES_MAKERS)])
     digests = [digest]

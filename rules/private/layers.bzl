@@ -3,7 +3,7 @@
 realservices/schema/layers.py cuts likewise for plain pytest, and says why.
 """
 
-FILES_PER_LAYER = 100
+FILES_PER_LAYER = 250
 
 # Tools that order files by the numbers that their names begin with. The orders of the others need a look into the files.
 _NUMBERED = [

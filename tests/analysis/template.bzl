@@ -56,9 +56,9 @@ def _layers_test_impl(ctx):
         asserts.true(env, "names.csv" in sources, "data is an input of every part")
         asserts.equals(env, options["base"] * 2, len([name for name in sources if name.startswith("long_db.")]))
     asserts.equals(env, [
-        ({"applied": 0, "migration": 100, "seed": 0, "base": 0}, "1_m.up.sql", "100_m.up.sql", ["long_db.1.json", "long_db.1.tar"]),
-        ({"applied": 100, "migration": 100, "seed": 0, "base": 1}, "1_m.up.sql", "200_m.up.sql", ["long_db.2.json", "long_db.2.tar"]),
-        ({"applied": 200, "migration": 5, "seed": 1, "base": 1}, "1_m.up.sql", "seed.sql", ["long_db.json", "long_db.tar"]),
+        ({"applied": 0, "migration": 250, "seed": 0, "base": 0}, "1_m.up.sql", "250_m.up.sql", ["long_db.1.json", "long_db.1.tar"]),
+        ({"applied": 250, "migration": 250, "seed": 0, "base": 1}, "1_m.up.sql", "500_m.up.sql", ["long_db.2.json", "long_db.2.tar"]),
+        ({"applied": 500, "migration": 5, "seed": 1, "base": 1}, "1_m.up.sql", "seed.sql", ["long_db.json", "long_db.tar"]),
     ], told)
     return analysistest.end(env)
 

@@ -13,6 +13,7 @@ from realservices.contract.errors import TemplateError
 from realservices.schema.layers import FILES_PER_LAYER
 from realservices.sources.declarations import Declaration
 from realservices.sources.errors import SettingError
+from realservices.sources.included import included_files
 from realservices.sources.programs import postgres_distribution
 from realservices.sources.recipes import Recipe, postgres_recipe
 from realservices.sources.template_cache import template
@@ -27,7 +28,10 @@ _RAN = r"\! echo $$ >> ran" + "\n"
 
 
 @pytest.fixture(autouse=True)
-def _own_programs(alone: pytest.MonkeyPatch, tmp_path: Path) -> None:
+def _own_programs(request: pytest.FixtureRequest, tmp_path: Path) -> None:
+    # The servers of the target are looked for before nothing is known of them any more.
+    name = "attached" if "attached" in request.fixturenames else "alone"
+    alone: pytest.MonkeyPatch = request.getfixturevalue(name)
     distribution = os.environ["POSTGRES_DISTRIBUTION"]
     alone.setenv("REALSERVICES_POSTGRES", str(Path(os.environ.get("RUNFILES_DIR", "/")) / distribution))
     alone.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
@@ -99,6 +103,28 @@ def test_inputs_are_a_part_of_the_schema(project: Path) -> None:
     before = _recipe(project, inputs=["*.csv"]).digest
     (project / "rows.csv").write_text("two\n")
     assert _recipe(project, inputs=["*.csv"]).digest != before
+
+
+def test_a_directory_among_inputs_stands_for_what_is_in_it(project: Path) -> None:
+    (project / "rows").mkdir()
+    (project / "rows" / "1.csv").write_text("one\n")
+    (project / "1.sql").write_text("\\! true\n")
+    before = _recipe(project, inputs=["rows"]).digest
+    (project / "rows" / "1.csv").write_text("two\n")
+    assert _recipe(project, inputs=["rows"]).digest != before
+
+
+def test_data_of_copy_holds_no_commands_whatever_its_size(project: Path) -> None:
+    rows = "".join(f"\\\\i {number}\t\\N\n" for number in range(1000)) + "\\.x\t\\N\n"
+    text = f"CREATE TABLE a (x text, y text);\nCOPY a FROM stdin;\n{rows}\\.\nSELECT 1;\n\\ir more.sql\n"
+    (project / "more.sql").write_text("SELECT 1;\n")
+    (project / "1.sql").write_text(text.replace("\\.x", "x"))
+    _build(project, migrations=["1.sql"])
+    with (project / "large.sql").open("w") as file:
+        file.write(text.replace("\\.x", "x").replace("SELECT 1;", "SELECT '" + "x" * (65 << 20) + "';"))
+    declaration = Declaration("db", "postgres", "here", project, {})
+    assert included_files(declaration, project / "large.sql") == [project / "more.sql"]
+    assert included_files(declaration, project / "1.sql") == [project / "more.sql"]
 
 
 def test_text_that_looks_like_an_include_is_none(project: Path) -> None:

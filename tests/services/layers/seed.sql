@@ -1,3 +1,3 @@
 CREATE TABLE names (name text);
 \copy names FROM 'tests/services/layers/names.csv'
-INSERT INTO t105 SELECT count(*) FROM names;
+INSERT INTO t255 SELECT count(*) FROM names;
