@@ -128,7 +128,7 @@ def test_a_pyproject_that_nobody_may_read(tmp_path: Path) -> None:
         ("x = ", r"realservices\.toml: Invalid value"),
         ("x = " + "[" * 100_000, r"realservices\.toml is nested too deeply"),
         (b"\xff", r"realservices\.toml is not UTF-8, as TOML is: invalid start byte at byte 0"),
-        ("service = {}", r"unknown key 'service'; there are services, isolation, warm, warm_idle_s"),
+        ("service = {}", r"unknown key 'service'; there are services, env, isolation, warm, warm_idle_s"),
         ("isolation = 'none'", r"isolation = 'none'; it is one of database, transaction"),
         ("isolation = ['database']", r"isolation = \['database'\]; it is one of database, transaction"),
         ("warm = 1", r"warm = 1; it is true or false"),
