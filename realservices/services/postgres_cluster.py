@@ -23,6 +23,8 @@ if TYPE_CHECKING:
 
     from realservices.schema.script import Script
 
+    from realservices.services.postgres_locale import Locale
+
 _HBA = """\
 # The unix socket lies in a directory that only this user can enter; TCP asks for the random password.
 local all all trust
@@ -30,7 +32,6 @@ host all all 127.0.0.1/32 scram-sha-256
 """
 _STOP_TIMEOUT_S = 60
 _FIRST_WITH_SETTINGS = 160000
-_FIRST_WITH_BUILTIN_LOCALE = 170000
 _FIRST_WITH_CHECKSUMS = 180000  # By default.
 _WAL_NAME_LENGTH = 24
 
@@ -65,21 +66,26 @@ class Cluster:
         major, _, minor = words[2].partition(".")
         self.version_num = int(re.sub(r"\D.*", "", major)) * 10000 + int(re.sub(r"\D.*", "", minor or "0") or 0)
 
-    def initialize(self) -> None:
-        """Run initdb and write who may connect."""
-        modern = self.version_num >= _FIRST_WITH_BUILTIN_LOCALE
-        locale = ["--locale-provider=builtin", "--builtin-locale=C.UTF-8"] if modern else []
+    def initialize(self, locale: Locale) -> None:
+        """Run initdb and write who may connect.
+
+        Raises:
+            TemplateError: initdb fails; the message says what to do where that is known.
+        """
         # Else its bootstrap needs /dev/shm, which may be full.
         memory = ["-c", "dynamic_shared_memory_type=mmap"] if self.version_num >= _FIRST_WITH_SETTINGS else []
         # They tell a broken disk, and each row that is first read after a checkpoint costs a page of log.
         checksums = ["--no-data-checksums"] if self.version_num >= _FIRST_WITH_CHECKSUMS else []
-        done = self._run(
-            "initdb", "-D", self.data, "-U", self._user, "--auth=trust", "--encoding=UTF8", "--locale=C", *locale,
-            "--wal-segsize=1", "--no-sync", "--no-instructions", *memory, *checksums,
-        )  # fmt: skip
+        for options in locale.candidates(self.version_num):
+            done = self._run(
+                "initdb", "-D", self.data, "-U", self._user, "--auth=trust", "--encoding=UTF8", *options,
+                "--wal-segsize=1", "--no-sync", "--no-instructions", *memory, *checksums,
+            )  # fmt: skip
+            if "invalid locale name" not in done.stderr:
+                break
         if done.returncode:
-            output = f"{done.stdout}{done.stderr}{_remedy_for_user(done.stderr)}"
-            raise TemplateError(f"initdb failed with code {done.returncode}:\n{output}")
+            remedy = _remedy_for_user(done.stderr) or locale.remedy(self.version_num, done.stderr)
+            raise TemplateError(f"initdb failed with code {done.returncode}:\n{done.stdout}{done.stderr}{remedy}")
         with open(os.path.join(self.data, "pg_hba.conf"), "w", encoding="utf-8") as file:
             file.write(_HBA)
 

@@ -33,6 +33,7 @@ from realservices.services.postgres_archive import write_archive
 from realservices.services.postgres_base import unpack_base
 from realservices.services.postgres_cluster import Cluster
 from realservices.services.postgres_copies import create_copies, finish_copies, linked_directories
+from realservices.services.postgres_locale import PROVIDERS, Locale
 from realservices.services.postgres_migrators import migrate_postgres
 from realservices.services.template_lifeline import end_with
 from realservices.services.template_options import name_value
@@ -88,7 +89,7 @@ def _make(options: argparse.Namespace, archive: str, info_file: str) -> None:
         if options.base:
             unpack_base(options.base, options.base_info, cluster.data)
         else:
-            cluster.initialize()
+            cluster.initialize(Locale(options.locale, options.locale_provider))
         cluster.start()
         try:
             copies = _fill(cluster, options, scripts, f"{work}/migrators")
@@ -159,6 +160,8 @@ def _parse(arguments: Sequence[str]) -> argparse.Namespace:
     parser.add_argument("--seed", type=name_value, action="append", default=[], metavar="SHOWN=FILE")
     parser.add_argument("--extension", action="append", default=[])
     parser.add_argument("--setting", type=name_value, action="append", default=[], metavar="NAME=VALUE")
+    parser.add_argument("--locale", default="", help="as of initdb; by default code points and Unicode's letters")
+    parser.add_argument("--locale-provider", default="", choices=("", *PROVIDERS))
     add_migrate_option(parser)
     parser.add_argument("--output", required=True, help="archive to write")
     parser.add_argument("--info", required=True, help="its description to write, JSON")

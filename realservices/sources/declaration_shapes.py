@@ -50,6 +50,10 @@ _READY = Every(
         {"http?": HTTP_PATH, "tcp?": [NAME], "log?": Rule("a regular expression of Python", _is_expression)},
     ]
 )
+_LOCALE = Rule(
+    'the name of a locale, as initdb takes it: "en_US.UTF-8", or "en-US" with locale_provider = "icu"',
+    lambda value: is_text(value) and re.fullmatch(r"[A-Za-z][A-Za-z0-9_.@-]*", value) is not None,
+)
 _OWN_VARIABLE = Rule(
     "the name of an environment variable that does not begin with REALSERVICES_",
     lambda value: VARIABLE.accepts(value) and not value.startswith("REALSERVICES_"),
@@ -74,6 +78,8 @@ KINDS: dict[str, dict[str, Any]] = {
         "extensions?": [NAME],
         **_MIGRATE,
         "settings?": _SETTINGS,
+        "locale?": _LOCALE,
+        "locale_provider?": frozenset({"libc", "icu", "builtin"}),
         "database?": str,
         "user?": str,
         **_ALL_KINDS,

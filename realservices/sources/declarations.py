@@ -205,6 +205,11 @@ def _declaration(path: Path, name: str, table: Any) -> Declaration:
         if isinstance(table.get(key), dict):
             check_server_settings(where, table["kind"], key, table[key])
     _check(where, table, shape_of(table["kind"]))
+    if "locale_provider" in table and "locale" not in table:
+        raise SettingError(
+            f"{where}: locale_provider = {table['locale_provider']!r} needs a key locale, which names one of the "
+            "provider's locales"
+        )
     values = {key: value for key, value in table.items() if key != "kind"}
     declaration = Declaration(name, table["kind"], where, path.parent, values)
     _check_ready(declaration, values.get("ready", {}))

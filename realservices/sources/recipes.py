@@ -33,6 +33,7 @@ POSTGRES_MAKERS = (
     "postgres_base.py",
     "postgres_cluster.py",
     "postgres_copies.py",
+    "postgres_locale.py",
     "postgres_migrators.py",
     "postgres_settings.py",
 )
@@ -44,6 +45,8 @@ CLICKHOUSE_MAKERS = (
     "clickhouse_config.py",
     "clickhouse_archive.py",
 )
+
+_LOCALE = {"locale": "--locale", "locale_provider": "--locale-provider"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -118,6 +121,9 @@ def postgres_recipe(declaration: Declaration, distribution: Path, user: str, dat
     common += ["--distribution", str(distribution.absolute()), "--database", database, "--user", user]
     for extension in declaration.values.get("extensions", ()):
         common += ["--extension", extension]
+    for key, option in _LOCALE.items():
+        if key in declaration.values:
+            common += [option, declaration.values[key]]
     common += [*_settings(declaration, "settings", "--setting"), *(("--layout", layout) if layout else ())]
     migrations, seeds = (_named(declaration, key) for key in ("migrations", "seeds"))
     try:

@@ -44,6 +44,15 @@ def is_extension_name(text):
     """
     return len(text) <= _POSTGRES_NAME_BYTES and _consists_of(text, _LOWER, _LOWER + _DIGITS + "_-")
 
+def is_locale_name(text):
+    """Whether a locale can have this name: `en_US.UTF-8`, `sr_RS.UTF-8@latin`, `und-u-ks-level2`.
+
+    Args:
+      text: the name.
+    """
+    letters = _LOWER + _LOWER.upper()
+    return _consists_of(text, letters, letters + _DIGITS + "_-.@")
+
 def is_setting_name(text):
     """Whether a server setting can have this name: `work_mem`, `app.tenant` (PostgreSQL), `maxmemory-policy` (Redis).
 

@@ -5,7 +5,7 @@ load("//rules:providers.bzl", "ServiceInfo")
 load(":labels.bzl", "runfiles_path")
 load(":layouts.bzl", "LAYOUTS")
 load(":misuse.bzl", "misuse")
-load(":names.bzl", "is_extension_name", "is_postgres_name")
+load(":names.bzl", "is_extension_name", "is_locale_name", "is_postgres_name")
 load(":owned_settings.bzl", "OWNED_SETTINGS")
 load(":postgres_template.bzl", "TEMPLATE_ATTRS", "postgres_template")
 load(":service.bzl", "SERVICE_ATTRS", "service_info")
@@ -26,6 +26,10 @@ def _check_names(ctx):
     for name in ctx.attr.extensions:
         if not is_extension_name(name):
             misuse(ctx.label, "extensions", repr(name), "names of lower-case letters, digits, '_' and '-'")
+    if ctx.attr.locale and not is_locale_name(ctx.attr.locale):
+        misuse(ctx.label, "locale", repr(ctx.attr.locale), "a locale's name as initdb takes it: en_US.UTF-8, or en-US with locale_provider = \"icu\"")
+    if ctx.attr.locale_provider and not ctx.attr.locale:
+        misuse(ctx.label, "locale_provider", repr(ctx.attr.locale_provider), "only beside attribute 'locale', which names one of the provider's locales")
 
 def _distribution(ctx):
     files = ctx.files.distribution

@@ -21,6 +21,14 @@ TEMPLATE_ATTRS = TEMPLATE_TOOL_ATTRS | MIGRATE_ATTRS | {
               "part that undoes it, the other part. `plain`: files whole, in the order of `migrations`, even if they look like " +
               "a tool's.",
     ),
+    "locale": attr.string(
+        doc = "Locale of the databases, as production's: `en_US.UTF-8` of the C library, or `en-US` with `locale_provider = \"icu\"`. " +
+              "Empty: sorted by code point, with the letters of Unicode.",
+    ),
+    "locale_provider": attr.string(
+        doc = "Where the locale is from, as initdb's option: `libc` (the default with a locale), `icu` (PostgreSQL 15) or `builtin` (17).",
+        values = ["", "builtin", "icu", "libc"],
+    ),
     "migrations": attr.label_list(
         doc = "SQL files that make the schema, applied in this order; `glob` sorts by name. With a `layout`: the tool's files.",
         allow_files = True,
@@ -61,6 +69,10 @@ def postgres_template(ctx, distribution, contents):
             args.add_all(before, before_each = "--applied", map_each = named_path)
         args.add_all(part, before_each = "--migration", map_each = named_path)
         args.add_all(ctx.attr.extensions, before_each = "--extension")
+        if ctx.attr.locale:
+            args.add("--locale", ctx.attr.locale)
+        if ctx.attr.locale_provider:
+            args.add("--locale-provider", ctx.attr.locale_provider)
         base = template_action(
             ctx,
             args,

@@ -16,6 +16,11 @@ def _postgres_names():
         ("layout_test", "layout", "gooze", "\"db-migrate\", \"dbmate\", \"diesel\", "),
     ]:
         misuse(name, postgres_service, attribute, repr(value), allowed, service_name = "db", **{attribute: value})
+    for name, attribute, value, allowed in [
+        ("locale_option_test", "locale", "-T german", "a locale's name as initdb takes it"),
+        ("locale_provider_alone_test", "locale_provider", "icu", "only beside attribute 'locale'"),
+    ]:
+        misuse(name, postgres_service, attribute, repr(value), allowed, service_name = "db", **{attribute: value})
     misuse(
         "extension_test",
         postgres_service,

@@ -25,6 +25,8 @@ def _template_test_impl(ctx):
         "--user owner",
         "--extension pg_trgm",
         "--extension uuid-ossp",
+        "--locale en-US",
+        "--locale-provider icu",
         "--setting work_mem=8MB",
         "--label //%s:db" % package,
     ]:

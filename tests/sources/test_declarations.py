@@ -13,12 +13,12 @@ from typing import TYPE_CHECKING
 import pytest
 
 from realservices.contract.owned_settings import OWNED_SETTINGS
-from realservices.sources.declarations import read_project
+from realservices.sources.declarations import Declaration, read_project
 from realservices.sources.entries import entry_of
 from realservices.sources.errors import MissingServiceError, SettingError
 from realservices.sources.package import interpreter
 from realservices.sources.programs import clickhouse_server, postgres_distribution, redis_server
-from realservices.sources.recipes import CLICKHOUSE_MAKERS, POSTGRES_MAKERS
+from realservices.sources.recipes import CLICKHOUSE_MAKERS, POSTGRES_MAKERS, postgres_recipe
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -136,6 +136,12 @@ def test_a_pyproject_that_nobody_may_read(tmp_path: Path) -> None:
         ("warm_idle_s = -1", r"warm_idle_s = -1; it is a number of seconds above 0 \(`warm = false` keeps nothing\)"),
         ("warm_idle_s = inf", r"warm_idle_s = inf; it is a number of seconds above 0"),
         ("warm_idle_s = nan", r"warm_idle_s = nan; it is a number of seconds above 0"),
+        (
+            _postgres("locale = '-T german'"),
+            r"service 'a': locale = '-T german'; it is the name of a locale, as initdb",
+        ),
+        (_postgres("locale_provider = 'ucs'"), r"locale_provider = 'ucs'; it is one of builtin, icu, libc"),
+        (_postgres("locale_provider = 'icu'"), r"service 'a': locale_provider = 'icu' needs a key locale"),
         ("services = 'x'", r"realservices\.toml: services = 'x'; it is a table"),
         ("[services]\na = 1", r"service 'a' = 1; it is a table"),
         ("[services.a]\nkind = 'mysql'", r"service 'a': kind = 'mysql'; it is one of clickhouse, executable, postgres"),
@@ -371,6 +377,17 @@ def test_a_templates_name_depends_on_what_makes_it() -> None:
     makers = {*POSTGRES_MAKERS, *CLICKHOUSE_MAKERS}
     services = importlib.resources.files("realservices.services")
     assert makers <= {entry.name for entry in services.iterdir()}
+
+
+def test_another_locale_is_another_template(tmp_path: Path) -> None:
+    distribution = tmp_path / "17"
+    (distribution / "bin").mkdir(parents=True)
+    (distribution / "bin" / "postgres").touch()
+    digests = set()
+    for keys in ({}, {"locale": "en-US"}, {"locale": "de-DE"}, {"locale": "en-US", "locale_provider": "icu"}):
+        declaration = Declaration("db", "postgres", "realservices.toml: service 'db'", tmp_path, dict(keys))
+        digests.add(postgres_recipe(declaration, distribution, "test", "test").digest)
+    assert len(digests) == 4
 
 
 def test_clickhouse_is_looked_for_where_the_environment_says(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

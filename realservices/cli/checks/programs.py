@@ -78,6 +78,7 @@ def _unusable(identity: tuple[str, str], kind: str, found: str) -> Finding:
 
 def _version_of_postgres(distribution: Path, directory: str) -> str:
     from realservices.services.postgres_cluster import Cluster  # noqa: PLC0415 - where there is a PostgreSQL
+    from realservices.services.postgres_locale import Locale  # noqa: PLC0415
 
     def make_and_ask() -> str:
         # As in a session: two levels deep, the upper one of which only this user may enter.
@@ -85,7 +86,7 @@ def _version_of_postgres(distribution: Path, directory: str) -> str:
         os.mkdir(work, 0o700)
         leave_root(work, f"{distribution}/bin/postgres")
         cluster = Cluster(str(distribution), work, "test", {})
-        cluster.initialize()
+        cluster.initialize(Locale())
         try:
             cluster.start()
             answer = cluster.psql("postgres", "-At", "-c", "SHOW server_version")
