@@ -34,7 +34,12 @@ _LEAN = {
     "lc_messages": "C",
     "log_checkpoints": "off",
 }
-_WITHOUT_REPLICATION = ("max_wal_senders", "max_replication_slots", "max_logical_replication_workers")
+_WITHOUT_REPLICATION = (
+    "max_wal_senders",
+    "max_replication_slots",
+    "max_logical_replication_workers",
+    "max_worker_processes",  # One is the launcher of those that apply what a subscription gets.
+)
 _FROM_VERSION = {
     # Worker processes for reading ahead cost 3 MB and a fork each; slots for vacuum, which is off, cost memory.
     180000: {"io_method": "sync", "autovacuum_worker_slots": "1"},
