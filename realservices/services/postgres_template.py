@@ -33,6 +33,7 @@ from realservices.services.postgres_archive import write_archive
 from realservices.services.postgres_base import unpack_base
 from realservices.services.postgres_cluster import Cluster
 from realservices.services.postgres_copies import create_copies, finish_copies, linked_directories
+from realservices.services.postgres_extensions import remedy_for_extension
 from realservices.services.postgres_locale import PROVIDERS, Locale
 from realservices.services.postgres_migrators import migrate_postgres
 from realservices.services.template_lifeline import end_with
@@ -51,7 +52,7 @@ def main(arguments: Sequence[str]) -> int:
     try:
         _build(options)
     except RealServicesError as error:
-        print(f"{options.label}: {error}", file=sys.stderr)
+        print(f"{options.label}: {error}{remedy_for_extension(str(error))}", file=sys.stderr)
         return 1
     except OSError as error:
         print(f"{options.label}: {explain(error, 'the template cannot be built')}", file=sys.stderr)

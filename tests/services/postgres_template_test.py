@@ -132,6 +132,22 @@ def test_a_missing_extension(tmp_path: Path) -> None:
     message = _refusal(TemplateBuild(tmp_path).option("extension", "no_such_thing"))
     assert "//app:db: extension 'no_such_thing' (attribute extensions) cannot be created" in message
     assert 'extension "no_such_thing" is not available' in message
+    assert "'no_such_thing' is not in this PostgreSQL; take one that has it (Debian: apt-get install " in message
+    assert 'under Bazel: in MODULE.bazel realservices.postgres(path = "/usr/lib/postgresql/17")' in message
+    assert "in plain pytest: REALSERVICES_POSTGRES=/usr/lib/postgresql/17 in the environment" in message
+
+
+def test_a_migration_that_wants_a_missing_extension(tmp_path: Path) -> None:
+    message = _refusal(TemplateBuild(tmp_path).migration("001.sql", 'SELECT 1;\nCREATE EXTENSION "postgis";\n'))
+    assert "refused migration app/001.sql, line 2" in message
+    assert "'postgis' is not in this PostgreSQL; " in message
+    assert "apt-get install postgresql-17-postgis-3" in message or "this machine has one with it in /usr/lib" in message
+
+
+def test_a_library_to_preload_that_is_missing(tmp_path: Path) -> None:
+    message = _refusal(TemplateBuild(tmp_path).option("setting", "shared_preload_libraries=no_such_library"))
+    assert 'could not access file "no_such_library"' in message
+    assert "'no_such_library' is not in this PostgreSQL" in message
 
 
 @pytest.mark.parametrize(

@@ -1,0 +1,67 @@
+"""What to do where a PostgreSQL lacks the extension or the library that a schema wants: told after its own words."""
+
+from __future__ import annotations
+
+import glob
+import os
+import re
+
+# The server's words from 15 on, and 14's; a library of the extension or of a setting, or what that library needs.
+_MISSING = (
+    re.compile(r'extension "(?P<name>[^"]+)" is not available'),
+    re.compile(r'could not open extension control file "[^"]*/(?P<name>[^"/]+)\.control"'),
+    re.compile(r'could not load library "[^"]*/(?P<name>[^"/]+)\.(?:so|dylib)"'),
+    re.compile(r'could not access file "(?:[^"]*/)?(?P<name>[^"/]+)": No such file'),
+)
+_UNLOADED = re.compile(r"(?P<name>\w+) (?:can only|must) be loaded via \"?shared_preload_libraries")
+_MACHINES_OWN = "/usr/share/postgresql/*/extension/{name}.control"
+# Debian's packages have the major version in their names, and then, but for these, the extension's name.
+_PACKAGES = {
+    "pg_cron": "postgresql-17-cron",
+    "pg_partman": "postgresql-17-partman",
+    "pg_repack": "postgresql-17-repack",
+    "plperl": "postgresql-plperl-17",
+    "plpython3u": "postgresql-plpython3-17",
+    "postgis": "postgresql-17-postgis-3",
+    "postgis_raster": "postgresql-17-postgis-3",
+    "postgis_topology": "postgresql-17-postgis-3",
+    "vector": "postgresql-17-pgvector",
+}
+_IN_SERVERS_PACKAGE = ("pgcrypto", "sslinfo", "uuid-ossp", "xml2")
+
+
+def remedy_for_extension(message: str) -> str:
+    """Return what to do about an extension that is missing, or nothing if the message is not about one.
+
+    Args:
+        message: What the user is told, with the server's words in it.
+    """
+    unloaded = _UNLOADED.search(message)
+    if unloaded:
+        name = unloaded["name"]
+        return f"\n  {name} is loaded when the server starts: add shared_preload_libraries = {name!r} to settings"
+    found = next((match for pattern in _MISSING if (match := pattern.search(message))), None)
+    return f"\n{_take_another(found['name'])}" if found else ""
+
+
+def _take_another(name: str) -> str:
+    directory, known = _machines_own(name)
+    bazels = f'in MODULE.bazel realservices.postgres(path = "{directory}")'
+    if name in _IN_SERVERS_PACKAGE:
+        # The default has two of them; a build that lacks them is another one.
+        bazels = f'attribute distribution = "@rules_realservices//third_party/postgres:18", or {bazels}'
+    return (
+        f"  {name!r} is not in this PostgreSQL; {known}\n"
+        f"    under Bazel: {bazels}\n"
+        f"    in plain pytest: REALSERVICES_POSTGRES={directory} in the environment"
+    )
+
+
+def _machines_own(name: str) -> tuple[str, str]:
+    """Return the directory of a PostgreSQL to take, and how it comes to have the extension."""
+    for control in sorted(glob.glob(_MACHINES_OWN.format(name=glob.escape(name))), reverse=True):
+        directory = f"/usr/lib/postgresql/{control.split(os.sep)[4]}"
+        if os.path.exists(f"{directory}/bin/postgres"):
+            return directory, f"this machine has one with it in {directory}. Take that:"
+    package = "postgresql-17" if name in _IN_SERVERS_PACKAGE else _PACKAGES.get(name, f"postgresql-17-{name}")
+    return "/usr/lib/postgresql/17", f"take one that has it (Debian: apt-get install {package}, or of another version):"
