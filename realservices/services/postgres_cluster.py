@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import functools
 import os
 import re
@@ -19,7 +20,7 @@ from realservices.services.postgres_settings import server_settings
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Sequence
+    from collections.abc import Callable, Iterable, Iterator, Sequence
 
     from realservices.schema.script import Script
 
@@ -209,6 +210,19 @@ class Cluster:
         done = self.psql(database, "-c", statement)
         if done.returncode:
             raise TemplateError(f"{what}:\n{indented(done.stderr)}")
+
+    @contextlib.contextmanager
+    def closed(self, database: str) -> Iterator[None]:
+        """Keep workers of loaded libraries (pg_cron's, for instance) out of a database, which could not be copied."""
+        if "shared_preload_libraries" not in self._settings:
+            yield
+            return
+        what = f"cannot close database {database!r} to be copied"
+        self.execute("postgres", f'ALTER DATABASE "{database}" ALLOW_CONNECTIONS false', what)
+        end = f"SELECT pg_terminate_backend(pid, 5000) FROM pg_stat_activity WHERE datname = '{database}'"
+        self.execute("postgres", end, what)
+        yield
+        self.execute("postgres", f'ALTER DATABASE "{database}" ALLOW_CONNECTIONS true', what)
 
     def _run(self, program: str, *arguments: str) -> subprocess.CompletedProcess[str]:
         path = os.path.join(self._bin, program)

@@ -38,9 +38,10 @@ _COPY_LOGIN_TRIGGERS = """UPDATE pg_database
 def create_copies(cluster: Cluster, source: str) -> None:
     """Make databases like ``source``, which is empty yet."""
     strategy = " STRATEGY FILE_COPY" if cluster.version_num >= _FIRST_WITH_STRATEGY else ""
-    for database in _COPIES:
-        copy = f'CREATE DATABASE {database} TEMPLATE "{source}"{strategy}'
-        cluster.execute("postgres", copy, f"cannot create database {database!r}")
+    with cluster.closed(source):
+        for database in _COPIES:
+            copy = f'CREATE DATABASE {database} TEMPLATE "{source}"{strategy}'
+            cluster.execute("postgres", copy, f"cannot create database {database!r}")
     if cluster.version_num >= _FIRST_WITH_BLOCKS:
         # Not every distribution has it. Without it databases are made anew instead of restored.
         cluster.psql("postgres", "-c", "CREATE EXTENSION pg_walinspect")
