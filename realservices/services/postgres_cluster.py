@@ -219,7 +219,7 @@ class Cluster:
             return
         what = f"cannot close database {database!r} to be copied"
         self.execute("postgres", f'ALTER DATABASE "{database}" ALLOW_CONNECTIONS false', what)
-        end = f"SELECT pg_terminate_backend(pid, 5000) FROM pg_stat_activity WHERE datname = '{database}'"
+        end = f"SELECT pg_terminate_backend(pid, 5000) FROM pg_stat_activity WHERE datname = '{database}'"  # noqa: S608 - a checked name
         self.execute("postgres", end, what)
         yield
         self.execute("postgres", f'ALTER DATABASE "{database}" ALLOW_CONNECTIONS true', what)
