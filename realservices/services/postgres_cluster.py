@@ -82,7 +82,7 @@ class Cluster:
                 "initdb", "-D", self.data, "-U", self._user, "--auth=trust", "--encoding=UTF8", *options,
                 "--wal-segsize=1", "--no-sync", "--no-instructions", *memory, *checksums,
             )  # fmt: skip
-            if "invalid locale name" not in done.stderr:
+            if not locale.is_without_letters(done.stderr):
                 break
         if done.returncode:
             remedy = _remedy_for_user(done.stderr) or locale.remedy(self.version_num, done.stderr)

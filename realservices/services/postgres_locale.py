@@ -60,6 +60,11 @@ class Locale:
             )
         return [f"--locale-provider={provider}", f"--{provider}-locale={self._name or 'C.UTF-8'}"]
 
+    def is_without_letters(self, errors: str) -> bool:
+        """Return whether initdb's words are about the C library's letters of the candidate, so that there is a next."""
+        missing = (f'invalid locale name "{ctype}"\n' in errors for ctype in UTF8_CTYPES)
+        return self._provider != "libc" and any(missing)
+
     def remedy(self, version_num: int, errors: str) -> str:
         """Return what to do about initdb's words, or nothing if they are not about the locale.
 
@@ -77,7 +82,7 @@ class Locale:
             )
         if "locale" not in errors and "encoding mismatch" not in errors:
             return ""
-        if not self._name or (self._provider != "libc" and _is_about_ctype(errors)):
+        if self.is_without_letters(errors):
             return (
                 f"  PostgreSQL {version_num // 10000} asks the C library which characters are letters, and this "
                 f"machine has none of {', '.join(UTF8_CTYPES)} (`locale -a` lists what it has). Install one "
@@ -91,7 +96,3 @@ class Locale:
                 'locale_provider = "icu", which brings its own'
             )
         return f"  {self._shown}: the provider knows no such locale; see initdb's --{self._provider}-locale"
-
-
-def _is_about_ctype(errors: str) -> bool:
-    return any(f'invalid locale name "{ctype}"' in errors for ctype in UTF8_CTYPES) and "provider" not in errors

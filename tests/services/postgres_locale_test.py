@@ -111,7 +111,9 @@ def test_icu_sorts_as_people_do_or_the_build_is_told_to_lack_it(build: TemplateB
     order = "(SELECT string_agg(x, '' ORDER BY x) FROM unnest(ARRAY['b', 'a', 'B', 'é']) AS x) = 'abBé'"
     build.option("locale", "en-US").option("locale-provider", "icu")
     done = build.migration("001.sql", _LETTERS + _asserting(order)).run()
-    if done.returncode:
+    if _major(build.distribution) < 15:
+        assert "PostgreSQL 14 has no such provider, 15 is the first that has" in done.stderr
+    elif done.returncode:
         assert "ICU is not supported in this build" in done.stderr
         assert "locale = 'en-US' with locale_provider = 'icu' needs a PostgreSQL that is built with ICU" in done.stderr
         assert "REALSERVICES_POSTGRES=/usr/lib/postgresql/17" in done.stderr
