@@ -23,7 +23,6 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator, Sequence
 
     from realservices.schema.script import Script
-
     from realservices.services.postgres_locale import Locale
 
 _HBA = """\
