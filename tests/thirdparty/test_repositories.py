@@ -288,6 +288,19 @@ npm_binary_repo(
     assert 'realservices.demo(path = "/...")' in message
 
 
+def test_npm_that_fails_is_told_what_to_do_without(workspace: Workspace, index: Index, tmp_path: Path) -> None:
+    npm = tmp_path / "npm"
+    npm.write_text("#!/bin/sh\necho npm error code ENOTFOUND >&2\nexit 1\n")
+    npm.chmod(0o755)
+    module = demo_wheel_module(index.add("demo", "1.0", {"data/bin/server*": "run"}))
+    completed = 'integrity = "sha512-AAAA", npm_keep = ["*"], npm_package = "@scope/demo", npm_version = "1", without_npm = "//:basic"'
+    workspace.module(module.replace('version = "1.0",', f'version = "1.0", npm_{completed}'))
+    options = (*index.options, f"--repo_env=PATH={tmp_path}:/usr/bin:/bin")
+    message = workspace.error_of("build", "@demo//:server", *options)
+    assert "@demo: could not fetch @scope/demo@1: npm could not reach its registry." in message
+    assert "do without what comes from npm: --@rules_realservices//third_party/demo:server=//:basic;" in message
+
+
 @pytest.mark.parametrize(("brought", "shown"), [("clickhouse-26", "clickhouse"), ("engine.so", "libchdb.so")])
 def test_clickhouse_by_path_is_shown_as_what_it_is(
     workspace: Workspace, tmp_path: Path, brought: str, shown: str
