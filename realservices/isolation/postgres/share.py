@@ -29,6 +29,7 @@ if TYPE_CHECKING:
     from realservices.isolation.postgres.lock_waits import LockWait
 
 _TIMEOUT_S = 60.0
+_FIRST_WITH_STRATEGY = 150000
 # Nobody may be in what is copied.
 _EMPTY = "SELECT pg_terminate_backend(pid, 5000) FROM pg_stat_activity WHERE datname = $1"
 _CLOSE = "ALTER DATABASE {} WITH ALLOW_CONNECTIONS false"
@@ -125,7 +126,8 @@ class SharedDatabase:
             await self._administration.execute(_CLOSE.format(quote_identifier(self._clone.name)))
             await self._administration.fetch(_EMPTY, self._clone.name)
             names = quote_identifier(self._pristine), quote_identifier(self._clone.name)
-            await self._administration.execute("CREATE DATABASE {} TEMPLATE {} STRATEGY FILE_COPY".format(*names))
+            strategy = " STRATEGY FILE_COPY" if self.endpoint.server_version_num >= _FIRST_WITH_STRATEGY else ""
+            await self._administration.execute("CREATE DATABASE {} TEMPLATE {}".format(*names) + strategy)
         except (OSError, TimeoutError, asyncpg.PostgresError, asyncpg.InterfaceError) as error:
             service = self.endpoint
             raise IsolationError(
