@@ -89,9 +89,8 @@ def _run(manager: IsolationManager, command: list[str]) -> int:
     child = subprocess.Popen([program, *command[1:]], env=own_environment())
     with _signals_passed_on(child):
         code = child.wait()
-    if manager.services.embedded:
-        for death in manager.services.embedded.deaths().values():
-            print(f"realservices exec: {death}", file=sys.stderr)
+    for failure in manager.services.embedded.failures() if manager.services.embedded else ():
+        print(f"realservices exec: {failure}", file=sys.stderr)
     return code if code >= 0 else _SIGNALLED - code
 
 

@@ -180,6 +180,18 @@ class EmbeddedServices(Source):
             return {name: f"service {name!r} ({each.label}) has died: {end}" for name, each in self._endpoints.items()}
         return {name: found[name] for name in self._endpoints if name in found} if found else {}
 
+    def failures(self) -> list[str]:
+        """Ask how the session's services are; return what there is to say of those that have failed."""
+        if self._watch is None:
+            return []
+        from realservices.clients.control import BlockingServiceControl, ControlError  # noqa: PLC0415 - it is there
+
+        try:
+            found = BlockingServiceControl(self._engine.control).status()
+        except ControlError as error:
+            return [f"the process that ran the services has ended, and they with it: {error}"]
+        return [status.error for status in found.values() if status.error]
+
     def start(self) -> None:
         """Start what the user wants to be there before anything is imported.
 

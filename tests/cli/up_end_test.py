@@ -160,25 +160,30 @@ def test_an_interrupted_build_of_a_schema(development: Development, number: sign
         (work,) = _socket_directories(endless)
         assert work.is_dir()
         assert up.end(number) == code
-    wait_until(lambda: not _commands_with(endless), "the migration still runs")
+    wait_until(lambda: not _processes_with(str(endless)), "the template tool still runs")
     wait_until(lambda: not work.exists(), f"{work} is still there")
 
 
 def _socket_directories(file: Path) -> list[Path]:
-    """Return where psql finds the server that it gives a file to, if it runs."""
-    return [Path(words[words.index("-h") + 1]) for words in _commands_with(file) if "-h" in words]
+    """Return where psql finds the server, if it runs for the tool that has been given a file."""
+    tools = {process.name for process, _ in _processes_with(str(file))}
+    return [
+        Path(words[words.index("-h") + 1])
+        for process, words in _processes_with("/bin/psql")
+        if "-h" in words and set(re.findall(r"^PPid:\s+(\d+)$", (process / "status").read_text(), re.M)) & tools
+    ]
 
 
-def _commands_with(file: Path) -> list[list[str]]:
-    """Return the command lines of the processes that are told of a file."""
+def _processes_with(text: str) -> list[tuple[Path, list[str]]]:
+    """Return the processes that have a text in their command line, and its words."""
     found = []
     for process in Path("/proc").glob("[0-9]*"):
         try:
             words = (process / "cmdline").read_text().split("\0")
         except (OSError, ValueError):
             continue
-        if any(str(file) in word for word in words):
-            found.append(words)
+        if any(text in word for word in words):
+            found.append((process, words))
     return found
 
 
