@@ -55,6 +55,14 @@ class ClonedDatabase:
         self._tell()
         return url_for(self._clone, scheme)
 
+    def sqlalchemy_url(self, driver: str) -> str:
+        """Return the same URL for an engine of SQLAlchemy's, by the driver's name: ``psycopg`` for instance.
+
+        Raises:
+            IsolationError: The driver is not known.
+        """
+        return self.url_for(f"postgresql+{driver}")
+
     @property
     def connect_kwargs(self) -> dict[str, Any]:
         """Arguments for `asyncpg.connect`, over the unix socket."""

@@ -31,6 +31,13 @@ def test_url_for_each_library(cloned_database: ClonedDatabase, scheme: str) -> N
     assert (url.username, url.password) == (cloned_database.user, cloned_database.password)
 
 
+@pytest.mark.parametrize("driver", ["asyncpg", "psycopg", "psycopg2"])
+def test_sqlalchemys_url_by_driver(cloned_database: ClonedDatabase, driver: str) -> None:
+    assert cloned_database.sqlalchemy_url(driver) == cloned_database.url_for(f"postgresql+{driver}")
+    with pytest.raises(IsolationError, match=r"'postgresql\+mysqldb'\): unknown"):
+        cloned_database.sqlalchemy_url("mysqldb")
+
+
 def test_url_for_an_unknown_library(cloned_database: ClonedDatabase) -> None:
     with pytest.raises(IsolationError, match=r"url_for\('postgresql\+pg8000'\): unknown; known are postgresql, "):
         cloned_database.url_for("postgresql+pg8000")
