@@ -16,7 +16,7 @@ from tests.host import places
 
 def test_every_command_explains_itself() -> None:
     commands = re.findall(r"^    (\w+) ", run("--help").output, re.MULTILINE)
-    assert {"doctor", "validate", "clean", "test", "up", "status", "logs", "exec", "warm"} == set(commands)
+    assert {"doctor", "validate", "clean", "test", "up", "status", "logs", "exec", "init", "warm"} == set(commands)
     for command in commands:
         outcome = run(command, "--help")
         assert outcome.code == 0
