@@ -54,11 +54,16 @@ class Installed:
     @property
     def environment(self) -> dict[str, str]:
         """A developer's environment, with a cache of its own."""
-        kept = {name: value for name, value in os.environ.items() if name in ("PATH", "HOME", "LANG", "TMPDIR")}
-        return kept | {"XDG_CACHE_HOME": str(self._directory / "cache")}
+        return environment(self._directory)
 
     def _pip(self, *arguments: str) -> None:
         subprocess.run([self.python, "-m", "pip", "--disable-pip-version-check", "-q", *arguments], check=True)
+
+
+def environment(directory: Path) -> dict[str, str]:
+    """Return a developer's environment, with a cache in a directory."""
+    kept = {name: value for name, value in os.environ.items() if name in ("PATH", "HOME", "LANG", "TMPDIR")}
+    return kept | {"XDG_CACHE_HOME": str(directory / "cache")}
 
 
 def pinned(name: str) -> str:

@@ -1,0 +1,144 @@
+"""The first lines of README: the package and the ruleset from a git repository, an archive and a directory."""
+
+from __future__ import annotations
+
+import base64
+import hashlib
+import re
+import shutil
+import subprocess
+import sys
+import tarfile
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import pytest
+
+from tests.e2e.installed import environment
+from tests.scratch import ROOT, Workspace
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from pathlib import Path
+
+_PARTS = (
+    "MODULE.bazel",
+    "BUILD.bazel",
+    "README.md",
+    "LICENSE",
+    "pyproject.toml",
+    "realservices",
+    "rules",
+    "services",
+    "third_party",
+)
+_README = (ROOT / "README.md").read_text(encoding="utf-8")
+_SECTION = _README.partition("## Install it from a checkout\n")[2].partition("\n## ")[0]
+_PIP_LINES = re.findall(r"^\$ pip install '(.*)'$", _SECTION, re.M)
+_OVERRIDES = re.findall(r"^\w+_override\($.*?^\)$", _SECTION, re.M | re.S)
+_GIT = ("git", "-c", "user.name=A", "-c", "user.email=a@example.com")
+
+
+@dataclass(frozen=True)
+class _Checkout:
+    """A copy of this project in all three forms."""
+
+    directory: Path
+    archive: Path
+    commit: str
+
+    def in_place(self, text: str) -> str:
+        """Put these places where README has its examples."""
+        integrity = base64.b64encode(hashlib.sha256(self.archive.read_bytes()).digest()).decode()
+        for shown, real in (
+            ("https://git.example.com/rules_realservices/COMMIT.tar.gz", self.archive.as_uri()),
+            ("https://git.example.com/rules_realservices.git", f"file://localhost{self.directory}"),
+            ("/path/to/rules_realservices", str(self.directory)),
+            ("sha256-…", f"sha256-{integrity}"),
+            ("COMMIT", self.commit),
+        ):
+            text = text.replace(shown, real)
+        return text
+
+
+@pytest.fixture(scope="module")
+def checkout(tmp_path_factory: pytest.TempPathFactory) -> _Checkout:
+    """A git repository of what this directory holds, and an archive of its commit."""
+    top = tmp_path_factory.mktemp("checkout")
+    directory = top / "rules_realservices"
+    directory.mkdir()
+    for name in _PARTS:
+        if (ROOT / name).is_dir():
+            shutil.copytree(ROOT / name, directory / name, ignore=shutil.ignore_patterns("__pycache__"))
+        else:
+            shutil.copy(ROOT / name, directory)
+    for command in (("init", "-q"), ("add", "-A"), ("commit", "-q", "-m", "All")):
+        subprocess.run([*_GIT, *command], cwd=directory, check=True)
+    commit = subprocess.check_output([*_GIT, "rev-parse", "HEAD"], cwd=directory, text=True).strip()
+    archive = top / f"{commit}.tar.gz"
+    with tarfile.open(archive, "w:gz") as file:
+        for name in _PARTS:
+            file.add(directory / name, f"rules_realservices-{commit}/{name}")
+    return _Checkout(directory, archive, commit)
+
+
+class _Empty:
+    """A virtual environment that has nothing at first."""
+
+    def __init__(self, directory: Path) -> None:
+        self._directory = directory
+        self._python = str(directory / "venv" / "bin" / "python")
+        subprocess.run([sys.executable, "-m", "venv", str(directory / "venv")], check=True)
+        self._versions = directory / "versions.txt"
+        self._versions.write_text("\n".join(_locked_versions()), encoding="utf-8")
+
+    def install(self, requirement: str) -> None:
+        """Install as README says; which versions pip finds is the lock's choice."""
+        pip = [self._python, "-m", "pip", "--disable-pip-version-check", "-q", "install", "-c", str(self._versions)]
+        subprocess.run([*pip, requirement], check=True)
+
+    def pytest(self, text: str) -> str:
+        """Run a test file and return what pytest says."""
+        (self._directory / "test_first.py").write_text(text, encoding="utf-8")
+        command = [self._python, "-m", "pytest", "-p", "no:cacheprovider", "-W", "error", "test_first.py"]
+        own = environment(self._directory)
+        done = subprocess.run(command, cwd=self._directory, env=own, capture_output=True, text=True, check=False)
+        return done.stdout + done.stderr
+
+
+@pytest.fixture(scope="module")
+def empty(tmp_path_factory: pytest.TempPathFactory) -> _Empty:
+    """An environment for all ways; each replaces what the one before has installed."""
+    return _Empty(tmp_path_factory.mktemp("empty"))
+
+
+@pytest.mark.parametrize("line", _PIP_LINES, ids=["git", "archive", "directory"])
+def test_a_first_test_passes(checkout: _Checkout, empty: _Empty, line: str) -> None:
+    empty.install(checkout.in_place(line))
+    (first,) = re.findall(r"^```python\n(async def .*?)^```", _SECTION, re.M | re.S)
+    output = empty.pytest(first)
+    assert "1 passed" in output, output
+
+
+def _locked_versions() -> list[str]:
+    lock = (ROOT / "third_party" / "python" / "requirements.lock").read_text(encoding="utf-8")
+    return re.findall(r"^([\w.-]+==\S+)", lock, re.M)
+
+
+@pytest.fixture(scope="module")
+def workspace(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Workspace]:
+    """A workspace of a user's, whose Bazel ends with the tests."""
+    found = Workspace(tmp_path_factory.mktemp("workspace"))
+    yield found
+    found.bazel("shutdown")
+
+
+@pytest.mark.parametrize("override", _OVERRIDES, ids=["git", "archive", "directory"])
+def test_bazel_takes_it_by_each_override(checkout: _Checkout, workspace: Workspace, override: str) -> None:
+    line = re.findall(r"^bazel_dep.*$", _SECTION, re.M)[0]
+    workspace.write("MODULE.bazel", f'module(name = "user")\n{line}\n{checkout.in_place(override)}\n')
+    workspace.write(
+        "BUILD.bazel",
+        'load("@rules_realservices//rules:defs.bzl", "redis_service")\nredis_service(name = "cache", databases = 8)\n',
+    )
+    assert "//:cache" in workspace.output_of("query", "deps(//:cache, 1)")
