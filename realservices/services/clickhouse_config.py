@@ -40,6 +40,22 @@ _DICTIONARY_GRANTS = ("SELECT ON {database}.*", "SELECT ON realservices_*.*")
 _ESCAPES = {ord("&"): "&amp;", ord("<"): "&lt;", ord(">"): "&gt;"}
 
 
+# What `clickhouse server` reads and the library does not know; nothing says so when it is set.
+_SERVERS_OWN = ("custom_settings_prefixes",)
+
+
+def lost_settings(server: str, server_settings: Mapping[str, str]) -> str:
+    """Return which settings this engine would ignore without a word, and what to do; "" if there are none."""
+    lost = [name for name in _SERVERS_OWN if name in server_settings]
+    if not lost or not is_library(server):
+        return ""
+    return (
+        f"server_settings: {', '.join(lost)}: the engine as a library ({os.path.basename(server)}) has no such "
+        "setting. Name a clickhouse program: by REALSERVICES_CLICKHOUSE for plain pytest, with Bazel by "
+        "`realservices.clickhouse(path = …)` in MODULE.bazel"
+    )
+
+
 def is_library(server: str) -> bool:
     """Say whether a file is the engine as a library."""
     return os.path.realpath(server).endswith(".so") or server.endswith(".so")

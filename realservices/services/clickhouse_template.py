@@ -27,7 +27,7 @@ from realservices.schema.marks import refuse_marks
 from realservices.schema.psql_words import indented
 from realservices.schema.script import Script
 from realservices.services.clickhouse_archive import write_data_archive
-from realservices.services.clickhouse_config import HOST, write_configuration
+from realservices.services.clickhouse_config import HOST, lost_settings, write_configuration
 from realservices.services.clickhouse_http import ClickHouseRefusal, query
 from realservices.services.clickhouse_migrators import migrate_clickhouse, statements_of
 from realservices.services.clickhouse_replay import plan_replay
@@ -75,6 +75,9 @@ def main(arguments: Sequence[str]) -> int:
 
 
 def _build(options: argparse.Namespace) -> None:
+    lost = lost_settings(options.server, dict(options.server_setting))
+    if lost:
+        raise TemplateError(lost)
     scratch = Scratch()
     remove_abandoned(os.path.dirname(scratch.path))
     mark_this_process(scratch.name)

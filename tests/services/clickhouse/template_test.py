@@ -13,7 +13,7 @@ import pytest
 from realservices.contract.clickhouse_engine import INSTALL, complaint_of
 from realservices.host.archive import unpack_archive
 from realservices.services.clickhouse_archive import write_data_archive
-from realservices.services.clickhouse_config import is_library, write_configuration
+from realservices.services.clickhouse_config import is_library, lost_settings, write_configuration
 from realservices.services.clickhouse_host import host_command
 from tests.host import places
 from tests.services.clickhouse.template_build import TemplateBuild
@@ -55,6 +55,17 @@ def test_a_setting_that_there_is_not(build: TemplateBuild) -> None:
     message = build.option("--setting", "nosuch=1").refusal()
     assert message.startswith("//app:db: ClickHouse does not start; it exited with code 1. It says:\n")
     assert "Unknown setting 'nosuch'" in message
+
+
+def test_a_setting_that_only_a_program_has(build: TemplateBuild) -> None:
+    message = build.option("--server-setting", "custom_settings_prefixes=app_").refusal()
+    assert message == (
+        "//app:db: server_settings: custom_settings_prefixes: the engine as a library (libchdb.so) has no such setting. "
+        "Name a clickhouse program: by REALSERVICES_CLICKHOUSE for plain pytest, with Bazel by "
+        "`realservices.clickhouse(path = …)` in MODULE.bazel\n"
+    )
+    assert lost_settings("/usr/bin/clickhouse", {"custom_settings_prefixes": "app_"}) == ""
+    assert lost_settings("/x/libchdb.so", {"mark_cache_size": "1"}) == ""
 
 
 def test_a_file_of_another_tools_is_refused(build: TemplateBuild) -> None:
