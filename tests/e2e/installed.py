@@ -10,6 +10,7 @@ from pathlib import Path
 
 from tests.scratch import HOST, ROOT
 
+_LOCK = ROOT / "third_party" / "python" / "requirements.lock"
 _TIMEOUT_S = 300
 
 
@@ -18,17 +19,18 @@ class Installed:
 
     Args:
         directory: Where it lies.
+        lock: The libraries. Those that the ruleset pins, if none is given.
 
     Attributes:
         python: Its interpreter.
     """
 
-    def __init__(self, directory: Path) -> None:
+    def __init__(self, directory: Path, lock: Path = _LOCK) -> None:
         self.python = str(directory / "venv" / "bin" / "python")
         self._directory = directory
         subprocess.run([sys.executable, "-m", "venv", str(directory / "venv")], check=True)
         self._pip("wheel", "--no-deps", "--wheel-dir", str(directory), str(ROOT))
-        self.install("-r", str(ROOT / "third_party" / "python" / "requirements.lock"))
+        self.install("-r", str(lock))
         servers = directory / "servers.txt"
         servers.write_text(pinned("postgres") + pinned("redis"), encoding="utf-8")
         self.install("--no-deps", "-r", str(servers))
