@@ -392,3 +392,11 @@ def test_npm_trusts_whom_pip_trusts(monkeypatch: pytest.MonkeyPatch) -> None:
     assert npm_environment()["NODE_EXTRA_CA_CERTS"] == "/of/pip.pem"
     monkeypatch.setenv("NODE_EXTRA_CA_CERTS", "/of/node.pem")
     assert npm_environment()["NODE_EXTRA_CA_CERTS"] == "/of/node.pem"
+
+
+def test_the_documentation_has_a_line_for_each_package_that_a_hub_may_replace() -> None:
+    page = (ROOT / "docs" / "dependencies.md").read_text(encoding="utf-8")
+    section = page.partition("### A pip hub of your own\n")[2].partition("```\n")[2].partition("```")[0]
+    names = load_bzl(THIRD_PARTY / "python" / "versions.bzl")["REPLACEABLE"]
+    flag = "build --@rules_realservices//third_party/python"
+    assert section.splitlines() == [f"{flag}:{name}=@pip//{name}" for name in names]
