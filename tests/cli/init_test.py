@@ -22,6 +22,9 @@ _COMPOSE = """
 services:
   web:
     build: .
+    environment:
+      PGPORT: 5432
+      - REDIS_HOST=queue
   db:
     image: "postgres:15-alpine"
     environment:
@@ -66,7 +69,7 @@ def test_what_files_say_becomes_a_declaration(development: Development) -> None:
     files = {"pyproject_dot_toml": _PYPROJECT, "docker-compose_dot_yml": _COMPOSE, "_dot_env_dot_example": _VARIABLES}
     _write(development, **files, db__migrations__1_dot_sql="-- +goose Up\nCREATE TABLE a ();\n-- +goose Down\n")
     content = _proposed(development)
-    assert content["services"]["postgres"][0] == "docker-compose.yml:5 (postgres:15-alpine)"
+    assert content["services"]["postgres"][0] == "docker-compose.yml:8 (postgres:15-alpine)"
     assert content["services"]["redis"] == ["pyproject.toml (fakeredis)", ".env (BROKER_URL)"]
     assert content["services"]["clickhouse"] == ["pyproject.toml (clickhouse-connect)"]
     assert _declared(content) == {
@@ -80,14 +83,16 @@ def test_what_files_say_becomes_a_declaration(development: Development) -> None:
             "POSTGRES_SERVER": "$(host db)",
             "POSTGRES_PASSWORD": "$(password db)",
             "BROKER_URL": "$(url cache)",
+            "PGPORT": "$(port db)",
+            "REDIS_HOST": "$(host cache)",
         },
     }
     assert content["extras"] == ["postgres", "redis", "clickhouse", "sqlalchemy", "xdist"]
     questions = "\n".join(content["questions"])
     assert "docker-compose.yml:3: 'web' is built here" in questions
-    assert "docker-compose.yml:5 runs PostgreSQL 15-alpine" in questions
-    assert "docker-compose.yml:9: there is no kind of service for rabbitmq" in questions
-    assert "docker-compose.yml:11: docs/catalog.md has S3" in questions
+    assert "docker-compose.yml:8 runs PostgreSQL 15-alpine" in questions
+    assert "docker-compose.yml:12: there is no kind of service for rabbitmq" in questions
+    assert "docker-compose.yml:14: docs/catalog.md has S3" in questions
     assert "our fixtures can replace FakeRedis: isolated_redis" in questions
     assert not content["written"]
     assert content["build"] == ""

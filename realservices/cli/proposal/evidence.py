@@ -44,7 +44,7 @@ class Evidence:
         root: The project's directory.
         dependencies: Normalised name of a package to the file that names it.
         images: The services of a compose file.
-        variables: Names of variables in .env files, to their values.
+        variables: Names of variables in .env files, or of what a compose file builds, to their values.
         alembic: The folder of Alembic's scripts, empty if there is no alembic.ini.
         alembic_reads_environment: Its env.py looks at the environment or at settings.
         has_django: There is a manage.py that is Django's.
@@ -78,6 +78,9 @@ def look(root: Path) -> Evidence:
         for line in _text(found, root / name).splitlines():
             if match := _ASSIGNMENT.match(line):
                 found.variables.setdefault(match[1], match[2].strip("'\""))
+    for image in found.images:
+        for name, value in image.environment.items() if not image.name else ():
+            found.variables.setdefault(name, value)
     _look_at_alembic(found)
     found.sql = list(_sql_files(root)) if not found.alembic and not found.has_django else []
     return found
