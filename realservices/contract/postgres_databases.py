@@ -9,6 +9,8 @@ PRISTINE_DATABASE = "realservices_pristine"
 READY_DATABASES = [f"realservices_ready_{number}" for number in range(1, 5)]
 """Copies for the first tests that need a database of their own. In the archive copies are links and take no space."""
 
+# Before, copying files was the only way.
+_FIRST_WITH_STRATEGY = 150000
 # Lists whose elements are quoted one by one, as pg_dump does (variable_is_guc_list_quote in its dumputils.c).
 _LISTS = "local_preload_libraries", "search_path", "session_preload_libraries", "temp_tablespaces"
 _COPY_SETTINGS = """DO $realservices$ DECLARE one record; BEGIN
@@ -24,6 +26,15 @@ _COPY_SETTINGS = """DO $realservices$ DECLARE one record; BEGIN
     EXCEPTION WHEN insufficient_privilege THEN RAISE WARNING 'not set: %', one; END; END LOOP; END $realservices$"""
 
 
+def copy_database(source: str, target: str, server_version_num: int) -> str:
+    """Return a statement that makes a database as a copy of another one's files, so that each row lies where it lay.
+
+    For databases of this size it is twice as fast as the default, without fsync.
+    """
+    strategy = " STRATEGY FILE_COPY" if server_version_num >= _FIRST_WITH_STRATEGY else ""
+    return f"CREATE DATABASE {_identifier(target)} TEMPLATE {_identifier(source)}{strategy}"
+
+
 def copy_settings(source: str, target: str) -> str:
     """Return a statement that gives one database the settings of another (ALTER DATABASE … SET).
 
@@ -32,6 +43,10 @@ def copy_settings(source: str, target: str) -> str:
     """
     lists = ", ".join(map(_literal, _LISTS))
     return _COPY_SETTINGS.format(source=_literal(source), target=_literal(target), lists=lists)
+
+
+def _identifier(name: str) -> str:
+    return '"' + name.replace('"', '""') + '"'
 
 
 def _literal(text: str) -> str:

@@ -17,12 +17,12 @@ import subprocess
 import tempfile
 
 from realservices.contract.errors import TemplateError
-from realservices.schema.psql_scan import pieces
+from realservices.schema.psql_scan import LARGEST_SCANNED_BYTES, pieces
 from realservices.schema.psql_words import open_transaction, refusal
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+    from collections.abc import Iterable, Iterator, Mapping, Sequence
 
     from realservices.schema.script import Script
 
@@ -40,7 +40,6 @@ _ROUTINE = re.compile(rb"\b(?:FUNCTION|PROCEDURE)\b", re.IGNORECASE)
 _WORDS_BYTES = 1 << 20
 # pg_dump writes these around what it writes.
 _OWN_COMMANDS = re.compile(r"\\(un)?restrict\s")
-_LARGEST_SCANNED_BYTES = 64 << 20
 
 
 def run_scripts(
@@ -51,7 +50,6 @@ def run_scripts(
     env: Mapping[str, str],
     database: str,
     directory: str | None = None,
-    on_script: Callable[[Script], None] = lambda _: None,
 ) -> None:
     """Run files, in order.
 
@@ -62,13 +60,12 @@ def run_scripts(
         env: psql's environment.
         database: Where they are run.
         directory: What relative paths in psql's commands start from; None: this process's.
-        on_script: Called before each file.
 
     Raises:
         TemplateError: The server refused something, or a file left a transaction open.
     """
     for group in _groups(scripts):
-        _run(command, group, work, env, database, directory, on_script)
+        _run(command, group, work, env, database, directory)
 
 
 def _groups(scripts: Iterable[Script]) -> list[list[Script]]:
@@ -97,7 +94,7 @@ def _has_commands(script: Script) -> bool:
     with _text(script) as text:
         if text.find(b"\\") < 0:
             return False
-        if len(text) > _LARGEST_SCANNED_BYTES:
+        if len(text) > LARGEST_SCANNED_BYTES:
             return True
         return any(piece.command and not _OWN_COMMANDS.match(piece.command) for piece in pieces(text))
 
@@ -108,8 +105,8 @@ def _new_sessions(group: list[Script]) -> Iterator[bool]:
     for script in group:
         yield before or always
         with _text(script) as text:
-            before = len(text) > _LARGEST_SCANNED_BYTES or bool(_LASTING.search(text))
-            always = always or (before and (len(text) > _LARGEST_SCANNED_BYTES or bool(_ROUTINE.search(text))))
+            before = len(text) > LARGEST_SCANNED_BYTES or bool(_LASTING.search(text))
+            always = always or (before and (len(text) > LARGEST_SCANNED_BYTES or bool(_ROUTINE.search(text))))
 
 
 def _run(
@@ -119,7 +116,6 @@ def _run(
     env: Mapping[str, str],
     database: str,
     directory: str | None,
-    on_script: Callable[[Script], None],
 ) -> None:
     # Told apart from what a file prints, and from another run's.
     token = os.urandom(8).hex()
@@ -139,7 +135,6 @@ def _run(
                 word, _, index = line.partition(b" ")
                 if word == token.encode():
                     current = group[int(index)]
-                    on_script(current)
         if psql.returncode:
             errors.seek(max(0, errors.seek(0, os.SEEK_END) - _WORDS_BYTES))
             words = errors.read().decode("utf-8", "replace")

@@ -32,6 +32,8 @@ _TOKEN = re.compile(
 _BLOCK_EDGE = re.compile(rb"/\*|\*/")
 _END_OF_DATA = b"\n\\."
 _CHUNK_BYTES = 1 << 20
+LARGEST_SCANNED_BYTES = 64 << 20
+"""Larger files hold data, and are not worth reading for what else stands in them."""
 _MOST_WORDS = 16
 
 

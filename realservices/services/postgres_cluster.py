@@ -12,6 +12,7 @@ import threading
 
 from realservices.contract.errors import TemplateError
 from realservices.contract.libpq import NO_FILE
+from realservices.contract.postgres_databases import end_clients
 from realservices.host.process import die_with_parent
 from realservices.schema.psql_run import run_scripts
 from realservices.schema.psql_words import indented
@@ -20,7 +21,7 @@ from realservices.services.postgres_settings import server_settings
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Iterator, Sequence
+    from collections.abc import Iterable, Iterator, Sequence
 
     from realservices.schema.script import Script
     from realservices.services.postgres_locale import Locale
@@ -180,14 +181,14 @@ class Cluster:
         connection = (*self._address, "-d", database)
         return self._run("psql", "-X", "-q", "-b", "-v", "ON_ERROR_STOP=1", *connection, *arguments)
 
-    def apply(self, database: str, scripts: Sequence[Script], on_script: Callable[[Script], None]) -> None:
+    def apply(self, database: str, scripts: Sequence[Script]) -> None:
         """Run files of SQL, in order.
 
         Raises:
             TemplateError: The server refused something.
         """
         command = [os.path.join(self._bin, "psql"), *self._address]
-        run_scripts(command, scripts, self._work, env=_environment(), database=database, on_script=on_script)
+        run_scripts(command, scripts, self._work, env=_environment(), database=database)
 
     def ask(self, database: str, query: str) -> list[str]:
         """Return the lines that a query of our own gives.
@@ -218,8 +219,7 @@ class Cluster:
             return
         what = f"cannot close database {database!r} to be copied"
         self.execute("postgres", f'ALTER DATABASE "{database}" ALLOW_CONNECTIONS false', what)
-        end = f"SELECT pg_terminate_backend(pid, 5000) FROM pg_stat_activity WHERE datname = '{database}'"  # noqa: S608 - a checked name
-        self.execute("postgres", end, what)
+        self.execute("postgres", end_clients(f"datname = '{database}'"), what)
         yield
         self.execute("postgres", f'ALTER DATABASE "{database}" ALLOW_CONNECTIONS true', what)
 

@@ -13,6 +13,7 @@ from realservices.contract.postgres_databases import (
     PRISTINE_DATABASE,
     READY_DATABASES,
     TEMPLATE_DATABASE,
+    copy_database,
     copy_settings,
 )
 
@@ -21,7 +22,6 @@ if TYPE_CHECKING:
     from realservices.services.postgres_cluster import Cluster
 
 _COPIES = (TEMPLATE_DATABASE, PRISTINE_DATABASE, *READY_DATABASES)
-_FIRST_WITH_STRATEGY = 150000
 # The first whose pg_walinspect says which blocks were written.
 _FIRST_WITH_BLOCKS = 160000
 _FIRST_WITH_LOGIN_TRIGGERS = 170000
@@ -37,10 +37,9 @@ _COPY_LOGIN_TRIGGERS = """UPDATE pg_database
 
 def create_copies(cluster: Cluster, source: str) -> None:
     """Make databases like ``source``, which is empty yet."""
-    strategy = " STRATEGY FILE_COPY" if cluster.version_num >= _FIRST_WITH_STRATEGY else ""
     with cluster.closed(source):
         for database in _COPIES:
-            copy = f'CREATE DATABASE {database} TEMPLATE "{source}"{strategy}'
+            copy = copy_database(source, database, cluster.version_num)
             cluster.execute("postgres", copy, f"cannot create database {database!r}")
     if cluster.version_num >= _FIRST_WITH_BLOCKS:
         # Not every distribution has it. Without it databases are made anew instead of restored.

@@ -139,9 +139,9 @@ def _fill(cluster: Cluster, options: argparse.Namespace, scripts: list[Script], 
     for extension in options.extension:
         what = f"extension {extension!r} (attribute extensions) cannot be created; the distribution must have it"
         cluster.execute(source, f'CREATE EXTENSION IF NOT EXISTS "{extension}" CASCADE', what)
-    cluster.apply(source, [script for script in scripts if script.kind == "migration"], lambda _: None)
+    cluster.apply(source, [script for script in scripts if script.kind == "migration"])
     migrate_postgres(cluster, options.migrate, source, home)
-    cluster.apply(source, [script for script in scripts if script.kind == "seed"], lambda _: None)
+    cluster.apply(source, [script for script in scripts if script.kind == "seed"])
     # Without autovacuum nobody else would gather statistics, and plans would differ from production's.
     cluster.execute(source, "ANALYZE", "cannot analyze")
     return finish_copies(cluster, source)

@@ -94,6 +94,10 @@ class Declaration:
             found += matches
         return found
 
+    def named_files(self, key: str) -> list[tuple[str, str]]:
+        """Return the same as pairs: what a file is called in messages, and its path."""
+        return [(os.path.relpath(file, self.root), str(file)) for file in self.files(key)]
+
 
 @dataclass(frozen=True, slots=True)
 class Project:

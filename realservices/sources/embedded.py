@@ -21,6 +21,7 @@ from realservices.contract.runtime import endpoint_of
 from realservices.contract.warmth import warm_wish
 from realservices.sources.declarations import Project, declared_in, read_project
 from realservices.sources.errors import DeadServiceError, SettingError, UnreachableServiceError
+from realservices.sources.replaced_variables import ReplacedVariables
 from realservices.sources.source import Declared, Source
 from realservices.sources.variables import EXPORTED
 
@@ -53,7 +54,7 @@ class EmbeddedServices(Source):
         self._endpoints: dict[str, Endpoint] = {}
         self._failed: dict[str, RealServicesError] = {}
         self._locks: defaultdict[str, threading.Lock] = defaultdict(threading.Lock)
-        self._replaced: dict[str, str | None] = {}
+        self._variables = ReplacedVariables()
         self._ports: dict[str, list[int]] = {}
         self._is_closed = False
         self._watch: StateWatch | None = None
@@ -216,11 +217,7 @@ class EmbeddedServices(Source):
         if self._watch is not None:
             self._watch.close()
             self._watch = None
-        for name, value in self._replaced.items():
-            if value is None:
-                os.environ.pop(name, None)
-            else:
-                os.environ[name] = value
+        self._variables.restore()
 
     @cached_property
     def _project(self) -> Project:
@@ -276,5 +273,4 @@ class EmbeddedServices(Source):
         # A pytest that a test starts must not take them for somebody else's.
         kinds = {*os.environ.get(EXPORTED, "").split(), kind}
         for variable, value in {**variables, EXPORTED: " ".join(sorted(kinds))}.items():
-            self._replaced.setdefault(variable, os.environ.get(variable))
-            os.environ[variable] = value
+            self._variables.set(variable, value)

@@ -11,7 +11,7 @@ import re
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal
 
-from realservices.schema.psql_scan import pieces
+from realservices.schema.psql_scan import LARGEST_SCANNED_BYTES, pieces
 from realservices.sources.errors import SettingError
 
 if TYPE_CHECKING:
@@ -27,7 +27,6 @@ _COPY = re.compile(
 _INCLUDES_SCRIPT = re.compile(r"\\(i|ir|include|include_relative)\s")
 _RUNS_PROGRAM = re.compile(r"\\!|\\(set|setenv|i|ir|include|include_relative|if|elif)\b.*`")
 _VARIABLE = re.compile(r":['\"{]?[A-Za-z_]")
-_LARGEST_SCANNED_BYTES = 64 << 20
 _LONGEST_COMMAND = 4096
 _STANDARD_INPUT = ("stdin", "pstdin")
 
@@ -63,7 +62,7 @@ def _commands(path: Path) -> Iterator[tuple[int, str]]:
     with path.open("rb") as file, mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ) as text:
         if text.find(b"\\") < 0:
             return
-        if len(text) > _LARGEST_SCANNED_BYTES:
+        if len(text) > LARGEST_SCANNED_BYTES:
             yield from _line_commands(text)
             return
         for piece in pieces(text):

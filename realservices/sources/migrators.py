@@ -18,6 +18,7 @@ from realservices.contract.environment import URL_DRIVERS
 from realservices.sources.errors import SettingError
 from realservices.sources.inputs import input_files, installed_packages
 from realservices.sources.package import projects_interpreter
+from realservices.sources.references import split
 
 if TYPE_CHECKING:
     from realservices.sources.declarations import Declaration
@@ -134,13 +135,7 @@ def _program(declaration: Declaration, word: str) -> str:
 
 def _parts(declaration: Declaration, key: str, text: str, *, is_public: bool = False) -> list[Any]:
     """Split a text at its references to the server: $(url psycopg), $(host), $(port tcp)."""
-    parts: list[Any] = []
-    position = 0
-    for match in _REFERENCE.finditer(text):
-        parts.append(text[position : match.start()])
-        position = match.end()
-        parts.append("$" if match.group() == "$$" else _reference(declaration, key, match, is_public=is_public))
-    return [part for part in (*parts, text[position:]) if part != ""]
+    return split(text, _REFERENCE, lambda match: _reference(declaration, key, match, is_public=is_public))
 
 
 def _reference(declaration: Declaration, key: str, match: re.Match[str], *, is_public: bool) -> dict[str, str]:

@@ -33,21 +33,21 @@ def with_database(endpoint: Endpoint, database: str) -> Endpoint:
 
 def changed_variables(before: Endpoint, after: Endpoint) -> dict[str, str]:
     """Return the variables of this process that name a service's database, with another one."""
-    old, new = (environment.service_environment({each.name: dataclasses.asdict(each)}) for each in (before, after))
-    changed = {name: new[name] for name in new if new[name] != old[name] and os.environ.get(name) == old[name]}
-    if path := os.environ.get(environment.MANIFEST):
-        changed |= _of_target(path, before, after)
-    return changed
-
-
-def _of_target(path: str, before: Endpoint, after: Endpoint) -> dict[str, str]:
-    """Return the variables of a target's own attribute ``env``."""
-    mapping = {
-        name: parts
-        for name, parts in load_manifest(path).env.items()
-        if {part["service"] for part in parts if isinstance(part, dict) and "service" in part} == {before.name}
-    }
-    old, new = (
-        environment.mapped_environment(mapping, {each.name: dataclasses.asdict(each)}) for each in (before, after)
-    )
+    mapping = _mapping(before.name)
+    old, new = _variables(before, mapping), _variables(after, mapping)
     return {name: new[name] for name in new if new[name] != old[name] and os.environ.get(name) == old[name]}
+
+
+def _mapping(service: str) -> dict[str, list[environment.Part]]:
+    """Return those variables of a target's own attribute ``env`` that speak of one service alone."""
+    path = os.environ.get(environment.MANIFEST)
+    return {
+        name: parts
+        for name, parts in (load_manifest(path).env if path else {}).items()
+        if {part["service"] for part in parts if isinstance(part, dict) and "service" in part} == {service}
+    }
+
+
+def _variables(endpoint: Endpoint, mapping: dict[str, list[environment.Part]]) -> dict[str, str]:
+    endpoints = {endpoint.name: dataclasses.asdict(endpoint)}
+    return environment.service_environment(endpoints) | environment.mapped_environment(mapping, endpoints)

@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import hashlib
 import json
-import os
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -125,7 +124,7 @@ def postgres_recipe(declaration: Declaration, distribution: Path, user: str, dat
         if key in declaration.values:
             common += [option, declaration.values[key]]
     common += [*_settings(declaration, "settings", "--setting"), *(("--layout", layout) if layout else ())]
-    migrations, seeds = (_named(declaration, key) for key in ("migrations", "seeds"))
+    migrations, seeds = map(declaration.named_files, ("migrations", "seeds"))
     try:
         scripts = arrange(layout, migrations, seeds)
     except TemplateError as error:
@@ -181,7 +180,7 @@ def _recipe(
     command = [tool, "--label", declaration.where, *arguments]
     contents: list[str] = []
     for key, option in files.items():
-        named = _named(declaration, key)
+        named = declaration.named_files(key)
         command += _options(option, _joined(named))
         contents += [_digest(Path(path)) for _, path in named]
     migrators, made_of = _migrators(declaration)
@@ -194,10 +193,6 @@ def _migrators(declaration: Declaration) -> tuple[list[str], list[str]]:
     """Return the options for a project's migrators, and what they make a schema of."""
     spec = migrate_spec(declaration)
     return (["--migrate", json.dumps(spec)], made_of_migrators(declaration, spec)) if spec else ([], [])
-
-
-def _named(declaration: Declaration, key: str) -> list[tuple[str, str]]:
-    return [(os.path.relpath(file, declaration.root), str(file)) for file in declaration.files(key)]
 
 
 def _joined(named: Sequence[tuple[str, str]]) -> list[str]:

@@ -9,7 +9,7 @@ from realservices.contract.environment import URL_DRIVERS
 from realservices.sources.errors import SettingError
 
 if TYPE_CHECKING:
-    from collections.abc import Collection, Container
+    from collections.abc import Callable, Collection, Container
 
     Part = str | dict[str, str]
 
@@ -31,33 +31,38 @@ def parts_of(
     Raises:
         SettingError: A reference names nothing of these.
     """
-    parts: list[Part] = []
-    position = 0
-    for match in _REFERENCE.finditer(text):
-        parts.append(text[position : match.start()])
-        position = match.end()
+
+    def part_of(match: re.Match[str]) -> Part:
         word, first, second = match.groups()
-        if word is None:
-            parts.append("$")
-        elif first in needs:
-            parts.append(_of_other(where, match.group(), word, first, second))
-        elif ports is None:
+        if first in needs:
+            return _of_other(where, match.group(), word, first, second)
+        if ports is None:
             raise SettingError(
                 f"{where}: {match.group()} names no service; there is {', '.join(needs) or 'none'}, and a reference is "
                 "$(host SERVICE), $(port SERVICE), $(url SERVICE) or the like"
             )
-        elif first is None:
-            parts.append({"service": "", "field": word})
-        elif word == "port" and first in ports:
-            parts.append({"service": "", "field": "port", "port": first})
-        else:
-            hint = f"; {first!r} is declared: add it to services" if first in declared else ""
-            raise SettingError(
-                f"{where}: {match.group()} names neither a service of services ({', '.join(needs) or 'none'}) nor a "
-                f"port ({', '.join(ports)}){hint}"
-            )
-    parts.append(text[position:])
-    return [part for part in parts if part != ""]
+        if first is None:
+            return {"service": "", "field": word}
+        if word == "port" and first in ports:
+            return {"service": "", "field": "port", "port": first}
+        hint = f"; {first!r} is declared: add it to services" if first in declared else ""
+        raise SettingError(
+            f"{where}: {match.group()} names neither a service of services ({', '.join(needs) or 'none'}) nor a "
+            f"port ({', '.join(ports)}){hint}"
+        )
+
+    return split(text, _REFERENCE, part_of)
+
+
+def split(text: str, reference: re.Pattern[str], part_of: Callable[[re.Match[str]], Part]) -> list[Part]:
+    """Split a text at what looks like a reference; ``$$`` stands for a dollar sign."""
+    parts: list[Part] = []
+    position = 0
+    for match in reference.finditer(text):
+        parts.append(text[position : match.start()])
+        position = match.end()
+        parts.append("$" if match.group() == "$$" else part_of(match))
+    return [part for part in (*parts, text[position:]) if part != ""]
 
 
 def _of_other(where: str, reference: str, word: str, service: str, extra: str | None) -> Part:

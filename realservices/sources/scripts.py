@@ -5,7 +5,6 @@ By psql, as for the servers that a session starts itself: migrations are written
 
 from __future__ import annotations
 
-import os
 import shutil
 import subprocess
 import tempfile
@@ -46,7 +45,7 @@ def apply_scripts(declaration: Declaration, endpoint: Endpoint, database: str) -
         database=database, sslmode=endpoint.sslmode, sslrootcert=endpoint.sslrootcert,
     ) | {"PGCLIENTENCODING": "UTF8", "LC_ALL": "C"}  # fmt: skip
     try:
-        scripts = arrange(declaration.values.get("layout", ""), *(_named(declaration, key) for key in _KEYS))
+        scripts = arrange(declaration.values.get("layout", ""), *map(declaration.named_files, _KEYS))
         for extension in declaration.values.get("extensions", ()):
             _create_extension(psql, env, extension)
         with tempfile.TemporaryDirectory() as work:
@@ -59,23 +58,22 @@ def apply_scripts(declaration: Declaration, endpoint: Endpoint, database: str) -
         raise TemplateError(f"{declaration.where}: PostgreSQL at {endpoint.host}:{endpoint.port}: {error}") from None
 
 
-def _named(declaration: Declaration, key: str) -> list[tuple[str, str]]:
-    return [(os.path.relpath(file, declaration.root), str(file)) for file in declaration.files(key)]
-
-
 def _create_extension(psql: str, env: dict[str, str], extension: str) -> None:
     quoted = extension.replace('"', '""')
-    command = [psql, *QUIET, "-c", f'CREATE EXTENSION IF NOT EXISTS "{quoted}" CASCADE']
-    done = subprocess.run(command, env=env, stdin=subprocess.DEVNULL, capture_output=True, text=True, check=False)
-    if done.returncode:
-        raise TemplateError(f"PostgreSQL refused extension {extension!r} (extensions):\n{done.stderr.rstrip()}")
+    statement = f'CREATE EXTENSION IF NOT EXISTS "{quoted}" CASCADE'
+    _execute(psql, env, statement, f"PostgreSQL refused extension {extension!r} (extensions)")
 
 
 def _end_clients(psql: str, env: dict[str, str]) -> None:
-    command = [psql, *QUIET, "-c", end_clients("datname = current_database()")]
+    statement = end_clients("datname = current_database()")
+    _execute(psql, env, statement, "the connections of migrators cannot be ended")
+
+
+def _execute(psql: str, env: dict[str, str], statement: str, what: str) -> None:
+    command = [psql, *QUIET, "-c", statement]
     done = subprocess.run(command, env=env, stdin=subprocess.DEVNULL, capture_output=True, text=True, check=False)
     if done.returncode:
-        raise TemplateError(f"the connections of migrators cannot be ended:\n{done.stderr.rstrip()}")
+        raise TemplateError(f"{what}:\n{done.stderr.rstrip()}")
 
 
 def _psql() -> str:

@@ -25,6 +25,7 @@ from realservices.sources.missing import (
     services_are_required,
 )
 from realservices.sources.project import project_root
+from realservices.sources.replaced_variables import ReplacedVariables
 from realservices.sources.source import Declared, Source
 from realservices.sources.variables import attached_kinds
 
@@ -49,7 +50,7 @@ class Services:
         self._embedded: EmbeddedServices | None = None
         self._session: Session | None = None
         self._made_session = False
-        self._replaced: dict[str, str | None] = {}
+        self._variables = ReplacedVariables()
         # Makes a database on a PostgreSQL for this process's programs alone, and returns its name.
         self.make_own_database: Callable[[Endpoint], str] | None = None
         self._own: dict[str, Endpoint] = {}
@@ -194,11 +195,7 @@ class Services:
         """End this process's use of all services."""
         for source in self._sources:
             source.close()
-        for name, value in self._replaced.items():
-            if value is None:
-                os.environ.pop(name, None)
-            else:
-                os.environ[name] = value
+        self._variables.restore()
         if self._session is not None and self._made_session:
             self._end_services(self._session)
             self._session.close()
@@ -215,13 +212,9 @@ class Services:
                 assert self.make_own_database
                 own = own_database.with_database(endpoint, self.make_own_database(endpoint))
                 for name, value in own_database.changed_variables(endpoint, own).items():
-                    self._set_variable(name, value)
+                    self._variables.set(name, value)
                 self._own[endpoint.name] = own
             return self._own[endpoint.name]
-
-    def _set_variable(self, name: str, value: str) -> None:
-        self._replaced.setdefault(name, os.environ.get(name))
-        os.environ[name] = value
 
     def _set_own_variables(self, embedded: EmbeddedServices) -> None:
         """Set the project's own variables, which its settings read when they are imported."""
@@ -231,7 +224,7 @@ class Services:
                 declaration = embedded.declaration(service)
                 assert declaration is not None
                 endpoints[service] = dataclasses.asdict(self.endpoint(declaration.kind, service))
-            self._set_variable(name, environment.resolved_text(f"env {name}", parts, endpoints))
+            self._variables.set(name, environment.resolved_text(f"env {name}", parts, endpoints))
 
     def _end_services(self, session: Session) -> None:
         """Wait for the end of what any process of the session has started; the others are gone by now."""

@@ -3,7 +3,7 @@
 load(":env.bzl", "RESERVED_TEXT", "is_label", "is_reserved", "parse_value")
 load(":kinds.bzl", "FIELDS")
 load(":misuse.bzl", "misuse")
-load(":references.bzl", "own_reference", "service_reference")
+load(":references.bzl", "file_parts", "own_reference", "service_reference")
 
 _LOCATIONS = ["location", "locations", "rootpath", "rootpaths", "rlocationpath", "rlocationpaths", "execpath", "execpaths"]
 
@@ -43,14 +43,28 @@ def _location(ctx, part, is_service):
         )
         if part.word.startswith("rlocation"):
             return [paths]
-        files = []
-        for path in paths.split(" "):
-            files += ([" "] if files else []) + [{"file": path}]
-        return files
+        return file_parts(paths)
 
     # A test runs in its runfiles, where only a runfiles-relative path exists; "location" alone would be an exec path.
     word = part.word.replace("location", "rootpath") if part.word.startswith("location") else part.word
     return [ctx.expand_location("$(%s %s)" % (word, part.argument), ctx.attr.data)]
+
+def parsed(label, attribute, name, value):
+    """Splits one text at its references.
+
+    Args:
+      label: Label of the target that holds the text.
+      attribute: the attribute that does.
+      name: what stands before the text in it, for messages, or "".
+      value: the text.
+
+    Returns:
+      list of strings and of structs, as of `parse_value`.
+    """
+    parts, error = parse_value(value)
+    if error:
+        misuse(label, attribute, "%s%s: %s" % (name, repr(value), error), '$(…), or "$$" for a dollar sign')
+    return parts
 
 def encode_text(ctx, services, attribute, name, value, own_ports = None):
     """Encodes one text with references.
@@ -66,11 +80,8 @@ def encode_text(ctx, services, attribute, name, value, own_ports = None):
     Returns:
       list of strings and of dicts, see realservices/contract/environment.py.
     """
-    parts, error = parse_value(value)
-    if error:
-        misuse(ctx.label, attribute, "%s%s: %s" % (name, repr(value), error), '$(…), or "$$" for a dollar sign')
     encoded = []
-    for part in parts:
+    for part in parsed(ctx.label, attribute, name, value):
         encoded += _encode(ctx, services, attribute, part, own_ports)
     return encoded
 

@@ -1,9 +1,9 @@
 """References in what a migrator is given: `$(url)` and its like stand for its own server, `$(rootpath …)` for a file."""
 
-load(":env.bzl", "parse_value")
+load(":env_references.bzl", "parsed")
 load(":kinds.bzl", "KINDS")
 load(":misuse.bzl", "misuse")
-load(":references.bzl", "URL_DRIVERS")
+load(":references.bzl", "URL_DRIVERS", "file_parts")
 
 # The address, but for what is a secret.
 _PUBLIC = ["host", "port", "user", "database", "socket"]
@@ -34,12 +34,6 @@ def _reference(ctx, attribute, part, ports, is_public):
         )
     return {"field": part.word, "service": ""}
 
-def _files(ctx, part, targets):
-    files = []
-    for path in ctx.expand_location("$(execpaths %s)" % part.argument, targets).split(" "):
-        files += ([" "] if files else []) + [{"file": path}]
-    return files
-
 def migrate_text(ctx, attribute, name, value, *, targets, fields, ports = (), is_public = False):
     """Encodes one text with references.
 
@@ -56,17 +50,14 @@ def migrate_text(ctx, attribute, name, value, *, targets, fields, ports = (), is
     Returns:
       list of strings and of dicts, see realservices/contract/environment.py.
     """
-    parts, error = parse_value(value)
-    if error:
-        misuse(ctx.label, attribute, "%s%s: %s" % (name, repr(value), error), '$(…), or "$$" for a dollar sign')
     encoded = []
-    for part in parts:
+    for part in parsed(ctx.label, attribute, name, value):
         if type(part) == "string":
             encoded.append(part)
         elif part.word in fields:
             encoded.append(_reference(ctx, attribute, part, ports, is_public))
         elif part.word in _LOCATIONS:
-            encoded += _files(ctx, part, targets)
+            encoded += file_parts(ctx.expand_location("$(execpaths %s)" % part.argument, targets))
         elif not part.argument and part.word in ctx.var:
             encoded.append(ctx.var[part.word])
         else:

@@ -84,6 +84,20 @@ def _with_port(reference, found, port, ports):
         return None, (found + ": the service has no port %s" % repr(port), _known(ports))
     return reference | {"port": port}, None
 
+def file_parts(paths):
+    """Encodes paths of files, which become absolute where they are used.
+
+    Args:
+      paths: string, paths with blanks between them.
+
+    Returns:
+      list of strings and of dicts for the manifest.
+    """
+    parts = []
+    for path in paths.split(" "):
+        parts += ([" "] if parts else []) + [{"file": path}]
+    return parts
+
 def own_reference(word, argument, ports, has_websocket = False):
     """Resolves one `$(port)`, `$(port name)`, `$(host)` or `$(url)` of a service itself.
 

@@ -17,7 +17,7 @@ from urllib.parse import quote, urlsplit
 
 import asyncpg
 
-from realservices.contract.postgres_databases import PRISTINE_DATABASE, copy_settings
+from realservices.contract.postgres_databases import PRISTINE_DATABASE, copy_database, copy_settings
 from realservices.isolation.errors import IsolationError
 from realservices.isolation.postgres.administration import Administration, connect_kwargs, quote_identifier
 from realservices.isolation.postgres.doors import Doors
@@ -43,8 +43,6 @@ _TAKE_TIMEOUT_S = 60.0
 T = TypeVar("T")
 _HAS_SETTINGS = """SELECT EXISTS (
     SELECT FROM pg_db_role_setting JOIN pg_database ON pg_database.oid = setdatabase WHERE datname = $1)"""
-# Before PostgreSQL 15, copying files was the only way.
-_FIRST_WITH_STRATEGY = 150000
 
 
 @dataclass(frozen=True, slots=True)
@@ -289,20 +287,14 @@ class ClonePool:
         # Also where its database was ready: the test before may have left something in the server as a whole.
         await self._restored()
         # Not before its database is there: restoring the one before may need the server for itself.
-        self._in_use += 1
-        if self._in_use == 1:
-            self.lock_waits.begin()
-            await self._turns.begin_test()
+        await self._enter_use()
 
     async def _begin_outside(self) -> State | None:
         await self._restored()
         with self._explained():
             await self._restorer.know_server()
         since = await self._restorer.look_at_server()
-        self._in_use += 1
-        if self._in_use == 1:
-            self.lock_waits.begin()
-            await self._turns.begin_test()
+        await self._enter_use()
         return since
 
     async def _end_outside(self, since: State | None) -> None:
@@ -328,6 +320,12 @@ class ClonePool:
     async def _open(self, clone: Clone) -> None:
         with self._explained():
             await self._doors.open(clone.name)
+
+    async def _enter_use(self) -> None:
+        self._in_use += 1
+        if self._in_use == 1:
+            self.lock_waits.begin()
+            await self._turns.begin_test()
 
     def _end_use(self) -> None:
         self._in_use -= 1
@@ -485,11 +483,8 @@ class ClonePool:
             return Clone(self._endpoint, ready)
         clone = Clone(self._endpoint, self._next_name())
         template = self._endpoint.template_database
-        # FILE_COPY is twice as fast as the default for databases of this size, and fsync is off.
-        strategy = "STRATEGY FILE_COPY" if self._endpoint.server_version_num >= _FIRST_WITH_STRATEGY else ""
-        sql = f"CREATE DATABASE {quote_identifier(clone.name)} TEMPLATE {quote_identifier(template)} {strategy}"
         maker = self._maker()
-        await maker.execute(sql)
+        await maker.execute(copy_database(template, clone.name, self._endpoint.server_version_num))
         if self._has_settings is None:
             ((self._has_settings,),) = await maker.fetch(_HAS_SETTINGS, template)
         if self._has_settings:

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any
 
 import asyncpg
 
+from realservices.contract.postgres_databases import copy_database
 from realservices.isolation.errors import IsolationError, ended
 from realservices.isolation.postgres.administration import Administration, quote_identifier
 from realservices.isolation.postgres.cloned_database import ClonedDatabase
@@ -21,7 +22,7 @@ from realservices.isolation.postgres.lazy_connection import LazyConnection
 from realservices.isolation.ready_databases import ReadyDatabases
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from contextlib import AbstractContextManager
 
     from realservices.contract.runtime import Endpoint
     from realservices.isolation.background import BackgroundLoop
@@ -29,7 +30,6 @@ if TYPE_CHECKING:
     from realservices.isolation.postgres.lock_waits import LockWait
 
 _TIMEOUT_S = 60.0
-_FIRST_WITH_STRATEGY = 150000
 # Nobody may be in what is copied.
 _EMPTY = "SELECT pg_terminate_backend(pid, 5000) FROM pg_stat_activity WHERE datname = $1"
 _CLOSE = "ALTER DATABASE {} WITH ALLOW_CONNECTIONS false"
@@ -88,11 +88,9 @@ class SharedDatabase:
             self._isolation = PostgresIsolation(endpoint, self._background, ready, pristine=self._pristine)
         return self._isolation
 
-    @contextlib.contextmanager
-    def changes_on_purpose(self) -> Iterator[None]:
+    def changes_on_purpose(self) -> AbstractContextManager[None]:
         """See `ClonePool.changes_on_purpose`."""
-        with self._isolation.changes_on_purpose() if self._isolation else contextlib.nullcontext():
-            yield
+        return self._isolation.changes_on_purpose() if self._isolation else contextlib.nullcontext()
 
     def lock_waits(self) -> list[LockWait]:
         """Return the waits for locks that were ended in tests' databases, each once."""
@@ -125,9 +123,8 @@ class SharedDatabase:
         try:
             await self._administration.execute(_CLOSE.format(quote_identifier(self._clone.name)))
             await self._administration.fetch(_EMPTY, self._clone.name)
-            names = quote_identifier(self._pristine), quote_identifier(self._clone.name)
-            strategy = " STRATEGY FILE_COPY" if self.endpoint.server_version_num >= _FIRST_WITH_STRATEGY else ""
-            await self._administration.execute("CREATE DATABASE {} TEMPLATE {}".format(*names) + strategy)
+            copy = copy_database(self._clone.name, self._pristine, self.endpoint.server_version_num)
+            await self._administration.execute(copy)
         except (OSError, TimeoutError, asyncpg.PostgresError, asyncpg.InterfaceError) as error:
             service = self.endpoint
             raise IsolationError(

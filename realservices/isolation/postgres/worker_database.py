@@ -6,14 +6,12 @@ from typing import TYPE_CHECKING
 
 import asyncpg
 
-from realservices.contract.postgres_databases import copy_settings
+from realservices.contract.postgres_databases import copy_database, copy_settings
 from realservices.isolation.errors import IsolationError
-from realservices.isolation.postgres.administration import Administration, quote_identifier
+from realservices.isolation.postgres.administration import Administration
 
 if TYPE_CHECKING:
     from realservices.contract.runtime import Endpoint
-
-_FIRST_WITH_STRATEGY = 150000
 
 
 async def make_worker_database(endpoint: Endpoint, name: str) -> None:
@@ -23,11 +21,9 @@ async def make_worker_database(endpoint: Endpoint, name: str) -> None:
         IsolationError: The server does not serve, or refuses it.
     """
     template = endpoint.template_database
-    strategy = " STRATEGY FILE_COPY" if endpoint.server_version_num >= _FIRST_WITH_STRATEGY else ""
     administration = Administration(endpoint)
     try:
-        names = f"{quote_identifier(name)} TEMPLATE {quote_identifier(template)}"
-        await administration.execute(f"CREATE DATABASE {names}{strategy}")
+        await administration.execute(copy_database(template, name, endpoint.server_version_num))
         await administration.execute(copy_settings(template, name))
     except (OSError, TimeoutError, asyncpg.PostgresError, asyncpg.InterfaceError) as error:
         raise IsolationError(

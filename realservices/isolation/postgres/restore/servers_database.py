@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 
 import asyncpg
 
-from realservices.contract.postgres_databases import PRISTINE_DATABASE, copy_settings
+from realservices.contract.postgres_databases import PRISTINE_DATABASE, copy_database, copy_settings
 from realservices.isolation.errors import IsolationBrokenError, IsolationError
 from realservices.isolation.postgres.administration import Administration, connect_kwargs, quote_identifier
 from realservices.isolation.postgres.restore.baseline import Baseline
@@ -52,7 +52,6 @@ _GONE = (
     *(OSError, asyncpg.PostgresConnectionError, asyncpg.OperatorInterventionError),
     *(asyncpg.InterfaceError, asyncpg.InternalClientError),
 )
-_FIRST_WITH_STRATEGY = 150000
 # So often the log is read again where a server changes the schema at that very moment.
 _MOST_READINGS = 100
 
@@ -125,15 +124,11 @@ class ServersDatabase:
         await self._administration.execute(f"DROP DATABASE {quote_identifier(name)} WITH (FORCE)")
         await self._server.restore_without_database()
         await self._administration.execute(
-            f"CREATE DATABASE {quote_identifier(name)} TEMPLATE {quote_identifier(template)}{self._strategy}"
+            # So that rows lie where the pristine copy has them.
+            copy_database(template, name, self._endpoint.server_version_num)
         )
         await self._administration.execute(copy_settings(template, name))
         await self.begin()
-
-    @property
-    def _strategy(self) -> str:
-        # So that rows lie where the pristine copy has them.
-        return " STRATEGY FILE_COPY" if self._endpoint.server_version_num >= _FIRST_WITH_STRATEGY else ""
 
     async def close(self) -> None:
         """Disconnect."""
