@@ -193,9 +193,9 @@ class Services:
 
     def close(self) -> None:
         """End this process's use of all services."""
+        self._variables.restore()  # Before those that the origins have set, which may be the same.
         for source in self._sources:
             source.close()
-        self._variables.restore()
         if self._session is not None and self._made_session:
             self._end_services(self._session)
             self._session.close()

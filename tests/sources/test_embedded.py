@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import subprocess
 import sys
+import textwrap
 import time
 from pathlib import Path
 from threading import Event
@@ -185,6 +186,24 @@ def test_what_fixtures_of_a_wider_scope_make_in_the_server_stays(
     monkeypatch.setenv("REALSERVICES_EAGER", "1")
     run(*arguments).assert_outcomes(passed=20)
     assert _left() == []
+
+
+def test_variables_are_as_before_when_the_session_has_ended(
+    pytester: pytest.Pytester, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    pytester.makefile(".toml", realservices='services.db.kind = "postgres"\nenv.DATABASE_URL = "$(url db psycopg)"')
+    monkeypatch.setenv("DATABASE_URL", "the developer's")
+    script = """
+    import os
+    from realservices.sources.services import find_services
+    services = find_services()
+    services.start()
+    print(os.environ["DATABASE_URL"].partition(":")[0])
+    services.close()
+    print(os.environ["DATABASE_URL"], "PGPORT" in os.environ, "TEST_POSTGRES_DB" in os.environ)
+    """
+    done = pytester.runpython_c(textwrap.dedent(script))
+    assert done.outlines == ["postgresql+psycopg", "the developer's False False"]
 
 
 def test_what_is_not_used_is_not_started(pytester: pytest.Pytester, run: Run) -> None:
