@@ -15,8 +15,8 @@ _TEST_SIDE = ("contract", "schema", "clients", "sources", "isolation", "optimiza
 _PROGRAMS = ("programs",)
 # The report on a run stands alone, but for how foreign data is checked. Bazel's tests do not have it: this module runs outside of Bazel as well.
 _REPORT = ("contract", "report")
-# Tools for people: after everything, on both sides.
-_COMMAND_LINE = ("cli",)
+# Tools for people: after everything, on both sides. The test action's archive has neither.
+_COMMAND_LINE = ("mocks", "cli")
 # The program that the launcher starts: it belongs to the test's side and may import from there.
 _STARTS_PYTEST = "launcher/pytest_main.py"
 
@@ -56,7 +56,7 @@ def test_a_folder_imports_only_what_lies_before_it(path: str) -> None:
     if path == _STARTS_PYTEST:
         allowed = {"contract", "fixtures"}
     elif folder in _COMMAND_LINE:
-        allowed = {*_LAUNCHER_SIDE, *_TEST_SIDE, *_COMMAND_LINE}
+        allowed = {*_LAUNCHER_SIDE, *_TEST_SIDE, *_COMMAND_LINE[: _COMMAND_LINE.index(folder) + 1]}
     else:
         chain = next(chain for chain in (_LAUNCHER_SIDE, _TEST_SIDE, _PROGRAMS, _REPORT) if folder in chain)
         allowed = set(chain[: chain.index(folder) + 1])

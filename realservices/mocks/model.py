@@ -1,0 +1,120 @@
+"""What a scan finds: uses of mocks, by test file. The other parts of the package work on these."""
+
+from __future__ import annotations
+
+import enum
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+_SIMPLE_AT_MOST = 3
+_MODERATE_AT_MOST = 10
+
+
+class Form(enum.StrEnum):
+    """How a test makes or installs a mock."""
+
+    MOCK = "mock"
+    """`Mock()`, `MagicMock()`, `AsyncMock()`, `mocker.Mock()`, … built by the test or by one of its fixtures."""
+    AUTOSPEC = "autospec"
+    """`create_autospec(…)`, `mocker.create_autospec(…)`."""
+    PATCH_DECORATOR = "patch decorator"
+    PATCH_CONTEXT = "patch context manager"
+    PATCH_CALL = "patch call"
+    """A patcher by itself: `patch(…).start()`, `mocker.patch(…)`, `stack.enter_context(patch(…))`."""
+    MONKEYPATCH = "monkeypatch"
+    """`monkeypatch.setattr(…)` and `setitem(…)` that replace a client or a function; not environment variables."""
+    FAKE_LIBRARY = "fake library"
+    """`fakeredis`, `mongomock`, `respx`, `responses`, `aioresponses`, `requests_mock`, `vcr`, `pyfakefs`, `moto`, …"""
+    FAKE_CLASS = "fake class"
+    """A class of the suite's own that stands for a client: `FakeRedis`, `StubSession`, …"""
+    SQLITE = "sqlite"
+    """SQLite, on disk or in memory, in place of the database of production."""
+
+
+class Service(enum.StrEnum):
+    """What a mock stands for."""
+
+    POSTGRES = "postgres"
+    REDIS = "redis"
+    CLICKHOUSE = "clickhouse"
+    HTTP = "http"
+    WEBSOCKET = "websocket"
+    FILES = "files"
+    LLM = "llm"
+    TIME = "time"
+    RANDOM = "random"
+    OWN_CODE = "own code"
+    """A function or class of the project under test that is none of the above."""
+    OTHER = "other"
+
+
+class Complexity(enum.StrEnum):
+    """How much work a test file is, in the order of migration."""
+
+    SIMPLE = "simple"
+    MODERATE = "moderate"
+    COMPLEX = "complex"
+
+
+@dataclass(frozen=True, kw_only=True)
+class MockUse:
+    """One place where a test makes or installs a mock.
+
+    Attributes:
+        line: Where it begins, from 1.
+        column: Where it begins, from 0, in characters.
+        form: How it is done.
+        api: The called thing by its full name, whatever it was imported as: "unittest.mock.patch.object".
+        target: The dotted name of what is replaced, such as "app.db.pool"; "" where nothing is, or it is unknown.
+        names: Names by which the test reaches the mock: arguments, variables, attributes such as "self.db".
+        scope: The function that it is in, such as "TestUsers.test_create" or a fixture's name; "" at module level.
+        service: What it stands for.
+        evidence: What says so, for people; the strongest first.
+        hard: What makes a conversion hard, in words: side effects, call-order assertions, mocks of own code.
+        stays: Why this mock is right to stay; "" where it is not.
+    """
+
+    line: int
+    column: int
+    form: Form
+    api: str
+    target: str
+    names: tuple[str, ...]
+    scope: str
+    service: Service
+    evidence: tuple[str, ...]
+    hard: tuple[str, ...] = ()
+    stays: str = ""
+
+
+@dataclass(frozen=True, kw_only=True)
+class TestFile:
+    """A test file, or a file that tests import, and its mocks.
+
+    Attributes:
+        path: Relative to the suite's root.
+        uses: In the order of the text.
+        tests: Number of test functions and methods in it.
+        error: Why it could not be read or parsed; "" where it could.
+    """
+
+    # pytest must not take this class for a test.
+    __test__ = False
+
+    path: Path
+    uses: tuple[MockUse, ...] = ()
+    tests: int = 0
+    error: str = ""
+
+    @property
+    def complexity(self) -> Complexity:
+        """The guide's measure, by the number of mocks that do not stay; what is hard makes it at least moderate."""
+        leaving = [use for use in self.uses if not use.stays]
+        if len(leaving) > _MODERATE_AT_MOST:
+            return Complexity.COMPLEX
+        if len(leaving) > _SIMPLE_AT_MOST or any(use.hard for use in leaving):
+            return Complexity.MODERATE
+        return Complexity.SIMPLE
