@@ -1,7 +1,7 @@
 """Look at this project and propose what to declare: which services, their schema, and the names that it reads.
 
-Read are pyproject.toml, requirements, alembic.ini, manage.py, compose files, .env files, folders of SQL and
-MODULE.bazel. Nothing is run, and nothing is written without --write.
+Read are pyproject.toml, requirements, alembic.ini, manage.py, settings, compose files, .env files, folders of SQL
+and MODULE.bazel. Nothing is run, and nothing is written without --write.
 """
 
 from __future__ import annotations

@@ -70,7 +70,7 @@ def test_what_files_say_becomes_a_declaration(development: Development) -> None:
     _write(development, **files, db__migrations__1_dot_sql="-- +goose Up\nCREATE TABLE a ();\n-- +goose Down\n")
     content = _proposed(development)
     assert content["services"]["postgres"][0] == "docker-compose.yml:8 (postgres:15-alpine)"
-    assert content["services"]["redis"] == ["pyproject.toml (fakeredis)", ".env (BROKER_URL)"]
+    assert content["services"]["redis"] == ["pyproject.toml (fakeredis)", ".env.example (BROKER_URL)"]
     assert content["services"]["clickhouse"] == ["pyproject.toml (clickhouse-connect)"]
     assert _declared(content) == {
         "services": {
@@ -116,6 +116,38 @@ def test_migrators(development: Development, files: dict[str, str], migrate: lis
     assert db["migrate"] == [["{python}", *migrate]]
     assert db["inputs"][0] in ("alembic.ini", "manage.py")
     assert content["services"]["postgres"] == ["requirements.txt (psycopg2-binary)"]
+
+
+def test_names_that_settings_read(development: Development) -> None:
+    settings = """
+DATABASE = {"HOST": os.getenv("DB_HOST", ""), "PORT": envint("DB_PORT", "5432"), "NAME": env.str("DB_NAME")}
+CACHE = os.environ.get("REDIS_HOST", "localhost")
+OTHER = os.environ["SHOP_DATABASE_URL"] or os.getenv("TEST_DATABASE_URI_SYNC", "sqlite:///a.db")
+"""
+    files = {"manage_dot_py": "os.environ.setdefault('DJANGO_SETTINGS_MODULE', 'shop.settings')"}
+    _write(
+        development,
+        pyproject_dot_toml="",
+        requirements_dot_txt="psycopg\nredis\n",
+        shop__settings_dot_py=settings,
+        **files,
+    )
+    for skipped in (".venv/settings.py", "lib/settings.py", "a/b/c/d/e/settings.py"):
+        path = development.directory / skipped
+        path.parent.mkdir(parents=True)
+        path.write_text('os.getenv("PGPORT")', encoding="utf-8")
+    (development.directory / "lib" / "pyvenv.cfg").touch()
+    content = _proposed(development)
+    declared = _declared(content)
+    references = {"DB_HOST": "$(host db)", "DB_PORT": "$(port db)", "DB_NAME": "$(database db)"}
+    assert declared["env"] == {**references, "REDIS_HOST": "$(host cache)"}
+    assert declared["services"]["db"]["migrate_env"] == {
+        name: value.replace(" db", "") for name, value in references.items()
+    }
+    questions = "\n".join(content["questions"])
+    assert 'shop/settings.py reads SHOP_DATABASE_URL: `SHOP_DATABASE_URL = "$(url db)"`' in questions
+    assert "shop/settings.py reads TEST_DATABASE_URI_SYNC" in questions
+    assert "add migrate_env" not in questions
 
 
 def test_it_is_written_where_that_is_wanted_and_serves(development: Development) -> None:

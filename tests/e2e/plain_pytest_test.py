@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import fcntl
 import json
-import os
 import subprocess
 import time
 from pathlib import Path
@@ -14,6 +12,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from tests.e2e.installed import Installed
+from tests.e2e.left_behind import left_behind
 from tests.scratch import ROOT
 
 if TYPE_CHECKING:
@@ -57,32 +56,12 @@ def running(installed: Installed, project: Path) -> Iterator[dict[str, str]]:
         holder.communicate(timeout=_DEADLINE_S)
 
 
-def _left_behind() -> list[str]:
-    """Return the directories of sessions whose first process is gone; a living one's are locked."""
-    found = [*Path("/tmp").glob("realservices-*/*.*"), *Path("/dev/shm").glob("realservices-*/memory.*")]
-    return [str(path) for path in found if not _is_locked(path)]
-
-
-def _is_locked(directory: Path) -> bool:
-    try:
-        descriptor = os.open(directory, os.O_RDONLY | os.O_DIRECTORY)
-    except FileNotFoundError:
-        return True  # Gone meanwhile.
-    try:
-        fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
-    except BlockingIOError:
-        return True
-    else:
-        return False
-    finally:
-        os.close(descriptor)
-
-
 @pytest.mark.parametrize("workers", [0, 4])
 def test_the_same_tests_pass(installed: Installed, project: Path, workers: int) -> None:
+    before = left_behind()
     done = installed.pytest(project, *([f"-n{workers}"] if workers else []))
     assert f"{_ALL} passed" in done.stdout, done.stdout + done.stderr
-    assert _left_behind() == []
+    assert left_behind() <= before
 
 
 @pytest.mark.parametrize("workers", [0, 4])
@@ -111,11 +90,12 @@ def test_a_killed_session_leaves_nothing(installed: Installed, project: Path) ->
         "    os.kill(os.getpid(), signal.SIGKILL)\n",
         encoding="utf-8",
     )
+    before = left_behind()
     assert installed.pytest(project).returncode == -9
     deadline = time.monotonic() + _DEADLINE_S
-    while _left_behind() and time.monotonic() < deadline:
+    while not left_behind() <= before and time.monotonic() < deadline:
         Event().wait(0.01)
-    assert _left_behind() == []
+    assert left_behind() <= before
 
 
 def test_a_project_that_uses_none_of_it_loads_none_of_it(installed: Installed, project: Path) -> None:

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
-from pathlib import Path
 
 import pytest
 
+from tests.e2e.left_behind import left_behind
 from tests.scratch import Workspace, copy_of_the_example
 
 _TEST_LINE = re.compile(r"^(//\S+)\s+(\(cached\) )?(PASSED|FAILED|FLAKY|TIMEOUT|NO STATUS)", re.M)
@@ -46,11 +46,6 @@ def monorepo(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Workspace]:
 def _results(output: str) -> dict[str, tuple[bool, str]]:
     """Return, by target, whether the result was cached, and the result."""
     return {target: (bool(cached), status) for target, cached, status in _TEST_LINE.findall(output)}
-
-
-def _left_behind() -> set[Path]:
-    """Return what launchers make outside of Bazel's own directories and must remove."""
-    return {path for base in ("/tmp", "/dev/shm") for path in Path(base).glob("realservices-*/*." + "[0-9a-f]" * 12)}
 
 
 def test_a_wrong_bucket_name_is_refused(monorepo: Workspace) -> None:
@@ -143,9 +138,9 @@ def test_arguments_filter_and_fail_fast_reach_the_tests(monorepo: Workspace) -> 
     ids=" ".join,
 )
 def test_the_example_passes_however_it_is_sandboxed(monorepo: Workspace, options: list[str]) -> None:
-    before = _left_behind()
+    before = left_behind()
     done = monorepo.bazel("test", "//auth/...", "--nocache_test_results", *options)
     output = done.stdout + done.stderr
     assert done.returncode == 0, output
     assert set(_results(output).values()) == {(False, "PASSED")}
-    assert _left_behind() <= before
+    assert left_behind() <= before

@@ -103,9 +103,11 @@ def propose(found: Evidence) -> Proposal:
     proposal.services = {kind: [] for kind, reasons in proposal.reasons.items() if reasons}
     if "postgres" in proposal.services:
         _add_schema(proposal, found)
-    for name, value in found.variables.items():
-        if reference := _reference(name, value, proposal.services):
+    for name, variable in found.variables.items():
+        if reference := _reference(name, variable.value, proposal.services):
             proposal.env[name] = reference
+    if "postgres" in proposal.services:
+        _add_migrate_env(proposal)
     proposal.extras = [
         *proposal.services,
         *(extra for extra, packages in _EXTRAS.items() if not found.dependencies.keys().isdisjoint(packages)),
@@ -121,9 +123,10 @@ def _reasons(kind: str, found: Evidence) -> Iterable[str]:
     for package in _PACKAGES[kind]:
         if package in found.dependencies:
             yield f"{found.dependencies[package]} ({package})"
-    for name, value in found.variables.items():
-        if value.partition("://")[0].partition("+")[0] in _SCHEMES[kind]:
-            yield f".env ({name})"
+    for name, variable in found.variables.items():
+        scheme, separator, _ = variable.value.partition("://")
+        if separator and scheme.partition("+")[0] in _SCHEMES[kind]:
+            yield f"{variable.where} ({name})"
     if kind == "postgres":
         yield from (files.pattern for files in found.sql)
 
@@ -147,7 +150,21 @@ def _add_schema(proposal: Proposal, found: Evidence) -> None:
     for files in found.sql:
         lines.append(f"migrations = [{json.dumps(files.pattern)}]")
         _add_layout(proposal, found, files)
-    if lines and lines[0].startswith("migrate = "):
+
+
+def _add_migrate_env(proposal: Proposal) -> None:
+    """Give a migrator what the project's settings read, or ask for it."""
+    lines = proposal.services["postgres"]
+    if not lines or not lines[0].startswith("migrate = "):
+        return
+    # A migrator has one database, which needs no name.
+    named = f" {_NAMES['postgres']}"
+    own = [
+        f"{name} = {json.dumps(value.replace(named, '', 1))}" for name, value in proposal.env.items() if named in value
+    ]
+    if own:
+        lines.insert(1, f"migrate_env = {{ {', '.join(own)} }}")
+    else:
         proposal.questions.append(
             "the migrator gets DATABASE_URL and PG*; where it reads other names, add migrate_env (docs/migrators.md)"
         )
@@ -202,4 +219,16 @@ def _ask(proposal: Proposal, found: Evidence) -> None:
         if package in found.dependencies:
             file = found.dependencies[package]
             proposal.questions.append(f"{file}: {package} is there; our fixtures can replace {what}")
+    for name, variable in found.variables.items():
+        if variable.is_read and name not in proposal.env and _is_url(name, variable.value):
+            proposal.questions.append(
+                f'{variable.where} reads {name}: `{name} = "$(url db)"`, or with a driver such as "$(url db psycopg)", '
+                "runs it on PostgreSQL (docs/environment.md)"
+            )
     proposal.questions += [f"not read: {each}" for each in found.unread]
+
+
+def _is_url(name: str, default: str) -> bool:
+    """Return whether a variable that code reads is the URL of a database."""
+    is_named = re.fullmatch(rf"(?:\w+_)?(?:{_KIND_WORDS['postgres']})_(?:URL|URI|DSN)(?:_\w+)?", name)
+    return bool(is_named) and name not in _GIVEN and default.partition(":")[0].partition("+")[0] in ("", "sqlite")

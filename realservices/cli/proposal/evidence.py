@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 from realservices.cli.proposal.compose import Image, read_compose
+from realservices.cli.proposal.read_names import names_read, settings_files
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -36,6 +37,21 @@ class SqlFiles:
     paths: list[Path]
 
 
+@dataclass(frozen=True, slots=True)
+class Variable:
+    """A variable of the environment that the project knows.
+
+    Attributes:
+        value: What a file gives it; "" if nothing.
+        where: The file.
+        is_read: It is read by code, and not set by a file.
+    """
+
+    value: str
+    where: str
+    is_read: bool = False
+
+
 @dataclass(slots=True)
 class Evidence:
     """All that was found.
@@ -44,7 +60,7 @@ class Evidence:
         root: The project's directory.
         dependencies: Normalised name of a package to the file that names it.
         images: The services of a compose file.
-        variables: Names of variables in .env files, or of what a compose file builds, to their values.
+        variables: By name, those of .env files, of what a compose file builds, and of what settings read.
         alembic: The folder of Alembic's scripts, empty if there is no alembic.ini.
         alembic_reads_environment: Its env.py looks at the environment or at settings.
         has_django: There is a manage.py that is Django's.
@@ -56,7 +72,7 @@ class Evidence:
     root: Path
     dependencies: dict[str, str] = field(default_factory=dict)
     images: list[Image] = field(default_factory=list)
-    variables: dict[str, str] = field(default_factory=dict)
+    variables: dict[str, Variable] = field(default_factory=dict)
     alembic: str = ""
     alembic_reads_environment: bool = False
     has_django: bool = False
@@ -77,10 +93,13 @@ def look(root: Path) -> Evidence:
     for name in _VARIABLE_FILES:
         for line in _text(found, root / name).splitlines():
             if match := _ASSIGNMENT.match(line):
-                found.variables.setdefault(match[1], match[2].strip("'\""))
+                found.variables.setdefault(match[1], Variable(match[2].strip("'\""), name))
     for image in found.images:
-        for name, value in image.environment.items() if not image.name else ():
-            found.variables.setdefault(name, value)
+        for variable, value in image.environment.items() if not image.name else ():
+            found.variables.setdefault(variable, Variable(value, image.where))
+    for path in settings_files(root):
+        for variable, default in names_read(_text(found, path)):
+            found.variables.setdefault(variable, Variable(default, str(path.relative_to(root)), is_read=True))
     _look_at_alembic(found)
     found.sql = list(_sql_files(root)) if not found.alembic and not found.has_django else []
     return found
