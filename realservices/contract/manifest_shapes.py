@@ -59,7 +59,7 @@ _DATABASE = {"template": str, "template_info": str, "user": str, "database": str
 _CONFIGS = {
     "postgres": {"distribution": str, **_DATABASE},
     "clickhouse": {"server": str, **_DATABASE, "server_settings": _SETTINGS, "local_dictionaries": bool},
-    "redis": {"server": str, "databases": DATABASES, "settings": _SETTINGS},
+    "redis": {"server": str, "databases": DATABASES, "settings": _SETTINGS, "password?": bool},
     "executable": {
         "program": str,
         "args": [[PART]],

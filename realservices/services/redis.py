@@ -1,7 +1,8 @@
 """Redis: one private server per test action, without persistence, with a database number for each test.
 
 Config keys in the manifest: ``server`` (runfiles path of redis-server), ``databases`` (how many numbers), ``settings``
-(redis.conf directives). Readiness is the protocol's own: AUTH and PING (https://redis.io/docs/latest/commands/ping/).
+(redis.conf directives), ``password`` (false: it asks for none). Readiness is the protocol's own: AUTH and PING
+(https://redis.io/docs/latest/commands/ping/).
 """
 
 from __future__ import annotations
@@ -23,11 +24,15 @@ class Redis(Service):
     def __init__(self, spec: ServiceSpec, sandbox: Sandbox, runfiles: str, ports: list[int]) -> None:
         super().__init__(spec, sandbox, runfiles, ports)
         self._socket = f"{self.directory}/redis.sock"
+        if not spec.config.get("password", True):
+            self.password = ""
+        account = f":{self.password}@" if self.password else ""
         self.endpoint |= {
+            "password": self.password,
             "database": 0,
             "databases": spec.config["databases"],
             "socket": self._socket,
-            "url": f"redis://:{self.password}@{HOST}:{self.port}/0",
+            "url": f"redis://{account}{HOST}:{self.port}/0",
         }
 
     def start(self, env: dict[str, str], output: int) -> int:
@@ -51,16 +56,19 @@ class Redis(Service):
         return "Ready to accept connections" in line
 
     def probe(self) -> bool:
-        """AUTH and PING over the unix socket."""
+        """AUTH, where there is a password, and PING over the unix socket."""
+        question, expected = b"PING\r\n", b"+PONG\r\n"
+        if self.password:
+            question, expected = f"AUTH {self.password}\r\n".encode() + question, b"+OK\r\n" + expected
         with connect_unix(self._socket) as connection:
-            connection.sendall(f"AUTH {self.password}\r\nPING\r\n".encode())
+            connection.sendall(question)
             answer = b""
-            while answer.count(b"\r\n") < 2:
+            while answer.count(b"\r\n") < expected.count(b"\r\n"):
                 received = connection.recv(256)
                 if not received:
                     return False
                 answer += received
-            return answer == b"+OK\r\n+PONG\r\n"
+            return answer == expected
 
     def _configuration(self) -> str:
         directives = {
@@ -78,6 +86,6 @@ class Redis(Service):
             # A histogram for each command that was ever used.
             "latency-tracking": "no",
             **self.spec.config["settings"],
-            "requirepass": self.password,
+            "requirepass": self.password or '""',
         }
         return "".join(f"{name} {value}\n" for name, value in directives.items())

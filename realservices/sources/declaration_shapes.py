@@ -95,7 +95,7 @@ KINDS: dict[str, dict[str, Any]] = {
         "user?": str,
         **_ALL_KINDS,
     },
-    "redis": {"databases?": DATABASES, "settings?": _SETTINGS, **_ALL_KINDS},
+    "redis": {"databases?": DATABASES, "settings?": _SETTINGS, "password?": bool, **_ALL_KINDS},
     "executable": {
         "command?": Rule("a list of a program and its arguments", _is_command),
         "env?": {VARIABLE: (str, float, bool)},

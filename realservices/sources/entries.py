@@ -94,6 +94,7 @@ def _redis(declaration: Declaration) -> dict[str, Any]:
         "server": _from_root(redis_server()),
         "databases": declaration.values.get("databases", _REDIS_DATABASES),
         "settings": _texts(declaration.values.get("settings", {})),
+        "password": declaration.values.get("password", True),
     }
 
 

@@ -51,6 +51,18 @@ def test_a_command_finds_the_services_and_says_how_it_ends(project: Development)
     assert done.stderr == ""
 
 
+def test_a_redis_that_asks_for_no_password(development: Development) -> None:
+    development.with_servers()
+    development.append('[services.cache]\nkind = "redis"\npassword = false\n')
+    script = 'exec 3<>/dev/tcp/127.0.0.1/$TEST_REDIS_PORT && echo PING >&3 && head -1 <&3 && echo "$REDIS_URL,$TEST_REDIS_PORT"'
+    done = _exec(development, "bash", "-c", script)
+    assert done.returncode == 0, done.stderr
+    answer, address = done.stdout.splitlines()
+    assert answer == "+PONG"
+    url, port = address.split(",")
+    assert url == f"redis://127.0.0.1:{port}/0"
+
+
 def test_the_schema_is_there_and_the_servers_are_gone_afterwards(project: Development) -> None:
     script = "exec 3<>/dev/tcp/127.0.0.1/$TEST_POSTGRES_PORT && echo $REALSERVICES_SESSION"
     done = _exec(project, "bash", "-c", script)
