@@ -53,10 +53,21 @@ class TestSpec:
         ports: First ports of services by name, where they are fixed (services).
         file_lists: By service, the runfiles path of a list of the files that it runs on, which are named from
             ``workspace``, a folder of the runfiles (services).
+        coverage: Runfiles paths with coverage.py, where Bazel collects coverage.
     """
 
     __test__ = False  # The name is the domain's; pytest must not collect it.
-    __slots__ = ("durations", "file_lists", "files", "import_paths", "ports", "program", "runner", "workspace")
+    __slots__ = (
+        "coverage",
+        "durations",
+        "file_lists",
+        "files",
+        "import_paths",
+        "ports",
+        "program",
+        "runner",
+        "workspace",
+    )
 
     def __init__(self, entry: dict[str, Any]) -> None:
         self.runner: str = entry["runner"]
@@ -67,6 +78,7 @@ class TestSpec:
         self.ports: dict[str, int] = entry.get("ports", {})
         self.file_lists: dict[str, str] = entry.get("file_lists", {})
         self.workspace: str = entry.get("workspace", "")
+        self.coverage: list[str] = entry.get("coverage", [])
 
 
 class Manifest:

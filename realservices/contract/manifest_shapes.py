@@ -103,6 +103,7 @@ _MANIFEST = {
         "ports?": {str: PORT},
         "file_lists?": {str: str},
         "workspace?": str,
+        "coverage?": [str],
     },
     "env": {VARIABLE: [PART]},
     "isolation": frozenset({"transaction", "database"}),

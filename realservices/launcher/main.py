@@ -13,6 +13,11 @@ from realservices.launcher.action import Action
 from realservices.launcher.program import Program
 from realservices.launcher.report import write_report
 
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from realservices.contract.manifest import Manifest
+    from realservices.launcher.coverage import PythonCoverage
+
 _EXIT_USAGE = 64  # EX_USAGE of sysexits.h: nothing that a test program usually returns.
 
 
@@ -34,6 +39,19 @@ def main(arguments: list[str]) -> int:
         code = _told(explain(error, "the machine does not give what the test needs"), reserve)
     contract_files.mark_finished()
     return code
+
+
+def _python_coverage(manifest: Manifest, runfiles: str) -> PythonCoverage | None:
+    """Return what measures Python code, made ready, where Bazel collects coverage."""
+    directory = os.environ.get("COVERAGE_DIR")
+    if not (directory and manifest.test.coverage):
+        return None
+    from realservices.launcher.coverage import PythonCoverage  # noqa: PLC0415 - no other test is to pay for it
+
+    site = [f"{runfiles}/{path}" for path in manifest.test.coverage]
+    coverage = PythonCoverage(site, runfiles, os.environ.get("TEST_WORKSPACE", "_main"), directory)
+    coverage.prepare()
+    return coverage
 
 
 def _told(error: InfrastructureError, reserve: int) -> int:
@@ -60,6 +78,7 @@ def _run(manifest_path: str, arguments: list[str]) -> int:
         from realservices.launcher.group.main import run_group  # noqa: PLC0415
 
         return run_group(manifest, runfiles, arguments)
+    coverage = _python_coverage(manifest, runfiles)
     action = Action(manifest, runfiles, Program(manifest, runfiles, arguments))
     try:
         code, reason = action.run()
@@ -70,6 +89,8 @@ def _run(manifest_path: str, arguments: list[str]) -> int:
         if service.machine_error:
             contract_files.write_infrastructure_failure(service.machine_error)
     contract_files.tell_warnings([service.log.warning for service in action.services])
+    if coverage:
+        contract_files.tell_warnings([coverage.report()])
     if reason:
         print(f"\nrealservices: {manifest.label}: {reason}", file=sys.stderr, flush=True)
     if code or contract_files.wants_logs():

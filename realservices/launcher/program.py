@@ -8,6 +8,7 @@ import sys
 import time
 
 from realservices.contract import environment
+from realservices.contract.coverage_environment import with_coverage
 from realservices.host.process import describe_exit, spawn, wait
 
 TYPE_CHECKING = False
@@ -105,7 +106,8 @@ def program_environment(
     env["RUNFILES_DIR"] = runfiles
     if test.runner == "pytest":
         here = os.path.abspath(sys.path[0])  # The archive or directory that this package was loaded from.
-        env["PYTHONPATH"] = os.pathsep.join([here, *(f"{runfiles}/{path}" for path in test.import_paths)])
+        paths = os.pathsep.join([here, *(f"{runfiles}/{path}" for path in test.import_paths)])
+        env["PYTHONPATH"] = with_coverage(paths)
     if test.durations:
         env[environment.DURATIONS] = f"{runfiles}/{test.durations}"
     return env | environment.mapped_environment(manifest.env, endpoints)

@@ -15,6 +15,7 @@ import threading
 from typing import TYPE_CHECKING
 
 from realservices.contract import environment
+from realservices.contract.coverage_environment import START as COVERAGE_START
 from realservices.contract.errors import RealServicesError
 from realservices.contract.manifest import load_manifest
 
@@ -76,6 +77,9 @@ def main() -> int:
     # Scanning every import path for entry points takes longer than most tests. Set to "" on the target to have it.
     os.environ.setdefault("PYTEST_DISABLE_PLUGIN_AUTOLOAD", "1")
     os.environ[environment.LEVELS] = "1"
+
+    if os.environ.get(COVERAGE_START):
+        import sitecustomize  # type: ignore[import-not-found] # noqa: F401, PLC0415 - this process runs with -S
 
     import pytest  # noqa: PLC0415 - the shard's status file must not wait for it
 

@@ -15,6 +15,7 @@ import re
 import signal
 import time
 
+from realservices.contract.coverage_environment import coverage_variables, with_coverage
 from realservices.contract.environment import resolved_text
 from realservices.contract.errors import ManifestError
 from realservices.host.process import spawn
@@ -31,8 +32,6 @@ if TYPE_CHECKING:
 
 # A service that says it serves has opened its ports, or is about to.
 _PORT_GRACE_S = 5.0
-# What tools of several languages read to know where coverage data goes.
-_COVERAGE_PREFIXES = ("COVERAGE", "GCOV_", "LLVM_PROFILE_FILE", "JAVA_COVERAGE_FILE", "JACOCO_")
 
 
 class Executable(Service):
@@ -47,7 +46,7 @@ class Executable(Service):
         self.stop_signal = int(signal.Signals[config["stop_signal"]])
         self.grace_s = float(config["grace_s"])
         self.ready_timeout_s = float(config["ready_timeout_s"])
-        self.ends_in_order = bool(_coverage_environment())
+        self.ends_in_order = bool(coverage_variables())
         self._ports = dict(zip(config["ports"], ports, strict=False))
         self.port = next(iter(self._ports.values()), 0)
         self._states = PortStates(HOST, self._ports)
@@ -174,12 +173,15 @@ class Executable(Service):
         # What a program prints is its log: a line that waits in a buffer is neither readiness nor explanation.
         whole["PYTHONUNBUFFERED"] = "1"
         os.makedirs(whole["TMPDIR"], mode=0o700, exist_ok=True)
-        coverage = _coverage_environment()
+        coverage = coverage_variables()
         if "COVERAGE_DIR" in coverage:
             # Some tools write one file of a fixed name, which the test's own would overwrite.
             coverage["COVERAGE_DIR"] += f"/{self.spec.name}"
             os.makedirs(coverage["COVERAGE_DIR"], exist_ok=True)
-        return whole | coverage | self._env
+        whole |= coverage | self._env
+        if path := with_coverage(whole.get("PYTHONPATH", "")):
+            whole["PYTHONPATH"] = path
+        return whole
 
     def _resolved(self, what: str, parts: list[str | dict[str, str]], endpoints: dict[str, dict[str, Any]]) -> str:
         where = f"service {self.spec.name!r} ({self.spec.label}): {what}"
@@ -189,10 +191,3 @@ class Executable(Service):
         self, what: str, values: list[list[str | dict[str, str]]], endpoints: dict[str, dict[str, Any]]
     ) -> list[str]:
         return [self._resolved(what, parts, endpoints) for parts in values]
-
-
-def _coverage_environment() -> dict[str, str]:
-    """Return Bazel's variables of a coverage run; none in any other."""
-    if not (os.environ.get("COVERAGE_DIR") or os.environ.get("COVERAGE_OUTPUT_FILE")):
-        return {}
-    return {name: value for name, value in os.environ.items() if name.startswith(_COVERAGE_PREFIXES)}

@@ -1,6 +1,8 @@
 #!/bin/sh
 # Starts a program of the package, from the launcher's archive and without a process of its own before the interpreter's.
-runfiles="${RUNFILES_DIR:-$0.runfiles}"
+# A tool of Bazel's inherits the variable of the test that it works for.
+runfiles="$0.runfiles"
+[ -d "$runfiles" ] || runfiles="$RUNFILES_DIR"
 case "$runfiles" in
   /*) ;;
   *) runfiles="$PWD/$runfiles" ;;

@@ -68,6 +68,7 @@ def real_service_test(
             name = name,
             srcs = srcs,
             env = env,
+            measured = deps,
             pytest_library = library,
             pytest_runtime = _PYTEST_RUNTIME,
             services = services,

@@ -41,6 +41,9 @@ def _real_service_test_impl(ctx):
     if ctx.attr.isolation not in _ISOLATION:
         misuse(ctx.label, "isolation", repr(ctx.attr.isolation), ", ".join([repr(value) for value in _ISOLATION]))
     test, runfiles = _runner(ctx, services)
+    if ctx.configuration.coverage_enabled:
+        test |= {"coverage": ctx.attr._coverage[PyInfo].imports.to_list()}
+        runfiles = runfiles.merge(ctx.attr._coverage[DefaultInfo].default_runfiles)
 
     manifest_file = ctx.actions.declare_file(ctx.label.name + ".realservices.json")
     ctx.actions.write(manifest_file, manifest(
@@ -63,7 +66,13 @@ def _real_service_test_impl(ctx):
         _run_environment(ctx),
         # Otherwise Ctrl-C kills the launcher outright, and it cannot stop its services first.
         testing.ExecutionInfo({"supports-graceful-termination": ""}),
-        coverage_common.instrumented_files_info(ctx, dependency_attributes = ["pytest_library", "services", "test"]),
+        # Tests themselves are measured with --instrument_test_targets only: a library would always be.
+        coverage_common.instrumented_files_info(
+            ctx,
+            dependency_attributes = ["measured", "services", "test"],
+            extensions = ["py"],
+            source_attributes = ["srcs"],
+        ),
         OutputGroupInfo(realservices_manifest = depset([manifest_file])),
     ]
 
@@ -97,6 +106,10 @@ real_service_test = rule(
             doc = "What a test function gets by default: a `transaction` that is rolled back, or a `database` of its own.",
             default = "transaction",
         ),
+        "measured": attr.label_list(
+            doc = "What `pytest_library` depends on, for coverage.",
+            providers = [PyInfo],
+        ),
         "pytest_library": attr.label(
             doc = "Library of `srcs` and `deps`.",
             providers = [PyInfo],
@@ -117,6 +130,10 @@ real_service_test = rule(
         ),
         "test_shards": attr.bool(
             doc = "Whether the executable in `test` implements Bazel's test sharding protocol.",
+        ),
+        "_coverage": attr.label(
+            default = "//third_party/python:coverage_where_collected",
+            providers = [PyInfo],
         ),
         "_lcov_merger": attr.label(
             default = configuration_field(fragment = "coverage", name = "output_generator"),

@@ -17,6 +17,7 @@ def python_repository(version = ""):
 REPLACEABLE = [
     "asyncpg",
     "clickhouse_connect",
+    "coverage",
     "filelock",
     "httpx",
     "psutil",

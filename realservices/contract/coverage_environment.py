@@ -1,0 +1,28 @@
+"""Variables of a run that collects coverage, which programs get that otherwise have a clean environment.
+
+Source: tools/test/collect_coverage.sh of Bazel; coverage.py's documentation, "Measuring sub-processes".
+"""
+
+from __future__ import annotations
+
+import os
+
+START = "COVERAGE_PROCESS_START"
+"""Where coverage.py's configuration is: a Python process that finds this variable measures itself."""
+
+# What tools of several languages read to know where coverage data goes.
+_BAZELS = ("COVERAGE", "GCOV_", "LLVM_PROFILE_FILE", "JAVA_COVERAGE_FILE", "JACOCO_", "PYTHON_COVERAGE")
+
+
+def coverage_variables() -> dict[str, str]:
+    """Return the variables of a run that collects coverage; none in any other."""
+    if not any(os.environ.get(name) for name in ("COVERAGE_DIR", "COVERAGE_OUTPUT_FILE")):
+        return {}
+    return {name: value for name, value in os.environ.items() if name.startswith(_BAZELS)}
+
+
+def with_coverage(path: str) -> str:
+    """Return an import path by which a Python process starts coverage.py, where Bazel collects coverage."""
+    directory = os.path.dirname(os.environ.get(START, ""))
+    parts = [part for part in path.split(os.pathsep) if part]
+    return path if not directory or directory in parts else os.pathsep.join([directory, *parts])
