@@ -12,13 +12,20 @@ START = "COVERAGE_PROCESS_START"
 
 # What tools of several languages read to know where coverage data goes.
 _BAZELS = ("COVERAGE", "GCOV_", "LLVM_PROFILE_FILE", "JAVA_COVERAGE_FILE", "JACOCO_", "PYTHON_COVERAGE")
+# By which coverage.py 7.10 and later (`patch = subprocess`), and any other, has the Python processes of a run measured.
+_COVERAGE_PYS = ("COVERAGE_PROCESS_CONFIG", START)
+
+
+def measures_processes() -> bool:
+    """Return whether coverage.py measures the processes that this one starts."""
+    return any(os.environ.get(name) for name in _COVERAGE_PYS)
 
 
 def coverage_variables() -> dict[str, str]:
     """Return the variables of a run that collects coverage; none in any other."""
-    if not any(os.environ.get(name) for name in ("COVERAGE_DIR", "COVERAGE_OUTPUT_FILE")):
-        return {}
-    return {name: value for name, value in os.environ.items() if name.startswith(_BAZELS)}
+    if any(os.environ.get(name) for name in ("COVERAGE_DIR", "COVERAGE_OUTPUT_FILE")):
+        return {name: value for name, value in os.environ.items() if name.startswith(_BAZELS)}
+    return {name: os.environ[name] for name in _COVERAGE_PYS if os.environ.get(name)}
 
 
 def with_coverage(path: str) -> str:

@@ -89,7 +89,9 @@ def test_reports_of_several_tests_become_one(directory: Path) -> None:
 def test_sources_get_the_names_that_they_are_to_have(directory: Path) -> None:
     replaced, output = directory / "replaced", directory / "all.out"
     replaced.write_text("app/c.py:app/real_c.py\nother:name\n", encoding="utf-8")
-    assert main([f"--coverage_dir={directory}", f"--output_file={output}", f"--sources_to_replace_file={replaced}"]) == 0
+    assert (
+        main([f"--coverage_dir={directory}", f"--output_file={output}", f"--sources_to_replace_file={replaced}"]) == 0
+    )
     assert "SF:app/real_c.py\n" in output.read_text(encoding="utf-8")
 
 

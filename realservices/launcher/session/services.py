@@ -236,6 +236,8 @@ class SessionServices:
             self._supervisor.unwatch(offer.descriptor)
             offer.withdraw()
         self._supervisor.settle()
+        if not self.is_told_to_end:
+            self._supervisor.end_in_order()
         self._supervisor.kill_all()
         kill_descendants({self._guardian.pid} if self._guardian else set())
         for sandbox in filter(None, (self._sandbox, self._spares_sandbox)):
