@@ -32,6 +32,8 @@ class Form(enum.StrEnum):
     """A class of the suite's own that stands for a client: `FakeRedis`, `StubSession`, …"""
     SQLITE = "sqlite"
     """SQLite, on disk or in memory, in place of the database of production."""
+    INHERITED = "inherited mock"
+    """A fixture, helper function or base class of another file that makes mocks: once in each file that uses it."""
 
 
 class Service(enum.StrEnum):
@@ -118,3 +120,26 @@ class TestFile:
         if len(leaving) > _SIMPLE_AT_MOST or any(use.hard for use in leaving):
             return Complexity.MODERATE
         return Complexity.SIMPLE
+
+
+@dataclass(frozen=True, kw_only=True)
+class Suite:
+    """The test files of a tree.
+
+    Attributes:
+        root: The tree.
+        files: In the order of their paths: also those without mocks, and those that could not be read.
+    """
+
+    root: Path
+    files: tuple[TestFile, ...] = ()
+
+    @property
+    def unreadable(self) -> tuple[TestFile, ...]:
+        """Those that could not be read or parsed."""
+        return tuple(file for file in self.files if file.error)
+
+    @property
+    def leaving(self) -> int:
+        """Number of the mocks that are not right to stay."""
+        return sum(not use.stays for file in self.files for use in file.uses)

@@ -1,0 +1,63 @@
+"""Scan a tree of test files, on all processors."""
+
+from __future__ import annotations
+
+import concurrent.futures
+import functools
+import multiprocessing
+import os
+from typing import TYPE_CHECKING
+
+from realservices.mocks.model import Suite, TestFile
+from realservices.mocks.scan.files import Found, is_test_side, python_files
+from realservices.mocks.scan.project import Project
+from realservices.mocks.scan.scanner import Scanner
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator, Sequence
+    from pathlib import Path
+
+_CHUNK = 100
+"""Files that a process takes at a time: neighbours, which use the same modules."""
+_WORTH_A_POOL = 150
+
+
+def scan_tree(root: Path, *, progress: Callable[[int, int], None] | None = None, processes: int | None = None) -> Suite:
+    """Return the mocks of all test files below a root, and of the files that lie among them.
+
+    Args:
+        root: The tree: best the whole project, so that patched names can be followed into it.
+        progress: Called with the number of files that are done, and of all.
+        processes: How many to scan with; by default as many as there are processors.
+    """
+    found = python_files(root)
+    paths = [path for path in found.files if is_test_side(path)]
+    files = [TestFile(path=path, error=why) for path, why in found.problems]
+    for chunk in _scanned(root, found, paths, processes or len(os.sched_getaffinity(0))):
+        files += chunk
+        if progress:
+            progress(len(files) - len(found.problems), len(paths))
+    return Suite(root=root, files=tuple(sorted(files, key=lambda file: file.path)))
+
+
+def _scanned(root: Path, found: Found, paths: Sequence[Path], processes: int) -> Iterator[list[TestFile]]:
+    chunks = [paths[start : start + _CHUNK] for start in range(0, len(paths), _CHUNK)]
+    if processes < 2 or len(paths) < _WORTH_A_POOL:
+        _begin(root, found.files)
+        yield from map(_scan_chunk, chunks)
+        return
+    context = multiprocessing.get_context("spawn")
+    begin = functools.partial(_begin, root, found.files)
+    with concurrent.futures.ProcessPoolExecutor(processes, context, begin) as pool:
+        yield from pool.map(_scan_chunk, chunks)
+
+
+_scanners: list[Scanner] = []
+
+
+def _begin(root: Path, files: Sequence[Path]) -> None:
+    _scanners[:] = [Scanner(Project(root, files))]
+
+
+def _scan_chunk(paths: Sequence[Path]) -> list[TestFile]:
+    return [_scanners[0].scan_file(path) for path in paths]
