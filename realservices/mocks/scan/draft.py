@@ -29,6 +29,7 @@ class Draft:
         links: Other mocks that this one returns, or installs.
         lone: It sets a value, or an environment variable: nothing is replaced that runs.
         fixture: Name of the fixture that makes it, "" outside of one.
+        place: Full name of the attribute that it is assigned to, where that is known.
     """
 
     node: ast.AST
@@ -44,6 +45,7 @@ class Draft:
     links: list[str] = field(default_factory=list)
     lone: str = ""
     fixture: str = ""
+    place: str = ""
 
 
 class Fact(NamedTuple):
@@ -71,6 +73,7 @@ class Notes:
         facts: What is done with names, by their first part; "self.x" is one part.
         fixtures: Names of fixtures that this file defines.
         returned: Names that fixtures and other functions return, by the function.
+        types: What functions return, by the function: the full name of each element.
         tests: Number of tests.
     """
 
@@ -78,6 +81,7 @@ class Notes:
     facts: dict[str, list[Fact]] = field(default_factory=dict)
     fixtures: set[str] = field(default_factory=set)
     returned: dict[str, set[str]] = field(default_factory=dict)
+    types: dict[str, list[str]] = field(default_factory=dict)
     tests: int = 0
 
 

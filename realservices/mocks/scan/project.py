@@ -6,7 +6,9 @@ import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
 
+from realservices.mocks.model import Service
 from realservices.mocks.scan.apis import exported_by_star
+from realservices.mocks.scan.context import context_of_module
 from realservices.mocks.scan.files import python_files
 from realservices.mocks.scan.reading import UnreadableError, parse_source, read_source
 from realservices.mocks.scan.scopes import INSTANCE
@@ -88,7 +90,7 @@ class Project:
             inside = parts[:-1] if parts[-1] == "__init__.py" else (*parts[:-1], parts[-1][:-3])
             if inside[len(inside) - len(names) :] == names:
                 above = inside[: len(inside) - len(names)]
-                if above not in self._packages and self._can_hold(names[0], above, near):
+                if (above not in self._packages or above == near) and self._can_hold(names[0], above, near):
                     found.append((_common(above, near), -len(above), parts))
         return max(found)[2] if found else None
 
@@ -107,6 +109,13 @@ class Project:
             except (UnreadableError, RecursionError):
                 self._summaries[path.parts] = None
         return self._summaries[path.parts]
+
+    def module_context(self, full: str, near: Path) -> tuple[Service, str]:
+        """Return the one service whose libraries the module of a name imports, and why."""
+        followed = self.definition(full, near).full
+        path, _, _ = self._split(followed, near)
+        summary = self.summary(path) if path else None
+        return context_of_module(summary) if summary else (Service.OTHER, "")
 
     def definition(self, full: str, near: Path) -> Definition:
         """Return where a dotted name leads, seen from a file."""

@@ -17,9 +17,8 @@ if TYPE_CHECKING:
 
     from realservices.mocks.scan.inherited import Inherited
 
-_IMPORTERS = frozenset({"pytest.importorskip", "importlib.import_module"})
+_IMPORTERS = frozenset({"pytest.importorskip", "importlib.import_module", "types.ModuleType"})
 _SETTERS = {f"{apis.MONKEYPATCH}.{name}": name for name in ("setattr", "setitem", "delattr")}
-_FAKES_BY_OTHER_NAMES = {"requests_mock.mock.Mocker": "requests_mock.Mocker"}
 _SQLITE_WORDS = "SQLite in place of the database of production"
 
 
@@ -28,12 +27,12 @@ class Recogniser:
 
     Args:
         module: The file's dotted name.
-        stars: Modules that it imports with a star, as far as they have been seen.
         inherited: What other files hand on to it.
+        context: What the file is about.
     """
 
-    def __init__(self, module: str, stars: Sequence[str], inherited: Inherited) -> None:
-        self._module, self._stars, self._inherited = module, stars, inherited
+    def __init__(self, module: str, inherited: Inherited, context: Service = Service.OTHER) -> None:
+        self._module, self._inherited, self._context = module, inherited, context
 
     def full(self, node: ast.AST, scope: Scope) -> str:
         """Return the full name of an expression, through what the project's test modules hand on."""
@@ -200,7 +199,7 @@ class Recogniser:
 
     def fake_class(self, node: ast.ClassDef, bases: Sequence[str], scope: Scope) -> Draft | None:
         """Return the use that a class is which stands for a client."""
-        found = fake_class(node, bases)
+        found = fake_class(node, bases, self._context)
         if not found:
             return None
         return Draft(node, Form.FAKE_CLASS, f"{self._module}.{node.name}", scope, names=[node.name], known=found)

@@ -6,12 +6,14 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from realservices.mocks.model import MockUse, TestFile
+from realservices.mocks.scan.context import context_of
 from realservices.mocks.scan.evidence import Judge
 from realservices.mocks.scan.finder import Finder
 from realservices.mocks.scan.grading import hard_of, stays_because
 from realservices.mocks.scan.inherited import Inherited, Neighbour
 from realservices.mocks.scan.reading import UnreadableError, parse_source, read_source, too_deep
 from realservices.mocks.scan.scopes import INSTANCE
+from realservices.mocks.scan.summary import imports_of
 
 if TYPE_CHECKING:
     from realservices.mocks.scan.draft import Draft, Notes
@@ -75,8 +77,10 @@ class Scanner:
     def _scan(self, text: str, path: Path) -> tuple[Notes, tuple[MockUse, ...]]:
         tree = parse_source(text)
         inherited = Inherited(path, self.project, self)
-        notes = Finder(self.project.module_name(path), path, inherited).walk(tree)
-        judge = Judge(path, notes, self.project)
+        module = self.project.module_name(path)
+        context = context_of(path, imports_of(tree, module, path))
+        notes = Finder(module, path, inherited, context[0]).walk(tree)
+        judge = Judge(path, notes, self.project, context)
         lines = [] if text.isascii() else text.splitlines()
         uses = [
             _finished(draft, notes, verdict, judge, lines)

@@ -47,6 +47,15 @@ def summarize(tree: ast.Module, name: str, path: Path) -> ModuleSummary:
     return summary
 
 
+def imports_of(tree: ast.Module, name: str, path: Path) -> list[str]:
+    """Return the full names that a module imports at its top level."""
+    summary = ModuleSummary(name, path)
+    for node in tree.body:
+        if isinstance(node, ast.Import | ast.ImportFrom | ast.If | ast.Try):
+            _read([node], summary, path.name == "__init__.py")
+    return [summary.names[bound] for bound in summary.imported]
+
+
 def _read(body: Iterable[ast.stmt], summary: ModuleSummary, is_package: bool) -> None:
     for node in body:
         if isinstance(node, ast.Import):

@@ -168,8 +168,8 @@ _NAMES: dict[Service, str] = {
         redis cache valkey rds pubsub
     """,
     Service.POSTGRES: """
-        db database postgres postgresql psycopg asyncpg pg sql sqlalchemy cursor cur conn engine pool
-        transaction dbsession db_session
+        db database postgres postgresql psycopg asyncpg pg sql sqlalchemy cursor cur engine
+        transaction dbapi
     """,
     Service.WEBSOCKET: """
         websocket websockets ws socketio
@@ -178,7 +178,7 @@ _NAMES: dict[Service, str] = {
         llm openai anthropic gpt claude gemini embedder embedding embeddings litellm chatgpt bedrock ollama groq
     """,
     Service.HTTP: """
-        http httpx requests urlopen aiohttp resp response webhook api rest url urllib
+        http httpx requests urlopen aiohttp resp response webhook api rest urllib urllib3
     """,
     Service.FILES: """
         file files open path filesystem fs directory folder
@@ -196,6 +196,15 @@ GENERIC_WORDS = frozenset(_words("""
     instance object class mock mocked patch fake result value obj m the my test helper service manager handler
 """))  # fmt: skip
 """Words of names that speak of no service."""
+CLIENT_WORDS = frozenset(
+    _words("session conn connection client pool pipe pipeline index idx channel backend transport store")
+)
+"""Words of names that mean a client or a part of one."""
+VAGUE_WORDS = frozenset(
+    _words("time now clock today date timestamp file files open path fs directory folder resp response api rest "
+           "request requests http choice cache")
+)  # fmt: skip
+"""Words that speak of a service at a name's end only, and never of a part of the project's own code."""
 _WORD = re.compile(r"[A-Z]+(?![a-z])|[A-Z]?[a-z]+|\d+")
 
 
@@ -204,13 +213,22 @@ def words_of(name: str) -> list[str]:
     return [word.lower() for word in _WORD.findall(name)]
 
 
+_COMPACT = re.compile(
+    "websocket|clickhouse|sqlalchemy|postgres|psycopg|asyncpg|filesystem|httpx|aiohttp|openai|redis(?!tri|cov)"
+)
+
+
 def service_of_name(name: str) -> tuple[Service, str] | None:
     """Return the service that a name speaks of, and the word that says so; the last of several."""
-    compact = name.lower().replace("_", "")
-    for word in ("websocket", "clickhouse", "sqlalchemy", "filesystem", "httpx", "aiohttp", "openai"):
-        if word in compact:
-            return _BY_NAME[word], word
-    for word in reversed(words_of(name)):
-        if found := _BY_NAME.get(word):
+    if compact := _COMPACT.search(name.lower().replace("_", "")):
+        return _BY_NAME[compact[0]], compact[0]
+    words = [word for word in words_of(name) if word not in GENERIC_WORDS]
+    for number, word in enumerate(reversed(words)):
+        if (found := _BY_NAME.get(word)) and (number == 0 or word not in VAGUE_WORDS):
             return found, word
     return None
+
+
+def is_client_word(name: str) -> bool:
+    """Return whether a name is one of a client's parts, of whatever service: a session, a connection, a pool."""
+    return not CLIENT_WORDS.isdisjoint(words_of(name))
