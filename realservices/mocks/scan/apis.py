@@ -43,6 +43,8 @@ _OTHERS = {
 _UNMISTAKABLE = ("MagicMock", "AsyncMock", "NonCallableMock", "PropertyMock", "CoroutineMock", "create_autospec",
                  "mock_open", "mock.patch", "mock.Mock", "patch.object", "patch.multiple")  # fmt: skip
 
+_LAST_NAMES = frozenset(name.rpartition(".")[2] for name in _UNMISTAKABLE)
+
 
 def _table() -> dict[str, Form]:
     table = dict(_OTHERS)
@@ -68,7 +70,7 @@ def exported_by_star(module: str) -> frozenset[str]:
 def form_of(full: str) -> Form | None:
     """Return what a callable does, by its full name."""
     form = TABLE.get(full)
-    if form or "." not in full:
+    if form or full.rpartition(".")[2] not in _LAST_NAMES:
         return form
     for name in _UNMISTAKABLE:
         if full.endswith(f".{name}") and not full.startswith((*LIBRARIES, "builtins.")):

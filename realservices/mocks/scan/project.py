@@ -47,7 +47,9 @@ class Project:
         self.root = root
         self._by_stem: dict[str, list[tuple[str, ...]]] = {}
         self._summaries: dict[tuple[str, ...], ModuleSummary | None] = {}
-        self._found: dict[tuple[str, tuple[str, ...]], tuple[str, ...] | None] = {}
+        self._found: dict[tuple[str, Path], Path | None] = {}
+        self._folders: dict[Path, Path] = {}
+        self._heads: set[str] = set()
         self._packages: set[tuple[str, ...]] = set()
         self._all: set[tuple[str, ...]] = set()
         for path in python_files(root).files if files is None else files:
@@ -56,10 +58,12 @@ class Project:
     def _add(self, path: Path) -> None:
         parts = path.relative_to(self.root).parts if path.is_absolute() else path.parts
         self._all.add(parts)
+        self._heads.update(parts[:-1])
         stem = parts[-1].removesuffix(".py")
         if stem == "__init__":
             self._packages.add(parts[:-1])
             stem = parts[-2] if len(parts) > 1 else ""
+        self._heads.add(stem)
         self._by_stem.setdefault(stem, []).append(parts)
 
     def has(self, path: Path) -> bool:
@@ -78,11 +82,16 @@ class Project:
 
     def find(self, module: str, near: Path) -> Path | None:
         """Return the file of a module, relative to the root; of several the nearest to the file that asks."""
-        key = (module, near.parent.parts)
+        if module.partition(".")[0] not in self._heads:
+            return None
+        folder = self._folders.get(near)
+        if folder is None:
+            folder = self._folders[near] = near.parent
+        key = (module, folder)
         if key not in self._found:
-            self._found[key] = self._find(tuple(module.split(".")), near.parent.parts)
-        parts = self._found[key]
-        return Path(*parts) if parts else None
+            parts = self._find(tuple(module.split(".")), folder.parts)
+            self._found[key] = Path(*parts) if parts else None
+        return self._found[key]
 
     def _find(self, names: tuple[str, ...], near: tuple[str, ...]) -> tuple[str, ...] | None:
         found = []

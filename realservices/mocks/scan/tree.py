@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import concurrent.futures
 import functools
+import gc
 import multiprocessing
 import os
 from typing import TYPE_CHECKING
@@ -60,4 +61,10 @@ def _begin(root: Path, files: Sequence[Path]) -> None:
 
 
 def _scan_chunk(paths: Sequence[Path]) -> list[TestFile]:
-    return [_scanners[0].scan_file(path) for path in paths]
+    # Trees of thousands of nodes, made and dropped: the collector would look through all of them again and again.
+    gc.disable()
+    try:
+        return [_scanners[0].scan_file(path) for path in paths]
+    finally:
+        gc.enable()
+        gc.collect()

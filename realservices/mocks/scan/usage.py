@@ -14,9 +14,15 @@ if TYPE_CHECKING:
     from realservices.mocks.scan.scopes import Scope
 
 
-def facts_of(draft: Draft, notes: Notes) -> Iterator[tuple[str, Fact, tuple[str, ...]]]:
-    """Yield name, fact and the attributes behind the name, for all that is done with a mock."""
-    for name in dict.fromkeys(draft.names):
+def facts_of(draft: Draft, notes: Notes) -> list[tuple[str, Fact, tuple[str, ...]]]:
+    """Return name, fact and the attributes behind the name, for all that is done with a mock."""
+    if draft.facts is None:
+        draft.facts = list(_facts(draft, notes))
+    return draft.facts
+
+
+def _facts(draft: Draft, notes: Notes) -> Iterator[tuple[str, Fact, tuple[str, ...]]]:
+    for name in draft.names if len(draft.names) < 2 else dict.fromkeys(draft.names):
         parts = name.split(".")
         count = 2 if parts[0] == "self" else 1
         root, behind = ".".join(parts[:count]), tuple(parts[count:])
@@ -55,19 +61,22 @@ def _is_returned(draft: Draft, notes: Notes) -> bool:
 
 def side_effects(draft: Draft, notes: Notes) -> Iterator[ast.expr]:
     """Yield what a mock does when it is called, where that is said."""
-    for one in draft.call.keywords if draft.call else ():
-        if one.arg and one.arg.endswith("side_effect"):
-            yield one.value
-    for inner in ast.walk(draft.call) if draft.call else ():
-        if (
-            isinstance(inner, ast.keyword)
-            and inner.arg == "side_effect"
-            and inner not in (draft.call.keywords if draft.call else ())
-        ):
-            yield inner.value
+    if draft.call:
+        yield from _in_call(draft.call)
     for _, fact, attributes in facts_of(draft, notes):
         if fact.value is not None and attributes and attributes[-1] == "side_effect":
             yield fact.value
+
+
+def _in_call(call: ast.Call) -> Iterator[ast.expr]:
+    for value in call.args:
+        if isinstance(value, ast.Call):
+            yield from _in_call(value)
+    for one in call.keywords:
+        if one.arg and one.arg.endswith("side_effect"):
+            yield one.value
+        elif isinstance(one.value, ast.Call):
+            yield from _in_call(one.value)
 
 
 def texts(call: ast.Call) -> Iterator[str]:
