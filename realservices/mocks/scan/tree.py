@@ -23,21 +23,30 @@ _CHUNK = 100
 _WORTH_A_POOL = 150
 
 
-def scan_tree(root: Path, *, progress: Callable[[int, int], None] | None = None, processes: int | None = None) -> Suite:
-    """Return the mocks of all test files below a root, and of the files that lie among them.
+def scan_tree(
+    root: Path,
+    *,
+    below: Path | None = None,
+    progress: Callable[[int, int], None] | None = None,
+    processes: int | None = None,
+) -> Suite:
+    """Return the mocks of all test files of a project, and of the files that lie among them.
 
     Args:
-        root: The tree: best the whole project, so that patched names can be followed into it.
+        root: The project: patched names are followed into all of it.
+        below: The file or directory whose tests are scanned; by default the whole project.
         progress: Called with the number of files that are done, and of all.
         processes: How many to scan with; by default as many as there are processors.
     """
     found = python_files(root)
-    paths = [path for path in found.files if is_test_side(path)]
-    files = [TestFile(path=path, error=why) for path, why in found.problems]
-    for chunk in _scanned(root, found, paths, processes or len(os.sched_getaffinity(0))):
+    start = (below or root).relative_to(root)
+    paths = [path for path in found.files if path == start or (is_test_side(path) and path.is_relative_to(start))]
+    files = [TestFile(path=path, error=why) for path, why in found.problems if path.is_relative_to(start)]
+    problems = len(files)
+    for chunk in _scanned(root, found, paths, processes or _processors()):
         files += chunk
         if progress:
-            progress(len(files) - len(found.problems), len(paths))
+            progress(len(files) - problems, len(paths))
     return Suite(root=root, files=tuple(sorted(files, key=lambda file: file.path)))
 
 
@@ -68,3 +77,8 @@ def _scan_chunk(paths: Sequence[Path]) -> list[TestFile]:
     finally:
         gc.enable()
         gc.collect()
+
+
+def _processors() -> int:
+    # macOS has no affinity.
+    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
