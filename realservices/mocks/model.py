@@ -101,6 +101,10 @@ class TestFile:
         uses: In the order of the text.
         tests: Number of test functions and methods in it.
         error: Why it could not be read or parsed; "" where it could.
+        fixtures: Fixtures of this package that its tests and fixtures ask for.
+        markers: Its markers `requires_…`, without the beginning: "postgres".
+        assertions: Number of `assert_called…` and the like on mocks that do not stay.
+        imports_mocks: Whether it imports a library of mocks.
     """
 
     # pytest must not take this class for a test.
@@ -110,6 +114,10 @@ class TestFile:
     uses: tuple[MockUse, ...] = ()
     tests: int = 0
     error: str = ""
+    fixtures: tuple[str, ...] = ()
+    markers: tuple[str, ...] = ()
+    assertions: int = 0
+    imports_mocks: bool = False
 
     @property
     def complexity(self) -> Complexity:

@@ -62,6 +62,11 @@ TABLE = _table()
 _STAR = frozenset({*_CLASSES, "patch", "create_autospec", "sentinel", "ANY", "call", "DEFAULT", "FILTER_DIR", "seal"})
 
 
+def is_library(full: str) -> bool:
+    """Return whether a name that is imported is a library of mocks, or of it."""
+    return full.startswith(("unittest.mock", "mock.", "asynctest", "pytest_mock.")) or full == "mock"
+
+
 def exported_by_star(module: str) -> frozenset[str]:
     """Return the names that a star import of a mock library brings."""
     return _STAR if module in LIBRARIES else frozenset()

@@ -39,7 +39,10 @@ class Definitions(Walker):
         self.scope, self.function, self.fixture = outer
 
     def _decorator(self, node: ast.expr) -> Draft | None:
-        if isinstance(node, ast.Call) and dotted(node.func) == "pytest.mark.usefixtures":
+        called = dotted(node.func if isinstance(node, ast.Call) else node)
+        if called.startswith("pytest.mark."):
+            self.notes.markers.add(called.removeprefix("pytest.mark."))
+        if isinstance(node, ast.Call) and called == "pytest.mark.usefixtures":
             for one in node.args:
                 self.ask_for(literal(one), node)
         draft = self.recogniser.installed(node, self.scope)

@@ -76,6 +76,9 @@ class Notes:
         fixtures: Names of fixtures that this file defines.
         returned: Names that fixtures and other functions return, by the function.
         types: What functions return, by the function: the full name of each element.
+        parameters: Names that tests and fixtures ask for.
+        markers: Names of pytest's markers.
+        libraries: Libraries of mocks that are imported.
         tests: Number of tests.
     """
 
@@ -84,6 +87,9 @@ class Notes:
     fixtures: set[str] = field(default_factory=set)
     returned: dict[str, set[str]] = field(default_factory=dict)
     types: dict[str, list[str]] = field(default_factory=dict)
+    parameters: set[str] = field(default_factory=set)
+    markers: set[str] = field(default_factory=set)
+    libraries: set[str] = field(default_factory=set)
     tests: int = 0
 
 

@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from realservices.mocks.model import MockUse, TestFile
+from realservices.mocks.real_fixtures import is_real_fixture
 from realservices.mocks.scan.context import context_of
 from realservices.mocks.scan.evidence import Judge
 from realservices.mocks.scan.finder import Finder
@@ -14,6 +15,7 @@ from realservices.mocks.scan.inherited import Inherited, Neighbour
 from realservices.mocks.scan.reading import UnreadableError, parse_source, read_source, too_deep
 from realservices.mocks.scan.scopes import INSTANCE
 from realservices.mocks.scan.summary import imports_of
+from realservices.mocks.scan.usage import facts_of
 
 if TYPE_CHECKING:
     from realservices.mocks.scan.draft import Draft, Notes
@@ -61,7 +63,7 @@ class Scanner:
             return TestFile(path=path, error=str(error))
         except RecursionError:
             return TestFile(path=path, error=str(too_deep()))
-        return TestFile(path=path, uses=uses, tests=notes.tests)
+        return _file(path, notes, uses)
 
     def neighbour(self, path: Path) -> Neighbour:
         """Return what is in a file that another one uses."""
@@ -87,6 +89,26 @@ class Scanner:
             for draft, verdict in zip(notes.drafts, judge.verdicts(), strict=True)
         ]
         return notes, tuple(sorted(uses, key=lambda use: (use.line, use.column)))
+
+
+def _file(path: Path, notes: Notes, uses: tuple[MockUse, ...]) -> TestFile:
+    leaving = {(use.line, use.column) for use in uses if not use.stays}
+    assertions = sum(
+        attribute.startswith("assert_")
+        for draft in notes.drafts
+        if (getattr(draft.node, "lineno", 1), getattr(draft.node, "col_offset", 0)) in leaving
+        for _, _, attributes in facts_of(draft, notes)
+        for attribute in attributes
+    )
+    return TestFile(
+        path=path,
+        uses=uses,
+        tests=notes.tests,
+        fixtures=tuple(sorted(name for name in notes.parameters if is_real_fixture(name))),
+        markers=tuple(sorted(name.removeprefix("requires_") for name in notes.markers if name.startswith("requires_"))),
+        assertions=assertions,
+        imports_mocks=bool(notes.libraries),
+    )
 
 
 def _finished(draft: Draft, notes: Notes, verdict: Verdict, judge: Judge, lines: list[str]) -> MockUse:

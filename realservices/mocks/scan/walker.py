@@ -83,6 +83,8 @@ class Walker:
 
     def bind(self, name: str, full: str) -> None:
         """Bind a name in the scope at hand; in an `except` only one that has no meaning yet."""
+        if apis.is_library(full):
+            self.notes.libraries.add(full)
         if not (self.keeps_bindings and self.scope.lookup(name)):
             self.scope.bind(name, full)
 
@@ -104,6 +106,7 @@ class Walker:
 
     def ask_for(self, name: str, at: ast.AST) -> None:
         """Note a fixture that a function asks for, if it is one that brings a mock."""
+        self.notes.parameters.add(name)
         fixture = self.inherited.fixture(name, self.scope)
         if fixture:
             self.scope.bound[name] = MOCK
