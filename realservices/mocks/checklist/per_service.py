@@ -69,8 +69,8 @@ def _items(root: Path, name: str, files: Sequence[TestFile], local: Results, rem
     return [
         item("conftest.py has no mocks, and the real fixtures are there", texts.has_package and not _mocked(left),
              "its conftest.py makes mocks" if _mocked(left) else "rules-realservices is not among its requirements"),
-        item("Services are declared", bool(texts.declared), "declare them in [tool.realservices.services] or in a BUILD "
-             "file; `python -m realservices init` proposes them", f"in {texts.declared}"),
+        item("Services are declared", bool(texts.declared), "declare them in [tool.realservices.services] or in a "
+             "BUILD file; `python -m realservices init` proposes them", f"in {texts.declared}"),
         item("Requirements name rules-realservices", texts.has_package, "add it to pyproject.toml"),
         item("The migration is documented", bool(texts.documented), "no .md file here speaks of real services",
              f"in {texts.documented}"),

@@ -108,6 +108,8 @@ class Judge:
             return found
         if definition.kind in ("function", "class", "value", "module"):
             return Verdict(Service.OWN_CODE, f"{target} is the project's own {definition.kind}")
+        if definition.kind == "unknown":
+            return Verdict(Service.OWN_CODE, f"{target} is in the project's own code")
         return None
 
     def _returned(self, definition: Definition, depth: int) -> Verdict | None:

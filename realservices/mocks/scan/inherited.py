@@ -85,10 +85,11 @@ class Inherited:
         if not is_test_side(module[0]) and full.rpartition(".")[2] not in _LAST_NAMES:
             return full
         definition = self._project.definition(full, self._path)
-        return definition.full if definition.kind == "library" else self._definition_in_tests(definition.full, full)
-
-    def _definition_in_tests(self, found: str, full: str) -> str:
-        return found or full
+        if definition.kind == "class":
+            # A subclass of mocks is another flavour of them.
+            mocks = [base for base in map(self.canonical, definition.returns) if apis.is_mock_class(base)]
+            return mocks[0] if mocks else definition.full
+        return definition.full or full
 
     def _module_of(self, full: str) -> tuple[Path, str] | None:
         parts = full.split(".")
