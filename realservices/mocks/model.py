@@ -32,6 +32,8 @@ class Form(enum.StrEnum):
     """A class of the suite's own that stands for a client: `FakeRedis`, `StubSession`, …"""
     SQLITE = "sqlite"
     """SQLite, on disk or in memory, in place of the database of production."""
+    INHERITED = "inherited mock"
+    """A fixture, helper function or base class of another file that makes mocks: once in each file that uses it."""
 
 
 class Service(enum.StrEnum):
@@ -99,6 +101,10 @@ class TestFile:
         uses: In the order of the text.
         tests: Number of test functions and methods in it.
         error: Why it could not be read or parsed; "" where it could.
+        fixtures: Fixtures of this package that its tests and fixtures ask for.
+        markers: Its markers `requires_…`, without the beginning: "postgres".
+        assertions: Number of `assert_called…` and the like on mocks that do not stay.
+        imports_mocks: Whether it imports a library of mocks.
     """
 
     # pytest must not take this class for a test.
@@ -108,6 +114,10 @@ class TestFile:
     uses: tuple[MockUse, ...] = ()
     tests: int = 0
     error: str = ""
+    fixtures: tuple[str, ...] = ()
+    markers: tuple[str, ...] = ()
+    assertions: int = 0
+    imports_mocks: bool = False
 
     @property
     def complexity(self) -> Complexity:
@@ -118,3 +128,26 @@ class TestFile:
         if len(leaving) > _SIMPLE_AT_MOST or any(use.hard for use in leaving):
             return Complexity.MODERATE
         return Complexity.SIMPLE
+
+
+@dataclass(frozen=True, kw_only=True)
+class Suite:
+    """The test files of a tree.
+
+    Attributes:
+        root: The tree.
+        files: In the order of their paths: also those without mocks, and those that could not be read.
+    """
+
+    root: Path
+    files: tuple[TestFile, ...] = ()
+
+    @property
+    def unreadable(self) -> tuple[TestFile, ...]:
+        """Those that could not be read or parsed."""
+        return tuple(file for file in self.files if file.error)
+
+    @property
+    def leaving(self) -> int:
+        """Number of the mocks that are not right to stay."""
+        return sum(not use.stays for file in self.files for use in file.uses)

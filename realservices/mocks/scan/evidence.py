@@ -1,0 +1,241 @@
+"""Say what a mock stands for: by its target's import, by methods called on it, by SQL, by names last."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from realservices.mocks.model import Service
+from realservices.mocks.scan import fakes
+from realservices.mocks.scan.draft import keyword, literal
+from realservices.mocks.scan.scopes import INSTANCE
+from realservices.mocks.scan.usage import facts_of, texts
+from realservices.mocks.scan.vocabulary import (
+    GENERIC_WORDS,
+    METHODS,
+    VAGUE_WORDS,
+    WEAK_METHODS,
+    is_client_word,
+    service_of_name,
+    service_of_package,
+    service_of_sql,
+    words_of,
+)
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Sequence
+    from pathlib import Path
+
+    from realservices.mocks.scan.draft import Draft, Notes
+    from realservices.mocks.scan.project import Definition, Project
+
+_OPEN = (Service.OTHER, Service.OWN_CODE)
+_DATABASE_WORDS = frozenset({"conn", "connection", "pool"})
+_DEPTH = 5
+_STRONG, _WEAK, _SQL, _NAME, _ENOUGH = 2.0, 1.0, 3.0, 1.5, 1.5
+
+
+class Verdict:
+    """What a mock stands for.
+
+    Attributes:
+        service: The service.
+        evidence: What says so, the strongest first.
+    """
+
+    def __init__(self, service: Service, *evidence: str) -> None:
+        self.service, self.evidence = service, evidence
+
+    @property
+    def is_open(self) -> bool:
+        """Whether nothing but that it is some code is known."""
+        return self.service in _OPEN
+
+
+class Judge:
+    """What the mocks of one file stand for.
+
+    Args:
+        path: The file.
+        notes: What is in it.
+        project: Where names lead.
+        context: What the file is about, and why.
+    """
+
+    def __init__(self, path: Path, notes: Notes, project: Project, context: tuple[Service, str]) -> None:
+        self._path, self._notes, self._project, self._context = path, notes, project, context
+        self._definitions: dict[str, Definition] = {}
+
+    def verdicts(self) -> Iterator[Verdict]:
+        """Yield what each mock stands for; one that nothing is known of may have it from those it belongs to."""
+        drafts = self._notes.drafts
+        direct = [self._of(draft) for draft in drafts]
+        for number, verdict in enumerate(direct):
+            if not verdict.is_open:
+                yield verdict
+                continue
+            yield self._linked(number, direct) or self._by_context(drafts[number], verdict) or verdict
+
+    def definition(self, target: str) -> Definition:
+        """Return where a target leads."""
+        target = _builtin(target)
+        if target not in self._definitions:
+            self._definitions[target] = self._project.definition(target, self._path)
+        return self._definitions[target]
+
+    def _of(self, draft: Draft) -> Verdict:
+        if draft.known:
+            return Verdict(*draft.known)
+        found = self._by_target(draft.target)
+        if found and not found.is_open:
+            return found
+        for full in draft.inside:
+            library = fakes.library_of(full.replace(INSTANCE, ""))
+            if library:
+                return Verdict(library.service, f"{full.replace(INSTANCE, '')} stands in its place")
+        used = self._by_use(draft, is_own=found is not None and found.service is Service.OWN_CODE)
+        place = self._by_place(draft.place) if draft.place and used is None else None
+        return used or place or found or Verdict(Service.OTHER, "nothing says what it stands for")
+
+    def _by_target(self, target: str) -> Verdict | None:
+        if not target:
+            return None
+        definition = self.definition(target)
+        shown = f"{target} is {definition.full}" if definition.full != target else f"it replaces {target}"
+        if definition.kind == "library":
+            service = service_of_package(definition.full)
+            return Verdict(service or Service.OTHER, shown.replace(INSTANCE, ""))
+        if found := self._returned(definition, 0):
+            return found
+        if definition.kind in ("function", "class", "value", "module"):
+            return Verdict(Service.OWN_CODE, f"{target} is the project's own {definition.kind}")
+        if definition.kind == "unknown":
+            return Verdict(Service.OWN_CODE, f"{target} is in the project's own code")
+        return None
+
+    def _returned(self, definition: Definition, depth: int) -> Verdict | None:
+        """Return what a function returns, or a class is by its bases, where that is a client."""
+        for name in definition.returns if depth < _DEPTH else ():
+            following = self.definition(name)
+            service = service_of_package(following.full) if following.kind == "library" else None
+            if service and service not in _OPEN:
+                word = "returns" if definition.kind == "function" else "is a"
+                return Verdict(service, f"{definition.full} {word} {following.full}".replace(INSTANCE, ""))
+            if following.kind == "class" and (found := self._returned(following, depth + 1)):
+                return found
+        return None
+
+    def _by_place(self, place: str) -> Verdict | None:
+        """Return what an attribute of one of the project's objects stands for."""
+        place = place.replace(INSTANCE, "")
+        found = self._by_target(place)
+        if found is None or found.service is not Service.OWN_CODE or self.definition(place).kind == "function":
+            return found
+        service, why = self._project.module_context(place, self._path)
+        return Verdict(service, f"it is set as {place}, and {why}") if service is not Service.OTHER else found
+
+    def _by_use(self, draft: Draft, *, is_own: bool) -> Verdict | None:
+        scores: dict[Service, float] = {}
+        words: dict[Service, list[str]] = {}
+        for service, score, why in (*self._methods(draft), *_names(draft, is_own=is_own)):
+            if is_own and score < _NAME:
+                continue
+            scores[service] = scores.get(service, 0.0) + score
+            words.setdefault(service, []).append(why)
+        if not scores:
+            return None
+        best = max(scores, key=lambda service: scores[service])
+        return Verdict(best, *words[best][:3]) if scores[best] >= _ENOUGH else None
+
+    def _methods(self, draft: Draft) -> Iterator[tuple[Service, float, str]]:
+        told: set[str] = set()
+        name = draft.names[0] if draft.names else "it"
+        keywords = draft.call.keywords if draft.call else []
+        seen = [(name, part) for one in keywords for part in (one.arg or "").split(".")]
+        for name, fact, attributes in facts_of(draft, self._notes):
+            seen += [(name, attribute) for attribute in attributes]
+            for text in texts(fact.call) if fact.call else ():
+                if (service := service_of_sql(text)) and text not in told:
+                    told.add(text)
+                    yield service, _SQL, f"SQL in its arguments: {' '.join(text.split())[:60]}"
+        for name, attribute in dict.fromkeys(seen):
+            if service := METHODS.get(attribute):
+                yield service, _STRONG, f"{name}.{attribute}"
+            for service in WEAK_METHODS.get(attribute, ()):
+                yield service, _WEAK / len(WEAK_METHODS[attribute]), f"{name}.{attribute}"
+
+    def _linked(self, number: int, direct: Sequence[Verdict]) -> Verdict | None:
+        draft = self._notes.drafts[number]
+        for other, verdict in zip(self._notes.drafts, direct, strict=True):
+            if verdict.is_open or other is draft:
+                continue
+            name = _shared(draft, other, self._notes)
+            if name:
+                return Verdict(verdict.service, f"it belongs to {name}: {verdict.evidence[0]}")
+        return None
+
+    def _by_context(self, draft: Draft, verdict: Verdict) -> Verdict | None:
+        """Return what a client, a session or a connection stands for in a file that is about one service."""
+        if verdict.service is Service.OWN_CODE or draft.target:
+            return None
+        for name in (*draft.names, *draft.hints, *named_by(draft)):
+            last = name.rpartition(".")[2]
+            if is_client_word(last):
+                if self._context[0] is not Service.OTHER:
+                    return Verdict(self._context[0], f"{last} is a client's word, and {self._context[1]}")
+                if not _DATABASE_WORDS.isdisjoint(words_of(last)):
+                    return Verdict(Service.POSTGRES, f"the name {last} is one of a database's connection")
+        return None
+
+
+def _builtin(target: str) -> str:
+    full = f"builtins.{target}"
+    return full if service_of_package(full) else target
+
+
+def _shared(draft: Draft, other: Draft, notes: Notes) -> str:
+    """Return the name by which one mock returns or installs another, in the same function or around it."""
+    if draft.scope is not other.scope and not _is_around(draft, other):
+        return ""
+    for one, two in ((draft, other), (other, draft)):
+        for name in two.names:
+            if name in one.links:
+                return name
+        for name, fact, attributes in facts_of(one, notes):
+            if fact.value is not None and attributes and attributes[-1] in _RETURNS and _mentions(fact.value, two):
+                return name
+    return ""
+
+
+_RETURNS = frozenset({"return_value", "side_effect"})
+
+
+def _mentions(value: object, draft: Draft) -> bool:
+    return getattr(value, "id", None) in draft.names
+
+
+def _is_around(one: Draft, other: Draft) -> bool:
+    return one.scope.name.startswith(other.scope.name) or other.scope.name.startswith(one.scope.name)
+
+
+def _names(draft: Draft, *, is_own: bool) -> Iterator[tuple[Service, float, str]]:
+    """Yield what the names say: of a target the last part, and the module before it where that says nothing."""
+    for name in (*_parts_of_target(draft.target), *draft.names, *draft.hints):
+        found = service_of_name(name.rpartition(".")[2])
+        if found and not (is_own and found[1] in VAGUE_WORDS):
+            yield found[0], _NAME, f'the name {name} says "{found[1]}"'
+            return
+
+
+def named_by(draft: Draft) -> Iterator[str]:
+    """Yield the name that a mock is given for its representation: `Mock(name="connection")`."""
+    if draft.call and (name := literal(keyword(draft.call, "name"))):
+        yield name
+
+
+def _parts_of_target(target: str) -> list[str]:
+    parts = target.split(".")
+    last = parts[-1]
+    words = set(last.lower().strip("_").split("_"))
+    if words <= GENERIC_WORDS:
+        return [last, *parts[-2:-1]]
+    return [last] if target else []

@@ -1,0 +1,234 @@
+"""Words by which a service is known: packages, methods of clients, SQL, parts of names."""
+
+from __future__ import annotations
+
+import re
+
+from realservices.mocks.model import Service
+
+
+def _words(text: str) -> list[str]:
+    return text.split()
+
+
+_PACKAGES: dict[Service, str] = {
+    Service.POSTGRES: """
+        asyncpg psycopg psycopg2 psycopg_pool psycopg2cffi aiopg pg8000 sqlalchemy sqlmodel databases tortoise
+        peewee peewee_async django.db gino ormar piccolo pony flask_sqlalchemy alembic pgvector sqlite3
+        aiosqlite alchemy_mock mock_alchemy asyncpg_trek pugsql records edgedb playhouse
+    """,
+    Service.REDIS: """
+        redis aioredis fakeredis redis_om django_redis rediscluster valkey glide coredis walrus redlock
+        redis_lock aredis mockredis birdisle hiredis django.core.cache flask_caching redisvl rq rq_scheduler
+    """,
+    Service.CLICKHOUSE: """
+        clickhouse_driver clickhouse_connect aiochclient asynch infi.clickhouse_orm clickhouse_sqlalchemy
+        clickhouse_pool
+    """,
+    Service.WEBSOCKET: """
+        websockets websocket wsproto socketio starlette.websockets fastapi.WebSocket fastapi.websockets channels
+        aiohttp.ClientWebSocketResponse aiohttp.web.WebSocketResponse autobahn tornado.websocket httpx_ws
+    """,
+    Service.HTTP: """
+        requests httpx aiohttp urllib urllib3 http.client http.server httplib2 pycurl tornado.httpclient treq
+        niquests curl_cffi grequests requests_oauthlib respx responses aioresponses requests_mock httpretty vcr
+        pytest_httpx requests_toolbelt cloudscraper httpcore hishel authlib.integrations pook mocket betamax
+        flask.request
+    """,
+    Service.FILES: """
+        builtins.open os.path os.listdir os.remove os.unlink os.makedirs os.mkdir os.rename os.replace os.walk
+        os.stat os.rmdir os.scandir os.access os.chmod os.open os.close os.symlink os.link os.utime os.fsync
+        os.getcwd os.chdir pathlib shutil tempfile glob io.open codecs.open aiofiles pyfakefs zipfile tarfile
+        anyio.Path anyio.open_file os.fdopen os.truncate os.ftruncate
+    """,
+    Service.LLM: """
+        openai anthropic litellm cohere google.generativeai google.genai vertexai mistralai groq ollama
+        langchain langchain_core langchain_openai langchain_community langchain_anthropic llama_index
+        transformers huggingface_hub replicate together tiktoken sentence_transformers cerebras fireworks
+        voyageai dashscope xai_sdk zhipuai llama_cpp
+    """,
+    Service.TIME: """
+        time datetime asyncio.sleep django.utils.timezone freezegun time_machine pendulum arrow sched trio.sleep
+        anyio.sleep asyncio.wait_for
+    """,
+    Service.RANDOM: """
+        random secrets uuid os.urandom numpy.random
+    """,
+}
+_BY_PACKAGE = {name: service for service, names in _PACKAGES.items() for name in names.split()}
+# Of packages with other things in them that stand for nothing.
+_HARMLESS = ("sqlalchemy.event", "pathlib.PurePath", "requests.exceptions", "urllib.parse", "redis.exceptions")
+_OTHER_PACKAGES = frozenset(_words("""
+    MySQLdb aio_pika aiobotocore aiokafka aiomcache aiomysql aiormq aiosmtplib amqp asyncio asyncssh azure
+    beanie billiard boto3 botocore cassandra celery chromadb concurrent confluent_kafka consul couchbase discord
+    docker duckdb elasticsearch email etcd3 eventlet ftplib getpass gevent google.cloud grpc hvac imaplib
+    importlib influxdb inspect json jwt kafka kazoo kombu kubernetes ldap3 logging memcache mongoengine
+    mongomock moto motor multiprocessing mysql nats neo4j opensearchpy opentelemetry os paramiko pickle pika
+    pinecone platform prometheus_client psutil pylibmc pymemcache pymilvus pymongo pymysql qdrant_client select
+    selectors sendgrid sentry_sdk shlex signal slack_bolt slack_sdk smtplib snowflake socket ssl stripe
+    subprocess sys telegram threading twilio weaviate yaml
+"""))  # fmt: skip
+
+
+def service_of_package(full: str) -> Service | None:
+    """Return what a library stands for by a full name in it; OTHER for a known one of no kind, None for an unknown."""
+    if full.startswith(_HARMLESS):
+        return Service.OTHER
+    parts = full.replace("()", "").split(".")
+    for length in range(min(3, len(parts)), 0, -1):
+        name = ".".join(parts[:length])
+        if found := _BY_PACKAGE.get(name):
+            return found
+        if name in _OTHER_PACKAGES:
+            return Service.OTHER
+    return None
+
+
+_METHODS: dict[Service, str] = {
+    Service.POSTGRES: """
+        fetchrow fetchval fetchmany executemany fetchone fetchall cursor scalar scalars scalar_one
+        scalar_one_or_none rollback commit mappings add_all flush begin_nested refresh executescript rowcount
+        run_sync get_bind merge bulk_save_objects expunge lastrowid copy_records_to_table getconn putconn
+        description filter_by order_by select_related prefetch_related get_or_create
+    """,
+    Service.REDIS: """
+        hget hset hgetall hmget hmset hdel hexists hincrby hkeys hvals setex psetex setnx getset getdel expire
+        pexpire expireat ttl pttl persist lpush rpush lpop rpop blpop brpop brpoplpush lrange llen lrem ltrim
+        sadd srem smembers sismember scard zadd zrange zrem zscore zcard zrangebyscore zrevrange
+        zremrangebyscore zcount zincrby incrby incr decr mget mset publish pubsub psubscribe scan_iter flushdb
+        flushall xadd xread xreadgroup xack xgroup_create xlen xrange rename pipeline register_script evalsha
+        getrange geoadd pfadd unlink
+    """,
+    Service.CLICKHOUSE: """
+        query_df insert_df query_arrow execute_iter query_dataframe insert_dataframe raw_insert
+    """,
+    Service.HTTP: """
+        status_code raise_for_status iter_content aiter_bytes iter_bytes aiter_lines iter_lines reason_phrase
+        urlopen getcode ok is_success build_request mount
+    """,
+    Service.WEBSOCKET: """
+        send_json receive_json send_text receive_text receive_bytes send_bytes accept client_state
+        application_state iter_text iter_json send_message
+    """,
+    Service.FILES: """
+        read_text write_text read_bytes write_bytes readlines writelines readline is_file is_dir iterdir st_size
+        st_mtime mkdir unlink
+    """,
+    Service.LLM: """
+        chat completions messages embeddings ainvoke invoke generate_content embed_query embed_documents choices
+        acompletion completion
+    """,
+}
+METHODS = {name: service for service, names in reversed(_METHODS.items()) for name in names.split()}
+"""The service of a client's method that hardly any other class has."""
+WEAK_METHODS: dict[str, tuple[Service, ...]] = {
+    "execute": (Service.POSTGRES, Service.CLICKHOUSE),
+    "fetch": (Service.POSTGRES,),
+    "query": (Service.POSTGRES, Service.CLICKHOUSE),
+    "transaction": (Service.POSTGRES,),
+    "acquire": (Service.POSTGRES,),
+    "get": (Service.REDIS, Service.HTTP),
+    "set": (Service.REDIS,),
+    "exists": (Service.REDIS, Service.FILES),
+    "delete": (Service.REDIS, Service.HTTP),
+    "ping": (Service.REDIS,),
+    "post": (Service.HTTP,),
+    "put": (Service.HTTP,),
+    "patch": (Service.HTTP,),
+    "request": (Service.HTTP,),
+    "json": (Service.HTTP,),
+    "headers": (Service.HTTP,),
+    "text": (Service.HTTP,),
+    "status": (Service.HTTP,),
+    "content": (Service.HTTP, Service.LLM),
+    "read": (Service.FILES,),
+    "write": (Service.FILES,),
+    "close": (),
+}
+_SQL = re.compile(
+    r"^\s*(?:SELECT\s.+?\sFROM\b|SELECT\s+\d|INSERT\s+INTO\b|UPDATE\s.+?\sSET\b|DELETE\s+FROM\b|CREATE\s+(?:TABLE|INDEX|SCHEMA|EXTENSION)\b"
+    r"|ALTER\s+TABLE\b|DROP\s+TABLE\b|TRUNCATE\b|WITH\s.+?\sAS\s*\()",
+    re.IGNORECASE | re.DOTALL,
+)
+_CLICKHOUSE_SQL = re.compile(r"ENGINE\s*=\s*\w*MergeTree|ENGINE\s*=\s*Memory|\bPREWHERE\b|\bUInt\d+\b", re.IGNORECASE)
+
+
+def service_of_sql(text: str) -> Service | None:
+    """Return the service of a text that is SQL."""
+    if len(text) < 8 or not _SQL.match(text):
+        return None
+    return Service.CLICKHOUSE if _CLICKHOUSE_SQL.search(text) else Service.POSTGRES
+
+
+_NAMES: dict[Service, str] = {
+    Service.CLICKHOUSE: """
+        clickhouse
+    """,
+    Service.REDIS: """
+        redis cache valkey rds pubsub
+    """,
+    Service.POSTGRES: """
+        db database postgres postgresql psycopg asyncpg pg sql sqlalchemy cursor cur engine
+        transaction dbapi
+    """,
+    Service.WEBSOCKET: """
+        websocket websockets ws socketio
+    """,
+    Service.LLM: """
+        llm openai anthropic gpt claude gemini embedder embedding embeddings litellm chatgpt bedrock ollama groq
+    """,
+    Service.HTTP: """
+        http httpx requests urlopen aiohttp resp response webhook api rest urllib urllib3
+    """,
+    Service.FILES: """
+        file files open path filesystem fs directory folder
+    """,
+    Service.TIME: """
+        time sleep now utcnow clock datetime monotonic today date timestamp
+    """,
+    Service.RANDOM: """
+        random uuid uuid4 randint token_hex urandom choice
+    """,
+}
+_BY_NAME = {name: service for service, names in _NAMES.items() for name in names.split()}
+GENERIC_WORDS = frozenset(_words("""
+    client conn connection session get create make build new connect init setup close start stop run call
+    instance object class mock mocked patch fake result value obj m the my test helper service manager handler
+"""))  # fmt: skip
+"""Words of names that speak of no service."""
+CLIENT_WORDS = frozenset(
+    _words("session conn connection client pool pipe pipeline index idx channel backend transport store")
+)
+"""Words of names that mean a client or a part of one."""
+VAGUE_WORDS = frozenset(
+    _words("time now clock today date timestamp file files open path fs directory folder resp response api rest "
+           "request requests http choice cache")
+)  # fmt: skip
+"""Words that speak of a service at a name's end only, and never of a part of the project's own code."""
+_WORD = re.compile(r"[A-Z]+(?![a-z])|[A-Z]?[a-z]+|\d+")
+
+
+def words_of(name: str) -> list[str]:
+    """Return the words of an identifier, in lower case: of "mock_dbPool2" mock, db, pool, 2."""
+    return [word.lower() for word in _WORD.findall(name)]
+
+
+_COMPACT = re.compile(
+    "websocket|clickhouse|sqlalchemy|postgres|psycopg|asyncpg|filesystem|httpx|aiohttp|openai|redis(?!tri|cov)"
+)
+
+
+def service_of_name(name: str) -> tuple[Service, str] | None:
+    """Return the service that a name speaks of, and the word that says so; the last of several."""
+    if compact := _COMPACT.search(name.lower().replace("_", "")):
+        return _BY_NAME[compact[0]], compact[0]
+    words = [word for word in words_of(name) if word not in GENERIC_WORDS]
+    for number, word in enumerate(reversed(words)):
+        if (found := _BY_NAME.get(word)) and (number == 0 or word not in VAGUE_WORDS):
+            return found, word
+    return None
+
+
+def is_client_word(name: str) -> bool:
+    """Return whether a name is one of a client's parts, of whatever service: a session, a connection, a pool."""
+    return not CLIENT_WORDS.isdisjoint(words_of(name))
