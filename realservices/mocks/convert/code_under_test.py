@@ -352,7 +352,11 @@ def _entered(statement: ast.stmt) -> set[ast.AST]:
 
 
 def _returned_names(function: _Function) -> set[str]:
-    return {node.value.id for node in ast.walk(function) if isinstance(node, ast.Return) and isinstance(node.value, ast.Name)}
+    return {
+        node.value.id
+        for node in ast.walk(function)
+        if isinstance(node, ast.Return) and isinstance(node.value, ast.Name)
+    }
 
 
 def _direct_call(statement: ast.stmt, returned: set[str]) -> ast.AST | None:

@@ -22,12 +22,19 @@ def fixture_for(fake: Fake) -> str:
     """
     use, call = fake.use, fake.node
     last = use.api.rpartition(".")[2]
-    if use.form is Form.FAKE_LIBRARY and use.service is Service.REDIS and isinstance(call, ast.Call) and "fakeredis" in use.api:
+    if (
+        use.form is Form.FAKE_LIBRARY
+        and use.service is Service.REDIS
+        and isinstance(call, ast.Call)
+        and "fakeredis" in use.api
+    ):
         return _redis(use.api, call)
     if use.form is Form.SQLITE and isinstance(call, ast.Call) and last in ("create_engine", "create_async_engine"):
         _check_words(call, use.api)
         return "isolated_engine" if last == "create_engine" else "isolated_engine_async"
-    raise Unconvertible(use.line, use.api, f"a fake of {use.service.value} stands there", "use the isolated fixture in its place")
+    raise Unconvertible(
+        use.line, use.api, f"a fake of {use.service.value} stands there", "use the isolated fixture in its place"
+    )
 
 
 def plan_fake(fake: Fake, edits: FunctionEdits) -> str:
@@ -39,7 +46,9 @@ def plan_fake(fake: Fake, edits: FunctionEdits) -> str:
     name = fixture_for(fake)
     text = ast.unparse(fake.function)
     if "PRAGMA" in text or "sqlite_" in text:
-        raise Unconvertible(fake.use.line, fake.use.api, "it is told things that only SQLite knows", "remove them first")
+        raise Unconvertible(
+            fake.use.line, fake.use.api, "it is told things that only SQLite knows", "remove them first"
+        )
     edits.calls[fake.use.line, fake.use.column] = name
     if name not in edits.arguments:
         edits.arguments.append(name)
@@ -52,7 +61,12 @@ def plan_fake(fake: Fake, edits: FunctionEdits) -> str:
 def _redis(api: str, call: ast.Call) -> str:
     last = api.rpartition(".")[2]
     if last not in ("FakeRedis", "FakeStrictRedis", "FakeAsyncRedis", "FakeValkey"):
-        raise Unconvertible(call.lineno, api, "a server of fakes that several clients share", "use isolated_redis, and its url for others")
+        raise Unconvertible(
+            call.lineno,
+            api,
+            "a server of fakes that several clients share",
+            "use isolated_redis, and its url for others",
+        )
     _check_words(call, api)
     decode = any(word.arg == "decode_responses" and ast.unparse(word.value) == "True" for word in call.keywords)
     is_async = "aioredis" in api or "Async" in api

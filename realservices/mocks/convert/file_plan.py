@@ -63,7 +63,9 @@ def _answer(mock: Mock) -> bool:
 def _content(mock: Mock, function: str) -> str | None:
     for fact in mock.facts:
         if fact.kind is Kind.EFFECT:
-            raise Unconvertible(fact.line, mock.target, "the mock fails", "leave the file out, or use monkeypatch for this fault")
+            raise Unconvertible(
+                fact.line, mock.target, "the mock fails", "leave the file out, or use monkeypatch for this fault"
+            )
         for text in _told(fact, function):
             return text
     return None
@@ -88,7 +90,11 @@ def _path(mocks: Sequence[Mock], plan: TestPlan) -> str:
     found = [text for node in asked if (text := _literal(node))]
     for node in ast.walk(plan.reading.test):
         if isinstance(node, ast.Call) and not _is_of_mock(node, plan):
-            found += [text for argument in (*node.args, *(word.value for word in node.keywords)) if (text := _literal(argument))]
+            found += [
+                text
+                for argument in (*node.args, *(word.value for word in node.keywords))
+                if (text := _literal(argument))
+            ]
     for call in plan.calls:
         if call.method in (*_READS, "exists", "open") or call.receiver == "os.path":
             found += [text for argument in call.node.args if (text := _literal(argument))]
@@ -110,7 +116,13 @@ def _literal(node: ast.expr) -> str:
 
 
 def _looks_like_file(text: str) -> bool:
-    return bool(text) and " " not in text and "\n" not in text and ("/" in text or "." in text.strip(".")) and "://" not in text
+    return (
+        bool(text)
+        and " " not in text
+        and "\n" not in text
+        and ("/" in text or "." in text.strip("."))
+        and "://" not in text
+    )
 
 
 def _is_of_mock(node: ast.Call, plan: TestPlan) -> bool:
@@ -123,7 +135,11 @@ def _check(check: Check, name: str, plan: TestPlan) -> None:
         text = _shown(check.arguments[0])
         method = "read_binary" if text.startswith("b") else "read_file"
         operator = "==" if check.times == 1 else "in"
-        left, right = (f"filesystem_sync.{method}({name})", text) if operator == "==" else (text, f"filesystem_sync.{method}({name})")
+        left, right = (
+            (f"filesystem_sync.{method}({name})", text)
+            if operator == "=="
+            else (text, f"filesystem_sync.{method}({name})")
+        )
         plan.check(check.line, [f"assert {left} {operator} {right}"])
     elif check.path == () and check.word == "called" and check.arguments and len(check.arguments) > 1:
         plan.check(check.line, [f"assert filesystem_sync.exists({name})"])

@@ -125,7 +125,11 @@ def _place(body: list[cst.BaseStatement], imports: list[int], line: str) -> int:
         return imports[0]
     others = [at for at in imports if _root(body[at]) not in sys.stdlib_module_names]
     if root in _KNOWN and others:
-        return others[0] if line.startswith("import ") else next((at for at in others if _root(body[at]) not in _KNOWN), others[-1] + 1)
+        return (
+            others[0]
+            if line.startswith("import ")
+            else next((at for at in others if _root(body[at]) not in _KNOWN), others[-1] + 1)
+        )
     return imports[-1] + 1
 
 

@@ -16,7 +16,16 @@ if TYPE_CHECKING:
 
 CALLED = "()"
 ENTERED = "with"
-MAKERS = {"Mock", "MagicMock", "AsyncMock", "NonCallableMock", "NonCallableMagicMock", "PropertyMock", "create_autospec", "mock_open"}
+MAKERS = {
+    "Mock",
+    "MagicMock",
+    "AsyncMock",
+    "NonCallableMock",
+    "NonCallableMagicMock",
+    "PropertyMock",
+    "create_autospec",
+    "mock_open",
+}
 _OF_MAKER = {"spec", "spec_set", "name", "wraps", "autospec", "unsafe", "new_callable", "instance"}
 _IGNORED = {"__exit__", "__aexit__"}
 _ENTERS = {"__enter__", "__aenter__"}

@@ -93,7 +93,11 @@ def models_beside(module: Module, project: Project) -> list[Model]:
 
 def _attribute(name: str, annotation: ast.expr | None, value: ast.expr | None) -> Attribute | None:
     call = value if isinstance(value, ast.Call) and ast.unparse(value.func).rpartition(".")[2] in _MAKERS else None
-    mapped = annotation if annotation is not None and ast.unparse(annotation).startswith(("Mapped[", "orm.Mapped[")) else None
+    mapped = (
+        annotation
+        if annotation is not None and ast.unparse(annotation).startswith(("Mapped[", "orm.Mapped["))
+        else None
+    )
     if call is None and mapped is None:
         return None
     words = {word.arg: word.value for word in call.keywords} if call else {}
@@ -108,7 +112,14 @@ def _attribute(name: str, annotation: ast.expr | None, value: ast.expr | None) -
     is_nullable = bool(nullable.value) if isinstance(nullable, ast.Constant) else (is_optional or mapped is None)
     has_default = any(word in words for word in ("default", "server_default", "default_factory", "insert_default"))
     del stated
-    kind = next((each.split("(")[0].rpartition(".")[2] for each in arguments if not each.startswith(("'", '"')) and "ForeignKey" not in each), "")
+    kind = next(
+        (
+            each.split("(")[0].rpartition(".")[2]
+            for each in arguments
+            if not each.startswith(("'", '"')) and "ForeignKey" not in each
+        ),
+        "",
+    )
     refers = next((each for each in arguments if "ForeignKey" in each), "")
     target = refers.split("'")[1] if "'" in refers else ""
     kind = kind or annotated.replace("Optional[", "").rstrip("]").split(" |")[0].rpartition(".")[2]

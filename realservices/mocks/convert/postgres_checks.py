@@ -56,7 +56,9 @@ def _check_sent(check: Check, plan: TestPlan, writes: list[Query], handle: Handl
     if check.word == "not called":
         lines = [line for query in chosen for line in _unchanged(query, plan, handle)]
         if not lines:
-            raise Unconvertible(check.line, _word(check), "it cannot be told which table is to be unchanged", "count its rows")
+            raise Unconvertible(
+                check.line, _word(check), "it cannot be told which table is to be unchanged", "count its rows"
+            )
     elif chosen:
         times = check.times if check.times is not None and len(chosen) == 1 else None
         lines = [line for query in chosen for line in _written(query, plan, handle, times or 1)]
@@ -112,7 +114,9 @@ def _unchanged(query: Query, plan: TestPlan, handle: Handle) -> list[str]:
 
 def _final(plan: TestPlan, table: Table) -> int:
     """Return the number of rows before the test, with those that only stand there for others."""
-    copy = dataclasses.replace(plan.rows, rows=[dataclasses.replace(row, values=dict(row.values)) for row in plan.rows.rows])
+    copy = dataclasses.replace(
+        plan.rows, rows=[dataclasses.replace(row, values=dict(row.values)) for row in plan.rows.rows]
+    )
     copy.inserts()
     return copy.count(table)
 

@@ -53,6 +53,9 @@ def plan_postgres(mock: Mock, plan: TestPlan, handle: Handle | None = None) -> N
 class _Answers:
     def __init__(self, mock: Mock, plan: TestPlan, queries: list[Query]) -> None:
         self._mock, self._plan, self._queries = mock, plan, queries
+        self._found = True
+        # Tables and conditions for which the mock says that there is no row.
+        self._absent: list[tuple[str, dict[str, str]]] = []
 
     def add(self) -> None:
         for fact in self._mock.facts:
@@ -66,7 +69,9 @@ class _Answers:
             elif word in ("execute", "rowcount"):
                 self._add_status(fact)
             elif word not in _SILENT:
-                raise Unconvertible(fact.line, word, "it cannot be told what this means for a database", "convert by hand")
+                raise Unconvertible(
+                    fact.line, word, "it cannot be told what this means for a database", "convert by hand"
+                )
         self._add_touched()
 
     @staticmethod
@@ -78,7 +83,9 @@ class _Answers:
         shown = ast.unparse(fact.value)
         if isinstance(fact.value, ast.Constant) and fact.value.value is None:
             return
-        raise Unconvertible(fact.line, f"{word}.side_effect = {shown}", "the mock fails, or answers by a function", _FAILURES)
+        raise Unconvertible(
+            fact.line, f"{word}.side_effect = {shown}", "the mock fails, or answers by a function", _FAILURES
+        )
 
     def _add_reads(self, fact: Fact, word: str) -> None:
         queries = [each for each in self._queries if each.fetch == word]
@@ -108,10 +115,14 @@ class _Answers:
     def _add_answer(self, query: Query | None, value: ast.expr, word: str, line: int) -> None:
         value = self._known(value)
         if isinstance(value, ast.Constant) and value.value is None:
+            if query is not None and query.statement.verb == "select":
+                self._absent.append((query.statement.table, query.wanted()))
             return
         if word in _MANY:
             if not isinstance(value, ast.List | ast.Tuple):
-                raise Unconvertible(line, ast.unparse(value), "the rows are not written out", "write the rows into the test")
+                raise Unconvertible(
+                    line, ast.unparse(value), "the rows are not written out", "write the rows into the test"
+                )
             for each in value.elts:
                 self._add_row(query, self._known(each), line)
         elif word in _SCALARS:
@@ -157,9 +168,13 @@ class _Answers:
                     continue
                 if name not in values:
                     values[name] = wanted
-                elif values[name] != wanted and _both_constant(values[name], wanted) and query.statement.verb == "select":
+                elif (
+                    values[name] != wanted and _both_constant(values[name], wanted) and query.statement.verb == "select"
+                ):
                     why = f"the mock answers {name}={values[name]} where the code asks for {name}={wanted}"
-                    raise Unconvertible(line, f"{name}={values[name]}", why, "give the mock's answer and the test the same value")
+                    raise Unconvertible(
+                        line, f"{name}={values[name]}", why, "give the mock's answer and the test the same value"
+                    )
             if query.statement.verb == "update":
                 written = query.written()
                 values = {name: each for name, each in values.items() if name not in written or name in query.wanted()}
@@ -180,21 +195,27 @@ class _Answers:
 
     def _add_scalar(self, query: Query | None, value: ast.expr, line: int) -> None:
         if query is None:
-            raise Unconvertible(line, ast.unparse(value), "the statement that gives this value was not found", "insert the row by hand")
+            raise Unconvertible(
+                line, ast.unparse(value), "the statement that gives this value was not found", "insert the row by hand"
+            )
         statement = query.statement
         if statement.verb == "select" and not statement.table:
             return
         table = self._table(query, {}, line)
         if statement.is_count:
             if not isinstance(value, ast.Constant) or not isinstance(value.value, int):
-                raise Unconvertible(line, ast.unparse(value), "the number of rows is no constant", "insert the rows by hand")
+                raise Unconvertible(
+                    line, ast.unparse(value), "the number of rows is no constant", "insert the rows by hand"
+                )
             for _ in range(value.value):
                 self._plan.rows.rows.append(_row(table, query))
         elif statement.is_exists or statement.columns == ("1",):
             if isinstance(value, ast.Constant) and value.value:
                 self._add(query, table, {}, line)
         elif any("(" in name for name in statement.columns) and statement.verb == "select":
-            raise Unconvertible(line, ast.unparse(value), "the database computes this value", "insert rows that give it")
+            raise Unconvertible(
+                line, ast.unparse(value), "the database computes this value", "insert rows that give it"
+            )
         elif statement.verb == "insert":
             name = statement.returning[0] if statement.returning else ""
             self._add_generated(query, table, {name: value})
@@ -221,8 +242,6 @@ class _Answers:
         if isinstance(value, ast.Constant) and isinstance(value.value, int | str):
             self._found = not (str(value.value).endswith(" 0") or value.value == 0)
 
-    _found = True
-
     def _add_touched(self) -> None:
         """Insert the rows that the code changes or removes: without them an assertion on that says nothing."""
         for query in self._queries if self._found else ():
@@ -230,6 +249,8 @@ class _Answers:
             table = self._plan.schema.table(statement.table)
             if statement.verb in ("update", "delete") and table is not None and not query.unknown() and query.wanted():
                 known = {name: value for name, value in query.wanted().items() if name in table.columns}
+                if (statement.table, known) in self._absent:
+                    continue
                 self._plan.rows.add(table, known, query.line)
 
     def _table(self, query: Query | None, row: dict[str, ast.expr], line: int) -> Table:

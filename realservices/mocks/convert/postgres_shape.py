@@ -84,11 +84,15 @@ def _place_argument(mock: Mock, plan: TestPlan, driver: str, shapes: set[tuple[s
         if _uses_pool(mock, plan):
             return _pool(mock, plan)
         if any(shape[:1] == (CALLED,) for shape in shapes):
-            raise Unconvertible(mock.line, mock.name, "the mock is a function that gives a connection", "hand over a function")
+            raise Unconvertible(
+                mock.line, mock.name, "the mock is a function that gives a connection", "hand over a function"
+            )
         name = plan.take("isolated_database")
         plan.put(mock, name)
         return Handle(ASYNCPG, name)
-    fixture = {PSYCOPG: "isolated_psycopg", PSYCOPG_ASYNC: "isolated_psycopg_async", PSYCOPG2: "isolated_psycopg2"}[driver]
+    fixture = {PSYCOPG: "isolated_psycopg", PSYCOPG_ASYNC: "isolated_psycopg_async", PSYCOPG2: "isolated_psycopg2"}[
+        driver
+    ]
     plan.take(fixture)
     has_cursor = any("cursor" in shape for shape in shapes) or any(call.method == "cursor" for call in plan.calls)
     is_cursor = not has_cursor and _words(mock) & {"fetchone", "fetchall", "fetchmany"} and () in shapes
@@ -125,7 +129,9 @@ def _place_target(mock: Mock, plan: TestPlan, driver: str, shapes: set[tuple[str
     elif driver == ASYNCPG:
         real = Handle(ASYNCPG, plan.take("isolated_database"))
     else:
-        fixture = {PSYCOPG: "isolated_psycopg", PSYCOPG_ASYNC: "isolated_psycopg_async"}.get(driver, "isolated_psycopg2")
+        fixture = {PSYCOPG: "isolated_psycopg", PSYCOPG_ASYNC: "isolated_psycopg_async"}.get(
+            driver, "isolated_psycopg2"
+        )
         real = Handle(driver, plan.take(fixture))
     name = real.name
     called = [call for call in plan.calls if call.receiver == mock.target.rpartition(".")[2]]
@@ -134,7 +140,9 @@ def _place_target(mock: Mock, plan: TestPlan, driver: str, shapes: set[tuple[str
         if given != name:
             plan.imports.add("import contextlib")
         if mock.is_async and given == name:
-            raise Unconvertible(mock.line, mock.target, "an asynchronous function gives the connection", "replace the function by hand")
+            raise Unconvertible(
+                mock.line, mock.target, "an asynchronous function gives the connection", "replace the function by hand"
+            )
         plan.replace_target(mock.target, f"lambda *_, **__: {given}")
     else:
         del called
@@ -152,7 +160,9 @@ def _place_connect(mock: Mock, plan: TestPlan, driver: str, function: str, owner
     package = {"AsyncConnection": "psycopg", "Connection": "psycopg"}.get(owner, owner)
     plan.imports.add(f"import {package}")
     origin = f"{package}.{owner}" if owner in ("AsyncConnection", "Connection") else package
-    connection = "database = await cloned_database.connect()" if plan.is_async else "database = cloned_database.connect_sync()"
+    connection = (
+        "database = await cloned_database.connect()" if plan.is_async else "database = cloned_database.connect_sync()"
+    )
     plan.setup += [connection, f"{function} = {origin}.{function}"]
     size = ", min_size=1" if function == "create_pool" else ""
     plan.replace_target(mock.target, f"lambda *_, **__: {function}(cloned_database.url{size})")

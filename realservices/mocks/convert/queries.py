@@ -17,7 +17,18 @@ if TYPE_CHECKING:
 
 FETCHES = {"fetchrow", "fetchval", "fetch", "fetchone", "fetchall", "fetchmany", "scalar", "scalar_one", "scalar_one_or_none",
            "first", "one", "one_or_none", "all", "scalars", "mappings"}  # fmt: skip
-_SENDERS = {"execute", "executemany", "fetchrow", "fetchval", "fetch", "fetchmany", "cursor", "stream", "scalar", "scalars"}
+_SENDERS = {
+    "execute",
+    "executemany",
+    "fetchrow",
+    "fetchval",
+    "fetch",
+    "fetchmany",
+    "cursor",
+    "stream",
+    "scalar",
+    "scalars",
+}
 _UNKNOWN = object()
 
 
@@ -104,7 +115,9 @@ def _query(call: ServiceCall) -> Query:
     if statement is None:
         raise AssertionError
     fetch = call.method if call.method in FETCHES else ""
-    query = Query(call.method, statement, fetch=fetch, is_returned=call.is_returned, line=call.line, is_awaited=call.is_awaited)
+    query = Query(
+        call.method, statement, fetch=fetch, is_returned=call.is_returned, line=call.line, is_awaited=call.is_awaited
+    )
     _take_arguments(query, call.arguments, are_spread=call.method.startswith("fetch") or len(call.arguments) != 1)
     query.named |= call.keywords
     return query

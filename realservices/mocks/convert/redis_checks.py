@@ -55,7 +55,9 @@ class RedisChecks:
             elif check.word == "not called":
                 self._plan.check(check.line, self._untouched(word, check))
             else:
-                self._plan.check(check.line, [line for each in self._asked(word, check) for line in self._done(word, each, check)])
+                self._plan.check(
+                    check.line, [line for each in self._asked(word, check) for line in self._done(word, each, check)]
+                )
 
     def _asked(self, word: str, check: Check) -> list[dict[str, ast.expr]]:
         """Return the arguments by name: those that are asserted, else those of the code."""
@@ -86,21 +88,39 @@ class RedisChecks:
         return [self._equals(f"get({key})", value)] if value else [f"assert {self._client.call(f'exists({key})')}"]
 
     def _done(self, word: str, arguments: dict[str, ast.expr], check: Check) -> list[str]:
-        if word in ("mset", "zadd", "lpush", "rpush", "sadd", "srem", "publish", "pipeline", "zrem", "lpop", "rpop", "zincrby"):
+        if word in (
+            "mset",
+            "zadd",
+            "lpush",
+            "rpush",
+            "sadd",
+            "srem",
+            "publish",
+            "pipeline",
+            "zrem",
+            "lpop",
+            "rpop",
+            "zincrby",
+        ):
             return self._members(word, arguments, check)
         key = self._key(arguments, word, check)
         value = source_of(arguments.get("value"))
         lines: list[str] = []
         if word in _REMOVES:
             extra = [source_of(each) for name, each in arguments.items() if name.startswith("more")]
-            return [f"assert not {self._client.call(f'exists({each})')}" for each in (key, *map(_shown, filter(None, extra)))]
+            return [
+                f"assert not {self._client.call(f'exists({each})')}"
+                for each in (key, *map(_shown, filter(None, extra)))
+            ]
         if word in ("set", "setex", "psetex", "setnx", "getset"):
             lines.append(self._equals(f"get({key})", value) if value else self._there(key))
         elif word in ("hset", "hmset"):
             lines += self._fields(key, arguments, value)
         elif word == "hdel":
             field = source_of(arguments.get("key"))
-            lines.append(f"assert not {self._client.call(f'hexists({key}, {_shown(field)})')}" if field else self._there(key))
+            lines.append(
+                f"assert not {self._client.call(f'hexists({key}, {_shown(field)})')}" if field else self._there(key)
+            )
         elif word in ("incr", "incrby", "decr", "decrby", "hincrby", "append"):
             lines += self._number(word, key, arguments, check)
         elif word == "persist":
@@ -115,7 +135,9 @@ class RedisChecks:
     def _fields(self, key: str, arguments: dict[str, ast.expr], value: str | None) -> list[str]:
         field, mapping = source_of(arguments.get("key")), arguments.get("mapping")
         if isinstance(mapping, ast.Dict) and all(mapping.keys):
-            pairs = [(source_of(each), source_of(held)) for each, held in zip(mapping.keys, mapping.values, strict=True)]
+            pairs = [
+                (source_of(each), source_of(held)) for each, held in zip(mapping.keys, mapping.values, strict=True)
+            ]
             return [self._equals(f"hget({key}, {_shown(name)})", held) for name, held in pairs if name and held]
         if field and value:
             return [self._equals(f"hget({key}, {_shown(field)})", value)]
@@ -141,8 +163,14 @@ class RedisChecks:
 
     def _members(self, word: str, arguments: dict[str, ast.expr], check: Check) -> list[str]:
         if word in ("publish", "pipeline", "lpop", "rpop", "zincrby"):
-            why = "a message that was published leaves no trace" if word == "publish" else "it leaves nothing that names it"
-            raise Unconvertible(check.line, word, why, "subscribe before the code runs, or read what it leaves, by hand")
+            why = (
+                "a message that was published leaves no trace"
+                if word == "publish"
+                else "it leaves nothing that names it"
+            )
+            raise Unconvertible(
+                check.line, word, why, "subscribe before the code runs, or read what it leaves, by hand"
+            )
         if word == "mset":
             mapping = arguments.get("name")
             pairs = list(zip(mapping.keys, mapping.values, strict=True)) if isinstance(mapping, ast.Dict) else []
@@ -151,17 +179,25 @@ class RedisChecks:
                 raise Unconvertible(check.line, word, "the keys cannot be told", _HAND)
             return [self._equals(f"get({_shown(key or '')})", value or "") for key, value in known]
         key = self._key(arguments, word, check)
-        values = [each for each in (source_of(node) for name, node in arguments.items() if name.startswith("more")) if each]
+        values = [
+            each for each in (source_of(node) for name, node in arguments.items() if name.startswith("more")) if each
+        ]
         if word == "zadd":
             mapping = arguments.get("more0")
             values = [each for each in map(source_of, mapping.keys) if each] if isinstance(mapping, ast.Dict) else []
-            return [f"assert {self._client.call(f'zscore({key}, {_shown(each)})')} is not None" for each in values] or [self._there(key)]
+            return [f"assert {self._client.call(f'zscore({key}, {_shown(each)})')} is not None" for each in values] or [
+                self._there(key)
+            ]
         if word in ("sadd", "srem"):
             negated = "not " if word == "srem" else ""
-            return [f"assert {negated}{self._client.call(f'sismember({key}, {_shown(each)})')}" for each in values] or [self._there(key)]
+            return [f"assert {negated}{self._client.call(f'sismember({key}, {_shown(each)})')}" for each in values] or [
+                self._there(key)
+            ]
         if word == "zrem":
             return [f"assert {self._client.call(f'zscore({key}, {_shown(each)})')} is None" for each in values]
-        return [f"assert {self._text(each)} in {self._client.call(f'lrange({key}, 0, -1)')}" for each in values] or [self._there(key)]
+        return [f"assert {self._text(each)} in {self._client.call(f'lrange({key}, 0, -1)')}" for each in values] or [
+            self._there(key)
+        ]
 
     def _equals(self, command: str, value: str) -> str:
         return f"assert {self._client.call(command)} == {self._text(value)}"
@@ -174,7 +210,9 @@ class RedisChecks:
             if self._client.is_bytes:
                 return repr(held if isinstance(held, bytes) else str(held).encode())
             return quoted(held.decode() if isinstance(held, bytes) else str(held))
-        if isinstance(node, ast.JoinedStr) or (isinstance(node, ast.Call) and ast.unparse(node.func) in ("json.dumps", "str")):
+        if isinstance(node, ast.JoinedStr) or (
+            isinstance(node, ast.Call) and ast.unparse(node.func) in ("json.dumps", "str")
+        ):
             return f"{value}.encode()" if self._client.is_bytes else value
         return value if self._client.is_bytes or isinstance(node, ast.Name | ast.Attribute) else f"str({value})"
 

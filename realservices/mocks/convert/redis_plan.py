@@ -63,8 +63,12 @@ def _place(mock: Mock, plan: TestPlan, calls: list[ServiceCall]) -> Client:
         _refuse_pipeline(mock)
     is_async = any(call.is_awaited for call in calls) if calls else mock.is_async or plan.is_async
     if is_async and not plan.is_async:
-        raise Unconvertible(mock.line, mock.name, "the code is asynchronous and the test is not", "make the test a coroutine")
-    decode = not any(_has_bytes(fact.value) for fact in mock.facts) and not any(".decode(" in _text(call) for call in plan.calls)
+        raise Unconvertible(
+            mock.line, mock.name, "the code is asynchronous and the test is not", "make the test a coroutine"
+        )
+    decode = not any(_has_bytes(fact.value) for fact in mock.facts) and not any(
+        ".decode(" in _text(call) for call in plan.calls
+    )
     fixture = "isolated_redis" + ("" if decode else "_bytes") + ("" if is_async else "_sync")
     name = plan.take(fixture)
     plan.put(mock, name)
@@ -82,7 +86,9 @@ def _seam(mock: Mock, plan: TestPlan, name: str) -> None:
         raise Unconvertible(mock.line, mock.target, "one method of the client is replaced", "replace the client itself")
     if any(head[:1] == (CALLED,) for head in heads) or last in _CONSTRUCTORS:
         if mock.is_async and not any(head[:1] == (CALLED,) and ENTERED in head for head in heads):
-            raise Unconvertible(mock.line, mock.target, "an asynchronous function gives the client", "replace the function by hand")
+            raise Unconvertible(
+                mock.line, mock.target, "an asynchronous function gives the client", "replace the function by hand"
+            )
         given = name
         if any(head == (CALLED, ENTERED) for head in heads):
             plan.imports.add("import contextlib")
@@ -94,7 +100,9 @@ def _seam(mock: Mock, plan: TestPlan, name: str) -> None:
 
 def _refuse_pipeline(mock: Mock) -> None:
     line = next(fact.line for fact in mock.facts if "pipeline" in fact.path)
-    raise Unconvertible(line, "pipeline", "a pipeline's answers are told in one list", "set the keys that it reads by hand")
+    raise Unconvertible(
+        line, "pipeline", "a pipeline's answers are told in one list", "set the keys that it reads by hand"
+    )
 
 
 class _Seeds:
@@ -106,8 +114,11 @@ class _Seeds:
         for fact in self._mock.facts:
             words = [word for word in fact.path if word not in (CALLED, ENTERED)]
             word = words[-1] if words else ""
-            if not word:
-                continue
+            is_asked = any(call.method == word for call in self._calls) or any(
+                word in each.path for each in self._mock.checks
+            )
+            if not word or (self._calls and not is_asked):
+                continue  # Nothing in the code asks for this answer.
             if fact.kind is Kind.EFFECT and not (isinstance(fact.value, ast.Constant) and fact.value.value is None):
                 self._add_sequence(fact, word)
             elif word not in COMMANDS and word not in _SILENT:
@@ -200,7 +211,9 @@ class _Seeds:
             "scard": f"sadd({key}, *range({given}))",
         }.get(word)  # fmt: skip
         if command is None or (second is None and word in ("hget", "sismember", "zscore", "hexists")):
-            raise Unconvertible(line, word, "it cannot be told what must be in Redis for this answer", "set the key by hand")
+            raise Unconvertible(
+                line, word, "it cannot be told what must be in Redis for this answer", "set the key by hand"
+            )
         self.held[key] = ""
         self._plan.seeds.append(self._client.call(command))
 

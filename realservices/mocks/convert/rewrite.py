@@ -115,19 +115,27 @@ class _Rewriter(cst.CSTTransformer):
         items[-1] = items[-1].with_changes(comma=cst.MaybeSentinel.DEFAULT)
         return self._placed(updated_node.leading_lines, before, [updated_node.with_changes(items=items)])
 
-    def leave_compound(self, line: int, node: cst.BaseStatement) -> cst.BaseStatement | cst.FlattenSentinel[cst.BaseStatement]:
+    def leave_compound(
+        self, line: int, node: cst.BaseStatement
+    ) -> cst.BaseStatement | cst.FlattenSentinel[cst.BaseStatement]:
         """Return a statement with what comes before it."""
         edits = self._stack[-1] if self._stack else None
         before = _parsed(edits.before.get(line, ())) if edits is not None else []
         return cst.FlattenSentinel([*before, node]) if before else node
 
-    def leave_For(self, original_node: cst.For, updated_node: cst.For) -> cst.BaseStatement | cst.FlattenSentinel[cst.BaseStatement]:  # noqa: N802
+    def leave_For(
+        self, original_node: cst.For, updated_node: cst.For
+    ) -> cst.BaseStatement | cst.FlattenSentinel[cst.BaseStatement]:  # noqa: N802
         return self.leave_compound(self._line(original_node), updated_node)
 
-    def leave_Try(self, original_node: cst.Try, updated_node: cst.Try) -> cst.BaseStatement | cst.FlattenSentinel[cst.BaseStatement]:  # noqa: N802
+    def leave_Try(
+        self, original_node: cst.Try, updated_node: cst.Try
+    ) -> cst.BaseStatement | cst.FlattenSentinel[cst.BaseStatement]:  # noqa: N802
         return self.leave_compound(self._line(original_node), updated_node)
 
-    def leave_If(self, original_node: cst.If, updated_node: cst.If) -> cst.BaseStatement | cst.FlattenSentinel[cst.BaseStatement]:  # noqa: N802
+    def leave_If(
+        self, original_node: cst.If, updated_node: cst.If
+    ) -> cst.BaseStatement | cst.FlattenSentinel[cst.BaseStatement]:  # noqa: N802
         return self.leave_compound(self._line(original_node), updated_node)
 
     def leave_IndentedBlock(  # noqa: N802 - LibCST's name
@@ -210,7 +218,9 @@ def _parameters(parameters: cst.Parameters, edits: FunctionEdits) -> cst.Paramet
     flat = [each.with_changes(comma=cst.MaybeSentinel.DEFAULT) for each in together]
     if together == old:
         flat = old
-    is_broken = any(isinstance(getattr(each.comma, "whitespace_after", None), cst.ParenthesizedWhitespace) for each in old[:-1])
+    is_broken = any(
+        isinstance(getattr(each.comma, "whitespace_after", None), cst.ParenthesizedWhitespace) for each in old[:-1]
+    )
     if is_broken and together != old:
         comma = next(each.comma for each in old if isinstance(each.comma, cst.Comma))
         flat = [each.with_changes(comma=comma) for each in together[:-1]] + [
@@ -262,7 +272,13 @@ def in_double_quotes(line: str) -> str:
     tokens = []
     for token in tokenize.generate_tokens(io.StringIO(line).readline):
         text = token.string
-        if token.type == tokenize.STRING and text.endswith("'") and not text.endswith("'''") and '"' not in text and "\\" not in text:
+        if (
+            token.type == tokenize.STRING
+            and text.endswith("'")
+            and not text.endswith("'''")
+            and '"' not in text
+            and "\\" not in text
+        ):
             text = text.replace("'", '"')
         tokens.append(token._replace(string=text))
     return tokenize.untokenize(tokens)

@@ -105,7 +105,9 @@ class RowPlan:
         if column is None:
             known = ", ".join(table.columns)
             why = f"the mock answers with a column {name!r}, which the table {table.name} does not have: it has {known}"
-            raise Unconvertible(line, value, why, "give the mock's answer the table's columns: the test hides a difference")
+            raise Unconvertible(
+                line, value, why, "give the mock's answer the table's columns: the test hides a difference"
+            )
         if why := objection(column, ast.parse(value, mode="eval").body):
             raise Unconvertible(
                 line, f"{name}={value}", f"{table.name}.{name} does not accept that: {why}",
@@ -115,7 +117,11 @@ class RowPlan:
 
 def columns_of(value: ast.expr) -> dict[str, ast.expr] | None:
     """Return columns and values of a row that is written as a dictionary, None for anything else."""
-    if isinstance(value, ast.Call) and ast.unparse(value.func).rpartition(".")[2] in ("dict", "SimpleNamespace", "Record"):
+    if isinstance(value, ast.Call) and ast.unparse(value.func).rpartition(".")[2] in (
+        "dict",
+        "SimpleNamespace",
+        "Record",
+    ):
         if not value.args and all(word.arg for word in value.keywords):
             return {word.arg or "": word.value for word in value.keywords}
         return columns_of(value.args[0]) if len(value.args) == 1 else None

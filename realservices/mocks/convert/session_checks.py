@@ -72,13 +72,20 @@ class SessionChecks:
                 expected = 1 if values else self._objects.counts.get(model.name, 0) + 1
                 lines += self._counted(model, values, expected)
         if not lines:
-            raise Unconvertible(check.line, word, "it cannot be told of which class the object is", "query what must be there by hand")
+            raise Unconvertible(
+                check.line, word, "it cannot be told of which class the object is", "query what must be there by hand"
+            )
         return lines
 
     def _removed(self, check: Check) -> list[str]:
         models = list(self._objects.models.values())
         if len(models) != 1:
-            raise Unconvertible(check.line, "delete", "it cannot be told of which class the object is", "query what must be gone by hand")
+            raise Unconvertible(
+                check.line,
+                "delete",
+                "it cannot be told of which class the object is",
+                "query what must be gone by hand",
+            )
         count = self._objects.counts.get(models[0].name, 0)
         return self._counted(models[0], {}, count if check.word == "not called" else max(0, count - 1))
 

@@ -23,7 +23,18 @@ if TYPE_CHECKING:
     from realservices.mocks.convert.test_plan import TestPlan
     from realservices.mocks.convert.test_reading import Mock
 
-_WORDS = {"query", "add", "add_all", "refresh", "scalars", "scalar_one_or_none", "scalar_one", "flush", "merge", "expunge"}
+_WORDS = {
+    "query",
+    "add",
+    "add_all",
+    "refresh",
+    "scalars",
+    "scalar_one_or_none",
+    "scalar_one",
+    "flush",
+    "merge",
+    "expunge",
+}
 _ONE = {"first", "one", "one_or_none", "scalar_one_or_none", "scalar_one", "get", "scalar"}
 _MANY = {"all", "fetchall"}
 _SILENT = {"add", "add_all", "commit", "flush", "refresh", "rollback", "close", "delete", "begin", "execute", "query", "scalars", "filter",
@@ -60,9 +71,13 @@ def plan_session(mock: Mock, plan: TestPlan) -> None:
 
 
 def _place(mock: Mock, plan: TestPlan) -> Handle:
-    is_async = mock.is_async or any(call.is_awaited and call.method in ("execute", "commit", "scalar", "scalars", "get") for call in plan.calls)
+    is_async = mock.is_async or any(
+        call.is_awaited and call.method in ("execute", "commit", "scalar", "scalars", "get") for call in plan.calls
+    )
     if is_async and not plan.is_async:
-        raise Unconvertible(mock.line, mock.name, "the code is asynchronous and the test is not", "make the test a coroutine")
+        raise Unconvertible(
+            mock.line, mock.name, "the code is asynchronous and the test is not", "make the test a coroutine"
+        )
     suffix = "_async" if is_async else ""
     name = plan.take(f"isolated_session{suffix}")
     handle = Handle(SESSION_ASYNC if is_async else SESSION, name)
@@ -71,12 +86,18 @@ def _place(mock: Mock, plan: TestPlan) -> Handle:
     if (CALLED,) in heads or last in _FACTORIES:
         engine = plan.take(f"isolated_engine{suffix}")
         maker = f"async_sessionmaker({engine}, expire_on_commit=False)" if is_async else f"sessionmaker({engine})"
-        plan.imports.add("from sqlalchemy.ext.asyncio import async_sessionmaker" if is_async else "from sqlalchemy.orm import sessionmaker")
+        plan.imports.add(
+            "from sqlalchemy.ext.asyncio import async_sessionmaker"
+            if is_async
+            else "from sqlalchemy.orm import sessionmaker"
+        )
         if mock.target:
             plan.replace_target(mock.target, maker)
         plan.put(mock, maker)
     elif mock.target and last in ("engine", "async_engine"):
-        raise Unconvertible(mock.line, mock.target, "an engine is replaced", f"put isolated_engine{suffix} there by monkeypatch")
+        raise Unconvertible(
+            mock.line, mock.target, "an engine is replaced", f"put isolated_engine{suffix} there by monkeypatch"
+        )
     elif mock.target:
         plan.replace_target(mock.target, name)
         plan.put(mock, name)
@@ -122,7 +143,9 @@ class StoredObjects:
             elif word == "count":
                 self._store_many(fact)
             elif word not in _SILENT:
-                raise Unconvertible(fact.line, word, "it cannot be told what this means for a session", "convert by hand")
+                raise Unconvertible(
+                    fact.line, word, "it cannot be told what this means for a session", "convert by hand"
+                )
 
     def finish(self) -> None:
         """Put the lines into the plan: the tables first, where no migration makes them."""
@@ -134,7 +157,10 @@ class StoredObjects:
         if missing:
             self._plan.setup.append(self._created(missing[0]))
         if self._lines:
-            self._plan.seeds += [*self._lines, f"{'await ' if self._handle.is_async else ''}{self._handle.name}.commit()"]
+            self._plan.seeds += [
+                *self._lines,
+                f"{'await ' if self._handle.is_async else ''}{self._handle.name}.commit()",
+            ]
 
     def _created(self, model: Model) -> str:
         if not self._handle.is_async:
@@ -164,12 +190,22 @@ class StoredObjects:
         found: dict[str, str] = {}
         for call in self._calls:
             for inner in ast.walk(call.node):
-                if isinstance(inner, ast.Compare) and isinstance(inner.ops[0], ast.Eq) and isinstance(inner.left, ast.Attribute):
+                if (
+                    isinstance(inner, ast.Compare)
+                    and isinstance(inner.ops[0], ast.Eq)
+                    and isinstance(inner.left, ast.Attribute)
+                ):
                     value = source_of(inner.comparators[0])
                     if isinstance(inner.left.value, ast.Name) and free_name(inner.left.value) == model.name and value:
                         found[inner.left.attr] = value
-                elif isinstance(inner, ast.Call) and isinstance(inner.func, ast.Attribute) and inner.func.attr == "filter_by":
-                    found |= {word.arg: value for word in inner.keywords if word.arg and (value := source_of(word.value))}
+                elif (
+                    isinstance(inner, ast.Call)
+                    and isinstance(inner.func, ast.Attribute)
+                    and inner.func.attr == "filter_by"
+                ):
+                    found |= {
+                        word.arg: value for word in inner.keywords if word.arg and (value := source_of(word.value))
+                    }
             if call.method == "get" and len(call.node.args) == 2 and (value := source_of(call.node.args[1])):
                 keys = [each.name for each in model.attributes.values() if each.is_key]
                 found |= {keys[0]: value} if keys else {}
@@ -178,7 +214,9 @@ class StoredObjects:
     def _listed(self, fact: Fact) -> Iterator[ast.expr]:
         value = self._assigned(fact.value) or fact.value
         if not isinstance(value, ast.List | ast.Tuple):
-            raise Unconvertible(fact.line, ast.unparse(fact.value), "the objects are not written out", "store them by hand")
+            raise Unconvertible(
+                fact.line, ast.unparse(fact.value), "the objects are not written out", "store them by hand"
+            )
         yield from value.elts
 
     def _assigned(self, value: ast.expr) -> ast.expr | None:
@@ -195,14 +233,18 @@ class StoredObjects:
             return
         made = self._assigned(value) or value
         record = columns_of(made)
-        if isinstance(made, ast.Call) and (model := model_of(self._plan.project.resolve(full_name(made.func, self._plan.module.imports)))):
+        if isinstance(made, ast.Call) and (
+            model := model_of(self._plan.project.resolve(full_name(made.func, self._plan.module.imports)))
+        ):
             self.models[model.name] = model
             values = {word.arg: ast.unparse(word.value) for word in made.keywords if word.arg}
             self._store_object(model, values, ast.unparse(value) if made is not value else "", fact)
         elif record is not None:
             queried, _ = self._queried()
             if queried is None:
-                raise Unconvertible(fact.line, ast.unparse(value), "the class of this object was not found", "store it by hand")
+                raise Unconvertible(
+                    fact.line, ast.unparse(value), "the class of this object was not found", "store it by hand"
+                )
             known = {name: ast.unparse(each) for name, each in record.items() if name in queried.attributes}
             self._store_object(queried, known, "", fact)
         else:
@@ -217,7 +259,9 @@ class StoredObjects:
                     extra[name] = wanted
                 elif values[name] != wanted and _both_constant(values[name], wanted):
                     why = f"the mock answers {name}={values[name]} where the code asks for {name}={wanted}"
-                    raise Unconvertible(fact.line, f"{name}={values[name]}", why, "give the mock's answer and the test the same value")
+                    raise Unconvertible(
+                        fact.line, f"{name}={values[name]}", why, "give the mock's answer and the test the same value"
+                    )
         number = self.counts.get(model.name, 0) + 1
         extra |= self._fillers(model, values | extra, number)
         self.counts[model.name] = number
@@ -258,7 +302,9 @@ class StoredObjects:
             self._stored.add((table, f"{column}={key}"))
             self.counts[parent.name] = self.counts.get(parent.name, 0) + 1
             given = {column: key} | self._fillers(parent, {column: key}, self.counts[parent.name])
-            self._lines.append(f"{self._handle.name}.add({parent.name}({', '.join(f'{each}={held}' for each, held in given.items())}))")
+            self._lines.append(
+                f"{self._handle.name}.add({parent.name}({', '.join(f'{each}={held}' for each, held in given.items())}))"
+            )
             self._lines.append(f"{'await ' if self._handle.is_async else ''}{self._handle.name}.flush()")
         return {} if value is not None else {name: key}
 

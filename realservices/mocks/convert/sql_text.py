@@ -17,10 +17,14 @@ _JOIN = re.compile(rf"\bjoin\s+({_NAME})", re.I)
 _INSERT = re.compile(rf"^insert\s+into\s+({_NAME})(?:\s+as\s+\w+)?\s*\(([^)]*)\)\s*values\s*(.*)$", re.I)
 _UPDATE = re.compile(rf"^update\s+(?:only\s+)?({_NAME})(?:\s+(?:as\s+)?(?!set\b)\w+)?\s+set\s+(.*)$", re.I)
 _DELETE = re.compile(rf"^delete\s+from\s+(?:only\s+)?({_NAME})", re.I)
-_WHERE = re.compile(r"\bwhere\s+(.*?)(?=\b(?:returning|group by|order by|limit|offset|for update|on conflict)\b|$)", re.I)
+_WHERE = re.compile(
+    r"\bwhere\s+(.*?)(?=\b(?:returning|group by|order by|limit|offset|for update|on conflict)\b|$)", re.I
+)
 _RETURNING = re.compile(r"\breturning\s+(.*)$", re.I)
 _SELECT = re.compile(r"^select\s+(?:distinct\s+)?(.*?)(?:\s+from\b|$)", re.I)
-_CONDITION = re.compile(rf"^\(?\s*(?:lower\()?({_NAME})\)?\s*(=|>=|<=|>|<|<>|!=|ilike|like|is not|is|in)\s*(.+?)\s*\)?$", re.I)
+_CONDITION = re.compile(
+    rf"^\(?\s*(?:lower\()?({_NAME})\)?\s*(=|>=|<=|>|<|<>|!=|ilike|like|is not|is|in)\s*(.+?)\s*\)?$", re.I
+)
 
 
 @dataclass(frozen=True, slots=True)

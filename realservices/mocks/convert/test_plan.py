@@ -103,7 +103,11 @@ class TestPlan:
         """Return the names of packages that the test, or code under it, imports."""
         modules = [call.module for call in self.calls if call.statement is not None]
         modules = modules or [self.module]
-        modules += [] if modules != [self.module] else [found for name in self.module.imports.values() if (found := self._project_module(name))]
+        modules += (
+            []
+            if modules != [self.module]
+            else [found for name in self.module.imports.values() if (found := self._project_module(name))]
+        )
         return {origin.split(".")[0] for module in modules for origin in module.imports.values()} | {
             origin for module in modules for origin in module.imports.values()
         }

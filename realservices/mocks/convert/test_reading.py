@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import ast
+import contextlib
+import dataclasses
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
@@ -19,6 +21,7 @@ if TYPE_CHECKING:
     from realservices.mocks.convert.project import Module
 
 _Function = ast.FunctionDef | ast.AsyncFunctionDef
+_OF_DATABASES = {"acquire", "fetchrow", "fetchval", "fetchone", "fetchall", "cursor"}
 _KEPT = {Service.OWN_CODE, Service.OTHER, Service.TIME, Service.RANDOM}
 _PATCHERS = ("patch", "patch.object", "patch.dict", "patch.multiple")
 _NEW = ("new", "new_callable", "return_value", "side_effect")
@@ -58,6 +61,8 @@ class Mock:
         checks: What it is asked.
         is_async: It was made as an AsyncMock.
         line: Where.
+        path: The file.
+        parts: Services of mocks that were made parts of it.
     """
 
     name: str
@@ -67,7 +72,15 @@ class Mock:
     checks: list[Check] = field(default_factory=list)
     is_async: bool = False
     line: int = 0
-    is_whole: bool = True
+    path: str = ""
+    parts: list[Service] = field(default_factory=list)
+
+    def linked_service(self) -> Service | None:
+        """Return the service of what the test has it give, where the scan knows the mock as one of the project's own values."""
+        found = next((part for part in self.parts if part not in _KEPT), None)
+        paths = [*(fact.path for fact in self.facts), *(check.path for check in self.checks)]
+        is_database = any(not _OF_DATABASES.isdisjoint(path) for path in paths)
+        return found or (Service.POSTGRES if is_database else None)
 
 
 @dataclass(frozen=True, slots=True)
@@ -154,6 +167,8 @@ class TestReader:
     def __init__(self, module: Module, uses: dict[str, Sequence[MockUse]]) -> None:
         self._module = module
         self._uses = uses
+        self._linked: dict[tuple[str, int], Service] = {}
+        self.reads_all = False
 
     def read(self, test: _Function, fixtures: Sequence[Fixture]) -> Reading:
         """Return what a test does with mocks of services.
@@ -161,6 +176,15 @@ class TestReader:
         Raises:
             Unconvertible: It does something that has no counterpart on real services.
         """
+        self._linked, self.reads_all = {}, True
+        with contextlib.suppress(Unconvertible):
+            for mock in self._read(test, fixtures).mocks:
+                if mock.use.service in _KEPT and not mock.use.stays and (service := mock.linked_service()):
+                    self._linked[mock.path, mock.line] = service
+        self.reads_all = False
+        return self._read(test, fixtures)
+
+    def _read(self, test: _Function, fixtures: Sequence[Fixture]) -> Reading:
         reading = Reading(test, fixtures=list(fixtures))
         exported: dict[str, _Bound] = {}
         for fixture in fixtures:
@@ -177,7 +201,18 @@ class TestReader:
 
     def uses_in(self, module: Module, line: int) -> list[MockUse]:
         """Return what the scan has found in a line."""
-        return [use for use in self._uses.get(str(module.path), ()) if use.line == line]
+        linked = self._linked.get((str(module.path), line))
+        return [
+            dataclasses.replace(use, service=linked) if linked and use.service in _KEPT else use
+            for use in self._uses.get(str(module.path), ())
+            if use.line == line
+        ]
+
+    def is_kept(self, use: MockUse | None) -> bool:
+        """Return whether a mock is none of a service, or right to stay."""
+        if use is None or use.stays:
+            return True
+        return use.service in _KEPT and not (self.reads_all and use.service in (Service.OWN_CODE, Service.OTHER))
 
 
 @dataclass(frozen=True, slots=True)
@@ -268,10 +303,14 @@ class _Body:
     def _patched(self, call: ast.Call, name: str) -> Mock | None:
         """Return the mock that a patcher puts in place, None where it is none of a service and stays."""
         use = self._use(call)
-        if use is None or use.stays or use.service in _KEPT:
+        if use is None or self._reader.is_kept(use):
             return None
         if self._patcher(call) not in ("patch", "patch.object"):
-            raise self._refusal(call, "a dictionary or several names are replaced", "write monkeypatch.setitem with what the code is to find")
+            raise self._refusal(
+                call,
+                "a dictionary or several names are replaced",
+                "write monkeypatch.setitem with what the code is to find",
+            )
         target = self._target(call, use)
         self._reading.installed.add(call.lineno)
         words = {word.arg: word.value for word in call.keywords}
@@ -282,9 +321,15 @@ class _Body:
             bound.mock.target = target
             return bound.mock
         if new is not None and not mock_paths.is_maker(new, self._imports) and use.service is not Service.FILES:
-            raise self._refusal(call, "what is put in place is no mock that can be read", "put the real client there by monkeypatch.setattr")
+            raise self._refusal(
+                call,
+                "what is put in place is no mock that can be read",
+                "put the real client there by monkeypatch.setattr",
+            )
         is_async = "AsyncMock" in ast.unparse(call)
-        mock = Mock(name or f"patch of {target}", use, target, is_async=is_async, line=call.lineno)
+        mock = Mock(
+            name or f"patch of {target}", use, target, is_async=is_async, line=call.lineno, path=str(self._module.path)
+        )
         self._reading.mocks.append(mock)
         if isinstance(new, ast.Call):
             if mock_paths.is_maker(new, self._imports):
@@ -471,13 +516,15 @@ class _Body:
     def _look_at(self, inner: ast.AST) -> None:
         if isinstance(inner, ast.Call) and mock_paths.is_maker(inner, self._imports):
             use = self._use(inner)
-            if use is not None and not use.stays and use.service not in _KEPT:
+            if not self._reader.is_kept(use):
                 raise self._refusal(inner, "a mock without a name is handed over", "give it a name of its own")
         if isinstance(inner, ast.Call) and self._is_patch(inner):
             use = self._use(inner)
             handled = inner.lineno in self._reading.installed
-            if use is not None and not use.stays and use.service not in _KEPT and not handled:
-                raise self._refusal(inner, "a patcher is started by hand", "use monkeypatch.setattr with the real object")
+            if not self._reader.is_kept(use) and not handled:
+                raise self._refusal(
+                    inner, "a patcher is started by hand", "use monkeypatch.setattr with the real object"
+                )
         if isinstance(inner, ast.Call):
             self._note_fakes(inner)
         if not isinstance(inner, ast.Attribute):
@@ -486,7 +533,9 @@ class _Body:
         if found is None or found[0] not in self.bound:
             return
         if any(map(mock_paths.is_internal, found[1])) and not (self._is_plain_call(inner)):
-            raise self._refusal(inner, "the test looks into the mock", "ask the real service for what is there afterwards")
+            raise self._refusal(
+                inner, "the test looks into the mock", "ask the real service for what is there afterwards"
+            )
 
     def _is_plain_call(self, node: ast.Attribute) -> bool:
         return "()" not in ast.unparse(node) and not any(mock_paths.is_internal(name) for name in _written(node))
@@ -495,15 +544,18 @@ class _Body:
         line = getattr(node, "lineno", 0)
         for use in self._reader.uses_in(self._module, line):
             if use.form in (Form.FAKE_LIBRARY, Form.FAKE_CLASS, Form.SQLITE) and not use.stays:
-                if use.column == getattr(node, "col_offset", -1) and all(fake.use != use for fake in self._reading.fakes):
+                if use.column == getattr(node, "col_offset", -1) and all(
+                    fake.use != use for fake in self._reading.fakes
+                ):
                     is_foreign = self._module is not self._reader._module
                     self._reading.fakes.append(Fake(use, node, self._function, is_foreign))
 
     def _make(self, name: str, call: ast.expr) -> Mock | None:
         use = self._use(call)
-        if use is None or use.stays or use.service in _KEPT or not isinstance(call, ast.Call):
+        if use is None or self._reader.is_kept(use) or not isinstance(call, ast.Call):
             return None
-        mock = Mock(name, use, is_async="AsyncMock" in ast.unparse(call.func), line=call.lineno)
+        is_async = "AsyncMock" in ast.unparse(call.func)
+        mock = Mock(name, use, is_async=is_async, line=call.lineno, path=str(self._module.path))
         self._reading.mocks.append(mock)
         self._add(mock, mock_paths.facts_of_maker(call, self._imports), ())
         return mock
@@ -543,6 +595,7 @@ class _Body:
         part = inner.mock
         if part is outer:
             return
+        outer.parts += [part.use.service, *part.parts]
         outer.facts += [fact.below(path) for fact in part.facts]
         for check in part.checks:
             outer.checks.append(

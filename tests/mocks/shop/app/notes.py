@@ -6,7 +6,7 @@ import psycopg
 
 
 def connect():
-    return psycopg.connect(os.environ["DATABASE_URL"])
+    return psycopg.connect(os.environ.get("DATABASE_URL", ""))
 
 
 class NoteStore:

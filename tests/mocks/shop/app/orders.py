@@ -9,12 +9,12 @@ async def place_order(user_id, product_id, quantity):
             stock = await conn.fetchval("SELECT stock FROM products WHERE id = $1", product_id)
             if stock is None or stock < quantity:
                 return None
-            await conn.execute(
-                "UPDATE products SET stock = stock - $2 WHERE id = $1", product_id, quantity
-            )
+            await conn.execute("UPDATE products SET stock = stock - $2 WHERE id = $1", product_id, quantity)
             return await conn.fetchval(
                 "INSERT INTO orders (user_id, product_id, quantity) VALUES ($1, $2, $3) RETURNING id",
-                user_id, product_id, quantity,
+                user_id,
+                product_id,
+                quantity,
             )
 
 

@@ -6,9 +6,7 @@ class UserService:
         self.db = db
 
     async def create_user(self, email, name="New"):
-        return await self.db.fetchval(
-            "INSERT INTO users (email, name) VALUES ($1, $2) RETURNING id", email, name
-        )
+        return await self.db.fetchval("INSERT INTO users (email, name) VALUES ($1, $2) RETURNING id", email, name)
 
     async def register(self, email, name):
         existing = await self.db.fetchrow("SELECT id FROM users WHERE email = $1", email)
