@@ -98,7 +98,7 @@ def _write(result: FileResult, written: list[Path], *, twins: bool) -> None:
 
 
 def _drop(options: argparse.Namespace, console: Console) -> int:
-    from realservices.mocks.convert.suite import test_files  # noqa: PLC0415 - needs the extra
+    from realservices.mocks.targets.test_files import test_files  # noqa: PLC0415 - needs the extra
     from realservices.mocks.convert.twins import drop_twins  # noqa: PLC0415 - as above
 
     dropped = [str(path) for path in drop_twins(test_files(options.paths))]
