@@ -108,7 +108,7 @@ class FileConverter:
                 break
         index = FixtureIndex(module, self._files.root.resolve())
         found: list[tuple[Test, TestPlan | None, Reading | None]] = []
-        for test in tests_of(module.tree):
+        for test in each_test(module.tree):
             owner = test.owner.name if test.owner else ""
             fixtures = index.of_test(test.node, owner, test.owner, module)
             try:
@@ -197,7 +197,7 @@ def scanned_file(result: FileResult, root: Path) -> TestFile:
     return scan_source(result.before, path, Files(root))
 
 
-def tests_of(tree: ast.Module) -> Iterator[Test]:
+def each_test(tree: ast.Module) -> Iterator[Test]:
     """Yield the tests of a file, as pytest finds them."""
     for node in tree.body:
         if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef) and node.name.startswith("test"):
@@ -439,6 +439,6 @@ def _unused_fixtures(
 
 
 def _check_same_tests(before: ast.Module, after: ast.Module) -> None:
-    old, new = [test.name for test in tests_of(before)], [test.name for test in tests_of(after)]
+    old, new = [test.name for test in each_test(before)], [test.name for test in each_test(after)]
     if old != new:
         raise AssertionError(f"tests were {old}, and are {new}")

@@ -18,7 +18,7 @@ from typing import TYPE_CHECKING
 
 from realservices.contract.errors import RealServicesError
 from realservices.fixtures.mocked import twin_of
-from realservices.mocks.convert.file_conversion import tests_of
+from realservices.mocks.convert.file_conversion import each_test
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
@@ -84,7 +84,7 @@ def drop_twins(paths: Iterable[Path]) -> Iterator[Path]:
 
 def _check_twin(twin: Path, result: FileResult) -> None:
     try:
-        kept = {test.name for test in tests_of(ast.parse(twin.read_text(encoding="utf-8")))}
+        kept = {test.name for test in each_test(ast.parse(twin.read_text(encoding="utf-8")))}
     except (OSError, ValueError, SyntaxError) as error:
         raise TwinError(f"{twin}: the original cannot be read: {error}") from error
     missing = [name for name in result.converted if name not in kept]
