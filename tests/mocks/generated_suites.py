@@ -17,14 +17,14 @@ from app.users import UserService
 {tail}
 """
 _FIXTURES = (
-    '''
+    """
 @pytest.fixture
 def mock_db():
     db = AsyncMock()
     db.execute = AsyncMock(return_value=None)
     db.fetchrow = AsyncMock(return_value={"id": 1, "email": "ann@example.com", "name": "Ann"})
     return db
-''',
+""",
     '''
 @pytest.fixture()
 def mock_db():
@@ -33,50 +33,50 @@ def mock_db():
         db.fetchrow = AsyncMock(return_value=None)
         yield db
 ''',
-    '''
+    """
 @pytest.fixture
 def mock_db(mocker):
     return mocker.AsyncMock(**{"fetchrow.return_value": None, "fetchval.return_value": 4})
-''',
-    '''
+""",
+    """
 @pytest.fixture(scope="module")
 def mock_db():
     return AsyncMock()
-''',
+""",
 )
 _REDIS_FIXTURES = (
-    '''
+    """
 @pytest.fixture
 def mock_redis():
     client = AsyncMock()
     client.get.return_value = None   # nothing yet
     yield client
-''',
-    '''
+""",
+    """
 @pytest.fixture(name="mock_redis")
 def make_redis():
     return AsyncMock(get=AsyncMock(return_value=b'{"name": "Ann"}'), set=AsyncMock())
-''',
-    '''
+""",
+    """
 @pytest.fixture(autouse=True)
 def mock_redis():
     with patch("app.cache.client") as client:
         yield client
-''',
+""",
 )
 _CONSUMERS = (
-    '''
+    """
 @pytest.fixture
 def service(mock_db):
     return UserService(mock_db)
-''',
-    '''
+""",
+    """
 @pytest.fixture
 def service(mock_db):
     mock_db.fetchval.return_value = 2
     service = UserService(db=mock_db)
     yield service
-''',
+""",
 )
 # What stands in a test: name, whether it is asynchronous, arguments, decorators, body.
 _TESTS = (
@@ -149,20 +149,28 @@ def _head(chance: random.Random) -> str:
     extra = chance.choice(["", "", "import unittest\n"])
     tail = chance.choice(["", "\nBase = object\npytestmark = pytest.mark.slow\n", "\nBase = object\n"])
     doc = chance.choice(["", '"""Tests."""\n\n', "# a comment\n"])
-    return _HEAD.format(doc=doc, future=chance.choice(["", "from __future__ import annotations\n\n"]), extra=extra, tail=tail)
+    return _HEAD.format(
+        doc=doc, future=chance.choice(["", "from __future__ import annotations\n\n"]), extra=extra, tail=tail
+    )
 
 
 def _test(number: int, each: tuple[str, bool, str, str, str], chance: random.Random, *, in_class: bool) -> str:
     name, is_async, arguments, decorators, body = each
     number_of = chance.randint(1, 9)
-    arguments = ", ".join(filter(None, ["self" if in_class else "", arguments, "used" if "parametrize" in decorators else ""]))
+    arguments = ", ".join(
+        filter(None, ["self" if in_class else "", arguments, "used" if "parametrize" in decorators else ""])
+    )
     lines = body.format(n=number_of).split("\n")
     if chance.random() < 0.3:
         lines.insert(0, '"""What it is for."""')
     if chance.random() < 0.3:
-        lines.insert(chance.randint(1, len(lines)), "# a comment of its own") if not lines[-1].startswith(" ") and len(lines) < 4 else None
+        lines.insert(chance.randint(1, len(lines)), "# a comment of its own") if not lines[-1].startswith(" ") and len(
+            lines
+        ) < 4 else None
     head = decorators.format(n=number_of) + "\n" if decorators else ""
-    return f"{head}{'async ' if is_async else ''}def test_{name}_{number}({arguments}):\n" + "\n".join(f"    {line}" for line in lines)
+    return f"{head}{'async ' if is_async else ''}def test_{name}_{number}({arguments}):\n" + "\n".join(
+        f"    {line}" for line in lines
+    )
 
 
 def _indented(block: str) -> str:

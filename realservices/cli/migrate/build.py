@@ -20,7 +20,7 @@ from realservices.sources.project import project_root
 if TYPE_CHECKING:
     import argparse
 
-    from realservices.mocks.targets.changes import Changes
+    from realservices.mocks.targets.changes import Changes  # noqa: PLC0415 - for this command only
 
 HELP = "give the targets of converted tests their services"
 _VERSION = 1
@@ -34,8 +34,8 @@ def add_options(parser: argparse.ArgumentParser) -> None:
 
 def run(options: argparse.Namespace) -> int:
     """Look at the tests, propose or write."""
-    from realservices.mocks.targets.changes import Changes, changes_for, workspace_of  # noqa: PLC0415 - for this command
-    from realservices.mocks.targets.test_files import test_files  # noqa: PLC0415 - as above
+    from realservices.mocks.targets.changes import Changes, changes_for, workspace_of  # noqa: PLC0415 - for this command only
+    from realservices.mocks.targets.test_files import test_files  # noqa: PLC0415 - for this command only
 
     tests = test_files(options.paths)
     root = workspace_of(tests[0]) if tests else None
@@ -57,13 +57,13 @@ def run(options: argparse.Namespace) -> int:
 
 
 def _kinds(tests: list[Path]) -> set[str]:
-    from realservices.mocks.targets.wanted import kinds_of  # noqa: PLC0415 - for this command
+    from realservices.mocks.targets.wanted import kinds_of  # noqa: PLC0415 - for this command only
 
     return {kind for path in tests for kind in kinds_of(path)}
 
 
 def _declared_kinds(project: Path) -> set[str]:
-    return {service.kind for service in read_project(project).services} if declared_in(project) else set()
+    return {service.kind for service in read_project(project).services.values()} if declared_in(project) else set()
 
 
 def _proposal(found: Evidence, kinds: set[str]) -> Proposal:
@@ -73,15 +73,21 @@ def _proposal(found: Evidence, kinds: set[str]) -> Proposal:
     return proposal
 
 
-def _tell(console: Console, changes: Changes, blocks: list[str], toml: str, root: Path | None, *, is_written: bool) -> None:
+def _tell(
+    console: Console, changes: Changes, blocks: list[str], toml: str, root: Path | None, *, is_written: bool
+) -> None:
     for path, (old, new) in changes.texts.items():
         if is_written:
             console.line(f"written: {path}")
         else:
-            lines = difflib.unified_diff(old.splitlines(keepends=True), new.splitlines(keepends=True), str(path), str(path))
+            lines = difflib.unified_diff(
+                old.splitlines(keepends=True), new.splitlines(keepends=True), str(path), str(path)
+            )
             console.line("".join(lines).rstrip("\n"))
     if blocks:
-        console.line(f"\nNo BUILD file declares {', '.join(sorted(changes.undeclared))}. Proposed for {root}/BUILD.bazel:\n")
+        console.line(
+            f"\nNo BUILD file declares {', '.join(sorted(changes.undeclared))}. Proposed for {root}/BUILD.bazel:\n"
+        )
         console.line("\n\n".join(blocks))
     if toml:
         console.line(f"Proposed for pyproject.toml (`init --write` adds all that it finds):\n\n{toml}")

@@ -18,7 +18,7 @@ from realservices.sources.project import project_root
 if TYPE_CHECKING:
     import argparse
 
-    from realservices.mocks.convert.results import FileResult
+    from realservices.mocks.convert.results import FileResult  # noqa: PLC0415 - for this command only
 
 HELP = "rewrite tests on mocks as tests on real services"
 _VERSION = 1
@@ -48,7 +48,7 @@ def run(options: argparse.Namespace) -> int:
     console = Console()
     if options.drop_mocks:
         return _drop(options, console)
-    from realservices.mocks.convert.suite import convert_files  # noqa: PLC0415 - needs the extra
+    from realservices.mocks.convert.suite import convert_files  # noqa: PLC0415 - for this command only
 
     results: list[FileResult] = []
     written: list[Path] = []
@@ -84,7 +84,7 @@ def check_libcst() -> None:
 
 
 def _write(result: FileResult, written: list[Path], *, twins: bool) -> None:
-    from realservices.mocks.convert.twins import TwinError, write_atomically, write_with_twin  # noqa: PLC0415 - needs the extra
+    from realservices.mocks.convert.twins import TwinError, write_atomically, write_with_twin  # noqa: PLC0415 - for this command only
 
     try:
         if twins:
@@ -98,8 +98,8 @@ def _write(result: FileResult, written: list[Path], *, twins: bool) -> None:
 
 
 def _drop(options: argparse.Namespace, console: Console) -> int:
-    from realservices.mocks.targets.test_files import test_files  # noqa: PLC0415 - needs the extra
-    from realservices.mocks.convert.twins import drop_twins  # noqa: PLC0415 - as above
+    from realservices.mocks.convert.twins import drop_twins  # noqa: PLC0415 - for this command only
+    from realservices.mocks.targets.test_files import test_files  # noqa: PLC0415 - for this command only
 
     dropped = [str(path) for path in drop_twins(test_files(options.paths))]
     if options.json:
@@ -110,8 +110,8 @@ def _drop(options: argparse.Namespace, console: Console) -> int:
 
 
 def _write_templates(directory: Path, results: list[FileResult]) -> None:
-    from realservices.mocks.convert.file_conversion import scanned_file  # noqa: PLC0415 - needs the extra
-    from realservices.mocks.convert.template import template_for, template_name  # noqa: PLC0415 - as above
+    from realservices.mocks.convert.file_conversion import scanned_file  # noqa: PLC0415 - for this command only
+    from realservices.mocks.convert.template import template_for, template_name  # noqa: PLC0415 - for this command only
 
     directory.mkdir(parents=True, exist_ok=True)
     for result in results:

@@ -171,14 +171,17 @@ class CodeUnderTest:
     def _values(self, frame: _Frame) -> dict[str, ast.expr]:
         if not frame.constants:
             plain = (ast.Constant, ast.JoinedStr, ast.BinOp)
-            constants = {name: node for name, node in frame.module.constants.items() if isinstance(node, plain)}
+            constants: dict[str, ast.expr] = {
+                name: node for name, node in frame.module.constants.items() if isinstance(node, plain)
+            }
             for name, origin in frame.module.imports.items():
                 if isinstance(node := self._project.constant(origin), ast.Constant):
                     constants[name] = node
             if frame.owner is not None and isinstance(frame.owner.node, ast.ClassDef):
-                for node in frame.owner.node.body:
-                    if isinstance(node, ast.Assign) and isinstance(node.targets[0], ast.Name):
-                        constants[f"self.{node.targets[0].id}"] = constants[f"cls.{node.targets[0].id}"] = node.value
+                for each in frame.owner.node.body:
+                    if isinstance(each, ast.Assign) and isinstance(each.targets[0], ast.Name):
+                        name = each.targets[0].id
+                        constants[f"self.{name}"] = constants[f"cls.{name}"] = each.value
             frame.constants = {**constants, "": ast.Constant("")}
         return {**frame.constants, **frame.values}
 

@@ -14,7 +14,8 @@ _INTEGERS = {"smallint": 2**15, "integer": 2**31, "bigint": 2**63}
 _TEXTS = {"text", "character varying", "character", "citext", "name"}
 _TIMES = {
     "timestamp with time zone": "2026-01-01 00:00:00+00", "timestamp without time zone": "2026-01-01 00:00:00",
-    "date": "2026-01-01", "time without time zone": "12:00:00", "time with time zone": "12:00:00+00", "interval": "1 day",
+    "date": "2026-01-01", "time without time zone": "12:00:00", "time with time zone": "12:00:00+00",
+    "interval": "1 day",
 }  # fmt: skip
 _OTHERS = {"inet": "127.0.0.1", "cidr": "10.0.0.0/8", "macaddr": "08:00:2b:01:02:03"}
 _DOCUMENTS = ("json", "jsonb")

@@ -20,7 +20,8 @@ if TYPE_CHECKING:
 _COLUMNS = """
 SELECT c.relname AS tbl, n.nspname AS namespace, a.attname AS name, format_type(t.oid, NULL) AS type,
        CASE WHEN t.typname IN ('varchar', 'bpchar') AND a.atttypmod > 4 THEN a.atttypmod - 4 END AS length,
-       a.attnotnull AS required, a.atthasdef OR a.attidentity <> '' AS has_default, a.attgenerated <> '' AS is_generated, a.attidentity = 'a' AS is_always,
+       a.attnotnull AS required, a.atthasdef OR a.attidentity <> '' AS has_default,
+       a.attgenerated <> '' AS is_generated, a.attidentity = 'a' AS is_always,
        pg_get_serial_sequence(quote_ident(n.nspname) || '.' || quote_ident(c.relname), a.attname) AS sequence,
        ARRAY(SELECT e.enumlabel::text FROM pg_enum e WHERE e.enumtypid = t.oid ORDER BY e.enumsortorder) AS labels
 FROM pg_attribute a

@@ -56,38 +56,38 @@ class _Inliner(ast.NodeTransformer):
     def __init__(self, values: Mapping[str, ast.expr]) -> None:
         self._values = values
 
-    def visit_Name(self, node: ast.Name) -> ast.expr:  # noqa: N802 - ast's name
+    def visit_Name(self, node: ast.Name) -> ast.expr:
         if node.id in self._values:
             return copy.deepcopy(self._values[node.id])
         if node.id in _KNOWN or node.id in _MODULES or node.id.startswith(_FREE):
             return node
         return ast.Name(_FREE + node.id, node.ctx)
 
-    def visit_Attribute(self, node: ast.Attribute) -> ast.expr:  # noqa: N802 - ast's name
+    def visit_Attribute(self, node: ast.Attribute) -> ast.expr:
         dotted = f"{node.value.id}.{node.attr}" if isinstance(node.value, ast.Name) else ""
         if dotted in self._values:
             return copy.deepcopy(self._values[dotted])
         self.generic_visit(node)
         return node
 
-    def visit_Lambda(self, node: ast.Lambda) -> ast.expr:  # noqa: N802 - ast's name
+    def visit_Lambda(self, node: ast.Lambda) -> ast.expr:
         return node
 
-    def visit_JoinedStr(self, node: ast.JoinedStr) -> ast.expr:  # noqa: N802 - ast's name
+    def visit_JoinedStr(self, node: ast.JoinedStr) -> ast.expr:
         self.generic_visit(node)
         texts = [_constant_text(part) for part in node.values]
         if any(text is None for text in texts):
             return node
         return ast.Constant("".join(text or "" for text in texts))
 
-    def visit_BinOp(self, node: ast.BinOp) -> ast.expr:  # noqa: N802 - ast's name
+    def visit_BinOp(self, node: ast.BinOp) -> ast.expr:
         self.generic_visit(node)
         left, right = text_of(node.left), text_of(node.right)
         if isinstance(node.op, ast.Add) and left is not None and right is not None:
             return ast.Constant(left + right)
         return node
 
-    def visit_Call(self, node: ast.Call) -> ast.expr:  # noqa: N802 - ast's name
+    def visit_Call(self, node: ast.Call) -> ast.expr:
         self.generic_visit(node)
         base = node.func.value if isinstance(node.func, ast.Attribute) else None
         template = text_of(base) if base is not None else None
@@ -105,9 +105,9 @@ class _Inliner(ast.NodeTransformer):
 def _constant_text(node: ast.expr) -> str | None:
     if isinstance(node, ast.Constant):
         return str(node.value)
-    if isinstance(node, ast.FormattedValue) and isinstance(node.value, ast.Constant):
-        if node.format_spec is None and node.conversion == -1:
-            return str(node.value.value)
+    is_plain = isinstance(node, ast.FormattedValue) and node.format_spec is None and node.conversion == -1
+    if is_plain and isinstance(node, ast.FormattedValue) and isinstance(node.value, ast.Constant):
+        return str(node.value.value)
     return None
 
 

@@ -170,7 +170,7 @@ class FileConverter:
             text = mend_imports(result.before, text, wanted)
             compile(text, str(result.path), "exec", dont_inherit=True)
             _check_same_tests(module.tree, ast.parse(text))
-        except Exception as error:  # noqa: BLE001 - whatever went wrong, the file stays as it was, and that is told
+        except Exception as error:  # noqa: BLE001 - whatever it was, the file stays as it was, and that is told
             result.converted, result.notes, result.services = [], [], set()
             result.error = f"the converted file was not right, so it stays as it is: {type(error).__name__}: {error}"
             return {}
@@ -361,7 +361,7 @@ def _exports_mock(fixture: Fixture, plan: TestPlan) -> bool:
 
 
 def _applies(line: int, plan: TestPlan) -> bool:
-    """Return whether the edits of a function are for the file: fixtures that give mocks stay until nobody asks for them."""
+    """Return whether the edits of a function are for the file: fixtures that give mocks stay, or go."""
     if line == plan.reading.test.lineno:
         return True
     fixture = next(
@@ -408,11 +408,10 @@ def _without_half(
     for test, plan, reading in plans:
         use = half.get(test.name)
         if use is not None and plan is not None:
-            result.left.append(
-                Left(test=test.name, line=test.node.lineno, what=use.api, why=f"a mock of {use.service.value} could not be told from others",
-                     remedy="convert by hand")
-            )  # fmt: skip
-            plan = None  # noqa: PLW2901 - a plan that is dropped
+            why = f"a mock of {use.service.value} could not be told from others"
+            left = Left(test=test.name, line=test.node.lineno, what=use.api, why=why, remedy="convert by hand")
+            result.left.append(left)
+            plan = None
         kept.append((test, plan, reading))
     return kept
 

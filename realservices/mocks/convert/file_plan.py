@@ -76,9 +76,9 @@ def _told(fact: Fact, function: str) -> Iterator[str]:
     if isinstance(value, ast.Call) and ast.unparse(value.func).endswith("mock_open"):
         given = [word.value for word in value.keywords if word.arg == "read_data"] or list(value.args[1:2])
         yield from (_shown(each) for each in given)
-    elif fact.kind is Kind.RETURNS and function in _READS and fact.path == ():
-        yield _shown(value)
-    elif fact.kind is Kind.RETURNS and fact.path[-1:] == ("read",) and set(fact.path[:-1]) <= {CALLED, ENTERED}:
+    elif (fact.kind is Kind.RETURNS and function in _READS and fact.path == ()) or (
+        fact.kind is Kind.RETURNS and fact.path[-1:] == ("read",) and set(fact.path[:-1]) <= {CALLED, ENTERED}
+    ):
         yield _shown(value)
     elif fact.path and fact.path != ("",):
         raise Unconvertible(fact.line, ast.unparse(value), "it cannot be told what is in the file", _HAND)

@@ -87,7 +87,7 @@ class FixtureIndex:
         matching = [each for each in self._found if each.name == name]
         own = [each for each in matching if each.owner and each.owner == owner]
         outer = [each for each in matching if not each.owner]
-        return (own or outer or [None])[0]
+        return next(iter(own or outer), None)
 
 
 def _fixtures(module: Module) -> Iterator[Fixture]:

@@ -10,7 +10,7 @@ import libcst as cst
 from realservices.mocks.convert.rewrite import used_names
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Iterable, Sequence
 
 _KNOWN = ("asyncpg", "psycopg", "psycopg2", "pytest", "redis", "sqlalchemy", "sqlmodel")
 
@@ -37,7 +37,7 @@ class _Remover(cst.CSTTransformer):
         super().__init__()
         self._unused = unused
 
-    def leave_ImportFrom(  # noqa: N802 - LibCST's name
+    def leave_ImportFrom(
         self, original_node: cst.ImportFrom, updated_node: cst.ImportFrom
     ) -> cst.ImportFrom | cst.RemovalSentinel:
         del original_node
@@ -48,9 +48,7 @@ class _Remover(cst.CSTTransformer):
             return updated_node
         return _without(updated_node, kept) if kept else cst.RemoveFromParent()
 
-    def leave_Import(  # noqa: N802 - LibCST's name
-        self, original_node: cst.Import, updated_node: cst.Import
-    ) -> cst.Import | cst.RemovalSentinel:
+    def leave_Import(self, original_node: cst.Import, updated_node: cst.Import) -> cst.Import | cst.RemovalSentinel:
         del original_node
         kept = [each for each in updated_node.names if _bound(each) not in self._unused]
         if len(kept) == len(updated_node.names):
@@ -83,15 +81,14 @@ def _has(module: cst.Module, line: str) -> bool:
     first = wanted.body[0]
     for statement in module.body:
         for small in statement.body if isinstance(statement, cst.SimpleStatementLine) else ():
-            if isinstance(first, cst.Import) and isinstance(small, cst.Import):
-                if any(each.deep_equals(first.names[0].with_changes(comma=each.comma)) for each in small.names):
-                    return True
             if _gives(small, first):
                 return True
     return False
 
 
 def _gives(small: cst.BaseSmallStatement, wanted: cst.BaseSmallStatement) -> bool:
+    if isinstance(small, cst.Import) and isinstance(wanted, cst.Import):
+        return any(each.deep_equals(wanted.names[0].with_changes(comma=each.comma)) for each in small.names)
     if not isinstance(small, cst.ImportFrom) or not isinstance(wanted, cst.ImportFrom):
         return False
     if isinstance(small.names, cst.ImportStar) or isinstance(wanted.names, cst.ImportStar):
@@ -119,7 +116,7 @@ def _with_lines(module: cst.Module, lines: list[str]) -> cst.Module:
     return module.with_changes(body=body)
 
 
-def _place(body: list[cst.BaseStatement], imports: list[int], line: str) -> int:
+def _place(body: Sequence[cst.BaseStatement], imports: list[int], line: str) -> int:
     root = line.split()[1].split(".")[0]
     if root in sys.stdlib_module_names:
         return imports[0]

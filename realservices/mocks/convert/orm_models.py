@@ -14,13 +14,17 @@ if TYPE_CHECKING:
 
 _MAKERS = ("mapped_column", "Column", "Field")
 _TYPES = {
-    "int": "integer", "Integer": "integer", "BigInteger": "bigint", "SmallInteger": "smallint", "str": "text", "String": "text",
-    "Text": "text", "Unicode": "text", "bool": "boolean", "Boolean": "boolean", "float": "double precision", "Float": "double precision",
+    "int": "integer", "Integer": "integer", "BigInteger": "bigint", "SmallInteger": "smallint", "str": "text",
+    "String": "text",
+    "Text": "text", "Unicode": "text", "bool": "boolean", "Boolean": "boolean", "float": "double precision",
+    "Float": "double precision",
     "Numeric": "numeric", "Decimal": "numeric", "JSON": "json", "JSONB": "jsonb",
 }  # fmt: skip
 _MADE_UP = {
-    "datetime": "datetime.datetime(2026, 1, 1, tzinfo=datetime.UTC)", "DateTime": "datetime.datetime(2026, 1, 1, tzinfo=datetime.UTC)",
-    "date": "datetime.date(2026, 1, 1)", "Date": "datetime.date(2026, 1, 1)", "dict": "{}", "list": "[]", "JSON": "{}", "JSONB": "{}",
+    "datetime": "datetime.datetime(2026, 1, 1, tzinfo=datetime.UTC)",
+    "DateTime": "datetime.datetime(2026, 1, 1, tzinfo=datetime.UTC)",
+    "date": "datetime.date(2026, 1, 1)", "Date": "datetime.date(2026, 1, 1)", "dict": "{}", "list": "[]",
+    "JSON": "{}", "JSONB": "{}",
     "UUID": "uuid.UUID(int=1)", "Uuid": "uuid.UUID(int=1)", "bytes": 'b""', "LargeBinary": 'b""',
 }  # fmt: skip
 
@@ -79,7 +83,8 @@ def model_of(definition: Definition | None) -> Model | None:
             elif (attribute := _attribute(name, None, node.value)) is not None:
                 found.attributes[name] = attribute
         elif isinstance(node, ast.AnnAssign) and isinstance(node.target, ast.Name):
-            if (attribute := _attribute(node.target.id, node.annotation, node.value)) is not None:
+            attribute = _attribute(node.target.id, node.annotation, node.value)
+            if attribute is not None:
                 found.attributes[node.target.id] = attribute
     return found if found.table else None
 

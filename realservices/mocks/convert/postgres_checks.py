@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 from realservices.mocks.convert.expressions import text_of
 from realservices.mocks.convert.handles import ASYNCPG_SYNC, PSYCOPG, PSYCOPG2, Handle
 from realservices.mocks.convert.mock_paths import CALLED, ENTERED
-from realservices.mocks.convert.queries import Query, query_of
+from realservices.mocks.convert.queries import Query, queries_of, query_of
 from realservices.mocks.convert.results import Unconvertible
 from realservices.mocks.convert.row_plan import quoted
 from realservices.mocks.convert.test_plan import TODO
@@ -67,15 +67,13 @@ def _check_sent(check: Check, plan: TestPlan, writes: list[Query], handle: Handl
         return
     else:
         raise Unconvertible(
-            check.line, _word(check), "the statement that the code sends was not found, so it cannot be told what must be there",
+            check.line, _word(check), "the statement that the code sends was not found",
             "query what must be there by hand",
         )  # fmt: skip
     plan.check(check.line, lines)
 
 
 def _sent(plan: TestPlan) -> list[Query]:
-    from realservices.mocks.convert.queries import queries_of  # noqa: PLC0415 - rarely needed
-
     return queries_of(plan.calls)
 
 
@@ -90,8 +88,8 @@ def _written(query: Query, plan: TestPlan, handle: Handle, times: int = 1) -> li
     """Return the assertion that a statement has done what it says."""
     table = plan.schema.table(query.statement.table)
     if table is None:
-        raise Unconvertible(query.line, query.statement.table or query.statement.text, "the statement's table is not known",
-                            "query what must be there by hand")  # fmt: skip
+        shown = query.statement.table or query.statement.text
+        raise Unconvertible(query.line, shown, "the statement's table is not known", "query what must be there by hand")
     if query.statement.verb == "insert":
         known = _comparable(query.written(), table)
         expected = times if known else plan.rows.count(table) + times

@@ -18,12 +18,14 @@ if TYPE_CHECKING:
     from realservices.mocks.convert.test_plan import TestPlan
     from realservices.mocks.convert.test_reading import Mock
 
-_READS = {"fetchrow", "fetchval", "fetch", "fetchone", "fetchall", "fetchmany", "scalar", "scalar_one", "scalar_one_or_none",
+_READS = {"fetchrow", "fetchval", "fetch", "fetchone", "fetchall", "fetchmany", "scalar", "scalar_one",
+    "scalar_one_or_none",
           "first", "one", "one_or_none", "all"}  # fmt: skip
 _MANY = {"fetch", "fetchall", "fetchmany", "all"}
 _SCALARS = {"fetchval", "scalar", "scalar_one", "scalar_one_or_none"}
 _SILENT = {"commit", "rollback", "close", "release", "transaction", "acquire", "cursor", "autocommit", "executemany",
-           "description", "add_listener", "set_type_codec", "is_closed", "closed", "terminate", "is_in_transaction", "row_factory"}  # fmt: skip
+           "description", "add_listener", "set_type_codec", "is_closed", "closed", "terminate", "is_in_transaction",
+           "row_factory"}  # fmt: skip
 _FAILURES = "use the fixture service_control to have the service fail, or keep the mock for this one test"
 
 
@@ -94,7 +96,7 @@ class _Answers:
             if not queries and self._queries:
                 return
             if len(queries) != len(values):
-                why = f"{len(values)} answers in a row, and {len(queries)} statements of the code were found that get them"
+                why = f"{len(values)} answers in a row, and {len(queries)} statements were found that get them"
                 raise Unconvertible(fact.line, f"{word}.side_effect", why, "insert the rows by hand")
             for query, value in zip(queries, values, strict=True):
                 self._add_answer(query, value, word, fact.line)

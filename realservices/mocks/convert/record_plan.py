@@ -14,14 +14,14 @@ if TYPE_CHECKING:
 
 
 def plan_records(plan: TestPlan) -> None:
-    """Have assertions compare what a real row gives: asyncpg's records as dictionaries, and no column that was not told."""
+    """Have assertions compare records as dictionaries, and no columns that the mock did not have."""
     if plan.handle is None or plan.handle.style != ASYNCPG:
         return
     queries = [query for query in queries_of(plan.calls) if query.fetch in ("fetchrow", "fetch")]
     for node in ast.walk(plan.reading.test):
-        if isinstance(node, ast.Assert) and node.lineno not in plan.checked:
-            if text := _compared(node, plan, queries):
-                plan.check(node.lineno, [text])
+        is_open = isinstance(node, ast.Assert) and node.lineno not in plan.checked
+        if is_open and isinstance(node, ast.Assert) and (text := _compared(node, plan, queries)):
+            plan.check(node.lineno, [text])
 
 
 def _compared(node: ast.Assert, plan: TestPlan, queries: list[Query]) -> str:

@@ -16,13 +16,16 @@ if TYPE_CHECKING:
     from realservices.mocks.convert.test_plan import TestPlan
     from realservices.mocks.convert.test_reading import Check, Mock
 
-_READS = {"get", "exists", "hget", "hgetall", "ttl", "lrange", "llen", "smembers", "sismember", "scard", "zrange", "zscore", "mget",
+_READS = {"get", "exists", "hget", "hgetall", "ttl", "lrange", "llen", "smembers", "sismember", "scard", "zrange",
+    "zscore", "mget",
           "keys", "scan_iter", "ping", "close", "aclose", "hmget", "hexists", "zcard", "strlen"}  # fmt: skip
 _REMOVES = {"delete", "unlink", "getdel"}
 # What stands at which place of a command's arguments, behind the key.
 _PLACES = {
-    "set": ("value", "ex", "px", "nx"), "setex": ("time", "value"), "psetex": ("milliseconds", "value"), "setnx": ("value",),
-    "hset": ("key", "value", "mapping"), "expire": ("time",), "incrby": ("amount",), "decrby": ("amount",), "hdel": ("key",),
+    "set": ("value", "ex", "px", "nx"), "setex": ("time", "value"), "psetex": ("milliseconds",
+    "value"), "setnx": ("value",),
+    "hset": ("key", "value",
+    "mapping"), "expire": ("time",), "incrby": ("amount",), "decrby": ("amount",), "hdel": ("key",),
     "append": ("value",), "hmset": ("mapping",),
 }  # fmt: skip
 _HAND = "read what must be there by hand"

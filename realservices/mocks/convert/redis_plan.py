@@ -17,12 +17,16 @@ if TYPE_CHECKING:
     from realservices.mocks.convert.test_reading import Mock
 
 COMMANDS = {
-    "get", "set", "setex", "setnx", "delete", "exists", "hget", "hset", "hgetall", "hdel", "hmset", "hmget", "hexists", "hincrby", "incr",
+    "get", "set", "setex", "setnx", "delete", "exists", "hget", "hset", "hgetall", "hdel", "hmset", "hmget",
+    "hexists", "hincrby", "incr",
     "incrby", "decr", "decrby", "expire", "ttl", "lrange", "lpush", "rpush", "lpop", "rpop", "llen", "sadd", "smembers",
-    "srem", "sismember", "scard", "zadd", "zrange", "zrem", "zscore", "zcard", "mget", "mset", "keys", "scan_iter", "getdel", "pipeline",
-    "publish", "ping", "close", "aclose", "flushdb", "persist", "psetex", "zincrby", "append", "strlen", "getset", "unlink",
+    "srem", "sismember", "scard", "zadd", "zrange", "zrem", "zscore", "zcard", "mget", "mset", "keys", "scan_iter",
+    "getdel", "pipeline",
+    "publish", "ping", "close", "aclose", "flushdb", "persist", "psetex", "zincrby", "append", "strlen", "getset",
+    "unlink",
 }  # fmt: skip
-_SILENT = {"ping", "close", "aclose", "flushdb", "set", "setex", "hset", "hmset", "lpush", "rpush", "sadd", "zadd", "expire", "mset",
+_SILENT = {"ping", "close", "aclose", "flushdb", "set", "setex", "hset", "hmset", "lpush", "rpush", "sadd", "zadd",
+    "expire", "mset",
            "psetex", "publish", "connection_pool", "persist"}  # fmt: skip
 _CONSTRUCTORS = {"Redis", "StrictRedis", "from_url", "AsyncRedis", "get_redis", "get_redis_client", "get_client"}
 
@@ -175,7 +179,8 @@ class _Seeds:
         if word.startswith(("incr", "decr")):
             if not isinstance(value, ast.Constant) or not isinstance(value.value, int):
                 raise Unconvertible(line, word, "the number is no constant", "set the key by hand")
-            step = arguments[1].value if len(arguments) > 1 and isinstance(arguments[1], ast.Constant) else 1
+            given = arguments[1].value if len(arguments) > 1 and isinstance(arguments[1], ast.Constant) else 1
+            step = given if isinstance(given, int) else 1
             before = value.value - step if word.startswith("incr") else value.value + step
             if before:
                 self._set(key, str(before), str(before))
@@ -203,13 +208,20 @@ class _Seeds:
             return
         key = self._key(word, arguments, line)
         second = source_of(arguments[1]) if len(arguments) > 1 else None
+        member = _shown(second or "")
         command = {
-            "hgetall": f"hset({key}, mapping={given})", "lrange": f"rpush({key}, *{given})", "smembers": f"sadd({key}, *{given})",
-            "hget": f"hset({key}, {_shown(second or '')}, {given})", "lpop": f"lpush({key}, {given})", "rpop": f"rpush({key}, {given})",
-            "sismember": f"sadd({key}, {_shown(second or '')})", "zscore": f"zadd({key}, {{{_shown(second or '')}: {given}}})",
-            "hexists": f'hset({key}, {_shown(second or "")}, "1")', "llen": f'rpush({key}, *["x"] * {given})',
+            "hgetall": f"hset({key}, mapping={given})",
+            "lrange": f"rpush({key}, *{given})",
+            "smembers": f"sadd({key}, *{given})",
+            "hget": f"hset({key}, {member}, {given})",
+            "lpop": f"lpush({key}, {given})",
+            "rpop": f"rpush({key}, {given})",
+            "sismember": f"sadd({key}, {member})",
+            "zscore": f"zadd({key}, {{{member}: {given}}})",
+            "hexists": f'hset({key}, {member}, "1")',
+            "llen": f'rpush({key}, *["x"] * {given})',
             "scard": f"sadd({key}, *range({given}))",
-        }.get(word)  # fmt: skip
+        }.get(word)
         if command is None or (second is None and word in ("hget", "sismember", "zscore", "hexists")):
             raise Unconvertible(
                 line, word, "it cannot be told what must be in Redis for this answer", "set the key by hand"

@@ -52,11 +52,11 @@ class _Rewriter(cst.CSTTransformer):
 
     # Functions.
 
-    def visit_FunctionDef(self, node: cst.FunctionDef) -> None:  # noqa: N802 - LibCST's name
+    def visit_FunctionDef(self, node: cst.FunctionDef) -> None:
         own = self._edits.get(self._line(node))
         self._stack.append(own if own is not None or not self._stack else self._stack[-1])
 
-    def leave_FunctionDef(  # noqa: N802 - LibCST's name
+    def leave_FunctionDef(
         self, original_node: cst.FunctionDef, updated_node: cst.FunctionDef
     ) -> cst.FunctionDef | cst.RemovalSentinel:
         self._stack.pop()
@@ -83,7 +83,7 @@ class _Rewriter(cst.CSTTransformer):
 
     # Statements.
 
-    def leave_SimpleStatementLine(  # noqa: N802 - LibCST's name
+    def leave_SimpleStatementLine(
         self, original_node: cst.SimpleStatementLine, updated_node: cst.SimpleStatementLine
     ) -> cst.BaseStatement | cst.FlattenSentinel[cst.BaseStatement] | cst.RemovalSentinel:
         edits = self._stack[-1] if self._stack else None
@@ -99,7 +99,7 @@ class _Rewriter(cst.CSTTransformer):
             kept = [updated_node]
         return self._placed(updated_node.leading_lines, before, kept)
 
-    def leave_With(  # noqa: N802 - LibCST's name
+    def leave_With(
         self, original_node: cst.With, updated_node: cst.With
     ) -> cst.BaseStatement | cst.FlattenSentinel[cst.BaseStatement] | cst.RemovalSentinel:
         edits = self._stack[-1] if self._stack else None
@@ -115,7 +115,7 @@ class _Rewriter(cst.CSTTransformer):
         items[-1] = items[-1].with_changes(comma=cst.MaybeSentinel.DEFAULT)
         return self._placed(updated_node.leading_lines, before, [updated_node.with_changes(items=items)])
 
-    def leave_compound(
+    def _with_seeds(
         self, line: int, node: cst.BaseStatement
     ) -> cst.BaseStatement | cst.FlattenSentinel[cst.BaseStatement]:
         """Return a statement with what comes before it."""
@@ -125,20 +125,20 @@ class _Rewriter(cst.CSTTransformer):
 
     def leave_For(
         self, original_node: cst.For, updated_node: cst.For
-    ) -> cst.BaseStatement | cst.FlattenSentinel[cst.BaseStatement]:  # noqa: N802
-        return self.leave_compound(self._line(original_node), updated_node)
+    ) -> cst.BaseStatement | cst.FlattenSentinel[cst.BaseStatement]:
+        return self._with_seeds(self._line(original_node), updated_node)
 
     def leave_Try(
         self, original_node: cst.Try, updated_node: cst.Try
-    ) -> cst.BaseStatement | cst.FlattenSentinel[cst.BaseStatement]:  # noqa: N802
-        return self.leave_compound(self._line(original_node), updated_node)
+    ) -> cst.BaseStatement | cst.FlattenSentinel[cst.BaseStatement]:
+        return self._with_seeds(self._line(original_node), updated_node)
 
     def leave_If(
         self, original_node: cst.If, updated_node: cst.If
-    ) -> cst.BaseStatement | cst.FlattenSentinel[cst.BaseStatement]:  # noqa: N802
-        return self.leave_compound(self._line(original_node), updated_node)
+    ) -> cst.BaseStatement | cst.FlattenSentinel[cst.BaseStatement]:
+        return self._with_seeds(self._line(original_node), updated_node)
 
-    def leave_IndentedBlock(  # noqa: N802 - LibCST's name
+    def leave_IndentedBlock(
         self, original_node: cst.IndentedBlock, updated_node: cst.IndentedBlock
     ) -> cst.IndentedBlock:
         self._comments = []
@@ -167,7 +167,7 @@ class _Rewriter(cst.CSTTransformer):
 
     # Names.
 
-    def leave_Call(self, original_node: cst.Call, updated_node: cst.Call) -> cst.BaseExpression:  # noqa: N802 - LibCST's name
+    def leave_Call(self, original_node: cst.Call, updated_node: cst.Call) -> cst.BaseExpression:
         edits = self._stack[-1] if self._stack else None
         if edits is None or not edits.calls:
             return updated_node
@@ -175,31 +175,31 @@ class _Rewriter(cst.CSTTransformer):
         new = edits.calls.get((place.line, place.column))
         return cst.parse_expression(new) if new else updated_node
 
-    def visit_Attribute_attr(self, node: cst.Attribute) -> None:  # noqa: N802 - LibCST's name
+    def visit_Attribute_attr(self, node: cst.Attribute) -> None:
         del node
         self._words += 1
 
-    def leave_Attribute_attr(self, node: cst.Attribute) -> None:  # noqa: N802 - LibCST's name
+    def leave_Attribute_attr(self, node: cst.Attribute) -> None:
         del node
         self._words -= 1
 
-    def visit_Arg_keyword(self, node: cst.Arg) -> None:  # noqa: N802 - LibCST's name
+    def visit_Arg_keyword(self, node: cst.Arg) -> None:
         del node
         self._words += 1
 
-    def leave_Arg_keyword(self, node: cst.Arg) -> None:  # noqa: N802 - LibCST's name
+    def leave_Arg_keyword(self, node: cst.Arg) -> None:
         del node
         self._words -= 1
 
-    def visit_Param_name(self, node: cst.Param) -> None:  # noqa: N802 - LibCST's name
+    def visit_Param_name(self, node: cst.Param) -> None:
         del node
         self._words += 1
 
-    def leave_Param_name(self, node: cst.Param) -> None:  # noqa: N802 - LibCST's name
+    def leave_Param_name(self, node: cst.Param) -> None:
         del node
         self._words -= 1
 
-    def leave_Name(self, original_node: cst.Name, updated_node: cst.Name) -> cst.BaseExpression:  # noqa: N802 - LibCST's name
+    def leave_Name(self, original_node: cst.Name, updated_node: cst.Name) -> cst.BaseExpression:
         edits = self._stack[-1] if self._stack and not self._words else None
         new = edits.renames.get(original_node.value) if edits is not None else None
         return cst.parse_expression(new) if new else updated_node

@@ -41,9 +41,9 @@ class SessionChecks:
         for check, word in zip(self._mock.checks, words, strict=True):
             if word in ("add", "add_all", "delete"):
                 self._plan.check(check.line, self._changed(word, check))
-            elif word == "commit" and not {"add", "add_all", "delete"} & set(words) and self._calls("add"):
-                self._plan.check(check.line, self._changed("add", check))
-            elif word == "commit" and check.word == "not called" and self._calls("add"):
+            elif (word == "commit" and not {"add", "add_all", "delete"} & set(words) and self._calls("add")) or (
+                word == "commit" and check.word == "not called" and self._calls("add")
+            ):
                 self._plan.check(check.line, self._changed("add", check))
             elif word != "commit" or not self._commits or not self._plan.checked:
                 what = f"{word!r} was {check.word}" if word else "the session was made"

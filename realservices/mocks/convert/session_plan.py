@@ -37,9 +37,12 @@ _WORDS = {
 }
 _ONE = {"first", "one", "one_or_none", "scalar_one_or_none", "scalar_one", "get", "scalar"}
 _MANY = {"all", "fetchall"}
-_SILENT = {"add", "add_all", "commit", "flush", "refresh", "rollback", "close", "delete", "begin", "execute", "query", "scalars", "filter",
-           "filter_by", "options", "order_by", "expunge", "merge", "unique", "join", "limit", "offset", "where"}  # fmt: skip
-_FACTORIES = ("Session", "SessionLocal", "sessionmaker", "session_factory", "get_session", "async_session", "AsyncSessionLocal",
+_SILENT = {"add", "add_all", "commit", "flush", "refresh", "rollback", "close", "delete", "begin", "execute",
+    "query", "scalars", "filter",
+           "filter_by", "options", "order_by", "expunge", "merge", "unique", "join", "limit", "offset",
+           "where"}  # fmt: skip
+_FACTORIES = ("Session", "SessionLocal", "sessionmaker", "session_factory", "get_session", "async_session",
+    "AsyncSessionLocal",
               "session_scope", "session_maker", "async_session_maker", "AsyncSession")  # fmt: skip
 
 
@@ -166,7 +169,8 @@ class StoredObjects:
         if not self._handle.is_async:
             return f"{model.name}.metadata.create_all({self._handle.name}.get_bind())"
         engine = self._plan.take("isolated_engine_async")
-        return f"async with {engine}.begin() as connection:\n    await connection.run_sync({model.name}.metadata.create_all)"
+        made = f"await connection.run_sync({model.name}.metadata.create_all)"
+        return f"async with {engine}.begin() as connection:\n    {made}"
 
     def model_in(self, node: ast.AST, call: ServiceCall) -> Model | None:
         """Return the first mapped class that an expression of the code names."""
@@ -181,9 +185,9 @@ class StoredObjects:
     def _queried(self) -> tuple[Model | None, dict[str, str]]:
         """Return the class that the code asks for, and what it compares its attributes with."""
         for call in self._calls:
-            if call.method in ("query", "select", "execute", "scalars", "scalar", "get", "exec") and call.node.args:
-                if (model := self.model_in(call.node, call)) is not None:
-                    return model, self._compared(model)
+            asks = call.method in ("query", "select", "execute", "scalars", "scalar", "get", "exec")
+            if asks and call.node.args and (model := self.model_in(call.node, call)) is not None:
+                return model, self._compared(model)
         return None, {}
 
     def _compared(self, model: Model) -> dict[str, str]:

@@ -62,11 +62,12 @@ def template_for(result: FileResult, scanned: TestFile) -> str:
     """
     leaving = [use for use in scanned.uses if not use.stays]
     counts = Counter(use.service for use in leaving)
+    ordered = counts.most_common()
     lines = [
         f"# Migration template for {result.path.name}",
         f"# Mocks that are to go: {len(leaving)}, complexity: {scanned.complexity.value}",
         "#", "# What they stand for, and what takes their place:",
-        *(f"#   {service.value} ({count}): {_FIXTURES.get(service, 'decide by hand')}" for service, count in counts.most_common()),
+        *(f"#   {each.value} ({count}): {_FIXTURES.get(each, 'decide by hand')}" for each, count in ordered),
         "#", "# What a conversion could not do by itself:",
     ]  # fmt: skip
     for left in result.left:

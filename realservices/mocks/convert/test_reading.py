@@ -76,7 +76,7 @@ class Mock:
     parts: list[Service] = field(default_factory=list)
 
     def linked_service(self) -> Service | None:
-        """Return the service of what the test has it give, where the scan knows the mock as one of the project's own values."""
+        """Return the service of what the test has it give: the scan may know it as one of the project's own."""
         found = next((part for part in self.parts if part not in _KEPT), None)
         paths = [*(fact.path for fact in self.facts), *(check.path for check in self.checks)]
         is_database = any(not _OF_DATABASES.isdisjoint(path) for path in paths)
@@ -354,7 +354,7 @@ class _Body:
             second = call.args[1]
             base = full_name(first, self._imports)
             if base and isinstance(second, ast.Constant):
-                return f"{base}.{second.value}"
+                return f"{base}.{second.value!s}"
         if use.target:
             return use.target
         raise self._refusal(call, "it cannot be told what is replaced", "name it in a text")
@@ -543,12 +543,11 @@ class _Body:
     def _note_fakes(self, node: ast.AST) -> None:
         line = getattr(node, "lineno", 0)
         for use in self._reader.uses_in(self._module, line):
-            if use.form in (Form.FAKE_LIBRARY, Form.FAKE_CLASS, Form.SQLITE) and not use.stays:
-                if use.column == getattr(node, "col_offset", -1) and all(
-                    fake.use != use for fake in self._reading.fakes
-                ):
-                    is_foreign = self._module is not self._reader._module
-                    self._reading.fakes.append(Fake(use, node, self._function, is_foreign))
+            is_fake = use.form in (Form.FAKE_LIBRARY, Form.FAKE_CLASS, Form.SQLITE) and not use.stays
+            is_here = use.column == getattr(node, "col_offset", -1)
+            if is_fake and is_here and all(fake.use != use for fake in self._reading.fakes):
+                is_foreign = self._module is not self._reader._module
+                self._reading.fakes.append(Fake(use, node, self._function, is_foreign))
 
     def _make(self, name: str, call: ast.expr) -> Mock | None:
         use = self._use(call)

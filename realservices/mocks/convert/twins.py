@@ -46,8 +46,8 @@ def write_with_twin(result: FileResult, root: Path) -> Path:
     twin = twin_of(result.path)
     if pattern := next((each for each in _patterns(root) if fnmatch.fnmatch(twin.name, each)), ""):
         raise TwinError(
-            f"{result.path}: its original would be kept as {twin.name}, which pytest collects (python_files = {pattern}); "
-            "write with --no-twins, or narrow python_files"
+            f"{result.path}: its original would be kept as {twin.name}, which pytest collects "
+            f"(python_files = {pattern}); write with --no-twins, or narrow python_files"
         )
     if twin.exists():
         _check_twin(twin, result)

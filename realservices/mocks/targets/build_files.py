@@ -60,7 +60,13 @@ def read_targets(text: str, where: str) -> list[tuple[Target, list[str]]]:
         words = {word.arg: word.value for word in call.keywords}
         name, srcs, services = words.get("name"), words.get("srcs"), words.get("services")
         if isinstance(name, ast.Constant) and srcs is not None:
-            target = Target(call.func.id, str(name.value), call, tuple(_texts(services)), services is None or isinstance(services, ast.List))
+            target = Target(
+                call.func.id,
+                str(name.value),
+                call,
+                tuple(_texts(services)),
+                services is None or isinstance(services, ast.List),
+            )
             found.append((target, _patterns(srcs)))
     return found
 
@@ -68,7 +74,9 @@ def read_targets(text: str, where: str) -> list[tuple[Target, list[str]]]:
 def target_of(text: str, source: str, where: str) -> Target | None:
     """Return the target that has a source, preferring tests, None where none has."""
     matching = [
-        target for target, patterns in read_targets(text, where) if any(_matches(source, pattern) for pattern in patterns)
+        target
+        for target, patterns in read_targets(text, where)
+        if any(_matches(source, pattern) for pattern in patterns)
     ]
     return next((target for target in matching if target.rule in _CONVERTED), None)
 
@@ -140,7 +148,9 @@ def _by_buildozer(program: str, text: str, target: Target, missing: Sequence[str
             [program, *words, f"-:{name}"], input=text, capture_output=True, text=True, timeout=60, check=False
         )
         if done.returncode not in (0, _UNCHANGED):
-            raise BuildFileError(f"buildozer {words} -:{name}: exit code {done.returncode}: {done.stderr.strip()[-500:]}")
+            raise BuildFileError(
+                f"buildozer {words} -:{name}: exit code {done.returncode}: {done.stderr.strip()[-500:]}"
+            )
         text = done.stdout or text
     return text
 
@@ -253,7 +263,9 @@ def _without_load(text: str, symbol: str) -> str:
         lines = _Lines(text)
         kept = [name for name in names[1:] if name != symbol]
         if kept or call.keywords:
-            lines.replace(call, f"load({', '.join(map(_quoted, [names[0], *kept]))})" if not call.keywords else ast.unparse(call))
+            lines.replace(
+                call, f"load({', '.join(map(_quoted, [names[0], *kept]))})" if not call.keywords else ast.unparse(call)
+            )
             return lines.text()
         rows = text.splitlines(keepends=True)
         return "".join(rows[: call.lineno - 1] + rows[(call.end_lineno or call.lineno) :])
@@ -261,7 +273,9 @@ def _without_load(text: str, symbol: str) -> str:
 
 
 def _texts(node: ast.expr | None) -> list[str]:
-    return [str(each.value) for each in node.elts if isinstance(each, ast.Constant)] if isinstance(node, ast.List) else []
+    return (
+        [str(each.value) for each in node.elts if isinstance(each, ast.Constant)] if isinstance(node, ast.List) else []
+    )
 
 
 def _patterns(srcs: ast.expr) -> list[str]:

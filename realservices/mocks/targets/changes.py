@@ -73,7 +73,11 @@ def changes_for(tests: Iterable[Path], root: Path) -> Changes:
             source = path.relative_to(file.parent).as_posix()
             try:
                 target = target_of(new, source, str(file))
-                new = with_services(new, target, labels, load, str(file)) if target else with_target(new, source, labels, load)
+                new = (
+                    with_services(new, target, labels, load, str(file))
+                    if target
+                    else with_target(new, source, labels, load)
+                )
             except BuildFileError as error:
                 changes.problems.append(str(error))
         if new != old:
@@ -94,7 +98,12 @@ def _build_file(path: Path, root: Path) -> Path:
 def _declared(root: Path, changes: Changes) -> dict[str, tuple[Path, str]]:
     """Return package and name of the first service of each kind, those nearer to the workspace's root first."""
     found: dict[str, tuple[Path, str]] = {}
-    files = [path for name in _BUILD for path in root.rglob(name) if not any(part.startswith((".", "bazel-")) for part in path.relative_to(root).parts)]
+    files = [
+        path
+        for name in _BUILD
+        for path in root.rglob(name)
+        if not any(part.startswith((".", "bazel-")) for part in path.relative_to(root).parts)
+    ]
     for path in sorted(files, key=lambda each: (len(each.parts), each)):
         try:
             names = services_in(path.read_text(encoding="utf-8"), str(path))

@@ -9,7 +9,8 @@ if TYPE_CHECKING:
     from pathlib import Path
 
 _KINDS = {
-    "isolated_database": "postgres", "cloned_database": "postgres", "isolated_psycopg": "postgres", "isolated_engine": "postgres",
+    "isolated_database": "postgres", "cloned_database": "postgres", "isolated_psycopg": "postgres",
+    "isolated_engine": "postgres",
     "isolated_session": "postgres", "isolated_redis": "redis", "isolated_clickhouse": "clickhouse",
 }  # fmt: skip
 
@@ -24,7 +25,11 @@ def kinds_of(path: Path) -> set[str]:
     for node in ast.walk(tree):
         if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef):
             found |= {kind for each in node.args.args if (kind := _kind(each.arg))}
-        elif isinstance(node, ast.Attribute) and node.attr.startswith("requires_") and ast.unparse(node.value) == "pytest.mark":
+        elif (
+            isinstance(node, ast.Attribute)
+            and node.attr.startswith("requires_")
+            and ast.unparse(node.value) == "pytest.mark"
+        ):
             found.add(node.attr.removeprefix("requires_"))
     return found
 
