@@ -20,7 +20,7 @@ from realservices.sources.project import project_root
 if TYPE_CHECKING:
     import argparse
 
-    from realservices.mocks.targets.changes import Changes  # noqa: PLC0415 - for this command only
+    from realservices.mocks.targets.changes import Changes
 
 HELP = "give the targets of converted tests their services"
 _VERSION = 1

@@ -18,7 +18,7 @@ from realservices.sources.project import project_root
 if TYPE_CHECKING:
     import argparse
 
-    from realservices.mocks.convert.results import FileResult  # noqa: PLC0415 - for this command only
+    from realservices.mocks.convert.results import FileResult
 
 HELP = "rewrite tests on mocks as tests on real services"
 _VERSION = 1

@@ -87,6 +87,8 @@ class CodeUnderTest:
         self._module = module
         self._calls: list[ServiceCall] = []
         self._active: list[ast.AST] = []
+        # Functions that the test defines within itself.
+        self._local: dict[str, _Function] = {}
 
     def calls(self, test: _Function, fixtures: Mapping[str, _Function]) -> list[ServiceCall]:
         """Return the calls that lead out of the project, in the order of the text.
@@ -96,6 +98,7 @@ class CodeUnderTest:
             fixtures: Those that it uses, by the name of the argument: what they return is what the name stands for.
         """
         self._calls, self._active = [], []
+        self._local = {node.name: node for node in ast.walk(test) if isinstance(node, _Function) and node is not test}
         classes = {name: made for name, fixture in fixtures.items() if (made := self._made_by(fixture))}
         frame = _Frame(self._module, None, {}, classes, 0, 0, is_returned=True)
         frame.values = {name: ast.Name(name) for name in _local_names(test)}
@@ -117,7 +120,8 @@ class CodeUnderTest:
         name = full_name(node, module.imports)
         if not name:
             return None
-        own = module.definitions.get(name)
+        own = self._local.get(name) if module is self._module else None
+        own = own or module.definitions.get(name)
         if isinstance(own, ast.FunctionDef | ast.AsyncFunctionDef | ast.ClassDef):
             return Definition(module, own)
         found = self._project.resolve(name)

@@ -11,6 +11,8 @@ if TYPE_CHECKING:
 
 _FREE = "?"
 """What the name begins with that means something in the code under test only."""
+UNKNOWN = "?ANY"
+"""A name that stands for what an assertion leaves open."""
 _KNOWN = {"str", "int", "float", "len", "bool", "list", "dict", "tuple", "set", "sorted", "min", "max", "True", "False"}
 _MODULES = {"json"}
 

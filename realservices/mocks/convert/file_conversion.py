@@ -16,9 +16,9 @@ from realservices.mocks.convert.fixture_index import Fixture, FixtureIndex
 from realservices.mocks.convert.import_lines import mend_imports
 from realservices.mocks.convert.placement import act_line
 from realservices.mocks.convert.postgres_plan import plan_postgres
-from realservices.mocks.convert.project import Module, Project, make_module
+from realservices.mocks.convert.project import Definition, Module, Project, full_name, make_module
 from realservices.mocks.convert.record_plan import plan_records
-from realservices.mocks.convert.redis_plan import plan_redis
+from realservices.mocks.convert.redis_plan import COMMANDS, plan_redis
 from realservices.mocks.convert.results import FileResult, Left, Unconvertible
 from realservices.mocks.convert.rewrite import rewrite
 from realservices.mocks.convert.session_plan import is_session, plan_session
@@ -127,8 +127,8 @@ class FileConverter:
             self._uses[str(path)] = scan_source(text, self._relative(path), self._files).uses
 
     def _plan(self, test: Test, reading: Reading, module: Module) -> TestPlan:
-        _check_class(test)
         project = Project(self._files, self._relative(module.path), self._modules)
+        _check_class(test, module, project)
         fixtures = {each.name: each.node for each in reading.fixtures}
         calls = CodeUnderTest(project, module).calls(test.node, fixtures)
         plan = TestPlan(
@@ -211,6 +211,8 @@ def each_test(tree: ast.Module) -> Iterator[Test]:
 
 def _plan_mock(mock: Mock, plan: TestPlan) -> None:
     service = mock.use.service
+    if service is Service.REDIS and mock.linked_service() is Service.POSTGRES and not mock.has_any_of(COMMANDS):
+        service = Service.POSTGRES  # What it is asked for is more certain than a name.
     if service is Service.POSTGRES:
         (plan_session if is_session(mock, plan) else plan_postgres)(mock, plan)
     elif service is Service.REDIS:
@@ -236,11 +238,25 @@ def _has_work(reading: Reading) -> bool:
     return bool(reading.mocks or any(not fake.is_foreign for fake in reading.fakes))
 
 
-def _check_class(test: Test) -> None:
+def _is_plain(base: ast.expr, module: Module, project: Project) -> bool:
+    """Return whether a base is a class of the project's own, or none, whose tests can take fixtures."""
+    name = full_name(base, module.imports)
+    if name in ("object", "typing.Generic", "abc.ABC"):
+        return True
+    found = module.definitions.get(name)
+    definition = Definition(module, found) if isinstance(found, ast.ClassDef) else project.resolve(name)
+    if definition is None:
+        constant = module.constants.get(name)
+        return constant is not None and _is_plain(constant, module, project)
+    bases = definition.node.bases if isinstance(definition.node, ast.ClassDef) else []
+    return all(_is_plain(each, definition.module, project) for each in bases)
+
+
+def _check_class(test: Test, module: Module, project: Project) -> None:
     if test.owner is None:
         return
     names = {ast.unparse(base).rpartition(".")[2] for base in test.owner.bases}
-    if names:
+    if any(not _is_plain(base, module, project) for base in test.owner.bases):
         raise Unconvertible(
             test.owner.lineno, f"class {test.owner.name}({', '.join(sorted(names))})",
             "methods of a TestCase, or of a class with bases, cannot take fixtures, or may be another class's, too",

@@ -5,7 +5,7 @@ from __future__ import annotations
 import ast
 from typing import TYPE_CHECKING
 
-from realservices.mocks.convert.expressions import source_of
+from realservices.mocks.convert.expressions import UNKNOWN, source_of
 from realservices.mocks.convert.handles import quoted
 from realservices.mocks.convert.mock_paths import CALLED, ENTERED
 from realservices.mocks.convert.results import Unconvertible
@@ -64,9 +64,13 @@ class RedisChecks:
 
     def _asked(self, word: str, check: Check) -> list[dict[str, ast.expr]]:
         """Return the arguments by name: those that are asserted, else those of the code."""
-        if check.arguments is not None:
-            return [_named(word, list(check.arguments), check.keywords)]
         found = [_named(word, call.arguments, call.keywords) for call in self._calls if call.method == word]
+        if check.arguments is not None:
+            asked = _named(word, list(check.arguments), check.keywords)
+            open_ones = [name for name, node in asked.items() if ast.unparse(node) == UNKNOWN]
+            known = found[0] if len(found) == 1 else {}
+            kept = {name: node for name, node in asked.items() if name not in open_ones}
+            return [kept | {name: known[name] for name in open_ones if name in known}]
         if not found:
             raise Unconvertible(check.line, word, "the command that the code sends was not found", _HAND)
         return found

@@ -9,19 +9,21 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from realservices.mocks.convert import mock_paths
+from realservices.mocks.convert.expressions import UNKNOWN
 from realservices.mocks.convert.mock_paths import CALLED, Fact, Kind
 from realservices.mocks.convert.project import full_name
 from realservices.mocks.convert.results import Unconvertible
 from realservices.mocks.model import Form, MockUse, Service
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator, Sequence
+    from collections.abc import Iterable, Iterator, Sequence, Set
 
     from realservices.mocks.convert.fixture_index import Fixture
     from realservices.mocks.convert.project import Module
 
 _Function = ast.FunctionDef | ast.AsyncFunctionDef
-_OF_DATABASES = {"acquire", "fetchrow", "fetchval", "fetchone", "fetchall", "cursor"}
+_OF_DATABASES = {"acquire", "fetchrow", "fetchval", "fetch", "fetchone", "fetchall", "cursor", "scalar_one_or_none", "scalars",
+                 "query"}  # fmt: skip
 _KEPT = {Service.OWN_CODE, Service.OTHER, Service.TIME, Service.RANDOM}
 _PATCHERS = ("patch", "patch.object", "patch.dict", "patch.multiple")
 _NEW = ("new", "new_callable", "return_value", "side_effect")
@@ -75,12 +77,15 @@ class Mock:
     path: str = ""
     parts: list[Service] = field(default_factory=list)
 
+    def has_any_of(self, words: Set[str]) -> bool:
+        """Return whether it is told, or asked, about one of these methods."""
+        paths = [*(fact.path for fact in self.facts), *(check.path for check in self.checks)]
+        return any(not words.isdisjoint(path) for path in paths)
+
     def linked_service(self) -> Service | None:
         """Return the service of what the test has it give: the scan may know it as one of the project's own."""
-        found = next((part for part in self.parts if part not in _KEPT), None)
-        paths = [*(fact.path for fact in self.facts), *(check.path for check in self.checks)]
-        is_database = any(not _OF_DATABASES.isdisjoint(path) for path in paths)
-        return found or (Service.POSTGRES if is_database else None)
+        found = next((part for part in self.parts if part not in _KEPT and part is not self.use.service), None)
+        return found or (Service.POSTGRES if self.has_any_of(_OF_DATABASES) else None)
 
 
 @dataclass(frozen=True, slots=True)
@@ -365,7 +370,8 @@ class _Body:
         for statement in body:
             if isinstance(statement, ast.With | ast.AsyncWith):
                 self._read_with(statement)
-                self._look(*(item.context_expr for item in statement.items))
+                handled = self._reading.installed
+                self._look(*(each.context_expr for each in statement.items if each.context_expr.lineno not in handled))
             elif isinstance(statement, ast.FunctionDef | ast.AsyncFunctionDef | ast.ClassDef):
                 self._look(*ast.iter_child_nodes(statement))
                 continue
@@ -507,11 +513,12 @@ class _Body:
         for node in nodes:
             given = node.value if isinstance(node, ast.Return) else None
             given = node.value.value if isinstance(node, ast.Expr) and isinstance(node.value, ast.Yield) else given
+            if given is not None and self._is_fixture:
+                self._note_fakes(given)
+                if mock_paths.is_maker(given, self._imports):
+                    continue
             for inner in ast.walk(node):
-                if inner is not given or not self._is_fixture:
-                    self._look_at(inner)
-                else:
-                    self._note_fakes(inner)
+                self._look_at(inner)
 
     def _look_at(self, inner: ast.AST) -> None:
         if isinstance(inner, ast.Call) and mock_paths.is_maker(inner, self._imports):
@@ -648,8 +655,14 @@ def _checks(word: str, call: ast.Call, path: tuple[str, ...]) -> Iterator[Check]
 def _called_with(call: ast.Call, path: tuple[str, ...], times: int | None, line: int) -> Check:
     if any(isinstance(each, ast.Starred) for each in call.args) or any(word.arg is None for word in call.keywords):
         raise Unconvertible(line, _shown(call), "arguments in a variable", "write what must be there instead")
-    keywords = {word.arg: word.value for word in call.keywords if word.arg}
-    return Check(path=path, word="called", times=times, arguments=tuple(call.args), keywords=keywords, line=line)
+    keywords = {word.arg: _without_any(word.value) for word in call.keywords if word.arg}
+    arguments = tuple(map(_without_any, call.args))
+    return Check(path=path, word="called", times=times, arguments=arguments, keywords=keywords, line=line)
+
+
+def _without_any(node: ast.expr) -> ast.expr:
+    """Return an argument of an assertion, `ANY` as something that cannot be told."""
+    return ast.Name(UNKNOWN) if ast.unparse(node).rpartition(".")[2] == "ANY" else node
 
 
 def _written(node: ast.Attribute) -> list[str]:
