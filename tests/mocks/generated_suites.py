@@ -146,8 +146,8 @@ def make_suite(seed: int) -> str:
 
 
 def _head(chance: random.Random) -> str:
-    extra = chance.choice(["", "", "import unittest\n"])
-    tail = chance.choice(["", "\nBase = object\npytestmark = pytest.mark.slow\n", "\nBase = object\n"])
+    extra = "import unittest\n"
+    tail = chance.choice(["\nBase = object\npytestmark = pytest.mark.slow\n", "\nBase = object\n"])
     doc = chance.choice(["", '"""Tests."""\n\n', "# a comment\n"])
     return _HEAD.format(
         doc=doc, future=chance.choice(["", "from __future__ import annotations\n\n"]), extra=extra, tail=tail

@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from realservices.mocks.convert.project import Module, Project
 
 _DEEPEST = 6
+_SET_UP = ("setup_method", "setup", "setUp")
 _Function = ast.FunctionDef | ast.AsyncFunctionDef
 
 
@@ -100,6 +101,16 @@ class CodeUnderTest:
         self._calls, self._active = [], []
         self._local = {node.name: node for node in ast.walk(test) if isinstance(node, _Function) and node is not test}
         classes = {name: made for name, fixture in fixtures.items() if (made := self._made_by(fixture))}
+        for fixture in fixtures.values():
+            for node in ast.walk(fixture) if fixture.name in _SET_UP else ():
+                if (
+                    isinstance(node, ast.Assign)
+                    and isinstance(node.value, ast.Call)
+                    and _dotted(node.targets[0]).startswith("self.")
+                ):
+                    made = self._resolve(node.value.func, self._module)
+                    if made is not None and isinstance(made.node, ast.ClassDef):
+                        classes[_dotted(node.targets[0])] = made
         frame = _Frame(self._module, None, {}, classes, 0, 0, is_returned=True)
         frame.values = {name: ast.Name(name) for name in _local_names(test)}
         self._follow_body(test, frame, is_test=True)

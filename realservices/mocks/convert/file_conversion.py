@@ -132,7 +132,8 @@ class FileConverter:
         fixtures = {each.name: each.node for each in reading.fixtures}
         calls = CodeUnderTest(project, module).calls(test.node, fixtures)
         plan = TestPlan(
-            reading, module, project, calls, self._schema, isinstance(test.node, ast.AsyncFunctionDef)
+            reading, module, project, calls, self._schema, isinstance(test.node, ast.AsyncFunctionDef),
+            is_case=is_test_case(test.owner, module),
         )  # fmt: skip
         for fake in reading.fakes:
             _plan_fake(fake, plan)
@@ -166,7 +167,8 @@ class FileConverter:
             return {}
         gone = _unused_fixtures(module, plans, edits)
         try:
-            text = rewrite(result.before, edits, gone, pools=pools)
+            cases = {test.owner.name for test, plan, _ in plans if plan is not None and plan.is_case and test.owner}
+            text = rewrite(result.before, edits, gone, pools=pools, cases=cases)
             text = mend_imports(result.before, text, wanted)
             compile(text, str(result.path), "exec", dont_inherit=True)
             _check_same_tests(module.tree, ast.parse(text))
@@ -252,14 +254,21 @@ def _is_plain(base: ast.expr, module: Module, project: Project) -> bool:
     return all(_is_plain(each, definition.module, project) for each in bases)
 
 
+def is_test_case(owner: ast.ClassDef | None, module: Module) -> bool:
+    """Return whether a class is a TestCase of unittest itself."""
+    return owner is not None and [full_name(base, module.imports) for base in owner.bases] == ["unittest.TestCase"]
+
+
 def _check_class(test: Test, module: Module, project: Project) -> None:
     if test.owner is None:
         return
     names = {ast.unparse(base).rpartition(".")[2] for base in test.owner.bases}
+    if is_test_case(test.owner, module) and isinstance(test.node, ast.FunctionDef):
+        return
     if any(not _is_plain(base, module, project) for base in test.owner.bases):
         raise Unconvertible(
             test.owner.lineno, f"class {test.owner.name}({', '.join(sorted(names))})",
-            "methods of a TestCase, or of a class with bases, cannot take fixtures, or may be another class's, too",
+            "asynchronous tests of unittest have a loop of their own, and those of unknown bases may take no fixtures",
             "make it a plain class whose tests take fixtures",
         )  # fmt: skip
 
@@ -282,7 +291,13 @@ def _finish(plan: TestPlan) -> None:
         for name in plan.reading.by_function.get(plan.reading.test.lineno, {})
         if plan.reading.by_function[plan.reading.test.lineno][name] in converted
     }
-    edits.arguments = plan.fixtures
+    if plan.is_case:
+        lines = [*plan.setup, *plan.seeds, *(line for each in plan.checked.values() for line in each)]
+        used = [*lines, *(new for name, new in edits.renames.items() if not name.startswith("self."))]
+        names = [name for name in plan.fixtures if any(name in line for line in used)]
+        plan.setup = [*map(_by_name, names), *plan.setup]
+    else:
+        edits.arguments = plan.fixtures
     edits.markers = [f"requires_{kind}" for kind in _MARKED if kind in plan.services]
     lines = [*plan.setup, *plan.seeds, *(line for each in plan.checked.values() for line in each)]
     unused = (
@@ -318,7 +333,7 @@ def _check_fixtures(plan: TestPlan, converted: set[Mock]) -> None:
                 )  # fmt: skip
             continue
         if _exports_mock(fixture, plan):
-            if fixture.autouse or fixture.is_set_up:
+            if fixture.autouse:
                 raise Unconvertible(
                     fixture.node.lineno, fixture.name, "it installs its mock for all tests", "have tests ask for it"
                 )
@@ -331,7 +346,10 @@ def _check_fixtures(plan: TestPlan, converted: set[Mock]) -> None:
 
 def _edit_fixture(fixture: Fixture, plan: TestPlan) -> None:
     edits = plan.reading.edit(fixture.node)
-    if fixture.is_set_up or (fixture.autouse and edits.renames):
+    if fixture.is_set_up:
+        _edit_set_up(fixture, plan, edits)
+        return
+    if fixture.autouse and edits.renames:
         raise Unconvertible(
             fixture.node.lineno, fixture.name, "it makes mocks for all tests", "have tests ask for a fixture"
         )
@@ -353,6 +371,21 @@ def _edit_fixture(fixture: Fixture, plan: TestPlan) -> None:
             edits.arguments.append(expression)
         if name in taken:
             edits.dropped_arguments.add(name)
+
+
+def _edit_set_up(fixture: Fixture, plan: TestPlan, edits: FunctionEdits) -> None:
+    """Have a `setup_method`, or a `setUp`, take real objects: as a fixture, or by name."""
+    needed = [each for each in dict.fromkeys(edits.renames.values()) if each in plan.fixtures]
+    if len(fixture.node.args.args) != 1 or len(needed) != len(set(edits.renames.values())) or edits.unwrapped:
+        raise Unconvertible(fixture.node.lineno, fixture.name, "it makes mocks in a way of its own", "convert by hand")
+    if fixture.name == "setUp":
+        edits.top = [_by_name(name) for name in needed]
+        return
+    edits.arguments, edits.new_decorators, edits.name = needed, ["pytest.fixture(autouse=True)"], "set_up"
+
+
+def _by_name(fixture: str) -> str:
+    return f'{fixture} = self.request.getfixturevalue("{fixture}")'
 
 
 def _exports_mock(fixture: Fixture, plan: TestPlan) -> bool:

@@ -17,9 +17,11 @@ def act_line(plan: TestPlan) -> int | None:
     test = plan.reading.test
     edits = plan.reading.edit(test)
     told = max((fact.line for mock in plan.reading.mocks for fact in mock.facts if _within(fact.line, test)), default=0)
+    lines = [check.line for mock in plan.reading.mocks for check in mock.checks]
     called = plan.first_call_line()
-    if called is not None and called >= told:
-        return _holding(test.body, called, edits)
+    first = min((line for line in (*lines, called) if line is not None and line > told), default=None)
+    if called is not None and called >= told and first is not None:
+        return _holding(test.body, min(first, called), edits)
     return _behind(test.body, told, edits) if told else None
 
 

@@ -11,7 +11,7 @@ import libcst as cst
 from libcst.metadata import MetadataWrapper, PositionProvider
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping, Sequence
+    from collections.abc import Iterable, Mapping, Sequence, Set
 
     from realservices.mocks.convert.test_reading import FunctionEdits
 
@@ -24,7 +24,9 @@ async def database_pool(cloned_database):
 '''
 
 
-def rewrite(text: str, edits: Mapping[int, FunctionEdits], gone: set[int], *, pools: bool) -> str:
+def rewrite(
+    text: str, edits: Mapping[int, FunctionEdits], gone: set[int], *, pools: bool, cases: Set[str] = frozenset()
+) -> str:
     """Return a file's text with functions changed.
 
     Args:
@@ -32,20 +34,28 @@ def rewrite(text: str, edits: Mapping[int, FunctionEdits], gone: set[int], *, po
         edits: What is done, by the line of the function.
         gone: Lines of functions that are removed.
         pools: Whether the fixture `database_pool` is to be there.
+        cases: Names of classes of unittest whose tests ask for fixtures by name.
     """
     wrapper = MetadataWrapper(cst.parse_module(text))
-    module = wrapper.visit(_Rewriter(edits, gone))
+    module = wrapper.visit(_Rewriter(edits, gone, cases))
     if pools and "def database_pool(" not in module.code:
         module = _with_pool(module)
     return module.code
 
 
+_REQUEST = '''@pytest.fixture(autouse=True)
+def take_request(self, request):
+    """Have the tests of this class ask for fixtures by name."""
+    self.request = request
+'''
+
+
 class _Rewriter(cst.CSTTransformer):
     METADATA_DEPENDENCIES = (PositionProvider,)
 
-    def __init__(self, edits: Mapping[int, FunctionEdits], gone: set[int]) -> None:
+    def __init__(self, edits: Mapping[int, FunctionEdits], gone: set[int], cases: Set[str]) -> None:
         super().__init__()
-        self._edits, self._gone = edits, gone
+        self._edits, self._gone, self._cases = edits, gone, cases
         self._stack: list[FunctionEdits | None] = []
         self._words = 0
         self._comments: list[cst.EmptyLine] = []
@@ -72,13 +82,36 @@ class _Rewriter(cst.CSTTransformer):
             if self._line(old.decorator) not in edits.decorators
         ]
         known = {cst.Module([]).code_for_node(each.decorator) for each in decorators}
-        wanted = [f"pytest.mark.{name}" for name in edits.markers]
+        wanted = [*(f"pytest.mark.{name}" for name in edits.markers), *edits.new_decorators]
         markers = [cst.Decorator(cst.parse_expression(each)) for each in wanted if each not in known]
         return updated_node.with_changes(
             decorators=[*markers, *decorators],
             params=_parameters(updated_node.params, edits),
             body=_body(updated_node.body, edits.top),
+            name=cst.Name(edits.name) if edits.name else updated_node.name,
             asynchronous=cst.Asynchronous() if edits.becomes_async else updated_node.asynchronous,
+        )
+
+    def leave_ClassDef(self, original_node: cst.ClassDef, updated_node: cst.ClassDef) -> cst.ClassDef:
+        if original_node.name.value not in self._cases or "def take_request(" in cst.Module([]).code_for_node(
+            updated_node
+        ):
+            return updated_node
+        if not isinstance(updated_node.body, cst.IndentedBlock):
+            return updated_node
+        statements = list(updated_node.body.body)
+        at = 1 if _is_docstring(statements[0]) else 0
+        fixture = cst.parse_statement(_REQUEST)
+        if at < len(statements):
+            lines = [
+                cst.EmptyLine(indent=False),
+                *(each for each in _leading(statements[at]) if each.comment is not None),
+            ]
+            statements[at] = statements[at].with_changes(leading_lines=lines)
+        if at:
+            fixture = fixture.with_changes(leading_lines=[cst.EmptyLine(indent=False)])
+        return updated_node.with_changes(
+            body=updated_node.body.with_changes(body=[*statements[:at], fixture, *statements[at:]])
         )
 
     # Statements.
@@ -235,6 +268,11 @@ def _body(body: cst.BaseSuite, top: Sequence[str]) -> cst.BaseSuite:
     statements = list(body.body)
     at = 1 if _is_docstring(statements[0]) else 0
     return body.with_changes(body=[*statements[:at], *_parsed(top), *statements[at:]])
+
+
+def _leading(statement: cst.BaseStatement) -> Sequence[cst.EmptyLine]:
+    lines: Sequence[cst.EmptyLine] = getattr(statement, "leading_lines", ())
+    return lines
 
 
 def _is_docstring(statement: cst.BaseStatement) -> bool:

@@ -40,6 +40,7 @@ class TestPlan:
         rows: The rows of the database.
         handle: How they are inserted.
         is_async: Whether the test is a coroutine.
+        is_case: Whether it is a method of unittest's TestCase.
     """
 
     # pytest must not take this class for a test.
@@ -51,6 +52,7 @@ class TestPlan:
     calls: list[ServiceCall]
     schema: Schema
     is_async: bool
+    is_case: bool = False
     setup: list[str] = field(default_factory=list)
     seeds: list[str] = field(default_factory=list)
     fixtures: list[str] = field(default_factory=list)
@@ -75,13 +77,21 @@ class TestPlan:
         """Have an expression stand wherever the test, or a fixture of the file, has a mock."""
         for line, names in self.reading.by_function.items():
             for name, each in names.items():
-                if each is mock:
-                    self.reading.edits[line].renames[name] = expression
+                if each is not mock:
+                    continue
+                edits = self.reading.edits[line]
+                edits.renames[name] = expression
+                if name.startswith("self.") and mock.line in edits.removed:
+                    # Others read the attribute: it holds the real object from now on.
+                    edits.replaced[mock.line] = [f"{name} = {expression}"]
 
     def replace_target(self, target: str, expression: str) -> None:
         """Have the real object stand where a patcher put the mock."""
         self.take("monkeypatch")
-        line = f'monkeypatch.setattr("{target}", {expression})'
+        created = (
+            ", raising=False" if any(mock.target == target and mock.is_created for mock in self.reading.mocks) else ""
+        )
+        line = f'monkeypatch.setattr("{target}", {expression}{created})'
         if line not in self.setup:
             self.setup.append(line)
 

@@ -65,6 +65,7 @@ class Mock:
         line: Where.
         path: The file.
         parts: Services of mocks that were made parts of it.
+        is_created: What it is put in place of need not be there.
     """
 
     name: str
@@ -76,6 +77,7 @@ class Mock:
     line: int = 0
     path: str = ""
     parts: list[Service] = field(default_factory=list)
+    is_created: bool = False
 
     def has_any_of(self, words: Set[str]) -> bool:
         """Return whether it is told, or asked, about one of these methods."""
@@ -115,6 +117,8 @@ class FunctionEdits:
         unwrapped: Items of `with` that go: line of the statement and number of the item.
         becomes_async: Whether `def` becomes `async def`.
         calls: Expressions by line and column of the call that they replace.
+        name: A new name, "" for the one that it has.
+        new_decorators: Those that it gets, without "@".
     """
 
     removed: set[int] = field(default_factory=set)
@@ -129,6 +133,8 @@ class FunctionEdits:
     unwrapped: set[tuple[int, int]] = field(default_factory=set)
     becomes_async: bool = False
     calls: dict[tuple[int, int], str] = field(default_factory=dict)
+    name: str = ""
+    new_decorators: list[str] = field(default_factory=list)
 
 
 @dataclass(slots=True)
@@ -335,6 +341,7 @@ class _Body:
         mock = Mock(
             name or f"patch of {target}", use, target, is_async=is_async, line=call.lineno, path=str(self._module.path)
         )
+        mock.is_created = "create" in words
         self._reading.mocks.append(mock)
         if isinstance(new, ast.Call):
             if mock_paths.is_maker(new, self._imports):
