@@ -16,6 +16,16 @@ def build_text(proposal: Proposal, found: Evidence) -> str:
     """Return the text of a BUILD file."""
     rules = ["real_service_test", *(f"{kind}_service" for kind in proposal.services)]
     blocks = [f'load("@rules_realservices//rules:defs.bzl", {", ".join(map(_quoted, sorted(rules)))})']
+    blocks += service_blocks(proposal, found)
+    services = ", ".join(_quoted(_LABELS[kind]) for kind in proposal.services)
+    tests = '    srcs = glob(["tests/**/*_test.py", "tests/**/test_*.py"]),'
+    blocks.append("\n".join(["real_service_test(", '    name = "tests",', tests, f"    services = [{services}],", ")"]))
+    return "\n\n".join(blocks) + "\n"
+
+
+def service_blocks(proposal: Proposal, found: Evidence) -> list[str]:
+    """Return the targets of the services themselves."""
+    blocks: list[str] = []
     if "postgres" in proposal.services:
         lines = ["postgres_service(", '    name = "db",']
         lines += [f'    migrations = glob(["{files.pattern}"]),' for files in found.sql]
@@ -23,11 +33,7 @@ def build_text(proposal: Proposal, found: Evidence) -> str:
         if found.has_django or found.alembic:
             lines.append('    migrate = [":migrate"],  # a program that runs the migrations: docs/migrators.md')
         blocks.append("\n".join([*lines, ")"]))
-    blocks += [_TARGETS[kind] for kind in proposal.services if kind in _TARGETS]
-    services = ", ".join(_quoted(_LABELS[kind]) for kind in proposal.services)
-    tests = '    srcs = glob(["tests/**/*_test.py", "tests/**/test_*.py"]),'
-    blocks.append("\n".join(["real_service_test(", '    name = "tests",', tests, f"    services = [{services}],", ")"]))
-    return "\n\n".join(blocks) + "\n"
+    return blocks + [_TARGETS[kind] for kind in proposal.services if kind in _TARGETS]
 
 
 def _quoted(text: str) -> str:

@@ -1,0 +1,110 @@
+"""Give the BUILD targets of tests on real services these services; without Bazel, propose what the project declares.
+
+Without --write a diff is shown and nothing is changed.
+"""
+
+from __future__ import annotations
+
+import difflib
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from realservices.cli.console import Console
+from realservices.cli.exit_codes import EXIT_ERROR, EXIT_OK
+from realservices.cli.proposal.build_file import service_blocks
+from realservices.cli.proposal.declaration import Proposal, propose
+from realservices.cli.proposal.evidence import Evidence, look
+from realservices.sources.declarations import declared_in, read_project
+from realservices.sources.project import project_root
+
+if TYPE_CHECKING:
+    import argparse
+
+    from realservices.mocks.targets.changes import Changes
+
+HELP = "give the targets of converted tests their services"
+_VERSION = 1
+
+
+def add_options(parser: argparse.ArgumentParser) -> None:
+    """Declare the command's options."""
+    parser.add_argument("paths", nargs="+", type=Path, metavar="PATH", help="test files, or directories of them")
+    parser.add_argument("--write", action="store_true", help="change the files; by default a diff is shown")
+
+
+def run(options: argparse.Namespace) -> int:
+    """Look at the tests, propose or write."""
+    from realservices.mocks.targets.changes import Changes, changes_for, workspace_of  # noqa: PLC0415 - for this command only
+    from realservices.mocks.targets.test_files import test_files  # noqa: PLC0415 - for this command only
+
+    tests = test_files(options.paths)
+    root = workspace_of(tests[0]) if tests else None
+    project = project_root(tests[0].parent if tests else None)
+    changes = changes_for(tests, root) if root else Changes()
+    found = look(root or project)
+    proposal = _proposal(found, changes.undeclared if root else _kinds(tests) - _declared_kinds(project))
+    if options.write:
+        for path, (_, new) in changes.texts.items():
+            path.write_text(new, encoding="utf-8")
+    console = Console()
+    blocks = service_blocks(proposal, found) if root else []
+    toml = proposal.toml("tool.realservices.") if proposal.services and not root else ""
+    if options.json:
+        console.json(_content(changes, blocks, toml, is_written=options.write))
+    else:
+        _tell(console, changes, blocks, toml, root, is_written=options.write)
+    return EXIT_ERROR if changes.problems else EXIT_OK
+
+
+def _kinds(tests: list[Path]) -> set[str]:
+    from realservices.mocks.targets.wanted import kinds_of  # noqa: PLC0415 - for this command only
+
+    return {kind for path in tests for kind in kinds_of(path)}
+
+
+def _declared_kinds(project: Path) -> set[str]:
+    return {service.kind for service in read_project(project).services.values()} if declared_in(project) else set()
+
+
+def _proposal(found: Evidence, kinds: set[str]) -> Proposal:
+    """Return what `init` proposes, for these kinds only."""
+    proposal = propose(found)
+    proposal.services = {kind: proposal.services.get(kind, []) for kind in sorted(kinds)}
+    return proposal
+
+
+def _tell(
+    console: Console, changes: Changes, blocks: list[str], toml: str, root: Path | None, *, is_written: bool
+) -> None:
+    for path, (old, new) in changes.texts.items():
+        if is_written:
+            console.line(f"written: {path}")
+        else:
+            lines = difflib.unified_diff(
+                old.splitlines(keepends=True), new.splitlines(keepends=True), str(path), str(path)
+            )
+            console.line("".join(lines).rstrip("\n"))
+    if blocks:
+        console.line(
+            f"\nNo BUILD file declares {', '.join(sorted(changes.undeclared))}. Proposed for {root}/BUILD.bazel:\n"
+        )
+        console.line("\n\n".join(blocks))
+    if toml:
+        console.line(f"Proposed for pyproject.toml (`init --write` adds all that it finds):\n\n{toml}")
+    for problem in changes.problems:
+        console.line(problem)
+    if not changes.texts and not blocks and not toml and not changes.problems:
+        console.line("Every target has the services that its tests use")
+    elif changes.texts and not is_written:
+        console.line("Nothing is written yet: --write does it")
+
+
+def _content(changes: Changes, blocks: list[str], toml: str, *, is_written: bool) -> dict[str, Any]:
+    return {
+        "version": _VERSION,
+        "files": [str(path) for path in changes.texts],
+        "services": "\n\n".join(blocks),
+        "declaration": toml,
+        "problems": changes.problems,
+        "written": is_written and bool(changes.texts),
+    }

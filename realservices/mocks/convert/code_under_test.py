@@ -1,0 +1,403 @@
+"""What the code that a test calls does with a service: the statements and commands, with the test's own arguments.
+
+Followed are functions and methods of the project, through parameters, local names and attributes that `__init__` sets.
+Nothing is run. What cannot be followed is not there, and no conversion is built on it.
+"""
+
+from __future__ import annotations
+
+import ast
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
+
+from realservices.mocks.convert.expressions import inline, text_of
+from realservices.mocks.convert.project import Definition, full_name
+from realservices.mocks.convert.sql_text import Statement, is_sql, parse_sql
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Mapping
+
+    from realservices.mocks.convert.project import Module, Project
+
+_DEEPEST = 6
+_SET_UP = ("setup_method", "setup", "setUp")
+_Function = ast.FunctionDef | ast.AsyncFunctionDef
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ServiceCall:
+    """A method that code under test calls on something that is not the project's own.
+
+    Attributes:
+        method: Its name.
+        receiver: What it is called on, in the code's own words.
+        node: The call, in the test's terms.
+        statement: The SQL of its first argument, if there is one.
+        is_awaited: It stands behind `await`.
+        is_entered: It stands in a `with`.
+        is_returned: The test gets its result as it is.
+        line: Of the test: where it calls what leads here.
+        module: Where the call stands.
+    """
+
+    method: str
+    receiver: str
+    node: ast.Call
+    statement: Statement | None
+    is_awaited: bool
+    is_entered: bool
+    is_returned: bool
+    line: int
+    module: Module
+
+    @property
+    def arguments(self) -> list[ast.expr]:
+        """Positional arguments; those behind the statement where there is one."""
+        return list(self.node.args[1:] if self.statement else self.node.args)
+
+    @property
+    def keywords(self) -> dict[str, ast.expr]:
+        """Arguments by name."""
+        return {word.arg: word.value for word in self.node.keywords if word.arg}
+
+
+@dataclass(slots=True)
+class _Frame:
+    """A function that is being followed: its module, the class that it belongs to, and what its names stand for."""
+
+    module: Module
+    owner: Definition | None
+    values: dict[str, ast.expr]
+    classes: dict[str, Definition]
+    line: int
+    depth: int
+    is_returned: bool
+    constants: dict[str, ast.expr] = field(default_factory=dict)
+
+
+class CodeUnderTest:
+    """Follows the calls of a test.
+
+    Args:
+        project: Where definitions are looked for.
+        module: The test's own file.
+    """
+
+    def __init__(self, project: Project, module: Module) -> None:
+        self._project = project
+        self._module = module
+        self._calls: list[ServiceCall] = []
+        self._active: list[ast.AST] = []
+        # Functions that the test defines within itself.
+        self._local: dict[str, _Function] = {}
+
+    def calls(self, test: _Function, fixtures: Mapping[str, _Function]) -> list[ServiceCall]:
+        """Return the calls that lead out of the project, in the order of the text.
+
+        Args:
+            test: The test.
+            fixtures: Those that it uses, by the name of the argument: what they return is what the name stands for.
+        """
+        self._calls, self._active = [], []
+        self._local = {node.name: node for node in ast.walk(test) if isinstance(node, _Function) and node is not test}
+        classes = {name: made for name, fixture in fixtures.items() if (made := self._made_by(fixture))}
+        for fixture in fixtures.values():
+            for node in ast.walk(fixture) if fixture.name in _SET_UP else ():
+                if (
+                    isinstance(node, ast.Assign)
+                    and isinstance(node.value, ast.Call)
+                    and _dotted(node.targets[0]).startswith("self.")
+                ):
+                    made = self._resolve(node.value.func, self._module)
+                    if made is not None and isinstance(made.node, ast.ClassDef):
+                        classes[_dotted(node.targets[0])] = made
+        frame = _Frame(self._module, None, {}, classes, 0, 0, is_returned=True)
+        frame.values = {name: ast.Name(name) for name in _local_names(test)}
+        self._follow_body(test, frame, is_test=True)
+        return self._calls
+
+    def _made_by(self, fixture: _Function) -> Definition | None:
+        for node in ast.walk(fixture):
+            value = node.value if isinstance(node, ast.Return | ast.Yield) else None
+            if isinstance(value, ast.Name):
+                value = _assigned(fixture, value.id)
+            if isinstance(value, ast.Call):
+                found = self._resolve(value.func, self._module)
+                if found is not None and isinstance(found.node, ast.ClassDef):
+                    return found
+        return None
+
+    def _resolve(self, node: ast.expr, module: Module) -> Definition | None:
+        name = full_name(node, module.imports)
+        if not name:
+            return None
+        own = self._local.get(name) if module is self._module else None
+        own = own or module.definitions.get(name)
+        if isinstance(own, ast.FunctionDef | ast.AsyncFunctionDef | ast.ClassDef):
+            return Definition(module, own)
+        found = self._project.resolve(name)
+        if found is None and "." in name:  # A method named by its class: `Users.create`.
+            owner = self._resolve(node.value, module) if isinstance(node, ast.Attribute) else None
+            return self._method(owner, name.rpartition(".")[2]) if owner is not None else None
+        return found
+
+    def _method(self, owner: Definition | None, name: str, depth: int = 0) -> Definition | None:
+        if owner is None or not isinstance(owner.node, ast.ClassDef) or depth > _DEEPEST:
+            return None
+        for node in owner.node.body:
+            if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef) and node.name == name:
+                return Definition(owner.module, node)
+        bases = (self._resolve(base, owner.module) for base in owner.node.bases)
+        return next((found for base in bases if (found := self._method(base, name, depth + 1))), None)
+
+    def _follow_body(self, function: _Function, frame: _Frame, *, is_test: bool = False) -> None:
+        returned = _returned_names(function)
+        for statement in _statements(function.body):
+            awaited, entered = _awaited(statement), _entered(statement)
+            direct = _direct_call(statement, returned)
+            for call in _calls_in(statement):
+                if is_test:
+                    frame.line = call.lineno
+                self._follow_call(
+                    call, frame, is_awaited=call in awaited, is_entered=call in entered,
+                    is_returned=frame.is_returned and (is_test or call is direct),
+                )  # fmt: skip
+            self._note_assignment(statement, frame, is_test=is_test)
+
+    def _note_assignment(self, statement: ast.stmt, frame: _Frame, *, is_test: bool) -> None:
+        if isinstance(statement, ast.AnnAssign):
+            target: ast.expr = statement.target
+            value = statement.value
+        elif isinstance(statement, ast.Assign) and len(statement.targets) == 1:
+            target, value = statement.targets[0], statement.value
+        else:
+            return
+        name = _dotted(target)
+        if not name or value is None:
+            return
+        made = self._resolve(value.func, frame.module) if isinstance(value, ast.Call) else None
+        if made is not None and isinstance(made.node, ast.ClassDef):
+            frame.classes[name] = made
+        elif isinstance(value, ast.Name) and value.id in frame.classes:
+            frame.classes[name] = frame.classes[value.id]
+        if not is_test and not _is_result(value):
+            frame.values[name] = inline(value, self._values(frame))
+
+    def _values(self, frame: _Frame) -> dict[str, ast.expr]:
+        if not frame.constants:
+            plain = (ast.Constant, ast.JoinedStr, ast.BinOp)
+            constants: dict[str, ast.expr] = {
+                name: node for name, node in frame.module.constants.items() if isinstance(node, plain)
+            }
+            for name, origin in frame.module.imports.items():
+                if isinstance(node := self._project.constant(origin), ast.Constant):
+                    constants[name] = node
+            if frame.owner is not None and isinstance(frame.owner.node, ast.ClassDef):
+                for each in frame.owner.node.body:
+                    if isinstance(each, ast.Assign) and isinstance(each.targets[0], ast.Name):
+                        name = each.targets[0].id
+                        constants[f"self.{name}"] = constants[f"cls.{name}"] = each.value
+            frame.constants = {**constants, "": ast.Constant("")}
+        return {**frame.constants, **frame.values}
+
+    def _follow_call(
+        self, call: ast.Call, frame: _Frame, *, is_awaited: bool, is_entered: bool, is_returned: bool
+    ) -> None:
+        target = self._target(call, frame)
+        if target is not None and target.node not in self._active and frame.depth < _DEEPEST:
+            self._enter(target, call, frame, is_returned=is_returned)
+            return
+        if not isinstance(call.func, ast.Attribute) or frame.depth == 0:
+            return
+        placed = inline(call, self._values(frame))
+        if not isinstance(placed, ast.Call):
+            return
+        text = _sql_text(placed)
+        self._calls.append(
+            ServiceCall(
+                method=call.func.attr, receiver=ast.unparse(call.func.value), node=placed,
+                statement=parse_sql(text) if text is not None and is_sql(text) else None, is_awaited=is_awaited,
+                is_entered=is_entered, is_returned=is_returned, line=frame.line, module=frame.module,
+            )
+        )  # fmt: skip
+
+    def _target(self, call: ast.Call, frame: _Frame) -> Definition | None:
+        function = call.func
+        if isinstance(function, ast.Attribute):
+            base = _dotted(function.value)
+            if base in ("self", "cls") and frame.owner is not None:
+                return self._method(frame.owner, function.attr)
+            owner = frame.classes.get(base)
+            if owner is None and isinstance(function.value, ast.Call):
+                owner = self._resolve(function.value.func, frame.module)
+            if owner is not None and isinstance(owner.node, ast.ClassDef):
+                return self._method(owner, function.attr)
+        return self._resolve(function, frame.module)
+
+    def _enter(self, target: Definition, call: ast.Call, frame: _Frame, *, is_returned: bool) -> None:
+        owner = self._owner(target, call, frame)
+        node = target.node
+        values = self._values(frame)
+        arguments = [inline(argument, values) for argument in call.args if not isinstance(argument, ast.Starred)]
+        named = {word.arg: inline(word.value, values) for word in call.keywords if word.arg}
+        if isinstance(node, ast.ClassDef):
+            made = self._method(target, "__init__")
+            if made is None or not isinstance(made.node, ast.FunctionDef):
+                return
+            owner, node = target, made.node
+            target = made
+        inner = _Frame(
+            target.module, owner, _bound(node, arguments, named, is_method=owner is not None), {}, frame.line,
+            frame.depth + 1, is_returned=is_returned and not isinstance(target.node, ast.ClassDef),
+        )  # fmt: skip
+        if owner is not None:
+            inner.classes = self._attribute_classes(owner)
+            inner.values |= self._attribute_values(owner, inner.values)
+        self._active.append(node)
+        self._follow_body(node, inner)
+        self._active.pop()
+
+    def _owner(self, target: Definition, call: ast.Call, frame: _Frame) -> Definition | None:
+        if not isinstance(call.func, ast.Attribute) or isinstance(target.node, ast.ClassDef):
+            return None
+        base = _dotted(call.func.value)
+        if base in ("self", "cls"):
+            return frame.owner
+        if isinstance(call.func.value, ast.Call):
+            found = self._resolve(call.func.value.func, frame.module)
+        else:
+            found = frame.classes.get(base) or self._resolve(call.func.value, frame.module)
+        return found if found is not None and isinstance(found.node, ast.ClassDef) else None
+
+    def _attribute_classes(self, owner: Definition) -> dict[str, Definition]:
+        """Return what class the attributes have that `__init__` makes."""
+        made = self._method(owner, "__init__")
+        found = {}
+        for node in ast.walk(made.node) if made is not None else ():
+            if isinstance(node, ast.Assign) and isinstance(node.value, ast.Call):
+                definition = self._resolve(node.value.func, owner.module)
+                if definition is not None and isinstance(definition.node, ast.ClassDef):
+                    found[_dotted(node.targets[0])] = definition
+        return found
+
+    def _attribute_values(self, owner: Definition, known: Mapping[str, ast.expr]) -> dict[str, ast.expr]:
+        """Return the attributes that `__init__` sets to constants, or to parameters with constant defaults."""
+        made = self._method(owner, "__init__")
+        if made is None or not isinstance(made.node, ast.FunctionDef):
+            return {}
+        defaults = _defaults(made.node)
+        found: dict[str, ast.expr] = {}
+        for node in ast.walk(made.node):
+            if isinstance(node, ast.Assign) and len(node.targets) == 1:
+                name, value = _dotted(node.targets[0]), node.value
+                if isinstance(value, ast.Name):
+                    value = defaults.get(value.id, value)
+                if name.startswith("self.") and isinstance(value, ast.Constant) and name not in known:
+                    found[name] = value
+        return found
+
+
+def _bound(
+    function: _Function, arguments: list[ast.expr], named: Mapping[str, ast.expr], *, is_method: bool
+) -> dict[str, ast.expr]:
+    parameters = [each.arg for each in (*function.args.posonlyargs, *function.args.args)]
+    if is_method and parameters and parameters[0] in ("self", "cls"):
+        parameters = parameters[1:]
+    return {**_defaults(function), **dict(zip(parameters, arguments, strict=False)), **named}
+
+
+def _defaults(function: _Function) -> dict[str, ast.expr]:
+    places = [*function.args.posonlyargs, *function.args.args]
+    given = function.args.defaults
+    found = dict(zip((each.arg for each in places[len(places) - len(given) :]), given, strict=True))
+    words = zip(function.args.kwonlyargs, function.args.kw_defaults, strict=True)
+    found |= {each.arg: default for each, default in words if default is not None}
+    return {name: node for name, node in found.items() if isinstance(node, ast.Constant)}
+
+
+def _local_names(function: _Function) -> set[str]:
+    return {node.id for node in ast.walk(function) if isinstance(node, ast.Name)}
+
+
+def _assigned(function: _Function, name: str) -> ast.expr | None:
+    for node in ast.walk(function):
+        if isinstance(node, ast.Assign) and any(_dotted(target) == name for target in node.targets):
+            return node.value
+    return None
+
+
+def _statements(body: list[ast.stmt]) -> Iterator[ast.stmt]:
+    """Yield statements, those within others after these."""
+    for statement in body:
+        if isinstance(statement, ast.FunctionDef | ast.AsyncFunctionDef | ast.ClassDef):
+            continue
+        yield statement
+        for name in ("body", "orelse", "finalbody"):
+            yield from _statements(getattr(statement, name, None) or [])
+        for handler in getattr(statement, "handlers", ()):
+            yield from _statements(handler.body)
+
+
+def _own_expressions(statement: ast.stmt) -> Iterator[ast.AST]:
+    """Yield what belongs to a statement itself, inner parts of an expression before it."""
+    for name, value in ast.iter_fields(statement):
+        if name in ("body", "orelse", "finalbody", "handlers"):
+            continue
+        for node in value if isinstance(value, list) else [value]:
+            if isinstance(node, ast.AST):
+                yield from _inside_out(node)
+
+
+def _inside_out(node: ast.AST) -> Iterator[ast.AST]:
+    for child in ast.iter_child_nodes(node):
+        yield from _inside_out(child)
+    yield node
+
+
+def _calls_in(statement: ast.stmt) -> list[ast.Call]:
+    return [node for node in _own_expressions(statement) if isinstance(node, ast.Call)]
+
+
+def _awaited(statement: ast.stmt) -> set[ast.AST]:
+    found: set[ast.AST] = {node.value for node in _own_expressions(statement) if isinstance(node, ast.Await)}
+    if isinstance(statement, ast.AsyncFor):
+        found.add(statement.iter)
+    return found
+
+
+def _entered(statement: ast.stmt) -> set[ast.AST]:
+    return {item.context_expr for item in statement.items} if isinstance(statement, ast.With | ast.AsyncWith) else set()
+
+
+def _returned_names(function: _Function) -> set[str]:
+    return {
+        node.value.id
+        for node in ast.walk(function)
+        if isinstance(node, ast.Return) and isinstance(node.value, ast.Name)
+    }
+
+
+def _direct_call(statement: ast.stmt, returned: set[str]) -> ast.AST | None:
+    """Return the call whose result a statement returns, or gives a name that is returned."""
+    value = statement.value if isinstance(statement, ast.Return | ast.Assign) else None
+    if isinstance(statement, ast.Assign) and _dotted(statement.targets[0]) not in returned:
+        return None
+    return value.value if isinstance(value, ast.Await) else value
+
+
+def _is_result(value: ast.expr) -> bool:
+    """Return whether an expression is what a service answered: nothing that a test could write down."""
+    return any(isinstance(node, ast.Await) for node in ast.walk(value))
+
+
+def _dotted(node: ast.expr) -> str:
+    return full_name(node, {})
+
+
+def _sql_text(call: ast.Call) -> str | None:
+    if not call.args:
+        return None
+    first = call.args[0]
+    if isinstance(first, ast.Call) and first.args and ast.unparse(first.func).rpartition(".")[2].lstrip("?") == "text":
+        first = first.args[0]
+    return text_of(first)

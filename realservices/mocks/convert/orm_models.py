@@ -1,0 +1,135 @@
+"""Mapped classes of SQLAlchemy as their source says: table, columns, what an object must be given."""
+
+from __future__ import annotations
+
+import ast
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
+
+from realservices.mocks.convert.column_values import filler
+from realservices.mocks.convert.database_schema import Column, Table
+
+if TYPE_CHECKING:
+    from realservices.mocks.convert.project import Definition, Module, Project
+
+_MAKERS = ("mapped_column", "Column", "Field")
+_TYPES = {
+    "int": "integer", "Integer": "integer", "BigInteger": "bigint", "SmallInteger": "smallint", "str": "text",
+    "String": "text",
+    "Text": "text", "Unicode": "text", "bool": "boolean", "Boolean": "boolean", "float": "double precision",
+    "Float": "double precision",
+    "Numeric": "numeric", "Decimal": "numeric", "JSON": "json", "JSONB": "jsonb",
+}  # fmt: skip
+_MADE_UP = {
+    "datetime": "datetime.datetime(2026, 1, 1, tzinfo=datetime.UTC)",
+    "DateTime": "datetime.datetime(2026, 1, 1, tzinfo=datetime.UTC)",
+    "date": "datetime.date(2026, 1, 1)", "Date": "datetime.date(2026, 1, 1)", "dict": "{}", "list": "[]",
+    "JSON": "{}", "JSONB": "{}",
+    "UUID": "uuid.UUID(int=1)", "Uuid": "uuid.UUID(int=1)", "bytes": 'b""', "LargeBinary": 'b""',
+}  # fmt: skip
+
+
+@dataclass(slots=True)
+class Attribute:
+    """A mapped attribute: its type's name, whether an object must have it, and what it refers to."""
+
+    name: str
+    type: str
+    is_required: bool
+    is_key: bool = False
+    refers_to: str = ""
+
+
+@dataclass(slots=True)
+class Model:
+    """A mapped class.
+
+    Attributes:
+        name: Of the class.
+        module: Where it is imported from.
+        table: Its `__tablename__`.
+        attributes: By name.
+    """
+
+    name: str
+    module: str
+    table: str
+    attributes: dict[str, Attribute] = field(default_factory=dict)
+
+    @property
+    def import_line(self) -> str:
+        """The import that a test needs for it."""
+        return f"from {self.module} import {self.name}"
+
+    def filler(self, name: str, number: int) -> str:
+        """Return a value that a required attribute accepts."""
+        attribute = self.attributes[name]
+        if attribute.type in _MADE_UP:
+            return _MADE_UP[attribute.type]
+        column = Column(name=name, type=_TYPES.get(attribute.type, "text"))
+        return filler(column, Table(self.table), number)
+
+
+def model_of(definition: Definition | None) -> Model | None:
+    """Return a class as a mapped one, None where it is none."""
+    if definition is None or not isinstance(definition.node, ast.ClassDef):
+        return None
+    found = Model(definition.node.name, definition.module.name, "")
+    for node in definition.node.body:
+        if isinstance(node, ast.Assign) and isinstance(node.targets[0], ast.Name):
+            name = node.targets[0].id
+            if name == "__tablename__" and isinstance(node.value, ast.Constant):
+                found.table = str(node.value.value)
+            elif (attribute := _attribute(name, None, node.value)) is not None:
+                found.attributes[name] = attribute
+        elif isinstance(node, ast.AnnAssign) and isinstance(node.target, ast.Name):
+            attribute = _attribute(node.target.id, node.annotation, node.value)
+            if attribute is not None:
+                found.attributes[node.target.id] = attribute
+    return found if found.table else None
+
+
+def models_beside(module: Module, project: Project) -> list[Model]:
+    """Return the mapped classes that a module defines or imports."""
+    found = [project.resolve(f"{module.name}.{name}") for name in module.definitions]
+    found += [project.resolve(origin) for origin in module.imports.values()]
+    return [model for each in found if (model := model_of(each)) is not None]
+
+
+def _attribute(name: str, annotation: ast.expr | None, value: ast.expr | None) -> Attribute | None:
+    call = value if isinstance(value, ast.Call) and ast.unparse(value.func).rpartition(".")[2] in _MAKERS else None
+    mapped = (
+        annotation
+        if annotation is not None and ast.unparse(annotation).startswith(("Mapped[", "orm.Mapped["))
+        else None
+    )
+    if call is None and mapped is None:
+        return None
+    words = {word.arg: word.value for word in call.keywords} if call else {}
+    arguments = [ast.unparse(each) for each in call.args] if call else []
+    annotated = ast.unparse(mapped.slice) if isinstance(mapped, ast.Subscript) else ""
+    if mapped is not None and call is None and annotated[:1].isupper() and annotated not in _TYPES:
+        return None  # A relationship.
+    is_optional = "None" in annotated or "Optional" in annotated
+    nullable = words.get("nullable")
+    is_key = _is_true(words.get("primary_key"))
+    stated = isinstance(nullable, ast.Constant)
+    is_nullable = bool(nullable.value) if isinstance(nullable, ast.Constant) else (is_optional or mapped is None)
+    has_default = any(word in words for word in ("default", "server_default", "default_factory", "insert_default"))
+    del stated
+    kind = next(
+        (
+            each.split("(")[0].rpartition(".")[2]
+            for each in arguments
+            if not each.startswith(("'", '"')) and "ForeignKey" not in each
+        ),
+        "",
+    )
+    refers = next((each for each in arguments if "ForeignKey" in each), "")
+    target = refers.split("'")[1] if "'" in refers else ""
+    kind = kind or annotated.replace("Optional[", "").rstrip("]").split(" |")[0].rpartition(".")[2]
+    return Attribute(name, kind, not is_nullable and not has_default and not is_key, is_key, target)
+
+
+def _is_true(node: ast.expr | None) -> bool:
+    return isinstance(node, ast.Constant) and node.value is True

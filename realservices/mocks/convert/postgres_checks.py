@@ -1,0 +1,138 @@
+"""Assertions on a mock of a database become queries of what must be there."""
+
+from __future__ import annotations
+
+import ast
+import dataclasses
+from typing import TYPE_CHECKING
+
+from realservices.mocks.convert.expressions import text_of
+from realservices.mocks.convert.handles import ASYNCPG_SYNC, PSYCOPG, PSYCOPG2, Handle
+from realservices.mocks.convert.mock_paths import CALLED, ENTERED
+from realservices.mocks.convert.queries import Query, queries_of, query_of
+from realservices.mocks.convert.results import Unconvertible
+from realservices.mocks.convert.row_plan import quoted
+from realservices.mocks.convert.test_plan import TODO
+
+if TYPE_CHECKING:
+    from realservices.mocks.convert.database_schema import Table
+    from realservices.mocks.convert.test_plan import TestPlan
+    from realservices.mocks.convert.test_reading import Check, Mock
+
+_SENDS = {"execute", "executemany"}
+_COMPARED = {"smallint", "integer", "bigint", "text", "character varying", "boolean", "uuid", "character", "citext"}
+
+
+def plan_checks(mock: Mock, plan: TestPlan, queries: list[Query], handle: Handle) -> None:
+    """Fill the plan with what stands in place of the assertions on a mock."""
+    writes = [query for query in queries if query.statement.is_write]
+    words = [_word(check) for check in mock.checks]
+    if "commit" in words and handle.style in (PSYCOPG, PSYCOPG2):
+        # Another connection, which sees only what was committed.
+        handle = Handle(ASYNCPG_SYNC, plan.take("isolated_database_sync"))
+    for check, word in zip(mock.checks, words, strict=True):
+        sent = [query for query in writes if word in (query.method, query.fetch)]
+        if word in _SENDS or sent:
+            _check_sent(check, plan, sent, handle)
+        elif word == "commit" and check.word == "called" and not _SENDS & set(words):
+            plan.check(check.line, [line for query in writes for line in _written(query, plan, handle)])
+        elif check.word == "not called" and word in ("fetchrow", "fetchval", "fetch", "fetchone", "fetchall"):
+            plan.note(f"line {check.line}: that nothing was read leaves no trace in a database; the assertion is gone")
+        elif word not in ("commit",):
+            plan.note(f"line {check.line}: that {word or 'the mock'} was called leaves no trace; the assertion is gone")
+
+
+def _word(check: Check) -> str:
+    words = [word for word in check.path if word not in (CALLED, ENTERED)]
+    return words[-1] if words else ""
+
+
+def _check_sent(check: Check, plan: TestPlan, writes: list[Query], handle: Handle) -> None:
+    asked = _asked(check)
+    chosen = [asked] if asked is not None and asked.statement.is_write else writes
+    if asked is not None and not asked.statement.is_write:
+        plan.note(f"line {check.line}: that a SELECT was sent leaves no trace; the assertion is gone")
+        return
+    if check.word == "not called":
+        lines = [line for query in chosen for line in _unchanged(query, plan, handle)]
+        if not lines:
+            raise Unconvertible(
+                check.line, _word(check), "it cannot be told which table is to be unchanged", "count its rows"
+            )
+    elif chosen:
+        times = check.times if check.times is not None and len(chosen) == 1 else None
+        lines = [line for query in chosen for line in _written(query, plan, handle, times or 1)]
+    elif any(not query.statement.is_write for query in _sent(plan)):
+        plan.note(f"line {check.line}: that a SELECT was sent leaves no trace; the assertion is gone")
+        return
+    else:
+        raise Unconvertible(
+            check.line, _word(check), "the statement that the code sends was not found",
+            "query what must be there by hand",
+        )  # fmt: skip
+    plan.check(check.line, lines)
+
+
+def _sent(plan: TestPlan) -> list[Query]:
+    return queries_of(plan.calls)
+
+
+def _asked(check: Check) -> Query | None:
+    if not check.arguments:
+        return None
+    sql = text_of(check.arguments[0])
+    return query_of(sql, list(check.arguments[1:]), check.line) if sql is not None else None
+
+
+def _written(query: Query, plan: TestPlan, handle: Handle, times: int = 1) -> list[str]:
+    """Return the assertion that a statement has done what it says."""
+    table = plan.schema.table(query.statement.table)
+    if table is None:
+        shown = query.statement.table or query.statement.text
+        raise Unconvertible(query.line, shown, "the statement's table is not known", "query what must be there by hand")
+    if query.statement.verb == "insert":
+        known = _comparable(query.written(), table)
+        expected = times if known else plan.rows.count(table) + times
+        return _counted(table, known, expected, handle)
+    wanted = _comparable(query.wanted(), table)
+    if query.unknown() or not wanted:
+        return [f"{TODO}assert what {query.statement.text!r} must have changed"]
+    if query.statement.verb == "delete":
+        return _counted(table, wanted, 0, handle)
+    known = _comparable(query.written(), table)
+    if not known:
+        return [*_counted(table, wanted, 1, handle), f"{TODO}assert what {query.statement.text!r} must have changed"]
+    return _counted(table, known | {name: each for name, each in wanted.items() if name not in known}, 1, handle)
+
+
+def _unchanged(query: Query, plan: TestPlan, handle: Handle) -> list[str]:
+    table = plan.schema.table(query.statement.table)
+    return _counted(table, {}, _final(plan, table), handle) if table is not None else []
+
+
+def _final(plan: TestPlan, table: Table) -> int:
+    """Return the number of rows before the test, with those that only stand there for others."""
+    copy = dataclasses.replace(
+        plan.rows, rows=[dataclasses.replace(row, values=dict(row.values)) for row in plan.rows.rows]
+    )
+    copy.inserts()
+    return copy.count(table)
+
+
+def _comparable(values: dict[str, str], table: Table) -> dict[str, str]:
+    return {
+        name: value
+        for name, value in values.items()
+        if name in table.columns
+        and (table.columns[name].type in _COMPARED or table.columns[name].labels)
+        and not (isinstance(node := ast.parse(value, mode="eval").body, ast.Constant) and node.value is None)
+    }
+
+
+def _counted(table: Table, values: dict[str, str], expected: int, handle: Handle) -> list[str]:
+    sql = f"SELECT count(*) FROM {quoted(table.name)}"
+    if values:
+        places = [f"{quoted(name)} = ${number}" for number, name in enumerate(values, 1)]
+        sql += f" WHERE {' AND '.join(places)}"
+    before, value = handle.value(sql, tuple(values.values()))
+    return [*before, f"assert {value} == {expected}"]

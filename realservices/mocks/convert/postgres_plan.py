@@ -1,0 +1,280 @@
+"""PostgreSQL: answers of a mock become rows, assertions on it become queries of what must be there."""
+
+from __future__ import annotations
+
+import ast
+from typing import TYPE_CHECKING
+
+from realservices.mocks.convert.handles import Handle
+from realservices.mocks.convert.mock_paths import CALLED, ENTERED, Fact, Kind
+from realservices.mocks.convert.postgres_checks import plan_checks
+from realservices.mocks.convert.postgres_shape import place
+from realservices.mocks.convert.queries import Query, queries_of
+from realservices.mocks.convert.results import Unconvertible
+from realservices.mocks.convert.row_plan import Row, columns_of
+
+if TYPE_CHECKING:
+    from realservices.mocks.convert.database_schema import Table
+    from realservices.mocks.convert.test_plan import TestPlan
+    from realservices.mocks.convert.test_reading import Mock
+
+_READS = {"fetchrow", "fetchval", "fetch", "fetchone", "fetchall", "fetchmany", "scalar", "scalar_one",
+    "scalar_one_or_none",
+          "first", "one", "one_or_none", "all"}  # fmt: skip
+_MANY = {"fetch", "fetchall", "fetchmany", "all"}
+_SCALARS = {"fetchval", "scalar", "scalar_one", "scalar_one_or_none"}
+_SILENT = {"commit", "rollback", "close", "release", "transaction", "acquire", "cursor", "autocommit", "executemany",
+           "description", "add_listener", "set_type_codec", "is_closed", "closed", "terminate", "is_in_transaction",
+           "row_factory"}  # fmt: skip
+_FAILURES = "use the fixture service_control to have the service fail, or keep the mock for this one test"
+
+
+def plan_postgres(mock: Mock, plan: TestPlan, handle: Handle | None = None) -> None:
+    """Fill the plan of a test for one mock of a database.
+
+    Args:
+        mock: The mock.
+        plan: What is filled.
+        handle: Where the real object stands already: how rows are inserted.
+
+    Raises:
+        Unconvertible: What the mock answers, or is asked, has no counterpart.
+    """
+    if not plan.schema.tables:
+        raise Unconvertible(
+            mock.line, mock.name, "the project declares no tables",
+            "declare the migrations in [tool.realservices] (`python -m realservices init`)",
+        )  # fmt: skip
+    queries = queries_of(plan.calls)
+    plan.services.add("postgres")
+    plan.handle = handle or place(mock, plan, queries)
+    _Answers(mock, plan, queries).add()
+    plan_checks(mock, plan, queries, plan.handle)
+
+
+class _Answers:
+    def __init__(self, mock: Mock, plan: TestPlan, queries: list[Query]) -> None:
+        self._mock, self._plan, self._queries = mock, plan, queries
+        self._found = True
+        # Tables and conditions for which the mock says that there is no row.
+        self._absent: list[tuple[str, dict[str, str]]] = []
+
+    def add(self) -> None:
+        for fact in self._mock.facts:
+            word = self._word(fact)
+            if word in ("", CALLED, ENTERED):
+                continue
+            if fact.kind is Kind.EFFECT and not isinstance(fact.value, ast.List | ast.Tuple):
+                self._refuse_effect(fact, word)
+            elif word in _READS:
+                self._add_reads(fact, word)
+            elif word in ("execute", "rowcount"):
+                self._add_status(fact)
+            elif word not in _SILENT:
+                raise Unconvertible(
+                    fact.line, word, "it cannot be told what this means for a database", "convert by hand"
+                )
+        self._add_touched()
+
+    @staticmethod
+    def _word(fact: Fact) -> str:
+        words = [word for word in fact.path if word not in (CALLED, ENTERED)]
+        return words[-1] if words else ""
+
+    def _refuse_effect(self, fact: Fact, word: str) -> None:
+        shown = ast.unparse(fact.value)
+        if isinstance(fact.value, ast.Constant) and fact.value.value is None:
+            return
+        raise Unconvertible(
+            fact.line, f"{word}.side_effect = {shown}", "the mock fails, or answers by a function", _FAILURES
+        )
+
+    def _add_reads(self, fact: Fact, word: str) -> None:
+        queries = [each for each in self._queries if each.fetch == word]
+        if fact.kind is Kind.EFFECT and isinstance(fact.value, ast.List | ast.Tuple):
+            values = list(fact.value.elts)
+            if not queries and self._queries:
+                return
+            if len(queries) != len(values):
+                why = f"{len(values)} answers in a row, and {len(queries)} statements were found that get them"
+                raise Unconvertible(fact.line, f"{word}.side_effect", why, "insert the rows by hand")
+            for query, value in zip(queries, values, strict=True):
+                self._add_answer(query, value, word, fact.line)
+            return
+        if not queries and self._queries:
+            return  # Nothing in the code asks for this answer.
+        if not queries:
+            self._add_answer(None, fact.value, word, fact.line)
+        refusals: list[Unconvertible] = []
+        for query in queries:
+            try:
+                self._add_answer(query, fact.value, word, fact.line)
+            except Unconvertible as refusal:
+                refusals.append(refusal)
+        if refusals and len(refusals) == len(queries):
+            raise refusals[0]
+
+    def _add_answer(self, query: Query | None, value: ast.expr, word: str, line: int) -> None:
+        value = self._known(value)
+        if isinstance(value, ast.Constant) and value.value is None:
+            if query is not None and query.statement.verb == "select":
+                self._absent.append((query.statement.table, query.wanted()))
+            return
+        if word in _MANY:
+            if not isinstance(value, ast.List | ast.Tuple):
+                raise Unconvertible(
+                    line, ast.unparse(value), "the rows are not written out", "write the rows into the test"
+                )
+            for each in value.elts:
+                self._add_row(query, self._known(each), line)
+        elif word in _SCALARS:
+            self._add_scalar(query, value, line)
+        else:
+            self._add_row(query, value, line)
+
+    def _known(self, value: ast.expr) -> ast.expr:
+        """Return what a name was given, where that is a row or a list of rows."""
+        if isinstance(value, ast.Name):
+            for scope in (self._plan.reading.test, *(each.node for each in self._plan.reading.fixtures)):
+                for node in ast.walk(scope):
+                    if isinstance(node, ast.Assign) and any(
+                        isinstance(target, ast.Name) and target.id == value.id for target in node.targets
+                    ):
+                        return node.value
+            return self._plan.module.constants.get(value.id, value)
+        return value
+
+    def _add_row(self, query: Query | None, value: ast.expr, line: int) -> None:
+        row = columns_of(value)
+        single = value.elts if isinstance(value, ast.Tuple | ast.List) and len(value.elts) == 1 else []
+        if single and query is not None and (query.statement.is_count or query.statement.is_exists):
+            self._add_scalar(query, single[0], line)
+            return
+        if row is None and isinstance(value, ast.Tuple | ast.List) and query is not None:
+            row = self._positional(query, value, line)
+        if row is None:
+            raise Unconvertible(line, ast.unparse(value), "the row is not written out", "write it as a dictionary")
+        table = self._table(query, row, line)
+        if query is not None and query.statement.verb == "insert":
+            self._add_generated(query, table, row)
+            return
+        values = {name: ast.unparse(each) for name, each in row.items()}
+        if query is not None and query.statement.joined:
+            values = {name: each for name, each in values.items() if name in table.columns}
+        self._add(query, table, values, line)
+
+    def _add(self, query: Query | None, table: Table, values: dict[str, str], line: int) -> None:
+        if query is not None:
+            for name, wanted in query.wanted().items():
+                if name not in table.columns:
+                    continue
+                if name not in values:
+                    values[name] = wanted
+                elif (
+                    values[name] != wanted and _both_constant(values[name], wanted) and query.statement.verb == "select"
+                ):
+                    why = f"the mock answers {name}={values[name]} where the code asks for {name}={wanted}"
+                    raise Unconvertible(
+                        line, f"{name}={values[name]}", why, "give the mock's answer and the test the same value"
+                    )
+            if query.statement.verb == "update":
+                written = query.written()
+                values = {name: each for name, each in values.items() if name not in written or name in query.wanted()}
+        self._plan.rows.add(table, values, line)
+
+    def _positional(self, query: Query, value: ast.Tuple | ast.List, line: int) -> dict[str, ast.expr]:
+        statement = query.statement
+        names = list(statement.returning if statement.is_write else statement.columns)
+        table = self._plan.schema.table(statement.table)
+        if names == ["*"] and table is not None:
+            names = list(table.columns)
+        if statement.is_count or statement.is_exists:
+            raise Unconvertible(line, ast.unparse(value), "a count in a row", "convert by hand")
+        if len(names) != len(value.elts) or not names:
+            why = f"the mock answers with {len(value.elts)} columns where the statement gives {len(names)}"
+            raise Unconvertible(line, ast.unparse(value), why, "give the mock's answer the statement's columns")
+        return dict(zip(names, value.elts, strict=True))
+
+    def _add_scalar(self, query: Query | None, value: ast.expr, line: int) -> None:
+        if query is None:
+            raise Unconvertible(
+                line, ast.unparse(value), "the statement that gives this value was not found", "insert the row by hand"
+            )
+        statement = query.statement
+        if statement.verb == "select" and not statement.table:
+            return
+        table = self._table(query, {}, line)
+        if statement.is_count:
+            if not isinstance(value, ast.Constant) or not isinstance(value.value, int):
+                raise Unconvertible(
+                    line, ast.unparse(value), "the number of rows is no constant", "insert the rows by hand"
+                )
+            for _ in range(value.value):
+                self._plan.rows.rows.append(_row(table, query))
+        elif statement.is_exists or statement.columns == ("1",):
+            if isinstance(value, ast.Constant) and value.value:
+                self._add(query, table, {}, line)
+        elif any("(" in name for name in statement.columns) and statement.verb == "select":
+            raise Unconvertible(
+                line, ast.unparse(value), "the database computes this value", "insert rows that give it"
+            )
+        elif statement.verb == "insert":
+            name = statement.returning[0] if statement.returning else ""
+            self._add_generated(query, table, {name: value})
+        else:
+            name = (statement.returning or statement.columns or ("",))[0]
+            self._add(query, table, {name: ast.unparse(value)}, line)
+
+    def _add_generated(self, query: Query, table: Table, row: dict[str, ast.expr]) -> None:
+        """Have the sequence give the number that the test expects of an INSERT."""
+        for name, value in row.items():
+            column = table.columns.get(name)
+            if column is None or not column.has_sequence or name in query.statement.columns:
+                continue
+            if isinstance(value, ast.Constant) and isinstance(value.value, int) and self._plan.mentions(value):
+                handle = self._plan.handle or Handle("", "")
+                sql = f"SELECT setval(pg_get_serial_sequence('{table.name}', '{name}'), {value.value}, false)"
+                self._plan.setup.append(handle.execute(sql, ()))
+                self._plan.setup += handle.commit()
+
+    def _add_status(self, fact: Fact) -> None:
+        """Insert what an UPDATE or DELETE finds, as `"UPDATE 1"` or a `rowcount` say."""
+        value = fact.value
+        self._found = True
+        if isinstance(value, ast.Constant) and isinstance(value.value, int | str):
+            self._found = not (str(value.value).endswith(" 0") or value.value == 0)
+
+    def _add_touched(self) -> None:
+        """Insert the rows that the code changes or removes: without them an assertion on that says nothing."""
+        for query in self._queries if self._found else ():
+            statement = query.statement
+            table = self._plan.schema.table(statement.table)
+            if statement.verb in ("update", "delete") and table is not None and not query.unknown() and query.wanted():
+                known = {name: value for name, value in query.wanted().items() if name in table.columns}
+                if (statement.table, known) in self._absent:
+                    continue
+                self._plan.rows.add(table, known, query.line)
+
+    def _table(self, query: Query | None, row: dict[str, ast.expr], line: int) -> Table:
+        if query is not None and query.statement.table:
+            table = self._plan.schema.table(query.statement.table)
+            if table is None:
+                raise Unconvertible(
+                    line, query.statement.table, "the code uses a table that the migrations do not make",
+                    "add its migration, or correct the statement: the test hides a difference",
+                )  # fmt: skip
+            return table
+        fitting = self._plan.schema.with_columns(row)
+        if len(fitting) != 1:
+            names = ", ".join(table.name for table in fitting) or "none"
+            why = f"the statement was not found, and the tables with the columns {', '.join(row)} are: {names}"
+            raise Unconvertible(line, ", ".join(row), why, "insert the row by hand")
+        return fitting[0]
+
+
+def _row(table: Table, query: Query) -> Row:
+    return Row(table, {name: value for name, value in query.wanted().items() if name in table.columns})
+
+
+def _both_constant(one: str, other: str) -> bool:
+    return all(isinstance(ast.parse(text, mode="eval").body, ast.Constant) for text in (one, other))

@@ -1,0 +1,143 @@
+"""The project's modules by name, as syntax trees: where a name that a test imports is defined, and what it is."""
+
+from __future__ import annotations
+
+import ast
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from realservices.mocks.scan import Project as Files
+
+_FOLLOWED = 8  # Names that are imported from where they were imported.
+
+
+@dataclass(slots=True)
+class Module:
+    """A module of the project.
+
+    Attributes:
+        name: Its dotted name.
+        path: Its file.
+        tree: What stands in it.
+        imports: Full name by the name that it has in the module.
+        definitions: Functions and classes at the top.
+        constants: Expressions that are assigned once at the top.
+    """
+
+    name: str
+    path: Path
+    tree: ast.Module
+    imports: dict[str, str] = field(default_factory=dict)
+    definitions: dict[str, ast.AST] = field(default_factory=dict)
+    constants: dict[str, ast.expr] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class Definition:
+    """A function or class, and the module that it stands in."""
+
+    module: Module
+    node: ast.FunctionDef | ast.AsyncFunctionDef | ast.ClassDef
+
+
+class Project:
+    """Finds modules as a test file would import them.
+
+    Args:
+        files: The project's files.
+        near: The test file, relative to the project's root.
+        known: Modules that have been read for other test files, by path.
+    """
+
+    def __init__(self, files: Files, near: Path, known: dict[Path, Module | None]) -> None:
+        self._files, self._near, self._known = files, near, known
+
+    def module(self, name: str) -> Module | None:
+        """Return a module of the project, None for those of others."""
+        path = self._files.find(name, self._near) if name else None
+        if path is None:
+            return None
+        if path not in self._known:
+            self._known[path] = read_module(name, self._files.root / path)
+        return self._known[path]
+
+    def resolve(self, name: str) -> Definition | None:
+        """Return what a full name stands for, where that is a function or class of the project."""
+        for _ in range(_FOLLOWED):
+            head, _, tail = name.rpartition(".")
+            owner = self.module(head) if head else None
+            if owner is None:
+                return None
+            node = owner.definitions.get(tail)
+            if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef | ast.ClassDef):
+                return Definition(owner, node)
+            if tail not in owner.imports:
+                return None
+            name = owner.imports[tail]
+        return None
+
+    def constant(self, name: str) -> ast.expr | None:
+        """Return the expression that a full name was assigned, where there is one."""
+        head, _, tail = name.rpartition(".")
+        owner = self.module(head) if head else None
+        if owner is None:
+            return None
+        if tail in owner.constants:
+            return owner.constants[tail]
+        return self.constant(owner.imports[tail]) if owner.imports.get(tail, name) != name else None
+
+
+def read_module(name: str, path: Path) -> Module | None:
+    """Return a file as a module, None where it cannot be parsed."""
+    try:
+        return make_module(name, path, path.read_text(encoding="utf-8"))
+    except (OSError, ValueError, SyntaxError):
+        return None
+
+
+def make_module(name: str, path: Path, text: str) -> Module:
+    """Return a text as a module.
+
+    Raises:
+        SyntaxError: It is not Python.
+    """
+    module = Module(name, path, ast.parse(text))
+    package = name if path.name == "__init__.py" else name.rpartition(".")[0]
+    for node in ast.walk(module.tree):
+        if isinstance(node, ast.Import):
+            for alias in node.names:
+                bound = alias.asname or alias.name.split(".")[0]
+                module.imports.setdefault(bound, alias.name if alias.asname else bound)
+        elif isinstance(node, ast.ImportFrom):
+            source = _absolute(node, package)
+            for alias in node.names:
+                module.imports.setdefault(alias.asname or alias.name, f"{source}.{alias.name}")
+    for node in module.tree.body:
+        if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef | ast.ClassDef):
+            module.definitions[node.name] = node
+        elif isinstance(node, ast.Assign) and len(node.targets) == 1 and isinstance(node.targets[0], ast.Name):
+            module.constants[node.targets[0].id] = node.value
+        elif isinstance(node, ast.AnnAssign) and isinstance(node.target, ast.Name) and node.value is not None:
+            module.constants[node.target.id] = node.value
+    return module
+
+
+def full_name(node: ast.expr, imports: dict[str, str]) -> str:
+    """Return the dotted name of an expression with its first part as imported, "" where it is no name."""
+    if isinstance(node, ast.Name):
+        return imports.get(node.id, node.id)
+    if isinstance(node, ast.Attribute):
+        base = full_name(node.value, imports)
+        return f"{base}.{node.attr}" if base else ""
+    return ""
+
+
+def _absolute(node: ast.ImportFrom, package: str) -> str:
+    if not node.level:
+        return node.module or ""
+    parts = package.split(".")
+    base = parts[: len(parts) - node.level + 1]
+    return ".".join([*base, node.module] if node.module else base)

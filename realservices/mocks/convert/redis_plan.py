@@ -1,0 +1,254 @@
+"""Redis: answers of a mock become keys that are set first, assertions on it become reads of what must be there."""
+
+from __future__ import annotations
+
+import ast
+from typing import TYPE_CHECKING
+
+from realservices.mocks.convert.expressions import source_of
+from realservices.mocks.convert.handles import quoted
+from realservices.mocks.convert.mock_paths import CALLED, ENTERED, Fact, Kind
+from realservices.mocks.convert.redis_checks import RedisChecks
+from realservices.mocks.convert.results import Unconvertible
+
+if TYPE_CHECKING:
+    from realservices.mocks.convert.code_under_test import ServiceCall
+    from realservices.mocks.convert.test_plan import TestPlan
+    from realservices.mocks.convert.test_reading import Mock
+
+COMMANDS = {
+    "get", "set", "setex", "setnx", "delete", "exists", "hget", "hset", "hgetall", "hdel", "hmset", "hmget",
+    "hexists", "hincrby", "incr",
+    "incrby", "decr", "decrby", "expire", "ttl", "lrange", "lpush", "rpush", "lpop", "rpop", "llen", "sadd", "smembers",
+    "srem", "sismember", "scard", "zadd", "zrange", "zrem", "zscore", "zcard", "mget", "mset", "keys", "scan_iter",
+    "getdel", "pipeline",
+    "publish", "ping", "close", "aclose", "flushdb", "persist", "psetex", "zincrby", "append", "strlen", "getset",
+    "unlink",
+}  # fmt: skip
+_SILENT = {"ping", "close", "aclose", "flushdb", "set", "setex", "hset", "hmset", "lpush", "rpush", "sadd", "zadd",
+    "expire", "mset",
+           "psetex", "publish", "connection_pool", "persist"}  # fmt: skip
+_CONSTRUCTORS = {"Redis", "StrictRedis", "from_url", "AsyncRedis", "get_redis", "get_redis_client", "get_client"}
+
+
+def plan_redis(mock: Mock, plan: TestPlan) -> None:
+    """Fill the plan of a test for one mock of Redis.
+
+    Raises:
+        Unconvertible: What the mock answers, or is asked, has no counterpart.
+    """
+    plan.services.add("redis")
+    calls = [call for call in plan.calls if call.method in COMMANDS and call.statement is None]
+    client = _place(mock, plan, calls)
+    seeds = _Seeds(mock, plan, client, calls)
+    seeds.add()
+    RedisChecks(mock, plan, client, calls, seeds.held).add()
+
+
+class Client:
+    """The real client in a test.
+
+    Args:
+        name: What the test calls it.
+        is_async: Whether it is awaited.
+    """
+
+    def __init__(self, name: str, *, is_async: bool) -> None:
+        self.name, self.is_async = name, is_async
+        self.is_bytes = "bytes" in name
+
+    def call(self, text: str) -> str:
+        """Return a command as an expression."""
+        return f"{'await ' if self.is_async else ''}{self.name}.{text}"
+
+
+def _place(mock: Mock, plan: TestPlan, calls: list[ServiceCall]) -> Client:
+    if any("pipeline" in fact.path for fact in mock.facts):
+        _refuse_pipeline(mock)
+    is_async = any(call.is_awaited for call in calls) if calls else mock.is_async or plan.is_async
+    if is_async and not plan.is_async:
+        raise Unconvertible(
+            mock.line, mock.name, "the code is asynchronous and the test is not", "make the test a coroutine"
+        )
+    decode = not any(_has_bytes(fact.value) for fact in mock.facts) and not any(
+        ".decode(" in _text(call) for call in plan.calls
+    )
+    fixture = "isolated_redis" + ("" if decode else "_bytes") + ("" if is_async else "_sync")
+    name = plan.take(fixture)
+    plan.put(mock, name)
+    if mock.target:
+        _seam(mock, plan, name)
+    elif any(fact.path[:1] in ((CALLED,), (ENTERED,)) for fact in mock.facts):
+        raise Unconvertible(mock.line, mock.name, "the mock is a function that gives a client", "hand over a function")
+    return Client(name, is_async=is_async)
+
+
+def _seam(mock: Mock, plan: TestPlan, name: str) -> None:
+    last = mock.target.rpartition(".")[2]
+    heads = {fact.path[:2] for fact in mock.facts} | {check.path[:2] for check in mock.checks}
+    if last in COMMANDS and last not in _CONSTRUCTORS:
+        raise Unconvertible(mock.line, mock.target, "one method of the client is replaced", "replace the client itself")
+    if any(head[:1] == (CALLED,) for head in heads) or last in _CONSTRUCTORS:
+        if mock.is_async and not any(head[:1] == (CALLED,) and ENTERED in head for head in heads):
+            raise Unconvertible(
+                mock.line, mock.target, "an asynchronous function gives the client", "replace the function by hand"
+            )
+        given = name
+        if any(head == (CALLED, ENTERED) for head in heads):
+            plan.imports.add("import contextlib")
+            given = f"contextlib.nullcontext({name})"
+        plan.replace_target(mock.target, f"lambda *_, **__: {given}")
+    else:
+        plan.replace_target(mock.target, name)
+
+
+def _refuse_pipeline(mock: Mock) -> None:
+    line = next(fact.line for fact in mock.facts if "pipeline" in fact.path)
+    raise Unconvertible(
+        line, "pipeline", "a pipeline's answers are told in one list", "set the keys that it reads by hand"
+    )
+
+
+class _Seeds:
+    def __init__(self, mock: Mock, plan: TestPlan, client: Client, calls: list[ServiceCall]) -> None:
+        self._mock, self._plan, self._client, self._calls = mock, plan, client, calls
+        self.held: dict[str, str] = {}
+
+    def add(self) -> None:
+        for fact in self._mock.facts:
+            words = [word for word in fact.path if word not in (CALLED, ENTERED)]
+            word = words[-1] if words else ""
+            is_asked = any(call.method == word for call in self._calls) or any(
+                word in each.path for each in self._mock.checks
+            )
+            if not word or (self._calls and not is_asked):
+                continue  # Nothing in the code asks for this answer.
+            if fact.kind is Kind.EFFECT and not (isinstance(fact.value, ast.Constant) and fact.value.value is None):
+                self._add_sequence(fact, word)
+            elif word not in COMMANDS and word not in _SILENT:
+                raise Unconvertible(fact.line, word, "no command of Redis that a conversion knows", "convert by hand")
+            elif word not in _SILENT:
+                self._add_answer(fact.value, word, fact.line, self._arguments(word))
+
+    def _add_sequence(self, fact: Fact, word: str) -> None:
+        calls = [call for call in self._calls if call.method == word]
+        if isinstance(fact.value, ast.List | ast.Tuple) and len(calls) == len(fact.value.elts):
+            keys = [source_of(call.arguments[0]) if call.arguments else None for call in calls]
+            if None not in keys and len(set(keys)) == len(keys):
+                for call, value in zip(calls, fact.value.elts, strict=True):
+                    self._add_answer(value, word, fact.line, call.arguments)
+                return
+        raise Unconvertible(
+            fact.line, f"{word}.side_effect = {ast.unparse(fact.value)}"[:70],
+            "the mock fails, or answers by a function or differently each time",
+            "use the fixture service_control to have Redis fail, or keep the mock for this one test",
+        )  # fmt: skip
+
+    def _arguments(self, word: str) -> list[ast.expr]:
+        for check in self._mock.checks:
+            if word in check.path and check.arguments:
+                return list(check.arguments)
+        return next((call.arguments for call in self._calls if call.method == word), [])
+
+    def _key(self, word: str, arguments: list[ast.expr], line: int) -> str:
+        key = source_of(arguments[0]) if arguments else None
+        if key is None:
+            why = "the key cannot be told: it is not asserted, and the code that makes it was not found"
+            raise Unconvertible(line, word, why, "set the key by hand")
+        return _shown(key)
+
+    def _add_answer(self, value: ast.expr, word: str, line: int, arguments: list[ast.expr]) -> None:
+        constant = value.value if isinstance(value, ast.Constant) else ...
+        if constant in (None, False, 0) or (isinstance(value, ast.List | ast.Dict | ast.Tuple) and not _items(value)):
+            return
+        if word in ("get", "getdel", "getset") or word in ("incr", "incrby", "decr", "decrby"):
+            self._add_text(value, word, line, arguments)
+        elif word in ("exists", "delete", "unlink"):
+            for argument in arguments or [ast.Constant(None)]:
+                self._set(self._key(word, [argument] if arguments else [], line), "1", quoted("1"), is_made_up=True)
+        elif word == "ttl":
+            key = self._key(word, arguments, line)
+            self._plan.seeds.append(self._client.call(f'set({key}, "1", ex={ast.unparse(value)})'))
+        elif word == "mget" and isinstance(value, ast.List):
+            self._add_many(value, line, arguments)
+        else:
+            self._add_structure(value, word, line, arguments)
+
+    def _add_text(self, value: ast.expr, word: str, line: int, arguments: list[ast.expr]) -> None:
+        key = self._key(word, arguments, line)
+        if word.startswith(("incr", "decr")):
+            if not isinstance(value, ast.Constant) or not isinstance(value.value, int):
+                raise Unconvertible(line, word, "the number is no constant", "set the key by hand")
+            given = arguments[1].value if len(arguments) > 1 and isinstance(arguments[1], ast.Constant) else 1
+            step = given if isinstance(given, int) else 1
+            before = value.value - step if word.startswith("incr") else value.value + step
+            if before:
+                self._set(key, str(before), str(before))
+            return
+        self._set(key, ast.unparse(value), _shown(ast.unparse(value)))
+
+    def _set(self, key: str, value: str, shown: str, *, is_made_up: bool = False) -> None:
+        if key in self.held and is_made_up:
+            return
+        self.held[key] = value
+        self._plan.seeds.append(self._client.call(f"set({key}, {shown})"))
+
+    def _add_many(self, value: ast.List, line: int, arguments: list[ast.expr]) -> None:
+        keys = list(arguments[0].elts) if len(arguments) == 1 and isinstance(arguments[0], ast.List) else arguments
+        if len(keys) != len(value.elts):
+            raise Unconvertible(line, "mget", "the keys cannot be told", "set the keys by hand")
+        for key, each in zip(keys, value.elts, strict=True):
+            self._add_answer(each, "get", line, [key])
+
+    def _add_structure(self, value: ast.expr, word: str, line: int, arguments: list[ast.expr]) -> None:
+        given = _shown(ast.unparse(value))
+        if word in ("keys", "scan_iter"):
+            for each in _items(value):
+                self._set(_shown(ast.unparse(each)), "1", quoted("1"), is_made_up=True)
+            return
+        key = self._key(word, arguments, line)
+        second = source_of(arguments[1]) if len(arguments) > 1 else None
+        member = _shown(second or "")
+        command = {
+            "hgetall": f"hset({key}, mapping={given})",
+            "lrange": f"rpush({key}, *{given})",
+            "smembers": f"sadd({key}, *{given})",
+            "hget": f"hset({key}, {member}, {given})",
+            "lpop": f"lpush({key}, {given})",
+            "rpop": f"rpush({key}, {given})",
+            "sismember": f"sadd({key}, {member})",
+            "zscore": f"zadd({key}, {{{member}: {given}}})",
+            "hexists": f'hset({key}, {member}, "1")',
+            "llen": f'rpush({key}, *["x"] * {given})',
+            "scard": f"sadd({key}, *range({given}))",
+        }.get(word)
+        if command is None or (second is None and word in ("hget", "sismember", "zscore", "hexists")):
+            raise Unconvertible(
+                line, word, "it cannot be told what must be in Redis for this answer", "set the key by hand"
+            )
+        self.held[key] = ""
+        self._plan.seeds.append(self._client.call(command))
+
+
+def _items(value: ast.expr) -> list[ast.expr]:
+    if isinstance(value, ast.Dict):
+        return list(value.values)
+    return list(value.elts) if isinstance(value, ast.List | ast.Tuple | ast.Set) else []
+
+
+def _has_bytes(value: ast.expr) -> bool:
+    return any(
+        (isinstance(node, ast.Constant) and isinstance(node.value, bytes))
+        or (isinstance(node, ast.Call) and ast.unparse(node.func).endswith((".encode", "pickle.dumps")))
+        for node in ast.walk(value)
+    )
+
+
+def _text(call: ServiceCall) -> str:
+    return f"{call.receiver}.{call.method}("
+
+
+def _shown(text: str) -> str:
+    """Return an expression with its text in double quotes, as people write it."""
+    node = ast.parse(text, mode="eval").body if text else None
+    return quoted(node.value) if isinstance(node, ast.Constant) and isinstance(node.value, str) else text

@@ -1,0 +1,333 @@
+"""Put what was planned into a file by LibCST: everything that no plan touches stays as it is, to the last space."""
+
+from __future__ import annotations
+
+import ast
+import io
+import tokenize
+from typing import TYPE_CHECKING
+
+import libcst as cst
+from libcst.metadata import MetadataWrapper, PositionProvider
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Mapping, Sequence, Set
+
+    from realservices.mocks.convert.test_reading import FunctionEdits
+
+_POOL = '''
+@pytest.fixture
+async def database_pool(cloned_database):
+    """A pool of real connections to a database of the test's own."""
+    async with asyncpg.create_pool(cloned_database.url, min_size=1) as pool:
+        yield pool
+'''
+
+
+def rewrite(
+    text: str, edits: Mapping[int, FunctionEdits], gone: set[int], *, pools: bool, cases: Set[str] = frozenset()
+) -> str:
+    """Return a file's text with functions changed.
+
+    Args:
+        text: The file.
+        edits: What is done, by the line of the function.
+        gone: Lines of functions that are removed.
+        pools: Whether the fixture `database_pool` is to be there.
+        cases: Names of classes of unittest whose tests ask for fixtures by name.
+    """
+    wrapper = MetadataWrapper(cst.parse_module(text))
+    module = wrapper.visit(_Rewriter(edits, gone, cases))
+    if pools and "def database_pool(" not in module.code:
+        module = _with_pool(module)
+    return module.code
+
+
+_REQUEST = '''@pytest.fixture(autouse=True)
+def take_request(self, request):
+    """Have the tests of this class ask for fixtures by name."""
+    self.request = request
+'''
+
+
+class _Rewriter(cst.CSTTransformer):
+    METADATA_DEPENDENCIES = (PositionProvider,)
+
+    def __init__(self, edits: Mapping[int, FunctionEdits], gone: set[int], cases: Set[str]) -> None:
+        super().__init__()
+        self._edits, self._gone, self._cases = edits, gone, cases
+        self._stack: list[FunctionEdits | None] = []
+        self._words = 0
+        self._comments: list[cst.EmptyLine] = []
+
+    # Functions.
+
+    def visit_FunctionDef(self, node: cst.FunctionDef) -> None:
+        own = self._edits.get(self._line(node))
+        self._stack.append(own if own is not None or not self._stack else self._stack[-1])
+
+    def leave_FunctionDef(
+        self, original_node: cst.FunctionDef, updated_node: cst.FunctionDef
+    ) -> cst.FunctionDef | cst.RemovalSentinel:
+        self._stack.pop()
+        line = self._line(original_node)
+        if line in self._gone:
+            return cst.RemoveFromParent()
+        edits = self._edits.get(line)
+        if edits is None:
+            return updated_node
+        decorators = [
+            new
+            for old, new in zip(original_node.decorators, updated_node.decorators, strict=True)
+            if self._line(old.decorator) not in edits.decorators
+        ]
+        known = {cst.Module([]).code_for_node(each.decorator) for each in decorators}
+        wanted = [*(f"pytest.mark.{name}" for name in edits.markers), *edits.new_decorators]
+        markers = [cst.Decorator(cst.parse_expression(each)) for each in wanted if each not in known]
+        return updated_node.with_changes(
+            decorators=[*markers, *decorators],
+            params=_parameters(updated_node.params, edits),
+            body=_body(updated_node.body, edits.top),
+            name=cst.Name(edits.name) if edits.name else updated_node.name,
+            asynchronous=cst.Asynchronous() if edits.becomes_async else updated_node.asynchronous,
+        )
+
+    def leave_ClassDef(self, original_node: cst.ClassDef, updated_node: cst.ClassDef) -> cst.ClassDef:
+        if original_node.name.value not in self._cases or "def take_request(" in cst.Module([]).code_for_node(
+            updated_node
+        ):
+            return updated_node
+        if not isinstance(updated_node.body, cst.IndentedBlock):
+            return updated_node
+        statements = list(updated_node.body.body)
+        at = 1 if _is_docstring(statements[0]) else 0
+        fixture = cst.parse_statement(_REQUEST)
+        if at < len(statements):
+            lines = [
+                cst.EmptyLine(indent=False),
+                *(each for each in _leading(statements[at]) if each.comment is not None),
+            ]
+            statements[at] = statements[at].with_changes(leading_lines=lines)
+        if at:
+            fixture = fixture.with_changes(leading_lines=[cst.EmptyLine(indent=False)])
+        return updated_node.with_changes(
+            body=updated_node.body.with_changes(body=[*statements[:at], fixture, *statements[at:]])
+        )
+
+    # Statements.
+
+    def leave_SimpleStatementLine(
+        self, original_node: cst.SimpleStatementLine, updated_node: cst.SimpleStatementLine
+    ) -> cst.BaseStatement | cst.FlattenSentinel[cst.BaseStatement] | cst.RemovalSentinel:
+        edits = self._stack[-1] if self._stack else None
+        if edits is None:
+            return updated_node
+        line = self._line(original_node)
+        before = _parsed(edits.before.get(line, ()))
+        if line in edits.replaced:
+            kept: list[cst.BaseStatement] = _parsed(edits.replaced[line])
+        elif line in edits.removed:
+            kept = []
+        else:
+            kept = [updated_node]
+        return self._placed(updated_node.leading_lines, before, kept)
+
+    def leave_With(
+        self, original_node: cst.With, updated_node: cst.With
+    ) -> cst.BaseStatement | cst.FlattenSentinel[cst.BaseStatement] | cst.RemovalSentinel:
+        edits = self._stack[-1] if self._stack else None
+        if edits is None:
+            return updated_node
+        line = self._line(original_node)
+        before = _parsed(edits.before.get(line, ()))
+        items = [item for number, item in enumerate(updated_node.items) if (line, number) not in edits.unwrapped]
+        if len(items) == len(updated_node.items):
+            return self._placed(updated_node.leading_lines, before, [updated_node]) if before else updated_node
+        if not items and isinstance(updated_node.body, cst.IndentedBlock):
+            return self._placed(updated_node.leading_lines, before, list(updated_node.body.body))
+        items[-1] = items[-1].with_changes(comma=cst.MaybeSentinel.DEFAULT)
+        return self._placed(updated_node.leading_lines, before, [updated_node.with_changes(items=items)])
+
+    def _with_seeds(
+        self, line: int, node: cst.BaseStatement
+    ) -> cst.BaseStatement | cst.FlattenSentinel[cst.BaseStatement]:
+        """Return a statement with what comes before it."""
+        edits = self._stack[-1] if self._stack else None
+        before = _parsed(edits.before.get(line, ())) if edits is not None else []
+        return cst.FlattenSentinel([*before, node]) if before else node
+
+    def leave_For(
+        self, original_node: cst.For, updated_node: cst.For
+    ) -> cst.BaseStatement | cst.FlattenSentinel[cst.BaseStatement]:
+        return self._with_seeds(self._line(original_node), updated_node)
+
+    def leave_Try(
+        self, original_node: cst.Try, updated_node: cst.Try
+    ) -> cst.BaseStatement | cst.FlattenSentinel[cst.BaseStatement]:
+        return self._with_seeds(self._line(original_node), updated_node)
+
+    def leave_If(
+        self, original_node: cst.If, updated_node: cst.If
+    ) -> cst.BaseStatement | cst.FlattenSentinel[cst.BaseStatement]:
+        return self._with_seeds(self._line(original_node), updated_node)
+
+    def leave_IndentedBlock(
+        self, original_node: cst.IndentedBlock, updated_node: cst.IndentedBlock
+    ) -> cst.IndentedBlock:
+        self._comments = []
+        if not updated_node.body:
+            return updated_node.with_changes(body=[cst.parse_statement("pass")])
+        return updated_node
+
+    def _placed(
+        self, leading: Sequence[cst.EmptyLine], before: list[cst.BaseStatement], kept: list[cst.BaseStatement]
+    ) -> cst.BaseStatement | cst.FlattenSentinel[cst.BaseStatement] | cst.RemovalSentinel:
+        """Return statements in place of one, with its comments; those of one that goes wait for the next."""
+        statements = [*before, *kept]
+        if not statements:
+            self._comments += [each for each in leading if each.comment is not None]
+            return cst.RemoveFromParent()
+        original = kept[0] if kept else None
+        for place, each in enumerate(statements):
+            if place == 0:
+                new = () if each is original and not before else getattr(each, "leading_lines", ())
+                lines = [*leading, *self._comments, *(new if list(new) != list(leading) else ())]
+                statements[0] = each.with_changes(leading_lines=lines)
+                self._comments = []
+            elif place == len(before) and list(getattr(each, "leading_lines", ())) == list(leading):
+                statements[place] = each.with_changes(leading_lines=())
+        return cst.FlattenSentinel(statements)
+
+    # Names.
+
+    def leave_Call(self, original_node: cst.Call, updated_node: cst.Call) -> cst.BaseExpression:
+        edits = self._stack[-1] if self._stack else None
+        if edits is None or not edits.calls:
+            return updated_node
+        place = self.get_metadata(PositionProvider, original_node).start
+        new = edits.calls.get((place.line, place.column))
+        return cst.parse_expression(new) if new else updated_node
+
+    def visit_Attribute_attr(self, node: cst.Attribute) -> None:
+        del node
+        self._words += 1
+
+    def leave_Attribute_attr(self, node: cst.Attribute) -> None:
+        del node
+        self._words -= 1
+
+    def visit_Arg_keyword(self, node: cst.Arg) -> None:
+        del node
+        self._words += 1
+
+    def leave_Arg_keyword(self, node: cst.Arg) -> None:
+        del node
+        self._words -= 1
+
+    def visit_Param_name(self, node: cst.Param) -> None:
+        del node
+        self._words += 1
+
+    def leave_Param_name(self, node: cst.Param) -> None:
+        del node
+        self._words -= 1
+
+    def leave_Name(self, original_node: cst.Name, updated_node: cst.Name) -> cst.BaseExpression:
+        edits = self._stack[-1] if self._stack and not self._words else None
+        new = edits.renames.get(original_node.value) if edits is not None else None
+        return cst.parse_expression(new) if new else updated_node
+
+    def _line(self, node: cst.CSTNode) -> int:
+        return int(self.get_metadata(PositionProvider, node).start.line)
+
+
+def _parameters(parameters: cst.Parameters, edits: FunctionEdits) -> cst.Parameters:
+    old = list(parameters.params)
+    kept = [each for each in old if each.name.value not in edits.dropped_arguments]
+    names = {each.name.value for each in kept}
+    new = [cst.Param(cst.Name(name)) for name in edits.arguments if name not in names]
+    at = next((place for place, each in enumerate(old) if each.name.value in edits.dropped_arguments), len(kept))
+    together = [*kept[:at], *new, *kept[at:]]
+    flat = [each.with_changes(comma=cst.MaybeSentinel.DEFAULT) for each in together]
+    if together == old:
+        flat = old
+    is_broken = any(
+        isinstance(getattr(each.comma, "whitespace_after", None), cst.ParenthesizedWhitespace) for each in old[:-1]
+    )
+    if is_broken and together != old:
+        comma = next(each.comma for each in old if isinstance(each.comma, cst.Comma))
+        flat = [each.with_changes(comma=comma) for each in together[:-1]] + [
+            each.with_changes(comma=old[-1].comma) for each in together[-1:]
+        ]
+    return parameters.with_changes(params=flat)
+
+
+def _body(body: cst.BaseSuite, top: Sequence[str]) -> cst.BaseSuite:
+    if not top or not isinstance(body, cst.IndentedBlock):
+        return body
+    statements = list(body.body)
+    at = 1 if _is_docstring(statements[0]) else 0
+    return body.with_changes(body=[*statements[:at], *_parsed(top), *statements[at:]])
+
+
+def _leading(statement: cst.BaseStatement) -> Sequence[cst.EmptyLine]:
+    lines: Sequence[cst.EmptyLine] = getattr(statement, "leading_lines", ())
+    return lines
+
+
+def _is_docstring(statement: cst.BaseStatement) -> bool:
+    if not isinstance(statement, cst.SimpleStatementLine) or not isinstance(statement.body[0], cst.Expr):
+        return False
+    return isinstance(statement.body[0].value, cst.SimpleString | cst.ConcatenatedString)
+
+
+def _parsed(lines: Iterable[str]) -> list[cst.BaseStatement]:
+    """Return lines as statements; one that is a comment leads the next, or a `pass`."""
+    statements: list[cst.BaseStatement] = []
+    comments: list[cst.EmptyLine] = []
+    for line in lines:
+        if line.startswith("#"):
+            comments.append(cst.EmptyLine(comment=cst.Comment(line)))
+            continue
+        statement = cst.parse_statement(in_double_quotes(line))
+        statements.append(statement.with_changes(leading_lines=comments) if comments else statement)
+        comments = []
+    if comments:
+        statements.append(cst.parse_statement("pass").with_changes(leading_lines=comments))
+    return statements
+
+
+def _with_pool(module: cst.Module) -> cst.Module:
+    pool = cst.parse_module(_POOL).body[0]
+    body = list(module.body)
+    at = next((place for place, each in enumerate(body) if isinstance(each, cst.FunctionDef | cst.ClassDef)), len(body))
+    lines = [cst.EmptyLine(indent=False), cst.EmptyLine(indent=False)]
+    return module.with_changes(body=[*body[:at], pool.with_changes(leading_lines=lines), *body[at:]])
+
+
+def in_double_quotes(line: str) -> str:
+    """Return a statement with its texts in double quotes, where that takes no escape."""
+    tokens = []
+    for token in tokenize.generate_tokens(io.StringIO(line).readline):
+        text = token.string
+        if (
+            token.type == tokenize.STRING
+            and text.endswith("'")
+            and not text.endswith("'''")
+            and '"' not in text
+            and "\\" not in text
+        ):
+            text = text.replace("'", '"')
+        tokens.append(token._replace(string=text))
+    return tokenize.untokenize(tokens)
+
+
+def used_names(text: str) -> set[str]:
+    """Return the names that a file reads, those in annotations that are texts included."""
+    names: set[str] = set()
+    for node in ast.walk(ast.parse(text)):
+        if isinstance(node, ast.Name):
+            names.add(node.id)
+        elif isinstance(node, ast.Constant) and isinstance(node.value, str) and node.value.isidentifier():
+            names.add(node.value)
+    return names
