@@ -44,7 +44,7 @@ def add_options(parser: argparse.ArgumentParser) -> None:
     )  # fmt: skip
     parser.add_argument(
         "--mutant-timeout", type=_seconds, metavar="SECONDS",
-        help="end a run with a mutant after this time; by default five times what the tests take without it, and 2 s",
+        help="end a run with a mutant after this time; by default five times what the tests take without it, and 4 s",
     )  # fmt: skip
     parser.add_argument(
         "--pytest-argument", action="append", default=[], metavar="ARGUMENT",

@@ -68,18 +68,17 @@ def find_old_version(
 
 
 def _from_git(project: Project, test: str, revision: str, *, is_named: bool) -> OldVersion:
-    missing = (
-        "" if is_named else f"there is no {' or '.join(PurePosixPath(twin).name for twin in twins(test))} beside it, "
-    )
+    names = " or ".join(PurePosixPath(twin).name for twin in twins(test))
+    missing = "" if is_named else f"there is no {names} beside it, and "
     if project.repository is None:
         raise VerifyError(
-            f"no old version of {test}: {missing}and {project.root} is not in a git repository (or git is not "
+            f"no old version of {test}: {missing}{project.root} is not in a git repository (or git is not "
             "installed); name the old file with --old PATH"
         )
     commit = project.repository.revision(revision)
     content = project.repository.content(commit, test)
     if content is None:
-        raise VerifyError(f"no old version of {test}: {missing}and {revision} has no such file; {_REMEDY}")
+        raise VerifyError(f"no old version of {test}: {missing}{revision} has no such file; {_REMEDY}")
     if content == (project.root / test).read_bytes():
-        raise VerifyError(f"no old version of {test}: {missing}and at {revision} it is the same as now; {_REMEDY}")
+        raise VerifyError(f"no old version of {test}: {missing}at {revision} it is the same as now; {_REMEDY}")
     return OldVersion(path=test, commit=commit, revision=revision)

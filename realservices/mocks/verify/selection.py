@@ -36,7 +36,9 @@ def files_under_test(project: Project, sides: Sequence[Covered], sources: tuple[
         VerifyError: There is none.
     """
     covered = sorted({path for side in sides for path in side.lines})
-    found = [path for path in covered if project.is_under_test(path, sources)]
+    # Of an empty file a line is run, too.
+    full = [path for path in covered if (project.root / path).stat().st_size]
+    found = [path for path in full if project.is_under_test(path, sources)]
     if not found:
         where = f"of {', '.join(sources)} " if sources else ""
         ran = f"; they run {', '.join(covered[:5])}" if covered else ""

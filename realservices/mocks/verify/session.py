@@ -5,9 +5,10 @@ from __future__ import annotations
 import contextlib
 import tempfile
 import time
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TypeVar
 
 from realservices.isolation.manager import process_manager
 from realservices.mocks.verify.comparison import Comparison, Pair
@@ -28,6 +29,7 @@ if TYPE_CHECKING:
     from realservices.mocks.verify.runs import Covered
 
 _SHOWN_FAILURES = 5
+_T = TypeVar("_T")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -117,13 +119,15 @@ class _Session:
         self._progress = progress
 
     def run(self, sources: tuple[str, ...], wishes: Wishes) -> Comparison:
-        covered = (self._covered(0), self._covered(1))
+        self._progress("running the old and the new test under coverage")
+        covered = _both(lambda index: run_covered(self._sides[index], self._project.root))
         failing = _failing_new(covered[1]) or _failing_old(covered[0])
         if failing:
             return self._comparison(covered, [], failing=failing)
         paths = files_under_test(self._project, covered, sources)
         with contextlib.ExitStack() as stack:
-            benches = (self._bench(0, covered, stack), self._bench(1, covered, stack))
+            self._progress("running them again, without coverage")
+            benches = _both(lambda index: self._bench(index, covered, stack))
             tests = (benches[0].tests, benches[1].tests)
             found, notes = candidates(self._project, paths, covered, tests)
             if not found:
@@ -144,13 +148,7 @@ class _Session:
             }
         )
 
-    def _covered(self, index: int) -> Covered:
-        side = self._sides[index]
-        self._progress(f"running the {side.name} test under coverage")
-        return run_covered(side, self._project.root)
-
     def _bench(self, index: int, covered: tuple[Covered, Covered], stack: contextlib.ExitStack) -> Bench:
-        self._progress(f"running the {self._sides[index].name} test again, without coverage")
         bench = Bench(self._sides[index], covered[index], self._project.root)
         stack.callback(bench.close)
         return bench
@@ -168,6 +166,13 @@ class _Session:
         }
         pairs = tuple(_pairs(covered, paths, benches))
         return Comparison(test=self._test, old=self._old.shown, pairs=pairs, lines=lines, failing=failing)
+
+
+def _both(work: Callable[[int], _T]) -> tuple[_T, _T]:
+    """Do something for the old and the new side at once."""
+    with ThreadPoolExecutor(2) as pool:
+        old, new = pool.map(work, range(2))
+    return old, new
 
 
 def _pairs(

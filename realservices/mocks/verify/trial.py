@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 
 _FIRST_TIMEOUT_S = 60.0
 _TIMES = 5
-_LEAST_S = 2.0
+_LEAST_S = 4.0
 
 
 @dataclass(frozen=True, kw_only=True)
