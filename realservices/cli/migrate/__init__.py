@@ -13,7 +13,7 @@ if TYPE_CHECKING:
 
 HELP = "move tests from mocks to real services"
 HAS_JSON = False  # Each of its commands has its own.
-COMMANDS: tuple[str, ...] = ("scan", "convert", "build", "status")
+COMMANDS: tuple[str, ...] = ("scan", "convert", "build", "verify", "status")
 """Names of its commands, and of their modules here: each has `HELP`, `add_options(parser)` and `run(options)`."""
 
 
