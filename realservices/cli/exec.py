@@ -19,6 +19,7 @@ from realservices.cli.servers import add_server_options, use_servers
 from realservices.cli.wanted import services_to_start
 from realservices.contract.own_environment import own_environment
 from realservices.isolation.manager import process_manager
+from realservices.sources.build_progress import show_builds
 from realservices.sources.package import PROJECTS_PYTHON
 from realservices.sources.project import project_root
 
@@ -66,6 +67,7 @@ def run(options: argparse.Namespace) -> int:
     use_servers(options)
     if python := options.python or _active_python():
         os.environ[PROJECTS_PYTHON] = python
+    show_builds()
     manager = process_manager()
     try:
         _start(manager, options.service)

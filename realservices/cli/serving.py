@@ -18,6 +18,7 @@ from realservices.contract.errors import RealServicesError
 from realservices.dev.errors import PortTakenError, StartupError
 from realservices.dev.launcher import DevLauncher
 from realservices.dev.threads import in_thread
+from realservices.sources.build_progress import present_builds
 from realservices.sources.session import SESSION
 
 if TYPE_CHECKING:
@@ -220,5 +221,6 @@ class Serving:
 
 def _progress(starting: Sequence[str], building: Sequence[str], elapsed_s: float) -> str:
     parts = [f"starting {', '.join(starting)}"] if starting else []
-    parts += [f"building the schema of {', '.join(building)}"] if building else []
+    steps = {build.service: build.words for build in present_builds()}
+    parts += [steps.get(name, f"building the schema of {name}") for name in building]
     return f"{'; '.join(parts)} … {elapsed_s:.1f} s" if parts else ""

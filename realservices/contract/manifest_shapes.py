@@ -57,7 +57,7 @@ PART = (str, {"service": str, "field": str, "port?": str, "driver?": frozenset(U
 _SETTINGS = {NAME: str}
 _DATABASE = {"template": str, "template_info": str, "user": str, "database": str, "settings": _SETTINGS}
 _CONFIGS = {
-    "postgres": {"distribution": str, **_DATABASE},
+    "postgres": {"distribution": str, **_DATABASE, "template_base?": str},
     "clickhouse": {"server": str, **_DATABASE, "server_settings": _SETTINGS, "local_dictionaries": bool},
     "redis": {"server": str, "databases": DATABASES, "settings": _SETTINGS, "password?": bool},
     "executable": {

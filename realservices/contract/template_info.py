@@ -2,14 +2,28 @@
 
 from __future__ import annotations
 
-from realservices.contract.shapes import check, load_json
+from realservices.contract.shapes import NAME, Rule, check, is_text, load_json
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from typing import Any
 
+# What a tree of files is made from (host/template_tree.py).
+_INNER = Rule(
+    "a path that stays in the template",
+    lambda value: is_text(value) and value[:1] not in ("", "/") and ".." not in value.split("/"),
+)
+_TREE = {"digest": NAME, "archive_digest": str, "size_bytes": int, "links": {_INNER: _INNER}}
 _SHAPES = {
-    "postgres": {"template_database": str, "ready_databases": [str], "server_version_num": int},
+    "postgres": {
+        **_TREE,
+        "copy_size_bytes": int,
+        "removed?": [_INNER],
+        "base?": _TREE,
+        "template_database": str,
+        "ready_databases": [str],
+        "server_version_num": int,
+    },
     "clickhouse": {
         "has_local_dictionaries": bool,
         "replay": {"statements": [str], "copies": {str: [str]}, "session": bool, "ready": dict, "refusal": str},

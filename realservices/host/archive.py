@@ -12,13 +12,14 @@ Source of the format: "ustar Interchange Format" of POSIX.1-2017, pax.
 from __future__ import annotations
 
 import os
+import stat
 
 from realservices.contract.errors import ArchiveError
 from realservices.contract.removal import discard_tree
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Collection, Iterator
+    from collections.abc import Iterator
     from typing import Any, BinaryIO
 
 BLOCK = 512
@@ -30,7 +31,7 @@ _NEW_FILE = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC
 
 
 def unpack_archive(
-    archive: str, target: str, *, digest: str = "", shares_links: bool = False, without: Collection[str] = ()
+    archive: str, target: str, *, digest: str = "", shares_links: bool = False, replaces: bool = False
 ) -> None:
     """Unpack ``archive`` into the new directory ``target``, for its owner only.
 
@@ -39,19 +40,41 @@ def unpack_archive(
         target: A directory that does not exist yet; after a failure it does not exist again.
         digest: The SHA-256 that the archive must have, in hexadecimal; empty: any.
         shares_links: Whether hard links stay links. Else each becomes a file of its own, which a server may write to.
-        without: Directories of which nothing is unpacked but themselves.
+        replaces: Whether the directory is there, and files in it are replaced. One that is a hard link stays what it is
+            elsewhere.
 
     Raises:
         ArchiveError: It is damaged, or holds what it must not.
         OSError: There is no archive, no room, or no permission.
     """
-    os.mkdir(target, 0o700)
+    if not replaces:
+        os.mkdir(target, 0o700)
     try:
         with open(archive, "rb") as file:
-            _Unpacking(_Source(file, hashes=bool(digest)), target, shares_links, without).run(archive, digest)
+            _Unpacking(_Source(file, hashes=bool(digest)), target, shares_links, replaces).run(archive, digest)
     except BaseException:
         discard_tree(target)
         raise
+
+
+def member_names(archive: str) -> set[str]:
+    """Return the names of all that is in an archive which was compared with its digest before.
+
+    Raises:
+        ArchiveError: It is damaged.
+        OSError: It cannot be read.
+    """
+    names = set()
+    with open(archive, "rb") as file:
+        try:
+            while (header := file.read(BLOCK)) != bytes(BLOCK):
+                _check_sum(header.ljust(BLOCK))
+                names.add(_shown_name(header).rstrip("/"))
+                size = _size(header)
+                file.seek(size + -size % BLOCK, os.SEEK_CUR)
+        except _Refused as refused:
+            raise ArchiveError(os.path.realpath(archive), "", str(refused)) from None
+    return names
 
 
 class _Refused(Exception):  # noqa: N818 - never leaves this module
@@ -108,11 +131,11 @@ class _Source:
 class _Unpacking:
     """One archive on its way into a directory."""
 
-    def __init__(self, source: _Source, target: str, shares_links: bool, without: Collection[str]) -> None:
+    def __init__(self, source: _Source, target: str, shares_links: bool, replaces: bool) -> None:
         self._source = source
         self._target = target
         self._shares_links = shares_links
-        self._without = without
+        self._replaces = replaces
         # What has been made so far; only this is ever linked to or entered.
         self._made = {"": DIRECTORY}
 
@@ -140,11 +163,9 @@ class _Unpacking:
             raise _Refused(f"it claims {size} bytes, although it is no file")
         self._made[name] = kind
         path = f"{self._target}/{name}"
-        if name.rpartition("/")[0] in self._without:
-            self._made[name] = SYMBOLIC_LINK  # Nothing is in it, or linked to it.
-            for _ in self._source.contents(size):
-                pass
-        elif kind == DIRECTORY:
+        if self._replaces and _is_replaced(path, kind):
+            return
+        if kind == DIRECTORY:
             os.mkdir(path, 0o700)
         elif kind == SYMBOLIC_LINK:
             os.symlink(_link_target(name, _text(header[157:257])), path)
@@ -169,6 +190,20 @@ class _Unpacking:
             return
         with open(f"{self._target}/{original}", "rb", buffering=0) as source:
             _write_file(path, iter(lambda: source.read(_CHUNK_BYTES), b""))
+
+
+def _is_replaced(path: str, kind: bytes) -> bool:
+    """Make way for a member, unless it is a directory that is there."""
+    try:
+        mode = os.lstat(path).st_mode
+    except FileNotFoundError:
+        return False
+    if stat.S_ISDIR(mode) and kind == DIRECTORY:
+        return True
+    if stat.S_ISDIR(mode):
+        raise _Refused("a directory has its name in the template that this one begins from")
+    os.unlink(path)
+    return False
 
 
 def _write_file(path: str, chunks: Iterator[bytes]) -> None:

@@ -23,6 +23,7 @@ _CLONE_NEWPID = 0x20000000
 _CLONE_PARENT = 0x00008000
 _MS_NOSUID = 2
 _MS_NODEV = 4
+_MNT_DETACH = 2
 # clone(2) takes its flags first on these machines; elsewhere the order of arguments differs, and fork serves instead.
 _SYS_CLONE = {"x86_64": 56, "aarch64": 220}.get(os.uname().machine)
 
@@ -59,6 +60,22 @@ def enter_user_namespace() -> None:
     if libc.unshare(_CLONE_NEWUSER | _CLONE_NEWIPC) != 0:
         raise _os_error("unshare")
     _write_maps((UNPRIVILEGED_ID, uid), (UNPRIVILEGED_ID, gid))
+
+
+def enter_mount_namespace(*, is_unprivileged: bool) -> None:
+    """Move this process into user, mount and IPC namespaces of its own, where it may mount.
+
+    Args:
+        is_unprivileged: Whether to be the unprivileged user there; else the same one as before.
+
+    Raises:
+        OSError: The kernel refuses; nothing has changed.
+    """
+    uid, gid = os.geteuid(), os.getegid()
+    inner = (UNPRIVILEGED_ID, UNPRIVILEGED_ID) if is_unprivileged else (uid, gid)
+    if libc.unshare(_CLONE_NEWUSER | _CLONE_NEWNS | _CLONE_NEWIPC) != 0:
+        raise _os_error("unshare")
+    _write_maps((inner[0], uid), (inner[1], gid))
 
 
 def open_namespaces(pid: int) -> list[int]:
@@ -115,12 +132,33 @@ def mount_overlay(lower: str, mount_point: str) -> str:
     """
     _mount("tmpfs", mount_point, "tmpfs", "mode=0700")
     merged = f"{mount_point}/data"
-    for name in ("upper", "work", "data"):
-        os.mkdir(f"{mount_point}/{name}", 0o700)
-    # index=off, which some kernels do not have as default: files that are hard links below must part when written.
-    options = f"lowerdir={lower},upperdir={mount_point}/upper,workdir={mount_point}/work,userxattr,index=off"
-    _mount("overlay", merged, "overlay", options)
+    os.mkdir(merged, 0o700)
+    mount_overlay_on(lower, merged, mount_point)
     return merged
+
+
+def mount_overlay_on(lower: str, merged: str, directory: str, *, is_volatile: bool = False) -> None:
+    """Mount a writable view of ``lower`` on a directory, with changes in ``upper`` in another one.
+
+    Args:
+        lower: The ready directory.
+        merged: What to mount it on.
+        directory: An empty directory for what is written.
+        is_volatile: Whether that need not be on the disk when it is unmounted (Linux 5.10).
+
+    Raises:
+        OSError: overlayfs cannot be mounted here.
+    """
+    for name in ("upper", "work"):
+        os.mkdir(f"{directory}/{name}", 0o700)
+    # index=off, which some kernels do not have as default: files that are hard links below must part when written.
+    options = f"lowerdir={lower},upperdir={directory}/upper,workdir={directory}/work,userxattr,index=off"
+    _mount("overlay", merged, "overlay", f"{options},volatile" if is_volatile else options)
+
+
+def detach(path: str) -> None:
+    """Unmount what is mounted on a directory, if anything is; who uses it may go on."""
+    libc.umount2(os.fsencode(path), _MNT_DETACH)
 
 
 def _clone(flags: int) -> int:

@@ -13,13 +13,14 @@ import os
 from realservices.contract.directory_cache import DirectoryCache
 from realservices.contract.numbers import number_from
 from realservices.contract.registry import present_registries, registry_directory
-from realservices.host.archive import unpack_archive
+from realservices.host.template_tree import unpack_shared
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from typing import NoReturn
 
     from realservices.contract.directory_cache import Lease
+    from realservices.host.template_tree import Template
 
 # Unpacked templates are kept up to this size in all; the variable overrides it.
 _LIMIT_VARIABLE = "REALSERVICES_TEMPLATE_CACHE_MB"
@@ -30,13 +31,14 @@ _RESERVE_BYTES = 16 << 20
 _FOLDER, _MUTEX = "templates", "unpacking"
 
 
-def lease_template(archive: str, digest: str, size_bytes: int) -> Lease:
+def lease_template(template: Template) -> Lease:
     """Return the unpacked template, unpacking it first if nobody has.
 
+    What is unpacked is compared with its digest. Of a template that begins from another one, files that it has from
+    there are links to those of the other's tree, which is unpacked first if need be.
+
     Args:
-        archive: The tar file.
-        digest: Its SHA-256 in hexadecimal, the name in the cache. What is unpacked is compared with it.
-        size_bytes: Size when unpacked.
+        template: What it is made from.
 
     Raises:
         OSError: No room (ENOSPC), no permission, or its name in the cache is taken by something else; the caller then
@@ -45,11 +47,24 @@ def lease_template(archive: str, digest: str, size_bytes: int) -> Lease:
         InfrastructureError: The setting of the cache's size is no number.
     """
     cache = DirectoryCache(f"{registry_directory()}/{_FOLDER}", _MUTEX, size_of=_tree_size)
+    return _lease(cache, template)
+
+
+def _lease(cache: DirectoryCache, template: Template) -> Lease:
     return cache.lease(
-        digest,
-        lambda path: unpack_archive(archive, path, digest=digest, shares_links=True),
-        lambda: _make_room(cache, size_bytes),
+        template.digest, lambda path: _unpack(cache, template, path), lambda: _make_room(cache, template.size_bytes)
     )
+
+
+def _unpack(cache: DirectoryCache, template: Template, path: str) -> None:
+    if not template.base:
+        unpack_shared(template, path)
+        return
+    base = _lease(cache, template.base)
+    try:
+        unpack_shared(template, path, base.path)
+    finally:
+        base.release()
 
 
 def remove_half_made_templates() -> None:

@@ -11,11 +11,12 @@ import re
 
 from realservices.contract.errors import TemplateError
 from realservices.schema.flyway import order_flyway
+from realservices.schema.psql_scan import LARGEST_SCANNED_BYTES
 from realservices.schema.sections import SECTIONS
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Iterator, Sequence
 
     from realservices.schema.script import Script
 
@@ -45,6 +46,7 @@ _NAMES = (
 )
 _FLYWAY = re.compile(r"([VBU]\d[\d._]*|R)__.*\.sql")
 _NUMBER = re.compile(r"[A-Za-z_]?0*(\d+)")
+_EDGE_BYTES = 1 << 20
 # Tools whose files another layout would not be enough for.
 _WITHOUT_LAYOUT = frozenset({"Liquibase", "MyBatis Migrations", "Play's evolutions", "rambler"})
 
@@ -76,8 +78,7 @@ def _refuse_contents(file: Script, key: str, own: str, has_layouts: bool) -> Non
         return
     with open(file.path, "rb") as opened, mmap.mmap(opened.fileno(), 0, access=mmap.ACCESS_READ) as text:
         for needle, tool, line in _CONTENTS:
-            position = -1 if tool == own else text.find(needle)
-            while position >= 0:
+            for position in _positions(text, needle) if tool != own else ():
                 start, end = text.rfind(b"\n", 0, position) + 1, text.find(b"\n", position)
                 found = text[start : end if end >= 0 else len(text)]
                 if line.match(found):
@@ -87,7 +88,16 @@ def _refuse_contents(file: Script, key: str, own: str, has_layouts: bool) -> Non
                         f"{file.shown}, line {number}: {shown!r} is a mark of {tool}'s, and the whole file would "
                         f"be run: {_remedy(tool, key, has_layouts)}"
                     )
-                position = text.find(needle, position + 1)
+
+
+def _positions(text: mmap.mmap, needle: bytes) -> Iterator[int]:
+    """Yield where a text stands; in a large file, of data, only near its beginning and its end."""
+    is_large = len(text) > LARGEST_SCANNED_BYTES
+    for start, end in ((0, _EDGE_BYTES), (len(text) - _EDGE_BYTES, len(text))) if is_large else ((0, len(text)),):
+        position = text.find(needle, start, end)
+        while position >= 0:
+            yield position
+            position = text.find(needle, position + 1, end)
 
 
 def _line_of(text: mmap.mmap, position: int) -> int:

@@ -22,7 +22,7 @@ from realservices.schema.psql_words import open_transaction, refusal
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator, Mapping, Sequence
+    from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 
     from realservices.schema.script import Script
 
@@ -50,6 +50,7 @@ def run_scripts(
     env: Mapping[str, str],
     database: str,
     directory: str | None = None,
+    begin: Callable[[Script], None] = lambda _: None,
 ) -> None:
     """Run files, in order.
 
@@ -60,12 +61,13 @@ def run_scripts(
         env: psql's environment.
         database: Where they are run.
         directory: What relative paths in psql's commands start from; None: this process's.
+        begin: Called with each file when it begins.
 
     Raises:
         TemplateError: The server refused something, or a file left a transaction open.
     """
     for group in _groups(scripts):
-        _run(command, group, work, env, database, directory)
+        _run(command, group, work, env, database, directory, begin)
 
 
 def _groups(scripts: Iterable[Script]) -> list[list[Script]]:
@@ -116,6 +118,7 @@ def _run(
     env: Mapping[str, str],
     database: str,
     directory: str | None,
+    begin: Callable[[Script], None],
 ) -> None:
     # Told apart from what a file prints, and from another run's.
     token = os.urandom(8).hex()
@@ -135,6 +138,7 @@ def _run(
                 word, _, index = line.partition(b" ")
                 if word == token.encode():
                     current = group[int(index)]
+                    begin(current)
         if psql.returncode:
             errors.seek(max(0, errors.seek(0, os.SEEK_END) - _WORDS_BYTES))
             words = errors.read().decode("utf-8", "replace")

@@ -1,7 +1,8 @@
 """PostgreSQL: one private server per test action, on an overlay of a migrated and seeded template.
 
 Config keys in the manifest: ``distribution`` (runfiles path of a directory with bin, lib and share), ``template`` and
-``template_info`` (outputs of the build action, see postgres_template.py), ``database``, ``user``, ``settings``.
+``template_info`` (outputs of the build action, see postgres_template.py), ``template_base`` (if the template holds only
+what differs from another archive: that one), ``database``, ``user``, ``settings``.
 
 Ways to run, best first: on an overlay in namespaces of its own; in these, but on a private copy of the template, where
 there is no room for a shared one or no overlay; on a copy without namespaces, where the machine refuses them.
@@ -17,7 +18,6 @@ import errno
 import os
 import signal
 
-from realservices.host.archive import unpack_archive
 from realservices.host.namespaces import (
     are_namespaces_possible,
     fork_into_namespaces,
@@ -28,6 +28,7 @@ from realservices.host.namespaces import (
 )
 from realservices.host.privileges import become_unprivileged, give_away
 from realservices.host.process import spawn
+from realservices.host.template_tree import described_template, unpack_private
 from realservices.host.templates import free_bytes, lease_template
 from realservices.services.base import HOST, Service, connect_unix
 from realservices.services.postgres_probe import log_in, set_password
@@ -39,6 +40,7 @@ if TYPE_CHECKING:
     from realservices.contract.directory_cache import Lease
     from realservices.contract.manifest import ServiceSpec
     from realservices.host.sandbox import Sandbox
+    from realservices.host.template_tree import Template
 
 # Descriptors and processes: without them no way to run is any better.
 _NEEDED_BY_ALL = (errno.EMFILE, errno.ENFILE, errno.EAGAIN)
@@ -126,7 +128,7 @@ class Postgres(Service):
         self._drop_namespaces()
         on_overlay = self._ways[0] == _ON_OVERLAY
         if on_overlay and not self._template:
-            self._template = lease_template(self._archive, self._info["digest"], self._info["size_bytes"])
+            self._template = lease_template(self._described)
         lower, mount_point = self._template.path if self._template else "", self._mount_point
         command = self._command()
         uid, gid = os.geteuid(), os.getegid()
@@ -182,7 +184,7 @@ class Postgres(Service):
         if memory and free_bytes(os.path.dirname(memory)) > 2 * self._info["copy_size_bytes"]:
             parent = self._sandbox.create_memory()
         data = f"{parent}/{self.spec.name}.data"
-        unpack_archive(self._archive, data, digest=self._info["digest"])
+        unpack_private(self._described, data)
         return data
 
     def _fall_back(self, reason: str) -> None:
@@ -204,8 +206,10 @@ class Postgres(Service):
         self._namespaces = []
 
     @property
-    def _archive(self) -> str:
-        return f"{self.runfiles}/{self.spec.config['template']}"
+    def _described(self) -> Template:
+        config = self.spec.config
+        base = f"{self.runfiles}/{config['template_base']}" if config.get("template_base") else ""
+        return described_template(self._info, f"{self.runfiles}/{config['template']}", base)
 
     def _command(self) -> list[str]:
         settings = server_settings(self.spec.config["settings"], self._info["server_version_num"])

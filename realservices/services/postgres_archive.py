@@ -1,7 +1,8 @@
 """The archive of a template: a tar that is the same for the same files, and holds equal content once.
 
-It has a header for every file of seven databases, of which most are links. `tarfile` takes longer for these than the
-server takes for a schema of 500 tables; so they are written here, in the format that host/archive.py reads.
+It has thousands of small files. `tarfile` takes longer for their headers than the server takes for a schema of 500
+tables; so they are written here, in the format that host/archive.py reads. What a template has from the one that it
+begins from is left out (postgres_base.py).
 
 Source of the format: "ustar Interchange Format" of POSIX.1-2017, pax.
 """
@@ -11,13 +12,14 @@ from __future__ import annotations
 import hashlib
 import os
 import stat
+from collections import Counter
 
 from realservices.host.archive import BLOCK, DIRECTORY, FILE, HARD_LINK, SYMBOLIC_LINK
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Collection, Iterator, Mapping
-    from io import BufferedReader, BufferedWriter
+    from collections.abc import Collection, Iterator, Mapping, Sequence
+    from io import BufferedWriter, FileIO
 
 _CHUNK_BYTES = 1 << 20
 _END = bytes(2 * BLOCK)
@@ -25,83 +27,103 @@ _NAME_BYTES = 100
 _PREFIX_BYTES = 155
 
 
-def write_archive(data: str, output: str, links: Mapping[str, str]) -> dict[str, str | int]:
+def write_archive(
+    data: str, output: str, files: Mapping[str, os.stat_result], copies: Mapping[str, str], kept: Collection[str] = ()
+) -> dict[str, str | int]:
     """Write the data directory as a tar with fixed order, times and owners, and describe it.
 
-    Files with the same content, which are most of those of several databases, are stored once and linked.
+    Files with the same content are stored once and linked.
 
     Args:
         data: The directory.
         output: The archive.
-        links: Directories whose files are those of another one, whatever is in them; they come last.
+        files: What is in it (`files_of`).
+        copies: Directories whose files are those of another one; they are left out.
+        kept: Files that are left out because another archive has them.
+
+    Returns:
+        The archive's SHA-256, the size of what is in it, and the size of all files.
     """
-    os.unlink(os.path.join(data, "postmaster.opts"))
+    written = [name for name in files if name not in kept]
+    if kept:
+        written = _without_whole_directories(written, files, kept)
     with open(output, "wb") as file:
-        archive = _Archive(data, file)
-        for name in _sorted_tree(data, links):
-            archive.add(name)
-        for directory, original in links.items():
-            archive.add_linked(directory, original)
-        return archive.end()
+        archive = _Archive(data, file, Counter(files[name].st_size for name in written))
+        for name in written:
+            archive.add(name, files[name])
+        described = archive.end()
+    return {**described, "copy_size_bytes": _size_with_copies(files, copies)}
+
+
+def files_of(top: str, without: Collection[str] = ()) -> dict[str, os.stat_result]:
+    """Return what lies below a directory, as paths from there in a fixed order, but for what is in some directories."""
+    return {name: os.lstat(os.path.join(top, name)) for name in sorted_tree(top, without)}
+
+
+def _without_whole_directories(
+    names: Sequence[str], files: Mapping[str, os.stat_result], kept: Collection[str]
+) -> list[str]:
+    """Return names without the directories of which nothing has changed."""
+    unchanged = _parents(kept)
+    needed = {name for name in names if not stat.S_ISDIR(files[name].st_mode) or name not in unchanged}
+    needed |= _parents(needed)
+    return [name for name in names if name in needed]
+
+
+def _parents(names: Collection[str]) -> set[str]:
+    found = set()
+    for name in names:
+        while (name := name.rpartition("/")[0]) and name not in found:
+            found.add(name)
+    return found
+
+
+def _size_with_copies(statuses: Mapping[str, os.stat_result], copies: Mapping[str, str]) -> int:
+    sizes: Counter[str] = Counter()
+    for name, status in statuses.items():
+        if stat.S_ISREG(status.st_mode):
+            sizes[name.rpartition("/")[0]] += status.st_size
+    return sizes.total() + sum(sizes[original] for original in copies.values())
 
 
 class _Archive:
-    def __init__(self, data: str, file: BufferedWriter) -> None:
+    def __init__(self, data: str, file: BufferedWriter, sizes: Mapping[int, int]) -> None:
         self._data = data
         self._file = file
+        self._sizes = sizes
         self._digest = hashlib.sha256()
-        self._size_bytes = self._copy_size_bytes = 0
-        # The first file with a content, by that, and by the name of each file.
+        self._size_bytes = 0
+        # The first file with a content, by that.
         self._first_with: dict[bytes, str] = {}
-        self._original_of: dict[str, str] = {}
 
-    def add(self, name: str) -> None:
+    def add(self, name: str, status: os.stat_result) -> None:
         """Add a file, directory or link, after what it lies in."""
         path = os.path.join(self._data, name)
-        status = os.lstat(path)
         if stat.S_ISDIR(status.st_mode):
             self._write(_header(name, DIRECTORY, status.st_mode))
         elif stat.S_ISLNK(status.st_mode):
             self._write(_header(name, SYMBOLIC_LINK, status.st_mode, link=os.readlink(path)))
         elif stat.S_ISREG(status.st_mode):
-            with open(path, "rb") as file:
-                self._add_file(name, status.st_mode, file)
-
-    def add_linked(self, directory: str, original: str) -> None:
-        """Add a directory with the files of another one, which has been added."""
-        top = os.path.join(self._data, original)
-        self._write(_header(directory, DIRECTORY, os.lstat(top).st_mode))
-        for name in sorted(os.listdir(top)):
-            status = os.lstat(os.path.join(top, name))
-            self._copy_size_bytes += status.st_size
-            if status.st_size:
-                first = self._original_of[f"{original}/{name}"]
-                self._write(_header(f"{directory}/{name}", HARD_LINK, status.st_mode, link=first))
-            else:
-                self._write(_header(f"{directory}/{name}", FILE, status.st_mode))
+            with open(path, "rb", buffering=0) as file:
+                self._add_file(name, status, file)
 
     def end(self) -> dict[str, str | int]:
         """Write what ends an archive, and return its description."""
         self._write(_END)
         self._file.flush()
-        return {
-            "digest": self._digest.hexdigest(),
-            "size_bytes": self._size_bytes,
-            "copy_size_bytes": self._copy_size_bytes,
-        }
+        return {"archive_digest": self._digest.hexdigest(), "size_bytes": self._size_bytes}
 
-    def _add_file(self, name: str, mode: int, file: BufferedReader) -> None:
-        size = os.fstat(file.fileno()).st_size
-        self._copy_size_bytes += size
-        if size:
+    def _add_file(self, name: str, status: os.stat_result, file: FileIO) -> None:
+        size = status.st_size
+        if size and self._sizes[size] > 1:
             digest = hashlib.file_digest(file, "sha256").digest()
-            original = self._original_of[name] = self._first_with.setdefault(digest, name)
+            original = self._first_with.setdefault(digest, name)
             if original != name:
-                self._write(_header(name, HARD_LINK, mode, link=original))
+                self._write(_header(name, HARD_LINK, status.st_mode, link=original))
                 return
             file.seek(0)
         self._size_bytes += size
-        self._write(_header(name, FILE, mode, size=size))
+        self._write(_header(name, FILE, status.st_mode, size=size))
         while chunk := file.read(_CHUNK_BYTES):
             self._write(chunk)
         self._write(bytes(-size % BLOCK))
@@ -132,7 +154,7 @@ def _header(name: str, kind: bytes, mode: int, *, size: int = 0, link: str = "")
     return header[:148] + b"%06o\0 " % sum(header) + header[156:]
 
 
-def _sorted_tree(top: str, without: Collection[str]) -> Iterator[str]:
+def sorted_tree(top: str, without: Collection[str] = ()) -> Iterator[str]:
     """Yield what lies below a directory, as paths from there, but for some directories."""
     for root, directories, files in os.walk(top):
         inner = os.path.relpath(root, top)

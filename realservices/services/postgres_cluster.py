@@ -21,7 +21,7 @@ from realservices.services.postgres_settings import server_settings
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator, Sequence
+    from collections.abc import Callable, Iterable, Iterator, Sequence
 
     from realservices.schema.script import Script
     from realservices.services.postgres_locale import Locale
@@ -50,7 +50,7 @@ class Cluster:
 
     def __init__(self, distribution: str, work: str, user: str, settings: dict[str, str], port: int = 0) -> None:
         self._bin = os.path.join(os.path.abspath(distribution), "bin")
-        self.data = os.path.join(work, "data")
+        self.data = data_directory(work)
         self._work = work
         self._user = user
         self._settings = settings
@@ -132,13 +132,15 @@ class Cluster:
             self._drain.join()
 
     def stop_with_little_wal(self) -> None:
-        """Stop, and remove the write-ahead log that a server standing on this will never read.
+        """Stop, and remove what a server standing on this will never read.
 
-        That is all before the segment in which the shutdown begins, and the empty ones kept for later.
+        Of the write-ahead log that is all before the segment in which the shutdown begins, and the empty ones kept for
+        later.
         """
         done = self.psql("postgres", "-At", "-c", "CHECKPOINT", "-c", "SELECT pg_walfile_name(pg_current_wal_lsn())")
         current = int(done.stdout.strip(), 16)
         self.stop()
+        os.unlink(os.path.join(self.data, "postmaster.opts"))
         directory = os.path.join(self.data, "pg_wal")
         for name in os.listdir(directory):
             # Segments of 1 MB count to FFF within each 4 GB, which a template never reaches.
@@ -181,14 +183,19 @@ class Cluster:
         connection = (*self._address, "-d", database)
         return self._run("psql", "-X", "-q", "-b", "-v", "ON_ERROR_STOP=1", *connection, *arguments)
 
-    def apply(self, database: str, scripts: Sequence[Script]) -> None:
+    def apply(self, database: str, scripts: Sequence[Script], begin: Callable[[Script], None]) -> None:
         """Run files of SQL, in order.
+
+        Args:
+            database: Where.
+            scripts: The files.
+            begin: Called with each when it begins.
 
         Raises:
             TemplateError: The server refused something.
         """
         command = [os.path.join(self._bin, "psql"), *self._address]
-        run_scripts(command, scripts, self._work, env=_environment(), database=database)
+        run_scripts(command, scripts, self._work, env=_environment(), database=database, begin=begin)
 
     def ask(self, database: str, query: str) -> list[str]:
         """Return the lines that a query of our own gives.
@@ -201,13 +208,13 @@ class Cluster:
             raise TemplateError(f"cannot ask the server:\n{indented(done.stderr)}")
         return done.stdout.splitlines()
 
-    def execute(self, database: str, statement: str, what: str) -> None:
-        """Run one statement of our own.
+    def execute(self, database: str, *statements: str, what: str) -> None:
+        """Run statements of our own, each in its transaction.
 
         Raises:
-            TemplateError: The server refused it; ``what`` begins the message.
+            TemplateError: The server refused one; ``what`` begins the message.
         """
-        done = self.psql(database, "-c", statement)
+        done = self.psql(database, *(word for statement in statements for word in ("-c", statement)))
         if done.returncode:
             raise TemplateError(f"{what}:\n{indented(done.stderr)}")
 
@@ -218,10 +225,10 @@ class Cluster:
             yield
             return
         what = f"cannot close database {database!r} to be copied"
-        self.execute("postgres", f'ALTER DATABASE "{database}" ALLOW_CONNECTIONS false', what)
-        self.execute("postgres", end_clients(f"datname = '{database}'"), what)
+        allow = f'ALTER DATABASE "{database}" ALLOW_CONNECTIONS '
+        self.execute("postgres", f"{allow}false", end_clients(f"datname = '{database}'"), what=what)
         yield
-        self.execute("postgres", f'ALTER DATABASE "{database}" ALLOW_CONNECTIONS true', what)
+        self.execute("postgres", f"{allow}true", what=what)
 
     def _run(self, program: str, *arguments: str) -> subprocess.CompletedProcess[str]:
         path = os.path.join(self._bin, program)
@@ -240,6 +247,11 @@ class Cluster:
                 f"cannot run {path}: {error.strerror}; "
                 "a PostgreSQL distribution needs bin/postgres, bin/initdb and bin/psql"
             ) from None
+
+
+def data_directory(work: str) -> str:
+    """Return the path of the data directory in a cluster's directory."""
+    return os.path.join(work, "data")
 
 
 def _remedy_for_user(errors: str) -> str:

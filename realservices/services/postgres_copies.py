@@ -25,8 +25,8 @@ _COPIES = (TEMPLATE_DATABASE, PRISTINE_DATABASE, *READY_DATABASES)
 # The first whose pg_walinspect says which blocks were written.
 _FIRST_WITH_BLOCKS = 160000
 _FIRST_WITH_LOGIN_TRIGGERS = 170000
-_NUMBER = "SELECT oid FROM pg_database WHERE datname = '{source}'"
-_NUMBERS = "SELECT oid FROM pg_database WHERE datname IN ({copies}) ORDER BY oid"
+_NUMBERS = """SELECT oid FROM pg_database WHERE datname IN ('{source}', {copies})
+    ORDER BY datname = '{source}' DESC, oid"""
 # A base has given them some.
 _FORGET_SETTINGS = """DELETE FROM pg_db_role_setting
     WHERE setdatabase IN (SELECT oid FROM pg_database WHERE datname IN ({copies}))"""
@@ -38,9 +38,8 @@ _COPY_LOGIN_TRIGGERS = """UPDATE pg_database
 def create_copies(cluster: Cluster, source: str) -> None:
     """Make databases like ``source``, which is empty yet."""
     with cluster.closed(source):
-        for database in _COPIES:
-            copy = copy_database(source, database, cluster.version_num)
-            cluster.execute("postgres", copy, f"cannot create database {database!r}")
+        copies = [copy_database(source, database, cluster.version_num) for database in _COPIES]
+        cluster.execute("postgres", *copies, what=f"cannot copy database {source!r}")
     if cluster.version_num >= _FIRST_WITH_BLOCKS:
         # Not every distribution has it. Without it databases are made anew instead of restored.
         cluster.psql("postgres", "-c", "CREATE EXTENSION pg_walinspect")
@@ -48,17 +47,14 @@ def create_copies(cluster: Cluster, source: str) -> None:
 
 def finish_copies(cluster: Cluster, source: str) -> dict[int, int]:
     """Give them the settings of ``source``, which is complete, and return whose files each one's are, by number."""
-    what = f"cannot set up the copies of {source!r}"
     names = {"copies": ", ".join(f"'{name}'" for name in _COPIES), "source": source}
-    cluster.execute("postgres", _FORGET_SETTINGS.format(**names), what)
-    for database in _COPIES:
-        cluster.execute("postgres", copy_settings(source, database), what)
+    statements = [_FORGET_SETTINGS.format(**names), *(copy_settings(source, database) for database in _COPIES)]
     if cluster.version_num >= _FIRST_WITH_LOGIN_TRIGGERS:
-        cluster.execute("postgres", _COPY_LOGIN_TRIGGERS.format(**names), what)
-    closed = f"ALTER DATABASE {TEMPLATE_DATABASE} WITH IS_TEMPLATE true ALLOW_CONNECTIONS false"
-    cluster.execute("postgres", closed, "cannot close the template database")
-    (original,) = map(int, cluster.ask("postgres", _NUMBER.format(**names)))
-    return {int(copy): original for copy in cluster.ask("postgres", _NUMBERS.format(**names))}
+        statements.append(_COPY_LOGIN_TRIGGERS.format(**names))
+    statements.append(f"ALTER DATABASE {TEMPLATE_DATABASE} WITH IS_TEMPLATE true ALLOW_CONNECTIONS false")
+    cluster.execute("postgres", *statements, what=f"cannot set up the copies of {source!r}")
+    original, *copies = map(int, cluster.ask("postgres", _NUMBERS.format(**names)))
+    return dict.fromkeys(copies, original)
 
 
 def linked_directories(data: str, copies: dict[int, int]) -> dict[str, str]:

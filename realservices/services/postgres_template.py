@@ -29,15 +29,16 @@ from realservices.host.slots import acquire_slot
 from realservices.schema.arrange import arrange_after
 from realservices.schema.layouts import LAYOUTS
 from realservices.services.migrators import add_migrate_option
-from realservices.services.postgres_archive import write_archive
-from realservices.services.postgres_base import unpack_base
-from realservices.services.postgres_cluster import Cluster
+from realservices.services.postgres_base import Base, write_whole
+from realservices.services.postgres_cluster import Cluster, data_directory
 from realservices.services.postgres_copies import create_copies, finish_copies, linked_directories
 from realservices.services.postgres_extensions import remedy_for_extension
 from realservices.services.postgres_locale import PROVIDERS, Locale
 from realservices.services.postgres_migrators import migrate_postgres
+from realservices.services.postgres_statistics import analyze, next_transaction
 from realservices.services.template_lifeline import end_with
 from realservices.services.template_options import name_value
+from realservices.services.template_progress import Progress
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -75,33 +76,29 @@ def _build(options: argparse.Namespace) -> None:
 
 def _make(options: argparse.Namespace, archive: str, info_file: str) -> None:
     scripts = arrange_after(options.layout, options.applied, options.migration, options.seed)
+    base = Base(options.base, options.base_info, options.base_whole) if options.base else None
     # Its path is short enough for the server's socket.
     scratch = Scratch()
     remove_abandoned(os.path.dirname(scratch.path))
     mark_this_process(scratch.name)
-    work = scratch.path
     # Migrators come by TCP: JDBC has no unix sockets.
     slot = acquire_slot(1) if options.migrate else None
+    data = data_directory(scratch.path)
     try:
-        if os.geteuid() == 0 or not _has_name(os.geteuid()):
-            _leave_root(work, os.path.abspath(options.distribution))
-        end_with(options.lifeline, work)
-        cluster = Cluster(options.distribution, work, options.user, dict(options.setting), slot.ports[0] if slot else 0)
-        if options.base:
-            unpack_base(options.base, options.base_info, cluster.data)
+        _become_a_user(scratch.path, os.path.abspath(options.distribution), base)
+        end_with(options.lifeline, scratch.path, data)
+        port = slot.ports[0] if slot else 0
+        cluster = Cluster(options.distribution, scratch.path, options.user, dict(options.setting), port)
+        links = _fill_and_stop(cluster, options, scripts, base)
+        if base and options.form != "whole":
+            description = base.write(data, archive, links, is_part=options.form == "part")
         else:
-            cluster.initialize(Locale(options.locale, options.locale_provider))
-        cluster.start()
-        try:
-            copies = _fill(cluster, options, scripts, f"{work}/migrators")
-            cluster.stop_with_little_wal()
-        finally:
-            cluster.stop()
-        links = linked_directories(cluster.data, copies)
-        description = write_archive(cluster.data, archive, links)
+            description = write_whole(data, archive, links)
     finally:
         if slot:
             slot.release()
+        if base:
+            base.leave(data)
         scratch.remove()
     info = {
         **description,
@@ -109,10 +106,37 @@ def _make(options: argparse.Namespace, archive: str, info_file: str) -> None:
         "database": options.database,
         "template_database": TEMPLATE_DATABASE,
         "ready_databases": READY_DATABASES,
-        "links": links,
     }
     with open(info_file, "w", encoding="utf-8") as file:
         json.dump(info, file)
+
+
+def _become_a_user(work: str, distribution: str, base: Base | None) -> None:
+    """Enter what the kernel grants of namespaces, as a user whom the server and initdb accept."""
+    is_refused = os.geteuid() == 0 or not _has_name(os.geteuid())
+    if base and base.enter_namespaces(is_unprivileged=is_refused):
+        return
+    if is_refused:
+        _leave_root(work, distribution)
+
+
+def _fill_and_stop(
+    cluster: Cluster, options: argparse.Namespace, scripts: list[Script], base: Base | None
+) -> dict[str, str]:
+    """Make the data directory; return which directories in it have the files of which others."""
+    work = os.path.dirname(cluster.data)
+    if base:
+        base.check_server(cluster.version_num, options.distribution)
+        base.lay(cluster.data, f"{work}/changes")
+    else:
+        cluster.initialize(Locale(options.locale, options.locale_provider))
+    cluster.start()
+    try:
+        copies = _fill(cluster, options, scripts, work)
+        cluster.stop_with_little_wal()
+    finally:
+        cluster.stop()
+    return linked_directories(cluster.data, copies)
 
 
 def _leave_root(work: str, distribution: str) -> None:
@@ -130,20 +154,25 @@ def _has_name(uid: int) -> bool:
         return False
 
 
-def _fill(cluster: Cluster, options: argparse.Namespace, scripts: list[Script], home: str) -> dict[int, int]:
+def _fill(cluster: Cluster, options: argparse.Namespace, scripts: list[Script], work: str) -> dict[int, int]:
     # In a database of the name that programs know: migrations may say ALTER DATABASE or current_database().
     source = options.database
+    since = next_transaction(cluster) if options.base else 0
     if not options.base:
-        cluster.execute("postgres", f'CREATE DATABASE "{source}"', f"cannot create database {source!r}")
+        cluster.execute("postgres", f'CREATE DATABASE "{source}"', what=f"cannot create database {source!r}")
         create_copies(cluster, source)
     for extension in options.extension:
         what = f"extension {extension!r} (attribute extensions) cannot be created; the distribution must have it"
-        cluster.execute(source, f'CREATE EXTENSION IF NOT EXISTS "{extension}" CASCADE', what)
-    cluster.apply(source, [script for script in scripts if script.kind == "migration"])
-    migrate_postgres(cluster, options.migrate, source, home)
-    cluster.apply(source, [script for script in scripts if script.kind == "seed"])
-    # Without autovacuum nobody else would gather statistics, and plans would differ from production's.
-    cluster.execute(source, "ANALYZE", "cannot analyze")
+        cluster.execute(source, f'CREATE EXTENSION IF NOT EXISTS "{extension}" CASCADE', what=what)
+    progress = Progress(is_wanted=options.progress)
+    begin = progress.files(scripts)
+    cluster.apply(source, [script for script in scripts if script.kind == "migration"], begin)
+    if options.migrate:
+        progress.begin("migrate")
+    migrate_postgres(cluster, options.migrate, source, f"{work}/migrators")
+    cluster.apply(source, [script for script in scripts if script.kind == "seed"], begin)
+    progress.begin("statistics, and the archive")
+    analyze(cluster, source, work, since)
     return finish_copies(cluster, source)
 
 
@@ -155,6 +184,8 @@ def _parse(arguments: Sequence[str]) -> argparse.Namespace:
     parser.add_argument("--user", default="test", help="superuser")
     parser.add_argument("--base", default="", help="archive of a template to begin from")
     parser.add_argument("--base-info", default="", help="its description")
+    parser.add_argument("--base-whole", default="", help="archive of the template that it begins from itself, if so")
+    parser.add_argument("--form", default="", choices=("", "part", "whole"), help="all, or what differs from the base")
     parser.add_argument("--applied", type=name_value, action="append", default=[], metavar="SHOWN=FILE")
     parser.add_argument("--migration", type=name_value, action="append", default=[], metavar="SHOWN=FILE")
     parser.add_argument("--layout", default="", choices=("", *LAYOUTS), help="whose files the migrations are")
@@ -166,5 +197,6 @@ def _parse(arguments: Sequence[str]) -> argparse.Namespace:
     add_migrate_option(parser)
     parser.add_argument("--output", required=True, help="archive to write")
     parser.add_argument("--info", required=True, help="its description to write, JSON")
+    parser.add_argument("--progress", action="store_true", help="print what is done")
     parser.add_argument("--lifeline", type=int, default=-1, help="a pipe; its end is this tool's")
     return parser.parse_args(arguments)

@@ -72,6 +72,7 @@ _MIGRATE: dict[str, Any] = {
 _ALL_KINDS = {"fixed_ports?": {str: PORT}}
 KINDS: dict[str, dict[str, Any]] = {
     "postgres": {
+        "base?": str,
         "migrations?": _FILES,
         "layout?": frozenset(LAYOUTS),
         "seeds?": _FILES,

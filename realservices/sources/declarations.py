@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any
 
 from realservices.contract.manifest_shapes import is_service_name
 from realservices.contract.shapes import ShapeError, UnknownKeyError, check
+from realservices.sources.bases import with_bases
 from realservices.sources.declaration_shapes import KINDS, PROJECT, shape_of
 from realservices.sources.errors import SettingError
 from realservices.sources.migrators import check_migrate
@@ -49,6 +50,7 @@ class Declaration:
         root: The directory that relative paths start from.
         values: The table's other keys.
         is_default: Nobody has declared it.
+        base: The service whose schema and data it begins with.
     """
 
     name: str
@@ -57,6 +59,7 @@ class Declaration:
     root: Path
     values: dict[str, Any] = field(default_factory=dict)
     is_default: bool = False
+    base: Declaration | None = None
 
     @property
     def needs(self) -> list[str]:
@@ -132,6 +135,7 @@ def read_project(root: Path) -> Project:
     declared = {name: _declaration(path, name, table) for name, table in content.get("services", {}).items()}
     for declaration in declared.values():
         _check_needs(declaration, declared)
+    declared = with_bases(declared)
     kinds = {declaration.kind for declaration in declared.values()}
     for kind in DEFAULTS:
         if kind not in kinds and kind not in declared:

@@ -18,7 +18,7 @@ from realservices.sources.package import projects_interpreter
 from realservices.sources.programs import clickhouse_server, postgres_distribution, redis_server
 from realservices.sources.recipes import clickhouse_recipe, postgres_recipe
 from realservices.sources.references import parts_of
-from realservices.sources.template_cache import ARCHIVE, INFO, template
+from realservices.sources.template_cache import ARCHIVE, BASE, INFO, template
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
@@ -78,10 +78,14 @@ def _made_of(declaration: Declaration, config: Mapping[str, Any]) -> list[str]:
 def _postgres(declaration: Declaration, stack: contextlib.ExitStack) -> dict[str, Any]:
     distribution = postgres_distribution()
     user, database = _account(declaration, taken=("postgres", "template0", "template1"))
-    directory = stack.enter_context(template(postgres_recipe(declaration, distribution, user, database)))
+    directory = stack.enter_context(
+        template(postgres_recipe(declaration, distribution, user, database), declaration.name)
+    )
+    base = {"template_base": _from_root(directory / BASE)} if (directory / BASE).exists() else {}
     return {
         "distribution": _from_root(distribution),
         "template": _from_root(directory / ARCHIVE),
+        **base,
         "template_info": _from_root(directory / INFO),
         "user": user,
         "database": database,
@@ -101,7 +105,7 @@ def _redis(declaration: Declaration) -> dict[str, Any]:
 def _clickhouse(declaration: Declaration, stack: contextlib.ExitStack) -> dict[str, Any]:
     server = clickhouse_server()
     user, database = _account(declaration, taken=("default", "system", "information_schema"))
-    directory = stack.enter_context(template(clickhouse_recipe(declaration, server, user, database)))
+    directory = stack.enter_context(template(clickhouse_recipe(declaration, server, user, database), declaration.name))
     return {
         "server": _from_root(server),
         "template": _from_root(directory / ARCHIVE),

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import hashlib
 import json
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -35,6 +35,7 @@ POSTGRES_MAKERS = (
     "postgres_locale.py",
     "postgres_migrators.py",
     "postgres_settings.py",
+    "postgres_statistics.py",
 )
 CLICKHOUSE_MAKERS = (
     *_MIGRATOR_MAKERS,
@@ -75,6 +76,7 @@ class Layers:
         seeds: The end of the last template's command: migrators and seeds.
         digests: Of the templates with so many migrations and no seeds.
         directory: As of the recipe.
+        base: Of the template that all of them begin from.
     """
 
     common: list[str]
@@ -82,6 +84,7 @@ class Layers:
     seeds: list[str]
     digests: list[str]
     directory: Path
+    base: Recipe | None = None
 
     @property
     def cut(self) -> int:
@@ -95,7 +98,7 @@ class Layers:
 
     def recipe(self, count: int) -> Recipe:
         """Return the recipe of the template with so many migrations."""
-        rest = Layers(self.common, self.files[:count], [], self.digests[: count + 1], self.directory)
+        rest = replace(self, files=self.files[:count], seeds=[], digests=self.digests[: count + 1])
         return Recipe(self.command(0, count), self.digests[count], self.directory, rest)
 
     def command(self, base: int, count: int) -> list[str]:
@@ -116,24 +119,16 @@ def postgres_recipe(declaration: Declaration, distribution: Path, user: str, dat
         TemplateError: Files are a tool's, and not what the layout says.
     """
     layout = declaration.values.get("layout", "")
-    common = ["template", "--label", declaration.where]
-    common += ["--distribution", str(distribution.absolute()), "--database", database, "--user", user]
-    for extension in declaration.values.get("extensions", ()):
-        common += ["--extension", extension]
-    for key, option in _LOCALE.items():
-        if key in declaration.values:
-            common += [option, declaration.values[key]]
-    common += [*_settings(declaration, "settings", "--setting"), *(("--layout", layout) if layout else ())]
+    common = _common(declaration, distribution, user, database)
     migrations, seeds = map(declaration.named_files, ("migrations", "seeds"))
     try:
         scripts = arrange(layout, migrations, seeds)
     except TemplateError as error:
         raise TemplateError(f"{declaration.where}: {error}") from None
     contents = {path: _content(declaration, path) for _, path in (*migrations, *seeds)}
-    named = [path for found in declaration.files("inputs") for path in (found, *sorted(found.rglob("*")))]
-    inputs = [_digest(path) for path in named if path.is_file()]
-    program = distribution / "bin" / "postgres"
-    digest = _hash([common, inputs, _made_by(program, POSTGRES_MAKERS)])
+    base = postgres_recipe(declaration.base, distribution, user, database) if declaration.base else None
+    makers = _made_by(distribution / "bin" / "postgres", POSTGRES_MAKERS)
+    digest = _hash([common, _inputs(declaration), makers, base.digest if base else ""])
     digests = [digest]
     ordered = [script for script in scripts if script.kind == "migration"]
     for script in ordered:
@@ -144,11 +139,24 @@ def postgres_recipe(declaration: Declaration, distribution: Path, user: str, dat
         digest = _hash([digest, migrators, made_of, [(shown, contents[path]) for shown, path in seeds]])
     if layout == "sqitch":
         # Its plan names all scripts, so that it cannot be applied in parts.
-        command = [*common, *_options("--migration", _joined(migrations)), *last]
-        return Recipe(command, _hash([digest, [contents[path] for _, path in migrations]]), declaration.root)
+        last = [*_options("--migration", _joined(migrations)), *last]
+        digest, digests, ordered = _hash([digest, [contents[path] for _, path in migrations]]), digests[:1], []
     files = _joined([(script.shown, script.path) for script in ordered])
-    layers = Layers(common, files, last, digests, declaration.root)
+    layers = Layers(common, files, last, digests, declaration.root, base)
     return Recipe(layers.last_command(0), digest, declaration.root, layers)
+
+
+def _common(declaration: Declaration, distribution: Path, user: str, database: str) -> list[str]:
+    """Return the command without files."""
+    layout = declaration.values.get("layout", "")
+    common = ["template", "--progress", "--label", declaration.where]
+    common += ["--distribution", str(distribution.absolute()), "--database", database, "--user", user]
+    for extension in declaration.values.get("extensions", ()):
+        common += ["--extension", extension]
+    for key, option in _LOCALE.items():
+        if key in declaration.values:
+            common += [option, declaration.values[key]]
+    return [*common, *_settings(declaration, "settings", "--setting"), *(("--layout", layout) if layout else ())]
 
 
 def clickhouse_recipe(declaration: Declaration, server: Path, user: str, database: str) -> Recipe:
@@ -201,6 +209,12 @@ def _joined(named: Sequence[tuple[str, str]]) -> list[str]:
 
 def _options(option: str, values: Sequence[str]) -> list[str]:
     return [word for value in values for word in (option, value)]
+
+
+def _inputs(declaration: Declaration) -> list[str]:
+    """Return digests of the files that the key `inputs` names, also of those in directories that it names."""
+    named = [path for found in declaration.files("inputs") for path in (found, *sorted(found.rglob("*")))]
+    return [_digest(path) for path in named if path.is_file()]
 
 
 def _content(declaration: Declaration, path: str) -> list[str]:

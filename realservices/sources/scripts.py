@@ -29,7 +29,7 @@ _KEYS = ("migrations", "seeds")
 
 def has_scripts(declaration: Declaration) -> bool:
     """Say whether a project declares what a database of its own is made of."""
-    return any(declaration.values.get(key) for key in ("migrations", "migrate", "seeds", "extensions"))
+    return any(declaration.values.get(key) for key in ("base", "migrations", "migrate", "seeds", "extensions"))
 
 
 def apply_scripts(declaration: Declaration, endpoint: Endpoint, database: str) -> None:
@@ -39,6 +39,8 @@ def apply_scripts(declaration: Declaration, endpoint: Endpoint, database: str) -
         TemplateError: The server refuses something.
         SettingError: A file is not there, or there is no psql.
     """
+    if declaration.base:
+        apply_scripts(declaration.base, endpoint, database)
     psql = _psql()
     env = libpq_environment(
         own_environment(), host=endpoint.host, port=endpoint.port, user=endpoint.user, password=endpoint.password,

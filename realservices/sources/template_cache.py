@@ -8,11 +8,13 @@ from __future__ import annotations
 
 import contextlib
 import errno
+import json
 import os
+import shutil
 import subprocess
 import tempfile
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import IO, TYPE_CHECKING
 
 from realservices.contract.directory_cache import DirectoryCache
 from realservices.contract.errors import TemplateError
@@ -20,15 +22,20 @@ from realservices.contract.numbers import number_from
 from realservices.contract.own_environment import own_environment
 from realservices.contract.removal import discard_tree
 from realservices.contract.user_directory import SHORT_BASES, present_user_directories, user_directory
+from realservices.sources.build_progress import build_of
 from realservices.sources.package import package_command
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from realservices.contract.directory_cache import Lease
+    from realservices.sources.build_progress import Build
     from realservices.sources.recipes import Layers, Recipe
 
 ARCHIVE, INFO = "template.tar", "template.json"
+BASE = "base.tar"
+"""The archive of the template that this one begins from, where ``ARCHIVE`` holds only what differs from that."""
+
 _VARIABLE = "XDG_CACHE_HOME"
 _FOLDER = "schemas"
 _LIMIT_VARIABLE = "REALSERVICES_CACHE_MB"
@@ -40,15 +47,19 @@ _FULL = os.strerror(errno.ENOSPC)
 
 
 @contextlib.contextmanager
-def template(recipe: Recipe) -> Iterator[Path]:
+def template(recipe: Recipe, service: str) -> Iterator[Path]:
     """Give the directory with a service's template and its description, which stays for as long as it is used.
+
+    Args:
+        recipe: How to make it, if need be.
+        service: The service's name, to show what is being built.
 
     Raises:
         TemplateError: The server refuses a statement, or there is no room for what it makes.
     """
     cache = _open_cache()
     try:
-        lease = _lease(cache, recipe)
+        lease = cache.lease_made(recipe.digest) or _lease_built(cache, recipe, service)
     except OSError as error:
         raise _no_room(Path(cache.path), error) from None
     try:
@@ -57,8 +68,13 @@ def template(recipe: Recipe) -> Iterator[Path]:
         lease.release()
 
 
-def _lease(cache: DirectoryCache, recipe: Recipe) -> Lease:
-    return cache.lease(recipe.digest, lambda path: _build(cache, Path(path), recipe), lambda: _make_room(cache))
+def _lease_built(cache: DirectoryCache, recipe: Recipe, service: str) -> Lease:
+    with build_of(service) as build:
+        return _lease(cache, recipe, build)
+
+
+def _lease(cache: DirectoryCache, recipe: Recipe, build: Build) -> Lease:
+    return cache.lease(recipe.digest, lambda path: _build(cache, Path(path), recipe, build), lambda: _make_room(cache))
 
 
 def cache_directory() -> Path:
@@ -118,33 +134,52 @@ def _is_whole(path: str) -> bool:
 
 
 def _archive_size(path: str) -> int:
-    return Path(path, ARCHIVE).stat().st_size
+    archives = [each.stat() for name in (ARCHIVE, BASE) if (each := Path(path, name)).is_file()]
+    return sum(each.st_size // each.st_nlink for each in archives)
 
 
-def _build(cache: DirectoryCache, partial: Path, recipe: Recipe) -> None:
+def _build(cache: DirectoryCache, partial: Path, recipe: Recipe, build: Build) -> None:
     with contextlib.ExitStack() as stack:
         command = recipe.command
-        if recipe.layers and (found := _base(cache, recipe.layers)):
+        base = None
+        if recipe.layers and (found := _base(cache, recipe.layers, build)):
             count, lease = found
             stack.callback(lease.release)
-            base = ["--base", f"{lease.path}/{ARCHIVE}", "--base-info", f"{lease.path}/{INFO}"]
-            command = [*recipe.layers.last_command(count), *base]
-        _run(partial, command, recipe.directory)
+            base = Path(lease.path)
+            command = [*recipe.layers.last_command(count), *_base_options(base)]
+        _run(partial, command, recipe.directory, build)
+        if base and json.loads((partial / INFO).read_bytes()).get("base"):
+            _keep(base / BASE if (base / BASE).exists() else base / ARCHIVE, partial / BASE)
 
 
-def _base(cache: DirectoryCache, layers: Layers) -> tuple[int, Lease] | None:
+def _base_options(base: Path) -> list[str]:
+    whole = ["--base-whole", f"{base}/{BASE}"] if (base / BASE).exists() else []
+    return ["--base", f"{base}/{ARCHIVE}", "--base-info", f"{base}/{INFO}", *whole]
+
+
+def _keep(archive: Path, path: Path) -> None:
+    """Have an archive at another place, too: it stays there if the first one is removed to make room."""
+    try:
+        path.hardlink_to(archive)
+    except OSError:
+        shutil.copyfile(archive, path)
+
+
+def _base(cache: DirectoryCache, layers: Layers, build: Build) -> tuple[int, Lease] | None:
     """Return a template to begin from, and how many migrations it has: the nearest that is there, or one at a cut."""
     for count in layers.candidates:
         if lease := cache.lease_made(layers.digests[count]):
             return count, lease
-    return (layers.cut, _lease(cache, layers.recipe(layers.cut))) if layers.cut else None
+    if layers.cut:
+        return layers.cut, _lease(cache, layers.recipe(layers.cut), build)
+    return (0, _lease(cache, layers.base, build)) if layers.base else None
 
 
-def _run(partial: Path, command: list[str], directory: Path) -> None:
+def _run(partial: Path, command: list[str], directory: Path, build: Build) -> None:
     partial.mkdir(mode=0o700)
     outputs = ["--output", str(partial / ARCHIVE), "--info", str(partial / INFO)]
     try:
-        done = _made(package_command(*command, *outputs), directory)
+        done = _made(package_command(*command, *outputs), directory, build)
         if done.returncode:
             if _FULL in done.stderr:
                 raise OSError(errno.ENOSPC, _FULL, str(partial.parent))
@@ -164,29 +199,31 @@ def _no_room(directory: Path, error: OSError) -> TemplateError:
     )
 
 
-def _made(command: list[str], directory: Path) -> subprocess.CompletedProcess[str]:
+def _made(command: list[str], directory: Path, build: Build) -> subprocess.CompletedProcess[str]:
     """Run the template tool, which ends with this process whatever ends that: nobody else has this end of the pipe."""
     theirs, ours = os.pipe()
+    with os.fdopen(ours, "wb") as end, tempfile.TemporaryFile("w+", encoding="utf-8", errors="replace") as errors:
+        try:
+            tool = _started([*command, "--lifeline", str(theirs)], directory, theirs, errors)
+        finally:
+            os.close(theirs)
+        with tool, end:  # That is closed first: then the tool ends.
+            assert tool.stdout is not None
+            output = build.follow(tool.stdout)
+            tool.wait()
+        errors.seek(0)
+        return subprocess.CompletedProcess(tool.args, tool.returncode, output, errors.read())
+
+
+def _started(command: list[str], directory: Path, lifeline: int, errors: IO[str]) -> subprocess.Popen[str]:
     try:
         # A session of its own: Ctrl-C must not end it without what it has started.
-        tool = subprocess.Popen(
-            [*command, "--lifeline", str(theirs)], pass_fds=[theirs], start_new_session=True,
-            stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, env=own_environment(),
-            cwd=directory,
+        return subprocess.Popen(
+            command, pass_fds=[lifeline], start_new_session=True, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE,
+            stderr=errors, text=True, errors="replace", env=own_environment(), cwd=directory,
         )  # fmt: skip
-    except BaseException as error:
-        os.close(ours)
-        if isinstance(error, OSError):
-            raise TemplateError(f"the template tool ({command[0]}) does not start: {error.strerror or error}") from None
-        raise
-    finally:
-        os.close(theirs)
-    with tool:
-        try:
-            output, errors = tool.communicate()
-        finally:
-            os.close(ours)
-    return subprocess.CompletedProcess(tool.args, tool.returncode, output, errors)
+    except OSError as error:
+        raise TemplateError(f"the template tool ({command[0]}) does not start: {error.strerror or error}") from None
 
 
 def limit_bytes() -> int:

@@ -47,4 +47,5 @@ def clickhouse_template(ctx, server):
         migration = migration(ctx, "clickhouse", ["http", "tcp"]),
         mnemonic = "RealservicesClickHouseTemplate",
         what = "ClickHouse",
+        files = "%d files" % len(ctx.files.schema),
     )

@@ -1,9 +1,13 @@
 """Where a long list of migrations is cut into build actions that begin from each other's templates.
 
-realservices/schema/layers.py cuts likewise for plain pytest, and says why.
+realservices/schema/layers.py cuts likewise for plain pytest, and says why; there any template that is there can be begun
+from, so it needs no cuts near the end of the list.
 """
 
 FILES_PER_LAYER = 250
+
+# A migration that is appended costs no more than these.
+FILES_AT_THE_END = 25
 
 # Tools that order files by the numbers that their names begin with. The orders of the others need a look into the files.
 _NUMBERED = [
@@ -29,14 +33,23 @@ def layers(layout, files):
       files: list of File in the order of the attribute.
 
     Returns:
-      list of lists of File: at least one, which is empty if there are no files.
+      list of structs, at least one: `files`, list of File, which is empty if there are none; `is_whole`, whether its
+      template holds all that comes before. The others hold what differs from the last whole one.
     """
     if layout in _NUMBERED:
         files = sorted(files, key = _number)
     elif layout not in ["", "plain"]:
-        return [files]
-    count = max(1, (len(files) + FILES_PER_LAYER - 1) // FILES_PER_LAYER)
-    return [files[FILES_PER_LAYER * index:FILES_PER_LAYER * (index + 1)] for index in range(count)]
+        return [struct(files = files, is_whole = False)]
+    whole = range(FILES_PER_LAYER, len(files), FILES_PER_LAYER)
+    ends = list(whole)
+    last = (len(files) - 1) // FILES_AT_THE_END * FILES_AT_THE_END
+    if ends and last > ends[-1]:
+        ends.append(last)
+    ends.append(len(files))
+    return [
+        struct(files = files[start:end], is_whole = end in whole)
+        for start, end in zip([0] + ends[:-1], ends)
+    ]
 
 def _number(file):
     digits = ""

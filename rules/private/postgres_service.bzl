@@ -62,13 +62,16 @@ def _postgres_service_impl(ctx):
     # Shared libraries that lie beside the directory, not in it, belong to the target's runfiles.
     libraries = ctx.attr.distribution[DefaultInfo].default_runfiles
     template = postgres_template(ctx, distribution, _contents(ctx, libraries))
+    files = [template.archive, template.info] + ([template.whole] if template.whole else [])
+    base = {"template_base": runfiles_path(ctx.workspace_name, template.whole)} if template.whole else {}
     return [
         # Building the service is what proves the migrations, also without any test of it.
-        DefaultInfo(files = depset([template.archive, template.info])),
+        DefaultInfo(files = depset(files)),
+        template,
         service_info(
             ctx,
             kind = "postgres",
-            config = {
+            config = base | {
                 "database": ctx.attr.database,
                 "distribution": runfiles_path(ctx.workspace_name, distribution),
                 "settings": ctx.attr.settings,
@@ -76,7 +79,7 @@ def _postgres_service_impl(ctx):
                 "template_info": runfiles_path(ctx.workspace_name, template.info),
                 "user": ctx.attr.user,
             },
-            runfiles = ctx.runfiles([distribution, template.archive, template.info]).merge(libraries),
+            runfiles = ctx.runfiles([distribution] + files).merge(libraries),
             client = ctx.attr._client,
         ),
     ]

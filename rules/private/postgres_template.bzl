@@ -6,9 +6,10 @@ template.
 
 load(":layers.bzl", "layers")
 load(":migrate.bzl", "MIGRATE_ATTRS", "NO_MIGRATION", "migration")
+load(":postgres_base.bzl", "BASE_ATTRS", "PostgresTemplateInfo", "checked_base", "made_with")
 load(":template_action.bzl", "TEMPLATE_TOOL_ATTRS", "named_path", "template_action", "template_args")
 
-TEMPLATE_ATTRS = TEMPLATE_TOOL_ATTRS | MIGRATE_ATTRS | {
+TEMPLATE_ATTRS = TEMPLATE_TOOL_ATTRS | MIGRATE_ATTRS | BASE_ATTRS | {
     "extensions": attr.string_list(
         doc = "Extensions to create before the first migration; the distribution must have them.",
     ),
@@ -47,15 +48,15 @@ def postgres_template(ctx, distribution, contents):
     """Declares the action.
 
     Args:
-      ctx: context of a rule with `TEMPLATE_ATTRS` and `settings`.
+      ctx: context of a rule with `TEMPLATE_ATTRS`, `settings` and `distribution`.
       distribution: File, the directory of the server.
       contents: depset of File: what is in it, and what its programs load from elsewhere.
 
     Returns:
-      struct: `archive`, File of the packed data directory; `info`, File of the JSON that describes it.
+      PostgresTemplateInfo.
     """
-    base = None
-    before = []
+    base = checked_base(ctx)
+    applied = []
     parts = layers(ctx.attr.layout, ctx.files.migrations)
     for index, part in enumerate(parts):
         is_last = index == len(parts) - 1
@@ -63,27 +64,47 @@ def postgres_template(ctx, distribution, contents):
         args.add("--distribution", distribution.path)
         if ctx.attr.layout:
             args.add("--layout", ctx.attr.layout)
-        if base:
-            args.add("--base", base.archive)
-            args.add("--base-info", base.info)
-            args.add_all(before, before_each = "--applied", map_each = named_path)
-        args.add_all(part, before_each = "--migration", map_each = named_path)
+        args.add_all(_base_options(base))
+        args.add("--form", "whole" if part.is_whole or not base else "part")
+        args.add_all(applied, before_each = "--applied", map_each = named_path)
+        args.add_all(part.files, before_each = "--migration", map_each = named_path)
         args.add_all(ctx.attr.extensions, before_each = "--extension")
         if ctx.attr.locale:
             args.add("--locale", ctx.attr.locale)
         if ctx.attr.locale_provider:
             args.add("--locale-provider", ctx.attr.locale_provider)
-        base = template_action(
+        made = template_action(
             ctx,
             args,
             name = ctx.label.name if is_last else "%s.%d" % (ctx.label.name, index + 1),
             seeds = ctx.files.seeds if is_last else [],
-            inputs = before + part + ctx.files.data + ([base.archive, base.info] if base else []),
+            inputs = applied + part.files + ctx.files.data + _base_files(base),
             contents = contents,
             # They are run when all migrations have been.
             migration = migration(ctx, "postgres") if is_last else NO_MIGRATION,
             mnemonic = "RealservicesPostgresTemplate",
             what = "PostgreSQL",
+            files = _shown_files(len(applied), len(part.files), len(ctx.files.migrations)),
         )
-        before = before + part
+        base = PostgresTemplateInfo(
+            archive = made.archive,
+            info = made.info,
+            whole = (base.whole or base.archive) if base and not part.is_whole else None,
+            made_with = made_with(ctx),
+        )
+        applied = applied + part.files
     return base
+
+def _base_options(base):
+    if not base:
+        return []
+    whole = ["--base-whole", base.whole] if base.whole else []
+    return ["--base", base.archive, "--base-info", base.info] + whole
+
+def _base_files(base):
+    return [file for file in [base.archive, base.info, base.whole] if file] if base else []
+
+def _shown_files(applied, count, total):
+    if count == total:
+        return "%d migration%s" % (count, "" if count == 1 else "s")
+    return "migrations %d to %d of %d" % (applied + 1, applied + count, total)

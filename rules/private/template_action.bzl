@@ -71,7 +71,7 @@ def template_args(ctx, tool):
     args.add("--label", label_text(ctx.label))
     return args
 
-def template_action(ctx, args, *, name, seeds, inputs, contents, migration, mnemonic, what):
+def template_action(ctx, args, *, name, seeds, inputs, contents, migration, mnemonic, what, files):
     """Declares the action.
 
     Args:
@@ -84,6 +84,7 @@ def template_action(ctx, args, *, name, seeds, inputs, contents, migration, mnem
       migration: as of `migration` in migrate.bzl.
       mnemonic: of the action.
       what: the server's name, for the progress message.
+      files: how many files it is made from, in words, likewise.
 
     Returns:
       struct: `archive`, File of the packed data directory; `info`, File of the JSON that describes it.
@@ -104,6 +105,6 @@ def template_action(ctx, args, *, name, seeds, inputs, contents, migration, mnem
         tools = [python.files] + migration.tools,
         outputs = [archive, info],
         mnemonic = mnemonic,
-        progress_message = "Building %s template %%{label}" % what,
+        progress_message = "Building %s template %%{label} (%s)" % (what, files),
     )
     return struct(archive = archive, info = info)

@@ -31,6 +31,54 @@ def _postgres_names():
         extensions = ["vector", "pg_trgm; drop"],
     )
 
+def _postgres_base():
+    postgres_service(
+        name = "base_db",
+        database = "app",
+        locale = "en_US.UTF-8",
+        settings = {"work_mem": "8MB"},
+        tags = ["manual"],
+        user = "owner",
+    )
+    same = {
+        "database": "app",
+        "locale": "en_US.UTF-8",
+        "settings": {"work_mem": "8MB"},
+        "user": "owner",
+    }
+    shown = "//%s:base_db" % native.package_name()
+    native.filegroup(name = "one_directory", srcs = ["lib"], tags = ["manual"])
+    for name, attribute, value, found in [
+        ("base_database_test", "database", "test", "\"test\", but %s, which is its base, has \"app\"" % shown),
+        ("base_user_test", "user", "test", "\"test\", but %s, which is its base, has \"owner\"" % shown),
+        ("base_settings_test", "settings", {}, "{}, but %s, which is its base, has {\"work_mem\": \"8MB\"}" % shown),
+        ("base_locale_test", "locale", "C", "\"C\", but %s, which is its base, has \"en_US.UTF-8\"" % shown),
+        ("base_distribution_test", "distribution", ":one_directory", "one_directory\", but %s, which is its base, has " % shown),
+    ]:
+        attrs = same | {attribute: value}
+        misuse(name, postgres_service, attribute, found, "the same as the base's", service_name = "db", base = ":base_db", **attrs)
+    misuse(
+        "base_locale_provider_test",
+        postgres_service,
+        "locale_provider",
+        "\"libc\", but %s, which is its base, has \"\"" % shown,
+        "the same as the base's",
+        service_name = "db",
+        base = ":base_db",
+        locale_provider = "libc",
+        **same
+    )
+    fake_service(name = "no_postgres", tags = ["manual"])
+    misuse(
+        "base_kind_test",
+        postgres_service,
+        "base",
+        "no_postgres is not a postgres_service",
+        "a target of postgres_service",
+        service_name = "db",
+        base = ":no_postgres",
+    )
+
 def _postgres_files():
     fake_directory(name = "directory.sql", tags = ["manual"])
     native.filegroup(name = "two_directories", srcs = ["lib", "share"], tags = ["manual"])
@@ -114,6 +162,7 @@ def service_misuse_tests():
     _clickhouse()
     _passwords()
     _postgres_names()
+    _postgres_base()
     _postgres_files()
     _owned_settings()
     _settings()

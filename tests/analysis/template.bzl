@@ -1,6 +1,7 @@
 """The action that builds a PostgreSQL template: what it is told, and that it reads nothing more."""
 
 load("@bazel_skylib//lib:unittest.bzl", "analysistest", "asserts")
+load("//rules:defs.bzl", "ServiceInfo")
 
 def _template_test_impl(ctx):
     env = analysistest.begin(ctx)
@@ -42,26 +43,51 @@ def _template_test_impl(ctx):
 
 template_test = analysistest.make(_template_test_impl)
 
-def _layers_test_impl(ctx):
+def _told(action, package):
+    """Returns what one of several actions is told, by option: how often, or the value that stands once."""
+    names = [word.partition("=")[0][len(package) + 1:] for word in action.argv if word.endswith(".sql")]
+    counts = {
+        option: len([word for word in action.argv if word == "--" + option])
+        for option in ["applied", "migration", "seed"]
+    }
+    paths = {
+        option: action.argv[action.argv.index("--" + option) + 1].rpartition("/")[2]
+        for option in ["base", "base-info", "base-whole", "form"]
+        if "--" + option in action.argv
+    }
+    outputs = sorted([file.basename for file in action.outputs.to_list()])
+    return (counts, paths, names[:1] + names[-1:], outputs)
+
+def _parts_test_impl(ctx):
     env = analysistest.begin(ctx)
     actions = [action for action in analysistest.target_actions(env) if action.mnemonic == "RealservicesPostgresTemplate"]
     package = ctx.label.package
-    told = []
     for action in actions:
-        names = [word.partition("=")[0][len(package) + 1:] for word in action.argv if word.endswith(".sql")]
-        options = {
-            option: len([word for word in action.argv if word == "--" + option])
-            for option in ["applied", "migration", "seed", "base"]
-        }
-        told.append((options, names[0], names[-1], sorted([file.basename for file in action.outputs.to_list()])))
-        sources = [file.basename for file in action.inputs.to_list() if file.short_path.startswith(package)]
-        asserts.true(env, "names.csv" in sources, "data is an input of every part")
-        asserts.equals(env, options["base"] * 2, len([name for name in sources if name.startswith("long_db.")]))
-    asserts.equals(env, [
-        ({"applied": 0, "migration": 250, "seed": 0, "base": 0}, "1_m.up.sql", "250_m.up.sql", ["long_db.1.json", "long_db.1.tar"]),
-        ({"applied": 250, "migration": 250, "seed": 0, "base": 1}, "1_m.up.sql", "500_m.up.sql", ["long_db.2.json", "long_db.2.tar"]),
-        ({"applied": 500, "migration": 5, "seed": 1, "base": 1}, "1_m.up.sql", "seed.sql", ["long_db.json", "long_db.tar"]),
-    ], told)
+        inputs = [file.basename for file in action.inputs.to_list() if file.short_path.startswith(package)]
+        asserts.true(env, "names.csv" in inputs, "data is an input of every part")
+        _, paths, _, _ = _told(action, package)
+        bases = sorted([path for option, path in paths.items() if option != "form"])
+        asserts.equals(env, bases, sorted([name for name in inputs if name.partition(".")[0].endswith("_db")]))
+    asserts.equals(env, json.decode(ctx.attr.parts), json.decode(json.encode([_told(action, package) for action in actions])))
+    config = json.decode(json.encode(analysistest.target_under_test(env)[ServiceInfo].config))
+    asserts.equals(env, ctx.attr.whole, config.get("template_base", "").rpartition("/")[2])
     return analysistest.end(env)
 
-layers_test = analysistest.make(_layers_test_impl)
+_parts_test = analysistest.make(
+    _parts_test_impl,
+    attrs = {
+        "parts": attr.string(doc = "What the actions are told, as JSON."),
+        "whole": attr.string(doc = "Name of the archive that the last one refers to."),
+    },
+)
+
+def parts_test(name, target_under_test, parts, whole):
+    """Declares a test of the actions of a template that is built in parts, or that begins from another one.
+
+    Args:
+      name: its name.
+      target_under_test: the service.
+      parts: list of what each action is told, as `_told` returns it.
+      whole: name of the archive that the service's refers to.
+    """
+    _parts_test(name = name, size = "small", target_under_test = target_under_test, parts = json.encode(parts), whole = whole)

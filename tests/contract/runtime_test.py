@@ -22,7 +22,16 @@ _RUNTIME: dict[str, Any] = {
     "services": {"cache": _ENDPOINT},
 }  # fmt: skip
 _SPEC = ServiceSpec({"name": "db", "kind": "postgres", "label": "//a:db", "needs": [], "config": {}})
-_INFO = {"template_database": "t", "ready_databases": ["a"], "server_version_num": 180000}
+_TREE = {"digest": "d", "archive_digest": "a", "size_bytes": 1, "links": {"base/2": "base/1"}}
+_INFO = {
+    **_TREE,
+    "copy_size_bytes": 2,
+    "removed": ["base/1/2"],
+    "base": _TREE,
+    "template_database": "t",
+    "ready_databases": ["a"],
+    "server_version_num": 180000,
+}
 
 
 def _write(path: Path, content: object) -> str:
@@ -71,6 +80,10 @@ def test_a_damaged_description(tmp_path: Path, content: object, fault: str) -> N
         (b"\xff", "it is not UTF-8"),
         ([], "it is [], not an object"),
         (_INFO | {"ready_databases": "a"}, "ready_databases is 'a', not a list of texts"),
+        (
+            _INFO | {"removed": ["base/../../etc"]},
+            "removed[0] is 'base/../../etc', not a path that stays in the template",
+        ),
         (_INFO | {"server_version_num": "18"}, "server_version_num is '18', not a whole number"),
     ],
 )

@@ -19,6 +19,7 @@ import pytest
 
 from realservices.contract.errors import ArchiveError
 from realservices.host.archive import BLOCK, unpack_archive
+from realservices.host.template_tree import Template
 from realservices.host.templates import lease_template
 from realservices.services.clickhouse_archive import write_data_archive
 
@@ -198,10 +199,10 @@ def test_what_is_mutated_never_enters_the_cache(tmp_path: Path, whole: bytes, mo
             continue
         archive.write_bytes(content)
         with pytest.raises((ArchiveError, OSError)):
-            lease_template(str(archive), digest, len(whole))
+            lease_template(Template(str(archive), digest, len(whole)))
         left = {entry.name for entry in (tmp_path / "registry" / "templates").iterdir()}
         assert left == {f"{digest}.lock", f"{digest}.unpacking"}, number
     archive.write_bytes(whole)
-    lease = lease_template(str(archive), digest, len(whole))
+    lease = lease_template(Template(str(archive), digest, len(whole)))
     _check_inside(Path(lease.path))
     lease.release()

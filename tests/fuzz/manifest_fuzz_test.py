@@ -48,7 +48,16 @@ _RUNTIME = {
     "version": 1, "label": "//app:a", "control": "", "sandbox": "/s", "isolation": "database", "private": "/p",
     "services": {"db": _ENDPOINT},
 }  # fmt: skip
-_INFO = {"template_database": "t", "ready_databases": ["a"], "server_version_num": 180000}
+_TREE = {"digest": "d", "archive_digest": "a", "size_bytes": 1, "links": {"base/2": "base/1"}}
+_INFO = {
+    **_TREE,
+    "copy_size_bytes": 2,
+    "removed": ["base/1/2"],
+    "base": _TREE,
+    "template_database": "t",
+    "ready_databases": ["a"],
+    "server_version_num": 180000,
+}
 
 
 def test_manifests(tmp_path: Path) -> None:

@@ -7,6 +7,7 @@ import os
 import sys
 
 from realservices.contract.errors import RealServicesError
+from realservices.host.template_tree import Template
 from realservices.host.templates import lease_template
 
 
@@ -16,7 +17,7 @@ def main(archive: str, digest: str, size_bytes: int) -> int:
     # All that were started together begin together.
     sys.stdin.readline()
     try:
-        lease = lease_template(archive, digest, size_bytes)
+        lease = lease_template(Template(archive, digest, size_bytes))
     except (OSError, RealServicesError) as error:
         print(json.dumps({"error": str(error)}), flush=True)
         sys.stdin.read()

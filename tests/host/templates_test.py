@@ -19,6 +19,7 @@ import pytest
 from realservices.contract.directory_cache import Lease
 from realservices.contract.errors import ArchiveError, RealServicesError
 from realservices.host.archive import unpack_archive
+from realservices.host.template_tree import Template
 from realservices.host.templates import lease_template
 from tests.host import places
 
@@ -98,7 +99,7 @@ def digest_of(archive: Path) -> str:
 
 def lease(archive: Path, size: int = _MB) -> Lease:
     """Lease an archive's template."""
-    return lease_template(str(archive), digest_of(archive), size)
+    return lease_template(Template(str(archive), digest_of(archive), size))
 
 
 def _write_archive(path: Path, files: list[tuple[str, bytes]], links: list[tuple[str, str]]) -> Path:
@@ -125,9 +126,9 @@ def _templates(registry: Path) -> set[str]:
 
 def test_the_first_use_unpacks_and_the_second_finds_it(registry: Path, archive: Path) -> None:
     digest = digest_of(archive)
-    first = lease_template(str(archive), digest, _MB)
+    first = lease_template(Template(str(archive), digest, _MB))
     archive.unlink()
-    second = lease_template(str(archive), digest, _MB)
+    second = lease_template(Template(str(archive), digest, _MB))
     assert first.path == second.path == str(registry / "templates" / digest)
     assert Path(first.path, "base/two").stat().st_size == _MB
     for path in (registry, registry / "templates", Path(first.path), Path(first.path, "base")):
@@ -324,7 +325,7 @@ def test_an_archive_with_another_digest_is_not_unpacked(registry: Path, archive:
     content = archive.read_bytes()
     archive.write_bytes(content.replace(b"xxxx", b"yyyy", 1))
     with pytest.raises(ArchiveError) as raised:
-        lease_template(str(archive), digest, _MB)
+        lease_template(Template(str(archive), digest, _MB))
     assert str(raised.value) == (
         f"the archive of a template is not unpacked: {archive}: its SHA-256 is {digest_of(archive)}, not {digest}: its "
         "content has changed; remove this file: the next build (under Bazel) or session makes it again"
@@ -365,7 +366,7 @@ def test_a_cache_size_that_is_none(registry: Path, archive: Path, monkeypatch: p
 
 def test_a_failed_unpacking_leaves_nothing_and_can_be_repeated(registry: Path, archive: Path, tmp_path: Path) -> None:
     with pytest.raises(FileNotFoundError):
-        lease_template(str(tmp_path / "missing.tar"), digest_of(archive), _MB)
+        lease_template(Template(str(tmp_path / "missing.tar"), digest_of(archive), _MB))
     assert _templates(registry) == set()
     lease(archive).release()
 

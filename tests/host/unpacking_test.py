@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 from realservices.contract.errors import ArchiveError
-from realservices.host.archive import unpack_archive
+from realservices.host.archive import member_names, unpack_archive
 
 
 def member(name: str, kind: bytes = tarfile.REGTYPE, target: str = "") -> tarfile.TarInfo:
@@ -181,10 +181,33 @@ def test_a_target_that_is_there_stays_as_it_is(tmp_path: Path) -> None:
     assert os.listdir(tmp_path / "target") == ["kept"]
 
 
-def test_nothing_of_what_is_left_out_is_unpacked(tmp_path: Path, target: Path) -> None:
-    target.parent.mkdir()
-    out = member("out", tarfile.DIRTYPE)
-    link = member("out/link", tarfile.LNKTYPE, "d/file")
-    archive = write(tmp_path / "template.tar", _DIRECTORY, _FILE, out, member("out/file"), link, member("last"))
-    unpack_archive(str(archive), str(target), without={"out"})
-    assert _names(target) == [str(target / name) for name in ("d", "d/file", "last", "out")]
+def test_files_that_are_there_are_replaced_where_that_is_wanted(tmp_path: Path, target: Path) -> None:
+    (target / "d" / "inner").mkdir(parents=True)
+    for name in ("file", "other"):
+        (target / "d" / name).write_text("old")
+    elsewhere = tmp_path / "elsewhere"
+    elsewhere.hardlink_to(target / "d" / "file")
+    (target / "link").symlink_to(tmp_path)
+    archive = write(tmp_path / "template.tar", _DIRECTORY, _FILE, member("d/inner", tarfile.DIRTYPE), member("link"))
+    unpack_archive(str(archive), str(target), replaces=True)
+    assert (target / "d" / "file").read_text() == "content"
+    assert (elsewhere.read_text(), (target / "d" / "other").read_text()) == ("old", "old")
+    assert not (target / "link").is_symlink()
+
+
+def test_a_file_does_not_replace_a_directory(tmp_path: Path, target: Path) -> None:
+    (target / "file" / "inner").mkdir(parents=True)
+    with pytest.raises(ArchiveError, match="member 'file': a directory has its name in the template that this one"):
+        unpack_archive(str(write(tmp_path / "template.tar", member("file"))), str(target), replaces=True)
+
+
+def test_names_of_an_archive(tmp_path: Path) -> None:
+    archive = write(tmp_path / "template.tar", _DIRECTORY, _FILE, member("last"))
+    assert member_names(str(archive)) == {"d", "d/file", "last"}
+
+
+def test_names_of_a_damaged_archive(tmp_path: Path) -> None:
+    archive = write(tmp_path / "template.tar", _DIRECTORY, _FILE)
+    archive.write_bytes(archive.read_bytes()[:700])
+    with pytest.raises(ArchiveError, match="its header is damaged"):
+        member_names(str(archive))

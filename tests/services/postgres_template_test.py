@@ -212,6 +212,20 @@ def test_statements_that_refuse_transactions(tmp_path: Path) -> None:
     assert done.returncode == 0, done.stderr
 
 
+def test_progress_is_told_where_it_is_wanted(tmp_path: Path) -> None:
+    build = (
+        TemplateBuild(tmp_path).migration("1.sql", "SELECT 1;\n").migration("2.sql", "\\set x 1\n").seed("3.sql", "")
+    )
+    done = build.flag("progress").run()
+    assert (done.returncode, done.stderr) == (0, "")
+    assert done.stdout.splitlines() == [
+        "progress: file 1 of 3, app/1.sql",
+        "progress: file 2 of 3, app/2.sql",
+        "progress: file 3 of 3, app/3.sql",
+        "progress: statistics, and the archive",
+    ]
+
+
 def test_the_archive_is_described_by_its_info(tmp_path: Path) -> None:
     build = TemplateBuild(tmp_path).migration("001.sql", TWO_TABLES)
     done = build.run()

@@ -18,6 +18,7 @@ _BUILD = (
     "from realservices.services.postgres_template import main; sys.exit(main(sys.argv[1:]))"
 )
 _TIMEOUT_S = 120
+_INHERITED = ("PATH", "LD_LIBRARY_PATH", "REALSERVICES_REGISTRY")
 
 
 class TemplateBuild:
@@ -55,6 +56,11 @@ class TemplateBuild:
         self._arguments += [f"--{name}", value]
         return self
 
+    def flag(self, name: str) -> TemplateBuild:
+        """Add an option without a value."""
+        self._arguments.append(f"--{name}")
+        return self
+
     def run(self) -> subprocess.CompletedProcess[str]:
         """Run the action to its end."""
         with self.start() as process:
@@ -68,7 +74,7 @@ class TemplateBuild:
     def start(self) -> subprocess.Popen[str]:
         """Start the action."""
         command = [sys.executable, "-I", "-S", "-B", "-c", _BUILD, str(places.PACKAGE_ROOT)]
-        inherited = {name: os.environ[name] for name in ("PATH", "LD_LIBRARY_PATH") if name in os.environ}
+        inherited = {name: os.environ[name] for name in _INHERITED if name in os.environ}
         return subprocess.Popen(
             [*self._enclosure, *command, "--distribution", str(self.distribution), *self._arguments],
             env=inherited,

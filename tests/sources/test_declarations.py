@@ -180,6 +180,7 @@ def test_a_pyproject_that_nobody_may_read(tmp_path: Path) -> None:
         (_postgres("seeds = ['']"), r"seeds\[0\] = ''; it is a path or pattern"),
         (_postgres('seeds = ["a\\u0000"]'), r"seeds\[0\] = 'a\\x00'; it is a path or pattern"),
         (_postgres("database = 5"), r"database = 5; it is a text"),
+        (_postgres("base = ['a']"), r"base = \['a'\]; it is a text"),
         (_executable("services = ['b']"), r"services names 'b', which is not declared; .*a"),
         (_executable("services = ['a']"), r"it needs itself"),
         (_executable("services = 'b'"), r"services = 'b'; it is a list of texts"),
@@ -274,6 +275,66 @@ def test_executables_that_mean_nothing(tmp_path: Path, lines: str, message: str)
     declared = read_project(tmp_path).services
     with pytest.raises(SettingError, match=message), entry_of(declared["a"], declared):
         pass
+
+
+@pytest.mark.parametrize(
+    ("base", "own", "message"),
+    [
+        ("kind = 'postgres'", "base = 'c'", "base = 'c', which is not declared; there are a, b"),
+        (
+            "kind = 'redis'",
+            "base = 'b'",
+            "base = 'b', which is a redis service; a postgres service begins from another one",
+        ),
+        ("kind = 'postgres'", "base = 'a'", "base = 'a': nothing begins from itself ('a' from 'a'); leave out one of "),
+        (
+            "kind = 'postgres'\nbase = 'a'",
+            "base = 'b'",
+            "base = 'a': nothing begins from itself ('a' from 'b' from 'a'); leave out one of these keys",
+        ),
+        (
+            "kind = 'postgres'\nuser = 'app'",
+            "base = 'b'",
+            "user = 'test', and its base 'b' has user = 'app'; both need the same",
+        ),
+        (
+            "kind = 'postgres'",
+            "base = 'b'\nlocale = 'C'",
+            "locale = 'C', and its base 'b' has locale = ''; both need the same",
+        ),
+        (
+            "kind = 'postgres'\nsettings = { work_mem = '8MB' }",
+            "base = 'b'",
+            "settings = {}, and its base 'b' has settings = {'work_mem': '8MB'}; both need the same",
+        ),
+        (
+            "kind = 'postgres'\ndatabase = 'app'",
+            "base = 'b'",
+            "database = 'test', and its base 'b' has database = 'app'; both need the same",
+        ),
+        (
+            "kind = 'postgres'\nlocale = 'en-US'",
+            "base = 'b'\nlocale = 'en-US'\nlocale_provider = 'icu'",
+            "locale_provider = 'icu', and its base 'b' has locale_provider = ''; both need the same",
+        ),
+    ],
+)
+def test_bases_that_nothing_can_begin_from(tmp_path: Path, base: str, own: str, message: str) -> None:
+    text = f"[services.a]\nkind = 'postgres'\n{own}\n[services.b]\n{base}\n"
+    (tmp_path / "realservices.toml").write_text(text, encoding="utf-8")
+    with pytest.raises(SettingError) as caught:
+        read_project(tmp_path)
+    assert message in str(caught.value)
+    assert str(caught.value).startswith(f"{tmp_path}/realservices.toml: service '")
+
+
+def test_a_base_may_have_one(tmp_path: Path) -> None:
+    tables = [f"[services.{name}]\nkind = 'postgres'\n" for name in "abc"]
+    text = f"{tables[0]}base = 'b'\n{tables[1]}base = 'c'\n{tables[2]}"
+    (tmp_path / "realservices.toml").write_text(text, encoding="utf-8")
+    services = read_project(tmp_path).services
+    assert services["a"].base == services["b"]
+    assert services["b"].base == services["c"]
 
 
 def test_variables_of_the_projects_own(tmp_path: Path) -> None:

@@ -16,7 +16,7 @@ from realservices.sources.errors import SettingError
 from realservices.sources.included import included_files
 from realservices.sources.programs import postgres_distribution
 from realservices.sources.recipes import Recipe, postgres_recipe
-from realservices.sources.template_cache import template
+from realservices.sources.template_cache import ARCHIVE, BASE, template
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -52,7 +52,7 @@ def _recipe(root: Path, **values: Any) -> Recipe:
 
 
 def _build(root: Path, **values: Any) -> None:
-    with template(_recipe(root, **values)):
+    with template(_recipe(root, **values), "db"):
         pass
 
 
@@ -169,6 +169,73 @@ def test_a_long_list_is_cut_so_that_an_early_part_is_kept(project: Path) -> None
     assert _runs(project) == 1
 
 
+def _based(root: Path, **values: Any) -> Recipe:
+    base = Declaration("base", "postgres", "here", root, {"migrations": ["base/*.sql"], "seeds": ["seeds/*.sql"]})
+    declaration = Declaration("db", "postgres", "here", root, {"base": "base", **values}, base=base)
+    return postgres_recipe(declaration, postgres_distribution(), "test", "test")
+
+
+@pytest.fixture
+def based(project: Path) -> Path:
+    """Return a project whose base has been built."""
+    for name in ("base", "seeds", "db"):
+        (project / name).mkdir()
+    (project / "p.toml").touch()
+    (project / "base" / "1.sql").write_text("CREATE TABLE a (x int);\n")
+    (project / "seeds" / "2.sql").write_text("INSERT INTO a SELECT generate_series(1, 1000);\n")
+    (project / "db" / "3.sql").write_text(
+        "DO $$ BEGIN ASSERT (SELECT count(*) FROM a) = 1000; END $$;\nALTER TABLE a ADD y int;\n"
+    )
+    return project
+
+
+def test_a_base_is_built_once_and_stored_once(based: Path) -> None:
+    with (based / "base" / "1.sql").open("a") as file:
+        file.write(_RAN)
+    values = {"inputs": ["p.toml"]}
+    base = Declaration(
+        "base", "postgres", "here", based, {"migrations": ["base/*.sql"], "seeds": ["seeds/*.sql"], **values}
+    )
+    declaration = Declaration("db", "postgres", "here", based, {"migrations": ["db/*.sql"]}, base=base)
+    recipe = postgres_recipe(declaration, postgres_distribution(), "test", "test")
+    bases = postgres_recipe(base, postgres_distribution(), "test", "test")
+    with template(recipe, "db") as directory, template(bases, "base") as own:
+        assert (directory / BASE).samefile(own / ARCHIVE)
+        assert (directory / ARCHIVE).stat().st_size < (own / ARCHIVE).stat().st_size / 2
+    assert _runs(based) == 1
+
+
+def test_a_base_without_migrations_that_follow(based: Path) -> None:
+    with template(_based(based), "db") as directory:
+        assert (directory / BASE).exists()
+
+
+def test_a_changed_base_is_another_one(based: Path) -> None:
+    before = _based(based, migrations=["db/*.sql"]).digest
+    (based / "seeds" / "2.sql").write_text("INSERT INTO a SELECT generate_series(1, 1001);\n")
+    assert _based(based, migrations=["db/*.sql"]).digest != before
+
+
+def test_a_plan_may_follow_a_base(based: Path) -> None:
+    (based / "deploy").mkdir()
+    (based / "sqitch.plan").write_text("%syntax-version=1.0.0\n%project=a\n\none 2026-01-01T00:00:00Z A <a@b> # c\n")
+    (based / "deploy" / "one.sql").write_text((based / "db" / "3.sql").read_text())
+    with template(_based(based, migrations=["sqitch.plan", "deploy/*.sql"], layout="sqitch"), "db") as directory:
+        assert (directory / BASE).exists()
+
+
+def test_an_archive_stays_when_the_template_that_it_is_from_has_gone(
+    based: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(Path, "hardlink_to", _refuse)
+    with template(_based(based, migrations=["db/*.sql"]), "db") as directory:
+        assert (directory / BASE).stat().st_nlink == 1
+
+
+def _refuse(_: Path, target: Path) -> None:
+    raise PermissionError(1, "Operation not permitted", str(target))
+
+
 def test_a_file_that_undoes_is_no_part_of_the_schema(project: Path) -> None:
     (project / "1_a.up.sql").write_text("CREATE TABLE a (x int);\n")
     (project / "1_a.down.sql").write_text("DROP TABLE a;\n")
@@ -230,3 +297,60 @@ def test_a_layout_on_a_server_of_somebody_elses(
     run().stdout.fnmatch_lines(["*1_a.sql, line 3: '-- migrate:down' is a mark of dbmate's*"])
     pytester.makepyprojecttoml(f'{project}layout = "dbmate"\n')
     run().assert_outcomes(passed=1)
+
+
+_BASED = """
+[tool.realservices.services.base]
+kind = "postgres"
+migrations = ["1.sql"]
+[tool.realservices.services.db]
+kind = "postgres"
+base = "base"
+migrations = ["2.sql"]
+"""
+_COLUMNS = """
+import pytest
+
+_SQL = "SELECT count(*) FROM information_schema.columns WHERE table_name = 'a'"
+
+@pytest.mark.realservices(postgres="db")
+async def test_db(isolated_database):
+    assert await isolated_database.fetchval(_SQL) == 2
+
+@pytest.mark.realservices(postgres="base")
+async def test_base(isolated_database):
+    assert await isolated_database.fetchval(_SQL) == 1
+"""
+
+
+@pytest.fixture
+def two(pytester: pytest.Pytester) -> pytest.Pytester:
+    """Return a project with a service that begins from another one."""
+    pytester.makefile(".sql", **{"1": "CREATE TABLE a (x int);\n", "2": "ALTER TABLE a ADD y int;\n"})
+    pytester.makepyprojecttoml(_BASED)
+    pytester.makepyfile(_COLUMNS)
+    return pytester
+
+
+def test_a_base_in_pyproject(two: pytest.Pytester, run: Run) -> None:
+    assert two
+    run().assert_outcomes(passed=2)
+
+
+def test_a_base_on_a_server_of_somebody_elses(two: pytest.Pytester, run: Run, attached: pytest.MonkeyPatch) -> None:
+    assert attached
+    base, db = _BASED.split("[tool.realservices.services.db]")
+    two.makepyprojecttoml(f"[tool.realservices.services.db]{db}{base}")  # The first one is used there.
+    two.makepyfile(_COLUMNS.partition('@pytest.mark.realservices(postgres="base")')[0])
+    run().assert_outcomes(passed=1)
+
+
+@pytest.mark.parametrize("place", ["begin", "end"])
+def test_a_mark_at_an_edge_of_a_large_file_is_found(project: Path, place: str) -> None:
+    mark, rows = (
+        "-- migrate:down\nDROP TABLE a;\n",
+        f"COPY a FROM stdin;\n{'x' * 1023}\n" + f"{'x' * 1023}\n" * (65 << 10),
+    )
+    (project / "1.sql").write_text(mark + rows if place == "begin" else f"{rows}\\.\n{mark}")
+    with pytest.raises(TemplateError, match=r"'-- migrate:down' is a mark of dbmate's"):
+        _recipe(project)

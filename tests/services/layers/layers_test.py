@@ -5,7 +5,7 @@ from typing import Any
 
 async def test_all_parts_and_the_seeds_are_there(isolated_database: Any) -> None:
     tables = "SELECT count(*) FROM pg_tables WHERE schemaname = 'public'"
-    assert await isolated_database.fetchval(tables) == 256
+    assert await isolated_database.fetchval(tables) == 281
     assert await isolated_database.fetchval("SELECT x FROM t255") == 2
 
 

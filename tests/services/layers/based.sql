@@ -1,0 +1,2 @@
+ALTER TABLE t255 ADD based text DEFAULT 'yes';
+DROP TABLE t1;
