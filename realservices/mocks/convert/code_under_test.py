@@ -131,7 +131,7 @@ class CodeUnderTest:
         name = full_name(node, module.imports)
         if not name:
             return None
-        own = self._local.get(name) if module is self._module else None
+        own: ast.AST | None = self._local.get(name) if module is self._module else None
         own = own or module.definitions.get(name)
         if isinstance(own, ast.FunctionDef | ast.AsyncFunctionDef | ast.ClassDef):
             return Definition(module, own)

@@ -22,8 +22,10 @@ if TYPE_CHECKING:
     from realservices.mocks.convert.project import Module
 
 _Function = ast.FunctionDef | ast.AsyncFunctionDef
-_OF_DATABASES = {"acquire", "fetchrow", "fetchval", "fetch", "fetchone", "fetchall", "cursor", "scalar_one_or_none", "scalars",
-                 "query"}  # fmt: skip
+_OF_DATABASES = {
+    "acquire", "fetchrow", "fetchval", "fetch", "fetchone", "fetchall", "cursor", "scalar_one_or_none", "scalars",
+    "query",
+}  # fmt: skip
 _KEPT = {Service.OWN_CODE, Service.OTHER, Service.TIME, Service.RANDOM}
 _PATCHERS = ("patch", "patch.object", "patch.dict", "patch.multiple")
 _NEW = ("new", "new_callable", "return_value", "side_effect")
