@@ -113,6 +113,8 @@ class Finder(Definitions, Statements):
         if self.within:
             self.within[-1].inside.append(self.recogniser.full(node, self.scope))
             self.within[-1].links.append(root)
+        if root == "pytest" and len(attributes) > 1 and attributes[0] == "mark":
+            self.notes.markers.add(attributes[1])
         if attributes:
             call = node if isinstance(node, ast.Call) else None
             self.notes.facts.setdefault(root, []).append(Fact(self.scope, tuple(attributes), call))
