@@ -40,7 +40,7 @@ def context_of(path: Path, imports: Iterable[str]) -> tuple[Service, str]:
 
 
 def _of_own_module(full: str) -> Service | None:
-    for part in reversed(full.split(".")):
+    for part in reversed(full.split(".")[:-1]):  # What is imported from it may have any name.
         found = service_of_name(part)
         if found:
             return found[0]

@@ -40,15 +40,16 @@ class Verdict:
     Attributes:
         service: The service.
         evidence: What says so, the strongest first.
+        is_certain: Whether it is known to be OTHER, or the project's own: names do not make it anything else.
     """
 
-    def __init__(self, service: Service, *evidence: str) -> None:
-        self.service, self.evidence = service, evidence
+    def __init__(self, service: Service, *evidence: str, is_certain: bool = False) -> None:
+        self.service, self.evidence, self.is_certain = service, evidence, is_certain
 
     @property
     def is_open(self) -> bool:
         """Whether nothing but that it is some code is known."""
-        return self.service in _OPEN
+        return self.service in _OPEN and not self.is_certain
 
 
 class Judge:
@@ -103,7 +104,7 @@ class Judge:
         shown = f"{target} is {definition.full}" if definition.full != target else f"it replaces {target}"
         if definition.kind == "library":
             service = service_of_package(definition.full)
-            return Verdict(service or Service.OTHER, shown.replace(INSTANCE, ""))
+            return Verdict(service or Service.OTHER, shown.replace(INSTANCE, ""), is_certain=service is not None)
         if found := self._returned(definition, 0):
             return found
         if definition.kind in ("function", "class", "value", "module"):
