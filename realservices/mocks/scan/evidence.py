@@ -64,6 +64,7 @@ class Judge:
 
     def __init__(self, path: Path, notes: Notes, project: Project, context: tuple[Service, str]) -> None:
         self._path, self._notes, self._project, self._context = path, notes, project, context
+        self._works_on_sqlite: bool | None = None
         self._definitions: dict[str, Definition] = {}
 
     def verdicts(self) -> Iterator[Verdict]:
@@ -75,6 +76,12 @@ class Judge:
                 yield verdict
                 continue
             yield self._linked(number, direct) or self._by_context(drafts[number], verdict) or verdict
+
+    def works_on_sqlite(self, imports: Sequence[str]) -> bool:
+        """Return whether a module of the project that the file imports works on SQLite by itself."""
+        if self._works_on_sqlite is None:
+            self._works_on_sqlite = any(self._project.works_on_sqlite(full, self._path) for full in imports)
+        return self._works_on_sqlite
 
     def definition(self, target: str) -> Definition:
         """Return where a target leads."""
