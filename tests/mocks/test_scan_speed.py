@@ -11,6 +11,7 @@ from pathlib import Path
 _FILES = int(os.environ.get("SCAN_FILES", "500"))
 _LIMIT_S_PER_FILE = 15 / 5000
 _PROCESSORS = 2
+_PARSE_S = 0.0010
 _LIMIT_KB = 300 << 10
 _HEAD = (
     "import json\n\nimport pytest\nfrom unittest.mock import AsyncMock, MagicMock, patch\n\nfrom app import users\n\n"
@@ -50,14 +51,19 @@ class TestPlain{n}:
 )
 # What it costs is asked of the kernel: how long it takes depends on what else the machine does.
 _MEASURE = """
-import resource, sys
+import ast, resource, sys, time
 from pathlib import Path
 from realservices.mocks.scan import scan_tree
 if __name__ == "__main__":
+    texts = [path.read_text() for path in sorted(Path(sys.argv[1]).rglob("test_*.py"))[:100]]
+    begin = time.process_time()
+    trees = [ast.parse(text) for text in texts]
+    parse_s = (time.process_time() - begin) / len(texts)
+    before_s = time.process_time()
     suite = scan_tree(Path(sys.argv[1]), processes=2)
     own, others = resource.getrusage(resource.RUSAGE_SELF), resource.getrusage(resource.RUSAGE_CHILDREN)
-    cpu_s = sum(one.ru_utime + one.ru_stime for one in (own, others))
-    print(len(suite.files), suite.leaving, cpu_s, own.ru_maxrss + 2 * others.ru_maxrss)
+    cpu_s = sum(one.ru_utime + one.ru_stime for one in (own, others)) - before_s
+    print(len(suite.files), suite.leaving, cpu_s, own.ru_maxrss + 2 * others.ru_maxrss, parse_s)
 """
 
 
@@ -79,10 +85,12 @@ def test_a_large_suite_is_scanned_in_time_and_memory(tmp_path: Path) -> None:
     command = [sys.executable, str(script), str(tmp_path)]
     environment = {**os.environ, "PYTHONPATH": os.pathsep.join(sys.path)}
     done = subprocess.run(command, capture_output=True, text=True, check=True, env=environment)
-    files, leaving, cpu_s, peak_kb = done.stdout.split()
-    print(f"{files} files, {leaving} mocks, {cpu_s} s of processor time, {int(peak_kb) >> 10} MB")
+    files, leaving, cpu_s, peak_kb, parse_s = done.stdout.split()
+    print(f"{files} files, {leaving} mocks, {cpu_s} s of processor time, {int(peak_kb) >> 10} MB, parse {parse_s} s")
     assert int(files) == _FILES
     assert int(leaving) > _FILES
-    # The start of three interpreters is not what is measured: a second, at most.
-    assert float(cpu_s) - 1 < _FILES * _LIMIT_S_PER_FILE * _PROCESSORS
+    # The start of two interpreters is not what is measured: a second, at most. A machine that does other things has
+    # slower processors; how slow they are, Python's own parser shows.
+    slowness = max(1.0, float(parse_s) / _PARSE_S)
+    assert float(cpu_s) - 1 < _FILES * _LIMIT_S_PER_FILE * _PROCESSORS * slowness
     assert int(peak_kb) < _LIMIT_KB

@@ -15,6 +15,7 @@ from realservices.mocks.scan.vocabulary import (
     VAGUE_WORDS,
     WEAK_METHODS,
     is_client_word,
+    is_of_another_store,
     service_of_name,
     service_of_package,
     service_of_sql,
@@ -29,7 +30,7 @@ if TYPE_CHECKING:
     from realservices.mocks.scan.project import Definition, Project
 
 _OPEN = (Service.OTHER, Service.OWN_CODE)
-_DATABASE_WORDS = frozenset({"conn", "connection", "pool"})
+_DATABASE_WORDS = frozenset({"conn", "connection", "pool", "session"})
 _DEPTH = 5
 _STRONG, _WEAK, _SQL, _NAME, _ENOUGH = 2.0, 1.0, 3.0, 1.5, 1.5
 
@@ -147,6 +148,8 @@ class Judge:
         for service, score, why in (*self._methods(draft), *_names(draft, is_own=is_own)):
             if is_own and score < _NAME:
                 continue
+            if service is Service.POSTGRES and score < _STRONG and is_of_another_store(self._path.stem):
+                continue
             scores[service] = scores.get(service, 0.0) + score
             words.setdefault(service, []).append(why)
         if not scores:
@@ -187,11 +190,8 @@ class Judge:
             return None
         for name in (*draft.names, *draft.hints, *named_by(draft)):
             last = name.rpartition(".")[2]
-            if is_client_word(last):
-                if self._context[0] is not Service.OTHER:
-                    return Verdict(self._context[0], f"{last} is a client's word, and {self._context[1]}")
-                if not _DATABASE_WORDS.isdisjoint(words_of(last)):
-                    return Verdict(Service.POSTGRES, f"the name {last} is one of a database's connection")
+            if is_client_word(last) and self._context[0] is not Service.OTHER:
+                return Verdict(self._context[0], f"{last} is a client's word, and {self._context[1]}")
         return None
 
 
@@ -227,10 +227,16 @@ def _is_around(one: Draft, other: Draft) -> bool:
 
 def _names(draft: Draft, *, is_own: bool) -> Iterator[tuple[Service, float, str]]:
     """Yield what the names say: of a target the last part, and the module before it where that says nothing."""
-    for name in (*_parts_of_target(draft.target), *draft.names, *draft.hints):
+    if is_of_another_store(draft.target):
+        return
+    for name in (*_parts_of_target(draft.target), *draft.names, *draft.hints, *named_by(draft)):
         found = service_of_name(name.rpartition(".")[2])
         if found and not (is_own and found[1] in VAGUE_WORDS):
             yield found[0], _NAME, f'the name {name} says "{found[1]}"'
+            return
+    for name in () if is_own else (*draft.names, *draft.hints):
+        if not _DATABASE_WORDS.isdisjoint(words_of(name.rpartition(".")[2])):
+            yield Service.POSTGRES, _WEAK, f"a database's client may be called {name}"
             return
 
 

@@ -53,7 +53,6 @@ LIBRARIES = (
     Fake("fakeldap", ("MockLDAP",), Service.OTHER),
 )  # fmt: skip
 FIXTURES = {fixture: library for library in LIBRARIES for fixture in library.fixtures}
-# Fixtures whose names are common words: only in a project that imports or names the library.
 _ROOTS = {library.module.partition(".")[0] for library in LIBRARIES}
 MARKS = {
     "pytest.mark.vcr": FIXTURES["vcr"],
