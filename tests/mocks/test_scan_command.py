@@ -14,7 +14,7 @@ def test_the_table_says_what_is_mocked_and_what_comes_first(shop: Path) -> None:
     done = migrate(shop, "scan", "tests")
     assert done.returncode == 0
     lines = done.stdout.splitlines()
-    assert lines[0] == "2 files with 4 tests; 1 files have 2 mocks to be replaced; 1 more are right to stay"
+    assert lines[0] == "mocks to be replaced: 2, in 1 of 2 files with 4 tests; right to stay: 1"
     assert "redis         1      1  1 patch decorator" in lines
     assert "files by complexity: 0 simple, 1 moderate, 0 complex" in lines
     assert lines[-1].split() == ["tests/test_users.py", "moderate", "2", "6", "4", "redis,", "postgres"]
