@@ -90,3 +90,23 @@ def test_files_that_use_each_other_end(tmp_path: Path) -> None:
     (tmp_path / "tests" / "test_a.py").write_text("from test_b import *\nfrom test_b import b\nb()\n")
     (tmp_path / "tests" / "test_b.py").write_text("from test_a import *\nfrom test_a import b as b\nb()\n")
     assert not scan_tree(tmp_path).unreadable
+
+
+def test_every_kind_of_statement_is_walked_through(tmp_path: Path) -> None:
+    """Also those whose parts are no expressions: a pattern holds a plain True."""
+    text = """
+from unittest.mock import Mock
+match Mock():
+    case True | None | {"a": 1, **rest} | [1, *others] if (found := Mock()):
+        del rest
+async def test_it[T](*, a=Mock()):
+    global b
+    b = [Mock() async for _ in a]
+    try:
+        raise ValueError from None
+    except* ValueError:
+        yield
+"""
+    (file,) = _scan(tmp_path, text.replace("[T]", "").encode()).files
+    assert file.error == ""
+    assert [use.line for use in file.uses] == [3, 4, 6, 8]

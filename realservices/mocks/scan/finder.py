@@ -59,6 +59,8 @@ class Finder(Definitions, Statements):
     def walk(self, tree: ast.Module) -> Notes:
         """Return what is in a file."""
         self.visit_all(tree.body)
+        # They hold this object, which holds the tree: without them it goes at once, and not when the collector runs.
+        self.handlers.clear()
         return self.notes
 
     def _name(self, node: ast.Name) -> None:

@@ -65,7 +65,7 @@ class Walker:
         if handler:
             handler(node)
             return
-        for name in _FIELDS[kind]:
+        for name in _FIELDS.get(kind, ()):  # A pattern may hold a plain True.
             value = getattr(node, name, None)
             if value.__class__ is list:
                 self.visit_all(value)
