@@ -33,6 +33,7 @@ def added_lines(root: Path, revision: str) -> dict[str, list[range]]:
     """
     if revision.startswith("-"):
         raise DiffError(f"{revision!r} is no revision; name a branch, a tag or a commit, such as origin/main")
+    _git(root, "rev-parse", "--git-dir")  # Else `git diff` compares two files, outside of a checkout.
     options = ("--unified=0", "--no-color", "--no-ext-diff", "--no-prefix", "--relative", "--find-renames")
     diff = _git(root, "-c", "core.quotePath=false", "diff", *options, revision, "--", "*.py")
     found = _parsed(diff)

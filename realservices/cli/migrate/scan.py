@@ -58,8 +58,8 @@ def run(options: argparse.Namespace) -> int:
 
 def _print(console: Console, suite: Suite, counts: Counts, options: argparse.Namespace) -> None:
     console.line(
-        f"{counts.files} files with {counts.tests} tests; {counts.files_with_mocks} files have {counts.leaving} mocks "
-        f"to be replaced; {counts.staying} more are right to stay"
+        f"mocks to be replaced: {counts.leaving}, in {counts.files_with_mocks} of {counts.files} files "
+        f"with {counts.tests} tests; right to stay: {counts.staying}"
     )
     _print_services(console, suite, counts)
     if options.mocks:

@@ -32,7 +32,8 @@ def burn_down(history: Sequence[Record]) -> str:
         f"From {first.leaving} mocks to be replaced on {first.time:%Y-%m-%d} to {last.leaving} on "
         f"{last.time:%Y-%m-%d}, in {len(history)} scans."
     )
-    return f"<figure><figcaption>{words}</figcaption>{_picture(history, words)}{_table(history)}</figure>"
+    caption = f"<figcaption>{words}</figcaption>"
+    return f'<figure aria-label="Mocks over time">{caption}{_picture(history, words)}{_table(history)}</figure>'
 
 
 def _picture(history: Sequence[Record], words: str) -> str:
@@ -98,7 +99,8 @@ def _table(history: Sequence[Record]) -> str:
         for record in history[: -_MOST_ROWS - 1 : -1]
     )
     return (
-        f"<details><summary>The last {min(len(history), _MOST_ROWS)} scans as a table</summary><table><thead><tr>"
+        f"<details><summary>The last {min(len(history), _MOST_ROWS)} scans as a table</summary>"
+        '<table><caption class="unseen">Scans</caption><thead><tr>'
         '<th scope="col">Time, UTC</th><th scope="col">Commit</th><th scope="col" class="number">To be replaced</th>'
         f'<th scope="col" class="number">Right to stay</th></tr></thead><tbody>{rows}</tbody></table></details>'
     )

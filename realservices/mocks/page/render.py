@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from html import escape
-from importlib.resources import files
 from typing import TYPE_CHECKING
 
 from realservices.mocks.counts import count, leaving, order
 from realservices.mocks.page.chart import burn_down
+from realservices.mocks.page.frame import FRAME
+from realservices.mocks.page.style import STYLE
 
 if TYPE_CHECKING:
     import datetime
@@ -32,15 +33,11 @@ def render(suite: Suite, history: Sequence[Record], now: datetime.datetime) -> s
     counts = count(suite)
     parts = {
         "TITLE": escape(f"Mocks of {suite.root.name}"),
-        "STYLE": _asset("page.css"),
+        "STYLE": STYLE,
         "BODY": "\n".join(_body(suite, counts, history, now)),
     }
-    pieces = _asset("page.html").split("@@")  # Text, name, text, name, …: a part is never looked through for names.
+    pieces = FRAME.split("@@")  # Text, name, text, name, …: a part is never looked through for names.
     return "".join(parts[piece] if number % 2 else piece for number, piece in enumerate(pieces))
-
-
-def _asset(name: str) -> str:
-    return files("realservices.mocks.page").joinpath("assets", name).read_text(encoding="utf-8")
 
 
 def _body(suite: Suite, counts: Counts, history: Sequence[Record], now: datetime.datetime) -> Iterable[str]:

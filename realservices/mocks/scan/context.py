@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from realservices.mocks.model import Service
-from realservices.mocks.scan.vocabulary import service_of_name, service_of_package
+from realservices.mocks.scan.vocabulary import is_of_another_store, service_of_name, service_of_package
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -27,6 +27,8 @@ def context_of(path: Path, imports: Iterable[str]) -> tuple[Service, str]:
     """
     scores: dict[Service, int] = {}
     words: dict[Service, str] = {}
+    if is_of_another_store(path.stem):
+        return Service.OTHER, ""
     found = service_of_name(path.stem)
     if found and found[0] in CLIENTS:
         scores[found[0]] = _BY_FILE
@@ -40,7 +42,7 @@ def context_of(path: Path, imports: Iterable[str]) -> tuple[Service, str]:
 
 
 def _of_own_module(full: str) -> Service | None:
-    for part in reversed(full.split(".")):
+    for part in reversed(full.split(".")[:-1]):  # What is imported from it may have any name.
         found = service_of_name(part)
         if found:
             return found[0]

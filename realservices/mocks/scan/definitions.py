@@ -40,8 +40,6 @@ class Definitions(Walker):
 
     def _decorator(self, node: ast.expr) -> Draft | None:
         called = dotted(node.func if isinstance(node, ast.Call) else node)
-        if called.startswith("pytest.mark."):
-            self.notes.markers.add(called.removeprefix("pytest.mark."))
         if isinstance(node, ast.Call) and called == "pytest.mark.usefixtures":
             for one in node.args:
                 self.ask_for(literal(one), node)

@@ -15,6 +15,7 @@ from realservices.mocks.scan.vocabulary import (
     VAGUE_WORDS,
     WEAK_METHODS,
     is_client_word,
+    is_of_another_store,
     service_of_name,
     service_of_package,
     service_of_sql,
@@ -29,7 +30,7 @@ if TYPE_CHECKING:
     from realservices.mocks.scan.project import Definition, Project
 
 _OPEN = (Service.OTHER, Service.OWN_CODE)
-_DATABASE_WORDS = frozenset({"conn", "connection", "pool"})
+_DATABASE_WORDS = frozenset({"conn", "connection", "pool", "session"})
 _DEPTH = 5
 _STRONG, _WEAK, _SQL, _NAME, _ENOUGH = 2.0, 1.0, 3.0, 1.5, 1.5
 
@@ -40,15 +41,16 @@ class Verdict:
     Attributes:
         service: The service.
         evidence: What says so, the strongest first.
+        is_certain: Whether it is known to be OTHER, or the project's own: names do not make it anything else.
     """
 
-    def __init__(self, service: Service, *evidence: str) -> None:
-        self.service, self.evidence = service, evidence
+    def __init__(self, service: Service, *evidence: str, is_certain: bool = False) -> None:
+        self.service, self.evidence, self.is_certain = service, evidence, is_certain
 
     @property
     def is_open(self) -> bool:
         """Whether nothing but that it is some code is known."""
-        return self.service in _OPEN
+        return self.service in _OPEN and not self.is_certain
 
 
 class Judge:
@@ -63,6 +65,7 @@ class Judge:
 
     def __init__(self, path: Path, notes: Notes, project: Project, context: tuple[Service, str]) -> None:
         self._path, self._notes, self._project, self._context = path, notes, project, context
+        self._works_on_sqlite: bool | None = None
         self._definitions: dict[str, Definition] = {}
 
     def verdicts(self) -> Iterator[Verdict]:
@@ -74,6 +77,12 @@ class Judge:
                 yield verdict
                 continue
             yield self._linked(number, direct) or self._by_context(drafts[number], verdict) or verdict
+
+    def works_on_sqlite(self, imports: Sequence[str]) -> bool:
+        """Return whether a module of the project that the file imports works on SQLite by itself."""
+        if self._works_on_sqlite is None:
+            self._works_on_sqlite = any(self._project.works_on_sqlite(full, self._path) for full in imports)
+        return self._works_on_sqlite
 
     def definition(self, target: str) -> Definition:
         """Return where a target leads."""
@@ -103,7 +112,7 @@ class Judge:
         shown = f"{target} is {definition.full}" if definition.full != target else f"it replaces {target}"
         if definition.kind == "library":
             service = service_of_package(definition.full)
-            return Verdict(service or Service.OTHER, shown.replace(INSTANCE, ""))
+            return Verdict(service or Service.OTHER, shown.replace(INSTANCE, ""), is_certain=service is not None)
         if found := self._returned(definition, 0):
             return found
         if definition.kind in ("function", "class", "value", "module"):
@@ -138,6 +147,8 @@ class Judge:
         words: dict[Service, list[str]] = {}
         for service, score, why in (*self._methods(draft), *_names(draft, is_own=is_own)):
             if is_own and score < _NAME:
+                continue
+            if service is Service.POSTGRES and score < _STRONG and is_of_another_store(self._path.stem):
                 continue
             scores[service] = scores.get(service, 0.0) + score
             words.setdefault(service, []).append(why)
@@ -179,11 +190,8 @@ class Judge:
             return None
         for name in (*draft.names, *draft.hints, *named_by(draft)):
             last = name.rpartition(".")[2]
-            if is_client_word(last):
-                if self._context[0] is not Service.OTHER:
-                    return Verdict(self._context[0], f"{last} is a client's word, and {self._context[1]}")
-                if not _DATABASE_WORDS.isdisjoint(words_of(last)):
-                    return Verdict(Service.POSTGRES, f"the name {last} is one of a database's connection")
+            if is_client_word(last) and self._context[0] is not Service.OTHER:
+                return Verdict(self._context[0], f"{last} is a client's word, and {self._context[1]}")
         return None
 
 
@@ -219,10 +227,16 @@ def _is_around(one: Draft, other: Draft) -> bool:
 
 def _names(draft: Draft, *, is_own: bool) -> Iterator[tuple[Service, float, str]]:
     """Yield what the names say: of a target the last part, and the module before it where that says nothing."""
-    for name in (*_parts_of_target(draft.target), *draft.names, *draft.hints):
+    if is_of_another_store(draft.target):
+        return
+    for name in (*_parts_of_target(draft.target), *draft.names, *draft.hints, *named_by(draft)):
         found = service_of_name(name.rpartition(".")[2])
         if found and not (is_own and found[1] in VAGUE_WORDS):
             yield found[0], _NAME, f'the name {name} says "{found[1]}"'
+            return
+    for name in () if is_own else (*draft.names, *draft.hints):
+        if not _DATABASE_WORDS.isdisjoint(words_of(name.rpartition(".")[2])):
+            yield Service.POSTGRES, _WEAK, f"a database's client may be called {name}"
             return
 
 

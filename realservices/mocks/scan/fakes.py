@@ -53,11 +53,13 @@ LIBRARIES = (
     Fake("fakeldap", ("MockLDAP",), Service.OTHER),
 )  # fmt: skip
 FIXTURES = {fixture: library for library in LIBRARIES for fixture in library.fixtures}
-# Fixtures whose names are common words: only in a project that imports or names the library.
 _ROOTS = {library.module.partition(".")[0] for library in LIBRARIES}
-MARKS = {"pytest.mark.vcr": FIXTURES["vcr"], "pytest.mark.freeze_time": FIXTURES["freezer"],
-         "pytest.mark.time_machine": FIXTURES["time_machine"], "pytest.mark.default_cassette": FIXTURES["vcr"],
-         "pytest.mark.respx": FIXTURES["respx_mock"]}  # fmt: skip
+MARKS = {
+    "pytest.mark.vcr": FIXTURES["vcr"],
+    "pytest.mark.default_cassette": FIXTURES["vcr"],
+    "pytest.mark.freeze_time": FIXTURES["freezer"],
+    "pytest.mark.time_machine": FIXTURES["time_machine"],
+}
 
 
 def library_of(full: str) -> Fake | None:

@@ -56,8 +56,9 @@ def _read_directory(
         return
     for entry in entries:
         name = f"{relative}/{entry.name}" if relative else entry.name
-        if entry.name.endswith(".py") and _is_broken(entry):
-            problems.append((Path(name), "it is a link that leads nowhere or to itself"))
+        if _is_broken(entry):
+            if entry.name.endswith(".py"):
+                problems.append((Path(name), "it is a link that leads nowhere or to itself"))
         elif entry.name.endswith(".py") and entry.is_file():
             files.append(name)
         elif entry.is_dir() and not _is_skipped(entry):

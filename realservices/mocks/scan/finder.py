@@ -59,6 +59,8 @@ class Finder(Definitions, Statements):
     def walk(self, tree: ast.Module) -> Notes:
         """Return what is in a file."""
         self.visit_all(tree.body)
+        # They hold this object, which holds the tree: without them it goes at once, and not when the collector runs.
+        self.handlers.clear()
         return self.notes
 
     def _name(self, node: ast.Name) -> None:
@@ -113,6 +115,8 @@ class Finder(Definitions, Statements):
         if self.within:
             self.within[-1].inside.append(self.recogniser.full(node, self.scope))
             self.within[-1].links.append(root)
+        if root == "pytest" and len(attributes) > 1 and attributes[0] == "mark":
+            self.notes.markers.add(attributes[1])
         if attributes:
             call = node if isinstance(node, ast.Call) else None
             self.notes.facts.setdefault(root, []).append(Fact(self.scope, tuple(attributes), call))

@@ -5,7 +5,7 @@ from __future__ import annotations
 import ast
 from typing import TYPE_CHECKING
 
-from realservices.mocks.model import Service
+from realservices.mocks.model import Form, Service
 from realservices.mocks.scan.scopes import dotted
 from realservices.mocks.scan.usage import facts_of, side_effects
 
@@ -70,7 +70,7 @@ def is_error(name: str) -> bool:
     return last.endswith(("Error", "Exception", "Timeout", "Interrupt", "Exit", "Warning"))
 
 
-def stays_because(draft: Draft, notes: Notes, verdict: Verdict, definition: str) -> str:
+def stays_because(draft: Draft, notes: Notes, verdict: Verdict, definition: str, *, works_on_sqlite: bool) -> str:
     """Return why a mock is right to stay, "" where it is not.
 
     Args:
@@ -78,7 +78,10 @@ def stays_because(draft: Draft, notes: Notes, verdict: Verdict, definition: str)
         notes: What its file does with it.
         verdict: What it stands for.
         definition: Where its target leads.
+        works_on_sqlite: Whether the code that its file tests uses SQLite by itself.
     """
+    if draft.form is Form.SQLITE and works_on_sqlite:
+        return "the code under test works on SQLite itself"
     if draft.lone:
         return draft.lone
     if verdict.service in _STAY_BY_SERVICE:

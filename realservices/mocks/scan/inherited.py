@@ -66,6 +66,7 @@ class Inherited:
     def __init__(self, path: Path, project: Project, scanner: ScansFiles) -> None:
         self._path, self._project, self._scanner = path, project, scanner
         self._canonical: dict[str, str] = {}
+        self._others: dict[str, tuple[Path, str] | None] = {}
         self._parts: dict[str, HandedOn | None] = {}
         self._conftests: list[Path] | None = None
 
@@ -166,7 +167,12 @@ class Inherited:
         return bool(found) and self._project.definition(full, self._path).kind in ("function", "class")
 
     def _other_file(self, full: str) -> tuple[Path, str] | None:
-        if not full or INSTANCE in full:
+        if full not in self._others:
+            self._others[full] = self._look_for_other_file(full)
+        return self._others[full]
+
+    def _look_for_other_file(self, full: str) -> tuple[Path, str] | None:
+        if not full or INSTANCE in full or full.startswith("builtins."):
             return None
         found = self._module_of(full)
         if found and found[1] and found[0] != self._path and is_test_side(found[0]):

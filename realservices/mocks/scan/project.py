@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, NamedTuple
 from realservices.mocks.model import Service
 from realservices.mocks.scan.apis import exported_by_star
 from realservices.mocks.scan.context import context_of_module
-from realservices.mocks.scan.files import python_files
+from realservices.mocks.scan.files import is_test_side, python_files
 from realservices.mocks.scan.reading import UnreadableError, parse_source, read_source
 from realservices.mocks.scan.scopes import INSTANCE
 from realservices.mocks.scan.summary import ModuleSummary, summarize
@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterable
 
 _HOPS = 12
+_SQLITE = frozenset({"sqlite3", "aiosqlite", "apsw"})
 
 
 class Definition(NamedTuple):
@@ -125,6 +126,15 @@ class Project:
         path, _, _ = self._split(followed, near)
         summary = self.summary(path) if path else None
         return context_of_module(summary) if summary else (Service.OTHER, "")
+
+    def works_on_sqlite(self, full: str, near: Path) -> bool:
+        """Return whether the module of a name is one of SQLite, or imports it; a test's own helper modules are not."""
+        path, module, _ = self._split(full, near)
+        if path is None or is_test_side(path):
+            return False
+        summary = self.summary(path)
+        names = [summary.names[name] for name in summary.imported] if summary else []
+        return "sqlite" in module or any(name.partition(".")[0] in _SQLITE for name in names)
 
     def definition(self, full: str, near: Path) -> Definition:
         """Return where a dotted name leads, seen from a file."""

@@ -38,8 +38,7 @@ def read_source(path: Path) -> str:
 
 def _decoded(content: bytes) -> str:
     try:
-        encoding, _ = tokenize.detect_encoding(io.BytesIO(content).readline)
-        text = content.decode(encoding)
+        text = content.decode(_encoding(content))
     except UnicodeDecodeError as error:
         raise UnreadableError(f"byte {error.start} is not {error.encoding}; save it as UTF-8") from None
     except (SyntaxError, LookupError) as error:
@@ -48,6 +47,16 @@ def _decoded(content: bytes) -> str:
     if "\0" in text:
         raise UnreadableError(f"it has null bytes, the first at {text.index(chr(0))}; is it UTF-16, or damaged?")
     return text
+
+
+def _encoding(content: bytes) -> str:
+    try:
+        return tokenize.detect_encoding(io.BytesIO(content).readline)[0]
+    except SyntaxError:
+        # Said also of lines without a declaration that are no UTF-8: then decoding says which byte is wrong.
+        if b"coding" in b"".join(content.splitlines()[:2]) or b"\0" in content:
+            raise
+        return "utf-8"
 
 
 def parse_source(text: str) -> ast.Module:

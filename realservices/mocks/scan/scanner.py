@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from realservices.mocks.model import MockUse, TestFile
+from realservices.mocks.model import Form, MockUse, TestFile
 from realservices.mocks.real_fixtures import is_real_fixture
 from realservices.mocks.scan.context import context_of
 from realservices.mocks.scan.evidence import Judge
@@ -80,12 +80,13 @@ class Scanner:
         tree = parse_source(text)
         inherited = Inherited(path, self.project, self)
         module = self.project.module_name(path)
-        context = context_of(path, imports_of(tree, module, path))
+        imports = imports_of(tree, module, path)
+        context = context_of(path, imports)
         notes = Finder(module, path, inherited, context[0]).walk(tree)
         judge = Judge(path, notes, self.project, context)
         lines = [] if text.isascii() else text.splitlines()
         uses = [
-            _finished(draft, notes, verdict, judge, lines)
+            _finished(draft, notes, verdict, judge, lines, imports)
             for draft, verdict in zip(notes.drafts, judge.verdicts(), strict=True)
         ]
         return notes, tuple(sorted(uses, key=lambda use: (use.line, use.column)))
@@ -111,7 +112,9 @@ def _file(path: Path, notes: Notes, uses: tuple[MockUse, ...]) -> TestFile:
     )
 
 
-def _finished(draft: Draft, notes: Notes, verdict: Verdict, judge: Judge, lines: list[str]) -> MockUse:
+def _finished(
+    draft: Draft, notes: Notes, verdict: Verdict, judge: Judge, lines: list[str], imports: list[str]
+) -> MockUse:
     line = getattr(draft.node, "lineno", 1)
     full = judge.definition(draft.target).full if draft.target else ""
     return MockUse(
@@ -125,7 +128,13 @@ def _finished(draft: Draft, notes: Notes, verdict: Verdict, judge: Judge, lines:
         service=verdict.service,
         evidence=verdict.evidence,
         hard=hard_of(draft, notes, verdict),
-        stays=stays_because(draft, notes, verdict, full),
+        stays=stays_because(
+            draft,
+            notes,
+            verdict,
+            full,
+            works_on_sqlite=draft.form is Form.SQLITE and judge.works_on_sqlite(imports),
+        ),
     )
 
 

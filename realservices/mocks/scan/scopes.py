@@ -66,6 +66,11 @@ class Scope:
 
 def dotted(node: ast.AST) -> str:
     """Return the text of a name with attributes, "" where a node is none."""
+    if node.__class__ is ast.Name:  # Most are; this is asked of every target, call and argument.
+        name: str = node.id
+        return "self" if name == "cls" else name
+    if node.__class__ is not ast.Attribute:
+        return ""
     parts: list[str] = []
     while isinstance(node, ast.Attribute):
         parts.append(node.attr)

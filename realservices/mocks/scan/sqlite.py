@@ -25,7 +25,9 @@ def is_connect(full: str) -> bool:
 
 def is_url(node: ast.AST | None) -> bool:
     """Return whether an expression is a URL of SQLite."""
-    return bool(_URL.match(literal(node)))
+    if isinstance(node, ast.Constant):  # Most are numbers or other texts.
+        return isinstance(node.value, str) and "sqlite" in node.value.lower() and bool(_URL.match(node.value))
+    return isinstance(node, ast.JoinedStr | ast.BinOp) and bool(_URL.match(literal(node)))
 
 
 def is_place(name: str) -> bool:

@@ -87,36 +87,36 @@ def service_of_package(full: str) -> Service | None:
 _METHODS: dict[Service, str] = {
     Service.POSTGRES: """
         fetchrow fetchval fetchmany executemany fetchone fetchall cursor scalar scalars scalar_one
-        scalar_one_or_none rollback commit mappings add_all flush begin_nested refresh executescript rowcount
-        run_sync get_bind merge bulk_save_objects expunge lastrowid copy_records_to_table getconn putconn
-        description filter_by order_by select_related prefetch_related get_or_create
+        scalar_one_or_none rollback commit mappings add_all begin_nested executescript rowcount
+        run_sync get_bind bulk_save_objects expunge lastrowid copy_records_to_table getconn putconn
+        filter_by order_by select_related prefetch_related get_or_create
     """,
     Service.REDIS: """
         hget hset hgetall hmget hmset hdel hexists hincrby hkeys hvals setex psetex setnx getset getdel expire
-        pexpire expireat ttl pttl persist lpush rpush lpop rpop blpop brpop brpoplpush lrange llen lrem ltrim
+        pexpire expireat ttl pttl lpush rpush lpop rpop blpop brpop brpoplpush lrange llen lrem ltrim
         sadd srem smembers sismember scard zadd zrange zrem zscore zcard zrangebyscore zrevrange
-        zremrangebyscore zcount zincrby incrby incr decr mget mset publish pubsub psubscribe scan_iter flushdb
-        flushall xadd xread xreadgroup xack xgroup_create xlen xrange rename pipeline register_script evalsha
-        getrange geoadd pfadd unlink
+        zremrangebyscore zcount zincrby incrby incr decr mget mset pubsub psubscribe scan_iter flushdb
+        flushall xadd xread xreadgroup xack xgroup_create xlen xrange register_script evalsha
+        getrange geoadd pfadd
     """,
     Service.CLICKHOUSE: """
         query_df insert_df query_arrow execute_iter query_dataframe insert_dataframe raw_insert
     """,
     Service.HTTP: """
         status_code raise_for_status iter_content aiter_bytes iter_bytes aiter_lines iter_lines reason_phrase
-        urlopen getcode ok is_success build_request mount
+        urlopen getcode is_success build_request
     """,
     Service.WEBSOCKET: """
-        send_json receive_json send_text receive_text receive_bytes send_bytes accept client_state
-        application_state iter_text iter_json send_message
+        send_json receive_json send_text receive_text receive_bytes send_bytes client_state
+        application_state iter_text iter_json
     """,
     Service.FILES: """
         read_text write_text read_bytes write_bytes readlines writelines readline is_file is_dir iterdir st_size
-        st_mtime mkdir unlink
+        st_mtime
     """,
     Service.LLM: """
-        chat completions messages embeddings ainvoke invoke generate_content embed_query embed_documents choices
-        acompletion completion
+        completions embeddings ainvoke generate_content embed_query embed_documents
+        acompletion
     """,
 }
 METHODS = {name: service for service, names in reversed(_METHODS.items()) for name in names.split()}
@@ -143,7 +143,23 @@ WEAK_METHODS: dict[str, tuple[Service, ...]] = {
     "content": (Service.HTTP, Service.LLM),
     "read": (Service.FILES,),
     "write": (Service.FILES,),
-    "close": (),
+    "flush": (Service.POSTGRES,),
+    "refresh": (Service.POSTGRES,),
+    "merge": (Service.POSTGRES,),
+    "description": (Service.POSTGRES,),
+    "publish": (Service.REDIS,),
+    "pipeline": (Service.REDIS,),
+    "persist": (Service.REDIS,),
+    "rename": (Service.REDIS, Service.FILES),
+    "unlink": (Service.REDIS, Service.FILES),
+    "mkdir": (Service.FILES,),
+    "ok": (Service.HTTP,),
+    "accept": (Service.WEBSOCKET,),
+    "messages": (Service.LLM,),
+    "invoke": (Service.LLM,),
+    "choices": (Service.LLM,),
+    "chat": (Service.LLM,),
+    "completion": (Service.LLM,),
 }
 _SQL = re.compile(
     r"^\s*(?:SELECT\s.+?\sFROM\b|SELECT\s+\d|INSERT\s+INTO\b|UPDATE\s.+?\sSET\b|DELETE\s+FROM\b|CREATE\s+(?:TABLE|INDEX|SCHEMA|EXTENSION)\b"
@@ -218,8 +234,22 @@ _COMPACT = re.compile(
 )
 
 
+_NOT_OURS = re.compile(
+    "mongo|cosmos|dynamo|couch|neo4j|vector_?db|pinecone|chroma|qdrant|weaviate|milvus|lance|cassandra|influx|duckdb"
+    "|surreal|firestore|mysql|singlestore|snowflake|bigquery|memcache|elastic",
+    re.IGNORECASE,
+)
+
+
+def is_of_another_store(name: str) -> bool:
+    """Return whether a name speaks of a database that is none of those here."""
+    return bool(_NOT_OURS.search(name))
+
+
 def service_of_name(name: str) -> tuple[Service, str] | None:
     """Return the service that a name speaks of, and the word that says so; the last of several."""
+    if is_of_another_store(name):
+        return None
     if compact := _COMPACT.search(name.lower().replace("_", "")):
         return _BY_NAME[compact[0]], compact[0]
     words = [word for word in words_of(name) if word not in GENERIC_WORDS]

@@ -18,6 +18,17 @@ if TYPE_CHECKING:
     from realservices.mocks.model import Service
     from realservices.mocks.scan.inherited import Inherited
 
+# Fields that hold no expression and no statement: strings, numbers, operators, whether a name is read or written.
+_PLAIN = frozenset(
+    {"ctx", "op", "ops", "id", "attr", "arg", "name", "names", "module", "level", "kind", "type_comment", "conversion",
+     "is_async", "simple", "asname", "type_params", "type_ignores", "kwd_attrs", "kwd_names", "rest", "kwd_patterns"}
+)  # fmt: skip
+_HOLDING_OTHERS = {ast.NamedExpr: ("target", "value"), ast.MatchMapping: ("keys", "patterns")}
+_FIELDS: dict[type[ast.AST], tuple[str, ...]] = {
+    kind: _HOLDING_OTHERS.get(kind) or tuple(name for name in kind._fields if name not in _PLAIN)
+    for kind in vars(ast).values()
+    if isinstance(kind, type) and issubclass(kind, ast.AST)
+}
 MOCK = "unittest.mock.Mock" + INSTANCE
 """What a name is bound to that holds a mock."""
 
@@ -49,21 +60,22 @@ class Walker:
 
     def visit(self, node: ast.AST) -> None:
         """Visit a node by its handler, or else all that is in it."""
-        handler = self.handlers.get(type(node))
+        kind = type(node)
+        handler = self.handlers.get(kind)
         if handler:
             handler(node)
             return
-        for name in node._fields:
+        for name in _FIELDS.get(kind, ()):  # A pattern may hold a plain True.
             value = getattr(node, name, None)
-            if isinstance(value, ast.AST):
-                self.visit(value)
-            elif isinstance(value, list):
+            if value.__class__ is list:
                 self.visit_all(value)
+            elif value is not None:
+                self.visit(value)
 
-    def visit_all(self, nodes: Iterable[ast.AST]) -> None:
+    def visit_all(self, nodes: Iterable[ast.AST | None]) -> None:
         """Visit several nodes."""
         for node in nodes:
-            if isinstance(node, ast.AST):
+            if node is not None:
                 self.visit(node)
 
     def visit_as(self, node: ast.AST | None, names: list[str], hints: list[str] | None = None) -> None:

@@ -1,3 +1,8 @@
+"""The page's style, as that of the report's page: contrast is WCAG AA in light and in dark."""
+
+# ruff: noqa: E501
+
+STYLE = """\
 /* As the report's page: text first, never colour alone. Contrast is WCAG AA in light and in dark. */
 :root {
   color-scheme: light dark;
@@ -58,3 +63,5 @@ ul { padding-left: 1.25rem; }
 @media (forced-colors: active) { .key, .share span { forced-color-adjust: none; } }
 @media print { .skip { display: none; } details { break-inside: avoid; } }
 @media (max-width: 40rem) { svg text { font-size: 22px; } }
+"""
+"""CSS."""

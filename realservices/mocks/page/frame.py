@@ -1,3 +1,6 @@
+"""The page's frame and its style: text, so that they are in the package's archive as its modules are."""
+
+FRAME = """\
 <!doctype html>
 <html lang="en">
 <head>
@@ -17,3 +20,5 @@
 </main>
 </body>
 </html>
+"""
+"""HTML with the names of its parts between `@@`."""
