@@ -89,7 +89,7 @@ class CodeUnderTest:
         self._calls: list[ServiceCall] = []
         self._active: list[ast.AST] = []
         # Functions that the test defines within itself.
-        self._local: dict[str, _Function] = {}
+        self._local: dict[str, ast.AST] = {}
 
     def calls(self, test: _Function, fixtures: Mapping[str, _Function]) -> list[ServiceCall]:
         """Return the calls that lead out of the project, in the order of the text.
@@ -131,8 +131,8 @@ class CodeUnderTest:
         name = full_name(node, module.imports)
         if not name:
             return None
-        own: ast.AST | None = self._local.get(name) if module is self._module else None
-        own = own or module.definitions.get(name)
+        own = self._local.get(name) if module is self._module else None
+        own = own if own is not None else module.definitions.get(name)
         if isinstance(own, ast.FunctionDef | ast.AsyncFunctionDef | ast.ClassDef):
             return Definition(module, own)
         found = self._project.resolve(name)

@@ -15,8 +15,8 @@ from realservices.mocks.convert.row_plan import Row, columns_of
 
 if TYPE_CHECKING:
     from realservices.mocks.convert.database_schema import Table
+    from realservices.mocks.convert.test_facts import Mock
     from realservices.mocks.convert.test_plan import TestPlan
-    from realservices.mocks.convert.test_reading import Mock
 
 _READS = {"fetchrow", "fetchval", "fetch", "fetchone", "fetchall", "fetchmany", "scalar", "scalar_one",
     "scalar_one_or_none",

@@ -13,8 +13,8 @@ from realservices.mocks.convert.results import Unconvertible
 
 if TYPE_CHECKING:
     from realservices.mocks.convert.code_under_test import ServiceCall
+    from realservices.mocks.convert.test_facts import Mock
     from realservices.mocks.convert.test_plan import TestPlan
-    from realservices.mocks.convert.test_reading import Mock
 
 COMMANDS = {
     "get", "set", "setex", "setnx", "delete", "exists", "hget", "hset", "hgetall", "hdel", "hmset", "hmget",

@@ -13,7 +13,7 @@ from libcst.metadata import MetadataWrapper, PositionProvider
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence, Set
 
-    from realservices.mocks.convert.test_reading import FunctionEdits
+    from realservices.mocks.convert.test_facts import FunctionEdits
 
 _POOL = '''
 @pytest.fixture

@@ -15,8 +15,8 @@ if TYPE_CHECKING:
     from realservices.mocks.convert.code_under_test import ServiceCall
     from realservices.mocks.convert.orm_models import Model
     from realservices.mocks.convert.session_plan import StoredObjects
+    from realservices.mocks.convert.test_facts import Check, Mock
     from realservices.mocks.convert.test_plan import TestPlan
-    from realservices.mocks.convert.test_reading import Check, Mock
 
 _COMPARED = {"str", "String", "Text", "int", "Integer", "BigInteger", "bool", "Boolean", "Unicode"}
 

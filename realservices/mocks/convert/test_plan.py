@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from realservices.mocks.convert.database_schema import Schema
     from realservices.mocks.convert.handles import Handle
     from realservices.mocks.convert.project import Module, Project
-    from realservices.mocks.convert.test_reading import Mock, Reading
+    from realservices.mocks.convert.test_facts import Mock, Reading
 
 TODO = "# TODO: "
 
