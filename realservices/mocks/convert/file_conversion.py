@@ -18,7 +18,8 @@ from realservices.mocks.convert.import_lines import mend_imports
 from realservices.mocks.convert.plan_edits import finish
 from realservices.mocks.convert.postgres_plan import plan_postgres
 from realservices.mocks.convert.project import Module, Project, make_module
-from realservices.mocks.convert.redis_plan import COMMANDS, plan_redis
+from realservices.mocks.convert.redis_commands import COMMANDS
+from realservices.mocks.convert.redis_plan import plan_redis
 from realservices.mocks.convert.results import FileResult, Left, Unconvertible
 from realservices.mocks.convert.rewrite import rewrite
 from realservices.mocks.convert.session_plan import is_session, plan_session
@@ -32,6 +33,7 @@ from realservices.mocks.scan import scan_source
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
+    from realservices.mocks.convert.code_under_test import ServiceCall
     from realservices.mocks.convert.database_schema import Schema
     from realservices.mocks.convert.test_facts import Mock
     from realservices.mocks.model import MockUse, TestFile
@@ -93,13 +95,15 @@ class FileConverter:
             if directory == self._files.root.resolve():
                 break
         index = FixtureIndex(module, self._files.root.resolve())
+        project = Project(self._files, self._relative(module.path), self._modules)
         found: list[tuple[Test, TestPlan | None, Reading | None]] = []
         for test in each_test(module.tree):
             owner = test.owner.name if test.owner else ""
             fixtures = index.of_test(test.node, owner, test.owner, module)
             try:
-                reading = TestReader(module, self._uses).read(test.node, fixtures)
-                plan = self._plan(test, reading, module) if _has_work(reading) else None
+                calls = CodeUnderTest(project, module).calls(test.node, {each.name: each.node for each in fixtures})
+                reading = TestReader(module, self._uses).read(test.node, fixtures, calls)
+                plan = self._plan(test, reading, module, project, calls) if _has_work(reading) else None
                 found.append((test, plan, reading))
             except Unconvertible as refusal:
                 result.left.append(
@@ -112,11 +116,10 @@ class FileConverter:
         if str(path) not in self._uses or path.name != "conftest.py":
             self._uses[str(path)] = scan_source(text, self._relative(path), self._files).uses
 
-    def _plan(self, test: Test, reading: Reading, module: Module) -> TestPlan:
-        project = Project(self._files, self._relative(module.path), self._modules)
+    def _plan(
+        self, test: Test, reading: Reading, module: Module, project: Project, calls: list[ServiceCall]
+    ) -> TestPlan:
         check_class(test, module, project)
-        fixtures = {each.name: each.node for each in reading.fixtures}
-        calls = CodeUnderTest(project, module).calls(test.node, fixtures)
         plan = TestPlan(
             reading, module, project, calls, self._schema, isinstance(test.node, ast.AsyncFunctionDef),
             is_case=is_test_case(test.owner, module),

@@ -9,6 +9,7 @@ from realservices.mocks.convert.expressions import source_of
 from realservices.mocks.convert.handles import quoted
 from realservices.mocks.convert.mock_paths import CALLED, ENTERED, Fact, Kind
 from realservices.mocks.convert.redis_checks import RedisChecks
+from realservices.mocks.convert.redis_commands import COMMANDS
 from realservices.mocks.convert.results import Unconvertible
 
 if TYPE_CHECKING:
@@ -16,15 +17,6 @@ if TYPE_CHECKING:
     from realservices.mocks.convert.test_facts import Mock
     from realservices.mocks.convert.test_plan import TestPlan
 
-COMMANDS = {
-    "get", "set", "setex", "setnx", "delete", "exists", "hget", "hset", "hgetall", "hdel", "hmset", "hmget",
-    "hexists", "hincrby", "incr",
-    "incrby", "decr", "decrby", "expire", "ttl", "lrange", "lpush", "rpush", "lpop", "rpop", "llen", "sadd", "smembers",
-    "srem", "sismember", "scard", "zadd", "zrange", "zrem", "zscore", "zcard", "mget", "mset", "keys", "scan_iter",
-    "getdel", "pipeline",
-    "publish", "ping", "close", "aclose", "flushdb", "persist", "psetex", "zincrby", "append", "strlen", "getset",
-    "unlink",
-}  # fmt: skip
 _SILENT = {"ping", "close", "aclose", "flushdb", "set", "setex", "hset", "hmset", "lpush", "rpush", "sadd", "zadd",
     "expire", "mset",
            "psetex", "publish", "connection_pool", "persist"}  # fmt: skip

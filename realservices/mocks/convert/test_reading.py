@@ -7,6 +7,7 @@ import dataclasses
 from typing import TYPE_CHECKING
 
 from realservices.mocks.convert.function_reading import Bound, FunctionReader
+from realservices.mocks.convert.redis_commands import COMMANDS
 from realservices.mocks.convert.results import Unconvertible
 from realservices.mocks.convert.test_facts import KEPT, Function, Reading
 from realservices.mocks.model import MockUse, Service
@@ -14,8 +15,20 @@ from realservices.mocks.model import MockUse, Service
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
+    from realservices.mocks.convert.code_under_test import ServiceCall
     from realservices.mocks.convert.fixture_index import Fixture
     from realservices.mocks.convert.project import Module
+    from realservices.mocks.convert.test_facts import Mock
+
+
+def _linked(mock: Mock, calls: Sequence[ServiceCall]) -> Service | None:
+    """Return the service that a mock of a value of the project's own stands for, by its parts or by the code."""
+    if (service := mock.linked_service()) is not None:
+        return service
+    name = mock.target.rpartition(".")[2]
+    used = [call for call in calls if name and call.receiver == name and call.statement is None]
+    is_redis = any("redis" in origin.split(".") for call in used for origin in call.module.imports.values())
+    return Service.REDIS if is_redis and all(call.method in COMMANDS for call in used) else None
 
 
 class TestReader:
@@ -35,8 +48,13 @@ class TestReader:
         self._linked: dict[tuple[str, int], Service] = {}
         self.reads_all = False
 
-    def read(self, test: Function, fixtures: Sequence[Fixture]) -> Reading:
+    def read(self, test: Function, fixtures: Sequence[Fixture], calls: Sequence[ServiceCall] = ()) -> Reading:
         """Return what a test does with mocks of services.
+
+        Args:
+            test: The test.
+            fixtures: Those that it uses.
+            calls: What the code that it calls does: it may tell what a value of the project's own is.
 
         Raises:
             Unconvertible: It does something that has no counterpart on real services.
@@ -44,7 +62,7 @@ class TestReader:
         self._linked, self.reads_all = {}, True
         with contextlib.suppress(Unconvertible):
             for mock in self._read(test, fixtures).mocks:
-                if mock.use.service in KEPT and not mock.use.stays and (service := mock.linked_service()):
+                if mock.use.service in KEPT and not mock.use.stays and (service := _linked(mock, calls)):
                     self._linked[mock.path, mock.line] = service
         self.reads_all = False
         return self._read(test, fixtures)
