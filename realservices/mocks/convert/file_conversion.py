@@ -101,7 +101,7 @@ class FileConverter:
             owner = test.owner.name if test.owner else ""
             fixtures = index.of_test(test.node, owner, test.owner, module)
             try:
-                calls = CodeUnderTest(project, module).calls(test.node, {each.name: each.node for each in fixtures})
+                calls = CodeUnderTest(project, module).calls(test.node, fixtures)
                 reading = TestReader(module, self._uses).read(test.node, fixtures, calls)
                 plan = self._plan(test, reading, module, project, calls) if _has_work(reading) else None
                 found.append((test, plan, reading))
@@ -143,12 +143,14 @@ class FileConverter:
         edits: dict[int, FunctionEdits] = {}
         wanted: set[str] = {"import pytest"}
         pools = False
+        overrides: dict[str, str] = {}
         for test, plan, _ in plans:
             if plan is None:
                 continue
             edits |= {line: each for line, each in plan.reading.edits.items() if applies(line, plan)}
             wanted |= plan.imports
             pools = pools or plan.pools
+            overrides |= plan.overrides
             result.converted.append(test.name)
             result.notes += [f"{test.name}: {note}" for note in plan.notes]
             result.services |= plan.services
@@ -157,7 +159,7 @@ class FileConverter:
         gone = _unused_fixtures(module, plans, edits)
         try:
             cases = {test.owner.name for test, plan, _ in plans if plan is not None and plan.is_case and test.owner}
-            text = rewrite(result.before, edits, gone, pools=pools, cases=cases)
+            text = rewrite(result.before, edits, gone, pools=pools, cases=cases, overrides=overrides)
             text = mend_imports(result.before, text, wanted)
             compile(text, str(result.path), "exec", dont_inherit=True)
             _check_same_tests(module.tree, ast.parse(text))
@@ -222,26 +224,30 @@ def _without_shared(
 ) -> list[tuple[Test, TestPlan | None, Reading | None]]:
     """Return the plans without those that change a fixture which another test needs as it is."""
     while True:
-        users: dict[int, list[int]] = defaultdict(list)
-        changes: dict[int, list[FunctionEdits]] = defaultdict(list)
+        users: dict[int | str, list[int]] = defaultdict(list)
+        changes: dict[int | str, list[object]] = defaultdict(list)
         for number, (_, plan, reading) in enumerate(plans):
             for fixture in reading.fixtures if reading else ():
-                users[fixture.node.lineno].append(number)
+                is_own = fixture.module.path == result.path
+                users[fixture.node.lineno if is_own else fixture.name].append(number)
+            for name, expression in plan.overrides.items() if plan else ():
+                changes[name].append(expression)
             for line, edits in plan.reading.edits.items() if plan else ():
                 if plan and line != plan.reading.test.lineno and applies(line, plan):
                     changes[line].append(edits)
         refused = {
-            number: line
-            for line, edits in changes.items()
-            for number in users[line]
+            number: key
+            for key, edits in changes.items()
+            for number in users[key]
             if plans[number][1] is not None
-            and (len(edits) < len(users[line]) or any(each != edits[0] for each in edits))
+            and (len(edits) < len(users[key]) or any(each != edits[0] for each in edits))
         }
         if not refused:
             return plans
-        for number, line in refused.items():
+        for number, key in refused.items():
             test, plan, reading = plans[number]
             why = "another test uses the same fixture and stays on its mock"
+            line = key if isinstance(key, int) else test.node.lineno
             result.left.append(Left(test=test.name, line=line, what="fixture", why=why, remedy=_WHOLE))
             plans[number] = (test, None, dataclasses.replace(reading) if reading else None)
 

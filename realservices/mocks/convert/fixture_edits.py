@@ -9,6 +9,8 @@ from realservices.mocks.convert.results import Unconvertible
 from realservices.mocks.convert.test_facts import FunctionEdits, Mock
 
 if TYPE_CHECKING:
+    from collections.abc import Set
+
     from realservices.mocks.convert.fixture_index import Fixture
     from realservices.mocks.convert.test_plan import TestPlan
 
@@ -26,10 +28,7 @@ def edit_fixtures(plan: TestPlan, converted: set[Mock]) -> None:
             taken = {each.arg for each in fixture.node.args.args}
             mocks = {each.name for each in reading.fixtures if exports_mock(each, plan)}
             if taken & mocks and not exports_mock(fixture, plan):
-                raise Unconvertible(
-                    reading.test.lineno, fixture.name, f"the fixture in {fixture.module.path.name} is made of a mock",
-                    "convert that fixture by hand",
-                )  # fmt: skip
+                _override(taken & mocks, fixture, plan)
             continue
         if exports_mock(fixture, plan):
             if fixture.autouse:
@@ -41,6 +40,20 @@ def edit_fixtures(plan: TestPlan, converted: set[Mock]) -> None:
         if not any(mock in converted for mock in names.values()) and not known.removed and not known.calls:
             continue
         _edit_fixture(fixture, plan)
+
+
+def _override(names: Set[str], fixture: Fixture, plan: TestPlan) -> None:
+    """Have a fixture of a conftest.py get real objects: the file has fixtures of the mocks' names for its own tests."""
+    known = plan.reading.by_function.get(plan.reading.test.lineno, {})
+    for name in names:
+        mock = known.get(name)
+        expression = plan.placed.get(mock, "") if mock is not None else ""
+        if mock is None or expression not in plan.fixtures or fixture.scope != "function":
+            raise Unconvertible(
+                plan.reading.test.lineno, fixture.name, f"the fixture in {fixture.module.path.name} is made of a mock",
+                "convert that fixture by hand",
+            )  # fmt: skip
+        plan.overrides[name] = expression
 
 
 def _edit_fixture(fixture: Fixture, plan: TestPlan) -> None:

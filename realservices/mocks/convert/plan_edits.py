@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ast
 from typing import TYPE_CHECKING
 
 from realservices.mocks.convert.fixture_edits import by_name, edit_fixtures
@@ -53,8 +54,22 @@ def finish(plan: TestPlan) -> None:
         else:
             edits.before[line] = plan.seeds
     edits.replaced |= plan.checked
+    if "mocker" in {each.arg for each in plan.reading.test.args.args} and not _names_left(plan, "mocker"):
+        edits.dropped_arguments.add("mocker")
     for text in [*plan.seeds, *(line for lines in plan.checked.values() for line in lines)]:
         if "json." in text:
             plan.imports.add("import json")
         if "text(" in text and ".execute(text(" in text:
             plan.imports.add("from sqlalchemy import text")
+
+
+def _names_left(plan: TestPlan, name: str) -> bool:
+    """Return whether a name is read in statements of the test that stay."""
+    edits = plan.reading.edit(plan.reading.test)
+    gone = edits.removed | edits.replaced.keys()
+    return any(
+        isinstance(node, ast.Name) and node.id == name
+        for statement in ast.walk(plan.reading.test)
+        if isinstance(statement, ast.stmt) and statement is not plan.reading.test and statement.lineno not in gone
+        for node in ast.walk(statement)
+    )

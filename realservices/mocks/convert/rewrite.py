@@ -25,7 +25,13 @@ async def database_pool(cloned_database):
 
 
 def rewrite(
-    text: str, edits: Mapping[int, FunctionEdits], gone: set[int], *, pools: bool, cases: Set[str] = frozenset()
+    text: str,
+    edits: Mapping[int, FunctionEdits],
+    gone: set[int],
+    *,
+    pools: bool,
+    cases: Set[str] = frozenset(),
+    overrides: Mapping[str, str] | None = None,
 ) -> str:
     """Return a file's text with functions changed.
 
@@ -35,14 +41,23 @@ def rewrite(
         gone: Lines of functions that are removed.
         pools: Whether the fixture `database_pool` is to be there.
         cases: Names of classes of unittest whose tests ask for fixtures by name.
+        overrides: Fixtures that the file gets for those of a conftest.py: the name, and the fixture that it gives.
     """
     wrapper = MetadataWrapper(cst.parse_module(text))
     module = wrapper.visit(_Rewriter(edits, gone, cases))
-    if pools and "def database_pool(" not in module.code:
-        module = _with_pool(module)
+    added = [_POOL] if pools and "def database_pool(" not in module.code else []
+    added += [_OVERRIDE.format(name=name, given=given) for name, given in (overrides or {}).items()]
+    for each in added:
+        module = _with_fixture(module, each)
     return module.code
 
 
+_OVERRIDE = '''
+@pytest.fixture
+def {name}({given}):
+    """The real one, for fixtures of conftest.py."""
+    return {given}
+'''
 _REQUEST = '''@pytest.fixture(autouse=True)
 def take_request(self, request):
     """Have the tests of this class ask for fixtures by name."""
@@ -297,12 +312,12 @@ def _parsed(lines: Iterable[str]) -> list[cst.BaseStatement]:
     return statements
 
 
-def _with_pool(module: cst.Module) -> cst.Module:
-    pool = cst.parse_module(_POOL).body[0]
+def _with_fixture(module: cst.Module, text: str) -> cst.Module:
+    fixture = cst.parse_module(text).body[0]
     body = list(module.body)
     at = next((place for place, each in enumerate(body) if isinstance(each, cst.FunctionDef | cst.ClassDef)), len(body))
     lines = [cst.EmptyLine(indent=False), cst.EmptyLine(indent=False)]
-    return module.with_changes(body=[*body[:at], pool.with_changes(leading_lines=lines), *body[at:]])
+    return module.with_changes(body=[*body[:at], fixture.with_changes(leading_lines=lines), *body[at:]])
 
 
 def in_double_quotes(line: str) -> str:

@@ -177,7 +177,7 @@ class StoredObjects:
         for inner in ast.walk(node):
             if isinstance(inner, ast.Name):
                 name = call.module.imports.get(free_name(inner)) or f"{call.module.name}.{free_name(inner)}"
-                if (model := model_of(self._plan.project.resolve(name))) is not None:
+                if (model := model_of(self._plan.project.resolve(name), self._plan.project)) is not None:
                     self.models[model.name] = model
                     return model
         return None
@@ -223,9 +223,21 @@ class StoredObjects:
             )
         yield from value.elts
 
+    def _mapped(self, function: ast.expr) -> Model | None:
+        """Return the mapped class that a call makes an object of, as the test or one of its fixtures names it."""
+        for module in (self._plan.module, *(each.module for each in self._plan.reading.fixtures)):
+            name = full_name(function, module.imports)
+            if (model := model_of(self._plan.project.resolve(name), self._plan.project)) is not None:
+                return model
+        return None
+
     def _assigned(self, value: ast.expr) -> ast.expr | None:
         if not isinstance(value, ast.Name):
             return None
+        for fixture in self._plan.reading.fixtures:
+            if fixture.name == value.id:
+                given = [node.value for node in ast.walk(fixture.node) if isinstance(node, ast.Return | ast.Yield)]
+                return given[0] if len(given) == 1 else None
         for node in ast.walk(self._plan.reading.test):
             if isinstance(node, ast.Assign) and ast.unparse(node.targets[0]) == value.id:
                 return node.value
@@ -237,9 +249,7 @@ class StoredObjects:
             return
         made = self._assigned(value) or value
         record = columns_of(made)
-        if isinstance(made, ast.Call) and (
-            model := model_of(self._plan.project.resolve(full_name(made.func, self._plan.module.imports)))
-        ):
+        if isinstance(made, ast.Call) and (model := self._mapped(made.func)):
             self.models[model.name] = model
             values = {word.arg: ast.unparse(word.value) for word in made.keywords if word.arg}
             self._store_object(model, values, ast.unparse(value) if made is not value else "", fact)
