@@ -105,6 +105,10 @@ def models_beside(module: Module, project: Project) -> list[Model]:
     """Return the mapped classes that a module defines or imports."""
     found = [project.resolve(f"{module.name}.{name}") for name in module.definitions]
     found += [project.resolve(origin) for origin in module.imports.values()]
+    package = module.name.rpartition(".")[0]
+    for path in sorted(module.path.parent.glob("*.py")) if package else ():
+        beside = project.module(f"{package}.{path.stem}")
+        found += [project.resolve(f"{beside.name}.{name}") for name in beside.definitions] if beside is not None else []
     return [model for each in found if (model := model_of(each, project)) is not None]
 
 
