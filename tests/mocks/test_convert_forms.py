@@ -204,7 +204,7 @@ def test_a_test_that_is_left_keeps_its_fixture() -> None:
     assert "async def test_down(mock_database):" in result.after
 
 
-def test_tests_that_share_a_fixture_go_together() -> None:
+def test_a_fixture_that_another_test_needs_as_it_is_gets_a_copy() -> None:
     before = """@pytest.fixture
 def mock_db():
     return AsyncMock()
@@ -226,8 +226,25 @@ async def test_down(service, mock_db):
         await service.get_user(1)
 """
     result = convert(before)
-    assert result.after == result.before
-    assert "another test uses the same fixture" in {left.test: left.why for left in result.left}["test_nobody"]
+    assert result.converted == ["test_nobody"]
+    assert """
+@pytest.fixture
+def service(mock_db):
+    return UserService(mock_db)
+
+
+@pytest.fixture
+def real_service(isolated_database):
+    return UserService(isolated_database)
+
+
+@pytest.mark.requires_postgres
+async def test_nobody(isolated_database, real_service):
+    assert await real_service.get_user(1) is None
+
+
+async def test_down(service, mock_db):
+""" in result.after
 
 
 def test_a_file_that_cannot_be_parsed_is_told() -> None:

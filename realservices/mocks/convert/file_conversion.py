@@ -39,6 +39,8 @@ if TYPE_CHECKING:
     from realservices.mocks.model import MockUse, TestFile
 
 _CONVERTED = (Service.POSTGRES, Service.REDIS, Service.FILES)
+# A test, its plan or None where it is left, and what was read in it.
+_Planned = tuple[Test, TestPlan | None, Reading | None]
 _WHOLE = "every test that uses this fixture must be converted together"
 
 
@@ -86,7 +88,7 @@ class FileConverter:
         root = self._files.root.resolve()
         return path.relative_to(root) if path.is_relative_to(root) else path
 
-    def _plans(self, module: Module, result: FileResult) -> list[tuple[Test, TestPlan | None, Reading | None]]:
+    def _plans(self, module: Module, result: FileResult) -> list[_Planned]:
         self._scan(module.path, result.before)
         for directory in module.path.resolve().parents:
             conftest = directory / "conftest.py"
@@ -96,7 +98,7 @@ class FileConverter:
                 break
         index = FixtureIndex(module, self._files.root.resolve())
         project = Project(self._files, self._relative(module.path), self._modules)
-        found: list[tuple[Test, TestPlan | None, Reading | None]] = []
+        found: list[_Planned] = []
         for test in each_test(module.tree):
             owner = test.owner.name if test.owner else ""
             fixtures = index.of_test(test.node, owner, test.owner, module)
@@ -135,9 +137,7 @@ class FileConverter:
         finish(plan)
         return plan
 
-    def _write(
-        self, module: Module, plans: list[tuple[Test, TestPlan | None, Reading | None]], result: FileResult
-    ) -> dict[str, MockUse]:
+    def _write(self, module: Module, plans: list[_Planned], result: FileResult) -> dict[str, MockUse]:
         """Put the plans into the result; return tests that would still have a mock, and which: nothing is done then."""
         result.converted, result.notes, result.services = [], [], set()
         edits: dict[int, FunctionEdits] = {}
@@ -156,10 +156,11 @@ class FileConverter:
             result.services |= plan.services
         if not result.converted:
             return {}
-        gone = _unused_fixtures(module, plans, edits)
+        copies = _copied(plans, result.path)
+        gone = _unused_fixtures(module, plans, {line: each for line, each in edits.items() if line not in copies})
         try:
             cases = {test.owner.name for test, plan, _ in plans if plan is not None and plan.is_case and test.owner}
-            text = rewrite(result.before, edits, gone, pools=pools, cases=cases, overrides=overrides)
+            text = rewrite(result.before, edits, gone, pools=pools, cases=cases, overrides=overrides, copies=copies)
             text = mend_imports(result.before, text, wanted)
             compile(text, str(result.path), "exec", dont_inherit=True)
             _check_same_tests(module.tree, ast.parse(text))
@@ -219,9 +220,7 @@ def _has_work(reading: Reading) -> bool:
     return bool(reading.mocks or any(not fake.is_foreign for fake in reading.fakes))
 
 
-def _without_shared(
-    plans: list[tuple[Test, TestPlan | None, Reading | None]], result: FileResult
-) -> list[tuple[Test, TestPlan | None, Reading | None]]:
+def _without_shared(plans: list[_Planned], result: FileResult) -> list[_Planned]:
     """Return the plans without those that change a fixture which another test needs as it is."""
     while True:
         users: dict[int | str, list[int]] = defaultdict(list)
@@ -240,7 +239,10 @@ def _without_shared(
             for key, edits in changes.items()
             for number in users[key]
             if plans[number][1] is not None
-            and (len(edits) < len(users[key]) or any(each != edits[0] for each in edits))
+            and (
+                any(each != edits[0] for each in edits)
+                or (len(edits) < len(users[key]) and not _can_be_copied(key, plans))
+            )
         }
         if not refused:
             return plans
@@ -252,11 +254,44 @@ def _without_shared(
             plans[number] = (test, None, dataclasses.replace(reading) if reading else None)
 
 
-def _without_half(
-    plans: list[tuple[Test, TestPlan | None, Reading | None]], half: dict[str, MockUse], result: FileResult
-) -> list[tuple[Test, TestPlan | None, Reading | None]]:
+def _can_be_copied(key: int | str, plans: Sequence[_Planned]) -> bool:
+    """Return whether converted tests can have a fixture of their own beside one that others need as it is."""
+    for _, _, reading in plans:
+        fixtures = reading.fixtures if reading else []
+        found = next((each for each in fixtures if each.node.lineno == key), None)
+        if found is None:
+            continue
+        is_plain = found.name == found.node.name and not found.is_set_up and not found.autouse and not found.owner
+        if not is_plain or any(found.name in {each.arg for each in other.node.args.args} for other in fixtures):
+            return False
+    return isinstance(key, int)
+
+
+def _copied(plans: Sequence[_Planned], path: Path) -> dict[int, str]:
+    """Return name by line of the fixtures that a test needs as they are and others converted; these get a copy."""
+    found: dict[int, str] = {}
+    for _, plan, _ in plans:
+        for fixture in plan.reading.fixtures if plan is not None else ():
+            line = fixture.node.lineno
+            is_changed = (
+                plan is not None and fixture.module.path == path and line in plan.reading.edits and applies(line, plan)
+            )
+            is_left = any(
+                other is None and reading is not None and any(each.key == fixture.key for each in reading.fixtures)
+                for _, other, reading in plans
+            )
+            if is_changed and is_left and plan is not None:
+                found[line] = f"real_{fixture.name}"
+                edits = plan.reading.edit(plan.reading.test)
+                edits.dropped_arguments.add(fixture.name)
+                edits.renames[fixture.name] = found[line]
+                edits.arguments = list(dict.fromkeys([*edits.arguments, found[line]]))
+    return found
+
+
+def _without_half(plans: list[_Planned], half: dict[str, MockUse], result: FileResult) -> list[_Planned]:
     """Return the plans without those of tests that would keep a mock."""
-    kept: list[tuple[Test, TestPlan | None, Reading | None]] = []
+    kept: list[_Planned] = []
     for test, plan, reading in plans:
         use = half.get(test.name)
         if use is not None and plan is not None:
@@ -268,9 +303,7 @@ def _without_half(
     return kept
 
 
-def _unused_fixtures(
-    module: Module, plans: list[tuple[Test, TestPlan | None, Reading | None]], edits: dict[int, FunctionEdits]
-) -> set[int]:
+def _unused_fixtures(module: Module, plans: list[_Planned], edits: dict[int, FunctionEdits]) -> set[int]:
     """Return the lines of fixtures that gave mocks to converted tests, and that nobody asks for any more."""
     candidates = {
         fixture.name: fixture

@@ -76,14 +76,11 @@ class SessionChecks:
         return lines
 
     def _removed(self, check: Check) -> list[str]:
-        models = list(self._objects.models.values())
+        queried = self._objects.queried()
+        models = [queried] if queried is not None else list(self._objects.models.values())
         if len(models) != 1:
-            raise Unconvertible(
-                check.line,
-                "delete",
-                "it cannot be told of which class the object is",
-                "query what must be gone by hand",
-            )
+            why, remedy = "it cannot be told of which class the object is", "query what must be gone by hand"
+            raise Unconvertible(check.line, "delete", why, remedy)
         count = self._objects.counts.get(models[0].name, 0)
         return self._counted(models[0], {}, count if check.word == "not called" else max(0, count - 1))
 

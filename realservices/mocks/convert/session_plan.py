@@ -213,6 +213,10 @@ class StoredObjects:
                     return model
         return None
 
+    def queried(self) -> Model | None:
+        """Return the class that the code asks for."""
+        return self._queried()[0]
+
     def _queried(self) -> tuple[Model | None, dict[str, str]]:
         """Return the class that the code asks for, and what it compares its attributes with."""
         for call in self._calls:
