@@ -227,7 +227,8 @@ async def test_down(service, mock_db):
 """
     result = convert(before)
     assert result.converted == ["test_nobody"]
-    assert """
+    assert (
+        """
 @pytest.fixture
 def service(mock_db):
     return UserService(mock_db)
@@ -244,7 +245,9 @@ async def test_nobody(isolated_database, real_service):
 
 
 async def test_down(service, mock_db):
-""" in result.after
+"""
+        in result.after
+    )
 
 
 def test_a_file_that_cannot_be_parsed_is_told() -> None:
