@@ -164,7 +164,9 @@ class StoredObjects:
         for word in node.keywords:
             if word.arg is None and isinstance(word.value, ast.Call) and isinstance(word.value.func, ast.Attribute):
                 # `Model(**data.model_dump())`, with the test's own `data`.
-                made = self._assigned(word.value.func.value) if word.value.func.attr in _DUMPS else None
+                base = word.value.func.value
+                held = base if isinstance(base, ast.Call) else self._assigned(base)
+                made = held if word.value.func.attr in _DUMPS else None
                 words += made.keywords if isinstance(made, ast.Call) else []
         known = {word.arg: source_of(word.value) for word in words if word.arg in model.attributes}
         return {name: value for name, value in known.items() if name is not None and value is not None}
