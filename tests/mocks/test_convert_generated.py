@@ -9,7 +9,8 @@ import ast
 import os
 from pathlib import Path
 
-from realservices.mocks.convert.file_conversion import FileConverter, each_test
+from realservices.mocks.convert.each_test import each_test
+from realservices.mocks.convert.file_conversion import FileConverter
 from realservices.mocks.scan import Project
 from tests.mocks.generated_suites import make_suite
 from tests.mocks.shop_schema import shop_schema

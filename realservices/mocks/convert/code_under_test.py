@@ -15,12 +15,12 @@ from realservices.mocks.convert.project import Definition, full_name
 from realservices.mocks.convert.sql_text import Statement, is_sql, parse_sql
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping
+    from collections.abc import Iterator, Mapping, Sequence
 
+    from realservices.mocks.convert.fixture_index import Fixture
     from realservices.mocks.convert.project import Module, Project
 
 _DEEPEST = 6
-_SET_UP = ("setup_method", "setup", "setUp")
 _Function = ast.FunctionDef | ast.AsyncFunctionDef
 
 
@@ -89,40 +89,43 @@ class CodeUnderTest:
         self._calls: list[ServiceCall] = []
         self._active: list[ast.AST] = []
         # Functions that the test defines within itself.
-        self._local: dict[str, _Function] = {}
+        self._local: dict[str, ast.AST] = {}
 
-    def calls(self, test: _Function, fixtures: Mapping[str, _Function]) -> list[ServiceCall]:
+    def calls(self, test: _Function, fixtures: Sequence[Fixture]) -> list[ServiceCall]:
         """Return the calls that lead out of the project, in the order of the text.
 
         Args:
             test: The test.
-            fixtures: Those that it uses, by the name of the argument: what they return is what the name stands for.
+            fixtures: Those that it uses: what they return is what their names stand for.
         """
         self._calls, self._active = [], []
         self._local = {node.name: node for node in ast.walk(test) if isinstance(node, _Function) and node is not test}
-        classes = {name: made for name, fixture in fixtures.items() if (made := self._made_by(fixture))}
-        for fixture in fixtures.values():
-            for node in ast.walk(fixture) if fixture.name in _SET_UP else ():
-                if (
-                    isinstance(node, ast.Assign)
-                    and isinstance(node.value, ast.Call)
-                    and _dotted(node.targets[0]).startswith("self.")
-                ):
-                    made = self._resolve(node.value.func, self._module)
-                    if made is not None and isinstance(made.node, ast.ClassDef):
-                        classes[_dotted(node.targets[0])] = made
+        classes = {each.name: made for each in fixtures if (made := self._made_by(each))}
+        for fixture in fixtures:
+            classes |= self._set_up_by(fixture) if fixture.is_set_up else {}
         frame = _Frame(self._module, None, {}, classes, 0, 0, is_returned=True)
         frame.values = {name: ast.Name(name) for name in _local_names(test)}
         self._follow_body(test, frame, is_test=True)
         return self._calls
 
-    def _made_by(self, fixture: _Function) -> Definition | None:
-        for node in ast.walk(fixture):
+    def _set_up_by(self, fixture: Fixture) -> dict[str, Definition]:
+        """Return what class the attributes have that a `setup_method` makes."""
+        found = {}
+        for node in ast.walk(fixture.node):
+            if isinstance(node, ast.Assign) and isinstance(node.value, ast.Call):
+                made = self._resolve(node.value.func, fixture.module)
+                name = _dotted(node.targets[0])
+                if name.startswith("self.") and made is not None and isinstance(made.node, ast.ClassDef):
+                    found[name] = made
+        return found
+
+    def _made_by(self, fixture: Fixture) -> Definition | None:
+        for node in ast.walk(fixture.node):
             value = node.value if isinstance(node, ast.Return | ast.Yield) else None
             if isinstance(value, ast.Name):
-                value = _assigned(fixture, value.id)
+                value = _assigned(fixture.node, value.id)
             if isinstance(value, ast.Call):
-                found = self._resolve(value.func, self._module)
+                found = self._resolve(value.func, fixture.module)
                 if found is not None and isinstance(found.node, ast.ClassDef):
                     return found
         return None
@@ -131,8 +134,8 @@ class CodeUnderTest:
         name = full_name(node, module.imports)
         if not name:
             return None
-        own: ast.AST | None = self._local.get(name) if module is self._module else None
-        own = own or module.definitions.get(name)
+        own = self._local.get(name) if module is self._module else None
+        own = own if own is not None else module.definitions.get(name)
         if isinstance(own, ast.FunctionDef | ast.AsyncFunctionDef | ast.ClassDef):
             return Definition(module, own)
         found = self._project.resolve(name)

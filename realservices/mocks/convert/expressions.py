@@ -67,7 +67,7 @@ class _Inliner(ast.NodeTransformer):
 
     def visit_Attribute(self, node: ast.Attribute) -> ast.expr:
         dotted = f"{node.value.id}.{node.attr}" if isinstance(node.value, ast.Name) else ""
-        if dotted in self._values:
+        if dotted and dotted in self._values:
             return copy.deepcopy(self._values[dotted])
         self.generic_visit(node)
         return node

@@ -9,7 +9,7 @@ from realservices.mocks.convert.results import Unconvertible
 from realservices.mocks.model import Form, Service
 
 if TYPE_CHECKING:
-    from realservices.mocks.convert.test_reading import Fake, FunctionEdits
+    from realservices.mocks.convert.test_facts import Fake, FunctionEdits
 
 _PLAIN = {"decode_responses", "connect_args", "poolclass", "echo", "future", "version", "encoding", "pool_pre_ping"}
 

@@ -12,8 +12,8 @@ from realservices.mocks.convert.results import Unconvertible
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
+    from realservices.mocks.convert.test_facts import Check, Mock
     from realservices.mocks.convert.test_plan import TestPlan
-    from realservices.mocks.convert.test_reading import Check, Mock
 
 _READS = {"read_text": "text", "read_bytes": "bytes", "read": "text", "readlines": "lines"}
 _ASKS = {"exists", "isfile", "is_file", "isdir", "is_dir"}

@@ -27,7 +27,8 @@ def mend_imports(before: str, after: str, wanted: Iterable[str]) -> str:
     module = cst.parse_module(after).visit(_Remover(unused))
     used = used_names(after)
     missing = [line for line in sorted(wanted) if line.split()[-1].split(".")[0] in used and not _has(module, line)]
-    return _with_lines(module, missing).code if missing else module.code
+    text = _with_lines(module, missing).code if missing else module.code
+    return text if before[:1] in ("\n", "\r") else text.lstrip("\r\n")
 
 
 class _Remover(cst.CSTTransformer):
@@ -103,21 +104,47 @@ def _with_lines(module: cst.Module, lines: list[str]) -> cst.Module:
     body = list(module.body)
     for line in lines:
         statement = cst.parse_statement(line)
+        if (merged := _merged(body, statement)) is not None:
+            body[merged[0]] = merged[1]
+            continue
         imports = [at for at, each in enumerate(body) if _is_import(each)]
         if not imports:
             at = 1 if body and _is_text(body[0]) else 0
             body.insert(at, statement)
             continue
         at = _place(body, imports, line)
-        before = getattr(body[at], "leading_lines", ()) if at < len(body) and at in imports else ()
-        body.insert(at, statement.with_changes(leading_lines=before))
-        if before:
+        before = getattr(body[at], "leading_lines", ()) if at in imports else ()
+        follows = at - 1 in imports and _root(body[at - 1]) in _KNOWN and _root_of(line) in _KNOWN
+        body.insert(at, statement.with_changes(leading_lines=() if follows else before))
+        if at not in imports:
+            continue
+        following = _root(body[at + 1])
+        if before and not follows and (following in _KNOWN or _root_of(line) in sys.stdlib_module_names):
             body[at + 1] = body[at + 1].with_changes(leading_lines=())
+        elif not before and following not in (*_KNOWN, *sys.stdlib_module_names):
+            body[at + 1] = body[at + 1].with_changes(leading_lines=[cst.EmptyLine(indent=False)])
     return module.with_changes(body=body)
 
 
+def _merged(body: Sequence[cst.BaseStatement], wanted: cst.BaseStatement) -> tuple[int, cst.SimpleStatementLine] | None:
+    """Return where a file imports from the same module in one line, and that line with what is wanted."""
+    new = wanted.body[0] if isinstance(wanted, cst.SimpleStatementLine) else None
+    for at, each in enumerate(body):
+        if not isinstance(each, cst.SimpleStatementLine) or len(each.body) != 1:
+            continue
+        old = each.body[0]
+        if not isinstance(old, cst.ImportFrom) or not isinstance(new, cst.ImportFrom) or old.module is None:
+            continue
+        if isinstance(old.names, cst.ImportStar) or isinstance(new.names, cst.ImportStar) or new.module is None:
+            continue
+        if old.lpar is None and not old.relative and old.module.deep_equals(new.module):
+            plain = [alias.with_changes(comma=cst.MaybeSentinel.DEFAULT) for alias in (*old.names, *new.names)]
+            return at, each.with_changes(body=[old.with_changes(names=plain)])
+    return None
+
+
 def _place(body: Sequence[cst.BaseStatement], imports: list[int], line: str) -> int:
-    root = line.split()[1].split(".")[0]
+    root = _root_of(line)
     if root in sys.stdlib_module_names:
         return imports[0]
     others = [at for at in imports if _root(body[at]) not in sys.stdlib_module_names]
@@ -128,6 +155,10 @@ def _place(body: Sequence[cst.BaseStatement], imports: list[int], line: str) -> 
             else next((at for at in others if _root(body[at]) not in _KNOWN), others[-1] + 1)
         )
     return imports[-1] + 1
+
+
+def _root_of(line: str) -> str:
+    return line.split()[1].split(".")[0]
 
 
 def _root(statement: cst.BaseStatement) -> str:

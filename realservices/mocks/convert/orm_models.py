@@ -8,10 +8,12 @@ from typing import TYPE_CHECKING
 
 from realservices.mocks.convert.column_values import filler
 from realservices.mocks.convert.database_schema import Column, Table
+from realservices.mocks.convert.project import full_name
 
 if TYPE_CHECKING:
     from realservices.mocks.convert.project import Definition, Module, Project
 
+_DEEPEST = 5
 _MAKERS = ("mapped_column", "Column", "Field")
 _TYPES = {
     "int": "integer", "Integer": "integer", "BigInteger": "bigint", "SmallInteger": "smallint", "str": "text",
@@ -70,11 +72,21 @@ class Model:
         return filler(column, Table(self.table), number)
 
 
-def model_of(definition: Definition | None) -> Model | None:
-    """Return a class as a mapped one, None where it is none."""
-    if definition is None or not isinstance(definition.node, ast.ClassDef):
+def model_of(definition: Definition | None, project: Project) -> Model | None:
+    """Return a class as a mapped one, with what it has from its bases; None where it is none."""
+    found = _read(definition, project, 0)
+    return found if found is not None and found.table else None
+
+
+def _read(definition: Definition | None, project: Project, depth: int) -> Model | None:
+    if definition is None or not isinstance(definition.node, ast.ClassDef) or depth > _DEEPEST:
         return None
     found = Model(definition.node.name, definition.module.name, "")
+    for base in definition.node.bases:
+        name = full_name(base, definition.module.imports)
+        parent = project.resolve(name) or project.resolve(f"{definition.module.name}.{name}")
+        if (inherited := _read(parent, project, depth + 1)) is not None:
+            found.attributes |= inherited.attributes
     for node in definition.node.body:
         if isinstance(node, ast.Assign) and isinstance(node.targets[0], ast.Name):
             name = node.targets[0].id
@@ -86,14 +98,18 @@ def model_of(definition: Definition | None) -> Model | None:
             attribute = _attribute(node.target.id, node.annotation, node.value)
             if attribute is not None:
                 found.attributes[node.target.id] = attribute
-    return found if found.table else None
+    return found
 
 
 def models_beside(module: Module, project: Project) -> list[Model]:
     """Return the mapped classes that a module defines or imports."""
     found = [project.resolve(f"{module.name}.{name}") for name in module.definitions]
     found += [project.resolve(origin) for origin in module.imports.values()]
-    return [model for each in found if (model := model_of(each)) is not None]
+    package = module.name.rpartition(".")[0]
+    for path in sorted(module.path.parent.glob("*.py")) if package else ():
+        beside = project.module(f"{package}.{path.stem}")
+        found += [project.resolve(f"{beside.name}.{name}") for name in beside.definitions] if beside is not None else []
+    return [model for each in found if (model := model_of(each, project)) is not None]
 
 
 def _attribute(name: str, annotation: ast.expr | None, value: ast.expr | None) -> Attribute | None:

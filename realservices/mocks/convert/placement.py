@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
+    from realservices.mocks.convert.test_facts import FunctionEdits
     from realservices.mocks.convert.test_plan import TestPlan
-    from realservices.mocks.convert.test_reading import FunctionEdits
 
 
 def act_line(plan: TestPlan) -> int | None:

@@ -16,8 +16,8 @@ from realservices.mocks.convert.test_plan import TODO
 
 if TYPE_CHECKING:
     from realservices.mocks.convert.database_schema import Table
+    from realservices.mocks.convert.test_facts import Check, Mock
     from realservices.mocks.convert.test_plan import TestPlan
-    from realservices.mocks.convert.test_reading import Check, Mock
 
 _SENDS = {"execute", "executemany"}
 _COMPARED = {"smallint", "integer", "bigint", "text", "character varying", "boolean", "uuid", "character", "citext"}

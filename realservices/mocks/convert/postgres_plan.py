@@ -15,8 +15,8 @@ from realservices.mocks.convert.row_plan import Row, columns_of
 
 if TYPE_CHECKING:
     from realservices.mocks.convert.database_schema import Table
+    from realservices.mocks.convert.test_facts import Mock
     from realservices.mocks.convert.test_plan import TestPlan
-    from realservices.mocks.convert.test_reading import Mock
 
 _READS = {"fetchrow", "fetchval", "fetch", "fetchone", "fetchall", "fetchmany", "scalar", "scalar_one",
     "scalar_one_or_none",
@@ -75,6 +75,7 @@ class _Answers:
                     fact.line, word, "it cannot be told what this means for a database", "convert by hand"
                 )
         self._add_touched()
+        self._add_parents()
 
     @staticmethod
     def _word(fact: Fact) -> str:
@@ -254,6 +255,19 @@ class _Answers:
                 if (statement.table, known) in self._absent:
                     continue
                 self._plan.rows.add(table, known, query.line)
+
+    def _add_parents(self) -> None:
+        """Insert what the rows refer to that the code inserts itself."""
+        for query in self._queries:
+            table = self._plan.schema.table(query.statement.table) if query.statement.verb == "insert" else None
+            known = query.written()
+            for key in table.foreign_keys if table is not None else ():
+                parent = self._plan.schema.table(key.parent)
+                pairs = zip(key.columns, key.parent_columns, strict=True)
+                wanted = {theirs: known[ours] for ours, theirs in pairs if known.get(ours, "None") != "None"}
+                is_absent = any(name == key.parent and wanted == values for name, values in self._absent)
+                if parent is not None and len(wanted) == len(key.columns) and not is_absent:
+                    self._plan.rows.add(parent, wanted, query.line)
 
     def _table(self, query: Query | None, row: dict[str, ast.expr], line: int) -> Table:
         if query is not None and query.statement.table:

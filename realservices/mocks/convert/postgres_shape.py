@@ -17,8 +17,8 @@ from realservices.mocks.convert.results import Unconvertible
 
 if TYPE_CHECKING:
     from realservices.mocks.convert.queries import Query
+    from realservices.mocks.convert.test_facts import Mock
     from realservices.mocks.convert.test_plan import TestPlan
-    from realservices.mocks.convert.test_reading import Mock
 
 _ASYNCPG_WORDS = {"fetchrow", "fetchval", "fetch", "acquire", "release", "transaction"}
 _PSYCOPG_WORDS = {"fetchone", "fetchall", "fetchmany", "cursor", "rowcount", "commit", "rollback"}

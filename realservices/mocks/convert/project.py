@@ -57,12 +57,19 @@ class Project:
 
     def module(self, name: str) -> Module | None:
         """Return a module of the project, None for those of others."""
-        path = self._files.find(name, self._near) if name else None
+        path = (self._files.find(name, self._near) or self._from_root(name)) if name else None
         if path is None:
             return None
         if path not in self._known:
             self._known[path] = read_module(name, self._files.root / path)
         return self._known[path]
+
+    def _from_root(self, name: str) -> Path | None:
+        """Return a module's file below the root itself: a root that is a package hides it from others."""
+        parts = name.split(".")
+        stem = self._files.root.joinpath(*parts)
+        found = next((each for each in (stem.with_suffix(".py"), stem / "__init__.py") if each.is_file()), None)
+        return found.relative_to(self._files.root) if found else None
 
     def resolve(self, name: str) -> Definition | None:
         """Return what a full name stands for, where that is a function or class of the project."""

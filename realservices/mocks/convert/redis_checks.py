@@ -13,8 +13,8 @@ from realservices.mocks.convert.results import Unconvertible
 if TYPE_CHECKING:
     from realservices.mocks.convert.code_under_test import ServiceCall
     from realservices.mocks.convert.redis_plan import Client
+    from realservices.mocks.convert.test_facts import Check, Mock
     from realservices.mocks.convert.test_plan import TestPlan
-    from realservices.mocks.convert.test_reading import Check, Mock
 
 _READS = {"get", "exists", "hget", "hgetall", "ttl", "lrange", "llen", "smembers", "sismember", "scard", "zrange",
     "zscore", "mget",

@@ -13,7 +13,7 @@ from libcst.metadata import MetadataWrapper, PositionProvider
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence, Set
 
-    from realservices.mocks.convert.test_reading import FunctionEdits
+    from realservices.mocks.convert.test_facts import FunctionEdits
 
 _POOL = '''
 @pytest.fixture
@@ -25,7 +25,14 @@ async def database_pool(cloned_database):
 
 
 def rewrite(
-    text: str, edits: Mapping[int, FunctionEdits], gone: set[int], *, pools: bool, cases: Set[str] = frozenset()
+    text: str,
+    edits: Mapping[int, FunctionEdits],
+    gone: set[int],
+    *,
+    pools: bool,
+    cases: Set[str] = frozenset(),
+    overrides: Mapping[str, str] | None = None,
+    copies: Mapping[int, str] | None = None,
 ) -> str:
     """Return a file's text with functions changed.
 
@@ -35,14 +42,24 @@ def rewrite(
         gone: Lines of functions that are removed.
         pools: Whether the fixture `database_pool` is to be there.
         cases: Names of classes of unittest whose tests ask for fixtures by name.
+        copies: Names by the line of fixtures that stay as they are, and get a changed copy.
+        overrides: Fixtures that the file gets for those of a conftest.py: the name, and the fixture that it gives.
     """
     wrapper = MetadataWrapper(cst.parse_module(text))
-    module = wrapper.visit(_Rewriter(edits, gone, cases))
-    if pools and "def database_pool(" not in module.code:
-        module = _with_pool(module)
+    module = wrapper.visit(_Rewriter(edits, gone, cases, copies or {}))
+    added = [_POOL] if pools and "def database_pool(" not in module.code else []
+    added += [_OVERRIDE.format(name=name, given=given) for name, given in (overrides or {}).items()]
+    for each in added:
+        module = _with_fixture(module, each)
     return module.code
 
 
+_OVERRIDE = '''
+@pytest.fixture
+def {name}({given}):
+    """The real one, for fixtures of conftest.py."""
+    return {given}
+'''
 _REQUEST = '''@pytest.fixture(autouse=True)
 def take_request(self, request):
     """Have the tests of this class ask for fixtures by name."""
@@ -53,8 +70,11 @@ def take_request(self, request):
 class _Rewriter(cst.CSTTransformer):
     METADATA_DEPENDENCIES = (PositionProvider,)
 
-    def __init__(self, edits: Mapping[int, FunctionEdits], gone: set[int], cases: Set[str]) -> None:
+    def __init__(
+        self, edits: Mapping[int, FunctionEdits], gone: set[int], cases: Set[str], copies: Mapping[int, str]
+    ) -> None:
         super().__init__()
+        self._copies = copies
         self._edits, self._gone, self._cases = edits, gone, cases
         self._stack: list[FunctionEdits | None] = []
         self._words = 0
@@ -68,7 +88,7 @@ class _Rewriter(cst.CSTTransformer):
 
     def leave_FunctionDef(
         self, original_node: cst.FunctionDef, updated_node: cst.FunctionDef
-    ) -> cst.FunctionDef | cst.RemovalSentinel:
+    ) -> cst.FunctionDef | cst.RemovalSentinel | cst.FlattenSentinel[cst.BaseStatement]:
         self._stack.pop()
         line = self._line(original_node)
         if line in self._gone:
@@ -84,12 +104,18 @@ class _Rewriter(cst.CSTTransformer):
         known = {cst.Module([]).code_for_node(each.decorator) for each in decorators}
         wanted = [*(f"pytest.mark.{name}" for name in edits.markers), *edits.new_decorators]
         markers = [cst.Decorator(cst.parse_expression(each)) for each in wanted if each not in known]
-        return updated_node.with_changes(
+        changed = updated_node.with_changes(
             decorators=[*markers, *decorators],
             params=_parameters(updated_node.params, edits),
             body=_body(updated_node.body, edits.top),
             name=cst.Name(edits.name) if edits.name else updated_node.name,
             asynchronous=cst.Asynchronous() if edits.becomes_async else updated_node.asynchronous,
+        )
+        if line not in self._copies:
+            return changed
+        lines = [cst.EmptyLine(indent=False), cst.EmptyLine(indent=False)]
+        return cst.FlattenSentinel(
+            [original_node, changed.with_changes(name=cst.Name(self._copies[line]), leading_lines=lines)]
         )
 
     def leave_ClassDef(self, original_node: cst.ClassDef, updated_node: cst.ClassDef) -> cst.ClassDef:
@@ -297,12 +323,12 @@ def _parsed(lines: Iterable[str]) -> list[cst.BaseStatement]:
     return statements
 
 
-def _with_pool(module: cst.Module) -> cst.Module:
-    pool = cst.parse_module(_POOL).body[0]
+def _with_fixture(module: cst.Module, text: str) -> cst.Module:
+    fixture = cst.parse_module(text).body[0]
     body = list(module.body)
     at = next((place for place, each in enumerate(body) if isinstance(each, cst.FunctionDef | cst.ClassDef)), len(body))
     lines = [cst.EmptyLine(indent=False), cst.EmptyLine(indent=False)]
-    return module.with_changes(body=[*body[:at], pool.with_changes(leading_lines=lines), *body[at:]])
+    return module.with_changes(body=[*body[:at], fixture.with_changes(leading_lines=lines), *body[at:]])
 
 
 def in_double_quotes(line: str) -> str:

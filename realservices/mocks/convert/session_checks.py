@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-import ast
 from typing import TYPE_CHECKING
 
-from realservices.mocks.convert.expressions import source_of
 from realservices.mocks.convert.handles import ASYNCPG, ASYNCPG_SYNC, Handle
 from realservices.mocks.convert.mock_paths import CALLED, ENTERED
 from realservices.mocks.convert.results import Unconvertible
@@ -15,8 +13,8 @@ if TYPE_CHECKING:
     from realservices.mocks.convert.code_under_test import ServiceCall
     from realservices.mocks.convert.orm_models import Model
     from realservices.mocks.convert.session_plan import StoredObjects
+    from realservices.mocks.convert.test_facts import Check, Mock
     from realservices.mocks.convert.test_plan import TestPlan
-    from realservices.mocks.convert.test_reading import Check, Mock
 
 _COMPARED = {"str", "String", "Text", "int", "Integer", "BigInteger", "bool", "Boolean", "Unicode"}
 
@@ -68,7 +66,7 @@ class SessionChecks:
             if check.word == "not called":
                 lines += self._counted(model, {}, self._objects.counts.get(model.name, 0))
             else:
-                values = _given(call.node.args[0], model)
+                values = _comparable(self._objects.given(call.node.args[0], model), model)
                 expected = 1 if values else self._objects.counts.get(model.name, 0) + 1
                 lines += self._counted(model, values, expected)
         if not lines:
@@ -78,14 +76,11 @@ class SessionChecks:
         return lines
 
     def _removed(self, check: Check) -> list[str]:
-        models = list(self._objects.models.values())
+        queried = self._objects.queried()
+        models = [queried] if queried is not None else list(self._objects.models.values())
         if len(models) != 1:
-            raise Unconvertible(
-                check.line,
-                "delete",
-                "it cannot be told of which class the object is",
-                "query what must be gone by hand",
-            )
+            why, remedy = "it cannot be told of which class the object is", "query what must be gone by hand"
+            raise Unconvertible(check.line, "delete", why, remedy)
         count = self._objects.counts.get(models[0].name, 0)
         return self._counted(models[0], {}, count if check.word == "not called" else max(0, count - 1))
 
@@ -106,13 +101,7 @@ class SessionChecks:
         return [*before, f"assert {value} == {expected}"]
 
 
-def _given(node: ast.expr, model: Model) -> dict[str, str]:
-    """Return the attributes with which the code makes an object, as far as they can be told and compared."""
-    if not isinstance(node, ast.Call):
-        return {}
-    known = {word.arg: source_of(word.value) for word in node.keywords if word.arg in model.attributes}
+def _comparable(values: dict[str, str], model: Model) -> dict[str, str]:
     return {
-        name: value
-        for name, value in known.items()
-        if name is not None and value is not None and model.attributes[name].type in _COMPARED and value != "None"
+        name: value for name, value in values.items() if model.attributes[name].type in _COMPARED and value != "None"
     }

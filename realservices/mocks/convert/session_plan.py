@@ -6,9 +6,9 @@ import ast
 from typing import TYPE_CHECKING
 
 from realservices.mocks.convert.expressions import free_name, source_of
-from realservices.mocks.convert.handles import SESSION, SESSION_ASYNC, Handle
+from realservices.mocks.convert.handles import ASYNCPG, ASYNCPG_SYNC, SESSION, SESSION_ASYNC, Handle
 from realservices.mocks.convert.mock_paths import CALLED, ENTERED, Fact, Kind
-from realservices.mocks.convert.orm_models import Model, model_of, models_beside
+from realservices.mocks.convert.orm_models import Attribute, Model, model_of, models_beside
 from realservices.mocks.convert.postgres_plan import plan_postgres
 from realservices.mocks.convert.project import full_name
 from realservices.mocks.convert.queries import queries_of
@@ -20,8 +20,8 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from realservices.mocks.convert.code_under_test import ServiceCall
+    from realservices.mocks.convert.test_facts import Mock
     from realservices.mocks.convert.test_plan import TestPlan
-    from realservices.mocks.convert.test_reading import Mock
 
 _WORDS = {
     "query",
@@ -41,6 +41,12 @@ _SILENT = {"add", "add_all", "commit", "flush", "refresh", "rollback", "close", 
     "query", "scalars", "filter",
            "filter_by", "options", "order_by", "expunge", "merge", "unique", "join", "limit", "offset",
            "where"}  # fmt: skip
+_FROM_TEXT = {
+    "datetime": "datetime.datetime.fromisoformat", "DateTime": "datetime.datetime.fromisoformat",
+    "date": "datetime.date.fromisoformat", "Date": "datetime.date.fromisoformat", "UUID": "uuid.UUID",
+    "Uuid": "uuid.UUID",
+}  # fmt: skip
+_DUMPS = ("dict", "model_dump", "asdict", "to_dict")
 _FACTORIES = ("Session", "SessionLocal", "sessionmaker", "session_factory", "get_session", "async_session",
     "AsyncSessionLocal",
               "session_scope", "session_maker", "async_session_maker", "AsyncSession")  # fmt: skip
@@ -150,8 +156,35 @@ class StoredObjects:
                     fact.line, word, "it cannot be told what this means for a session", "convert by hand"
                 )
 
+    def given(self, node: ast.expr, model: Model) -> dict[str, str]:
+        """Return the attributes with which the code makes an object, as far as they can be told."""
+        if not isinstance(node, ast.Call):
+            return {}
+        words = [*node.keywords]
+        for word in node.keywords:
+            if word.arg is None and isinstance(word.value, ast.Call) and isinstance(word.value.func, ast.Attribute):
+                # `Model(**data.model_dump())`, with the test's own `data`.
+                base = word.value.func.value
+                held = base if isinstance(base, ast.Call) else self._assigned(base)
+                made = held if word.value.func.attr in _DUMPS else None
+                words += made.keywords if isinstance(made, ast.Call) else []
+        known = {word.arg: source_of(word.value) for word in words if word.arg in model.attributes}
+        return {name: value for name, value in known.items() if name is not None and value is not None}
+
+    def _add_parents(self) -> None:
+        """Store what the objects refer to that the code stores itself."""
+        for call in self._calls:
+            if call.method != "add" or not call.node.args:
+                continue
+            model = self.model_in(call.node.args[0], call)
+            values = self.given(call.node.args[0], model) if model is not None else {}
+            for attribute in model.attributes.values() if model is not None else ():
+                if attribute.refers_to and attribute.name in values and model is not None:
+                    self._parent(model, attribute.name, values[attribute.name], 1)
+
     def finish(self) -> None:
         """Put the lines into the plan: the tables first, where no migration makes them."""
+        self._add_parents()
         for model in self.models.values():
             line = model.import_line
             if self._plan.module.imports.get(model.name) is None:
@@ -177,10 +210,14 @@ class StoredObjects:
         for inner in ast.walk(node):
             if isinstance(inner, ast.Name):
                 name = call.module.imports.get(free_name(inner)) or f"{call.module.name}.{free_name(inner)}"
-                if (model := model_of(self._plan.project.resolve(name))) is not None:
+                if (model := model_of(self._plan.project.resolve(name), self._plan.project)) is not None:
                     self.models[model.name] = model
                     return model
         return None
+
+    def queried(self) -> Model | None:
+        """Return the class that the code asks for."""
+        return self._queried()[0]
 
     def _queried(self) -> tuple[Model | None, dict[str, str]]:
         """Return the class that the code asks for, and what it compares its attributes with."""
@@ -223,9 +260,21 @@ class StoredObjects:
             )
         yield from value.elts
 
+    def _mapped(self, function: ast.expr) -> Model | None:
+        """Return the mapped class that a call makes an object of, as the test or one of its fixtures names it."""
+        for module in (self._plan.module, *(each.module for each in self._plan.reading.fixtures)):
+            name = full_name(function, module.imports)
+            if (model := model_of(self._plan.project.resolve(name), self._plan.project)) is not None:
+                return model
+        return None
+
     def _assigned(self, value: ast.expr) -> ast.expr | None:
         if not isinstance(value, ast.Name):
             return None
+        for fixture in self._plan.reading.fixtures:
+            if fixture.name == value.id:
+                given = [node.value for node in ast.walk(fixture.node) if isinstance(node, ast.Return | ast.Yield)]
+                return given[0] if len(given) == 1 else None
         for node in ast.walk(self._plan.reading.test):
             if isinstance(node, ast.Assign) and ast.unparse(node.targets[0]) == value.id:
                 return node.value
@@ -237,9 +286,7 @@ class StoredObjects:
             return
         made = self._assigned(value) or value
         record = columns_of(made)
-        if isinstance(made, ast.Call) and (
-            model := model_of(self._plan.project.resolve(full_name(made.func, self._plan.module.imports)))
-        ):
+        if isinstance(made, ast.Call) and (model := self._mapped(made.func)):
             self.models[model.name] = model
             values = {word.arg: ast.unparse(word.value) for word in made.keywords if word.arg}
             self._store_object(model, values, ast.unparse(value) if made is not value else "", fact)
@@ -266,6 +313,12 @@ class StoredObjects:
                     raise Unconvertible(
                         fact.line, f"{name}={values[name]}", why, "give the mock's answer and the test the same value"
                     )
+        for name, value in values.items():
+            if (
+                fitting := _fitting(model.attributes.get(name), value, f"{variable}.{name}" if variable else "")
+            ) != value:
+                extra[name] = fitting
+                self._plan.imports.add(f"import {fitting.split('.')[0]}")
         number = self.counts.get(model.name, 0) + 1
         extra |= self._fillers(model, values | extra, number)
         self.counts[model.name] = number
@@ -295,16 +348,28 @@ class StoredObjects:
         if value == "None" or (value is None and not attribute.is_required):
             return {}
         table, _, column = attribute.refers_to.rpartition(".")
+        real = self._plan.schema.table(table)
+        if real is not None and value is not None and column in real.columns:
+            if (table, f"{column}={value}") not in self._stored:
+                # By the real table: it says what else a row must have.
+                self._plan.rows.add(real, {column: value}, self._mock.line)
+                fixture = "isolated_database" if self._plan.is_async else "isolated_database_sync"
+                style = ASYNCPG if self._plan.is_async else ASYNCPG_SYNC
+                self._plan.handle = Handle(style, self._plan.take(fixture))
+            return {}
         definition = self._plan.project.module(model.module)
         known = models_beside(definition, self._plan.project) if definition else []
         parent = next((each for each in known if each.table == table), None)
-        if parent is None:
+        if parent is None or column not in parent.attributes:
             return {}
         key = value or str(number)
         if (table, f"{column}={key}") not in self._stored:
             self.models[parent.name] = parent
             self._stored.add((table, f"{column}={key}"))
             self.counts[parent.name] = self.counts.get(parent.name, 0) + 1
+            if parent.attributes[column].type in ("UUID", "Uuid") and key.startswith(("'", '"')):
+                key, value = f"uuid.UUID({key})", value or key
+                self._plan.imports.add("import uuid")
             given = {column: key} | self._fillers(parent, {column: key}, self.counts[parent.name])
             self._lines.append(
                 f"{self._handle.name}.add({parent.name}({', '.join(f'{each}={held}' for each, held in given.items())}))"
@@ -318,6 +383,21 @@ class StoredObjects:
             raise Unconvertible(fact.line, "count", "it cannot be told what is counted", "store the objects by hand")
         for _ in range(fact.value.value):
             self._store_object(queried, dict(compared), "", fact)
+
+
+def _fitting(attribute: Attribute | None, value: str, held: str) -> str:
+    """Return a text that stands for a time or a UUID as an object of Python, which drivers want.
+
+    Args:
+        attribute: The mapped attribute.
+        value: What the test gives it.
+        held: Where the object has it, "" where it is only made here: what is no constant may be a text, too.
+    """
+    maker = _FROM_TEXT.get(attribute.type) if attribute is not None else None
+    if maker and value.startswith(("'", '"')):
+        return f"{maker}({value})"
+    may_be_text = value.isidentifier() or value.endswith(".isoformat()")
+    return f"{maker}(str({held}))" if maker and held and may_be_text and value != "None" else value
 
 
 def _both_constant(one: str, other: str) -> bool:

@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from realservices.mocks.convert.database_schema import Schema
     from realservices.mocks.convert.handles import Handle
     from realservices.mocks.convert.project import Module, Project
-    from realservices.mocks.convert.test_reading import Mock, Reading
+    from realservices.mocks.convert.test_facts import Mock, Reading
 
 TODO = "# TODO: "
 
@@ -39,6 +39,8 @@ class TestPlan:
         notes: What a reader of the diff should know.
         rows: The rows of the database.
         handle: How they are inserted.
+        placed: What stands for a mock now.
+        overrides: Fixtures that the file is to have for those of a conftest.py, and what they give.
         is_async: Whether the test is a coroutine.
         is_case: Whether it is a method of unittest's TestCase.
     """
@@ -61,6 +63,8 @@ class TestPlan:
     services: set[str] = field(default_factory=set)
     notes: list[str] = field(default_factory=list)
     checked: dict[int, list[str]] = field(default_factory=dict)
+    placed: dict[Mock, str] = field(default_factory=dict)
+    overrides: dict[str, str] = field(default_factory=dict)
     rows: RowPlan = field(init=False)
     handle: Handle | None = None
 
@@ -75,6 +79,7 @@ class TestPlan:
 
     def put(self, mock: Mock, expression: str) -> None:
         """Have an expression stand wherever the test, or a fixture of the file, has a mock."""
+        self.placed[mock] = expression
         for line, names in self.reading.by_function.items():
             for name, each in names.items():
                 if each is not mock:

@@ -18,7 +18,7 @@ from typing import TYPE_CHECKING
 
 from realservices.contract.errors import RealServicesError
 from realservices.fixtures.mocked import twin_of
-from realservices.mocks.convert.file_conversion import each_test
+from realservices.mocks.convert.each_test import each_test
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator

@@ -1,0 +1,75 @@
+"""Put a filled plan into the edits of its functions."""
+
+from __future__ import annotations
+
+import ast
+from typing import TYPE_CHECKING
+
+from realservices.mocks.convert.fixture_edits import by_name, edit_fixtures
+from realservices.mocks.convert.placement import act_line
+from realservices.mocks.convert.record_plan import plan_records
+
+if TYPE_CHECKING:
+    from realservices.mocks.convert.test_plan import TestPlan
+
+_MARKED = ("postgres", "redis", "clickhouse")
+
+
+def finish(plan: TestPlan) -> None:
+    """Put the plan into the edits of the test and of the fixtures that hand its mocks on."""
+    plan_records(plan)
+    handle = plan.handle
+    if handle is not None and plan.rows.rows:
+        inserts = plan.rows.inserts()
+        rows = [handle.execute(each.sql, each.arguments) for each in inserts]
+        if any("json.dumps(" in row for row in rows):
+            plan.imports.add("import json")
+        plan.seeds = [*rows, *handle.commit(), *plan.seeds]
+    edits = plan.reading.edit(plan.reading.test)
+    converted = set(plan.reading.mocks)
+    edit_fixtures(plan, converted)
+    edits.dropped_arguments |= {
+        name
+        for name in plan.reading.by_function.get(plan.reading.test.lineno, {})
+        if plan.reading.by_function[plan.reading.test.lineno][name] in converted
+    }
+    if plan.is_case:
+        lines = [*plan.setup, *plan.seeds, *(line for each in plan.checked.values() for line in each)]
+        used = [*lines, *(new for name, new in edits.renames.items() if not name.startswith("self."))]
+        names = [name for name in plan.fixtures if any(name in line for line in used)]
+        plan.setup = [*map(by_name, names), *plan.setup]
+    else:
+        edits.arguments = plan.fixtures
+    edits.markers = [f"requires_{kind}" for kind in _MARKED if kind in plan.services]
+    lines = [*plan.setup, *plan.seeds, *(line for each in plan.checked.values() for line in each)]
+    unused = (
+        not any("cursor" in line for line in lines if not line.startswith("cursor ="))
+        and "cursor" not in edits.renames.values()
+    )
+    edits.top = [line for line in plan.setup if not (unused and line.startswith("cursor ="))]
+    if plan.seeds:
+        line = act_line(plan)
+        if line is None:
+            edits.top = [*edits.top, *plan.seeds]
+        else:
+            edits.before[line] = plan.seeds
+    edits.replaced |= plan.checked
+    if "mocker" in {each.arg for each in plan.reading.test.args.args} and not _names_left(plan, "mocker"):
+        edits.dropped_arguments.add("mocker")
+    for text in [*plan.seeds, *(line for lines in plan.checked.values() for line in lines)]:
+        if "json." in text:
+            plan.imports.add("import json")
+        if "text(" in text and ".execute(text(" in text:
+            plan.imports.add("from sqlalchemy import text")
+
+
+def _names_left(plan: TestPlan, name: str) -> bool:
+    """Return whether a name is read in statements of the test that stay."""
+    edits = plan.reading.edit(plan.reading.test)
+    gone = edits.removed | edits.replaced.keys()
+    return any(
+        isinstance(node, ast.Name) and node.id == name
+        for statement in ast.walk(plan.reading.test)
+        if isinstance(statement, ast.stmt) and statement is not plan.reading.test and statement.lineno not in gone
+        for node in ast.walk(statement)
+    )
