@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import difflib
 import shutil
 import subprocess
 from pathlib import Path
@@ -65,6 +66,13 @@ def test_a_bug_that_the_mock_hides_is_found_by_the_real_service(project: Project
     found = project.compare("billing/invoices_test.py", code=1)
     assert found["verdict"] == "failing"
     assert _SAID[bug.stem] in found["failing"]
+
+
+def test_the_diff_is_that_of_the_files() -> None:
+    names = ("invoices_test_mocked.py", "invoices_test.py")
+    old, new = ((_BILLING / name).read_text(encoding="utf-8").splitlines(keepends=True) for name in names)
+    expected = difflib.unified_diff(old, new, f"billing/{names[0]}", f"billing/{names[1]}")
+    assert (_BILLING / "conversion.diff").read_text(encoding="utf-8") == "".join(expected)
 
 
 def test_each_bug_is_tried() -> None:
