@@ -12,7 +12,7 @@ from realservices.mocks.verify.mutants.model import Mutant, Source
 from realservices.mocks.verify.mutants.statements import handler_changes, statement_changes
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator
+    from collections.abc import Callable, Iterable, Iterator
 
     from realservices.mocks.verify.mutants.model import Found
 
@@ -22,26 +22,32 @@ _NAMES_FOR_TOOLS = {"__all__", "__slots__", "__version__", "__author__", "__tabl
 _NO_MUTANTS = b"pragma: no mutate"
 
 
-def mutants_of(path: str, content: bytes) -> list[Mutant]:
+def mutants_of(
+    path: str, content: bytes, is_reached: Callable[[tuple[int, int]], bool] = lambda _: True
+) -> list[Mutant]:
     """Return a file's mutants that parse, each different.
 
     Args:
         path: The file, relative to the project.
         content: What is in it.
+        is_reached: Whether any of some lines, from the first to the last one, is wanted. All by default.
 
     Raises:
-        SyntaxError: It is not Python.
+        SyntaxError: It is not Python in UTF-8.
     """
     source = Source(path, content)
     lines = content.splitlines()
     seen = {content}
     found: list[Mutant] = []
-    for mutant in sorted(_block(source, source.tree.body), key=lambda each: (each.edits[0].start, each.edits)):
-        text = mutant.source(content)
-        if text in seen or _NO_MUTANTS in lines[mutant.line - 1] or not _compiles(text):
+    reached = (mutant for mutant in _block(source, source.tree.body) if is_reached(mutant.lines))
+    for mutant in sorted(reached, key=lambda each: (each.edits[0].start, each.edits)):
+        if _NO_MUTANTS in lines[mutant.line - 1]:
             continue
-        seen.add(text)
-        found.append(mutant)
+        text = mutant.source(content)
+        # To parse a large file takes longer than all else here.
+        if text not in seen and _compiles(text):
+            seen.add(text)
+            found.append(mutant)
     return found
 
 
