@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 from realservices.mocks.verify.mutants import calls
 from realservices.mocks.verify.mutants.expressions import expression_changes
-from realservices.mocks.verify.mutants.model import Mutant, Source
+from realservices.mocks.verify.mutants.model import Mutant, Source, applied
 from realservices.mocks.verify.mutants.statements import handler_changes, statement_changes
 
 if TYPE_CHECKING:
@@ -37,23 +37,23 @@ def mutants_of(
     """
     source = Source(path, content)
     lines = content.splitlines()
-    seen = {content}
     found: list[Mutant] = []
-    reached = (mutant for mutant in _block(source, source.tree.body) if is_reached(mutant.lines))
-    for mutant in sorted(reached, key=lambda each: (each.edits[0].start, each.edits)):
-        if _NO_MUTANTS in lines[mutant.line - 1]:
-            continue
-        text = mutant.source(content)
-        # To parse a large file takes longer than all else here.
-        if text not in seen and _compiles(text):
-            seen.add(text)
-            found.append(mutant)
+    # To parse all of a large file for each mutant would take longer than to run the tests.
+    for statement in source.tree.body:
+        start, end = source.span(statement)
+        seen = {content[start:end]}
+        reached = (mutant for mutant in _block(source, [statement]) if is_reached(mutant.lines))
+        for mutant in sorted(reached, key=lambda each: (each.edits[0].start, each.edits)):
+            text = applied(content[start:end], mutant.edits, start)
+            if _NO_MUTANTS not in lines[mutant.line - 1] and text not in seen and _compiles(text):
+                seen.add(text)
+                found.append(mutant)
     return found
 
 
-def _compiles(text: bytes) -> bool:
+def _compiles(statement: bytes) -> bool:
     try:
-        compile(text, "mutant", "exec", dont_inherit=True)
+        compile(statement, "mutant", "exec", dont_inherit=True)
     except (SyntaxError, ValueError):
         return False
     return True
