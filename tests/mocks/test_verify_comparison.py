@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import pty
 import re
 import signal
 import subprocess
@@ -212,7 +213,10 @@ def _command(pid: int) -> bytes:
         return b""
 
 
-def test_ctrl_c_ends_everything(project: Project, tmp_path: Path) -> None:
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM], ids=lambda number: number.name)
+def test_an_interrupted_comparison_leaves_nothing(project: Project, tmp_path: Path, number: int) -> None:
+    (tmp_path / "scratch").mkdir()
+    project.variables["TMPDIR"] = str(tmp_path / "scratch")
     test = f"import os, time\nfrom shop.items import wait\n\ndef test_wait():\n    open({str(tmp_path / 'pid')!r}, 'a').write(f'{{os.getpid()}} ')\n    assert wait(2) == 0\n"
     project.write({"shop/items.py": _DANGEROUS, **dict.fromkeys(_TESTS, test)})
     process = subprocess.Popen(
@@ -223,10 +227,42 @@ def test_ctrl_c_ends_everything(project: Project, tmp_path: Path) -> None:
     # Both sides under coverage, without it, and with a mutant that hangs: it is the first of the file.
     while len(_pids(tmp_path)) < 6 and time.monotonic() < deadline:
         time.sleep(0.05)
-    os.killpg(process.pid, signal.SIGINT)
+    os.kill(process.pid, number)
     output, errors = process.communicate(timeout=30)
     assert (process.returncode, output, errors.strip()) == (130, "", "")
     assert not any(b"fork_server" in _command(pid) for pid in _pids(tmp_path))
+    assert list((tmp_path / "scratch").glob("realservices-verify-*")) == []
+
+
+def test_a_run_that_hangs_under_coverage_can_be_interrupted(project: Project, tmp_path: Path) -> None:
+    hanging = f"import os, time\n\ndef test_a():\n    open({str(tmp_path / 'pid')!r}, 'a').write(f'{{os.getpid()}} ')\n    time.sleep(600)\n"
+    project.write(dict.fromkeys(_TESTS, hanging))
+    process = subprocess.Popen(
+        project.command("tests/test_items.py"), cwd=project.directory, env=project.environment,
+        stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, start_new_session=True,
+    )  # fmt: skip
+    deadline = time.monotonic() + 60
+    while len(_pids(tmp_path)) < 2 and time.monotonic() < deadline:
+        time.sleep(0.05)
+    os.kill(process.pid, signal.SIGTERM)
+    process.communicate(timeout=30)
+    assert process.returncode == 130
+    assert not any(b"covered_run" in _command(pid) for pid in _pids(tmp_path))
+
+
+def test_progress_is_shown_on_a_terminal(unchanged: Project) -> None:
+    ours, its = pty.openpty()
+    done = subprocess.run(
+        unchanged.command("tests/test_items.py", "--max-mutants", "2"), cwd=unchanged.directory, env=unchanged.environment,
+        stdout=subprocess.DEVNULL, stderr=its, timeout=120, check=False,
+    )  # fmt: skip
+    os.close(its)
+    shown = os.read(ours, 1 << 16).decode()
+    os.close(ours)
+    assert done.returncode == 0
+    assert "\r\x1b[Krunning the old and the new test under coverage" in shown
+    assert "\r\x1b[K2 of 2 mutants tried" in shown
+    assert shown.endswith("\r\x1b[K")
 
 
 def _pids(directory: Path) -> list[int]:

@@ -55,7 +55,7 @@ def test_a_namespace_package_and_links(tmp_path: Path) -> None:
 
 
 def test_import_mode_importlib_and_options_of_the_project(tmp_path: Path) -> None:
-    options = '[tool.pytest.ini_options]\naddopts = "--import-mode=importlib -x --ff -v --strict-markers"\n'
+    options = '[tool.pytest.ini_options]\naddopts = "--import-mode=importlib -x --ff -v --strict-markers -n 2"\n'
     warnings = 'filterwarnings = ["error"]\n'
     project = Project(tmp_path / "a", {"shop/items.py": APP, "shop/__init__.py": "", **_TESTS})
     project.write({"pyproject.toml": PYPROJECT + options + warnings})
@@ -169,6 +169,23 @@ def test_code_that_is_there_before_pytest_cannot_be_broken(tmp_path: Path) -> No
     project.variables["PYTHONPATH"] = f"{tmp_path / 'site'}:{project.directory}:{project.environment['PYTHONPATH']}"
     done = project.run("tests/test_items.py", "--max-mutants", "2", "--all")
     assert "(the changed file was imported before the tests)" in done.stdout, done.stderr
+
+
+def test_a_directory_below_the_project(tmp_path: Path) -> None:
+    settings = PYPROJECT + '[tool.pytest.ini_options]\npythonpath = ["."]\n'
+    whole = Project(tmp_path / "a", {"shop/items.py": APP, "shop/__init__.py": "", **_TESTS})
+    whole.write({"pyproject.toml": settings})
+    below = Project(tmp_path / "a" / "tests", {})
+    (below.directory / "pyproject.toml").unlink()
+    found = below.compare("test_items.py", "--source", "../shop", "--max-mutants", "6")
+    assert found["test"] == "tests/test_items.py"
+    assert {"kept", "gained"} <= set(results(found).values())
+
+
+def test_a_run_on_mocks_is_not_compared_with_itself(tmp_path: Path) -> None:
+    project = Project(tmp_path / "a", {"shop/items.py": APP, "shop/__init__.py": "", **_TESTS})
+    project.variables["USE_REAL_SERVICES"] = "false"
+    compare(project, "shop/items.py")
 
 
 def test_the_command_can_be_asked_for_help(tmp_path: Path) -> None:

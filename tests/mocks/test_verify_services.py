@@ -8,9 +8,7 @@ from typing import Any
 
 import pytest
 
-from tests.e2e.installed import Installed
-from tests.mocks.verify_project import PYPROJECT, Project, results
-from tests.scratch import ROOT
+from tests.mocks.verify_project import PYPROJECT, Project, installed_once, results
 
 _USERS = '''\
 import asyncio
@@ -125,12 +123,10 @@ migrations = ["migrations/*.sql"]
 def project(tmp_path_factory: pytest.TempPathFactory) -> Project:
     """A project of which each comparison may run."""
     directory = tmp_path_factory.mktemp("services")
-    installed = Installed(directory, ROOT / "third_party" / "dev" / "requirements.lock")
     project = Project(directory / "project", {"shop/users.py": _USERS, "tests/test_users.py": _NEW})
     project.write({"tests/mocked_test_users.py": _OLD, "pyproject.toml": PYPROJECT + _DECLARED})
     project.write({"migrations/1.sql": "CREATE TABLE users (id serial PRIMARY KEY, email text NOT NULL UNIQUE);\n"})
-    project.python = installed.python
-    project.variables = {"PYTHONPATH": "", "XDG_CACHE_HOME": installed.environment["XDG_CACHE_HOME"]}
+    project.use(installed_once(tmp_path_factory.getbasetemp()))
     return project
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import json
 import os
 import subprocess
@@ -9,6 +10,7 @@ import sys
 from pathlib import Path
 from typing import Any
 
+from tests.e2e.installed import Installed
 from tests.scratch import ROOT
 
 _TIMEOUT_S = 180
@@ -78,6 +80,16 @@ def test_price(file):
 """
 
 
+@functools.cache
+def installed_once(directory: Path) -> Installed:
+    """Return the package as it is installed, with servers and coverage, once for all modules of a session.
+
+    Args:
+        directory: The session's.
+    """
+    return Installed(directory / "installed-for-verify", ROOT / "third_party" / "dev" / "requirements.lock")
+
+
 class Project:
     """A project below a directory.
 
@@ -112,6 +124,11 @@ class Project:
         self.git("init", "-q")
         self.git("add", "-A")
         self.git("commit", "-q", "-m", "a")
+
+    def use(self, installed: Installed) -> None:
+        """Run everything with an installed package, and its cache."""
+        self.python = installed.python
+        self.variables |= {"PYTHONPATH": "", "XDG_CACHE_HOME": installed.environment["XDG_CACHE_HOME"]}
 
     @property
     def environment(self) -> dict[str, str]:

@@ -6,6 +6,7 @@ HEAD. Run it where the tests run: in the project, with the Python that has its p
 
 from __future__ import annotations
 
+import signal
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -64,6 +65,8 @@ def run(options: argparse.Namespace) -> int:
 
     if options.old and len(options.tests) > 1:
         raise VerifyError("--old names the old version of one test file, and there are several")
+    # Interrupted as by Ctrl-C, so that nothing is left.
+    signal.signal(signal.SIGTERM, signal.default_int_handler)
     console = Console()
     wishes = _wishes(options)
     with shared_services():

@@ -4,22 +4,28 @@ from __future__ import annotations
 
 import json
 import os
+import signal
 import subprocess
 import sys
+import threading
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from realservices.contract.own_environment import own_environment
+from realservices.dev.settings import USE_REAL_SERVICES
 from realservices.mocks.verify.errors import VerifyError
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping
+    from collections.abc import Iterable, Mapping, Sequence
 
 _NO_COVERAGE = 77
 _LOG_LINES = 15
-# What of a surrounding pytest or coverage would be taken for the tests' own.
-_NOT_PASSED_ON = ("PYTEST_CURRENT_TEST", "PYTEST_XDIST_WORKER", "COVERAGE_PROCESS_START", "COVERAGE_PROCESS_CONFIG")
+# What of a surrounding pytest or coverage would be taken for the tests' own, and what has both sides run on mocks.
+_NOT_PASSED_ON = (
+    "PYTEST_CURRENT_TEST", "PYTEST_XDIST_WORKER", "COVERAGE_PROCESS_START", "COVERAGE_PROCESS_CONFIG",
+    USE_REAL_SERVICES,
+)  # fmt: skip
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -95,12 +101,42 @@ class Covered:
         return list(tests) if "" in names else [name for name in tests if name in names]
 
 
-def run_covered(side: Side, root: Path) -> Covered:
+class Runs:
+    """Processes that run tests, and that can be ended from another thread, with all that they have started."""
+
+    def __init__(self) -> None:
+        self._running: list[subprocess.Popen[bytes]] = []
+        self._lock = threading.Lock()
+        self._has_ended = False
+
+    def run(self, command: Sequence[str], side: Side, log: Path) -> int:
+        """Run a command and return its exit code."""
+        with log.open("wb") as output, self._lock:
+            if self._has_ended:
+                return -signal.SIGKILL
+            process = subprocess.Popen(
+                command, cwd=side.directory, env=side.variables(), stdin=subprocess.DEVNULL, stdout=output,
+                stderr=subprocess.STDOUT, process_group=0,
+            )  # fmt: skip
+            self._running.append(process)
+        return process.wait()
+
+    def end(self) -> None:
+        """End what runs; nothing runs from now on."""
+        with self._lock:
+            self._has_ended = True
+            for process in self._running:
+                if process.poll() is None:
+                    os.killpg(process.pid, signal.SIGKILL)
+
+
+def run_covered(side: Side, root: Path, runs: Runs) -> Covered:
     """Run a test file under coverage.
 
     Args:
         side: The test.
         root: The project's root.
+        runs: By what the run can be ended.
 
     Raises:
         VerifyError: pytest did not come to an end.
@@ -110,11 +146,7 @@ def run_covered(side: Side, root: Path) -> Covered:
     request.write_text(json.dumps(content), encoding="utf-8")
     command = [sys.executable, "-m", "realservices.mocks.verify.worker.covered_run", str(request), str(result)]
     log = side.scratch / "covered.log"
-    with log.open("wb") as output:
-        code = subprocess.run(
-            command, cwd=side.directory, env=side.variables(), stdin=subprocess.DEVNULL, stdout=output,
-            stderr=subprocess.STDOUT, check=False,
-        ).returncode  # fmt: skip
+    code = runs.run(command, side, log)
     if code == _NO_COVERAGE:
         raise VerifyError(
             f"the package coverage is not installed in {sys.prefix}: pip install 'rules-realservices[migrate]'"

@@ -64,16 +64,22 @@ def candidates(
     notes: list[str] = []
     for path in paths:
         try:
-            mutants = mutants_of(path, (project.root / path).read_bytes())
+            found += _candidates_of(path, (project.root / path).read_bytes(), sides, tests)
         except (SyntaxError, ValueError, OSError) as error:
             notes.append(f"{path} is not broken: it cannot be read as Python in UTF-8: {error}")
-            continue
-        for mutant in mutants:
-            lines = range(mutant.lines[0], mutant.lines[1] + 1)
-            old, new = (tuple(side.covering(path, lines, names)) for side, names in zip(sides, tests, strict=True))
-            if old or new:
-                found.append(Candidate(mutant=mutant, tests=(old, new)))
     return found, notes
+
+
+def _candidates_of(
+    path: str, content: bytes, sides: tuple[Covered, Covered], tests: tuple[list[str], list[str]]
+) -> list[Candidate]:
+    def tests_of(lines: tuple[int, int]) -> tuple[tuple[str, ...], tuple[str, ...]]:
+        numbers = range(lines[0], lines[1] + 1)
+        old, new = (tuple(side.covering(path, numbers, each)) for side, each in zip(sides, tests, strict=True))
+        return old, new
+
+    mutants = mutants_of(path, content, lambda lines: any(tests_of(lines)))
+    return [Candidate(mutant=mutant, tests=tests_of(mutant.lines)) for mutant in mutants]
 
 
 def spread(found: Sequence[Candidate], limit: int) -> list[Candidate]:

@@ -15,7 +15,7 @@ from realservices.mocks.verify.comparison import Comparison, Pair
 from realservices.mocks.verify.errors import VerifyError
 from realservices.mocks.verify.old_version import find_old_version
 from realservices.mocks.verify.project import find_project
-from realservices.mocks.verify.runs import Side, run_covered
+from realservices.mocks.verify.runs import Runs, Side, run_covered
 from realservices.mocks.verify.selection import candidates, files_under_test, spread
 from realservices.mocks.verify.snapshot import make_snapshot
 from realservices.mocks.verify.trial import Bench, Limits, try_mutants
@@ -120,14 +120,15 @@ class _Session:
 
     def run(self, sources: tuple[str, ...], wishes: Wishes) -> Comparison:
         self._progress("running the old and the new test under coverage")
-        covered = _both(lambda index: run_covered(self._sides[index], self._project.root))
+        runs = Runs()
+        covered = _both(lambda index: run_covered(self._sides[index], self._project.root, runs), runs.end)
         failing = _failing_new(covered[1]) or _failing_old(covered[0])
         if failing:
             return self._comparison(covered, [], failing=failing)
         paths = files_under_test(self._project, covered, sources)
         with contextlib.ExitStack() as stack:
             self._progress("running them again, without coverage")
-            benches = _both(lambda index: self._bench(index, covered, stack))
+            benches = _both(lambda index: self._bench(index, covered, stack), lambda: None)
             tests = (benches[0].tests, benches[1].tests)
             found, notes = candidates(self._project, paths, covered, tests)
             if not found:
@@ -168,10 +169,19 @@ class _Session:
         return Comparison(test=self._test, old=self._old.shown, pairs=pairs, lines=lines, failing=failing)
 
 
-def _both(work: Callable[[int], _T]) -> tuple[_T, _T]:
-    """Do something for the old and the new side at once."""
+def _both(work: Callable[[int], _T], end: Callable[[], None]) -> tuple[_T, _T]:
+    """Do something for the old and the new side at once.
+
+    Args:
+        work: What to do.
+        end: Has it end, where one of the sides fails or this process is interrupted.
+    """
     with ThreadPoolExecutor(2) as pool:
-        old, new = pool.map(work, range(2))
+        try:
+            old, new = pool.map(work, range(2))
+        except BaseException:
+            end()
+            raise
     return old, new
 
 

@@ -8,11 +8,11 @@ from typing import TYPE_CHECKING
 
 from realservices.mocks.verify.mutants import calls
 from realservices.mocks.verify.mutants.expressions import expression_changes
-from realservices.mocks.verify.mutants.model import Mutant, Source
+from realservices.mocks.verify.mutants.model import Mutant, Source, applied
 from realservices.mocks.verify.mutants.statements import handler_changes, statement_changes
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator
+    from collections.abc import Callable, Iterable, Iterator
 
     from realservices.mocks.verify.mutants.model import Found
 
@@ -22,32 +22,38 @@ _NAMES_FOR_TOOLS = {"__all__", "__slots__", "__version__", "__author__", "__tabl
 _NO_MUTANTS = b"pragma: no mutate"
 
 
-def mutants_of(path: str, content: bytes) -> list[Mutant]:
+def mutants_of(
+    path: str, content: bytes, is_reached: Callable[[tuple[int, int]], bool] = lambda _: True
+) -> list[Mutant]:
     """Return a file's mutants that parse, each different.
 
     Args:
         path: The file, relative to the project.
         content: What is in it.
+        is_reached: Whether any of some lines, from the first to the last one, is wanted. All by default.
 
     Raises:
-        SyntaxError: It is not Python.
+        SyntaxError: It is not Python in UTF-8.
     """
     source = Source(path, content)
     lines = content.splitlines()
-    seen = {content}
     found: list[Mutant] = []
-    for mutant in sorted(_block(source, source.tree.body), key=lambda each: (each.edits[0].start, each.edits)):
-        text = mutant.source(content)
-        if text in seen or _NO_MUTANTS in lines[mutant.line - 1] or not _compiles(text):
-            continue
-        seen.add(text)
-        found.append(mutant)
+    # To parse all of a large file for each mutant would take longer than to run the tests.
+    for statement in source.tree.body:
+        start, end = source.span(statement)
+        seen = {content[start:end]}
+        reached = (mutant for mutant in _block(source, [statement]) if is_reached(mutant.lines))
+        for mutant in sorted(reached, key=lambda each: (each.edits[0].start, each.edits)):
+            text = applied(content[start:end], mutant.edits, start)
+            if _NO_MUTANTS not in lines[mutant.line - 1] and text not in seen and _compiles(text):
+                seen.add(text)
+                found.append(mutant)
     return found
 
 
-def _compiles(text: bytes) -> bool:
+def _compiles(statement: bytes) -> bool:
     try:
-        compile(text, "mutant", "exec", dont_inherit=True)
+        compile(statement, "mutant", "exec", dont_inherit=True)
     except (SyntaxError, ValueError):
         return False
     return True

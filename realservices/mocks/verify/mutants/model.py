@@ -7,6 +7,10 @@ import codecs
 import difflib
 import enum
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
 
 
 class Change(enum.StrEnum):
@@ -68,16 +72,26 @@ class Mutant:
 
     def source(self, original: bytes) -> bytes:
         """Return the changed file."""
-        text = original
-        for edit in sorted(self.edits, reverse=True):
-            text = text[: edit.start] + edit.replacement.encode() + text[edit.end :]
-        return text
+        return applied(original, self.edits)
 
     def diff(self, original: bytes) -> str:
         """Return the changed lines, as a diff without its headings."""
         before, after = (_lines(text) for text in (original, self.source(original)))
         shown = difflib.unified_diff(before, after, n=0, lineterm="")
         return "\n".join(line for line in list(shown)[2:] if not line.startswith("@@"))
+
+
+def applied(text: bytes, edits: Iterable[Edit], start: int = 0) -> bytes:
+    """Return a text with edits.
+
+    Args:
+        text: A part of a file.
+        edits: Of the file, within that part.
+        start: Where the part begins.
+    """
+    for edit in sorted(edits, reverse=True):
+        text = text[: edit.start - start] + edit.replacement.encode() + text[edit.end - start :]
+    return text
 
 
 class Source:

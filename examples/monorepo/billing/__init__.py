@@ -1,0 +1,1 @@
+"""Billing: invoices in PostgreSQL, and what customers owe in Redis."""
