@@ -8,6 +8,9 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from typing import Any
 
+PROGRESS = "progress: "
+"""How a line begins by which a template tool tells what it does."""
+
 # What a tree of files is made from (host/template_tree.py).
 _INNER = Rule(
     "a path that stays in the template",

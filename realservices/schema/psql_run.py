@@ -94,11 +94,11 @@ def _text(script: Script) -> Iterator[bytes | mmap.mmap]:
 
 def _has_commands(script: Script) -> bool:
     with _text(script) as text:
-        if text.find(b"\\") < 0:
-            return False
         if len(text) > LARGEST_SCANNED_BYTES:
             return True
-        return any(piece.command and not _OWN_COMMANDS.match(piece.command) for piece in pieces(text))
+        return text.find(b"\\") >= 0 and any(
+            piece.command and not _OWN_COMMANDS.match(piece.command) for piece in pieces(text)
+        )
 
 
 def _new_sessions(group: list[Script]) -> Iterator[bool]:

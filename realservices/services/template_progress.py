@@ -5,7 +5,7 @@ They are told from anything else that the tool prints by their beginning (source
 
 from __future__ import annotations
 
-MARK = "progress: "
+from realservices.contract.template_info import PROGRESS
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -27,7 +27,7 @@ class Progress:
     def begin(self, step: str) -> None:
         """Tell the step that begins."""
         if self._is_wanted:
-            print(MARK + step.replace("\n", " "), flush=True)
+            print(PROGRESS + step.replace("\n", " "), flush=True)
 
     def files(self, scripts: Sequence[Script]) -> Callable[[Script], None]:
         """Return what tells which of some files begins."""

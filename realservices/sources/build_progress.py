@@ -12,8 +12,8 @@ import threading
 import time
 from typing import TYPE_CHECKING
 
+from realservices.contract.template_info import PROGRESS
 from realservices.contract.terminal_text import as_text
-from realservices.services.template_progress import MARK
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
@@ -52,8 +52,8 @@ class Build:
         """Read what the tool prints, to its end; return what is no progress."""
         others = []
         for line in lines:
-            if line.startswith(MARK):
-                self.step = line[len(MARK) :].rstrip("\n")
+            if line.startswith(PROGRESS):
+                self.step = line[len(PROGRESS) :].rstrip("\n")
             else:
                 others.append(line)
         return "".join(others)

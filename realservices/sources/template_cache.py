@@ -74,7 +74,7 @@ def _lease_built(cache: DirectoryCache, recipe: Recipe, service: str) -> Lease:
 
 
 def _lease(cache: DirectoryCache, recipe: Recipe, build: Build) -> Lease:
-    return cache.lease(recipe.digest, lambda path: _build(cache, Path(path), recipe, build), lambda: _make_room(cache))
+    return cache.lease(recipe.digest, lambda path: _build(cache, Path(path), recipe, build), lambda: None)
 
 
 def cache_directory() -> Path:
@@ -147,6 +147,7 @@ def _build(cache: DirectoryCache, partial: Path, recipe: Recipe, build: Build) -
             stack.callback(lease.release)
             base = Path(lease.path)
             command = [*recipe.layers.last_command(count), *_base_options(base)]
+        _make_room(cache)  # Now the base is in use, and stays.
         _run(partial, command, recipe.directory, build)
         if base and json.loads((partial / INFO).read_bytes()).get("base"):
             _keep(base / BASE if (base / BASE).exists() else base / ARCHIVE, partial / BASE)

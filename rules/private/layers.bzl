@@ -6,8 +6,12 @@ from, so it needs no cuts near the end of the list.
 
 FILES_PER_LAYER = 250
 
-# A migration that is appended costs no more than these.
+# A migration that is appended mostly costs no more than these.
 FILES_AT_THE_END = 25
+
+# Behind the last layer of 250 there are cuts after 200, 100, 50 and 25 files, each if the rest is long enough. Where a
+# cut lies says which one comes before it, so that a longer list finds the templates of a shorter one.
+_STEPS = [8, 4, 2, 1]
 
 # Tools that order files by the numbers that their names begin with. The orders of the others need a look into the files.
 _NUMBERED = [
@@ -42,9 +46,11 @@ def layers(layout, files):
         return [struct(files = files, is_whole = False)]
     whole = range(FILES_PER_LAYER, len(files), FILES_PER_LAYER)
     ends = list(whole)
-    last = (len(files) - 1) // FILES_AT_THE_END * FILES_AT_THE_END
-    if ends and last > ends[-1]:
-        ends.append(last)
+    if ends:
+        for step in _STEPS:
+            end = ends[-1] + step * FILES_AT_THE_END
+            if end < len(files):
+                ends.append(end)
     ends.append(len(files))
     return [
         struct(files = files[start:end], is_whole = end in whole)

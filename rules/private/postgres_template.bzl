@@ -76,7 +76,7 @@ def postgres_template(ctx, distribution, contents):
         made = template_action(
             ctx,
             args,
-            name = ctx.label.name if is_last else "%s.%d" % (ctx.label.name, index + 1),
+            name = ctx.label.name if is_last else "%s.%d" % (ctx.label.name, len(applied) + len(part.files)),
             seeds = ctx.files.seeds if is_last else [],
             inputs = applied + part.files + ctx.files.data + _base_files(base),
             contents = contents,

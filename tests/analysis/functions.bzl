@@ -3,6 +3,7 @@
 load("@bazel_skylib//lib:unittest.bzl", "asserts", "unittest")
 load("//rules/private:env.bzl", "absolute_references", "is_reserved", "parse_value")  # buildifier: disable=bzl-visibility
 load("//rules/private:labels.bzl", "label_text", "runfiles_path")  # buildifier: disable=bzl-visibility
+load("//rules/private:layers.bzl", "layers")  # buildifier: disable=bzl-visibility
 load("//rules/private:names.bzl", "is_bucket_name", "is_extension_name", "is_name", "is_postgres_name", "is_setting_name")  # buildifier: disable=bzl-visibility
 load("//rules/private:pytest_runner.bzl", "is_test_file")  # buildifier: disable=bzl-visibility
 load("//rules/private:references.bzl", "canonical", "own_reference", "service_reference")  # buildifier: disable=bzl-visibility
@@ -23,6 +24,27 @@ def _names_test_impl(ctx):
         for text in wrong:
             asserts.false(env, function(text), text)
     return unittest.end(env)
+
+def _layers_test_impl(ctx):
+    env = unittest.begin(ctx)
+    for count, ends in [
+        (0, [0]),
+        (1, [1]),
+        (250, [250]),
+        (251, [250, 251]),
+        (275, [250, 275]),
+        (276, [250, 275, 276]),
+        (430, [250, 350, 400, 425, 430]),
+        (500, [250, 450, 475, 500]),
+        (501, [250, 500, 501]),
+    ]:
+        parts = layers("", range(count))
+        asserts.equals(env, list(range(count)), [file for part in parts for file in part.files])
+        asserts.equals(env, ends, [(part.files or [-1])[-1] + 1 for part in parts])
+        asserts.equals(env, [end % 250 == 0 and end != count for end in ends], [part.is_whole for part in parts])
+    return unittest.end(env)
+
+layers_test = unittest.make(_layers_test_impl)
 
 def _parse_value_test_impl(ctx):
     env = unittest.begin(ctx)
@@ -96,6 +118,7 @@ paths_test = unittest.make(_paths_test_impl)
 # buildifier: disable=unnamed-macro
 def function_tests():
     """Declares the tests."""
+    layers_test(name = "layers_test", size = "small")
     names_test(name = "names_test", size = "small")
     parse_value_test(name = "parse_value_test", size = "small")
     canonical_test(name = "canonical_test", size = "small")

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import functools
 import json
 import os
+import resource
 import signal
 import subprocess
 import sys
@@ -27,12 +29,16 @@ class TemplateBuild:
     Args:
         directory: Where SQL files and outputs go.
         enclosure: Options of `tests/host/enclosure.py`; none means no enclosure.
+        memory_bytes: The most that each of its processes may have of its own.
     """
 
-    def __init__(self, directory: Path, *, enclosure: list[str] | None = None) -> None:
+    def __init__(
+        self, directory: Path, *, enclosure: list[str] | None = None, memory_bytes: int = resource.RLIM_INFINITY
+    ) -> None:
         self.archive = directory / "db.tar"
         self.info_file = directory / "db.json"
         self._directory = directory
+        self._memory = (memory_bytes, memory_bytes)
         self._enclosure = [sys.executable, "-I", "-S", "-B", str(_ENCLOSURE), *enclosure, "--"] if enclosure else []
         self._arguments = ["--label", "//app:db", "--output", str(self.archive), "--info", str(self.info_file)]
         self.distribution = places.postgres_distribution()
@@ -83,6 +89,7 @@ class TemplateBuild:
             stderr=subprocess.PIPE,
             text=True,
             start_new_session=True,
+            preexec_fn=functools.partial(resource.setrlimit, resource.RLIMIT_DATA, self._memory),
         )
 
     def _script(self, option: str, name: str, sql: str) -> TemplateBuild:

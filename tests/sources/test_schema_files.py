@@ -205,6 +205,18 @@ def test_a_base_is_built_once_and_stored_once(based: Path) -> None:
     assert _runs(based) == 1
 
 
+def test_room_is_not_made_by_removing_the_base(based: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("REALSERVICES_CACHE_MB", "1")
+    with (based / "base" / "1.sql").open("a") as file:
+        file.write(_RAN)
+    base = Declaration("base", "postgres", "here", based, {"migrations": ["base/*.sql"], "inputs": ["p.toml"]})
+    for column in "yz":
+        (based / "db" / "3.sql").write_text(f"ALTER TABLE a ADD {column} int;\n")
+        declaration = Declaration("db", "postgres", "here", based, {"migrations": ["db/*.sql"]}, base=base)
+        with template(postgres_recipe(declaration, postgres_distribution(), "test", "test"), "db"):
+            assert _runs(based) == 1
+
+
 def test_a_base_without_migrations_that_follow(based: Path) -> None:
     with template(_based(based), "db") as directory:
         assert (directory / BASE).exists()
