@@ -28,7 +28,7 @@ def find_targets(bazel: Bazel, patterns: Sequence[str], *, within: str = "") -> 
     expression = f"tests({wanted})" + (f" except tests({taken_away})" if taken_away else "")
     expression = f"({expression}) intersect {within}" if within else expression
     options = ("--output=streamed_jsonproto", f"--proto:output_rule_attrs={','.join(_ATTRIBUTES)}")
-    # What depends on a file is sought in all that tests use, tools included. One that cannot be fetched has not changed.
+    # What depends on a file is sought in all that tests use, tools too. One that cannot be fetched has not changed.
     lines = bazel.query(expression, *options, may_lack=bool(within)).splitlines()
     return [target for target, is_manual in map(_read, lines) if not is_manual or target.label in patterns]
 
