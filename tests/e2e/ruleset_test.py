@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import xml.etree.ElementTree as ElementTree
 from collections.abc import Iterator
 
 import pytest
@@ -112,6 +113,94 @@ def test_a_time_out_is_reported_as_such(monorepo: Workspace) -> None:
     assert _results(output)["//bad:slow_test"][1] == "TIMEOUT", output
     assert "ended by SIGTERM" in output
     assert "the test's time-out is 4 s" in output
+
+
+_HANGING = {
+    "plain": """
+import time
+
+import pytest
+
+
+@pytest.fixture
+def resource():
+    yield
+    print("torn down", flush=True)
+
+
+def test_before():
+    pass
+
+
+def test_hangs(resource):
+    waiting_here()
+
+
+def waiting_here():
+    time.sleep(1000)
+
+
+def test_after():
+    raise AssertionError("this must not run")
+""",
+    "asynchronous": """
+import asyncio
+
+import pytest
+
+
+@pytest.fixture
+async def resource(isolated_redis):
+    yield isolated_redis
+    await isolated_redis.ping()
+    print("torn down", flush=True)
+
+
+def test_before():
+    pass
+
+
+async def test_hangs(resource):
+    await waiting_here()
+
+
+async def waiting_here():
+    await asyncio.Event().wait()
+
+
+def test_after():
+    raise AssertionError("this must not run")
+""",
+}
+_HANGING_BUILD = """
+load("@rules_realservices//rules:defs.bzl", "real_service_test", "redis_service")
+redis_service(name = "cache")
+real_service_test(name = "plain_test", srcs = ["plain_test.py"], timeout = "short", args = ["-s"])
+real_service_test(
+    name = "asynchronous_test", srcs = ["asynchronous_test.py"], services = [":cache"], timeout = "short", args = ["-s"],
+)
+"""
+
+
+def test_a_time_out_names_the_running_test_and_its_stack(monorepo: Workspace) -> None:
+    monorepo.write("hanging/BUILD.bazel", _HANGING_BUILD)
+    for name, text in _HANGING.items():
+        monorepo.write(f"hanging/{name}_test.py", text)
+    done = monorepo.bazel("test", "//hanging/...", "--test_timeout=5", "--test_output=errors", "--keep_going")
+    output = done.stdout + done.stderr
+    for name in _HANGING:
+        assert _results(output)[f"//hanging:{name}_test"][1] == "TIMEOUT", output
+        logs = monorepo.directory / "bazel-testlogs" / "hanging" / f"{name}_test"
+        log = (logs / "test.log").read_text(encoding="utf-8")
+        assert f"ended by SIGTERM; the test's time-out is 5 s, in hanging/{name}_test.py::test_hangs (call)" in log
+        assert re.search(r"in waiting_here\n", log), log
+        assert "torn down" in log, log
+        cases = {case.get("name"): case for case in ElementTree.parse(logs / "test.xml").iter("testcase")}
+        assert set(cases) == {"test_before", "test_hangs", f"//hanging:{name}_test"}
+        failure = cases["test_hangs"].find("failure")
+        assert failure is not None
+        assert "ended by SIGTERM" in (failure.text or "")
+        assert "waiting_here" in (failure.text or "")
 
 
 def test_arguments_filter_and_fail_fast_reach_the_tests(monorepo: Workspace) -> None:
