@@ -171,6 +171,14 @@ _LEFT = {
         '    get.return_value = MagicMock(json=lambda: {"celsius": 2})\n    assert await weather.temperature("x") == 2\n',
         "a mock of http, for which there is no conversion", "--templates",
     ),
+    "a function that gives data": (
+        '@patch("app.cache.redis.Redis.get", return_value=b"1")\ndef test_data(get):\n    assert cache.profile(1)\n',
+        "it is a function that gives data, or fails, and no client of a service", "what the function uses",
+    ),
+    "a name that may be anything": (
+        '@patch("app.cache.redis.retry")\ndef test_name(retry):\n    cache.profile(1)\n',
+        "of which it is not known what it is", "monkeypatch.setattr",
+    ),
     "a pipeline": (
         '@patch("app.cache.client")\ndef test_pipe(client):\n    client.pipeline.return_value.execute.return_value = [1]\n'
         '    client.setex.assert_not_called()\n    cache.recall("x")\n',

@@ -15,6 +15,7 @@ from realservices.mocks.convert.file_plan import plan_files
 from realservices.mocks.convert.fixture_edits import applies, exports_mock
 from realservices.mocks.convert.fixture_index import FixtureIndex
 from realservices.mocks.convert.import_lines import mend_imports
+from realservices.mocks.convert.mock_paths import Kind
 from realservices.mocks.convert.plan_edits import finish
 from realservices.mocks.convert.postgres_plan import plan_postgres
 from realservices.mocks.convert.project import Module, Project, make_module
@@ -195,6 +196,10 @@ def _plan_mock(mock: Mock, plan: TestPlan) -> None:
     service = mock.use.service
     if service is Service.REDIS and mock.linked_service() is Service.POSTGRES and not mock.has_any_of(COMMANDS):
         service = Service.POSTGRES  # What it is asked for is more certain than a name.
+    answer = next((fact for fact in mock.facts if fact.path == () and fact.kind is not Kind.IS), None)
+    if answer is not None:
+        why = "it is a function that gives data, or fails, and no client of a service"
+        raise Unconvertible(answer.line, mock.target or mock.name, why, "replace what the function uses instead")
     if service is Service.POSTGRES:
         (plan_session if is_session(mock, plan) else plan_postgres)(mock, plan)
     elif service is Service.REDIS:

@@ -121,6 +121,7 @@ def _place_target(mock: Mock, plan: TestPlan, driver: str, shapes: set[tuple[str
         return _place_connect(mock, plan, driver, connects, owner)
     if driver == ASYNCPG_SYNC:
         raise Unconvertible(mock.line, mock.name, "a blocking test of asyncpg", "make the test asynchronous")
+    plan.check_seam(mock, gives_client=any(shape[:1] == (CALLED,) for shape in shapes))
     heads = {shape[:2] if shape[:1] == (CALLED,) else () for shape in shapes}
     if _uses_pool(mock, plan):
         plan.pools = True

@@ -80,7 +80,9 @@ def _seam(mock: Mock, plan: TestPlan, name: str) -> None:
     heads = {fact.path[:2] for fact in mock.facts} | {check.path[:2] for check in mock.checks}
     if last in COMMANDS and last not in _CONSTRUCTORS:
         raise Unconvertible(mock.line, mock.target, "one method of the client is replaced", "replace the client itself")
-    if any(head[:1] == (CALLED,) for head in heads) or last in _CONSTRUCTORS:
+    gives = any(head[:1] == (CALLED,) for head in heads) or last in _CONSTRUCTORS
+    plan.check_seam(mock, gives_client=gives)
+    if gives:
         if mock.is_async and not any(head[:1] == (CALLED,) and ENTERED in head for head in heads):
             raise Unconvertible(
                 mock.line, mock.target, "an asynchronous function gives the client", "replace the function by hand"

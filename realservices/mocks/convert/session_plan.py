@@ -92,6 +92,8 @@ def _place(mock: Mock, plan: TestPlan) -> Handle:
     handle = Handle(SESSION_ASYNC if is_async else SESSION, name)
     heads = {path[:1] for path in (*(fact.path for fact in mock.facts), *(check.path for check in mock.checks)) if path}
     last = mock.target.rpartition(".")[2]
+    if mock.target:
+        plan.check_seam(mock, gives_client=(CALLED,) in heads or last in _FACTORIES)
     if (CALLED,) in heads or last in _FACTORIES:
         engine = plan.take(f"isolated_engine{suffix}")
         maker = f"async_sessionmaker({engine}, expire_on_commit=False)" if is_async else f"sessionmaker({engine})"

@@ -6,6 +6,7 @@ import ast
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
+from realservices.mocks.convert.results import Unconvertible
 from realservices.mocks.convert.row_plan import RowPlan
 
 if TYPE_CHECKING:
@@ -99,6 +100,24 @@ class TestPlan:
         line = f'monkeypatch.setattr("{target}", {expression}{created})'
         if line not in self.setup:
             self.setup.append(line)
+
+    def check_seam(self, mock: Mock, *, gives_client: bool) -> None:
+        """Raise for a patched name of which it is not known that it holds, or gives, a client.
+
+        Args:
+            mock: What is put there.
+            gives_client: It is told what its result does, or is a client's class.
+
+        Raises:
+            Unconvertible: It may be anything, a function that gives data for instance.
+        """
+        last = mock.target.rpartition(".")[2]
+        is_used = any(call.receiver.rpartition(".")[2] == last for call in self.calls)
+        if not (gives_client or is_used or self.project.constant(mock.target) is not None):
+            raise Unconvertible(
+                mock.line, mock.target, "a function is replaced, or something of which it is not known what it is",
+                "put the real object in its place by monkeypatch.setattr",
+            )  # fmt: skip
 
     def check(self, line: int, statements: Iterable[str]) -> None:
         """Have statements stand in place of an assertion."""
