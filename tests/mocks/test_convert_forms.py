@@ -109,6 +109,21 @@ def test_recall(isolated_redis_bytes_sync, monkeypatch):
     assert cache.recall("x") == "1"
 """,
     ),
+    "what was passed to a write": (
+        """async def test_arguments():
+    db = AsyncMock()
+    await UserService(db).rename(1, "x")
+    args = db.execute.call_args.args
+    assert args[1] == 1
+    assert args[2] == "x"
+""",
+        """@pytest.mark.requires_postgres
+async def test_arguments(isolated_database):
+    await isolated_database.execute("INSERT INTO users (id, email, name) VALUES ($1, $2, $3)", 1, "user-1@example.com", "name-1")
+    await UserService(isolated_database).rename(1, "x")
+    assert await isolated_database.fetchval("SELECT count(*) FROM users WHERE name = $1 AND id = $2", "x", 1) == 1
+""",
+    ),
     "not called": (
         """async def test_quiet():
     redis = AsyncMock()
@@ -147,9 +162,9 @@ _LEFT = {
         "the mock fails, or answers by a function", "service_control",
     ),
     "it looks into the mock": (
-        "async def test_arguments():\n    db = AsyncMock()\n    await UserService(db).rename(1, 'x')\n"
-        "    assert db.execute.call_args[0][1] == 1\n",
-        "the test looks into the mock", "what is there afterwards",
+        "async def test_arguments():\n    db = AsyncMock()\n    db.fetchrow.return_value = None\n    await UserService(db).get_user(1)\n"
+        "    args, _ = db.fetchrow.call_args\n    assert args[1] == 1\n",
+        "the test looks into the mock, and that fetchrow was called leaves no trace", "what is there afterwards",
     ),
     "the row contradicts the question": (
         'async def test_other():\n    db = AsyncMock()\n    db.fetchrow.return_value = {"id": 1, "email": "a", "name": "A"}\n'

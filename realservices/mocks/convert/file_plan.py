@@ -144,9 +144,9 @@ def _check(check: Check, name: str, plan: TestPlan) -> None:
     elif check.path == () and check.word == "called" and check.arguments and len(check.arguments) > 1:
         plan.check(check.line, [f"assert filesystem_sync.exists({name})"])
     elif check.path == () and check.word == "called":
-        plan.note(f"line {check.line}: that a file was opened leaves no trace; the assertion is gone")
+        plan.note_gone(check, "that a file was opened leaves no trace")
     elif check.path == () and check.word == "not called":
-        plan.note(f"line {check.line}: that a file was not opened leaves no trace; the assertion is gone")
+        plan.note_gone(check, "that a file was not opened leaves no trace")
     else:
         raise Unconvertible(check.line, ".".join(check.path), "it cannot be told what this leaves in the file", _HAND)
 

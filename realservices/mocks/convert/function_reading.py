@@ -46,7 +46,8 @@ class FunctionReader:
         arguments = {each.arg for each in function.args.args}
         self.bound = {name: each for name, each in exported.items() if name in arguments or name.startswith("self.")}
         self._values: dict[str, list[Fact]] = {}
-        self._seen: set[int] = set()
+        # Names for arguments that a mock was called with: mock and path.
+        self._looked: dict[str, tuple[Mock, tuple[str, ...]]] = {}
 
     def read(self) -> None:
         """Read it.
@@ -211,6 +212,11 @@ class FunctionReader:
 
     def _read_assignment(self, statement: ast.Assign) -> bool:
         value = statement.value
+        if (looked := self._looked_at(value)) is not None:
+            for node in ast.walk(statement.targets[0]):
+                if isinstance(node, ast.Name):
+                    self._looked[node.id] = looked
+            return True
         if len(statement.targets) > 1 and mock_paths.is_maker(value, self._imports):
             raise self._refusal(statement, "one mock for several names", "give each name its own line")
         target = statement.targets[0]
@@ -284,12 +290,34 @@ class FunctionReader:
         parts = statement.test.values if isinstance(statement.test, ast.BoolOp) else [statement.test]
         if isinstance(statement.test, ast.BoolOp) and not isinstance(statement.test.op, ast.And):
             return False
+        if (looked := self._looked_at(statement.test)) is not None:
+            mock, path = looked
+            empty: dict[str, ast.expr] = {}
+            line = statement.lineno
+            mock.checks.append(
+                Check(path=path, word="called", times=None, arguments=None, keywords=empty, line=line, looks=True)
+            )
+            return True
         read = [self._asked(part, statement.lineno) for part in parts]
         if not all(read):
             return False
         for mock, check in (each for each in read if each):
             mock.checks.append(check)
         return True
+
+    def _looked_at(self, node: ast.expr) -> tuple[Mock, tuple[str, ...]] | None:
+        """Return mock and path where an expression looks at the arguments of its only, or last, call."""
+        found: tuple[Mock, tuple[str, ...]] | None = None
+        for inner in ast.walk(node):
+            if isinstance(inner, ast.Name) and inner.id in self._looked:
+                found = self._looked[inner.id]
+            elif isinstance(inner, ast.Attribute) and inner.attr in ("call_args", "await_args"):
+                chain = mock_paths.chain(inner.value)
+                bound = self.bound.get(chain[0]) if chain else None
+                where = mock_paths.normal(chain[1]) if chain else None
+                if bound is not None and where is not None:
+                    found = bound.mock, (*bound.prefix, *where)
+        return found
 
     def _asked(self, node: ast.expr, line: int) -> tuple[Mock, Check] | None:
         """Return what a condition asks of a mock: `m.called`, `not m.called`, `m.call_count == 2`."""
@@ -344,6 +372,10 @@ class FunctionReader:
                 )
         if isinstance(inner, ast.Call):
             self._note_fakes(inner)
+        if isinstance(inner, ast.Name) and inner.id in self._looked:
+            raise self._refusal(
+                inner, "the test looks into the mock", "ask the real service for what is there afterwards"
+            )
         if not isinstance(inner, ast.Attribute):
             return
         found = mock_paths.chain(inner)

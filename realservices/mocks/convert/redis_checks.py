@@ -54,7 +54,7 @@ class RedisChecks:
             word = words[-1] if words else ""
             if not word or word in _READS:
                 what = f"{word!r} was {check.word}" if word else "the client was made"
-                self._plan.note(f"line {check.line}: that {what} leaves no trace in Redis; the assertion is gone")
+                self._plan.note_gone(check, f"that {what} leaves no trace in Redis")
             elif check.word == "not called":
                 self._plan.check(check.line, self._untouched(word, check))
             else:
@@ -112,6 +112,8 @@ class RedisChecks:
             return self._members(word, arguments, check)
         key = self._key(arguments, word, check)
         value = source_of(arguments.get("value"))
+        if check.looks and value is None and not isinstance(arguments.get("mapping"), ast.Dict):
+            self._plan.note_gone(check, f"what {word!r} wrote cannot be told")
         lines: list[str] = []
         if word in _REMOVES:
             extra = [source_of(each) for name, each in arguments.items() if name.startswith("more")]

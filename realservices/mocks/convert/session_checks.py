@@ -45,7 +45,7 @@ class SessionChecks:
                 self._plan.check(check.line, self._changed("add", check))
             elif word != "commit" or not self._commits or not self._plan.checked:
                 what = f"{word!r} was {check.word}" if word else "the session was made"
-                self._plan.note(f"line {check.line}: that {what} leaves no trace; the assertion is gone")
+                self._plan.note_gone(check, f"that {what} leaves no trace")
 
     @staticmethod
     def _word(check: Check) -> str:
@@ -67,6 +67,8 @@ class SessionChecks:
                 lines += self._counted(model, {}, self._objects.counts.get(model.name, 0))
             else:
                 values = _comparable(self._objects.given(call.node.args[0], model), model)
+                if check.looks and not values:
+                    self._plan.note_gone(check, "what was stored cannot be told")
                 expected = 1 if values else self._objects.counts.get(model.name, 0) + 1
                 lines += self._counted(model, values, expected)
         if not lines:

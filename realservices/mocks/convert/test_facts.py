@@ -34,6 +34,7 @@ class Check:
         arguments: Those asked for, None where any will do.
         keywords: Those asked for by name.
         line: Of the statement.
+        looks: It looks at what was passed, in words of its own: where that leaves a trace, the trace is asserted.
     """
 
     path: tuple[str, ...]
@@ -42,6 +43,7 @@ class Check:
     arguments: tuple[ast.expr, ...] | None
     keywords: dict[str, ast.expr]
     line: int
+    looks: bool = False
 
 
 @dataclass(slots=True, eq=False)

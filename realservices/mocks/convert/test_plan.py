@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from realservices.mocks.convert.database_schema import Schema
     from realservices.mocks.convert.handles import Handle
     from realservices.mocks.convert.project import Module, Project
-    from realservices.mocks.convert.test_facts import Mock, Reading
+    from realservices.mocks.convert.test_facts import Check, Mock, Reading
 
 TODO = "# TODO: "
 
@@ -121,13 +121,32 @@ class TestPlan:
 
     def check(self, line: int, statements: Iterable[str]) -> None:
         """Have statements stand in place of an assertion."""
-        self.checked.setdefault(line, [])
-        self.checked[line] += [each for each in statements if each not in self.checked[line]]
+        known = self.checked.setdefault(line, [])
+        for other, said in self.checked.items():
+            first, last = sorted((other, line))
+            if not any(first < call.line <= last for call in self.calls):
+                known = [*known, *said]  # Said already, and nothing has happened since.
+        self.checked[line] += [each for each in dict.fromkeys(statements) if each not in known]
 
     def note(self, text: str) -> None:
         """Tell the reader something, once."""
         if text not in self.notes:
             self.notes.append(text)
+
+    def note_gone(self, check: Check, what: str) -> None:
+        """Tell that an assertion has no counterpart.
+
+        Args:
+            check: The assertion.
+            what: What leaves no trace.
+
+        Raises:
+            Unconvertible: It asks for more than whether something was called, and that would be lost.
+        """
+        if check.looks:
+            remedy = "assert the result, or what is there afterwards"
+            raise Unconvertible(check.line, "call_args", f"the test looks into the mock, and {what}", remedy)
+        self.note(f"line {check.line}: {what}; the assertion is gone")
 
     def first_call_line(self) -> int | None:
         """Return the line of the test that first calls code which uses a service."""
