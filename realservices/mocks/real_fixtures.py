@@ -11,7 +11,7 @@ _SERVICES = {
     "performance_test_environment": ("postgres",),
     "websocket_integration_environment": (),
 }
-_POSTGRES = ("isolated_database", "isolated_psycopg", "isolated_engine", "isolated_session")
+_POSTGRES = ("isolated_database", "cloned_database", "isolated_psycopg", "isolated_engine", "isolated_session")
 
 
 def is_real_fixture(name: str) -> bool:

@@ -5,14 +5,10 @@ from __future__ import annotations
 import ast
 from typing import TYPE_CHECKING
 
+from realservices.mocks.real_fixtures import services_of
+
 if TYPE_CHECKING:
     from pathlib import Path
-
-_KINDS = {
-    "isolated_database": "postgres", "cloned_database": "postgres", "isolated_psycopg": "postgres",
-    "isolated_engine": "postgres",
-    "isolated_session": "postgres", "isolated_redis": "redis", "isolated_clickhouse": "clickhouse",
-}  # fmt: skip
 
 
 def kinds_of(path: Path) -> set[str]:
@@ -24,7 +20,7 @@ def kinds_of(path: Path) -> set[str]:
     found: set[str] = set()
     for node in ast.walk(tree):
         if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef):
-            found |= {kind for each in node.args.args if (kind := _kind(each.arg))}
+            found |= {kind for each in node.args.args for kind in services_of(each.arg)}
         elif (
             isinstance(node, ast.Attribute)
             and node.attr.startswith("requires_")
@@ -32,7 +28,3 @@ def kinds_of(path: Path) -> set[str]:
         ):
             found.add(node.attr.removeprefix("requires_"))
     return found
-
-
-def _kind(fixture: str) -> str:
-    return next((kind for start, kind in _KINDS.items() if fixture.startswith(start)), "")
