@@ -6,10 +6,11 @@ import contextlib
 import dataclasses
 from typing import TYPE_CHECKING
 
-from realservices.mocks.convert.function_reading import Bound, FunctionReader
+from realservices.mocks.convert.function_reading import FunctionReader
 from realservices.mocks.convert.redis_commands import COMMANDS
 from realservices.mocks.convert.results import Unconvertible
 from realservices.mocks.convert.test_facts import KEPT, Function, Reading
+from realservices.mocks.convert.told_facts import Bound
 from realservices.mocks.model import MockUse, Service
 
 if TYPE_CHECKING:
