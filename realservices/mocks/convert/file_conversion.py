@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import ast
-import dataclasses
-from collections import defaultdict
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -12,7 +10,7 @@ from realservices.mocks.convert.code_under_test import CodeUnderTest
 from realservices.mocks.convert.each_test import Test, check_class, each_test, is_test_case
 from realservices.mocks.convert.fake_plan import plan_fake
 from realservices.mocks.convert.file_plan import plan_files
-from realservices.mocks.convert.fixture_edits import applies, exports_mock
+from realservices.mocks.convert.fixture_edits import applies
 from realservices.mocks.convert.fixture_index import FixtureIndex
 from realservices.mocks.convert.import_lines import mend_imports
 from realservices.mocks.convert.mock_paths import Kind
@@ -24,6 +22,13 @@ from realservices.mocks.convert.redis_plan import plan_redis
 from realservices.mocks.convert.results import FileResult, Left, Unconvertible
 from realservices.mocks.convert.rewrite import rewrite
 from realservices.mocks.convert.session_plan import is_session, plan_session
+from realservices.mocks.convert.shared_fixtures import (
+    Planned,
+    copied_fixtures,
+    unused_fixtures,
+    without_half,
+    without_shared,
+)
 from realservices.mocks.convert.test_facts import Fake, FunctionEdits, Reading
 from realservices.mocks.convert.test_plan import TestPlan
 from realservices.mocks.convert.test_reading import TestReader
@@ -40,9 +45,6 @@ if TYPE_CHECKING:
     from realservices.mocks.model import MockUse, TestFile
 
 _CONVERTED = (Service.POSTGRES, Service.REDIS, Service.FILES)
-# A test, its plan or None where it is left, and what was read in it.
-_Planned = tuple[Test, TestPlan | None, Reading | None]
-_WHOLE = "every test that uses this fixture must be converted together"
 
 
 class FileConverter:
@@ -74,11 +76,11 @@ class FileConverter:
             return result
         plans = self._plans(module, result)
         while True:
-            plans = _without_shared(plans, result)
+            plans = without_shared(plans, result)
             half = self._write(module, plans, result)
             if not half:
                 return result
-            plans = _without_half(plans, half, result)
+            plans = without_half(plans, half, result)
 
     def module_name(self, path: Path) -> str:
         """Return the dotted name that a file is imported by."""
@@ -89,7 +91,7 @@ class FileConverter:
         root = self._files.root.resolve()
         return path.relative_to(root) if path.is_relative_to(root) else path
 
-    def _plans(self, module: Module, result: FileResult) -> list[_Planned]:
+    def _plans(self, module: Module, result: FileResult) -> list[Planned]:
         self._scan(module.path, result.before)
         for directory in module.path.resolve().parents:
             conftest = directory / "conftest.py"
@@ -99,7 +101,7 @@ class FileConverter:
                 break
         index = FixtureIndex(module, self._files.root.resolve())
         project = Project(self._files, self._relative(module.path), self._modules)
-        found: list[_Planned] = []
+        found: list[Planned] = []
         for test in each_test(module.tree):
             owner = test.owner.name if test.owner else ""
             fixtures = index.of_test(test.node, owner, test.owner, module)
@@ -138,7 +140,7 @@ class FileConverter:
         finish(plan)
         return plan
 
-    def _write(self, module: Module, plans: list[_Planned], result: FileResult) -> dict[str, MockUse]:
+    def _write(self, module: Module, plans: list[Planned], result: FileResult) -> dict[str, MockUse]:
         """Put the plans into the result; return tests that would still have a mock, and which: nothing is done then."""
         result.converted, result.notes, result.services = [], [], set()
         edits: dict[int, FunctionEdits] = {}
@@ -157,8 +159,8 @@ class FileConverter:
             result.services |= plan.services
         if not result.converted:
             return {}
-        copies = _copied(plans, result.path)
-        gone = _unused_fixtures(module, plans, {line: each for line, each in edits.items() if line not in copies})
+        copies = copied_fixtures(plans, result.path)
+        gone = unused_fixtures(module, plans, {line: each for line, each in edits.items() if line not in copies})
         try:
             cases = {test.owner.name for test, plan, _ in plans if plan is not None and plan.is_case and test.owner}
             text = rewrite(result.before, edits, gone, pools=pools, cases=cases, overrides=overrides, copies=copies)
@@ -223,108 +225,6 @@ def _plan_fake(fake: Fake, plan: TestPlan) -> None:
 
 def _has_work(reading: Reading) -> bool:
     return bool(reading.mocks or any(not fake.is_foreign for fake in reading.fakes))
-
-
-def _without_shared(plans: list[_Planned], result: FileResult) -> list[_Planned]:
-    """Return the plans without those that change a fixture which another test needs as it is."""
-    while True:
-        users: dict[int | str, list[int]] = defaultdict(list)
-        changes: dict[int | str, list[object]] = defaultdict(list)
-        for number, (_, plan, reading) in enumerate(plans):
-            for fixture in reading.fixtures if reading else ():
-                is_own = fixture.module.path == result.path
-                users[fixture.node.lineno if is_own else fixture.name].append(number)
-            for name, expression in plan.overrides.items() if plan else ():
-                changes[name].append(expression)
-            for line, edits in plan.reading.edits.items() if plan else ():
-                if plan and line != plan.reading.test.lineno and applies(line, plan):
-                    changes[line].append(edits)
-        refused = {
-            number: key
-            for key, edits in changes.items()
-            for number in users[key]
-            if plans[number][1] is not None
-            and (
-                any(each != edits[0] for each in edits)
-                or (len(edits) < len(users[key]) and not _can_be_copied(key, plans))
-            )
-        }
-        if not refused:
-            return plans
-        for number, key in refused.items():
-            test, plan, reading = plans[number]
-            why = "another test uses the same fixture and stays on its mock"
-            line = key if isinstance(key, int) else test.node.lineno
-            result.left.append(Left(test=test.name, line=line, what="fixture", why=why, remedy=_WHOLE))
-            plans[number] = (test, None, dataclasses.replace(reading) if reading else None)
-
-
-def _can_be_copied(key: int | str, plans: Sequence[_Planned]) -> bool:
-    """Return whether converted tests can have a fixture of their own beside one that others need as it is."""
-    for _, _, reading in plans:
-        fixtures = reading.fixtures if reading else []
-        found = next((each for each in fixtures if each.node.lineno == key), None)
-        if found is None:
-            continue
-        is_plain = found.name == found.node.name and not found.is_set_up and not found.autouse and not found.owner
-        if not is_plain or any(found.name in {each.arg for each in other.node.args.args} for other in fixtures):
-            return False
-    return isinstance(key, int)
-
-
-def _copied(plans: Sequence[_Planned], path: Path) -> dict[int, str]:
-    """Return name by line of the fixtures that a test needs as they are and others converted; these get a copy."""
-    found: dict[int, str] = {}
-    for _, plan, _ in plans:
-        for fixture in plan.reading.fixtures if plan is not None else ():
-            line = fixture.node.lineno
-            is_changed = (
-                plan is not None and fixture.module.path == path and line in plan.reading.edits and applies(line, plan)
-            )
-            is_left = any(
-                other is None and reading is not None and any(each.key == fixture.key for each in reading.fixtures)
-                for _, other, reading in plans
-            )
-            if is_changed and is_left and plan is not None:
-                found[line] = f"real_{fixture.name}"
-                edits = plan.reading.edit(plan.reading.test)
-                edits.dropped_arguments.add(fixture.name)
-                edits.renames[fixture.name] = found[line]
-                edits.arguments = list(dict.fromkeys([*edits.arguments, found[line]]))
-    return found
-
-
-def _without_half(plans: list[_Planned], half: dict[str, MockUse], result: FileResult) -> list[_Planned]:
-    """Return the plans without those of tests that would keep a mock."""
-    kept: list[_Planned] = []
-    for test, plan, reading in plans:
-        use = half.get(test.name)
-        if use is not None and plan is not None:
-            why = f"a mock of {use.service.value} could not be told from others"
-            left = Left(test=test.name, line=test.node.lineno, what=use.api, why=why, remedy="convert by hand")
-            result.left.append(left)
-            plan = None
-        kept.append((test, plan, reading))
-    return kept
-
-
-def _unused_fixtures(module: Module, plans: list[_Planned], edits: dict[int, FunctionEdits]) -> set[int]:
-    """Return the lines of fixtures that gave mocks to converted tests, and that nobody asks for any more."""
-    candidates = {
-        fixture.name: fixture
-        for _, plan, _ in plans
-        if plan is not None
-        for fixture in plan.reading.fixtures
-        if fixture.module is plan.module and exports_mock(fixture, plan)
-    }
-    asked: set[str] = set()
-    for node in ast.walk(module.tree):
-        if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef):
-            dropped = edits[node.lineno].dropped_arguments if node.lineno in edits else set()
-            asked |= {each.arg for each in (*node.args.args, *node.args.kwonlyargs)} - dropped
-        elif isinstance(node, ast.Constant) and isinstance(node.value, str):
-            asked.add(node.value)
-    return {fixture.node.lineno for name, fixture in candidates.items() if name not in asked}
 
 
 def _check_same_tests(before: ast.Module, after: ast.Module) -> None:

@@ -16,9 +16,6 @@ if TYPE_CHECKING:
     from collections.abc import Iterable
 
 
-_PATCHERS = ("patch", "patch.object", "patch.dict", "patch.multiple")
-
-
 class FunctionReader(PatchReader):
     """Reads one function: a fixture or the test."""
 

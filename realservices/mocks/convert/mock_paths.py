@@ -29,10 +29,11 @@ MAKERS = {
 _OF_MAKER = {"spec", "spec_set", "name", "wraps", "autospec", "unsafe", "new_callable", "instance"}
 _IGNORED = {"__exit__", "__aexit__"}
 _ENTERS = {"__enter__", "__aenter__"}
-_INTERNALS = {"called", "call_count", "call_args", "call_args_list", "mock_calls", "method_calls", "await_count",
-              "await_args", "await_args_list", "return_value", "side_effect", "reset_mock", "configure_mock",
-              "mock_add_spec",
-              "attach_mock"}  # fmt: skip
+_INTERNALS = {
+    "called", "call_count", "call_args", "call_args_list", "mock_calls", "method_calls", "await_count",
+    "await_args", "await_args_list", "return_value", "side_effect", "reset_mock", "configure_mock",
+    "mock_add_spec", "attach_mock",
+}  # fmt: skip
 
 
 class Kind(enum.Enum):

@@ -17,16 +17,14 @@ _DEEPEST = 5
 _MAKERS = ("mapped_column", "Column", "Field")
 _TYPES = {
     "int": "integer", "Integer": "integer", "BigInteger": "bigint", "SmallInteger": "smallint", "str": "text",
-    "String": "text",
-    "Text": "text", "Unicode": "text", "bool": "boolean", "Boolean": "boolean", "float": "double precision",
-    "Float": "double precision",
-    "Numeric": "numeric", "Decimal": "numeric", "JSON": "json", "JSONB": "jsonb",
+    "String": "text", "Text": "text", "Unicode": "text", "bool": "boolean", "Boolean": "boolean",
+    "float": "double precision", "Float": "double precision", "Numeric": "numeric", "Decimal": "numeric",
+    "JSON": "json", "JSONB": "jsonb",
 }  # fmt: skip
 _MADE_UP = {
     "datetime": "datetime.datetime(2026, 1, 1, tzinfo=datetime.UTC)",
-    "DateTime": "datetime.datetime(2026, 1, 1, tzinfo=datetime.UTC)",
-    "date": "datetime.date(2026, 1, 1)", "Date": "datetime.date(2026, 1, 1)", "dict": "{}", "list": "[]",
-    "JSON": "{}", "JSONB": "{}",
+    "DateTime": "datetime.datetime(2026, 1, 1, tzinfo=datetime.UTC)", "date": "datetime.date(2026, 1, 1)",
+    "Date": "datetime.date(2026, 1, 1)", "dict": "{}", "list": "[]", "JSON": "{}", "JSONB": "{}",
     "UUID": "uuid.UUID(int=1)", "Uuid": "uuid.UUID(int=1)", "bytes": 'b""', "LargeBinary": 'b""',
 }  # fmt: skip
 

@@ -11,8 +11,6 @@ from realservices.mocks.convert.test_facts import Mock
 from realservices.mocks.convert.told_facts import Bound, ToldFacts
 from realservices.mocks.model import MockUse, Service
 
-_PATCHERS = ("patch", "patch.object", "patch.dict", "patch.multiple")
-
 
 class PatchReader(ToldFacts):
     """Reads the patchers of one function."""

@@ -18,14 +18,17 @@ if TYPE_CHECKING:
     from realservices.mocks.convert.test_facts import Mock
     from realservices.mocks.convert.test_plan import TestPlan
 
-_READS = {"fetchrow", "fetchval", "fetch", "fetchone", "fetchall", "fetchmany", "scalar", "scalar_one",
-    "scalar_one_or_none",
-          "first", "one", "one_or_none", "all"}  # fmt: skip
+_READS = {
+    "fetchrow", "fetchval", "fetch", "fetchone", "fetchall", "fetchmany", "scalar", "scalar_one",
+    "scalar_one_or_none", "first", "one", "one_or_none", "all",
+}  # fmt: skip
 _MANY = {"fetch", "fetchall", "fetchmany", "all"}
 _SCALARS = {"fetchval", "scalar", "scalar_one", "scalar_one_or_none"}
-_SILENT = {"commit", "rollback", "close", "release", "transaction", "acquire", "cursor", "autocommit", "executemany",
-           "description", "add_listener", "set_type_codec", "is_closed", "closed", "terminate", "is_in_transaction",
-           "row_factory"}  # fmt: skip
+_SILENT = {
+    "commit", "rollback", "close", "release", "transaction", "acquire", "cursor", "autocommit", "executemany",
+    "description", "add_listener", "set_type_codec", "is_closed", "closed", "terminate", "is_in_transaction",
+    "row_factory",
+}  # fmt: skip
 _FAILURES = "use the fixture service_control to have the service fail, or keep the mock for this one test"
 
 

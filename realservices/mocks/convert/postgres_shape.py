@@ -22,8 +22,10 @@ if TYPE_CHECKING:
 
 _ASYNCPG_WORDS = {"fetchrow", "fetchval", "fetch", "acquire", "release", "transaction"}
 _PSYCOPG_WORDS = {"fetchone", "fetchall", "fetchmany", "cursor", "rowcount", "commit", "rollback"}
-_LEAVES = {"fetchrow", "fetchval", "fetch", "execute", "executemany", "fetchone", "fetchall", "fetchmany", "rowcount",
-           "commit", "rollback", "close", "transaction", "description"}  # fmt: skip
+_LEAVES = {
+    "fetchrow", "fetchval", "fetch", "execute", "executemany", "fetchone", "fetchall", "fetchmany", "rowcount",
+    "commit", "rollback", "close", "transaction", "description",
+}  # fmt: skip
 _CONNECTS = {"connect": "connect", "create_pool": "create_pool"}
 
 

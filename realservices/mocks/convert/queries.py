@@ -15,9 +15,10 @@ if TYPE_CHECKING:
     from realservices.mocks.convert.code_under_test import ServiceCall
     from realservices.mocks.convert.sql_text import Statement
 
-FETCHES = {"fetchrow", "fetchval", "fetch", "fetchone", "fetchall", "fetchmany", "scalar", "scalar_one",
-    "scalar_one_or_none",
-           "first", "one", "one_or_none", "all", "scalars", "mappings"}  # fmt: skip
+FETCHES = {
+    "fetchrow", "fetchval", "fetch", "fetchone", "fetchall", "fetchmany", "scalar", "scalar_one",
+    "scalar_one_or_none", "first", "one", "one_or_none", "all", "scalars", "mappings",
+}  # fmt: skip
 _SENDERS = {
     "execute",
     "executemany",

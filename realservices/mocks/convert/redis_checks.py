@@ -16,9 +16,10 @@ if TYPE_CHECKING:
     from realservices.mocks.convert.test_facts import Check, Mock
     from realservices.mocks.convert.test_plan import TestPlan
 
-_READS = {"get", "exists", "hget", "hgetall", "ttl", "lrange", "llen", "smembers", "sismember", "scard", "zrange",
-    "zscore", "mget",
-          "keys", "scan_iter", "ping", "close", "aclose", "hmget", "hexists", "zcard", "strlen"}  # fmt: skip
+_READS = {
+    "get", "exists", "hget", "hgetall", "ttl", "lrange", "llen", "smembers", "sismember", "scard", "zrange",
+    "zscore", "mget", "keys", "scan_iter", "ping", "close", "aclose", "hmget", "hexists", "zcard", "strlen",
+}  # fmt: skip
 _REMOVES = {"delete", "unlink", "getdel"}
 # What stands at which place of a command's arguments, behind the key.
 _PLACES = {

@@ -17,9 +17,10 @@ if TYPE_CHECKING:
     from realservices.mocks.convert.test_facts import Mock
     from realservices.mocks.convert.test_plan import TestPlan
 
-_SILENT = {"ping", "close", "aclose", "flushdb", "set", "setex", "hset", "hmset", "lpush", "rpush", "sadd", "zadd",
-    "expire", "mset",
-           "psetex", "publish", "connection_pool", "persist"}  # fmt: skip
+_SILENT = {
+    "ping", "close", "aclose", "flushdb", "set", "setex", "hset", "hmset", "lpush", "rpush", "sadd", "zadd",
+    "expire", "mset", "psetex", "publish", "connection_pool", "persist",
+}  # fmt: skip
 _CONSTRUCTORS = {"Redis", "StrictRedis", "from_url", "AsyncRedis", "get_redis", "get_redis_client", "get_client"}
 
 

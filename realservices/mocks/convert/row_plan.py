@@ -170,12 +170,12 @@ def _document(value: str) -> str:
     return value if isinstance(held, str) else repr(json.dumps(held))
 
 
-_RESERVED = {"user", "order", "group", "table", "select", "from", "where", "default", "check", "primary",
-    "references", "end",
-             "limit", "offset", "desc", "asc", "all", "and", "or", "not", "case", "cast", "column", "constraint",
-             "create",
-             "grant", "in", "into", "on", "only", "then", "to", "union", "unique", "using", "when", "with",
-             "analyze"}  # fmt: skip
+_RESERVED = {
+    "user", "order", "group", "table", "select", "from", "where", "default", "check", "primary", "references",
+    "end", "limit", "offset", "desc", "asc", "all", "and", "or", "not", "case", "cast", "column", "constraint",
+    "create", "grant", "in", "into", "on", "only", "then", "to", "union", "unique", "using", "when", "with",
+    "analyze",
+}  # fmt: skip
 
 
 def _quoted(name: str) -> str:

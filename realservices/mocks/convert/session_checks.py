@@ -12,7 +12,7 @@ from realservices.mocks.convert.row_plan import quoted
 if TYPE_CHECKING:
     from realservices.mocks.convert.code_under_test import ServiceCall
     from realservices.mocks.convert.orm_models import Model
-    from realservices.mocks.convert.session_plan import StoredObjects
+    from realservices.mocks.convert.stored_objects import StoredObjects
     from realservices.mocks.convert.test_facts import Check, Mock
     from realservices.mocks.convert.test_plan import TestPlan
 

@@ -1,0 +1,324 @@
+"""The objects of mapped classes that are stored before a test begins: what its mocked session answered with."""
+
+from __future__ import annotations
+
+import ast
+from typing import TYPE_CHECKING
+
+from realservices.mocks.convert.expressions import free_name, source_of
+from realservices.mocks.convert.handles import ASYNCPG, ASYNCPG_SYNC, Handle
+from realservices.mocks.convert.mock_paths import CALLED, ENTERED, Fact, Kind
+from realservices.mocks.convert.orm_models import Attribute, Model, model_of, models_beside
+from realservices.mocks.convert.project import full_name
+from realservices.mocks.convert.results import Unconvertible
+from realservices.mocks.convert.row_plan import columns_of
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from realservices.mocks.convert.code_under_test import ServiceCall
+    from realservices.mocks.convert.test_facts import Mock
+    from realservices.mocks.convert.test_plan import TestPlan
+
+_ONE = {"first", "one", "one_or_none", "scalar_one_or_none", "scalar_one", "get", "scalar"}
+_MANY = {"all", "fetchall"}
+_SILENT = {
+    "add", "add_all", "commit", "flush", "refresh", "rollback", "close", "delete", "begin", "execute", "query",
+    "scalars", "filter", "filter_by", "options", "order_by", "expunge", "merge", "unique", "join", "limit",
+    "offset", "where",
+}  # fmt: skip
+_FROM_TEXT = {
+    "datetime": "datetime.datetime.fromisoformat", "DateTime": "datetime.datetime.fromisoformat",
+    "date": "datetime.date.fromisoformat", "Date": "datetime.date.fromisoformat", "UUID": "uuid.UUID",
+    "Uuid": "uuid.UUID",
+}  # fmt: skip
+_DUMPS = ("dict", "model_dump", "asdict", "to_dict")
+
+
+class StoredObjects:
+    """The objects that are stored before a test begins.
+
+    Args:
+        mock: The mock that answered with them.
+        plan: What is filled.
+        handle: The session.
+    """
+
+    def __init__(self, mock: Mock, plan: TestPlan, handle: Handle) -> None:
+        self._mock, self._plan, self._handle = mock, plan, handle
+        self._calls = [call for call in plan.calls if call.method not in ("connect",)]
+        self._lines: list[str] = []
+        self._stored: set[tuple[str, str]] = set()
+        self.counts: dict[str, int] = {}
+        self.models: dict[str, Model] = {}
+
+    def add(self) -> None:
+        """Store what the facts answer with."""
+        for fact in self._mock.facts:
+            words = [word for word in fact.path if word not in (CALLED, ENTERED)]
+            word = words[-1] if words else ""
+            if not word or (word == "refresh" and fact.kind is Kind.EFFECT):
+                continue
+            if fact.kind is Kind.EFFECT and not (isinstance(fact.value, ast.Constant) and fact.value.value is None):
+                raise Unconvertible(
+                    fact.line, f"{word}.side_effect", "the mock fails, or answers by a function",
+                    "use the fixture service_control to have the service fail, or keep the mock for this one test",
+                )  # fmt: skip
+            if word in _ONE:
+                self._store(fact.value, fact)
+            elif word in _MANY or isinstance(fact.value, ast.List):
+                for each in self._listed(fact):
+                    self._store(each, fact)
+            elif word == "count":
+                self._store_many(fact)
+            elif word not in _SILENT:
+                raise Unconvertible(
+                    fact.line, word, "it cannot be told what this means for a session", "convert by hand"
+                )
+
+    def given(self, node: ast.expr, model: Model) -> dict[str, str]:
+        """Return the attributes with which the code makes an object, as far as they can be told."""
+        if not isinstance(node, ast.Call):
+            return {}
+        words = [*node.keywords]
+        for word in node.keywords:
+            if word.arg is None and isinstance(word.value, ast.Call) and isinstance(word.value.func, ast.Attribute):
+                # `Model(**data.model_dump())`, with the test's own `data`.
+                base = word.value.func.value
+                held = base if isinstance(base, ast.Call) else self._assigned(base)
+                made = held if word.value.func.attr in _DUMPS else None
+                words += made.keywords if isinstance(made, ast.Call) else []
+        known = {word.arg: source_of(word.value) for word in words if word.arg in model.attributes}
+        return {name: value for name, value in known.items() if name is not None and value is not None}
+
+    def _add_parents(self) -> None:
+        """Store what the objects refer to that the code stores itself."""
+        for call in self._calls:
+            if call.method != "add" or not call.node.args:
+                continue
+            model = self.model_in(call.node.args[0], call)
+            values = self.given(call.node.args[0], model) if model is not None else {}
+            for attribute in model.attributes.values() if model is not None else ():
+                if attribute.refers_to and attribute.name in values and model is not None:
+                    self._parent(model, attribute.name, values[attribute.name], 1)
+
+    def finish(self) -> None:
+        """Put the lines into the plan: the tables first, where no migration makes them."""
+        self._add_parents()
+        for model in self.models.values():
+            line = model.import_line
+            if self._plan.module.imports.get(model.name) is None:
+                self._plan.imports.add(line)
+        missing = [model for model in self.models.values() if self._plan.schema.table(model.table) is None]
+        if missing:
+            self._plan.setup.append(self._created(missing[0]))
+        if self._lines:
+            self._plan.seeds += [
+                *self._lines,
+                f"{'await ' if self._handle.is_async else ''}{self._handle.name}.commit()",
+            ]
+
+    def _created(self, model: Model) -> str:
+        if not self._handle.is_async:
+            return f"{model.name}.metadata.create_all({self._handle.name}.get_bind())"
+        engine = self._plan.take("isolated_engine_async")
+        made = f"await connection.run_sync({model.name}.metadata.create_all)"
+        return f"async with {engine}.begin() as connection:\n    {made}"
+
+    def model_in(self, node: ast.AST, call: ServiceCall) -> Model | None:
+        """Return the first mapped class that an expression of the code names."""
+        for inner in ast.walk(node):
+            if isinstance(inner, ast.Name):
+                name = call.module.imports.get(free_name(inner)) or f"{call.module.name}.{free_name(inner)}"
+                if (model := model_of(self._plan.project.resolve(name), self._plan.project)) is not None:
+                    self.models[model.name] = model
+                    return model
+        return None
+
+    def queried(self) -> Model | None:
+        """Return the class that the code asks for."""
+        return self._queried()[0]
+
+    def _queried(self) -> tuple[Model | None, dict[str, str]]:
+        """Return the class that the code asks for, and what it compares its attributes with."""
+        for call in self._calls:
+            asks = call.method in ("query", "select", "execute", "scalars", "scalar", "get", "exec")
+            if asks and call.node.args and (model := self.model_in(call.node, call)) is not None:
+                return model, self._compared(model)
+        return None, {}
+
+    def _compared(self, model: Model) -> dict[str, str]:
+        found: dict[str, str] = {}
+        for call in self._calls:
+            for inner in ast.walk(call.node):
+                if (
+                    isinstance(inner, ast.Compare)
+                    and isinstance(inner.ops[0], ast.Eq)
+                    and isinstance(inner.left, ast.Attribute)
+                ):
+                    value = source_of(inner.comparators[0])
+                    if isinstance(inner.left.value, ast.Name) and free_name(inner.left.value) == model.name and value:
+                        found[inner.left.attr] = value
+                elif (
+                    isinstance(inner, ast.Call)
+                    and isinstance(inner.func, ast.Attribute)
+                    and inner.func.attr == "filter_by"
+                ):
+                    found |= {
+                        word.arg: value for word in inner.keywords if word.arg and (value := source_of(word.value))
+                    }
+            if call.method == "get" and len(call.node.args) == 2 and (value := source_of(call.node.args[1])):
+                keys = [each.name for each in model.attributes.values() if each.is_key]
+                found |= {keys[0]: value} if keys else {}
+        return {name: value for name, value in found.items() if name in model.attributes}
+
+    def _listed(self, fact: Fact) -> Iterator[ast.expr]:
+        value = self._assigned(fact.value) or fact.value
+        if not isinstance(value, ast.List | ast.Tuple):
+            raise Unconvertible(
+                fact.line, ast.unparse(fact.value), "the objects are not written out", "store them by hand"
+            )
+        yield from value.elts
+
+    def _mapped(self, function: ast.expr) -> Model | None:
+        """Return the mapped class that a call makes an object of, as the test or one of its fixtures names it."""
+        for module in (self._plan.module, *(each.module for each in self._plan.reading.fixtures)):
+            name = full_name(function, module.imports)
+            if (model := model_of(self._plan.project.resolve(name), self._plan.project)) is not None:
+                return model
+        return None
+
+    def _assigned(self, value: ast.expr) -> ast.expr | None:
+        if not isinstance(value, ast.Name):
+            return None
+        for fixture in self._plan.reading.fixtures:
+            if fixture.name == value.id:
+                given = [node.value for node in ast.walk(fixture.node) if isinstance(node, ast.Return | ast.Yield)]
+                return given[0] if len(given) == 1 else None
+        for node in ast.walk(self._plan.reading.test):
+            if isinstance(node, ast.Assign) and ast.unparse(node.targets[0]) == value.id:
+                return node.value
+        return None
+
+    def _store(self, value: ast.expr, fact: Fact) -> None:
+        if isinstance(value, ast.Constant) and value.value is None:
+            self._queried()
+            return
+        made = self._assigned(value) or value
+        record = columns_of(made)
+        if isinstance(made, ast.Call) and (model := self._mapped(made.func)):
+            self.models[model.name] = model
+            values = {word.arg: ast.unparse(word.value) for word in made.keywords if word.arg}
+            self._store_object(model, values, ast.unparse(value) if made is not value else "", fact)
+        elif record is not None:
+            queried, _ = self._queried()
+            if queried is None:
+                raise Unconvertible(
+                    fact.line, ast.unparse(value), "the class of this object was not found", "store it by hand"
+                )
+            known = {name: ast.unparse(each) for name, each in record.items() if name in queried.attributes}
+            self._store_object(queried, known, "", fact)
+        else:
+            raise Unconvertible(fact.line, ast.unparse(value), "no object of a mapped class", "store it by hand")
+
+    def _store_object(self, model: Model, values: dict[str, str], variable: str, fact: Fact) -> None:
+        queried, compared = self._queried()
+        extra: dict[str, str] = {}
+        if queried is not None and queried.name == model.name:
+            for name, wanted in compared.items():
+                if name not in values:
+                    extra[name] = wanted
+                elif values[name] != wanted and _both_constant(values[name], wanted):
+                    why = f"the mock answers {name}={values[name]} where the code asks for {name}={wanted}"
+                    raise Unconvertible(
+                        fact.line, f"{name}={values[name]}", why, "give the mock's answer and the test the same value"
+                    )
+        for name, value in values.items():
+            if (
+                fitting := _fitting(model.attributes.get(name), value, f"{variable}.{name}" if variable else "")
+            ) != value:
+                extra[name] = fitting
+                self._plan.imports.add(f"import {fitting.split('.')[0]}")
+        number = self.counts.get(model.name, 0) + 1
+        extra |= self._fillers(model, values | extra, number)
+        self.counts[model.name] = number
+        self._stored |= {(model.table, f"{name}={value}") for name, value in (values | extra).items()}
+        name = self._handle.name
+        if variable:
+            self._lines += [f"{variable}.{attribute} = {value}" for attribute, value in extra.items()]
+            self._lines.append(f"{name}.add({variable})")
+        else:
+            given = ", ".join(f"{attribute}={value}" for attribute, value in (values | extra).items())
+            self._lines.append(f"{name}.add({model.name}({given}))")
+
+    def _fillers(self, model: Model, values: dict[str, str], number: int) -> dict[str, str]:
+        found: dict[str, str] = {}
+        for attribute in model.attributes.values():
+            if attribute.refers_to:
+                found |= self._parent(model, attribute.name, values.get(attribute.name), number)
+            elif attribute.is_required and attribute.name not in values:
+                found[attribute.name] = model.filler(attribute.name, number)
+        for value in found.values():
+            if value.startswith(("datetime.", "uuid.")):
+                self._plan.imports.add(f"import {value.split('.')[0]}")
+        return found
+
+    def _parent(self, model: Model, name: str, value: str | None, number: int) -> dict[str, str]:
+        attribute = model.attributes[name]
+        if value == "None" or (value is None and not attribute.is_required):
+            return {}
+        table, _, column = attribute.refers_to.rpartition(".")
+        real = self._plan.schema.table(table)
+        if real is not None and value is not None and column in real.columns:
+            if (table, f"{column}={value}") not in self._stored:
+                # By the real table: it says what else a row must have.
+                self._plan.rows.add(real, {column: value}, self._mock.line)
+                fixture = "isolated_database" if self._plan.is_async else "isolated_database_sync"
+                style = ASYNCPG if self._plan.is_async else ASYNCPG_SYNC
+                self._plan.handle = Handle(style, self._plan.take(fixture))
+            return {}
+        definition = self._plan.project.module(model.module)
+        known = models_beside(definition, self._plan.project) if definition else []
+        parent = next((each for each in known if each.table == table), None)
+        if parent is None or column not in parent.attributes:
+            return {}
+        key = value or str(number)
+        if (table, f"{column}={key}") not in self._stored:
+            self.models[parent.name] = parent
+            self._stored.add((table, f"{column}={key}"))
+            self.counts[parent.name] = self.counts.get(parent.name, 0) + 1
+            if parent.attributes[column].type in ("UUID", "Uuid") and key.startswith(("'", '"')):
+                key, value = f"uuid.UUID({key})", value or key
+                self._plan.imports.add("import uuid")
+            given = {column: key} | self._fillers(parent, {column: key}, self.counts[parent.name])
+            self._lines.append(
+                f"{self._handle.name}.add({parent.name}({', '.join(f'{each}={held}' for each, held in given.items())}))"
+            )
+            self._lines.append(f"{'await ' if self._handle.is_async else ''}{self._handle.name}.flush()")
+        return {} if value is not None else {name: key}
+
+    def _store_many(self, fact: Fact) -> None:
+        queried, compared = self._queried()
+        if queried is None or not isinstance(fact.value, ast.Constant) or not isinstance(fact.value.value, int):
+            raise Unconvertible(fact.line, "count", "it cannot be told what is counted", "store the objects by hand")
+        for _ in range(fact.value.value):
+            self._store_object(queried, dict(compared), "", fact)
+
+
+def _fitting(attribute: Attribute | None, value: str, held: str) -> str:
+    """Return a text that stands for a time or a UUID as an object of Python, which drivers want.
+
+    Args:
+        attribute: The mapped attribute.
+        value: What the test gives it.
+        held: Where the object has it, "" where it is only made here: what is no constant may be a text, too.
+    """
+    maker = _FROM_TEXT.get(attribute.type) if attribute is not None else None
+    if maker and value.startswith(("'", '"')):
+        return f"{maker}({value})"
+    may_be_text = value.isidentifier() or value.endswith(".isoformat()")
+    return f"{maker}(str({held}))" if maker and held and may_be_text and value != "None" else value
+
+
+def _both_constant(one: str, other: str) -> bool:
+    return all(isinstance(ast.parse(text, mode="eval").body, ast.Constant) for text in (one, other))
