@@ -43,12 +43,13 @@ def plan_postgres(mock: Mock, plan: TestPlan, handle: Handle | None = None) -> N
     Raises:
         Unconvertible: What the mock answers, or is asked, has no counterpart.
     """
-    if not plan.schema.tables:
+    queries = queries_of(plan.calls)
+    needs_tables = not queries or any(query.statement.table for query in queries)
+    if needs_tables and not plan.schema.tables:
         raise Unconvertible(
             mock.line, mock.name, "the project declares no tables",
             "declare the migrations in [tool.realservices] (`python -m realservices init`)",
         )  # fmt: skip
-    queries = queries_of(plan.calls)
     plan.services.add("postgres")
     plan.handle = handle or place(mock, plan, queries)
     _Answers(mock, plan, queries).add()
@@ -121,6 +122,9 @@ class _Answers:
     def _add_answer(self, query: Query | None, value: ast.expr, word: str, line: int) -> None:
         value = self._known(value)
         if isinstance(value, ast.Constant) and value.value is None:
+            if query is not None and query.statement.verb == "select" and not query.statement.table:
+                why = f"the mock answers {query.statement.text!r} with nothing, which no database does"
+                raise Unconvertible(line, word, why, "keep the mock for this one test, or drop it")
             if query is not None and query.statement.verb == "select":
                 self._absent.append((query.statement.table, query.wanted()))
             return
