@@ -106,10 +106,11 @@ def test_a_view_has_the_tests_as_they_were_and_the_rest_as_it_is(project: Projec
     project.write(
         {"tests/conftest.py": "old", "tests/data/a.txt": "data", "tests/fakes.py": "gone", "app/a.py": "code"}
     )
-    project.write({"tests/deep/er/conftest.py": "same", ".gitignore": "generated.py\n"})
+    project.write({"tests/deep/er/conftest.py": "same", ".gitignore": "generated.py\n__pycache__\n"})
     project.commit()
     (project.directory / "tests/fakes.py").unlink()
     project.write({"tests/conftest.py": "new", "tests/test_a.py": "newer", "app/a.py": "changed", "generated.py": "g"})
+    project.write({"tests/__pycache__/test_a.pyc": "of what is newer"})
     project.write({"tests/test_b.py": "added", "tests/deep/conftest.py": "added"})
     found = find_project(project.directory)
     assert found.repository
@@ -123,6 +124,7 @@ def test_a_view_has_the_tests_as_they_were_and_the_rest_as_it_is(project: Projec
     assert (target / "generated.py").read_text() == "g"
     assert (target / "tests/deep/er/conftest.py").read_text() == "same"
     assert not (target / "tests/test_b.py").exists()
+    assert not (target / "tests/__pycache__").exists()
     assert not (target / "tests/deep/conftest.py").exists()
     assert (target / "app").is_symlink()
 

@@ -67,7 +67,7 @@ class Side:
         """Return the environment of a process that runs tests and leaves nothing in the project's tree."""
         kept = {name: value for name, value in own_environment().items() if name not in _NOT_PASSED_ON}
         ours = {
-            "PYTHONPYCACHEPREFIX": str(self.scratch / "pycache"),
+            "PYTHONDONTWRITEBYTECODE": "1",
             "HYPOTHESIS_STORAGE_DIRECTORY": str(self.scratch / "hypothesis"),
             "COVERAGE_CORE": "ctrace",  # Others cannot tell which test runs.
         }

@@ -43,5 +43,6 @@ def _make_folder(original: Path, target: Path, replaced: dict[str, bytes | None]
         if content is not None:
             (target / name).write_bytes(content)
     for entry in original.iterdir() if original.is_dir() else ():
-        if entry.name not in replaced:
+        # What is compiled there may be of the files as they are now.
+        if entry.name not in replaced and entry.name != "__pycache__":
             (target / entry.name).symlink_to(entry)

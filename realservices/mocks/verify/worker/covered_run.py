@@ -12,6 +12,12 @@ import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+import pytest
+
+from realservices.mocks.verify.worker.arguments import pytest_arguments
+from realservices.mocks.verify.worker.modules import other_modules
+from realservices.mocks.verify.worker.recorder import Recorder
+
 if TYPE_CHECKING:
     from coverage import Coverage
 
@@ -30,13 +36,6 @@ def main(request_file: str, result_file: str) -> int:
 
 def _run(request: dict[str, Any]) -> dict[str, Any]:
     coverage = _started_coverage(request["root"])
-    # Only now: what they import of the project counts.
-    import pytest  # noqa: PLC0415
-
-    from realservices.mocks.verify.worker.arguments import pytest_arguments  # noqa: PLC0415
-    from realservices.mocks.verify.worker.modules import other_modules  # noqa: PLC0415
-    from realservices.mocks.verify.worker.recorder import Recorder  # noqa: PLC0415
-
     recorder = Recorder(switch=coverage.switch_context)
     arguments = pytest_arguments(request["test"], request["scratch"], request["arguments"])
     code = pytest.main(arguments, plugins=[recorder])

@@ -54,6 +54,7 @@ class Server:
         if not first:
             return
         _import(first["modules"])
+        _keep_bytecode(first["scratch"])
         gc.freeze()
         self._answer({"is_clean": _is_clean(first["root"])})
         for line in self._lines:
@@ -111,6 +112,15 @@ def _import(names: list[str]) -> None:
         # It is only to save time: a module that cannot be imported by itself is imported by the tests.
         with contextlib.suppress(BaseException):
             importlib.import_module(name)
+
+
+def _keep_bytecode(scratch: str) -> None:
+    """Have forks keep what they compile, the project's modules and tests, for the forks after them.
+
+    Only from now on: with a prefix Python does not find what is compiled already beside the modules of others.
+    """
+    sys.pycache_prefix = f"{scratch}/pycache"
+    sys.dont_write_bytecode = False
 
 
 def _is_clean(root: str) -> bool:
