@@ -7,14 +7,13 @@ import hashlib
 import re
 import shutil
 import subprocess
-import sys
 import tarfile
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 import pytest
 
-from tests.e2e.installed import environment
+from tests.e2e.installed import Environment
 from tests.scratch import ROOT, Workspace
 
 if TYPE_CHECKING:
@@ -87,21 +86,19 @@ class _Empty:
 
     def __init__(self, directory: Path) -> None:
         self._directory = directory
-        self._python = str(directory / "venv" / "bin" / "python")
-        subprocess.run([sys.executable, "-m", "venv", str(directory / "venv")], check=True)
+        self._environment = Environment(directory)
         self._versions = directory / "versions.txt"
         self._versions.write_text("\n".join(_locked_versions()), encoding="utf-8")
 
     def install(self, requirement: str) -> None:
         """Install as README says; which versions pip finds is the lock's choice."""
-        pip = [self._python, "-m", "pip", "--disable-pip-version-check", "-q", "install", "-c", str(self._versions)]
-        subprocess.run([*pip, requirement], check=True)
+        self._environment.install("-c", str(self._versions), requirement)
 
     def pytest(self, text: str) -> str:
         """Run a test file and return what pytest says."""
         (self._directory / "test_first.py").write_text(text, encoding="utf-8")
-        command = [self._python, "-m", "pytest", "-p", "no:cacheprovider", "-W", "error", "test_first.py"]
-        own = environment(self._directory)
+        command = [self._environment.python, "-m", "pytest", "-p", "no:cacheprovider", "-W", "error", "test_first.py"]
+        own = self._environment.environment
         done = subprocess.run(command, cwd=self._directory, env=own, capture_output=True, text=True, check=False)
         return done.stdout + done.stderr
 

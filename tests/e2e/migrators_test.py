@@ -78,11 +78,8 @@ def installed(tmp_path_factory: pytest.TempPathFactory, preparations: dict[str, 
     """The package, and the migrators that pip installs."""
     assert preparations is not None
     directory = tmp_path_factory.mktemp("installed")
-    found = Installed(directory)
-    found.install("-r", str(_THIRD_PARTY / "catalog" / "requirements.lock"))
-    (directory / "dbmate.txt").write_text(pinned("dbmate"), encoding="utf-8")
-    found.install("-r", str(directory / "dbmate.txt"))
-    return found
+    locks = [_THIRD_PARTY / name / "requirements.lock" for name in ("python", "catalog")]
+    return Installed(directory, *locks, requirements=(pinned("dbmate"),))
 
 
 def _project(directory: Path, name: str) -> Path:

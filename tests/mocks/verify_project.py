@@ -10,7 +10,8 @@ import sys
 from pathlib import Path
 from typing import Any
 
-from tests.e2e.installed import Installed
+from tests.e2e.installed import InstalledHere
+from tests.mocks import command
 from tests.scratch import ROOT
 
 _TIMEOUT_S = 180
@@ -81,13 +82,13 @@ def test_price(file):
 
 
 @functools.cache
-def installed_once(directory: Path) -> Installed:
+def installed_once(directory: Path) -> InstalledHere:
     """Return the package as it is installed, with servers and coverage, once for all modules of a session.
 
     Args:
         directory: The session's.
     """
-    return Installed(directory / "installed-for-verify", ROOT / "third_party" / "dev" / "requirements.lock")
+    return InstalledHere(directory / "installed-for-verify")
 
 
 class Project:
@@ -125,8 +126,13 @@ class Project:
         self.git("add", "-A")
         self.git("commit", "-q", "-m", "a")
 
-    def use(self, installed: Installed) -> None:
-        """Run everything with an installed package, and its cache."""
+    def load_plugins(self) -> None:
+        """Have pytest load all plugins that are installed, as people's does."""
+        self.variables["PYTEST_DISABLE_PLUGIN_AUTOLOAD"] = ""
+
+    def use(self, installed: InstalledHere) -> None:
+        """Run everything with an installed package, its cache, and all plugins."""
+        self.load_plugins()
         self.python = installed.python
         self.variables |= {"PYTHONPATH": "", "XDG_CACHE_HOME": installed.environment["XDG_CACHE_HOME"]}
 
@@ -138,6 +144,8 @@ class Project:
             "PYTHONPATH": str(ROOT),
             "GIT_CONFIG_NOSYSTEM": "1",
             "GIT_CEILING_DIRECTORIES": str(self.directory.parent),
+            # Each of the many runs of pytest would import them.
+            "PYTEST_DISABLE_PLUGIN_AUTOLOAD": "1",
         }
         return kept | ours | self.variables
 
@@ -147,6 +155,8 @@ class Project:
 
     def run(self, *arguments: str) -> subprocess.CompletedProcess[str]:
         """Compare."""
+        if self.python == sys.executable:
+            return command.run(self.directory, ["migrate", "verify", *arguments], self.environment)
         return subprocess.run(
             self.command(*arguments), cwd=self.directory, env=self.environment, capture_output=True, text=True,
             timeout=_TIMEOUT_S, check=False,
