@@ -15,7 +15,7 @@ from realservices.mocks.scan import Project
 from tests.mocks.generated_suites import make_suite
 from tests.mocks.shop_schema import shop_schema
 
-_COUNT = int(os.environ.get("FUZZ_MUTATIONS") or 60)
+_COUNT = int(os.environ.get("FUZZ_MUTATIONS") or 30)
 _FIRST = int(os.environ.get("FUZZ_SEED") or 0)
 _SHOP = Path(__file__).with_name("shop")
 

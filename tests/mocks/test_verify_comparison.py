@@ -161,7 +161,13 @@ def leave(armed):
 _DANGER = """\
 from shop.items import end, leave, wait
 
-def test_wait(): assert wait(3) == 0
+import time
+
+class Slow(int):
+    # A loop that does not end leaves the processor to others.
+    def __gt__(self, other): time.sleep(0.01); return int(self) > other
+
+def test_wait(): assert wait(Slow(3)) == 0
 def test_end(): assert end(False) == 1
 def test_leave(): assert leave(False) == 1
 """

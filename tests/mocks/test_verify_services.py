@@ -44,10 +44,10 @@ async def save(url, email):
     await database.close()
 
 
-async def wait(n):
+async def wait(n, pause):
     while n > 0:
         n -= 1
-        await asyncio.sleep(0)
+        await asyncio.sleep(pause)
     return n
 '''
 _OLD = """\
@@ -78,7 +78,7 @@ async def test_save():
 
 
 async def test_wait():
-    assert await wait(3) == 0
+    assert await wait(3, 0.01) == 0
 """
 _NEW = """\
 import pytest
@@ -107,7 +107,7 @@ async def test_save(cloned_database):
 
 
 async def test_wait(isolated_redis):
-    assert await wait(3) == 0
+    assert await wait(3, 0.01) == 0
 """
 _DECLARED = """\
 [tool.pytest.ini_options]
@@ -175,12 +175,12 @@ def test_services_are_kept_over_the_mutants(found: dict[str, Any]) -> None:
 
 def test_many_killed_processes_use_nothing_up(project: Project) -> None:
     project.write({
-        "shop/kill.py": "import os\n\n\ndef f(*numbers):\n" + "".join(
-            f"    if {n} in numbers:\n        os.kill(os.getpid(), 9)\n" for n in range(20)
+        "shop/kill.py": "import os\n\n\ndef f(armed):\n" + "".join(
+            ["    if armed:\n        os.kill(os.getpid(), 9)\n"] * 20
         ),
-        "tests/mocked_test_kill.py": "from shop.kill import f\n\n\ndef test_f():\n    f()\n",
+        "tests/mocked_test_kill.py": "from shop.kill import f\n\n\ndef test_f():\n    f(False)\n",
         "tests/test_kill.py": "from shop.kill import f\n\n\nasync def test_f(isolated_redis, cloned_database):\n"
-        "    await isolated_redis.set('a', 'b')\n    f()\n",
+        "    await isolated_redis.set('a', 'b')\n    f(False)\n",
     })  # fmt: skip
     found = project.compare("tests/test_kill.py")
     killed = [each for each in found["mutants"] if each["new"]["by"] == "the process ended by signal 9"]
