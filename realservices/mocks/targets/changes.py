@@ -14,6 +14,7 @@ from realservices.mocks.targets.build_files import (
     with_services,
     with_target,
 )
+from realservices.mocks.targets.foreign_attributes import ForeignAttributeError
 from realservices.mocks.targets.wanted import kinds_of
 
 if TYPE_CHECKING:
@@ -78,7 +79,7 @@ def changes_for(tests: Iterable[Path], root: Path) -> Changes:
                     if target
                     else with_target(new, source, labels, load)
                 )
-            except BuildFileError as error:
+            except (BuildFileError, ForeignAttributeError) as error:
                 changes.problems.append(str(error))
         if new != old:
             changes.texts[file] = (old, new)
