@@ -76,7 +76,7 @@ def test_the_command_shows_then_writes(workspace: Path, capsys: pytest.CaptureFi
     assert main(["migrate", "build", "pkg"]) == 0
     text = capsys.readouterr().out
     assert "+    services = [" in text
-    assert 'redis_service(name = "cache")' in text
+    assert 'load("@rules_realservices//rules:defs.bzl", "redis_service")\n\nredis_service(name = "cache")' in text
     assert file.read_text() == _BEFORE
     assert main(["migrate", "build", "pkg", "--write", "--json"]) == 0
     assert json.loads(capsys.readouterr().out)["files"] == [str(file)]

@@ -65,7 +65,7 @@ def changes_for(tests: Iterable[Path], root: Path) -> Changes:
             changes.kinds |= kinds
             by_file[_build_file(path, root)].append((path, kinds))
     known = _declared(root, changes)
-    load = f"@{_repository(root)}//rules:defs.bzl"
+    load = f"@{repository_of(root)}//rules:defs.bzl"
     for file, wanted in by_file.items():
         old = file.read_text(encoding="utf-8") if file.is_file() else ""
         new = old
@@ -127,7 +127,8 @@ def _label(known: dict[str, tuple[Path, str]], kind: str, package: Path, root: P
     return f"//{where.relative_to(root).as_posix()}:{name}".replace("//.:", "//:")
 
 
-def _repository(root: Path) -> str:
+def repository_of(root: Path) -> str:
+    """Return the name that a workspace has for the ruleset."""
     try:
         match = _NAMED.search((root / _WORKSPACE[0]).read_text(encoding="utf-8"))
     except (OSError, ValueError):
