@@ -186,3 +186,9 @@ def test_a_file_that_is_only_called_like_an_original_is_counted(checkout: Path) 
     test = checkout / "tests" / "test_users.py"
     test.rename(test.with_name("mocked_test_others.py"))
     assert migrate_json(checkout, "scan")["counts"]["mocks"] == 3
+
+
+def test_a_conftest_without_tests_needs_no_markers(shop: Path) -> None:
+    conftest = "import pytest\n\n\n@pytest.fixture\ndef users(isolated_database):\n    return isolated_database\n"
+    (shop / "tests" / "conftest.py").write_text(conftest)
+    assert _states(_file(migrate_json(shop, "status"), "tests/conftest.py")["items"]) == ["done"] * 7
