@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from realservices.schema.script import Script
 
 _NAME = re.compile(r"(?:([VBU])(\d+(?:[._]\d+)*)|(R))__(.*)\.sql")
+_CALLBACK = re.compile(r"((before|after)[A-Z][A-Za-z]*|createSchema)(__.*)?\.sql")
 _PLACEHOLDER = re.compile(rb"\$\{[^}\n]+\}")
 # What PostgreSQL refuses within a transaction; a file with such a statement is run without one.
 _ALONE = re.compile(
@@ -43,7 +44,7 @@ def order_flyway(files: list[Script]) -> list[Script]:
     for file in files:
         match = _NAME.fullmatch(file.name)
         if not match:
-            raise unknown_name("flyway", file, "names are V1__name.sql, R__name.sql, B1__name.sql or U1__name.sql")
+            raise _unknown(file)
         letter, number, _, description = match.groups()
         if not letter:
             repeatable[description] = file
@@ -63,6 +64,21 @@ def order_flyway(files: list[Script]) -> list[Script]:
         *(versions["V", version] for version in applied),
         *(repeatable[description] for description in sorted(repeatable)),
     ]
+
+
+def _unknown(file: Script) -> TemplateError:
+    remedy = "run Flyway itself (attribute and key migrate), or"
+    if _CALLBACK.fullmatch(file.name):
+        return TemplateError(
+            f"{file.shown} is a callback, which Flyway runs before or after others: {remedy} write what it does into a "
+            "migration or into seeds, and take it out of migrations"
+        )
+    if file.name.endswith(".sql.conf"):
+        return TemplateError(
+            f"{file.shown} configures one migration of Flyway's, and is not read: {remedy} take it out of migrations, "
+            "if it says only executeInTransaction"
+        )
+    return unknown_name("flyway", file, "names are V1__name.sql, R__name.sql, B1__name.sql or U1__name.sql")
 
 
 def _in_transaction(file: Script) -> bool:

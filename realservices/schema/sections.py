@@ -30,6 +30,7 @@ class _Marks:
         harmless: Others, which change nothing for psql.
         any: What all of them look like.
         starts_up: Whether the part to be applied begins with the file.
+        begins, ends: What encloses a statement; a tool refuses one that is left open.
     """
 
     up: re.Pattern[bytes]
@@ -38,6 +39,8 @@ class _Marks:
     harmless: re.Pattern[bytes]
     any: re.Pattern[bytes]
     starts_up: bool = False
+    begins: re.Pattern[bytes] | None = None
+    ends: re.Pattern[bytes] | None = None
 
 
 _NEVER = _line(r"(?!)")
@@ -49,6 +52,8 @@ SECTIONS = {
         alone=_line(r"--\s*\+goose\s+no transaction"),
         harmless=_line(r"--\s*\+goose\s+(statementbegin|statementend|envsub off)"),
         any=re.compile(rb"\s*--.*\+goose"),
+        begins=_line(r"--\s*\+goose\s+statementbegin"),
+        ends=_line(r"--\s*\+goose\s+statementend"),
     ),
     # https://github.com/amacneil/dbmate, "Migration Options"
     "dbmate": _Marks(
@@ -65,6 +70,8 @@ SECTIONS = {
         alone=_line(r"-- \+migrate\s+up\s(.*\s)?notransaction(\s.*)?"),
         harmless=_line(r"-- \+migrate\s+(statementbegin|statementend)"),
         any=re.compile(rb"\s*--\s*\+migrate"),
+        begins=_line(r"-- \+migrate\s+statementbegin"),
+        ends=_line(r"-- \+migrate\s+statementend"),
     ),
     # https://salsita.github.io/node-pg-migrate/migrations/, "SQL migrations"
     "node-pg-migrate": _Marks(
@@ -97,6 +104,7 @@ def up_part(layout: str, file: Script) -> Script:
     marks = SECTIONS[layout]
     with open(file.path, "rb") as content:
         lines = content.read().split(b"\n")
+    _refuse_open_statement(layout, file, lines)
     state = "up" if marks.starts_up else "before"
     transaction, kept = True, []
     for number, line in enumerate(lines, start=1):
@@ -130,3 +138,21 @@ def up_part(layout: str, file: Script) -> Script:
             "that it has: write the mark, or another layout"
         )
     return replace(file, text=b"\n".join(kept), transaction=transaction)
+
+
+def _refuse_open_statement(layout: str, file: Script, lines: list[bytes]) -> None:
+    marks = SECTIONS[layout]
+    opened = 0
+    for number, line in enumerate(lines, start=1):
+        if opened and marks.down.match(line):
+            break
+        if marks.begins and marks.begins.match(line):
+            opened = number
+        elif marks.ends and marks.ends.match(line):
+            opened = 0
+    if opened:
+        shown = lines[opened - 1].decode("utf-8", "replace").strip()
+        raise TemplateError(
+            f"{file.shown}, line {opened}: {shown!r} has no StatementEnd before the part ends, which {layout} refuses: "
+            "write it"
+        )

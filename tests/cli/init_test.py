@@ -145,7 +145,8 @@ OTHER = os.environ["SHOP_DATABASE_URL"] or os.getenv("TEST_DATABASE_URI_SYNC", "
         name: value.replace(" db", "") for name, value in references.items()
     }
     questions = "\n".join(content["questions"])
-    assert 'shop/settings.py reads SHOP_DATABASE_URL: `SHOP_DATABASE_URL = "$(url db)"`' in questions
+    assert 'shop/settings.py reads SHOP_DATABASE_URL: `SHOP_DATABASE_URL = "$(url db)"` in the table env' in questions
+    assert 'for the migrator, `SHOP_DATABASE_URL = "$(url psycopg)"` in migrate_env' in questions
     assert "shop/settings.py reads TEST_DATABASE_URI_SYNC" in questions
     assert "add migrate_env" not in questions
 

@@ -76,7 +76,7 @@ def test_the_command_shows_then_writes(workspace: Path, capsys: pytest.CaptureFi
     assert main(["migrate", "build", "pkg"]) == 0
     text = capsys.readouterr().out
     assert "+    services = [" in text
-    assert 'redis_service(name = "cache")' in text
+    assert 'load("@rules_realservices//rules:defs.bzl", "redis_service")\n\nredis_service(name = "cache")' in text
     assert file.read_text() == _BEFORE
     assert main(["migrate", "build", "pkg", "--write", "--json"]) == 0
     assert json.loads(capsys.readouterr().out)["files"] == [str(file)]
@@ -139,3 +139,47 @@ def test_buildozer_changes_what_it_is_told_to(workspace: Path) -> None:
 def test_kinds(tmp_path: Path) -> None:
     (tmp_path / "test_a.py").write_text("broken(:\n")
     assert kinds_of(tmp_path / "test_a.py") == set()
+
+
+@pytest.mark.parametrize(
+    ("before", "after"),
+    [
+        (
+            'py_test(\n    name = "a",\n    srcs = ["test_a.py"],\n    main = "test_a.py",\n    deps = [":b"],\n)\n',
+            '(\n    name = "a",\n    srcs = ["test_a.py"],\n    services = [":db"],\n    deps = [":b"],\n)\n',
+        ),
+        (
+            'py_test(name = "a", main = "run.py", srcs = ["test_a.py", "run.py"])\n',
+            '(name = "a", srcs = ["test_a.py", "run.py"], services = [":db"])\n',
+        ),
+        (
+            'py_test(name = "a", srcs = ["test_a.py"], srcs_version = "PY3", main = "test_a.py")\n',
+            '(name = "a", srcs = ["test_a.py"], services = [":db"])\n',
+        ),
+    ],
+)
+def test_what_only_a_py_test_can_say_goes(before: str, after: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("PATH", "")
+    target = target_of(before, "test_a.py", "BUILD")
+    assert target is not None
+    changed = with_services(before, target, [":db"], _LOAD, "BUILD")
+    assert changed.partition("real_service_test")[2].partition("real_service_test")[2] == after
+
+
+def test_what_changes_the_run_is_refused(workspace: Path) -> None:
+    file = workspace / "pkg" / "BUILD.bazel"
+    file.write_text('py_test(name = "a", srcs = ["tests/test_users.py"], python_version = "3.12")\n')
+    changes = changes_for([workspace / "pkg" / "tests" / "test_users.py"], workspace)
+    (problem,) = changes.problems
+    assert "pkg/BUILD.bazel: a has python_version, which real_service_test does not have" in problem
+    assert changes.texts == {}
+
+
+def test_buildozer_removes_what_only_a_py_test_can_say(workspace: Path) -> None:
+    tool = workspace / "buildozer"
+    tool.write_text('#!/bin/sh\necho "$@" >> "${0%/*}/told"\nexit 3\n')
+    tool.chmod(0o755)
+    file = workspace / "pkg" / "BUILD.bazel"
+    file.write_text('py_test(name = "a", srcs = ["tests/test_users.py"], main = "x.py")\n')
+    changes_for([workspace / "pkg" / "tests" / "test_users.py"], workspace)
+    assert "remove main set kind real_service_test -:a" in (workspace / "told").read_text()

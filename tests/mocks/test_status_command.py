@@ -169,3 +169,26 @@ def test_a_damaged_junit_file_is_an_error(shop: Path) -> None:
     done = migrate(shop, "status", "--junit", "junit.xml")
     assert done.returncode == 1
     assert "junit.xml is no JUnit file that can be read" in done.stderr
+
+
+def test_originals_that_a_conversion_keeps_are_not_counted(checkout: Path) -> None:
+    test = checkout / "tests" / "test_users.py"
+    test.rename(test.with_name("mocked_test_users.py"))
+    test.write_text(_MIGRATED)
+    named = migrate_json(checkout, "scan", "tests/mocked_test_users.py")
+    assert migrate_json(checkout, "scan")["counts"]["mocks"] == 0
+    assert named["counts"]["mocks"] == 3
+    done = migrate(checkout, "status", "--new-in-diff", "HEAD")
+    assert done.returncode == 0, done.stdout
+
+
+def test_a_file_that_is_only_called_like_an_original_is_counted(checkout: Path) -> None:
+    test = checkout / "tests" / "test_users.py"
+    test.rename(test.with_name("mocked_test_others.py"))
+    assert migrate_json(checkout, "scan")["counts"]["mocks"] == 3
+
+
+def test_a_conftest_without_tests_needs_no_markers(shop: Path) -> None:
+    conftest = "import pytest\n\n\n@pytest.fixture\ndef users(isolated_database):\n    return isolated_database\n"
+    (shop / "tests" / "conftest.py").write_text(conftest)
+    assert _states(_file(migrate_json(shop, "status"), "tests/conftest.py")["items"]) == ["done"] * 7

@@ -10,6 +10,7 @@ from realservices.schema.layouts import LAYOUTS
 from tests.services.template_tool import TemplateBuild
 
 _MAKE_A = "CREATE TABLE a (x int);\n"
+_OPEN = "-- {0} Up\n-- {0} StatementBegin\nCREATE TABLE a (x int);\n-- {0} Down\nDROP TABLE a;\n"
 _ADD_Y = "ALTER TABLE a ADD y int;\n"
 _RENAME_Y = "ALTER TABLE a RENAME y TO z;\n"
 # The seed fails the build if the schema is not what the up parts make, in their order.
@@ -165,10 +166,14 @@ def test_marks_in_seeds_are_refused(tmp_path: Path) -> None:
         ("goose", {"1_a.sql": "-- +goose Upp\n"}, "line 1: '-- +goose Upp' is nothing that psql can do for goose, or is mis"),
         ("goose", {"1_a.sql": "-- +goose Up\n-- +goose ENVSUB ON\n"}, "run goose itself (attribute and key migrate)"),
         ("goose", {"1_a.sql": "-- +goose Up\n", "01_b.sql": "-- +goose Up\n"}, "have the same version 1, which goose ref"),
+        ("goose", {"1_a.sql": _OPEN.format("+goose")}, "line 2: '-- +goose StatementBegin' has no StatementEnd before the"),
+        ("sql-migrate", {"1_a.sql": _OPEN.format("+migrate")}, "line 2: '-- +migrate StatementBegin' has no StatementEnd"),
         ("dbmate", {"1_a.sql": "-- +goose Up\n-- +goose Down\n"}, "'-- +goose Down' is a mark of goose's"),
         ("golang-migrate", {"1_a.sql": _MAKE_A}, "app/1_a.sql is no file that golang-migrate applies"),
         ("golang-migrate", {"1_a.up.sql": "-- migrate:down\n"}, "'-- migrate:down' is a mark of dbmate's"),
         ("flyway", {"V1_a.sql": _MAKE_A}, "names are V1__name.sql, R__name.sql, B1__name.sql or U1__name.sql"),
+        ("flyway", {"afterMigrate__grants.sql": _MAKE_A}, "app/afterMigrate__grants.sql is a callback, which Flyway runs"),
+        ("flyway", {"V1__a.sql": _MAKE_A, "V1__a.sql.conf": "x=1\n"}, "V1__a.sql.conf configures one migration of Flyway"),
         ("flyway", {"V1__a.sql": "\nSELECT '${who}';\n"}, "line 2: Flyway would put a value of its configuration in place of"),
         ("flyway", {"V1__a.sql": "", "V1_0__b.sql": ""}, "have the same version"),
         ("sqitch", {"deploy/a.sql": _MAKE_A}, "layout = 'sqitch' needs one sqitch.plan among migrations, and there are 0"),

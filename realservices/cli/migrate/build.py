@@ -34,7 +34,7 @@ def add_options(parser: argparse.ArgumentParser) -> None:
 
 def run(options: argparse.Namespace) -> int:
     """Look at the tests, propose or write."""
-    from realservices.mocks.targets.changes import Changes, changes_for, workspace_of  # noqa: PLC0415 - for this command only
+    from realservices.mocks.targets.changes import Changes, changes_for, repository_of, workspace_of  # noqa: PLC0415 - for this command only
     from realservices.mocks.targets.test_files import test_files  # noqa: PLC0415 - for this command only
 
     tests = test_files(options.paths)
@@ -48,6 +48,9 @@ def run(options: argparse.Namespace) -> int:
             path.write_text(new, encoding="utf-8")
     console = Console()
     blocks = service_blocks(proposal, found) if root else []
+    if root and blocks:
+        rules = ", ".join(f'"{kind}_service"' for kind in proposal.services)
+        blocks.insert(0, f'load("@{repository_of(root)}//rules:defs.bzl", {rules})')
     toml = proposal.toml("tool.realservices.") if proposal.services and not root else ""
     if options.json:
         console.json(_content(changes, blocks, toml, is_written=options.write))

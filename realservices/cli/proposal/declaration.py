@@ -221,9 +221,11 @@ def _ask(proposal: Proposal, found: Evidence) -> None:
             proposal.questions.append(f"{file}: {package} is there; our fixtures can replace {what}")
     for name, variable in found.variables.items():
         if variable.is_read and name not in proposal.env and _is_url(name, variable.value):
+            is_migrated = any(line.startswith("migrate = ") for line in proposal.services.get("postgres", []))
+            migrator = f'; for the migrator, `{name} = "$(url psycopg)"` in migrate_env' if is_migrated else ""
             proposal.questions.append(
-                f'{variable.where} reads {name}: `{name} = "$(url db)"`, or with a driver such as "$(url db psycopg)", '
-                "runs it on PostgreSQL (docs/environment.md)"
+                f'{variable.where} reads {name}: `{name} = "$(url db)"` in the table env, or with a driver such as '
+                f'"$(url db psycopg)", runs it on PostgreSQL{migrator} (docs/environment.md)'
             )
     proposal.questions += [f"not read: {each}" for each in found.unread]
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import NamedTuple
 
 from realservices.mocks.model import Service
+from realservices.mocks.scan.scopes import INSTANCE
 
 
 class Fake(NamedTuple):
@@ -64,8 +65,8 @@ MARKS = {
 
 def library_of(full: str) -> Fake | None:
     """Return the library whose fake a full name is, such as "fakeredis.FakeRedis"."""
-    if full.partition(".")[0] not in _ROOTS:
-        return None
+    if full.partition(".")[0] not in _ROOTS or f"{INSTANCE}." in full:
+        return None  # What is called on a fake is none of its own.
     for library in LIBRARIES:
         if full.startswith(library.module + ".") and _is_in(library, full[len(library.module) + 1 :]):
             return library

@@ -6,6 +6,7 @@ import ast
 from typing import TYPE_CHECKING
 
 from realservices.mocks.model import Form, Service
+from realservices.mocks.real_fixtures import is_real_fixture
 from realservices.mocks.scan import apis, fakes, sqlite
 from realservices.mocks.scan.draft import Draft, argument, is_constant, keyword, literal
 from realservices.mocks.scan.handmade import fake_class
@@ -138,10 +139,10 @@ class Recogniser:
 
     def _replaces(self, value: ast.expr, scope: Scope) -> bool:
         """Return whether a value is something that runs in place of the original: a function, a class, a fake."""
+        if is_constant(value) or any(isinstance(one, ast.Name) and is_real_fixture(one.id) for one in ast.walk(value)):
+            return False
         if isinstance(value, ast.Lambda):
             return True
-        if is_constant(value):
-            return False
         if isinstance(value, ast.Call):
             full = self.full(value.func, scope)
             last = full.rpartition(".")[2]

@@ -9,6 +9,7 @@ import multiprocessing
 import os
 from typing import TYPE_CHECKING
 
+from realservices.contract.twin_files import twin_of
 from realservices.mocks.model import Suite, TestFile
 from realservices.mocks.scan.files import Found, is_test_side, python_files
 from realservices.mocks.scan.project import Project
@@ -32,6 +33,8 @@ def scan_tree(
 ) -> Suite:
     """Return the mocks of all test files of a project, and of the files that lie among them.
 
+    The originals that a conversion keeps are scanned only where `below` names one: their mocks have been replaced.
+
     Args:
         root: The project: patched names are followed into all of it.
         below: The file or directory whose tests are scanned; by default the whole project.
@@ -40,7 +43,10 @@ def scan_tree(
     """
     found = python_files(root)
     start = (below or root).relative_to(root)
-    paths = [path for path in found.files if path == start or (is_test_side(path) and path.is_relative_to(start))]
+    tests = [path for path in found.files if is_test_side(path)]
+    twins = {twin_of(path) for path in tests}
+    paths = [path for path in tests if path not in twins and path.is_relative_to(start)]
+    paths = [start] if start in found.files else paths
     files = [TestFile(path=path, error=why) for path, why in found.problems if path.is_relative_to(start)]
     problems = len(files)
     for chunk in _scanned(root, found, paths, processes or _processors()):

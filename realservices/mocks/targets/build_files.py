@@ -14,6 +14,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from realservices.contract.errors import RealServicesError
+from realservices.mocks.targets.foreign_attributes import idle_attributes, without_attributes
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -108,14 +109,19 @@ def with_services(text: str, target: Target, labels: Sequence[str], load: str, w
 
     Raises:
         BuildFileError: The target's services are no list, or buildozer refuses.
+        ForeignAttributeError: It has an attribute that a `real_service_test` cannot have.
     """
     missing = [label for label in labels if label not in target.services]
     if not missing and target.rule == RULE:
         return text
     if not target.has_list:
         raise BuildFileError(f"{where}: the services of {target.name} are no list; add {', '.join(missing)} by hand")
+    idle = idle_attributes(target, where) if target.rule != RULE else []
     if buildozer := shutil.which("buildozer"):
-        return _by_buildozer(buildozer, text, target, missing, load)
+        return _by_buildozer(buildozer, text, target, missing, idle, load)
+    if idle:
+        text = without_attributes(text, target.call, idle)
+        target = next(each for each, _ in read_targets(text, where) if each.name == target.name)
     lines = _Lines(text)
     call = target.call
     if missing:
@@ -138,10 +144,12 @@ def with_target(text: str, source: str, labels: Sequence[str], load: str) -> str
     return f"{body.rstrip()}\n\n{block}" if body.strip() else block
 
 
-def _by_buildozer(program: str, text: str, target: Target, missing: Sequence[str], load: str) -> str:
+def _by_buildozer(
+    program: str, text: str, target: Target, missing: Sequence[str], idle: Sequence[str], load: str
+) -> str:
     commands = [([f"add services {label}" for label in missing], target.name)] if missing else []
     if target.rule != RULE:
-        commands.append(([f"set kind {RULE}"], target.name))
+        commands.append(([*(f"remove {name}" for name in idle), f"set kind {RULE}"], target.name))
         commands.append(([f"new_load {load} {RULE}", "fix unusedLoads"], "__pkg__"))
     for words, name in commands:
         done = subprocess.run(

@@ -14,6 +14,7 @@ from realservices.mocks.targets.build_files import (
     with_services,
     with_target,
 )
+from realservices.mocks.targets.foreign_attributes import ForeignAttributeError
 from realservices.mocks.targets.wanted import kinds_of
 
 if TYPE_CHECKING:
@@ -64,7 +65,7 @@ def changes_for(tests: Iterable[Path], root: Path) -> Changes:
             changes.kinds |= kinds
             by_file[_build_file(path, root)].append((path, kinds))
     known = _declared(root, changes)
-    load = f"@{_repository(root)}//rules:defs.bzl"
+    load = f"@{repository_of(root)}//rules:defs.bzl"
     for file, wanted in by_file.items():
         old = file.read_text(encoding="utf-8") if file.is_file() else ""
         new = old
@@ -78,7 +79,7 @@ def changes_for(tests: Iterable[Path], root: Path) -> Changes:
                     if target
                     else with_target(new, source, labels, load)
                 )
-            except BuildFileError as error:
+            except (BuildFileError, ForeignAttributeError) as error:
                 changes.problems.append(str(error))
         if new != old:
             changes.texts[file] = (old, new)
@@ -126,7 +127,8 @@ def _label(known: dict[str, tuple[Path, str]], kind: str, package: Path, root: P
     return f"//{where.relative_to(root).as_posix()}:{name}".replace("//.:", "//:")
 
 
-def _repository(root: Path) -> str:
+def repository_of(root: Path) -> str:
+    """Return the name that a workspace has for the ruleset."""
     try:
         match = _NAMED.search((root / _WORKSPACE[0]).read_text(encoding="utf-8"))
     except (OSError, ValueError):
