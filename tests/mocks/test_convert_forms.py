@@ -150,6 +150,7 @@ async def test_quiet(isolated_redis):
 def test_author(isolated_session):
     Author.metadata.create_all(isolated_session.get_bind())
     author = Author(name="Ann")
+    isolated_session.add(Author(id=1001, name="name-1001"))  # Must not be found.
     author.id = 4
     isolated_session.add(author)
     isolated_session.commit()

@@ -20,8 +20,9 @@ if TYPE_CHECKING:
     from realservices.mocks.convert.queries import Query
     from realservices.mocks.convert.test_plan import TestPlan
 
-# Far from the numbers that sequences and tests begin with.
-_NUMBER = 1001
+NUMBER = 1001
+"""What the values of second rows are made of: far from the numbers that sequences and tests begin with."""
+REMARK = "  # Must not be found."
 
 
 def add_second_rows(plan: TestPlan) -> None:
@@ -90,13 +91,13 @@ def _values(
     table: Table, first: Row, searched: dict[str, set[object]], plan: TestPlan, queries: list[Query]
 ) -> dict[str, str] | None:
     """Return the values of the second row, None where the table may not accept it."""
-    different = {*searched, *_unique(table)}
+    different = {*searched, *unique_columns(table)}
     found: dict[str, str] = {}
     for column in table.columns.values():
         name, key = column.name, _key(table, column.name)
         if column.is_generated or not (name in different or name in first.values or column.must_be_given):
             continue
-        other = other_value(column, table, _NUMBER, searched.get(name, set()))
+        other = other_value(column, table, NUMBER, searched.get(name, set()))
         if name in different:
             if other is None or (key is not None and not _accepts_parent(key, plan, queries)):
                 return None
@@ -108,7 +109,7 @@ def _values(
     return found
 
 
-def _unique(table: Table) -> set[str]:
+def unique_columns(table: Table) -> set[str]:
     """Return the columns of which no two rows have the same."""
     named = {name for name in table.columns for text in table.unlike if re.search(rf"\b{re.escape(name)}\b", text)}
     return named.union(*table.unique)
