@@ -69,6 +69,7 @@ def test_file_operations(mock_exists):
 """,
         """@pytest.mark.requires_postgres
 async def test_stock(isolated_database):
+    await isolated_database.execute("INSERT INTO users (id, email, name) VALUES ($1, $2, $3)", 1001, "user-1001@example.com", "name-1001")  # Must not be found.
     await isolated_database.execute("INSERT INTO users (id, name, email) VALUES ($1, $2, $3)", 1, "Ann", "user-1@example.com")
     assert (await UserService(isolated_database).get_user(1))["name"] == "Ann"
 """,
@@ -119,6 +120,7 @@ def test_recall(isolated_redis_bytes_sync, monkeypatch):
 """,
         """@pytest.mark.requires_postgres
 async def test_arguments(isolated_database):
+    await isolated_database.execute("INSERT INTO users (id, email, name) VALUES ($1, $2, $3)", 1001, "user-1001@example.com", "name-1001")  # Must not be found.
     await isolated_database.execute("INSERT INTO users (id, email, name) VALUES ($1, $2, $3)", 1, "user-1@example.com", "name-1")
     await UserService(isolated_database).rename(1, "x")
     assert await isolated_database.fetchval("SELECT count(*) FROM users WHERE name = $1 AND id = $2", "x", 1) == 1
@@ -148,6 +150,7 @@ async def test_quiet(isolated_redis):
 def test_author(isolated_session):
     Author.metadata.create_all(isolated_session.get_bind())
     author = Author(name="Ann")
+    isolated_session.add(Author(id=1001, name="name-1001"))  # Must not be found.
     author.id = 4
     isolated_session.add(author)
     isolated_session.commit()

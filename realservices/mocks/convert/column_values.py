@@ -51,6 +51,26 @@ def filler(column: Column, table: Table, number: int) -> str:
     return repr(_text(column, number))
 
 
+def other_value(column: Column, table: Table, number: int, used: set[object]) -> str | None:
+    """Return a value that a column accepts beside some others, as Python's text; None where none is certain.
+
+    Args:
+        column: The column.
+        table: Its table, whose CHECKs may list what is allowed.
+        number: What the value is made of, unlike the numbers of other rows.
+        used: What it must differ from.
+    """
+    choices: list[object] = list(_listed(column.name, table) or column.labels)
+    if choices or column.type == "boolean":
+        left = [each for each in choices or [False, True] if each not in used]
+        return repr(left[0]) if left else None
+    is_checked = any(re.search(rf"\b{re.escape(column.name)}\b", check) for check in table.checks)
+    if is_checked or not (column.type in _INTEGERS or column.type in _TEXTS or column.type == "uuid"):
+        return None
+    value = filler(column, table, number)
+    return None if ast.literal_eval(value) in used else value
+
+
 def objection(column: Column, value: ast.expr) -> str:
     """Return why a column does not accept a constant, "" where it does or where the value is no constant."""
     if not isinstance(value, ast.Constant):

@@ -39,7 +39,12 @@ SELECT c.relname AS tbl, n.nspname AS namespace, k.contype::text AS kind, pg_get
              ON a.attrelid = k.confrelid AND a.attnum = u) AS parent_columns
 FROM pg_constraint k JOIN pg_class c ON c.oid = k.conrelid JOIN pg_namespace n ON n.oid = c.relnamespace
 LEFT JOIN pg_class f ON f.oid = k.confrelid LEFT JOIN pg_namespace fn ON fn.oid = f.relnamespace
-WHERE k.contype IN ('p', 'u', 'f', 'c') AND n.nspname NOT IN ('pg_catalog', 'information_schema')
+WHERE k.contype IN ('p', 'u', 'f', 'c', 'x') AND n.nspname NOT IN ('pg_catalog', 'information_schema')
+UNION ALL
+SELECT c.relname, n.nspname, 'i', pg_get_indexdef(i.indexrelid), '{}', NULL, NULL, '{}'
+FROM pg_index i JOIN pg_class c ON c.oid = i.indrelid JOIN pg_namespace n ON n.oid = c.relnamespace
+WHERE i.indisunique AND NOT EXISTS (SELECT FROM pg_constraint k WHERE k.conindid = i.indexrelid AND k.conrelid = c.oid)
+  AND n.nspname NOT IN ('pg_catalog', 'information_schema') AND n.nspname NOT LIKE 'pg_toast%'
 """
 
 
@@ -74,7 +79,10 @@ class ForeignKey:
 
 @dataclass(slots=True)
 class Table:
-    """A table: its columns in order, primary key, unique columns, foreign keys, and texts of its CHECKs."""
+    """A table: its columns in order, primary key, unique columns, foreign keys, texts of its CHECKs.
+
+    `unlike` has the texts of unique indexes and of EXCLUDE: what they name must differ from row to row.
+    """
 
     name: str
     columns: dict[str, Column] = field(default_factory=dict)
@@ -82,6 +90,7 @@ class Table:
     unique: list[tuple[str, ...]] = field(default_factory=list)
     foreign_keys: list[ForeignKey] = field(default_factory=list)
     checks: list[str] = field(default_factory=list)
+    unlike: list[str] = field(default_factory=list)
 
 
 @dataclass(slots=True)
@@ -141,6 +150,8 @@ def make_schema(columns: Iterable[Mapping[str, Any]], keys: Iterable[Mapping[str
         elif row["kind"] == "f":
             parent = _name(row["parent_namespace"], row["parent"])
             table.foreign_keys.append(ForeignKey(tuple(row["columns"]), parent, tuple(row["parent_columns"])))
+        elif row["kind"] in ("i", "x"):
+            table.unlike.append(row["text"])
         else:
             table.checks.append(row["text"])
     return schema

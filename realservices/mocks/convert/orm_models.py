@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+import re
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
@@ -15,7 +16,7 @@ if TYPE_CHECKING:
 
 _DEEPEST = 5
 _MAKERS = ("mapped_column", "Column", "Field")
-_TYPES = {
+TYPES = {
     "int": "integer", "Integer": "integer", "BigInteger": "bigint", "SmallInteger": "smallint", "str": "text",
     "String": "text", "Text": "text", "Unicode": "text", "bool": "boolean", "Boolean": "boolean",
     "float": "double precision", "Float": "double precision", "Numeric": "numeric", "Decimal": "numeric",
@@ -31,13 +32,18 @@ _MADE_UP = {
 
 @dataclass(slots=True)
 class Attribute:
-    """A mapped attribute: its type's name, whether an object must have it, and what it refers to."""
+    """A mapped attribute: its type's name, whether an object must have it, and what it refers to.
+
+    `length` is what a text may have; 1 where that cannot be told.
+    """
 
     name: str
     type: str
     is_required: bool
     is_key: bool = False
     refers_to: str = ""
+    is_unique: bool = False
+    length: int | None = None
 
 
 @dataclass(slots=True)
@@ -49,12 +55,14 @@ class Model:
         module: Where it is imported from.
         table: Its `__tablename__`.
         attributes: By name.
+        has_arguments: It has `__table_args__`, which may hold constraints.
     """
 
     name: str
     module: str
     table: str
     attributes: dict[str, Attribute] = field(default_factory=dict)
+    has_arguments: bool = False
 
     @property
     def import_line(self) -> str:
@@ -66,7 +74,7 @@ class Model:
         attribute = self.attributes[name]
         if attribute.type in _MADE_UP:
             return _MADE_UP[attribute.type]
-        column = Column(name=name, type=_TYPES.get(attribute.type, "text"))
+        column = Column(name=name, type=TYPES.get(attribute.type, "text"))
         return filler(column, Table(self.table), number)
 
 
@@ -85,7 +93,9 @@ def _read(definition: Definition | None, project: Project, depth: int) -> Model 
         parent = project.resolve(name) or project.resolve(f"{definition.module.name}.{name}")
         if (inherited := _read(parent, project, depth + 1)) is not None:
             found.attributes |= inherited.attributes
+            found.has_arguments |= inherited.has_arguments
     for node in definition.node.body:
+        found.has_arguments |= "__table_args__" in ast.unparse(node)
         if isinstance(node, ast.Assign) and isinstance(node.targets[0], ast.Name):
             name = node.targets[0].id
             if name == "__tablename__" and isinstance(node.value, ast.Constant):
@@ -122,7 +132,7 @@ def _attribute(name: str, annotation: ast.expr | None, value: ast.expr | None) -
     words = {word.arg: word.value for word in call.keywords} if call else {}
     arguments = [ast.unparse(each) for each in call.args] if call else []
     annotated = ast.unparse(mapped.slice) if isinstance(mapped, ast.Subscript) else ""
-    if mapped is not None and call is None and annotated[:1].isupper() and annotated not in _TYPES:
+    if mapped is not None and call is None and annotated[:1].isupper() and annotated not in TYPES:
         return None  # A relationship.
     is_optional = "None" in annotated or "Optional" in annotated
     nullable = words.get("nullable")
@@ -142,7 +152,21 @@ def _attribute(name: str, annotation: ast.expr | None, value: ast.expr | None) -
     refers = next((each for each in arguments if "ForeignKey" in each), "")
     target = refers.split("'")[1] if "'" in refers else ""
     kind = kind or annotated.replace("Optional[", "").rstrip("]").split(" |")[0].rpartition(".")[2]
-    return Attribute(name, kind, not is_nullable and not has_default and not is_key, is_key, target)
+    return Attribute(
+        name, kind, not is_nullable and not has_default and not is_key, is_key, target,
+        is_unique=_is_true(words.get("unique")), length=_length(arguments, words),
+    )  # fmt: skip
+
+
+def _length(arguments: list[str], words: dict[str | None, ast.expr]) -> int | None:
+    """Return how long a text may be, None for any length, 1 where that cannot be told."""
+    given = next(
+        (each.partition("(")[2].rstrip(")") for each in arguments if re.match(r"\w*String\(|Unicode\(", each)), ""
+    )
+    if "max_length" in words:
+        given = ast.unparse(words["max_length"])
+    number = given.removeprefix("length=")
+    return (int(number) if number.isdecimal() else 1) if given else None
 
 
 def _is_true(node: ast.expr | None) -> bool:

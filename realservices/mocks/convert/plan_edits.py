@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 from realservices.mocks.convert.fixture_edits import by_name, edit_fixtures
 from realservices.mocks.convert.placement import act_line
 from realservices.mocks.convert.record_plan import plan_records
+from realservices.mocks.convert.second_rows import REMARK, add_second_rows
 
 if TYPE_CHECKING:
     from realservices.mocks.convert.test_plan import TestPlan
@@ -20,8 +21,9 @@ def finish(plan: TestPlan) -> None:
     plan_records(plan)
     handle = plan.handle
     if handle is not None and plan.rows.rows:
+        add_second_rows(plan)
         inserts = plan.rows.inserts()
-        rows = [handle.execute(each.sql, each.arguments) for each in inserts]
+        rows = [handle.execute(each.sql, each.arguments) + (REMARK if each.is_second else "") for each in inserts]
         if any("json.dumps(" in row for row in rows):
             plan.imports.add("import json")
         plan.seeds = [*rows, *handle.commit(), *plan.seeds]

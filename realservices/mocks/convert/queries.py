@@ -19,7 +19,7 @@ FETCHES = {
     "fetchrow", "fetchval", "fetch", "fetchone", "fetchall", "fetchmany", "scalar", "scalar_one",
     "scalar_one_or_none", "first", "one", "one_or_none", "all", "scalars", "mappings",
 }  # fmt: skip
-_SENDERS = {
+SENDERS = {
     "execute",
     "executemany",
     "fetchrow",
@@ -94,7 +94,7 @@ def queries_of(calls: Iterable[ServiceCall]) -> list[Query]:
     """Return the statements in the order in which they are sent."""
     found: list[Query] = []
     for call in calls:
-        if call.statement is not None and call.method in _SENDERS:
+        if call.statement is not None and call.method in SENDERS:
             found.append(_query(call))
         elif call.method in FETCHES and found and call.statement is None and not found[-1].fetch:
             found[-1].fetch = call.method

@@ -18,10 +18,11 @@ if TYPE_CHECKING:
 
 @dataclass(slots=True, eq=False)
 class Row:
-    """A row to be inserted: values as Python's text, by column."""
+    """A row to be inserted: values as Python's text, by column; a second row is one that must not be found."""
 
     table: Table
     values: dict[str, str]
+    is_second: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,6 +31,7 @@ class Insert:
 
     sql: str
     arguments: tuple[str, ...]
+    is_second: bool = False
 
 
 @dataclass(slots=True)
@@ -59,8 +61,8 @@ class RowPlan:
         return row
 
     def count(self, table: Table) -> int:
-        """Return how many rows of a table there are before the test begins."""
-        return sum(row.table is table for row in self.rows)
+        """Return how many rows of a table there are before the test begins, second rows aside."""
+        return sum(row.table is table and not row.is_second for row in self.rows)
 
     def inserts(self) -> list[Insert]:
         """Return the statements, parents before their children, all required columns filled."""
@@ -155,10 +157,11 @@ def _insert(row: Row) -> Insert:
             places.append(f"${len(arguments)}")
     table = ".".join(_quoted(part) for part in row.table.name.split("."))
     if not names:
-        return Insert(f"INSERT INTO {table} DEFAULT VALUES", ())
+        return Insert(f"INSERT INTO {table} DEFAULT VALUES", (), row.is_second)
     # An identity column that is GENERATED ALWAYS takes a value in no other way.
     always = " OVERRIDING SYSTEM VALUE" if any(row.table.columns[name].is_always for name in row.values) else ""
-    return Insert(f"INSERT INTO {table} ({', '.join(names)}){always} VALUES ({', '.join(places)})", tuple(arguments))
+    sql = f"INSERT INTO {table} ({', '.join(names)}){always} VALUES ({', '.join(places)})"
+    return Insert(sql, tuple(arguments), row.is_second)
 
 
 def _document(value: str) -> str:

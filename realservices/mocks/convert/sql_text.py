@@ -103,6 +103,12 @@ def parse_sql(text: str) -> Statement | None:
     return _select(flat)
 
 
+def where_of(text: str) -> str:
+    """Return what stands behind the first WHERE of a statement, "" where there is none."""
+    match = _WHERE.search(text)
+    return match[1] if match else ""
+
+
 def placeholder_of(value: str) -> int | str | None:
     """Return which argument a value is: its position from 0, its name, or None for anything else."""
     value = re.sub(r"::[\w\[\]]+$", "", value.strip("() "))

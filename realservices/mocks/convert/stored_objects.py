@@ -12,6 +12,8 @@ from realservices.mocks.convert.orm_models import Attribute, Model, model_of, mo
 from realservices.mocks.convert.project import full_name
 from realservices.mocks.convert.results import Unconvertible
 from realservices.mocks.convert.row_plan import columns_of
+from realservices.mocks.convert.second_objects import second_object
+from realservices.mocks.convert.second_rows import REMARK
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -51,6 +53,8 @@ class StoredObjects:
         self._stored: set[tuple[str, str]] = set()
         self.counts: dict[str, int] = {}
         self.models: dict[str, Model] = {}
+        # Of each class that is searched: where the first object is stored, and its attributes.
+        self._firsts: dict[str, tuple[int, dict[str, str]]] = {}
 
     def add(self) -> None:
         """Store what the facts answer with."""
@@ -102,9 +106,27 @@ class StoredObjects:
                 if attribute.refers_to and attribute.name in values and model is not None:
                     self._parent(model, attribute.name, values[attribute.name], 1)
 
+    def _add_second(self) -> None:
+        """Store an object that the code must not find before the first one, where that is safe."""
+        model, _ = self._queried()
+        if model is None or model.name not in self._firsts:
+            return
+        at, first = self._firsts[model.name]
+        given = second_object(model, first, self._plan, self._calls)
+        if given is None:
+            return
+        end = len(self._lines)
+        for name in given:
+            if model.attributes[name].refers_to:
+                self._parent(model, name, given[name], 1)
+        pairs = ", ".join(f"{name}={value}" for name, value in given.items())
+        self._lines.append(f"{self._handle.name}.add({model.name}({pairs})){REMARK}")
+        self._lines = [*self._lines[:at], *self._lines[end:], *self._lines[at:end]]
+
     def finish(self) -> None:
         """Put the lines into the plan: the tables first, where no migration makes them."""
         self._add_parents()
+        self._add_second()
         for model in self.models.values():
             line = model.import_line
             if self._plan.module.imports.get(model.name) is None:
@@ -244,6 +266,7 @@ class StoredObjects:
         self.counts[model.name] = number
         self._stored |= {(model.table, f"{name}={value}") for name, value in (values | extra).items()}
         name = self._handle.name
+        self._firsts.setdefault(model.name, (len(self._lines), values | extra))
         if variable:
             self._lines += [f"{variable}.{attribute} = {value}" for attribute, value in extra.items()]
             self._lines.append(f"{name}.add({variable})")
