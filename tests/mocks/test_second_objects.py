@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 
+from realservices.mocks.convert import orm_models
 from realservices.mocks.convert.orm_models import model_of
 from realservices.mocks.convert.project import Definition, Project
 from realservices.mocks.scan import Project as Files
@@ -78,6 +79,19 @@ def test_the_table_stays_as_it_is(body: str) -> None:
     assert _second(converted(body)) == []
 
 
+def test_a_key_that_is_no_argument_of_the_class(monkeypatch: pytest.MonkeyPatch) -> None:
+    read = orm_models._attribute
+
+    def without_init(name: str, annotation: ast.expr | None, value: ast.expr | None) -> orm_models.Attribute | None:
+        found = read(name, annotation, value)
+        if found is not None and name == "id":
+            found.is_settable = False
+        return found
+
+    monkeypatch.setattr(orm_models, "_attribute", without_init)
+    assert _second(converted(_AUTHOR)) == []
+
+
 def test_what_a_class_says_of_constraints_and_lengths() -> None:
     project = Project(Files(SHOP), Path("tests/test_one.py"), {})
     module = project.module("app.models")
@@ -89,11 +103,14 @@ def test_what_a_class_says_of_constraints_and_lengths() -> None:
     code: Mapped[str] = mapped_column(String(CODE_LENGTH))
     notes: Mapped[str] = mapped_column(Text)
     title: str = Field(max_length=9)
+    id: Mapped[int] = mapped_column(primary_key=True, init=False)
 """).body
     assert isinstance(node, ast.ClassDef)
     model = model_of(Definition(module, node), project)
     assert model is not None
     assert model.has_arguments
+    assert [name for name, each in model.attributes.items() if not each.is_settable] == ["id"]
     assert {name: (each.length, each.is_unique) for name, each in model.attributes.items()} == {
         "name": (20, True), "code": (1, False), "notes": (None, False), "title": (9, False),
+        "id": (None, False),
     }  # fmt: skip

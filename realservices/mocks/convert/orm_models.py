@@ -34,7 +34,8 @@ _MADE_UP = {
 class Attribute:
     """A mapped attribute: its type's name, whether an object must have it, and what it refers to.
 
-    `length` is what a text may have; 1 where that cannot be told.
+    One that is not settable is no argument of the class (`init=False`). `length` is what a text may have;
+    1 where that cannot be told.
     """
 
     name: str
@@ -43,6 +44,7 @@ class Attribute:
     is_key: bool = False
     refers_to: str = ""
     is_unique: bool = False
+    is_settable: bool = True
     length: int | None = None
 
 
@@ -154,7 +156,8 @@ def _attribute(name: str, annotation: ast.expr | None, value: ast.expr | None) -
     kind = kind or annotated.replace("Optional[", "").rstrip("]").split(" |")[0].rpartition(".")[2]
     return Attribute(
         name, kind, not is_nullable and not has_default and not is_key, is_key, target,
-        is_unique=_is_true(words.get("unique")), length=_length(arguments, words),
+        is_unique=_is_true(words.get("unique")), is_settable=not _is_false(words.get("init")),
+        length=_length(arguments, words),
     )  # fmt: skip
 
 
@@ -167,6 +170,10 @@ def _length(arguments: list[str], words: dict[str | None, ast.expr]) -> int | No
         given = ast.unparse(words["max_length"])
     number = given.removeprefix("length=")
     return (int(number) if number.isdecimal() else 1) if given else None
+
+
+def _is_false(node: ast.expr | None) -> bool:
+    return isinstance(node, ast.Constant) and node.value is False
 
 
 def _is_true(node: ast.expr | None) -> bool:

@@ -49,6 +49,8 @@ def second_object(
         name, is_searched = attribute.name, attribute.name in searched
         if not (is_searched or attribute.is_key or attribute.is_required or name in first):
             continue
+        if not attribute.is_settable:
+            return None
         if attribute.refers_to and not (is_searched and _accepts_parent(model, attribute, plan, calls)):
             return None
         value = _other(attribute, table, searched.get(name, set()))
