@@ -55,12 +55,13 @@ def add_options(parser: argparse.ArgumentParser) -> None:
         "else the interpreter of this command",
     )  # fmt: skip
     add_server_options(parser, "start")
-    parser.add_argument("command", nargs=argparse.REMAINDER, metavar="COMMAND", help="what to run, with its arguments")
+    # Not "command": main.py has this command's own name there, for messages.
+    parser.add_argument("words", nargs=argparse.REMAINDER, metavar="COMMAND", help="what to run, with its arguments")
 
 
 def run(options: argparse.Namespace) -> int:
     """Start, run, end."""
-    command = options.command[1:] if options.command[:1] == ["--"] else options.command
+    command = options.words[1:] if options.words[:1] == ["--"] else options.words
     if not command:
         print("realservices exec: no command; write it behind --, as in: exec -- npm test", file=sys.stderr)
         return 2

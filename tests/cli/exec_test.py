@@ -90,7 +90,7 @@ def test_what_cannot_be_run(project: Development) -> None:
     )  # fmt: skip
     done = _exec(project, "--service", "other", "true")
     assert done.returncode == 1
-    assert "no service 'other'" in done.stderr
+    assert "realservices exec: no service 'other'" in done.stderr
     assert "there are db, cache" in done.stderr
 
 
