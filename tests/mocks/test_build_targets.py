@@ -183,3 +183,15 @@ def test_buildozer_removes_what_only_a_py_test_can_say(workspace: Path) -> None:
     file.write_text('py_test(name = "a", srcs = ["tests/test_users.py"], main = "x.py")\n')
     changes_for([workspace / "pkg" / "tests" / "test_users.py"], workspace)
     assert "remove main set kind real_service_test -:a" in (workspace / "told").read_text()
+
+
+def test_a_new_target_has_its_conftest_files_and_asks_for_deps(
+    workspace: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (workspace / "pkg" / "tests" / "test_new.py").write_text("def test_d(isolated_database): pass\n")
+    for directory in (workspace, workspace / "pkg", workspace / "pkg" / "tests"):
+        (directory / "conftest.py").touch()
+    assert main(["migrate", "build", "pkg/tests/test_new.py", "--write"]) == 0
+    assert "New targets have no deps yet: add what is tested by tests/test_new.py" in capsys.readouterr().out
+    srcs = '[\n        "conftest.py",\n        "tests/conftest.py",\n        "tests/test_new.py",\n    ]'
+    assert f'name = "tests_test_new",\n    srcs = {srcs},' in (workspace / "pkg" / "BUILD.bazel").read_text()

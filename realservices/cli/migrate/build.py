@@ -94,6 +94,8 @@ def _tell(
         console.line("\n\n".join(blocks))
     if toml:
         console.line(f"Proposed for pyproject.toml (`init --write` adds all that it finds):\n\n{toml}")
+    if changes.added:
+        console.line(f"New targets have no deps yet: add what is tested by {', '.join(changes.added)}")
     for problem in changes.problems:
         console.line(problem)
     if not changes.texts and not blocks and not toml and not changes.problems:

@@ -134,12 +134,11 @@ def with_services(text: str, target: Target, labels: Sequence[str], load: str, w
     return changed
 
 
-def with_target(text: str, source: str, labels: Sequence[str], load: str) -> str:
-    """Return the file with a new target for a source that none has."""
-    name = source.removesuffix(".py").replace("/", "_")
-    services = "".join(f'        "{label}",\n' for label in labels) if len(labels) > 1 else ""
-    shown = f"[\n{services}    ]" if services else f'["{labels[0]}"]'
-    block = f'{RULE}(\n    name = "{name}",\n    srcs = ["{source}"],\n    services = {shown},\n)\n'
+def with_target(text: str, sources: Sequence[str], labels: Sequence[str], load: str) -> str:
+    """Return the file with a new target for a test that none has; its conftest.py files come before it."""
+    name = sources[-1].removesuffix(".py").replace("/", "_")
+    srcs, services = _list(sources, "    "), _list(labels, "    ")
+    block = f'{RULE}(\n    name = "{name}",\n    srcs = {srcs},\n    services = {services},\n)\n'
     body = _with_load(text, load, RULE)
     return f"{body.rstrip()}\n\n{block}" if body.strip() else block
 

@@ -38,12 +38,14 @@ class Changes:
         kinds: Kinds of services that the tests use.
         undeclared: Those for which no BUILD file declares a service.
         problems: What could not be changed, and why.
+        added: Tests that get a target.
     """
 
     texts: dict[Path, tuple[str, str]] = field(default_factory=dict)
     kinds: set[str] = field(default_factory=set)
     undeclared: set[str] = field(default_factory=set)
     problems: list[str] = field(default_factory=list)
+    added: list[str] = field(default_factory=list)
 
 
 def workspace_of(path: Path) -> Path | None:
@@ -77,13 +79,23 @@ def changes_for(tests: Iterable[Path], root: Path) -> Changes:
                 new = (
                     with_services(new, target, labels, load, str(file))
                     if target
-                    else with_target(new, source, labels, load)
+                    else with_target(new, [*_conftests(path, file.parent), source], labels, load)
                 )
+                if not target:
+                    changes.added.append(source)
             except (BuildFileError, ForeignAttributeError) as error:
                 changes.problems.append(str(error))
         if new != old:
             changes.texts[file] = (old, new)
     return changes
+
+
+def _conftests(test: Path, package: Path) -> list[str]:
+    """Return the conftest.py files of a test that lie in its package, the outermost first."""
+    above = [each for each in reversed(test.parents) if each.is_relative_to(package)]
+    return [
+        (each / "conftest.py").relative_to(package).as_posix() for each in above if (each / "conftest.py").is_file()
+    ]
 
 
 def _build_file(path: Path, root: Path) -> Path:
