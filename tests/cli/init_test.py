@@ -151,6 +151,41 @@ OTHER = os.environ["SHOP_DATABASE_URL"] or os.getenv("TEST_DATABASE_URI_SYNC", "
     assert "add migrate_env" not in questions
 
 
+def test_names_that_classes_of_settings_read(development: Development) -> None:
+    settings = """
+from pydantic import Field
+from pydantic_settings import BaseSettings, SettingsConfigDict
+
+
+class Settings(BaseSettings):
+    POSTGRES_SERVER: str
+    postgres_port: int = 5432
+    host_of_redis: str = Field("localhost", alias="REDIS_HOST")
+    sqlalchemy_database_uri: str = ""
+    debug: bool = False
+
+
+class Other(BaseSettings):
+    model_config = SettingsConfigDict(env_prefix="shop_")
+    db_name: str = "shop"
+
+
+class Plain:
+    DB_USER: str = "no"
+"""
+    (development.directory / "realservices.toml").unlink(missing_ok=True)
+    _write(
+        development, pyproject_dot_toml="", requirements_dot_txt="asyncpg\nredis\n", app__config_dot_py=settings,
+        app__settings_dot_py="class Broken(BaseSettings:\n",
+    )  # fmt: skip
+    content = _proposed(development)
+    assert _declared(content)["env"] == {
+        "POSTGRES_SERVER": "$(host db)", "POSTGRES_PORT": "$(port db)", "REDIS_HOST": "$(host cache)",
+        "SHOP_DB_NAME": "$(database db)",
+    }  # fmt: skip
+    assert any("app/config.py reads SQLALCHEMY_DATABASE_URI" in question for question in content["questions"])
+
+
 def test_it_is_written_where_that_is_wanted_and_serves(development: Development) -> None:
     development.with_servers()
     (development.directory / "realservices.toml").unlink(missing_ok=True)

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from realservices.cli.proposal.compose import Image, read_compose
 from realservices.cli.proposal.read_names import names_read, settings_files
+from realservices.cli.proposal.settings_classes import fields_read
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -98,7 +99,8 @@ def look(root: Path) -> Evidence:
         for variable, value in image.environment.items() if not image.name else ():
             found.variables.setdefault(variable, Variable(value, image.where))
     for path in settings_files(root):
-        for variable, default in names_read(_text(found, path)):
+        text = _text(found, path)
+        for variable, default in (*names_read(text), *fields_read(text)):
             found.variables.setdefault(variable, Variable(default, str(path.relative_to(root)), is_read=True))
     _look_at_alembic(found)
     found.sql = list(_sql_files(root)) if not found.alembic and not found.has_django else []
