@@ -183,7 +183,9 @@ class Plain:
         "POSTGRES_SERVER": "$(host db)", "POSTGRES_PORT": "$(port db)", "REDIS_HOST": "$(host cache)",
         "SHOP_DB_NAME": "$(database db)",
     }  # fmt: skip
-    assert any("app/config.py reads SQLALCHEMY_DATABASE_URI" in question for question in content["questions"])
+    questions = "\n".join(content["questions"])
+    assert "app/config.py reads SQLALCHEMY_DATABASE_URI" in questions
+    assert "`password = false` in its table" in questions
 
 
 def test_it_is_written_where_that_is_wanted_and_serves(development: Development) -> None:

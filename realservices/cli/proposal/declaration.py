@@ -227,6 +227,12 @@ def _ask(proposal: Proposal, found: Evidence) -> None:
                 f'{variable.where} reads {name}: `{name} = "$(url db)"` in the table env, or with a driver such as '
                 f'"$(url db psycopg)", runs it on PostgreSQL{migrator} (docs/environment.md)'
             )
+    values = set(proposal.env.values())
+    if "$(host cache)" in values and not values & {"$(password cache)", "$(url cache)"}:
+        proposal.questions.append(
+            "settings have a host for Redis and no password, and Redis asks for one: with `password = false` in its "
+            "table it asks for none (docs/command_line.md)"
+        )
     proposal.questions += [f"not read: {each}" for each in found.unread]
 
 
