@@ -9,6 +9,7 @@ from realservices.mocks.convert import mock_paths
 from realservices.mocks.convert.mock_checks import checks_of, ends_in_internal, written
 from realservices.mocks.convert.mock_paths import Fact, Kind
 from realservices.mocks.convert.patch_reading import PatchReader
+from realservices.mocks.convert.project import full_name
 from realservices.mocks.convert.test_facts import Check, Mock
 from realservices.mocks.convert.told_facts import Bound
 
@@ -111,6 +112,7 @@ class FunctionReader(PatchReader):
             self.bound[name] = Bound(mock)
             return True
         if isinstance(value, ast.Call) and self._is_patch(value):
+            self._check_gives_mock(value)
             return self._patched(value, name) is not None
         found = mock_paths.chain(value)
         if found is not None and found[0] in self.bound and not ends_in_internal(found[1]):
@@ -121,6 +123,13 @@ class FunctionReader(PatchReader):
             self.bound[name] = Bound(bound.mock, bound.prefix + (part or ()))
             return True
         return False
+
+    def _check_gives_mock(self, call: ast.Call) -> None:
+        """Raise for a patcher of unittest with a name: it gives its mock when it is started, which pytest-mock does."""
+        if full_name(call.func, self._imports).startswith("mocker.") or self._reader.is_kept(self._use(call)):
+            return
+        self._patched(call, "")  # What is known of it tells what it is a mock of.
+        raise self._refusal(call, "a patcher is started by hand", "use monkeypatch.setattr with the real object")
 
     def _note_record(self, root: str, path: tuple[str, ...], value: ast.expr, statement: ast.stmt) -> bool:
         """Remember an attribute of a mock that stands for a row, say: `user.name = "Ada"`."""

@@ -61,24 +61,25 @@ class TestReader:
             Unconvertible: It does something that has no counterpart on real services.
         """
         self._linked, self.reads_all = {}, True
+        first = Reading(test, fixtures=list(fixtures))
         with contextlib.suppress(Unconvertible):
-            for mock in self._read(test, fixtures).mocks:
-                if mock.use.service in KEPT and not mock.use.stays and (service := _linked(mock, calls)):
-                    self._linked[mock.path, mock.line] = service
+            self._read(first)
+        for mock in first.mocks:
+            if mock.use.service in KEPT and not mock.use.stays and (service := _linked(mock, calls)):
+                self._linked[mock.path, mock.line] = service
         self.reads_all = False
-        return self._read(test, fixtures)
+        return self._read(Reading(test, fixtures=list(fixtures)))
 
-    def _read(self, test: Function, fixtures: Sequence[Fixture]) -> Reading:
-        reading = Reading(test, fixtures=list(fixtures))
+    def _read(self, reading: Reading) -> Reading:
         exported: dict[str, Bound] = {}
-        for fixture in fixtures:
+        for fixture in reading.fixtures:
             body = FunctionReader(self, fixture.module, fixture.node, reading, exported, is_fixture=True)
             body.read()
             if fixture.is_set_up:
                 exported |= {name: bound for name, bound in body.bound.items() if name.startswith("self.")}
             elif (bound := body.exported()) is not None:
                 exported[fixture.name] = bound
-        body = FunctionReader(self, self._module, test, reading, exported, is_fixture=False)
+        body = FunctionReader(self, self._module, reading.test, reading, exported, is_fixture=False)
         body.read()
         reading.names = {name: bound.mock for name, bound in body.bound.items() if not bound.prefix}
         return reading
