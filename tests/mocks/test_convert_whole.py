@@ -35,3 +35,49 @@ def test_a_patcher_that_is_started_by_hand_is_left() -> None:
 """,
         "a patcher is started by hand",
     )
+
+
+_WITH_SPEC = """import asyncpg
+from sqlalchemy.ext.asyncio import AsyncSession
+
+
+async def top(db):
+    return await db.fetch("SELECT id, name FROM users ORDER BY name")
+
+
+async def fill(db, rows):
+    await db.executemany("INSERT INTO users (email, name) VALUES ($1, $2)", rows)
+
+
+@pytest.fixture
+def db():
+    return create_autospec(asyncpg.Connection, instance=True)
+
+
+"""
+
+
+def test_the_spec_tells_the_client() -> None:
+    result = convert(
+        "from unittest.mock import create_autospec\n"
+        + _WITH_SPEC
+        + """async def test_top(db):
+    db.fetch = AsyncMock(return_value=[{"id": 1, "name": "a"}])
+    assert len(await top(db)) == 1
+"""
+    )
+    assert (result.converted, result.left) == (["test_top"], [])
+    assert "async def test_top(isolated_database):" in result.after
+    assert "isolated_session" not in result.after
+
+
+def test_rows_of_executemany_are_not_the_columns_of_one() -> None:
+    left(
+        "from unittest.mock import create_autospec\n"
+        + _WITH_SPEC
+        + """async def test_fill(db):
+    await fill(db, [("a", "A"), ("b", "B")])
+    db.executemany.assert_awaited_once()
+""",
+        "what each of its rows leaves cannot be told",
+    )

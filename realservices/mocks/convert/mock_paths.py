@@ -11,6 +11,8 @@ import enum
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
+from realservices.mocks.convert.project import full_name
+
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
@@ -140,6 +142,13 @@ def facts_of_maker(call: ast.Call, imports: dict[str, str]) -> Iterator[Fact]:
                     yield from opened(fact, imports)
         elif word.arg not in _OF_MAKER and (fact := assigned((word.arg,), word.value, call.lineno)):
             yield from opened(fact, imports)
+
+
+def spec_of_maker(call: ast.Call, imports: dict[str, str]) -> str:
+    """Return the full name of the class that a mock has the methods of, "" where none is given."""
+    words = {word.arg: word.value for word in call.keywords}
+    given = words.get("spec") or words.get("spec_set") or next(iter(call.args), None)
+    return full_name(given, imports) if given is not None else ""
 
 
 def opened(fact: Fact, imports: dict[str, str]) -> Iterator[Fact]:

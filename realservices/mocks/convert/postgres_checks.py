@@ -53,6 +53,9 @@ def _check_sent(check: Check, plan: TestPlan, writes: list[Query], handle: Handl
     if asked is not None and not asked.statement.is_write:
         plan.note_gone(check, "that a SELECT was sent leaves no trace")
         return
+    if check.word == "called" and _word(check) == "executemany":
+        why = "what each of its rows leaves cannot be told"
+        raise Unconvertible(check.line, "executemany", why, "query what must be there by hand")
     if check.word == "not called":
         lines = [line for query in chosen for line in _unchanged(query, plan, handle)]
         if not lines:

@@ -58,6 +58,11 @@ def _shapes(mock: Mock) -> set[tuple[str, ...]]:
 
 
 def _driver(mock: Mock, plan: TestPlan, queries: list[Query]) -> str:
+    package = mock.spec.partition(".")[0]
+    if package == "asyncpg":
+        return ASYNCPG if plan.is_async else ASYNCPG_SYNC
+    if package == "psycopg2":
+        return PSYCOPG2
     words = _words(mock) | {query.method for query in queries}
     imported = plan.imports_of_code() | set(mock.target.split("."))
     if words & _ASYNCPG_WORDS or ("asyncpg" in imported and not words & _PSYCOPG_WORDS):

@@ -120,6 +120,8 @@ def _query(call: ServiceCall) -> Query:
     query = Query(
         call.method, statement, fetch=fetch, is_returned=call.is_returned, line=call.line, is_awaited=call.is_awaited
     )
+    if call.method == "executemany":
+        return query  # Its argument has many rows: none is the statement's own.
     _take_arguments(query, call.arguments, are_spread=call.method.startswith("fetch") or len(call.arguments) != 1)
     query.named |= call.keywords
     return query

@@ -32,16 +32,21 @@ _FACTORIES = (
     "Session", "SessionLocal", "sessionmaker", "session_factory", "get_session", "async_session",
     "AsyncSessionLocal", "session_scope", "session_maker", "async_session_maker", "AsyncSession",
 )  # fmt: skip
+_MAPPERS = ("sqlalchemy", "sqlmodel")
+_DRIVERS = ("asyncpg", "psycopg", "psycopg2")
 
 
 def is_session(mock: Mock, plan: TestPlan) -> bool:
     """Return whether a mock of a database is one of a session of SQLAlchemy."""
+    package = mock.spec.partition(".")[0]
+    if package in (*_DRIVERS, *_MAPPERS):
+        return package in _MAPPERS
     paths = [*(fact.path for fact in mock.facts), *(check.path for check in mock.checks)]
     words = {word for path in paths for word in path}
     if words & {"fetchrow", "fetchval", "cursor", "acquire"}:
         return False
     imported = plan.imports_of_code()
-    return bool(words & _WORDS) or any(name.startswith(("sqlalchemy", "sqlmodel")) for name in imported)
+    return bool(words & _WORDS) or any(name.startswith(_MAPPERS) for name in imported)
 
 
 def plan_session(mock: Mock, plan: TestPlan) -> None:

@@ -61,6 +61,7 @@ class Mock:
         path: The file.
         parts: Services of mocks that were made parts of it.
         is_created: What it is put in place of need not be there.
+        spec: The full name of the class that it has the methods of, "" where none is given.
     """
 
     name: str
@@ -73,6 +74,7 @@ class Mock:
     path: str = ""
     parts: list[Service] = field(default_factory=list)
     is_created: bool = False
+    spec: str = ""
 
     def has_any_of(self, words: Set[str]) -> bool:
         """Return whether it is told, or asked, about one of these methods."""

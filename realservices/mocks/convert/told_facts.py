@@ -82,6 +82,7 @@ class ToldFacts:
             return None
         is_async = "AsyncMock" in ast.unparse(call.func)
         mock = Mock(name, use, is_async=is_async, line=call.lineno, path=str(self._module.path))
+        mock.spec = mock_paths.spec_of_maker(call, self._imports)
         self._reading.mocks.append(mock)
         self._add(mock, mock_paths.facts_of_maker(call, self._imports), ())
         return mock
