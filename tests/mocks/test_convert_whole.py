@@ -81,3 +81,14 @@ def test_rows_of_executemany_are_not_the_columns_of_one() -> None:
 """,
         "what each of its rows leaves cannot be told",
     )
+
+
+def test_a_mock_beside_the_real_service_is_left() -> None:
+    left(
+        """async def test_pay(isolated_database):
+    db = AsyncMock()
+    db.fetchrow.return_value = {"id": 1, "name": "Ann"}
+    assert (await UserService(db).get_user(1))["name"] == "Ann"
+""",
+        "the test has the real service already",
+    )

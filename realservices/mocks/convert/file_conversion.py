@@ -137,6 +137,7 @@ class FileConverter:
                 _plan_mock(mock, plan)
         if files:
             plan_files(files, plan)
+        _check_new(plan)
         finish(plan)
         return plan
 
@@ -221,6 +222,14 @@ def _plan_fake(fake: Fake, plan: TestPlan) -> None:
     plan.services.add("redis" if "redis" in name else "postgres")
     if fake.function is plan.reading.test:
         plan.take(name)
+
+
+def _check_new(plan: TestPlan) -> None:
+    """Raise for a test that takes already what the conversion would have it take: rows would be inserted twice."""
+    taken = {each.arg for each in plan.reading.test.args.args} & set(plan.fixtures) - {"monkeypatch"}
+    for name in sorted(taken):
+        why = "the test has the real service already, and a mock beside it"
+        raise Unconvertible(plan.reading.test.lineno, name, why, "finish the conversion by hand")
 
 
 def _has_work(reading: Reading) -> bool:
