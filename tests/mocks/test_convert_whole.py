@@ -83,6 +83,65 @@ def test_rows_of_executemany_are_not_the_columns_of_one() -> None:
     )
 
 
+_CURSOR = """@pytest.fixture
+def cursor():
+    return MagicMock()
+
+
+@pytest.fixture
+def conn(cursor):
+    conn = MagicMock()
+    conn.cursor.return_value.__enter__.return_value = cursor
+    return conn
+
+
+"""
+
+
+def test_a_cursor_of_its_own_fixture_tells_the_rows() -> None:
+    result = convert(
+        _CURSOR
+        + """def test_notes(conn, cursor):
+    cursor.fetchall.return_value = [(1, "hello")]
+    store = notes.NoteStore(conn)
+    assert store.by_author("ann") == [(1, "hello")]
+    cursor.execute.assert_called_once()
+"""
+    )
+    assert (result.converted, result.left) == (["test_notes"], [])
+    assert "def test_notes(isolated_psycopg):" in result.after
+    assert "INSERT INTO notes" in result.after
+    assert "MagicMock()" not in result.after
+
+
+def test_a_cursor_that_is_handed_over_by_itself_is_left() -> None:
+    left(
+        _CURSOR
+        + """def test_notes(conn, cursor):
+    cursor.fetchall.return_value = [(1, "hello")]
+    store = notes.NoteStore(conn)
+    assert store.by_author("ann") == [(1, "hello")]
+    print(cursor)
+""",
+        "a part of another mock by itself",
+    )
+
+
+def test_twice_is_as_once() -> None:
+    result = convert(
+        _CURSOR
+        + """def test_pin(conn, cursor):
+    cursor.rowcount = 1
+    assert notes.NoteStore(conn).pin(3)
+    conn.commit.assert_called_once_with()
+"""
+    )
+    assert result.converted == ["test_pin"]
+    _, _, after = result.after.partition("\n\n\n")
+    again = convert(after)
+    assert again.after == again.before
+
+
 def test_a_mock_beside_the_real_service_is_left() -> None:
     left(
         """async def test_pay(isolated_database):

@@ -116,9 +116,14 @@ def exports_mock(fixture: Fixture, plan: TestPlan) -> bool:
             and value.id not in {each.arg for each in fixture.node.args.args}
         ):
             return True
-        if isinstance(value, ast.Call) and any(mock.line == value.lineno for mock in plan.reading.mocks):
-            return fixture.name in plan.reading.by_function.get(plan.reading.test.lineno, {}) or any(
-                fixture.name in each for each in plan.reading.by_function.values()
+        if isinstance(value, ast.Call) and any(
+            mock.line == value.lineno for mock in (*plan.reading.mocks, *plan.reading.grafted)
+        ):
+            known = plan.reading.by_function
+            return (
+                fixture.name in known.get(plan.reading.test.lineno, {})
+                or fixture.name in plan.reading.parts
+                or any(fixture.name in each for each in known.values())
             )
     return False
 

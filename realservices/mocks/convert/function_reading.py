@@ -34,6 +34,13 @@ class FunctionReader(PatchReader):
             name: bound.mock for name, bound in self.bound.items() if not bound.prefix
         }
 
+    def grafted(self) -> dict[str, Bound]:
+        """Return what earlier fixtures gave, and this one made a part of another mock."""
+        known = self._reading.mocks
+        return {
+            name: self.bound[name] for name in self._given if name in self.bound and self._given[name].mock not in known
+        }
+
     def exported(self) -> Bound | None:
         """Return the mock that a fixture gives its tests."""
         for node in ast.walk(self._function):

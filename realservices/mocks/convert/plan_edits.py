@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 from realservices.mocks.convert.fixture_edits import by_name, edit_fixtures
 from realservices.mocks.convert.placement import act_line
 from realservices.mocks.convert.record_plan import plan_records
+from realservices.mocks.convert.results import Unconvertible
 from realservices.mocks.convert.second_rows import REMARK, add_second_rows
 
 if TYPE_CHECKING:
@@ -35,6 +36,7 @@ def finish(plan: TestPlan) -> None:
         for name in plan.reading.by_function.get(plan.reading.test.lineno, {})
         if plan.reading.by_function[plan.reading.test.lineno][name] in converted
     }
+    edits.dropped_arguments |= _parts(plan)
     if plan.is_case:
         lines = [*plan.setup, *plan.seeds, *(line for each in plan.checked.values() for line in each)]
         used = [*lines, *(new for name, new in edits.renames.items() if not name.startswith("self."))]
@@ -63,6 +65,16 @@ def finish(plan: TestPlan) -> None:
             plan.imports.add("import json")
         if "text(" in text and ".execute(text(" in text:
             plan.imports.add("from sqlalchemy import text")
+
+
+def _parts(plan: TestPlan) -> set[str]:
+    """Return the arguments that give a part of a mock: only what is told to them, or asked of them, can go."""
+    taken = plan.reading.parts & {each.arg for each in plan.reading.test.args.args}
+    for name in sorted(taken):
+        if _names_left(plan, name):
+            why = "the test uses a part of another mock by itself"
+            raise Unconvertible(plan.reading.test.lineno, name, why, "hand the real object over by hand")
+    return taken
 
 
 def _names_left(plan: TestPlan, name: str) -> bool:

@@ -117,11 +117,22 @@ def unused_fixtures(module: Module, plans: list[Planned], edits: dict[int, Funct
         for fixture in plan.reading.fixtures
         if fixture.module is plan.module and exports_mock(fixture, plan)
     }
+    gone: set[int] = set()
+    while True:
+        asked = _asked(module, edits, gone)
+        found = {fixture.node.lineno for name, fixture in candidates.items() if name not in asked}
+        if found == gone:
+            return gone
+        gone = found  # Those that only these asked for go, too.
+
+
+def _asked(module: Module, edits: dict[int, FunctionEdits], gone: set[int]) -> set[str]:
+    """Return the names of fixtures that functions which stay ask for."""
     asked: set[str] = set()
     for node in ast.walk(module.tree):
-        if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef):
+        if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef) and node.lineno not in gone:
             dropped = edits[node.lineno].dropped_arguments if node.lineno in edits else set()
             asked |= {each.arg for each in (*node.args.args, *node.args.kwonlyargs)} - dropped
         elif isinstance(node, ast.Constant) and isinstance(node.value, str):
             asked.add(node.value)
-    return {fixture.node.lineno for name, fixture in candidates.items() if name not in asked}
+    return asked

@@ -144,6 +144,8 @@ class Reading:
         fixtures: Those that it uses.
         edits: What is done to it and to fixtures, by the function's line; of fixtures in other files nothing may be.
         others: Uses of mocks that stay.
+        grafted: Mocks that were made parts of others: `pool.acquire.return_value = connection`.
+        parts: Fixtures of the test that give such a part.
     """
 
     test: Function
@@ -155,6 +157,8 @@ class Reading:
     names: dict[str, Mock] = field(default_factory=dict)
     by_function: dict[int, dict[str, Mock]] = field(default_factory=dict)
     foreign: set[str] = field(default_factory=set)
+    grafted: list[Mock] = field(default_factory=list)
+    parts: set[str] = field(default_factory=set)
 
     def edit(self, function: Function) -> FunctionEdits:
         """Return what is done to a function."""

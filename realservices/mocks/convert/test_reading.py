@@ -75,6 +75,7 @@ class TestReader:
         for fixture in reading.fixtures:
             body = FunctionReader(self, fixture.module, fixture.node, reading, exported, is_fixture=True)
             body.read()
+            exported |= body.grafted()
             if fixture.is_set_up:
                 exported |= {name: bound for name, bound in body.bound.items() if name.startswith("self.")}
             elif (bound := body.exported()) is not None:
@@ -82,6 +83,7 @@ class TestReader:
         body = FunctionReader(self, self._module, reading.test, reading, exported, is_fixture=False)
         body.read()
         reading.names = {name: bound.mock for name, bound in body.bound.items() if not bound.prefix}
+        reading.parts = {name for name, bound in body.bound.items() if bound.prefix and name in exported}
         return reading
 
     def uses_in(self, module: Module, line: int) -> list[MockUse]:

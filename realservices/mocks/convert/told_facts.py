@@ -54,6 +54,7 @@ class ToldFacts:
         self.edits = reading.edit(function) if module is reader._module else FunctionEdits()
         arguments = {each.arg for each in function.args.args}
         self.bound = {name: each for name, each in exported.items() if name in arguments or name.startswith("self.")}
+        self._given = dict(self.bound)
         self._values: dict[str, list[Fact]] = {}
         # Names for arguments that a mock was called with: mock and path.
         self._looked: dict[str, tuple[Mock, tuple[str, ...]]] = {}
@@ -132,6 +133,7 @@ class ToldFacts:
         outer.is_async = outer.is_async or part.is_async
         if part in self._reading.mocks:
             self._reading.mocks.remove(part)
+            self._reading.grafted.append(part)
         for name, bound in list(self.bound.items()):
             if bound.mock is part:
                 self.bound[name] = Bound(outer, path + bound.prefix)
