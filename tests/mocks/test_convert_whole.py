@@ -151,3 +151,27 @@ def test_a_mock_beside_the_real_service_is_left() -> None:
 """,
         "the test has the real service already",
     )
+
+
+def test_a_mock_of_which_nothing_tells_what_it_is_is_listed() -> None:
+    left(
+        """@pytest.fixture
+def thing():
+    return MagicMock()
+
+
+def test_pin(thing):
+    assert not notes.NoteStore(thing).pin(3)
+""",
+        "cannot be told whether this mock stands for it",
+    )
+
+
+def test_a_mock_of_the_projects_own_beside_a_real_service_is_not_listed() -> None:
+    result = convert(
+        """def test_pin(isolated_psycopg):
+    rates = MagicMock()
+    assert not notes.NoteStore(isolated_psycopg).pin(rates.number)
+"""
+    )
+    assert (result.converted, result.left) == ([], [])

@@ -13,6 +13,7 @@ from realservices.mocks.convert.file_plan import plan_files
 from realservices.mocks.convert.fixture_edits import applies
 from realservices.mocks.convert.fixture_index import FixtureIndex
 from realservices.mocks.convert.import_lines import mend_imports
+from realservices.mocks.convert.kept_mocks import kept_mock
 from realservices.mocks.convert.mock_paths import Kind
 from realservices.mocks.convert.plan_edits import finish
 from realservices.mocks.convert.postgres_plan import plan_postgres
@@ -109,6 +110,8 @@ class FileConverter:
                 calls = CodeUnderTest(project, module).calls(test.node, fixtures)
                 reading = TestReader(module, self._uses).read(test.node, fixtures, calls)
                 plan = self._plan(test, reading, module, project, calls) if _has_work(reading) else None
+                kept = kept_mock(test, module.path, fixtures, calls, self._uses) if plan is None else None
+                result.left += [kept] if kept is not None else []
                 found.append((test, plan, reading))
             except Unconvertible as refusal:
                 result.left.append(
