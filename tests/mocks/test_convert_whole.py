@@ -175,3 +175,28 @@ def test_a_mock_of_the_projects_own_beside_a_real_service_is_not_listed() -> Non
 """
     )
     assert (result.converted, result.left) == ([], [])
+
+
+_FORGET = """from sqlalchemy import delete
+
+
+def forget(session, name):
+    session.execute(delete(Author).where(Author.name == name))
+    session.commit()
+
+
+def test_forget():
+    session = MagicMock()
+    forget(session, "Ann")
+    session.execute.assert_called_once()
+    session.commit.assert_called_once()
+"""
+
+
+def test_what_would_assert_nothing_is_left() -> None:
+    left(_FORGET, "'execute' was called leaves no trace, and the test would assert nothing any more")
+
+
+def test_an_assertion_of_its_own_is_enough() -> None:
+    result = convert(_FORGET.replace('    forget(session, "Ann")', '    assert forget(session, "Ann") is None'))
+    assert (result.converted, result.left) == (["test_forget"], [])

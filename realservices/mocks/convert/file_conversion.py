@@ -6,6 +6,7 @@ import ast
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from realservices.mocks.convert.asserts_left import check_asserts
 from realservices.mocks.convert.code_under_test import CodeUnderTest
 from realservices.mocks.convert.each_test import Test, check_class, each_test, is_test_case
 from realservices.mocks.convert.fake_plan import plan_fake
@@ -141,6 +142,7 @@ class FileConverter:
         if files:
             plan_files(files, plan)
         _check_new(plan)
+        check_asserts(plan)
         finish(plan)
         return plan
 

@@ -41,6 +41,7 @@ class TestPlan:
         rows: The rows of the database.
         handle: How they are inserted.
         placed: What stands for a mock now.
+        gone: Assertions that have no counterpart, by line, and why.
         overrides: Fixtures that the file is to have for those of a conftest.py, and what they give.
         is_async: Whether the test is a coroutine.
         is_case: Whether it is a method of unittest's TestCase.
@@ -66,6 +67,7 @@ class TestPlan:
     checked: dict[int, list[str]] = field(default_factory=dict)
     placed: dict[Mock, str] = field(default_factory=dict)
     overrides: dict[str, str] = field(default_factory=dict)
+    gone: dict[int, str] = field(default_factory=dict)
     rows: RowPlan = field(init=False)
     handle: Handle | None = None
 
@@ -146,6 +148,7 @@ class TestPlan:
         if check.looks:
             remedy = "assert the result, or what is there afterwards"
             raise Unconvertible(check.line, "call_args", f"the test looks into the mock, and {what}", remedy)
+        self.gone[check.line] = what
         self.note(f"line {check.line}: {what}; the assertion is gone")
 
     def first_call_line(self) -> int | None:
