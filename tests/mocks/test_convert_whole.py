@@ -200,3 +200,34 @@ def test_what_would_assert_nothing_is_left() -> None:
 def test_an_assertion_of_its_own_is_enough() -> None:
     result = convert(_FORGET.replace('    forget(session, "Ann")', '    assert forget(session, "Ann") is None'))
     assert (result.converted, result.left) == (["test_forget"], [])
+
+
+_QUEUE = """import redis
+
+
+def enqueue(client, job):
+    client.rpush("jobs", job)
+    return client.llen("jobs")
+
+
+def waiting(client, job):
+    waiting = client.llen("jobs")
+    client.rpush("jobs", job)
+    return waiting
+
+
+def test_queue():
+    client = MagicMock()
+    client.llen.return_value = 1
+    assert enqueue(client, "x") == 1
+"""
+
+
+def test_a_read_after_the_codes_own_write_is_left() -> None:
+    left(_QUEUE, "the code writes 'jobs' itself before it reads it")
+
+
+def test_a_read_before_the_codes_own_write_is_converted() -> None:
+    result = convert(_QUEUE.replace('enqueue(client, "x")', 'waiting(client, "x")'))
+    assert (result.converted, result.left) == (["test_queue"], [])
+    assert 'isolated_redis_sync.rpush("jobs", *["x"] * 1)' in result.after

@@ -21,6 +21,10 @@ _SILENT = {
     "ping", "close", "aclose", "flushdb", "set", "setex", "hset", "hmset", "lpush", "rpush", "sadd", "zadd",
     "expire", "mset", "psetex", "publish", "connection_pool", "persist",
 }  # fmt: skip
+_WRITES = {
+    "set", "setex", "setnx", "psetex", "getset", "append", "hset", "hmset", "hdel", "lpush", "rpush", "lpop", "rpop",
+    "sadd", "srem", "zadd", "zrem", "zincrby", "incrby", "incr", "decr", "decrby", "delete", "unlink", "getdel",
+}  # fmt: skip
 _CONSTRUCTORS = {"Redis", "StrictRedis", "from_url", "AsyncRedis", "get_redis", "get_redis_client", "get_client"}
 
 
@@ -123,7 +127,19 @@ class _Seeds:
             elif word not in COMMANDS and word not in _SILENT:
                 raise Unconvertible(fact.line, word, "no command of Redis that a conversion knows", "convert by hand")
             elif word not in _SILENT:
+                self._check_first(fact, word)
                 self._add_answer(fact.value, word, fact.line, self._arguments(word))
+
+    def _check_first(self, fact: Fact, word: str) -> None:
+        """Raise for a read behind the code's own write of the same key: what is put there first is not its answer."""
+        written: set[str] = set()
+        for call in self._calls:
+            key = source_of(call.arguments[0]) if call.arguments else None
+            if key is not None and call.method == word and word not in _WRITES and key in written:
+                why = f"the code writes {key} itself before it reads it, so the mock's answer is none of Redis"
+                raise Unconvertible(fact.line, word, why, "drop the answer and assert what the code's own write gives")
+            if key is not None and call.method in _WRITES:
+                written.add(key)
 
     def _add_sequence(self, fact: Fact, word: str) -> None:
         calls = [call for call in self._calls if call.method == word]
