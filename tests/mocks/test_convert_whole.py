@@ -231,3 +231,73 @@ def test_a_read_before_the_codes_own_write_is_converted() -> None:
     result = convert(_QUEUE.replace('enqueue(client, "x")', 'waiting(client, "x")'))
     assert (result.converted, result.left) == (["test_queue"], [])
     assert 'isolated_redis_sync.rpush("jobs", *["x"] * 1)' in result.after
+
+
+_TAKE = """import asyncpg
+
+
+async def take(db, number, count, price):
+    await db.execute("UPDATE products SET stock = stock - $1 WHERE id = $2", count, number)
+    await db.fetchval("INSERT INTO products (sku, price) VALUES ($1, $2) RETURNING id", "a1", price * count)
+
+
+async def take_some(db, number, count):
+    await db.execute("UPDATE products SET stock = stock - $1 WHERE id = $2 AND stock >= $1", count, number)
+
+
+"""
+
+
+def test_a_number_that_is_lowered_and_not_told_is_left() -> None:
+    left(
+        _TAKE
+        + """async def test_take():
+    db = AsyncMock()
+    await take(db, 3, 2, 5)
+    db.execute.assert_awaited_once()
+""",
+        "the code lowers stock, and nothing tells what it is before",
+    )
+
+
+def test_a_number_that_is_lowered_is_not_afterwards_what_it_was() -> None:
+    result = convert(
+        _TAKE
+        + """async def test_take():
+    db = AsyncMock(spec=asyncpg.Connection)
+    await take_some(db, 3, 2)
+    db.execute.assert_awaited_once()
+"""
+    )
+    assert (result.converted, result.left) == (["test_take"], [])
+    assert '"SELECT count(*) FROM products WHERE id = $1", 3) == 1' in result.after
+
+
+def test_a_row_that_a_variable_tells_of_is_left() -> None:
+    left(
+        """@pytest.mark.parametrize("status", ["DELETE 1", "DELETE 0"])
+async def test_remove(status):
+    db = AsyncMock()
+    db.execute.return_value = status
+    assert await UserService(db).remove(5) is (status == "DELETE 1")
+""",
+        "whether a row is found is told by a variable",
+    )
+
+
+def test_an_asserted_argument_that_is_not_compared_is_a_todo() -> None:
+    result = convert(
+        """async def put(db, price, count):
+    return await db.fetchval("INSERT INTO products (sku, price) VALUES ($1, $2) RETURNING id", "a1", price * count)
+
+
+async def test_put():
+    db = AsyncMock()
+    db.fetchval.return_value = 7
+    assert await put(db, 5, 5) == 7
+    db.fetchval.assert_awaited_once_with(ANY, "a1", 25)
+"""
+    )
+    assert (result.converted, result.left) == (["test_put"], [])
+    assert "    # TODO: assert 25, which the statement was to be sent with\n" in result.after
+    assert 'TODO: assert "a1"' not in result.after

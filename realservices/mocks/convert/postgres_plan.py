@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+import re
 from typing import TYPE_CHECKING
 
 from realservices.mocks.convert.handles import Handle
@@ -79,6 +80,7 @@ class _Answers:
                     fact.line, word, "it cannot be told what this means for a database", "convert by hand"
                 )
         self._add_touched()
+        self._check_lowered()
         self._add_parents()
 
     @staticmethod
@@ -249,6 +251,9 @@ class _Answers:
         """Insert what an UPDATE or DELETE finds, as `"UPDATE 1"` or a `rowcount` say."""
         value = fact.value
         self._found = True
+        if isinstance(value, ast.Name):
+            why = "whether a row is found is told by a variable"
+            raise Unconvertible(fact.line, value.id, why, "insert the row by hand where it is to be found")
         if isinstance(value, ast.Constant) and isinstance(value.value, int | str):
             self._found = not (str(value.value).endswith(" 0") or value.value == 0)
 
@@ -262,6 +267,18 @@ class _Answers:
                 if (statement.table, known) in self._absent:
                     continue
                 self._plan.rows.add(table, known, query.line)
+
+    def _check_lowered(self) -> None:
+        """Raise where the code lowers a number, `stock = stock - $1`, of which the test does not say what it is."""
+        for query in self._queries:
+            statement = query.statement
+            pairs = zip(statement.columns, statement.values, strict=False) if statement.verb == "update" else ()
+            lowered = [name for name, text in pairs if re.match(rf'"?{re.escape(name)}"?\s*-', text)]
+            for row in self._plan.rows.rows:
+                missing = [name for name in lowered if name not in row.values]
+                if row.table.name == statement.table and missing:
+                    why = f"the code lowers {missing[0]}, and nothing tells what it is before"
+                    raise Unconvertible(query.line, missing[0], why, "insert the row by hand")
 
     def _add_parents(self) -> None:
         """Insert what the rows refer to that the code inserts itself."""
