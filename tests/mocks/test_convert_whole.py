@@ -301,3 +301,18 @@ async def test_put():
     assert (result.converted, result.left) == (["test_put"], [])
     assert "    # TODO: assert 25, which the statement was to be sent with\n" in result.after
     assert 'TODO: assert "a1"' not in result.after
+
+
+def test_that_nothing_is_committed_is_told_as_gone() -> None:
+    result = convert(
+        """def test_pin():
+    conn = MagicMock()
+    conn.cursor.return_value.__enter__.return_value.rowcount = 0
+    assert not notes.NoteStore(conn).pin(3)
+    conn.commit.assert_not_called()
+"""
+    )
+    assert result.notes == [
+        "test_pin: line 16: that nothing was committed is not told by the rows alone; the assertion is gone"
+    ]
+    assert "isolated_database_sync" not in result.after

@@ -30,7 +30,10 @@ def plan_checks(mock: Mock, plan: TestPlan, queries: list[Query], handle: Handle
     """Fill the plan with what stands in place of the assertions on a mock."""
     writes = [query for query in queries if query.statement.is_write]
     words = [_word(check) for check in mock.checks]
-    if "commit" in words and handle.style in (PSYCOPG, PSYCOPG2):
+    if any(_word(each) == "commit" and each.word == "called" for each in mock.checks) and handle.style in (
+        PSYCOPG,
+        PSYCOPG2,
+    ):
         # Another connection, which sees only what was committed.
         handle = Handle(ASYNCPG_SYNC, plan.take("isolated_database_sync"))
     for check, word in zip(mock.checks, words, strict=True):
@@ -41,6 +44,8 @@ def plan_checks(mock: Mock, plan: TestPlan, queries: list[Query], handle: Handle
             plan.check(check.line, [line for query in writes for line in _written(query, plan, handle)])
         elif check.word == "not called" and word in ("fetchrow", "fetchval", "fetch", "fetchone", "fetchall"):
             plan.note_gone(check, "that nothing was read leaves no trace in a database")
+        elif word == "commit" and check.word == "not called":
+            plan.note_gone(check, "that nothing was committed is not told by the rows alone")
         elif word not in ("commit",):
             plan.note_gone(check, f"that {word or 'the mock'} was called leaves no trace")
 
