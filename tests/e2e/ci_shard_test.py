@@ -146,7 +146,7 @@ def test_machines_with_different_plans_are_told(workspace: Workspace) -> None:
         ({"first/requirements.lock": "a==1"}, _ALL),
         ({}, set()),
     ],
-    ids=lambda value: ",".join(map(str, value)) or "nothing",
+    ids=lambda value: ",".join(sorted(value)) or "nothing",
 )
 def test_what_a_change_affects(workspace: Workspace, changed: dict[str, str | None], expected: set[str]) -> None:
     for name, text in changed.items():
