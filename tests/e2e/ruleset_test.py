@@ -186,13 +186,13 @@ def test_a_time_out_names_the_running_test_and_its_stack(monorepo: Workspace) ->
     monorepo.write("hanging/BUILD.bazel", _HANGING_BUILD)
     for name, text in _HANGING.items():
         monorepo.write(f"hanging/{name}_test.py", text)
-    done = monorepo.bazel("test", "//hanging/...", "--test_timeout=10", "--test_output=errors", "--keep_going")
+    done = monorepo.bazel("test", "//hanging/...", "--test_timeout=15", "--test_output=errors", "--keep_going")
     output = done.stdout + done.stderr
     for name in _HANGING:
         assert _results(output)[f"//hanging:{name}_test"][1] == "TIMEOUT", output
         logs = monorepo.directory / "bazel-testlogs" / "hanging" / f"{name}_test"
         log = (logs / "test.log").read_text(encoding="utf-8")
-        assert f"ended by SIGTERM; the test's time-out is 10 s, in hanging/{name}_test.py::test_hangs (call)" in log
+        assert f"ended by SIGTERM; the test's time-out is 15 s, in hanging/{name}_test.py::test_hangs (call)" in log
         assert re.search(r"in waiting_here\n", log), log
         assert "torn down" in log, log
         cases = {case.get("name"): case for case in ElementTree.parse(logs / "test.xml").iter("testcase")}
