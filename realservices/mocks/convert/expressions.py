@@ -115,3 +115,8 @@ def _constant_text(node: ast.expr) -> str | None:
 
 def _value(node: ast.expr) -> object:
     return node.value if isinstance(node, ast.Constant) else None
+
+
+def are_constant(*texts: str) -> bool:
+    """Return whether all of some expressions are constants."""
+    return all(isinstance(ast.parse(text, mode="eval").body, ast.Constant) for text in texts)

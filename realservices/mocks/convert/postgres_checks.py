@@ -119,23 +119,24 @@ def _written(query: Query, plan: TestPlan, handle: Handle, times: int = 1) -> li
     if query.statement.verb == "insert":
         known = _comparable(query.written(), table)
         expected = times if known else plan.rows.count(table) + times
-        return _counted(table, known, expected, handle)
+        return counted(table.name, known, expected, handle)
     wanted = _comparable(query.wanted(), table)
     if query.statement.verb == "update":  # What is written is not afterwards what was asked for.
         wanted = {name: value for name, value in wanted.items() if name not in query.statement.columns}
     if query.unknown() or not wanted:
         return [f"{TODO}assert what {query.statement.text!r} must have changed"]
     if query.statement.verb == "delete":
-        return _counted(table, wanted, 0, handle)
+        return counted(table.name, wanted, 0, handle)
     known = _comparable(query.written(), table)
     if not known:
-        return [*_counted(table, wanted, 1, handle), f"{TODO}assert what {query.statement.text!r} must have changed"]
-    return _counted(table, known | {name: each for name, each in wanted.items() if name not in known}, 1, handle)
+        todo = f"{TODO}assert what {query.statement.text!r} must have changed"
+        return [*counted(table.name, wanted, 1, handle), todo]
+    return counted(table.name, known | {name: each for name, each in wanted.items() if name not in known}, 1, handle)
 
 
 def _unchanged(query: Query, plan: TestPlan, handle: Handle) -> list[str]:
     table = plan.schema.table(query.statement.table)
-    return _counted(table, {}, _final(plan, table), handle) if table is not None else []
+    return counted(table.name, {}, _final(plan, table), handle) if table is not None else []
 
 
 def _final(plan: TestPlan, table: Table) -> int:
@@ -157,8 +158,9 @@ def _comparable(values: dict[str, str], table: Table) -> dict[str, str]:
     }
 
 
-def _counted(table: Table, values: dict[str, str], expected: int, handle: Handle) -> list[str]:
-    sql = f"SELECT count(*) FROM {quoted(table.name)}"
+def counted(table: str, values: dict[str, str], expected: int, handle: Handle) -> list[str]:
+    """Return what asserts how many rows of a table have some values."""
+    sql = f"SELECT count(*) FROM {quoted(table)}"
     if values:
         places = [f"{quoted(name)} = ${number}" for number, name in enumerate(values, 1)]
         sql += f" WHERE {' AND '.join(places)}"

@@ -6,6 +6,7 @@ import ast
 import re
 from typing import TYPE_CHECKING
 
+from realservices.mocks.convert.expressions import are_constant
 from realservices.mocks.convert.handles import Handle
 from realservices.mocks.convert.mock_paths import CALLED, ENTERED, Fact, Kind
 from realservices.mocks.convert.postgres_checks import plan_checks
@@ -180,9 +181,7 @@ class _Answers:
                     continue
                 if name not in values:
                     values[name] = wanted
-                elif (
-                    values[name] != wanted and _both_constant(values[name], wanted) and query.statement.verb == "select"
-                ):
+                elif values[name] != wanted and are_constant(values[name], wanted) and query.statement.verb == "select":
                     why = f"the mock answers {name}={values[name]} where the code asks for {name}={wanted}"
                     raise Unconvertible(
                         line, f"{name}={values[name]}", why, "give the mock's answer and the test the same value"
@@ -312,7 +311,3 @@ class _Answers:
 
 def _row(table: Table, query: Query) -> Row:
     return Row(table, {name: value for name, value in query.wanted().items() if name in table.columns})
-
-
-def _both_constant(one: str, other: str) -> bool:
-    return all(isinstance(ast.parse(text, mode="eval").body, ast.Constant) for text in (one, other))

@@ -6,7 +6,7 @@ import ast
 from typing import TYPE_CHECKING
 
 from realservices.mocks.convert.expressions import UNKNOWN, source_of
-from realservices.mocks.convert.handles import quoted
+from realservices.mocks.convert.handles import as_written, quoted
 from realservices.mocks.convert.mock_paths import CALLED, ENTERED
 from realservices.mocks.convert.results import Unconvertible
 
@@ -80,14 +80,14 @@ class RedisChecks:
         key = source_of(arguments.get("name"))
         if key is None:
             raise Unconvertible(check.line, word, "the key cannot be told", _HAND)
-        return _shown(key)
+        return as_written(key)
 
     def _untouched(self, word: str, check: Check) -> list[str]:
         calls = [call for call in self._calls if call.method == word and call.arguments]
         key = source_of(calls[0].arguments[0]) if calls else None
         if key is None:
             return [f"assert {self._client.call('dbsize()')} == {len(self._held)}"]
-        key = _shown(key)
+        key = as_written(key)
         if word == "expire" and key in self._held:
             return [f"assert {self._client.call(f'ttl({key})')} == -1"]
         if key not in self._held:
@@ -120,7 +120,7 @@ class RedisChecks:
             extra = [source_of(each) for name, each in arguments.items() if name.startswith("more")]
             return [
                 f"assert not {self._client.call(f'exists({each})')}"
-                for each in (key, *map(_shown, filter(None, extra)))
+                for each in (key, *map(as_written, filter(None, extra)))
             ]
         if word in ("set", "setex", "psetex", "setnx", "getset"):
             lines.append(self._equals(f"get({key})", value) if value else self._there(key))
@@ -129,7 +129,7 @@ class RedisChecks:
         elif word == "hdel":
             field = source_of(arguments.get("key"))
             lines.append(
-                f"assert not {self._client.call(f'hexists({key}, {_shown(field)})')}" if field else self._there(key)
+                f"assert not {self._client.call(f'hexists({key}, {as_written(field)})')}" if field else self._there(key)
             )
         elif word in ("incr", "incrby", "decr", "decrby", "hincrby", "append"):
             lines += self._number(word, key, arguments, check)
@@ -148,9 +148,9 @@ class RedisChecks:
             pairs = [
                 (source_of(each), source_of(held)) for each, held in zip(mapping.keys, mapping.values, strict=True)
             ]
-            return [self._equals(f"hget({key}, {_shown(name)})", held) for name, held in pairs if name and held]
+            return [self._equals(f"hget({key}, {as_written(name)})", held) for name, held in pairs if name and held]
         if field and value:
-            return [self._equals(f"hget({key}, {_shown(field)})", value)]
+            return [self._equals(f"hget({key}, {as_written(field)})", value)]
         return [self._there(key)]
 
     def _number(self, word: str, key: str, arguments: dict[str, ast.expr], check: Check) -> list[str]:
@@ -187,7 +187,7 @@ class RedisChecks:
             known = [(source_of(key), source_of(value)) for key, value in pairs]
             if not known or any(None in pair for pair in known):
                 raise Unconvertible(check.line, word, "the keys cannot be told", _HAND)
-            return [self._equals(f"get({_shown(key or '')})", value or "") for key, value in known]
+            return [self._equals(f"get({as_written(key or '')})", value or "") for key, value in known]
         key = self._key(arguments, word, check)
         values = [
             each for each in (source_of(node) for name, node in arguments.items() if name.startswith("more")) if each
@@ -195,16 +195,16 @@ class RedisChecks:
         if word == "zadd":
             mapping = arguments.get("more0")
             values = [each for each in map(source_of, mapping.keys) if each] if isinstance(mapping, ast.Dict) else []
-            return [f"assert {self._client.call(f'zscore({key}, {_shown(each)})')} is not None" for each in values] or [
-                self._there(key)
-            ]
+            return [
+                f"assert {self._client.call(f'zscore({key}, {as_written(each)})')} is not None" for each in values
+            ] or [self._there(key)]
         if word in ("sadd", "srem"):
             negated = "not " if word == "srem" else ""
-            return [f"assert {negated}{self._client.call(f'sismember({key}, {_shown(each)})')}" for each in values] or [
-                self._there(key)
-            ]
+            return [
+                f"assert {negated}{self._client.call(f'sismember({key}, {as_written(each)})')}" for each in values
+            ] or [self._there(key)]
         if word == "zrem":
-            return [f"assert {self._client.call(f'zscore({key}, {_shown(each)})')} is None" for each in values]
+            return [f"assert {self._client.call(f'zscore({key}, {as_written(each)})')} is None" for each in values]
         return [f"assert {self._text(each)} in {self._client.call(f'lrange({key}, 0, -1)')}" for each in values] or [
             self._there(key)
         ]
@@ -235,9 +235,3 @@ def _named(word: str, arguments: list[ast.expr], keywords: dict[str, ast.expr]) 
     for number, argument in enumerate(arguments[1:]):
         found[places[number] if number < len(places) else f"more{number}"] = argument
     return found | keywords
-
-
-def _shown(text: str | None) -> str:
-    """Return an expression with its text in double quotes, as people write it."""
-    node = ast.parse(text, mode="eval").body if text else None
-    return quoted(node.value) if isinstance(node, ast.Constant) and isinstance(node.value, str) else text or ""

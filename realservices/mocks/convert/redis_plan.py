@@ -6,7 +6,7 @@ import ast
 from typing import TYPE_CHECKING
 
 from realservices.mocks.convert.expressions import source_of
-from realservices.mocks.convert.handles import quoted
+from realservices.mocks.convert.handles import as_written, quoted
 from realservices.mocks.convert.mock_paths import CALLED, ENTERED, Fact, Kind
 from realservices.mocks.convert.redis_checks import RedisChecks
 from realservices.mocks.convert.redis_commands import COMMANDS
@@ -166,7 +166,7 @@ class _Seeds:
         if key is None:
             why = "the key cannot be told: it is not asserted, and the code that makes it was not found"
             raise Unconvertible(line, word, why, "set the key by hand")
-        return _shown(key)
+        return as_written(key)
 
     def _add_answer(self, value: ast.expr, word: str, line: int, arguments: list[ast.expr]) -> None:
         constant = value.value if isinstance(value, ast.Constant) else ...
@@ -199,7 +199,7 @@ class _Seeds:
         if self._client.is_bytes and isinstance(value, ast.Constant) and isinstance(value.value, int):
             why = f"the code decodes what it gets, and the mock gives {value.value}, which Redis never does"
             raise Unconvertible(line, word, why, "give the mock's answer as bytes: the test hides a difference")
-        self._set(key, ast.unparse(value), _shown(ast.unparse(value)))
+        self._set(key, ast.unparse(value), as_written(ast.unparse(value)))
 
     def _set(self, key: str, value: str, shown: str, *, is_made_up: bool = False) -> None:
         if key in self.held and is_made_up:
@@ -215,14 +215,14 @@ class _Seeds:
             self._add_answer(each, "get", line, [key])
 
     def _add_structure(self, value: ast.expr, word: str, line: int, arguments: list[ast.expr]) -> None:
-        given = _shown(ast.unparse(value))
+        given = as_written(ast.unparse(value))
         if word in ("keys", "scan_iter"):
             for each in _items(value):
-                self._set(_shown(ast.unparse(each)), "1", quoted("1"), is_made_up=True)
+                self._set(as_written(ast.unparse(each)), "1", quoted("1"), is_made_up=True)
             return
         key = self._key(word, arguments, line)
         second = source_of(arguments[1]) if len(arguments) > 1 else None
-        member = _shown(second or "")
+        member = as_written(second or "")
         command = {
             "hgetall": f"hset({key}, mapping={given})",
             "lrange": f"rpush({key}, *{given})",
@@ -260,9 +260,3 @@ def _has_bytes(value: ast.expr) -> bool:
 
 def _text(call: ServiceCall) -> str:
     return f"{call.receiver}.{call.method}("
-
-
-def _shown(text: str) -> str:
-    """Return an expression with its text in double quotes, as people write it."""
-    node = ast.parse(text, mode="eval").body if text else None
-    return quoted(node.value) if isinstance(node, ast.Constant) and isinstance(node.value, str) else text

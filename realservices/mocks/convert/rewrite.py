@@ -234,29 +234,16 @@ class _Rewriter(cst.CSTTransformer):
         new = edits.calls.get((place.line, place.column))
         return cst.parse_expression(new) if new else updated_node
 
-    def visit_Attribute_attr(self, node: cst.Attribute) -> None:
+    def _begin_word(self, node: cst.CSTNode) -> None:
         del node
         self._words += 1
 
-    def leave_Attribute_attr(self, node: cst.Attribute) -> None:
+    def _end_word(self, node: cst.CSTNode) -> None:
         del node
         self._words -= 1
 
-    def visit_Arg_keyword(self, node: cst.Arg) -> None:
-        del node
-        self._words += 1
-
-    def leave_Arg_keyword(self, node: cst.Arg) -> None:
-        del node
-        self._words -= 1
-
-    def visit_Param_name(self, node: cst.Param) -> None:
-        del node
-        self._words += 1
-
-    def leave_Param_name(self, node: cst.Param) -> None:
-        del node
-        self._words -= 1
+    visit_Attribute_attr = visit_Arg_keyword = visit_Param_name = _begin_word  # noqa: N815 - LibCST's names
+    leave_Attribute_attr = leave_Arg_keyword = leave_Param_name = _end_word  # noqa: N815
 
     def leave_Name(self, original_node: cst.Name, updated_node: cst.Name) -> cst.BaseExpression:
         edits = self._stack[-1] if self._stack and not self._words else None

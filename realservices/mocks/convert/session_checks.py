@@ -6,8 +6,8 @@ from typing import TYPE_CHECKING
 
 from realservices.mocks.convert.handles import ASYNCPG, ASYNCPG_SYNC, Handle
 from realservices.mocks.convert.mock_paths import CALLED, ENTERED
+from realservices.mocks.convert.postgres_checks import counted
 from realservices.mocks.convert.results import Unconvertible
-from realservices.mocks.convert.row_plan import quoted
 
 if TYPE_CHECKING:
     from realservices.mocks.convert.code_under_test import ServiceCall
@@ -95,12 +95,7 @@ class SessionChecks:
             return [f"assert {'await ' if self._handle.is_async else ''}{scalar} == {expected}"]
         fixture = "isolated_database" if self._plan.is_async else "isolated_database_sync"
         other = Handle(ASYNCPG if self._plan.is_async else ASYNCPG_SYNC, self._plan.take(fixture))
-        sql = f"SELECT count(*) FROM {quoted(model.table)}"
-        if values:
-            places = [f"{quoted(name)} = ${number}" for number, name in enumerate(values, 1)]
-            sql += f" WHERE {' AND '.join(places)}"
-        before, value = other.value(sql, tuple(values.values()))
-        return [*before, f"assert {value} == {expected}"]
+        return counted(model.table, values, expected, other)
 
 
 def _comparable(values: dict[str, str], model: Model) -> dict[str, str]:

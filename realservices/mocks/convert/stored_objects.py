@@ -5,7 +5,7 @@ from __future__ import annotations
 import ast
 from typing import TYPE_CHECKING
 
-from realservices.mocks.convert.expressions import free_name, source_of
+from realservices.mocks.convert.expressions import are_constant, free_name, source_of
 from realservices.mocks.convert.handles import ASYNCPG, ASYNCPG_SYNC, Handle
 from realservices.mocks.convert.mock_paths import CALLED, ENTERED, Fact, Kind
 from realservices.mocks.convert.orm_models import Attribute, Model, model_of, models_beside
@@ -250,7 +250,7 @@ class StoredObjects:
             for name, wanted in compared.items():
                 if name not in values:
                     extra[name] = wanted
-                elif values[name] != wanted and _both_constant(values[name], wanted):
+                elif values[name] != wanted and are_constant(values[name], wanted):
                     why = f"the mock answers {name}={values[name]} where the code asks for {name}={wanted}"
                     raise Unconvertible(
                         fact.line, f"{name}={values[name]}", why, "give the mock's answer and the test the same value"
@@ -341,7 +341,3 @@ def _fitting(attribute: Attribute | None, value: str, held: str) -> str:
         return f"{maker}({value})"
     may_be_text = value.isidentifier() or value.endswith(".isoformat()")
     return f"{maker}(str({held}))" if maker and held and may_be_text and value != "None" else value
-
-
-def _both_constant(one: str, other: str) -> bool:
-    return all(isinstance(ast.parse(text, mode="eval").body, ast.Constant) for text in (one, other))
