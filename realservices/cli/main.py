@@ -72,21 +72,23 @@ def _told(command: str, error: RealServicesError) -> int:
 
 
 def _options(arguments: Sequence[str] | None) -> argparse.Namespace:
-    parser = _parser()
-    options, unknown = parser.parse_known_args(arguments)
+    words = list(sys.argv[1:] if arguments is None else arguments)
+    # Each command imports what it works with: the others' is wanted only where all are listed.
+    parser = _parser(words[:1] if words[:1] and words[0] in COMMANDS else COMMANDS)
+    options, unknown = parser.parse_known_args(words)
     if unknown and not options.passes_on:
         parser.error(f"unrecognized arguments: {' '.join(unknown)}")
     options.passed_on = unknown
     return options
 
 
-def _parser() -> argparse.ArgumentParser:
+def _parser(commands: Sequence[str]) -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(
         prog="realservices", description="Real services for tests: tools for this machine.", epilog=_EPILOG
     )
     parser.add_argument("--version", action="version", version=f"realservices {__version__}")
     subparsers = parser.add_subparsers(dest="command", required=True, metavar="COMMAND")
-    for name in COMMANDS:
+    for name in commands:
         module = importlib.import_module(f"realservices.cli.{name}")
         passes_on = getattr(module, "PASSES_ON", False)
         epilog = getattr(module, "EPILOG", _EPILOG)
