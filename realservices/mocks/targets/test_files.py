@@ -5,12 +5,11 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from realservices.contract.errors import RealServicesError
+from realservices.mocks.scan.files import python_files
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
     from pathlib import Path
-
-_SKIPPED = {".git", ".venv", "venv", "node_modules", "__pycache__", ".tox", "build", "dist"}
 
 
 def is_test_file(path: Path) -> bool:
@@ -27,8 +26,7 @@ def test_files(paths: Iterable[Path]) -> list[Path]:
     found: set[Path] = set()
     for path in paths:
         if path.is_dir():
-            below = (each for each in path.rglob("*.py") if _SKIPPED.isdisjoint(each.relative_to(path).parts))
-            found |= {each.resolve() for each in below if is_test_file(each)}
+            found |= {(path / each).resolve() for each in python_files(path).files if is_test_file(each)}
         elif path.is_file():
             found.add(path.resolve())
         else:
