@@ -46,6 +46,13 @@ class Console:
         """Write one line, or some. Of what others have put into it, a terminal obeys colours and nothing else."""
         print(as_output(text), file=self._output, flush=True)
 
+    def diff(self, name: str, before: str, after: str) -> None:
+        """Write what would change in a file."""
+        import difflib  # noqa: PLC0415 - for commands that change files
+
+        lines = difflib.unified_diff(before.splitlines(keepends=True), after.splitlines(keepends=True), name, name)
+        self.line("".join(lines).rstrip("\n"))
+
     def json(self, content: Any) -> None:
         """Write an object as JSON."""
         print(as_json_text(json.dumps(content, indent=2, ensure_ascii=False)), file=self._output, flush=True)

@@ -5,7 +5,6 @@ Without --write a diff is shown and nothing is changed.
 
 from __future__ import annotations
 
-import difflib
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -83,10 +82,7 @@ def _tell(
         if is_written:
             console.line(f"written: {path}")
         else:
-            lines = difflib.unified_diff(
-                old.splitlines(keepends=True), new.splitlines(keepends=True), str(path), str(path)
-            )
-            console.line("".join(lines).rstrip("\n"))
+            console.diff(str(path), old, new)
     if blocks:
         console.line(
             f"\nNo BUILD file declares {', '.join(sorted(changes.undeclared))}. Proposed for {root}/BUILD.bazel:\n"

@@ -6,7 +6,6 @@ USE_REAL_SERVICES=false.
 
 from __future__ import annotations
 
-import difflib
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -124,10 +123,7 @@ def _write_templates(directory: Path, results: list[FileResult]) -> None:
 def _tell(console: Console, result: FileResult, *, shows_diff: bool) -> None:
     name = str(result.path)
     if shows_diff and result.is_changed:
-        lines = difflib.unified_diff(
-            result.before.splitlines(keepends=True), result.after.splitlines(keepends=True), name, name
-        )
-        console.line("".join(lines).rstrip("\n"))
+        console.diff(name, result.before, result.after)
     if result.error:
         console.line(f"{name}: {result.error}")
     if result.converted or result.left:

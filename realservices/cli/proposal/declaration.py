@@ -154,9 +154,9 @@ def _add_schema(proposal: Proposal, found: Evidence) -> None:
 
 def _add_migrate_env(proposal: Proposal) -> None:
     """Give a migrator what the project's settings read, or ask for it."""
-    lines = proposal.services["postgres"]
-    if not lines or not lines[0].startswith("migrate = "):
+    if not _is_migrated(proposal):
         return
+    lines = proposal.services["postgres"]
     # A migrator has one database, which needs no name.
     named = f" {_NAMES['postgres']}"
     own = [
@@ -219,10 +219,10 @@ def _ask(proposal: Proposal, found: Evidence) -> None:
         if package in found.dependencies:
             file = found.dependencies[package]
             proposal.questions.append(f"{file}: {package} is there; our fixtures can replace {what}")
+    for_migrator = _is_migrated(proposal)
     for name, variable in found.variables.items():
         if variable.is_read and name not in proposal.env and _is_url(name, variable.value):
-            is_migrated = any(line.startswith("migrate = ") for line in proposal.services.get("postgres", []))
-            migrator = f'; for the migrator, `{name} = "$(url psycopg)"` in migrate_env' if is_migrated else ""
+            migrator = f'; for the migrator, `{name} = "$(url psycopg)"` in migrate_env' if for_migrator else ""
             proposal.questions.append(
                 f'{variable.where} reads {name}: `{name} = "$(url db)"` in the table env, or with a driver such as '
                 f'"$(url db psycopg)", runs it on PostgreSQL{migrator} (docs/environment.md)'
@@ -234,6 +234,11 @@ def _ask(proposal: Proposal, found: Evidence) -> None:
             "table it asks for none (docs/command_line.md)"
         )
     proposal.questions += [f"not read: {each}" for each in found.unread]
+
+
+def _is_migrated(proposal: Proposal) -> bool:
+    """Return whether a migrator makes the schema."""
+    return any(line.startswith("migrate = ") for line in proposal.services.get("postgres", []))
 
 
 def _is_url(name: str, default: str) -> bool:
