@@ -3,16 +3,15 @@
 from __future__ import annotations
 
 import re
-import subprocess
 from typing import TYPE_CHECKING
 
 from realservices.contract.errors import RealServicesError
+from realservices.mocks.git import GitError, run_git
 
 if TYPE_CHECKING:
     from pathlib import Path
 
 _HUNK = re.compile(r"^@@ -\S+ \+(\d+)(?:,(\d+))? @@")
-_TIMEOUT_S = 120.0
 ALL = range(1, 1 << 31)
 """Of a file that git does not know yet: each line is new."""
 
@@ -58,14 +57,7 @@ def _parsed(diff: str) -> dict[str, list[range]]:
 
 
 def _git(root: Path, *arguments: str) -> str:
-    command = ["git", "-C", str(root), *arguments]
     try:
-        done = subprocess.run(command, capture_output=True, timeout=_TIMEOUT_S, check=False)
-    except FileNotFoundError:
-        raise DiffError("git is not on PATH; new mocks in a diff are found by it") from None
-    except subprocess.TimeoutExpired:
-        raise DiffError(f"`{' '.join(command)}` has not ended within {_TIMEOUT_S:.0f} s") from None
-    if done.returncode:
-        why = done.stderr.decode(errors="replace").strip()
-        raise DiffError(f"`{' '.join(command)}` exited with code {done.returncode}: {why}")
-    return done.stdout.decode(errors="surrogateescape")
+        return run_git(root, *arguments).decode(errors="surrogateescape")
+    except GitError as error:
+        raise DiffError(f"new mocks in a diff are found by git: {error}") from None

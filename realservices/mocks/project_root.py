@@ -2,15 +2,14 @@
 
 from __future__ import annotations
 
-import shutil
-import subprocess
 from typing import TYPE_CHECKING
+
+from realservices.mocks.git import GitError, GitTimeoutError, run_git
 
 if TYPE_CHECKING:
     from pathlib import Path
 
 _MARKS = ("pyproject.toml", "setup.py", "setup.cfg", ".git", "MODULE.bazel", "WORKSPACE", "realservices.toml")
-_GIT_TIMEOUT_S = 10.0
 
 
 def project_around(path: Path) -> Path:
@@ -25,12 +24,7 @@ def project_around(path: Path) -> Path:
 
 def commit_of(root: Path) -> str:
     """Return the commit of a checkout, "" where it is none or git is not there."""
-    git = shutil.which("git")
-    if not git:
-        return ""
     try:
-        command = [git, "-C", str(root), "rev-parse", "HEAD"]
-        done = subprocess.run(command, capture_output=True, text=True, timeout=_GIT_TIMEOUT_S, check=False)
-    except (OSError, subprocess.TimeoutExpired):
+        return run_git(root, "rev-parse", "HEAD").decode().strip()
+    except (GitError, GitTimeoutError):
         return ""
-    return done.stdout.strip() if done.returncode == 0 else ""

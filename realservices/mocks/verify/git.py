@@ -3,12 +3,10 @@
 from __future__ import annotations
 
 import os
-import subprocess
 from pathlib import Path
 
+from realservices.mocks.git import GitError, run_git
 from realservices.mocks.verify.errors import VerifyError
-
-_TIMEOUT_S = 60
 
 
 class Repository:
@@ -51,10 +49,6 @@ def repository_of(directory: Path) -> Repository | None:
 
 def _git(directory: Path, *arguments: str) -> bytes | None:
     try:
-        done = subprocess.run(
-            ["git", "-C", str(directory), *arguments],  # noqa: S607 - the user's own
-            stdin=subprocess.DEVNULL, capture_output=True, timeout=_TIMEOUT_S, check=False,
-        )  # fmt: skip
-    except FileNotFoundError:
+        return run_git(directory, *arguments)
+    except GitError:
         return None
-    return done.stdout if done.returncode == 0 else None
