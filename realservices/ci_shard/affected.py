@@ -59,20 +59,15 @@ def _labels(workspace: Path, name: str) -> list[str]:
     """Return the labels that a file can stand for: itself, or its whole package if that is now another one."""
     directory, _, base = name.rpartition("/")
     if base in _BUILD_FILES:
-        parent = directory.rpartition("/")[0]
-        return [f"//{directory}:all", *_labels_of_packages_above(workspace, parent if directory else None)]
+        # New or deleted, it changes what globs of the package above find.
+        above = _package(workspace, directory.rpartition("/")[0]) if directory else None
+        return [f"//{package}:all" for package in (directory, above) if package is not None]
     package = _package(workspace, directory)
     if package is None:
         return []
     if not (workspace / name).exists():
         return [f"//{package}:all"]  # It may have been in a glob.
     return [f"//{package}:{name.removeprefix(package).lstrip('/')}"]
-
-
-def _labels_of_packages_above(workspace: Path, directory: str | None) -> list[str]:
-    """Return the package whose globs a new or deleted BUILD file changes."""
-    package = None if directory is None else _package(workspace, directory)
-    return [] if package is None else [f"//{package}:all"]
 
 
 def _package(workspace: Path, directory: str) -> str | None:
