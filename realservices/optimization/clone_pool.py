@@ -114,9 +114,11 @@ class AdaptiveClonePool(ClonePool):
 
     async def _take(self) -> Clone:
         self.demand.take()
+        was_ready = bool(self._ready) and self._ready[0].done()
         begin = time.monotonic()
         clone = await super()._take()
-        self.demand.waited(time.monotonic() - begin)
+        if not was_ready:  # What one that was ready took is the machine's delay, which more of them would not mend.
+            self.demand.waited(time.monotonic() - begin)
         self._trim_later()
         return clone
 

@@ -16,7 +16,6 @@ if TYPE_CHECKING:
 
 # The newest value counts for a quarter: one slow CREATE DATABASE among many must not double what is kept ready.
 _WEIGHT = 0.25
-_UNHINDERED_S = 0.001
 # Before the first one has been made.
 _USUAL_MAKE_S = 0.01
 
@@ -86,11 +85,10 @@ class Demand:
         self._levels.note(self._level)
 
     def waited(self, seconds: float) -> None:
-        """Count how long the take had to wait."""
-        if seconds > _UNHINDERED_S:
-            self.waits += 1
-            self.waited_s += seconds
-            self._recent_waits.note(1)
+        """Count that the take had to wait, and how long."""
+        self.waits += 1
+        self.waited_s += seconds
+        self._recent_waits.note(1)
 
     def made(self, seconds: float) -> None:
         """Count how long one took to be made."""

@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Callable
 
     from realservices.contract.runtime import Endpoint
+    from realservices.isolation.postgres.clones import Clone
     from realservices.optimization.postgres_lanes import PostgresLanes
     from tests.optimization.conftest import Clock
 
@@ -98,6 +99,24 @@ async def test_more_demand_makes_more_ready_and_fewer_wait(make_lanes: Callable[
 
     await _take_at_once(lanes, 6)
     assert demand.waits == waits_before
+
+
+async def test_slow_machine_is_not_taken_for_demand(
+    make_lanes: Callable[..., PostgresLanes], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    lanes = make_lanes(min_ready_databases=2, max_ready_databases=2)
+    await _take_at_once(lanes, 1)
+    await _settled(lanes)
+    waits_before = lanes.clones.demand.waits
+    begin_use = lanes.clones._begin_use
+
+    async def slow(clone: Clone) -> None:
+        await asyncio.sleep(0.02)
+        await begin_use(clone)
+
+    monkeypatch.setattr(lanes.clones, "_begin_use", slow)
+    await _take_at_once(lanes, 2)
+    assert lanes.clones.demand.waits == waits_before
 
 
 async def test_fixed_number_ready_would_not_have_been_enough(make_lanes: Callable[..., PostgresLanes]) -> None:

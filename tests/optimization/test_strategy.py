@@ -96,7 +96,6 @@ def test_old_demand_is_forgotten(clock: Clock) -> None:
 def test_waits_ask_for_one_more(clock: Clock) -> None:
     demand = _demand(clock)
     demand.take()
-    demand.waited(0.0)
     assert (demand.needed(), demand.waits) == (1, 0)
     demand.waited(0.02)
     assert (demand.needed(), demand.waits, demand.waited_s) == (2, 1, 0.02)
