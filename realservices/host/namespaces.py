@@ -130,11 +130,24 @@ def mount_overlay(lower: str, mount_point: str) -> str:
     Raises:
         OSError: tmpfs or overlayfs cannot be mounted here.
     """
-    _mount("tmpfs", mount_point, "tmpfs", "mode=0700")
+    mount_tmpfs(mount_point)
     merged = f"{mount_point}/data"
     os.mkdir(merged, 0o700)
     mount_overlay_on(lower, merged, mount_point)
     return merged
+
+
+def mount_tmpfs(mount_point: str, size_bytes: int = 0) -> None:
+    """Mount memory on a directory, which only this mount namespace sees.
+
+    Args:
+        mount_point: The directory.
+        size_bytes: How much of it at most; 0: half of the machine's, the kernel's default.
+
+    Raises:
+        OSError: tmpfs cannot be mounted here.
+    """
+    _mount("tmpfs", mount_point, "tmpfs", f"mode=0700,size={size_bytes}" if size_bytes else "mode=0700")
 
 
 def mount_overlay_on(lower: str, merged: str, directory: str, *, is_volatile: bool = False) -> None:

@@ -7,13 +7,10 @@ from __future__ import annotations
 
 import os
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any
 
 from realservices.contract.errors import RealServicesError
-
-# What a container may use, and uses; psutil knows only the whole machine.
-_CONTAINER = Path("/sys/fs/cgroup")
+from realservices.contract.memory import left_to_container
 
 
 class MissingPsutilError(RealServicesError, ImportError):
@@ -53,15 +50,6 @@ def this_machine() -> Machine:
     """Look at the machine."""
     psutil = load_psutil()
     cpus = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else psutil.cpu_count() or 1
-    return Machine(cpus, min(psutil.virtual_memory().available, _left_to_container()))
-
-
-def _left_to_container() -> float:
-    """Return how many bytes the container may still take; infinitely many where it has no limit."""
-    try:
-        limit = (_CONTAINER / "memory.max").read_text(encoding="ascii").strip()
-        if limit == "max":
-            return float("inf")
-        return max(0, int(limit) - int((_CONTAINER / "memory.current").read_text(encoding="ascii")))
-    except (OSError, ValueError):
-        return float("inf")
+    return Machine(
+        cpus, min(psutil.virtual_memory().available, left_to_container())
+    )  # psutil knows only the whole machine.

@@ -9,6 +9,7 @@ An archive of changes refers to one that is whole, never to another one of chang
 
 from __future__ import annotations
 
+import contextlib
 import hashlib
 import json
 import os
@@ -17,7 +18,7 @@ import stat
 from realservices.contract.errors import InfrastructureError, TemplateError
 from realservices.contract.template_info import load_template_info
 from realservices.host.archive import member_names
-from realservices.host.namespaces import are_namespaces_possible, detach, enter_mount_namespace, mount_overlay_on
+from realservices.host.namespaces import detach, mount_overlay_on
 from realservices.host.template_tree import described_template, unpack_private
 from realservices.host.templates import lease_template
 from realservices.services.postgres_archive import files_of, sorted_tree, write_archive
@@ -56,22 +57,10 @@ class Base:
         self._data = self._upper = ""
         self._before: set[str] = set()
 
-    def enter_namespaces(self, *, is_unprivileged: bool) -> bool:
-        """Move this process to where it can have a view of the template; return whether that is possible.
-
-        Args:
-            is_unprivileged: Whether the process has to be another user there.
-        """
-        if not are_namespaces_possible():
-            return False
-        try:
-            # Before: there, this user may look like another one, who has a cache of his own.
+    def lease(self) -> None:
+        """Have the template in the machine's cache for a view of it, which takes a mount namespace, if it has room."""
+        with contextlib.suppress(OSError, InfrastructureError):  # No room, or no place for a shared tree.
             self._lease = lease_template(self._template)
-            enter_mount_namespace(is_unprivileged=is_unprivileged)
-        except (OSError, InfrastructureError):  # No room or no place for a shared tree, or no namespaces.
-            self.release()
-            return False
-        return True
 
     def lay(self, data: str, changes: str) -> None:
         """Make the data directory.
@@ -102,11 +91,11 @@ class Base:
         for name in self._before:
             os.utime(f"{data}/{name}", (0, 0), follow_symlinks=False)
 
-    def leave(self, data: str) -> None:
-        """Let go of the template and of the view of it."""
+    def remove_view(self) -> None:
+        """Unmount the view of the template."""
         if self._upper:
-            detach(data)
-        self.release()
+            detach(self._data)
+            self._upper = ""
 
     def release(self) -> None:
         """Let go of the template."""

@@ -23,11 +23,13 @@ from realservices.contract.postgres_databases import (
 from realservices.contract.resources import explain
 from realservices.host.abandoned import remove_abandoned
 from realservices.host.marks import mark_this_process
+from realservices.host.namespaces import are_namespaces_possible, enter_mount_namespace
 from realservices.host.privileges import leave_root
 from realservices.host.scratch import Scratch
 from realservices.host.slots import acquire_slot
 from realservices.schema.arrange import arrange_after
 from realservices.schema.layouts import LAYOUTS
+from realservices.services.build_memory import BuildMemory
 from realservices.services.migrators import add_migrate_option
 from realservices.services.postgres_base import Base, write_whole
 from realservices.services.postgres_cluster import Cluster, data_directory
@@ -42,7 +44,8 @@ from realservices.services.template_progress import Progress
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Callable, Sequence
+    from typing import Any
 
     from realservices.schema.script import Script
 
@@ -83,22 +86,20 @@ def _make(options: argparse.Namespace, archive: str, info_file: str) -> None:
     mark_this_process(scratch.name)
     # Migrators come by TCP: JDBC has no unix sockets.
     slot = acquire_slot(1) if options.migrate else None
-    data = data_directory(scratch.path)
+    memory = None
     try:
-        _become_a_user(scratch.path, os.path.abspath(options.distribution), base)
-        end_with(options.lifeline, scratch.path, data)
+        memory = _become_a_user(scratch.path, os.path.abspath(options.distribution), base, scripts)
+        end_with(options.lifeline, scratch.path, (data_directory(scratch.path), scratch.path))
         port = slot.ports[0] if slot else 0
         cluster = Cluster(options.distribution, scratch.path, options.user, dict(options.setting), port)
-        links = _fill_and_stop(cluster, options, scripts, base)
-        if base and options.form != "whole":
-            description = base.write(data, archive, links, is_part=options.form == "part")
-        else:
-            description = write_whole(data, archive, links)
+        description = _make_where_it_fits(memory, lambda: _make_archive(cluster, options, scripts, base, archive))
     finally:
         if slot:
             slot.release()
         if base:
-            base.leave(data)
+            base.release()
+        if memory:
+            memory.leave()
         scratch.remove()
     info = {
         **description,
@@ -111,13 +112,51 @@ def _make(options: argparse.Namespace, archive: str, info_file: str) -> None:
         json.dump(info, file)
 
 
-def _become_a_user(work: str, distribution: str, base: Base | None) -> None:
-    """Enter what the kernel grants of namespaces, as a user whom the server and initdb accept."""
+def _make_where_it_fits(memory: BuildMemory | None, make: Callable[[], dict[str, Any]]) -> dict[str, Any]:
+    """Make something in memory; on the disk if that is too small."""
+    try:
+        return make()
+    except (TemplateError, OSError) as error:
+        if not memory or not memory.was_too_small(error):
+            raise
+        memory.leave()
+    return make()
+
+
+def _make_archive(
+    cluster: Cluster, options: argparse.Namespace, scripts: list[Script], base: Base | None, archive: str
+) -> dict[str, Any]:
+    """Make the data directory and its archive; return what describes them."""
+    try:
+        links = _fill_and_stop(cluster, options, scripts, base)
+        if base and options.form != "whole":
+            return base.write(cluster.data, archive, links, is_part=options.form == "part")
+        return write_whole(cluster.data, archive, links)
+    finally:
+        if base:
+            base.remove_view()
+
+
+def _become_a_user(work: str, distribution: str, base: Base | None, scripts: list[Script]) -> BuildMemory | None:
+    """Enter what the kernel grants of namespaces, as a user whom the server and initdb accept.
+
+    Returns:
+        The memory that the scratch directory may be in, there.
+    """
     is_refused = os.geteuid() == 0 or not _has_name(os.geteuid())
-    if base and base.enter_namespaces(is_unprivileged=is_refused):
-        return
+    if are_namespaces_possible():
+        if base:
+            base.lease()  # Before: there, this user may look like another one, who has a cache of his own.
+        try:
+            enter_mount_namespace(is_unprivileged=is_refused)
+        except OSError:
+            if base:
+                base.release()
+        else:
+            return BuildMemory(work, sum(os.path.getsize(script.path) for script in scripts))
     if is_refused:
         _leave_root(work, distribution)
+    return None
 
 
 def _fill_and_stop(

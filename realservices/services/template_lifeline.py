@@ -18,7 +18,7 @@ from realservices.host.process import descendants, kill_descendants
 _GRACE_S, _PAUSE_S = 5.0, 0.01
 
 
-def end_with(lifeline: int, work: str, mounted: str = "") -> None:
+def end_with(lifeline: int, work: str, mounted: tuple[str, ...] = ()) -> None:
     """Have this process end, with all that it has started, when nobody has the pipe's other end any more.
 
     It starts a thread: enter namespaces before.
@@ -26,13 +26,13 @@ def end_with(lifeline: int, work: str, mounted: str = "") -> None:
     Args:
         lifeline: The pipe's read end. -1: nobody waits for the template in this way.
         work: A directory to remove then.
-        mounted: One in it that something may be mounted on; "": there is none.
+        mounted: Those in it, or itself, that something may be mounted on, the inner one first.
     """
     if lifeline >= 0:
         threading.Thread(target=_watch, args=(lifeline, work, mounted), daemon=True).start()
 
 
-def _watch(lifeline: int, work: str, mounted: str) -> None:
+def _watch(lifeline: int, work: str, mounted: tuple[str, ...]) -> None:
     os.read(lifeline, 1)  # Nobody writes: it returns at the end.
     # Asked first: a PostgreSQL that is killed leaves its shared memory.
     for pid in descendants(os.getpid()):
@@ -44,7 +44,7 @@ def _watch(lifeline: int, work: str, mounted: str) -> None:
     while descendants(os.getpid()) and time.monotonic() < deadline:
         time.sleep(_PAUSE_S)
     kill_descendants(set())
-    if mounted:
-        detach(mounted)
+    for path in mounted:
+        detach(path)
     remove_tree(work)
     os._exit(1)

@@ -290,6 +290,21 @@ def test_full_shared_memory_is_no_obstacle(tmp_path: Path) -> None:
     assert done.returncode == 0, done.stderr
 
 
+_AVAILABLE_KB = {"little": 2_200_000, "hardly any": 100_000}
+
+
+@pytest.mark.parametrize(("memory", "runs"), [("little", 2), ("hardly any", 1)])
+def test_what_does_not_fit_in_memory_is_built_on_the_disk(tmp_path: Path, memory: str, runs: int) -> None:
+    told, ran = tmp_path / "meminfo", tmp_path / "ran"
+    told.write_text(f"MemTotal: 32000000 kB\nMemAvailable: {_AVAILABLE_KB[memory]} kB\n")
+    fills = f"COPY (SELECT 1) TO PROGRAM 'echo >> {ran}; head -c 300000000 /dev/zero > filler; cat > /dev/null';\n"
+    build = TemplateBuild(tmp_path, enclosure=["--uid", "65534", "--bind", f"{told}=/proc/meminfo"])
+    build.migration("1.sql", fills).migration("2.sql", "CREATE TABLE a AS SELECT generate_series(1, 100000);\n")
+    done = build.migration("3.sql", "COPY (SELECT 1) TO PROGRAM 'rm filler; cat > /dev/null';\n").run()
+    assert (done.returncode, done.stderr) == (0, "")
+    assert len(ran.read_text().splitlines()) == runs
+
+
 @pytest.mark.parametrize("sql", [TWO_TABLES, "SELECT nope;"], ids=["accepted", "refused"])
 def test_nothing_is_left_outside_of_the_outputs(tmp_path: Path, sql: str) -> None:
     work = tmp_path / "tmp"
