@@ -139,6 +139,20 @@ async def test_quiet(isolated_redis):
     assert await isolated_redis.dbsize() == 0
 """,
     ),
+    "a driver's statement in a module with mapped classes": (
+        """async def test_rename():
+    db = AsyncMock()
+    await books.rename_user(db, 4, "Ann")
+    db.execute.assert_awaited_once()
+""",
+        """@pytest.mark.requires_postgres
+async def test_rename(isolated_database):
+    await isolated_database.execute("INSERT INTO users (id, email, name) VALUES ($1, $2, $3)", 1001, "user-1001@example.com", "name-1001")  # Must not be found.
+    await isolated_database.execute("INSERT INTO users (id, email, name) VALUES ($1, $2, $3)", 4, "user-1@example.com", "name-1")
+    await books.rename_user(isolated_database, 4, "Ann")
+    assert await isolated_database.fetchval("SELECT count(*) FROM users WHERE name = $1 AND id = $2", "Ann", 4) == 1
+""",
+    ),
     "an object of a mapped class": (
         """def test_author():
     session = MagicMock()

@@ -45,6 +45,8 @@ def is_session(mock: Mock, plan: TestPlan) -> bool:
     words = {word for path in paths for word in path}
     if words & {"fetchrow", "fetchval", "cursor", "acquire"}:
         return False
+    if any(call.statement is not None and "$1" in call.statement.text for call in plan.calls):
+        return False  # A session knows no such placeholders.
     imported = plan.imports_of_code()
     return bool(words & _WORDS) or any(name.startswith(_MAPPERS) for name in imported)
 

@@ -48,3 +48,7 @@ async def save_author(session, name):
     session.add(author)
     await session.commit()
     return author
+
+
+async def rename_user(db, user_id, name):
+    await db.execute("UPDATE users SET name = $2 WHERE id = $1", user_id, name)
