@@ -1,6 +1,6 @@
 """Start this project's services, run a command with them, and end them: any test runner, in any language.
 
-The command finds the services by its environment (docs/environment.md), also under the names of
+The command finds the services by its environment (docs/environment_variables.md), also under the names of
 [tool.realservices.env]. Its exit code is this command's, and nothing is left when it has ended.
 """
 

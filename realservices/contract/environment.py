@@ -1,7 +1,7 @@
 """The environment contract: which variables a test program sees, the same for every language.
 
-The launcher builds it from the services' endpoints; docs/environment.md tells users. An endpoint is the JSON object
-that the runtime description holds for one service (contract/runtime.py).
+The launcher builds it from the services' endpoints; docs/environment_variables.md tells users. An endpoint is the JSON
+object that the runtime description holds for one service (contract/runtime.py).
 """
 
 from __future__ import annotations

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+from tests.e2e.documented import projects
 from tests.e2e.installed import Environment
 from tests.scratch import ROOT, Workspace
 
@@ -139,3 +140,12 @@ def test_bazel_takes_it_by_each_override(checkout: _Checkout, workspace: Workspa
         'load("@rules_realservices//rules:defs.bzl", "redis_service")\nredis_service(name = "cache", databases = 8)\n',
     )
     assert "//:cache" in workspace.output_of("query", "deps(//:cache, 1)")
+
+
+def test_the_first_test_with_bazel_runs_as_it_is_written(checkout: _Checkout, workspace: Workspace) -> None:
+    line = re.findall(r"^bazel_dep.*$", _SECTION, re.M)[0]
+    workspace.write("MODULE.bazel", f'module(name = "user")\n{line}\n{checkout.in_place(_OVERRIDES[-1])}\n')
+    for command in projects("first_test.md")["With Bazel"].follow(workspace.directory):
+        program, *arguments = command.split()
+        assert program == "bazel"
+        assert re.search(r"^//:login_test +PASSED", workspace.output_of(*arguments), re.M)

@@ -1,4 +1,4 @@
-"""The recipes of docs/recipes.md: each is written into a directory as it stands there, and its commands run."""
+"""The projects in docs/recipes.md and docs/first_test.md: each is written into a directory as it stands there, and its commands run."""
 
 from __future__ import annotations
 
@@ -6,11 +6,11 @@ import os
 import re
 import shlex
 import subprocess
-from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 import pytest
 
+from tests.e2e.documented import projects
 from tests.e2e.installed import Installed
 from tests.scratch import ROOT
 
@@ -18,40 +18,9 @@ if TYPE_CHECKING:
     from collections.abc import Callable
     from pathlib import Path
 
-_BLOCK = re.compile(r"^```(\w*)\n(.*?)^```$", re.M | re.S)
-_FILE = re.compile(r"\A# (\S+\.\w+)\n")
 _TIMEOUT_S = 120
-
-
-@dataclass
-class _Recipe:
-    """A section of the page.
-
-    Attributes:
-        files: Text by name.
-        commands: What runs, in order.
-    """
-
-    files: dict[str, str] = field(default_factory=dict)
-    commands: list[str] = field(default_factory=list)
-
-
-def _recipes() -> dict[str, _Recipe]:
-    page = (ROOT / "docs" / "recipes.md").read_text(encoding="utf-8")
-    found = {}
-    for section in page.split("\n## ")[1:]:
-        recipe = found[section.partition("\n")[0]] = _Recipe()
-        for language, text in _BLOCK.findall(section):
-            if language == "console":
-                recipe.commands += re.findall(r"^\$ ([^#\n]*)", text, re.M)
-            else:
-                name = _FILE.match(text)
-                assert name, f"a block without the name of its file: {text}"
-                recipe.files[name.group(1)] = text
-    return found
-
-
-_RECIPES = _recipes()
+_RECIPES = projects("recipes.md")
+_FIRST_TESTS = projects("first_test.md")
 
 
 @pytest.fixture(scope="module")
@@ -82,25 +51,33 @@ def run(installed: Installed, tmp_path: Path) -> Callable[[str], str]:
     return run
 
 
-def _write(recipe: _Recipe, directory: Path) -> None:
-    for name, text in recipe.files.items():
-        (directory / name).parent.mkdir(parents=True, exist_ok=True)
-        (directory / name).write_text(text, encoding="utf-8")
+def _check(output: str) -> None:
+    assert re.search(r"[1-9]\d* passed|^Ran [1-9]\d* test", output, re.M), output
+    assert not re.search(r"\d skipped", output), output
 
 
 @pytest.mark.parametrize("title", _RECIPES)
 def test_a_recipe_runs_as_it_is_written(run: Callable[[str], str], tmp_path: Path, title: str) -> None:
     recipe = _RECIPES[title]
-    _write(recipe, tmp_path)
-    assert recipe.commands
-    for command in recipe.commands:
-        output = run(command)
-        assert re.search(r"[1-9]\d* passed|^Ran [1-9]\d* test", output, re.M), output
-        assert not re.search(r"\d skipped", output), output
+    recipe.write(tmp_path)
+    commands = list(recipe.follow(tmp_path))
+    assert commands
+    for command in commands:
+        _check(run(command))
+
+
+def test_the_first_tests_run_as_they_are_written(run: Callable[[str], str], tmp_path: Path) -> None:
+    for command in _FIRST_TESTS["With pytest"].follow(tmp_path):
+        _check(run(command))
+
+
+def test_a_project_that_exists_gets_its_services(run: Callable[[str], str], tmp_path: Path) -> None:
+    outputs = [run(command) for command in _FIRST_TESTS["A project that exists"].follow(tmp_path)]
+    assert outputs[-1].startswith("postgresql://"), outputs
 
 
 def test_django_finds_nothing_to_migrate(run: Callable[[str], str], tmp_path: Path) -> None:
-    _write(_RECIPES["Django, pytest-django"], tmp_path)
+    _RECIPES["Django, pytest-django"].write(tmp_path)
     output = run("python -m realservices exec -- python manage.py test --verbosity 2")
     assert "No migrations to apply." in output
     assert "Applying" not in output

@@ -19,7 +19,7 @@ _OLDEST_PYTHON = (3, 11)
 # What PostgreSQL keeps for itself, with a few tables and one client.
 _LEAST_FILES = 64
 _FEW_FILES, _FEW_PROCESSES = 1024, 256
-# Those of docs/environment.md that hold no secret; what the launcher itself sets has passwords in it.
+# Those of docs/environment_variables.md that hold no secret; what the launcher itself sets has passwords in it.
 _SETTINGS = (
     "REALSERVICES_CACHE_MB",
     "REALSERVICES_EAGER",

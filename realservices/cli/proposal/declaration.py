@@ -58,7 +58,7 @@ _KIND_WORDS = {
     "clickhouse": r"CLICKHOUSE|CH",
 }
 _SCHEMES = {"postgres": ("postgres", "postgresql"), "redis": ("redis",), "clickhouse": ("clickhouse",)}
-# What tests have anyway (docs/environment.md).
+# What tests have anyway (docs/environment_variables.md).
 _GIVEN = {"DATABASE_URL", "REDIS_URL", "CLICKHOUSE_URL"}
 _LAYOUT = re.compile(r'layout = "([\w-]+)"')
 
@@ -225,7 +225,7 @@ def _ask(proposal: Proposal, found: Evidence) -> None:
             migrator = f'; for the migrator, `{name} = "$(url psycopg)"` in migrate_env' if for_migrator else ""
             proposal.questions.append(
                 f'{variable.where} reads {name}: `{name} = "$(url db)"` in the table env, or with a driver such as '
-                f'"$(url db psycopg)", runs it on PostgreSQL{migrator} (docs/environment.md)'
+                f'"$(url db psycopg)", runs it on PostgreSQL{migrator} (docs/environment_variables.md)'
             )
     values = set(proposal.env.values())
     if "$(host cache)" in values and not values & {"$(password cache)", "$(url cache)"}:
