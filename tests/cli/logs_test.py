@@ -8,6 +8,7 @@ import os
 import select
 import signal
 import subprocess
+import time
 from typing import TYPE_CHECKING
 
 import pytest
@@ -80,8 +81,9 @@ def test_following_ends_with_what_runs_the_service(development: Development, num
         with _following(development, "-n", "0") as logs:
             assert logs.stdout
             # What is written before it looks is not shown.
+            deadline = time.monotonic() + DEADLINE_S
             while not (line := _next_line(logs, development)):
-                pass
+                assert time.monotonic() < deadline
             assert line == "hello\n"
             up.end(number)
             _, errors = logs.communicate(timeout=DEADLINE_S)

@@ -23,6 +23,8 @@ import sys
 import threading
 import time
 
+_DEADLINE_S = 60.0
+
 
 def main() -> None:
     """Serve until SIGTERM."""
@@ -82,8 +84,11 @@ def main() -> None:
 def meet(name: str, directory: str, number: str) -> None:
     """Wait for the others, and write down from when to when."""
     begun, pause = time.monotonic(), threading.Event()
+    deadline = begun + _DEADLINE_S
     write(f"{directory}/{name}", {"pid": os.getpid(), "begun": begun})
     while len([each for each in os.listdir(directory) if not each.endswith(".new")]) < int(number):
+        if time.monotonic() > deadline:
+            raise TimeoutError(f"{number} were to meet in {directory}, and there are {os.listdir(directory)}")
         pause.wait(0.01)
     pause.wait(0.3)
     write(f"{directory}/{name}", {"pid": os.getpid(), "begun": begun, "ready": time.monotonic()})

@@ -26,6 +26,8 @@ if TYPE_CHECKING:
 
     from realservices.contract.runtime import Endpoint
 
+_DEADLINE_S = 60.0
+
 _RESOURCES = ("database", "redis", "filesystem")
 
 
@@ -182,8 +184,9 @@ async def test_shutdown_leaves_no_connection_database_or_task(postgres_endpoint:
     assert left_open.is_left
     assert await rows("SELECT datname FROM pg_database") <= before[0]
     async with asyncio.timeout(30):  # The server notices a moment later that a connection has ended.
-        while not await rows(backends) <= before[1]:
-            await asyncio.sleep(0.01)
+        async with asyncio.timeout(_DEADLINE_S):
+            while not await rows(backends) <= before[1]:
+                await asyncio.sleep(0.01)
     assert asyncio.all_tasks() <= before[2]
     assert threading.active_count() <= threads + 1  # The process's background loop, which is not ours to stop.
     with pytest.raises(IsolationError, match="initialize"):

@@ -18,6 +18,8 @@ if TYPE_CHECKING:
 
     from realservices.clients.control import BlockingServiceControl
 
+_DEADLINE_S = 60.0
+
 
 @pytest.fixture
 def make_lanes(tmp_path: Any) -> Iterator[Callable[..., RedisLanes]]:
@@ -92,8 +94,9 @@ async def test_nobody_takes_a_number_from_who_has_waited_for_it(make_lanes: Call
     with pytest.raises(NumbersExhaustedError):
         lanes.lease()
     waiting = asyncio.create_task(wait())
-    while not lanes._limit.waiting:
-        await asyncio.sleep(0)
+    async with asyncio.timeout(_DEADLINE_S):
+        while not lanes._limit.waiting:
+            await asyncio.sleep(0)
     lanes.release(leases[0])
     # It is the other one's now, which has not had its turn of the loop yet.
     with pytest.raises(NumbersExhaustedError):

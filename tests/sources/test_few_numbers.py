@@ -88,8 +88,9 @@ async def test_who_waits_longest_is_next(start_manager: Callable[..., Any]) -> N
             order.append(name)
 
     tests = [asyncio.create_task(test(name)) for name in ("first", "second", "third")]
-    while len(manager.optimizer.manager.redis()._limit.waiting) < len(tests):
-        await asyncio.sleep(0)
+    async with asyncio.timeout(_DEADLINE_S):
+        while len(manager.optimizer.manager.redis()._limit.waiting) < len(tests):
+            await asyncio.sleep(0)
     await holders[0].leave()
     async with asyncio.timeout(_DEADLINE_S):
         await test("newcomer")
@@ -156,8 +157,9 @@ async def test_an_environment_that_is_left_waits_no_longer(start_manager: Callab
         await holder["redis"].ping()
     environment = manager.create_test_environment("left", ["redis"])
     command = asyncio.create_task(environment["redis"].ping())
-    while not manager.optimizer.manager.redis()._limit.waiting:
-        await asyncio.sleep(0)
+    async with asyncio.timeout(_DEADLINE_S):
+        while not manager.optimizer.manager.redis()._limit.waiting:
+            await asyncio.sleep(0)
     async with asyncio.timeout(_DEADLINE_S):
         await environment.leave()
         with pytest.raises(IsolationError, match="'redis': the environment of left is over"):

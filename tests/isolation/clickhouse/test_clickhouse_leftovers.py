@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import threading
+import time
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -23,6 +24,7 @@ if TYPE_CHECKING:
     from realservices.clients.control import BlockingServiceControl
     from realservices.contract.runtime import Endpoint
 
+_DEADLINE_S = 60.0
 _LEAVE = (
     "CREATE FUNCTION `left-ö` AS (x) -> x + 1",
     "CREATE NAMED COLLECTION left AS a = 1",
@@ -224,8 +226,9 @@ def test_killing_all_queries_ends_neither_the_server_nor_queries_of_others(
     sleeper = threading.Thread(target=sleep)
     sleeper.start()
     client = isolated_clickhouse_sync.client
+    deadline = time.monotonic() + _DEADLINE_S
     while not client.query("SELECT 1 FROM system.processes WHERE query LIKE 'SELECT sleep(3)%'").result_rows:
-        pass
+        assert time.monotonic() < deadline
     killed = client.query("KILL QUERY WHERE 1").result_rows
     sleeper.join()
     assert "QUERY_WAS_CANCELLED" in errors[0]

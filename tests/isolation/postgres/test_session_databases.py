@@ -25,6 +25,8 @@ if TYPE_CHECKING:
 
     Make = Callable[..., SessionDatabases]
 
+_DEADLINE_S = 60.0
+
 
 @pytest.fixture
 def make(postgres_endpoint: Endpoint, background: BackgroundLoop, tmp_path: Path) -> Make:
@@ -102,8 +104,9 @@ async def test_waits_for_clients_that_are_about_to_leave(make: Make, postgres_en
     session = make()
     preparing = asyncio.create_task(asyncio.to_thread(session.prepare))
     watcher = await asyncpg.connect(**connect_kwargs(postgres_endpoint, "postgres"))
-    while not await watcher.fetchval("SELECT count(*) FROM pg_stat_activity WHERE query LIKE 'CREATE DATABASE%'"):
-        await asyncio.sleep(0)
+    async with asyncio.timeout(_DEADLINE_S):
+        while not await watcher.fetchval("SELECT count(*) FROM pg_stat_activity WHERE query LIKE 'CREATE DATABASE%'"):
+            await asyncio.sleep(0)
     await client.close()
     await preparing
     await watcher.close()

@@ -28,6 +28,8 @@ if TYPE_CHECKING:
     from realservices.isolation.redis.lease import RedisLease
     from realservices.sources.services import Services
 
+_DEADLINE_S = 60.0
+
 
 @pytest.fixture
 def endpoint(services: Services) -> Endpoint:
@@ -188,8 +190,9 @@ async def test_connection_in_use_is_not_kept(isolation: RedisIsolation) -> None:
         pubsub = client.pubsub()
         await pubsub.subscribe("news")
         waiting = asyncio.ensure_future(client.blpop(["queue"], timeout=60))
-        while not await client.client_list(_type="normal"):
-            await asyncio.sleep(0)
+        async with asyncio.timeout(_DEADLINE_S):
+            while not await client.client_list(_type="normal"):
+                await asyncio.sleep(0)
     isolation.release(first)
     with pytest.raises(redis.exceptions.RedisError):
         await waiting

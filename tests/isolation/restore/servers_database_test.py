@@ -24,6 +24,8 @@ if TYPE_CHECKING:
     from realservices.contract.runtime import Endpoint
     from realservices.isolation.postgres.cloned_database import ClonedDatabase
 
+_DEADLINE_S = 60.0
+
 _SCHEMA = """
     CREATE SCHEMA app;
     CREATE TABLE users (id serial PRIMARY KEY, email text UNIQUE, shout text GENERATED ALWAYS AS (upper(email)) STORED);
@@ -218,8 +220,9 @@ async def test_a_transaction_that_ends_soon_is_waited_for(
     await transaction.start()
     await server.execute("INSERT INTO users (email) VALUES ('alan@example.com')")
     restoring = asyncio.create_task(snapshot.restore())
-    while await server.fetchval("SELECT count(*) FROM pg_stat_activity WHERE query LIKE '%backend_xid%'") == 0:
-        await asyncio.sleep(0)
+    async with asyncio.timeout(_DEADLINE_S):
+        while await server.fetchval("SELECT count(*) FROM pg_stat_activity WHERE query LIKE '%backend_xid%'") == 0:
+            await asyncio.sleep(0)
     assert not restoring.done()
     await transaction.commit()
     assert sorted(await restoring) == ["public.noticed", "public.users"]
@@ -232,8 +235,9 @@ async def test_a_statement_that_runs_and_has_not_written_yet_is_waited_for(
     statement = "INSERT INTO noticed SELECT 'late' FROM pg_sleep(0.2)"
     running = asyncio.create_task(server.execute(statement))
     active = "SELECT count(*) FROM pg_stat_activity WHERE state = 'active' AND query = $1"
-    while await database.fetchval(active, statement) == 0:
-        await asyncio.sleep(0)
+    async with asyncio.timeout(_DEADLINE_S):
+        while await database.fetchval(active, statement) == 0:
+            await asyncio.sleep(0)
     assert await snapshot.restore() == ["public.noticed"]
     await running
     assert await database.fetchval("SELECT count(*) FROM noticed") == 1
@@ -248,8 +252,9 @@ async def test_a_statement_that_only_waits_is_no_error(
     monkeypatch.setattr(quiet, "_STATEMENT_TIMEOUT_S", 0.1)
     server = await cloned_database.connect()
     running = asyncio.create_task(server.execute("SELECT pg_sleep(600)"))
-    while not await database.fetchval("SELECT count(*) FROM pg_stat_activity WHERE query LIKE '%pg_sleep(600)'"):
-        await asyncio.sleep(0)
+    async with asyncio.timeout(_DEADLINE_S):
+        while not await database.fetchval("SELECT count(*) FROM pg_stat_activity WHERE query LIKE '%pg_sleep(600)'"):
+            await asyncio.sleep(0)
     assert await snapshot.restore() == []
     assert not running.done()
     server.terminate()
@@ -281,12 +286,14 @@ async def test_what_a_server_commits_while_rows_are_restored_is_found_the_next_t
     await database.execute("DELETE FROM slow")
     await database.execute("SELECT pg_advisory_lock(42)")
     restoring = asyncio.create_task(servers.restore())
-    while not await database.fetchval(_WAITING, "advisory"):
-        await asyncio.sleep(0)
+    async with asyncio.timeout(_DEADLINE_S):
+        while not await database.fetchval(_WAITING, "advisory"):
+            await asyncio.sleep(0)
     await database.execute("INSERT INTO noticed VALUES ('in another table'); INSERT INTO users (email) VALUES ('x')")
     writing = asyncio.create_task(server.execute("DELETE FROM slow"))
-    while not await database.fetchval(_WAITING, "relation"):
-        await asyncio.sleep(0)
+    async with asyncio.timeout(_DEADLINE_S):
+        while not await database.fetchval(_WAITING, "relation"):
+            await asyncio.sleep(0)
     await database.execute("SELECT pg_advisory_unlock(42)")
     assert await restoring == ["public.slow"]
     await writing
@@ -309,8 +316,9 @@ async def test_a_restoring_that_was_cut_off_is_begun_again(
     await database.execute("DELETE FROM users; DELETE FROM slow")
     await database.execute("SELECT pg_advisory_lock(42)")
     restoring = asyncio.create_task(servers.restore())
-    while not await database.fetchval(_WAITING, "advisory"):
-        await asyncio.sleep(0)
+    async with asyncio.timeout(_DEADLINE_S):
+        while not await database.fetchval(_WAITING, "advisory"):
+            await asyncio.sleep(0)
     await database.execute("SELECT pg_terminate_backend(pid) FROM pg_locks WHERE NOT granted")
     await database.execute("SELECT pg_advisory_unlock(42)")
     await restoring
