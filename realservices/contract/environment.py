@@ -7,6 +7,7 @@ object that the runtime description holds for one service (contract/runtime.py).
 from __future__ import annotations
 
 from realservices.contract.errors import ManifestError
+from realservices.contract.url_forms import written_as
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -52,10 +53,6 @@ KIND_VARIABLES = {
 }
 
 
-URL_DRIVERS = ("asyncpg", "psycopg", "psycopg_async", "psycopg2")
-"""What a URL of PostgreSQL may name as SQLAlchemy's driver."""
-
-
 def variable_prefix(service: str) -> str:
     """Return the prefix of a service's own variables: ``user-db`` gives ``REALSERVICES_USER_DB_``."""
     return "REALSERVICES_" + "".join(c if c.isalnum() else "_" for c in service.upper()) + "_"
@@ -94,7 +91,7 @@ def resolved_text(
     Args:
         where: What holds the value, for messages: ``env DATABASE_URL``.
         parts: Literal text, ``{"service": name, "field": field}`` ("port" with ``"port": name`` for a named one, "url"
-            with ``"driver": name`` for one of `URL_DRIVERS`; the service "" is the one that holds the value), or
+            with ``"driver": name`` for one of `url_forms.DRIVERS`; the service "" is the one that holds the value), or
             ``{"file": runfiles path}``, which becomes absolute.
         endpoints: All services by name.
         own: Name of the service that holds the value.
@@ -126,12 +123,4 @@ def _part(where: str, part: Part, endpoints: dict[str, dict[str, Any]], own: str
             f"{where}: service {service!r} of kind {endpoint['kind']!r} has no field {field!r}; "
             f"it has {sorted(endpoint)}"
         )
-    value = str(endpoint[field])
-    if "driver" in part:
-        scheme, _, rest = value.partition("://")
-        if scheme != "postgresql":
-            raise ManifestError(
-                f"{where}: a driver is for the URL of a PostgreSQL; service {service!r} has {scheme}://…"
-            )
-        return f"{scheme}+{part['driver']}://{rest}"
-    return value
+    return written_as(where, part["driver"], endpoint) if "driver" in part else str(endpoint[field])

@@ -5,7 +5,6 @@ An entry of a service comes by itself, too: as a request to the control socket (
 
 from __future__ import annotations
 
-from realservices.contract.environment import URL_DRIVERS
 from realservices.contract.shapes import (
     NAME,
     NOT_NEGATIVE,
@@ -18,6 +17,7 @@ from realservices.contract.shapes import (
     is_text,
     shown,
 )
+from realservices.contract.url_forms import POSTGRES_FORMS
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -51,7 +51,7 @@ HTTP_PATH = Rule(
 DATABASES = range(1, 65537)
 """How many a Redis may have: its table of 65536 takes some 10 MB."""
 
-PART = (str, {"service": str, "field": str, "port?": str, "driver?": frozenset(URL_DRIVERS)}, {"file": str})
+PART = (str, {"service": str, "field": str, "port?": str, "driver?": frozenset(POSTGRES_FORMS)}, {"file": str})
 """Of a value that refers to services, see `environment.resolved_text`."""
 
 _SETTINGS = {NAME: str}

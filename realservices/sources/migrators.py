@@ -14,7 +14,7 @@ import site
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from realservices.contract.environment import URL_DRIVERS
+from realservices.contract.url_forms import FORMS
 from realservices.sources.errors import SettingError
 from realservices.sources.inputs import input_files, installed_packages
 from realservices.sources.package import projects_interpreter
@@ -142,8 +142,8 @@ def _reference(declaration: Declaration, key: str, match: re.Match[str], *, is_p
     word, _, extra = (match[1] or "").strip().partition(" ")
     # What may follow a word, and what that is called in a manifest.
     extras = {"port": ("port", _PORTS[declaration.kind])}
-    if declaration.kind == "postgres":
-        extras["url"] = ("driver", URL_DRIVERS)
+    if declaration.kind in FORMS:
+        extras["url"] = ("driver", FORMS[declaration.kind])
     name, allowed = extras.get(word, ("", ()))
     if word not in _FIELDS[declaration.kind] or (extra and extra not in allowed):
         fields = [f"$({field})" for field in _FIELDS[declaration.kind]]

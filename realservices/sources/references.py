@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from typing import TYPE_CHECKING
 
-from realservices.contract.environment import URL_DRIVERS
+from realservices.contract.url_forms import POSTGRES_FORMS
 from realservices.sources.errors import SettingError
 
 if TYPE_CHECKING:
@@ -71,9 +71,9 @@ def _of_other(where: str, reference: str, word: str, service: str, extra: str | 
         return part
     if word == "port":
         return part | {"port": extra}
-    if word == "url" and extra in URL_DRIVERS:
+    if word == "url" and extra in POSTGRES_FORMS:
         return part | {"driver": extra}
     raise SettingError(
-        f"{where}: {reference}: after the service stands the name of a port, for $(port …), or for $(url …) a driver "
-        f"of SQLAlchemy's: {', '.join(URL_DRIVERS)}"
+        f"{where}: {reference}: after the service stands the name of a port, for $(port …), or for $(url …) the form "
+        f"of a database's: {', '.join(POSTGRES_FORMS)}"
     )

@@ -3,7 +3,7 @@
 load(":env_references.bzl", "parsed")
 load(":kinds.bzl", "KINDS")
 load(":misuse.bzl", "misuse")
-load(":references.bzl", "URL_DRIVERS", "file_parts")
+load(":references.bzl", "URL_FORMS", "file_parts")
 
 # The address, but for what is a secret.
 _PUBLIC = ["host", "port", "user", "database", "socket"]
@@ -18,11 +18,11 @@ def _reference(ctx, attribute, part, ports, is_public):
         if part.argument not in ports:
             misuse(ctx.label, attribute, shown, ", ".join(["$(port %s)" % port for port in ports]) or "$(port)")
         return {"field": "port", "port": part.argument, "service": ""}
-    if part.word == "url" and part.argument in URL_DRIVERS and not is_public and not ports:
+    forms = URL_FORMS["clickhouse" if ports else "postgres"] if part.word == "url" else []
+    if part.argument in forms and not is_public:
         return {"driver": part.argument, "field": "url", "service": ""}
     if part.argument:
-        drivers = URL_DRIVERS if part.word == "url" and not ports else []
-        allowed = ", ".join(["$(%s)" % part.word] + ["$(url %s)" % driver for driver in drivers])
+        allowed = ", ".join(["$(%s)" % part.word] + ["$(url %s)" % form for form in forms])
         misuse(ctx.label, attribute, shown + ": a migrator has the server of its own template, and no other", allowed)
     if is_public and part.word not in _PUBLIC:
         misuse(

@@ -44,7 +44,7 @@ def real_service_test(
       services: Targets of service rules; those that they need come with them.
       env: Environment of the test program. `$(url :db)` and likewise host, port, user, password, database, socket and
         websocket_url stand for what a service of this test turns out to have, `$(port :server admin)` for a port of
-        it by name; `$(rootpath :file)` for a file in `data`. Within a `select`, a service of another repository goes by its canonical label (`@@repository//package:name`).
+        it by name, `$(url :db jdbc)` for another form of a URL; `$(rootpath :file)` for a file in `data`. Within a `select`, a service of another repository goes by its canonical label (`@@repository//package:name`).
       imports: Directories in the package to add to the import path, as in py_library.
       **kwargs: `isolation` ("transaction" or "database"), `durations`, `test_shards`, `data`, `env_inherit`, and every
         attribute that all tests have: `args` (options for pytest or the executable), `size`, `timeout`, `shard_count`,

@@ -3,8 +3,11 @@
 load(":kinds.bzl", "KINDS", "port_names")
 load(":labels.bzl", "label_text")
 
-# Of SQLAlchemy, as in realservices/contract/environment.py.
-URL_DRIVERS = ["asyncpg", "psycopg", "psycopg_async", "psycopg2"]
+# By kind: what may follow the label in $(url …), as in realservices/contract/url_forms.py.
+URL_FORMS = {
+    "clickhouse": ["jdbc"],
+    "postgres": ["asyncpg", "psycopg", "psycopg_async", "psycopg2", "jdbc", "r2dbc", "dsn", "npgsql"],
+}
 
 def _key(label):
     return "%s//%s:%s" % (label.repo_name, label.package, label.name)
@@ -64,7 +67,7 @@ def service_reference(label, services, word, argument, whose = "this test"):
     if not port:
         return _with_main_port(reference, found, port_names(service))
     if word == "url":
-        return _with_driver(reference, found, port, service.kind)
+        return _with_form(reference, found, port, service.kind)
     return _with_port(reference, found, port, port_names(service))
 
 def _with_main_port(reference, found, ports):
@@ -72,10 +75,11 @@ def _with_main_port(reference, found, ports):
         return None, (found + ": the service has no ports", "services with 'ports'")
     return reference, None
 
-def _with_driver(reference, found, driver, kind):
-    if kind != "postgres" or driver not in URL_DRIVERS:
-        return None, (found + ": after the service stands the driver of a PostgreSQL's URL", "$(url SERVICE), or for a postgres_service one of " + ", ".join(URL_DRIVERS))
-    return reference | {"driver": driver}, None
+def _with_form(reference, found, form, kind):
+    if form not in URL_FORMS.get(kind, []):
+        forms = ["for a %s_service one of %s" % (each, ", ".join(URL_FORMS[each])) for each in URL_FORMS]
+        return None, (found + ": after the service stands the form of a database's URL", "; ".join(["$(url SERVICE)"] + forms))
+    return reference | {"driver": form}, None
 
 def _with_port(reference, found, port, ports):
     if reference["field"] != "port":

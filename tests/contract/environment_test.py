@@ -163,4 +163,6 @@ def test_a_url_that_names_a_driver() -> None:
     }
     with pytest.raises(ManifestError) as caught:
         mapped_environment({"X": [{"service": "cache", "field": "url", "driver": "asyncpg"}]}, {"cache": _CACHE})
-    assert str(caught.value) == "env X: a driver is for the URL of a PostgreSQL; service 'cache' has redis://…"
+    assert str(caught.value) == (
+        "env X: there is no form 'asyncpg' of the URL redis://… of this service; it has the plain URL only"
+    )

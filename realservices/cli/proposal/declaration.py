@@ -7,8 +7,8 @@ import re
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
-from realservices.contract.environment import URL_DRIVERS
 from realservices.contract.errors import TemplateError
+from realservices.contract.url_forms import SQLALCHEMY_DRIVERS
 from realservices.schema.arrange import arrange
 
 if TYPE_CHECKING:
@@ -190,7 +190,7 @@ def _reference(name: str, value: str, services: Iterable[str]) -> str:
         if separator and family in _SCHEMES[kind]:
             if name in _GIVEN and not driver:
                 return ""
-            return f"$(url {_NAMES[kind]}{f' {driver}' if driver in URL_DRIVERS else ''})"
+            return f"$(url {_NAMES[kind]}{f' {driver}' if driver in SQLALCHEMY_DRIVERS else ''})"
         for field_name, words in _FIELDS.items():
             has_field = kind != "redis" or field_name not in ("user", "database")
             if not separator and has_field and re.fullmatch(rf"(?:\w+_)?(?:{_KIND_WORDS[kind]})_?(?:{words})", name):
