@@ -50,6 +50,7 @@ class TestSpec:
         import_paths: Runfiles paths that go onto ``sys.path``, in order (pytest).
         durations: Runfiles path of recorded durations, or None (pytest).
         program: Runfiles path of the program (executable).
+        test_runner: What runs the tests in it, as launcher/test_runners.py names it; "": it is not known (executable).
         ports: First ports of services by name, where they are fixed (services).
         file_lists: By service, the runfiles path of a list of the files that it runs on, which are named from
             ``workspace``, a folder of the runfiles (services).
@@ -66,6 +67,7 @@ class TestSpec:
         "ports",
         "program",
         "runner",
+        "test_runner",
         "workspace",
     )
 
@@ -75,6 +77,7 @@ class TestSpec:
         self.import_paths: list[str] = entry.get("import_paths", [])
         self.durations: str | None = entry.get("durations")
         self.program: str = entry.get("program", "")
+        self.test_runner: str = entry.get("test_runner", "")
         self.ports: dict[str, int] = entry.get("ports", {})
         self.file_lists: dict[str, str] = entry.get("file_lists", {})
         self.workspace: str = entry.get("workspace", "")

@@ -100,6 +100,7 @@ _MANIFEST = {
         "import_paths?": [str],
         "durations?": (str, None),
         "program?": str,
+        "test_runner?": str,
         "ports?": {str: PORT},
         "file_lists?": {str: str},
         "workspace?": str,

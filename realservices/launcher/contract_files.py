@@ -39,6 +39,13 @@ def mark_finished() -> None:
         _cannot("remove the premature-exit file, so that Bazel takes the test for one that was cut short", error)
 
 
+def advertise_shards() -> None:
+    """Tell Bazel that the program runs its shard only; without it a sharded test fails."""
+    path = os.environ.get("TEST_SHARD_STATUS_FILE")
+    if path:
+        _write(path, "", os.O_APPEND)
+
+
 def tell_warnings(warnings: list[str]) -> None:
     """Add warnings to those that Bazel shows beside the test's result; empty ones are left out."""
     path = os.environ.get("TEST_WARNINGS_OUTPUT_FILE")

@@ -10,6 +10,7 @@ import time
 from realservices.contract import environment
 from realservices.contract.coverage_environment import with_coverage
 from realservices.host.process import describe_exit, spawn, wait
+from realservices.launcher import contract_files
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -19,6 +20,7 @@ if TYPE_CHECKING:
     from realservices.host.sandbox import Sandbox
 
 _PYTEST = "from realservices.launcher.pytest_main import run; run()"
+_SELECTING = "import sys; sys.path.insert(0, sys.argv.pop(1)); from realservices.launcher.selecting import run; run()"
 
 
 class Program:
@@ -55,11 +57,34 @@ class Program:
         if self._test.runner == "pytest":
             # -S and -P: only what the target declares is importable. -B: runfiles are somebody's source tree.
             argv = [sys.executable, "-s", "-S", "-P", "-B", "-c", _PYTEST, *self._arguments]
+        elif self._test.test_runner:
+            argv, env = self._told_what_bazel_wants(env)
         else:
-            argv = [f"{self._runfiles}/{self._test.program}", *self._arguments]
+            argv = [self._path, *self._arguments]
         self._premature_exit = env[environment.PREMATURE_EXIT]
         self.first_start = time.monotonic()
         self.pid = spawn(argv, env=env, own_session=False)
+
+    @property
+    def _path(self) -> str:
+        return f"{self._runfiles}/{self._test.program}"
+
+    def _told_what_bazel_wants(self, env: dict[str, str]) -> tuple[list[str], dict[str, str]]:
+        """Return command and environment of a program whose runner does not know Bazel."""
+        from realservices.launcher import test_runners  # noqa: PLC0415 - for its users only
+
+        runner = self._test.test_runner
+        options = test_runners.translated(runner, env)
+        is_sharded = test_runners.is_sharded(env)
+        if is_sharded:
+            contract_files.advertise_shards()
+        if is_sharded and runner in test_runners.LISTING:
+            here = os.path.abspath(sys.path[0])
+            selecting = [sys.executable, "-I", "-S", "-B", "-c", _SELECTING, here]
+            return [*selecting, runner, self._path, *self._arguments], env
+        ours = {name: value for name, value in env.items() if name not in test_runners.TRANSLATED}
+        words = [*self._arguments, *options] if runner in test_runners.COMMAND_FIRST else [*options, *self._arguments]
+        return [self._path, *words], ours
 
     def ended(self, status: int, cpu_s: float, peak_bytes: int) -> None:
         """Take note of its end, from what `wait` returned."""

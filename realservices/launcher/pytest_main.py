@@ -18,6 +18,7 @@ from realservices.contract import environment
 from realservices.contract.coverage_environment import START as COVERAGE_START
 from realservices.contract.errors import RealServicesError
 from realservices.contract.manifest import load_manifest
+from realservices.contract.test_filter import FILTER, no_match
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -117,6 +118,7 @@ class _Observer:
     """Sees what the session's plugin found, which is gone when pytest returns; and has less to collect in the end."""
 
     found = 0
+    selected = 0
     skipped = 0
 
     def pytest_collection_finish(self) -> None:
@@ -129,7 +131,7 @@ class _Observer:
     def pytest_unconfigure(self, config: pytest.Config) -> None:
         contract = config.pluginmanager.get_plugin("realservices-bazel-contract")
         if contract is not None:
-            self.found, self.skipped = contract.found, contract.skipped
+            self.found, self.selected, self.skipped = contract.found, contract.selected, contract.skipped
 
 
 def _exit_code(code: int, label: str, files: Sequence[str], observer: _Observer) -> int:
@@ -137,6 +139,9 @@ def _exit_code(code: int, label: str, files: Sequence[str], observer: _Observer)
     if code != _NO_TESTS:
         return code
     if observer.found or observer.skipped:
+        pattern = os.environ.get(FILTER, "").strip()
+        if pattern and not observer.selected:
+            _tell(f"realservices: {label}: {no_match(pattern, observer.found)}")
         return 0
     names = "".join(f"\n    {file}" for file in files)
     print(
@@ -146,6 +151,14 @@ def _exit_code(code: int, label: str, files: Sequence[str], observer: _Observer)
         file=sys.stderr,
     )
     return code
+
+
+def _tell(warning: str) -> None:
+    """Say it in the log, and where Bazel looks for warnings."""
+    print(warning, file=sys.stderr)
+    if path := os.environ.get("TEST_WARNINGS_OUTPUT_FILE"):
+        with open(path, "a", encoding="utf-8") as file:
+            file.write(warning + "\n")
 
 
 def _touch_shard_status() -> None:

@@ -2,6 +2,7 @@
 
 load(":labels.bzl", "label_text", "runfiles_path")
 load(":misuse.bzl", "misuse")
+load(":test_runners.bzl", "SHARDING_RUNNERS", "checked_test_runner")
 
 _ONLY_WITH_SRCS = ["deps", "imports", "durations"]
 
@@ -22,12 +23,20 @@ def executable_runner(ctx):
                 "set together with 'test' (%s)" % label_text(ctx.attr.test.label),
                 "'%s' only with 'srcs'; give it to the target that 'test' names" % attribute,
             )
-    if ctx.attr.shard_count > 1 and not ctx.attr.test_shards:
+    test_runner = checked_test_runner(ctx)
+    if ctx.attr.shard_count > 1 and test_runner and test_runner not in SHARDING_RUNNERS:
+        misuse(
+            ctx.label,
+            "shard_count",
+            "%d, but test_runner %s cannot run a part of its tests" % (ctx.attr.shard_count, repr(test_runner)),
+            "1; or one of the runners " + ", ".join(SHARDING_RUNNERS),
+        )
+    if ctx.attr.shard_count > 1 and not (ctx.attr.test_shards or test_runner):
         misuse(
             ctx.label,
             "shard_count",
             "%d, but nothing says that %s can run a part of its tests" % (ctx.attr.shard_count, label_text(ctx.attr.test.label)),
-            "1; or 'test_shards = True' if the program honours TEST_SHARD_INDEX and TEST_TOTAL_SHARDS; or 'srcs'",
+            "1; or 'test_shards = True' if the program honours TEST_SHARD_INDEX and TEST_TOTAL_SHARDS; or 'test_runner', one of %s; or 'srcs'" % ", ".join(SHARDING_RUNNERS),
         )
     program = ctx.attr.test[DefaultInfo]
     executable = program.files_to_run.executable if program.files_to_run else None
@@ -38,4 +47,4 @@ def executable_runner(ctx):
         "program": runfiles_path(ctx.workspace_name, executable),
         "runner": "executable",
         "shards": ctx.attr.test_shards,
-    }, runfiles
+    } | ({"test_runner": test_runner} if test_runner else {}), runfiles

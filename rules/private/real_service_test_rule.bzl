@@ -23,6 +23,8 @@ def _runner(ctx, services):
     if ctx.attr.srcs:
         if ctx.attr.test_shards:
             misuse(ctx.label, "test_shards", "True without 'test'", "only with 'test'; pytest always shards")
+        if ctx.attr.test_runner:
+            misuse(ctx.label, "test_runner", "set without 'test'", "only with 'test'; 'srcs' are run by pytest")
         return pytest_runner(ctx, services)
     return misuse(ctx.label, "srcs", "neither 'srcs' nor 'test' is set", _EITHER)
 
@@ -127,6 +129,11 @@ real_service_test = rule(
             doc = "Any executable to run as the test.",
             allow_files = True,
             cfg = "target",
+        ),
+        "test_runner": attr.string(
+            doc = "Which runner the executable in `test` is, so that `--test_filter` and shards are told in its words: " +
+                  "`go`, `jest`, `junit` (ConsoleLauncher), `mocha`, `node`, `playwright`, `rust`, `vitest` or `bats`. " +
+                  "Not for one that knows Bazel's variables itself.",
         ),
         "test_shards": attr.bool(
             doc = "Whether the executable in `test` implements Bazel's test sharding protocol.",

@@ -96,6 +96,26 @@ def manifest_tests():
         test_shards = True,
         tags = ["manual"],
     )
+    real_service_test(
+        name = "runner_subject",
+        test = ":program",
+        test_runner = "go",
+        shard_count = 2,
+        tags = ["manual"],
+    )
+    manifest_test(
+        name = "runner_manifest_test",
+        size = "small",
+        target_under_test = "runner_subject",
+        expected = json.encode({
+            "env": {},
+            "isolation": "transaction",
+            "label": "//%s:runner_subject" % native.package_name(),
+            "services": [],
+            "test": {"program": "%workspace%/" + program, "runner": "executable", "shards": False, "test_runner": "go"},
+            "version": 1,
+        }),
+    )
     manifest_test(
         name = "program_manifest_test",
         size = "small",

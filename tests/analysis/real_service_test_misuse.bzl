@@ -18,6 +18,10 @@ def _what_to_run():
         ("imports_of_executable_test", "imports", "set together with 'test'", "'imports' only with 'srcs'", {"imports": ["."], "test": ":program"}),
         ("durations_of_executable_test", "durations", "set together with 'test'", "'durations' only with 'srcs'", {"durations": "d.json", "test": ":program"}),
         ("shards_of_executable_test", "shard_count", "2, but nothing says that", "1; or 'test_shards = True'", {"shard_count": 2, "test": ":program"}),
+        ("test_runner_test", "test_runner", repr("karma"), '"bats", "go", "jest", "junit", "mocha", "node", "playwright", "rust", "vitest"; none for a program', {"test": ":program", "test_runner": "karma"}),
+        ("test_runner_of_pytest_test", "test_runner", "set without 'test'", "only with 'test'", {"srcs": ["a_test.py"], "test_runner": "go"}),
+        ("test_runner_and_test_shards_test", "test_runner", "\"go\" together with 'test_shards'", "one of them", {"test": ":program", "test_runner": "go", "test_shards": True}),
+        ("shards_of_mocha_test", "shard_count", '2, but test_runner "mocha" cannot run a part', "1; or one of the runners go, jest", {"shard_count": 2, "test": ":program", "test_runner": "mocha"}),
         ("test_shards_of_pytest_test", "test_shards", "True without 'test'", "only with 'test'", {"srcs": ["a_test.py"], "test_shards": True}),
         ("isolation_test", "isolation", repr("schema"), '"transaction", "database"', {"isolation": "schema", "test": ":program"}),
     ]:

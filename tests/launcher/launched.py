@@ -79,6 +79,7 @@ class Launched:
         env: More variables for the launcher.
         enclosure: Options of `tests/host/enclosure.py`; none means no enclosure. SHORT in them stands for `short`.
         arguments: Passed on to the program.
+        test_runner: What runs the tests in it.
         after: Shell commands to run after the launcher's end, where it ran.
         base: Where `short` is made.
     """
@@ -95,6 +96,7 @@ class Launched:
         env: dict[str, str] | None = None,
         enclosure: list[str] | None = None,
         arguments: list[str] | None = None,
+        test_runner: str = "",
         after: str = "",
         base: str = "/tmp",
     ) -> None:
@@ -106,6 +108,8 @@ class Launched:
         if script:
             _write_program(self.runfiles / "script", script)
         test: dict[str, Any] = {"runner": "executable", "program": "script" if script else "actor"}
+        if test_runner:
+            test["test_runner"] = test_runner
         if pytest:
             (self.runfiles / "app").mkdir()
             (self.runfiles / "app" / "app_test.py").write_text(pytest, "utf-8")
