@@ -34,6 +34,7 @@ _STATUSES = {
 _ANSWERS = {
     "status": _STATUSES,
     "watch": _STATUSES,
+    "checkout": {"id": int, "service": str, "kind": str, "url": str, "host": str, "port": int},
     "logs": {"lines": [LOG_TEXT]},
     "add": {"endpoint": ENDPOINT},
 }

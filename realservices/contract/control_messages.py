@@ -24,6 +24,8 @@ REQUESTS = {
     "kill": _ONE,
     "pause": _ONE,
     "resume": _ONE,
+    "checkout": {"service?": (str, None), "test?": (str, None)},
+    "release": {"id?": (int, None)},
     "watch": {"states": {str: str}},
     # Checked further where it is known which services there are (manifest_shapes.check_service).
     "add": {"service": dict, "runfiles": str},

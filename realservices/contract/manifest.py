@@ -51,6 +51,9 @@ class TestSpec:
         durations: Runfiles path of recorded durations, or None (pytest).
         program: Runfiles path of the program (executable).
         test_runner: What runs the tests in it, as launcher/test_runners.py names it; "": it is not known (executable).
+        checkout_paths: Runfiles paths of the client libraries by which databases are checked out; None: there is no
+            check-out (executable).
+        on_path: Clients of services to find on PATH, see launcher/path_programs.py.
         ports: First ports of services by name, where they are fixed (services).
         file_lists: By service, the runfiles path of a list of the files that it runs on, which are named from
             ``workspace``, a folder of the runfiles (services).
@@ -59,11 +62,13 @@ class TestSpec:
 
     __test__ = False  # The name is the domain's; pytest must not collect it.
     __slots__ = (
+        "checkout_paths",
         "coverage",
         "durations",
         "file_lists",
         "files",
         "import_paths",
+        "on_path",
         "ports",
         "program",
         "runner",
@@ -78,6 +83,8 @@ class TestSpec:
         self.durations: str | None = entry.get("durations")
         self.program: str = entry.get("program", "")
         self.test_runner: str = entry.get("test_runner", "")
+        self.checkout_paths: list[str] | None = entry.get("checkout_paths")
+        self.on_path: list[str] = entry.get("on_path", [])
         self.ports: dict[str, int] = entry.get("ports", {})
         self.file_lists: dict[str, str] = entry.get("file_lists", {})
         self.workspace: str = entry.get("workspace", "")

@@ -101,6 +101,8 @@ _MANIFEST = {
         "durations?": (str, None),
         "program?": str,
         "test_runner?": str,
+        "checkout_paths?": [str],
+        "on_path?": [str],
         "ports?": {str: PORT},
         "file_lists?": {str: str},
         "workspace?": str,

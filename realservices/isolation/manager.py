@@ -122,6 +122,15 @@ class IsolationManager:
                 self._redis[endpoint.name] = self._make_redis(endpoint)
         return self._redis[endpoint.name]
 
+    def make_redis(self, name: str | None = None) -> RedisIsolation:
+        """Return one more isolation of a Redis service, with numbers of its own: for tests that run at the same time.
+
+        Raises:
+            IsolationError: There are no more numbers.
+            RealServicesError: There is no such service, or it does not serve.
+        """
+        return self._make_redis(self.services.endpoint("redis", name))
+
     def clickhouse(self, name: str | None = None) -> ClickHouseIsolation:
         """Return the isolation of a ClickHouse service: the named one, else the first.
 

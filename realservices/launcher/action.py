@@ -33,6 +33,7 @@ from realservices.services.kinds import class_of
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from realservices.contract.manifest import Manifest
+    from realservices.launcher.checkouts import Checkouts
     from realservices.launcher.lent import Lending, LentServices
     from realservices.launcher.program import Program
     from realservices.launcher.supervised import Supervised, Watcher
@@ -83,6 +84,7 @@ class Action:
         self._guardian: Guardian | None = None
         self._supervisor: Supervisor | None = None
         self._control: ControlServer | None = None
+        self._checkouts: Checkouts | None = None
         self._signals: SignalReader | None = None
         self._starts = 0
         self._lost_ports: list[int] = []
@@ -158,9 +160,10 @@ class Action:
         endpoints = lent.endpoints if lent else {service.spec.name: service.endpoint for service in services}
         control_path = lent.control if lent else f"{sandbox.private}/control.sock"
         write_runtime_file(runtime_path, self._manifest, sandbox, control_path, endpoints)
-        env = program_environment(self._manifest, self._runfiles, sandbox, runtime_path, endpoints)
+        env = program_environment(self._manifest, self._runfiles, sandbox, (runtime_path, control_path), endpoints)
         self._supervisor = supervisor = lent or Supervisor(services, _service_environment(env), self._watcher)
-        self._control = None if lent else ControlServer(control_path, supervisor)
+        self._checkouts = self._make_checkouts(sandbox, supervisor)
+        self._control = None if lent else ControlServer(control_path, supervisor, checkouts=self._checkouts)
         self._signals = self._signals or SignalReader(self._on_end_signal, self._on_exit)
         supervisor.watch(self._signals.descriptor, self._signals.read)
         if self._manifest.test.runner == "pytest":
@@ -169,8 +172,19 @@ class Action:
         while not self._program.pid and not supervisor.is_ready() and self._signal is None:
             self._step(supervisor)
         if not self._program.pid and self._program.exit_code is None and self._signal is None:
+            if self._checkouts:
+                self._checkouts.start(env)
             self._program.start(env)
         return supervisor
+
+    def _make_checkouts(self, sandbox: Sandbox, supervisor: Supervisor) -> Checkouts | None:
+        paths = self._manifest.test.checkout_paths
+        if paths is None:
+            return None
+        from realservices.launcher.checkouts import Checkouts  # noqa: PLC0415 - few tests are to pay for it
+
+        imported = [f"{self._runfiles}/{path}" for path in paths]
+        return Checkouts(self._manifest.services, imported, f"{sandbox.private}/checkouts.log", supervisor)
 
     def _make_lending(self) -> Lending | None:
         """Return what knows warm services, where such are wanted and all services may be some.
@@ -178,8 +192,8 @@ class Action:
         Raises:
             ManifestError: The environment wants what there is not.
         """
-        if not (self._manifest.services and os.environ.get(WARM)):
-            return None
+        if not (self._manifest.services and os.environ.get(WARM)) or self._manifest.test.checkout_paths is not None:
+            return None  # Who checks out is known to the process that serves the control socket.
         from realservices.launcher.lent import lending_of  # noqa: PLC0415 - almost no test is to pay for it
 
         return lending_of(self._manifest.services, self._runfiles)
@@ -263,6 +277,8 @@ class Action:
             reasons.insert(0, f"ended by {signal.Signals(self._signal).name} after {self.elapsed_s:.1f} s{why}")
         elif self._program.end:
             reasons.insert(0, f"the test program {self._program.end}")
+        if self._checkouts and self._signal is None and not failures:
+            reasons += self._checkouts.findings()
         return "\n".join(reasons)
 
     def _clean_up(self) -> None:

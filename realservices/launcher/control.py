@@ -26,6 +26,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable
     from typing import Any
 
+    from realservices.launcher.checkouts import Checkouts
     from realservices.launcher.supervisor import Supervisor
 
 # Operation: signal (None: the kind's own orderly one), state that it leads to, states that it starts from. A server
@@ -48,13 +49,19 @@ class ControlServer:
         supervisor: Whose services these are.
         add: Makes a further service from its entry of a manifest and the directory of runfiles, unless it is there.
             None: no more come.
+        checkouts: What tests check databases out of. None: the target has not asked for it.
     """
 
     def __init__(
-        self, path: str, supervisor: Supervisor, add: Callable[[dict[str, Any], str], None] | None = None
+        self,
+        path: str,
+        supervisor: Supervisor,
+        add: Callable[[dict[str, Any], str], None] | None = None,
+        checkouts: Checkouts | None = None,
     ) -> None:
         self._supervisor = supervisor
         self._add = add
+        self._checkouts = checkouts
         self._listener = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
         self._listener.bind(f"{path}.new")
         # Clients that do not block, as those of asyncio, are refused when the queue is full.
@@ -126,7 +133,7 @@ class ControlServer:
 
     def _serve_received(self, connection: Connection) -> None:
         while (line := connection.next_line()) is not None:
-            answer = self._answer(line)
+            answer = self._answer(line, connection)
             if callable(answer):
                 connection.condition, connection.result = answer, {}
             elif "after" in answer:
@@ -145,8 +152,10 @@ class ControlServer:
             self._supervisor.unwatch(connection.stream.fileno())
             connection.condition = None
             connection.stream.close()
+            if self._checkouts:
+                self._checkouts.forget(connection)
 
-    def _answer(self, line: bytearray) -> dict[str, Any] | Callable[[], bool]:
+    def _answer(self, line: bytearray, connection: Connection) -> dict[str, Any] | Callable[[], bool]:
         """Return the answer to a request, or the condition on which it is ``{"ok": true}``."""
         try:
             request = read_request(line)
@@ -163,6 +172,8 @@ class ControlServer:
                 return self._changes(request["states"])
             if operation == "add":
                 return self._added(request)
+            if operation in ("checkout", "release"):
+                return self._checked_out(request, connection)
             return self._serve(operation, self._known(request["service"]), request)
         except ManifestError as error:
             return {"ok": False, "error": str(error)}
@@ -189,6 +200,14 @@ class ControlServer:
 
         answer["after"] = is_ready
         return answer
+
+    def _checked_out(self, request: dict[str, Any], connection: Connection) -> dict[str, Any]:
+        if self._checkouts is None:
+            raise ManifestError(
+                f"{request['op']}: this target has no check-outs; set 'checkout = True' on its real_service_test"
+            )
+        act = self._checkouts.check_out if request["op"] == "checkout" else self._checkouts.release
+        return act(request, connection)
 
     def _changes(self, states: dict[str, str]) -> dict[str, Any]:
         """Return the answer to somebody who knows these states: how services are ``after`` one is in another."""

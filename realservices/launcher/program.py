@@ -115,24 +115,45 @@ class Program:
 
 
 def program_environment(
-    manifest: Manifest, runfiles: str, sandbox: Sandbox, runtime_path: str, endpoints: dict[str, dict[str, Any]]
+    manifest: Manifest,
+    runfiles: str,
+    sandbox: Sandbox,
+    paths: tuple[str, str],
+    endpoints: dict[str, dict[str, Any]],
 ) -> dict[str, str]:
     """Return the whole environment of the program: Bazel's, the contract's, then the target's own mapping.
+
+    Args:
+        manifest: The target's.
+        runfiles: The directory that runfiles paths start from.
+        sandbox: The action's.
+        paths: Those of the runtime description and of the control socket.
+        endpoints: All services by name.
 
     Raises:
         ManifestError: The mapping refers to something that is not there.
     """
     test = manifest.test
+    runtime_path, control_path = paths
     env = dict(os.environ)
     env |= {"HOME": sandbox.home, "TMPDIR": sandbox.temporary, environment.SANDBOX: sandbox.root}
     env |= environment.service_environment(endpoints)
     env[environment.PREMATURE_EXIT] = f"{sandbox.private}/premature_exit"
-    env |= {environment.RUNTIME: runtime_path, environment.MANIFEST: os.path.abspath(manifest.path)}
+    env |= {
+        environment.CONTROL: control_path,
+        environment.RUNTIME: runtime_path,
+        environment.MANIFEST: os.path.abspath(manifest.path),
+    }
     env["RUNFILES_DIR"] = runfiles
     if test.runner == "pytest":
         here = os.path.abspath(sys.path[0])  # The archive or directory that this package was loaded from.
-        paths = os.pathsep.join([here, *(f"{runfiles}/{path}" for path in test.import_paths)])
-        env["PYTHONPATH"] = with_coverage(paths)
+        import_paths = os.pathsep.join([here, *(f"{runfiles}/{path}" for path in test.import_paths)])
+        env["PYTHONPATH"] = with_coverage(import_paths)
+    if test.on_path or test.checkout_paths is not None:
+        from realservices.launcher.path_programs import put_on_path  # noqa: PLC0415 - for its users only
+
+        programs = put_on_path(manifest, runfiles, f"{sandbox.private}/bin")
+        env["PATH"] = os.pathsep.join(filter(None, [programs, env.get("PATH")]))
     if test.durations:
         env[environment.DURATIONS] = f"{runfiles}/{test.durations}"
     return env | environment.mapped_environment(manifest.env, endpoints)

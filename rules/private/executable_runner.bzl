@@ -6,11 +6,18 @@ load(":test_runners.bzl", "SHARDING_RUNNERS", "checked_test_runner")
 
 _ONLY_WITH_SRCS = ["deps", "imports", "durations"]
 
-def executable_runner(ctx):
+def _checkout(ctx, services):
+    # What isolates is a Python program of the launcher's, which needs the services' clients.
+    clients = [service.python_client for service in services if service.python_client]
+    imports = {path: None for client in clients for path in client.imports.to_list()}
+    return {"checkout_paths": imports.keys()}, ctx.runfiles().merge_all([client.runfiles for client in clients])
+
+def executable_runner(ctx, services):
     """Checks and describes a test that is an executable.
 
     Args:
       ctx: context of the rule `real_service_test`.
+      services: tuple of ServiceInfo that the test has.
 
     Returns:
       tuple: dict for the manifest's `test`, and the runfiles that it needs.
@@ -43,8 +50,14 @@ def executable_runner(ctx):
     if not executable:
         misuse(ctx.label, "test", "%s is not executable" % label_text(ctx.attr.test.label), "a test, a binary or an executable file")
     runfiles = ctx.runfiles(files = [executable]).merge(program.default_runfiles)
-    return {
+    described = {
         "program": runfiles_path(ctx.workspace_name, executable),
         "runner": "executable",
         "shards": ctx.attr.test_shards,
-    } | ({"test_runner": test_runner} if test_runner else {}), runfiles
+    }
+    if test_runner:
+        described["test_runner"] = test_runner
+    if ctx.attr.checkout:
+        checkout, clients = _checkout(ctx, services)
+        return described | checkout, runfiles.merge(clients)
+    return described, runfiles

@@ -46,7 +46,7 @@ def real_service_test(
         websocket_url stand for what a service of this test turns out to have, `$(port :server admin)` for a port of
         it by name, `$(url :db jdbc)` for another form of a URL; `$(rootpath :file)` for a file in `data`. Within a `select`, a service of another repository goes by its canonical label (`@@repository//package:name`).
       imports: Directories in the package to add to the import path, as in py_library.
-      **kwargs: `isolation` ("transaction" or "database"), `durations`, `test_shards`, `test_runner` (see docs/other_languages.md), `data`, `env_inherit`, and every
+      **kwargs: `isolation` ("transaction" or "database"), `durations`, `test_shards`, `test_runner`, `checkout`, `on_path` (see docs/other_languages.md), `data`, `env_inherit`, and every
         attribute that all tests have: `args` (options for pytest or the executable), `size`, `timeout`, `shard_count`,
         `flaky`, `local`, `tags`, `visibility`, ….
     """

@@ -8,6 +8,7 @@ load(":env_references.bzl", "check_names", "encode_env")
 load(":executable_runner.bzl", "executable_runner")
 load(":manifest.bzl", "check_kinds", "manifest")
 load(":misuse.bzl", "misuse")
+load(":on_path.bzl", "checked_on_path")
 load(":pytest_runner.bzl", "pytest_runner")
 load(":service.bzl", "SERVICE_ATTRS", "service_infos", "start_order")
 load(":test_stub.bzl", "STUB_ATTRS", "test_stub")
@@ -19,10 +20,12 @@ def _runner(ctx, services):
     if ctx.attr.test and ctx.attr.srcs:
         misuse(ctx.label, "test", "set together with 'srcs'", _EITHER)
     if ctx.attr.test:
-        return executable_runner(ctx)
+        return executable_runner(ctx, services)
     if ctx.attr.srcs:
         if ctx.attr.test_shards:
             misuse(ctx.label, "test_shards", "True without 'test'", "only with 'test'; pytest always shards")
+        if ctx.attr.checkout:
+            misuse(ctx.label, "checkout", "True without 'test'", "only with 'test'; 'srcs' have fixtures")
         if ctx.attr.test_runner:
             misuse(ctx.label, "test_runner", "set without 'test'", "only with 'test'; 'srcs' are run by pytest")
         return pytest_runner(ctx, services)
@@ -43,6 +46,8 @@ def _real_service_test_impl(ctx):
     if ctx.attr.isolation not in _ISOLATION:
         misuse(ctx.label, "isolation", repr(ctx.attr.isolation), ", ".join([repr(value) for value in _ISOLATION]))
     test, runfiles = _runner(ctx, services)
+    if ctx.attr.on_path:
+        test |= {"on_path": checked_on_path(ctx, services)}
     if ctx.configuration.coverage_enabled:
         test |= {"coverage": ctx.attr._coverage[PyInfo].imports.to_list()}
         runfiles = runfiles.merge(ctx.attr._coverage[DefaultInfo].default_runfiles)
@@ -83,6 +88,9 @@ real_service_test = rule(
     doc = "See the macro `real_service_test`; attributes that are not named there are set by it.",
     test = True,
     attrs = STUB_ATTRS | {
+        "checkout": attr.bool(
+            doc = "Whether tests of the executable in `test` check databases of their own out of the launcher, see docs/other_languages.md.",
+        ),
         "data": attr.label_list(
             doc = "Files that the test reads at run time.",
             allow_files = True,
@@ -111,6 +119,9 @@ real_service_test = rule(
         "measured": attr.label_list(
             doc = "What `pytest_library` depends on, for coverage.",
             providers = [PyInfo],
+        ),
+        "on_path": attr.string_list(
+            doc = "Clients of the services to find on PATH: psql, pg_dump, pg_restore, pg_isready, pgbench, redis-cli, clickhouse-client.",
         ),
         "pytest_library": attr.label(
             doc = "Library of `srcs` and `deps`.",

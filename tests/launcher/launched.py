@@ -80,6 +80,9 @@ class Launched:
         enclosure: Options of `tests/host/enclosure.py`; none means no enclosure. SHORT in them stands for `short`.
         arguments: Passed on to the program.
         test_runner: What runs the tests in it.
+        on_path: Clients of services for its PATH.
+        checks_out: It may check databases out.
+        client_paths: Where the client libraries for that are, by default where this process has them.
         after: Shell commands to run after the launcher's end, where it ran.
         base: Where `short` is made.
     """
@@ -97,6 +100,9 @@ class Launched:
         enclosure: list[str] | None = None,
         arguments: list[str] | None = None,
         test_runner: str = "",
+        on_path: list[str] | None = None,
+        checks_out: bool = False,
+        client_paths: list[str] | None = None,
         after: str = "",
         base: str = "/tmp",
     ) -> None:
@@ -108,8 +114,13 @@ class Launched:
         if script:
             _write_program(self.runfiles / "script", script)
         test: dict[str, Any] = {"runner": "executable", "program": "script" if script else "actor"}
-        if test_runner:
-            test["test_runner"] = test_runner
+        test |= {"test_runner": test_runner} if test_runner else {}
+        test |= {"on_path": on_path} if on_path else {}
+        if checks_out:
+            test["checkout_paths"] = [
+                os.path.relpath(path, self.runfiles)
+                for path in (filter(None, sys.path) if client_paths is None else client_paths)
+            ]
         if pytest:
             (self.runfiles / "app").mkdir()
             (self.runfiles / "app" / "app_test.py").write_text(pytest, "utf-8")

@@ -208,7 +208,7 @@ class ClonePool:
         return self._background.submit(self._make())
 
     def give_back(
-        self, clone: Clone, *, kept: Collection[int] = (), is_known: bool = True, closes: bool = False
+        self, clone: Clone, *, kept: Collection[int] = (), is_known: bool = True, closes: bool = False, test: str = ""
     ) -> Future[None]:
         """Restore or drop a clone, behind the tests. Nobody needs to wait for the future.
 
@@ -218,9 +218,10 @@ class ClonePool:
             is_known: Code under test knows the clone's name. It gets another one, so that whoever comes back does not
                 come into the next test.
             closes: Whoever takes it wants it to admit nobody but those who are kept.
+            test: Whose it was; by default the one that pytest runs now.
         """
         # The variable is pytest's, and says which test it is and in which phase.
-        test = os.environ.get("PYTEST_CURRENT_TEST", "").rpartition(" ")[0]
+        test = test or os.environ.get("PYTEST_CURRENT_TEST", "").rpartition(" ")[0]
         self._has_given_back = True
         release = _Release(clone, self._own(clone, kept), is_known, closes, test)
         self._released.add(release)

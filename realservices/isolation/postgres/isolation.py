@@ -149,15 +149,15 @@ class PostgresIsolation:
             self._background.run(lease.__aexit__(None, None, None))
 
     @contextlib.contextmanager
-    def cloned_database(self) -> Iterator[ClonedDatabase]:
-        """Give a database of its own."""
+    def cloned_database(self, test: str = "") -> Iterator[ClonedDatabase]:
+        """Give a database of its own; ``test``: whose, where pytest does not know."""
         clone = self._clones.take_now()
         database = ClonedDatabase(clone, self._background)
         try:
             yield database
         finally:
             database.end(ended("this cloned_database"))
-            self._clones.give_back(clone, is_known=database.is_known)
+            self._clones.give_back(clone, is_known=database.is_known, test=test)
 
     @functools.cached_property
     def leases(self) -> Leases:
