@@ -33,6 +33,7 @@ from realservices.services.kinds import class_of
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from realservices.contract.manifest import Manifest
+    from realservices.host.foreground import Foreground
     from realservices.launcher.checkouts import Checkouts
     from realservices.launcher.lent import Lending, LentServices
     from realservices.launcher.program import Program
@@ -42,6 +43,8 @@ if TYPE_CHECKING:
 # How long a program may go on after a service died, and after SIGTERM; Bazel itself kills 15 s after its SIGTERM.
 _GRACE_S = 5.0
 _TERM_GRACE_S = 8.0
+# How often Ctrl-C is pressed, in which time, by somebody who wants the end of a program that takes interrupts itself.
+_PRESSED, _PRESSED_S = 3, 2.0
 # A port is lost once in a blue moon; a machine on which each start loses one has another trouble.
 _MOST_STARTS = 3
 _NO_KEEPER = (
@@ -86,6 +89,8 @@ class Action:
         self._control: ControlServer | None = None
         self._checkouts: Checkouts | None = None
         self._signals: SignalReader | None = None
+        self._foreground = self._take_foreground()
+        self._interrupts: list[float] = []
         self._starts = 0
         self._lost_ports: list[int] = []
         # Whether all services have been ready, so that tests may have begun.
@@ -104,6 +109,8 @@ class Action:
             ManifestError: The manifest asks for what there is not.
         """
         reason = ""
+        if self._foreground and self._foreground.is_ours:
+            self._program.takes_interrupts = True  # The terminal tells it, and a debugger goes on.
         try:
             supervisor = self._run_to_its_end()
             reason = self._reason(supervisor)
@@ -112,6 +119,8 @@ class Action:
         finally:
             self._program.kill()
             self._clean_up()
+            if self._foreground:
+                self._foreground.give_back()
         code = self._program.exit_code if self._program.exit_code is not None else 1
         return (code or 1, reason) if reason else (code, "")
 
@@ -176,6 +185,14 @@ class Action:
                 self._checkouts.start(env)
             self._program.start(env)
         return supervisor
+
+    def _take_foreground(self) -> Foreground | None:
+        """Have the terminal of a `bazel run`, so that a debugger's prompt hears what is typed."""
+        if self._manifest.test.runner == "services" or not os.environ.get("TEST_SRCDIR") or not os.isatty(0):
+            return None
+        from realservices.host.foreground import Foreground  # noqa: PLC0415 - no other test is to pay for it
+
+        return Foreground()
 
     def _make_checkouts(self, sandbox: Sandbox, supervisor: Supervisor) -> Checkouts | None:
         paths = self._manifest.test.checkout_paths
@@ -256,7 +273,7 @@ class Action:
 
     def _on_end_signal(self, number: int) -> None:
         """Pass SIGTERM (Bazel's time-out) or Ctrl-C on; a second one ends the program at once."""
-        if number == signal.SIGINT and self._program.pid and self._program.takes_interrupts:
+        if number == signal.SIGINT and self._program.pid and self._program.takes_interrupts and not self._is_pressed():
             return
         self._kill_at = time.monotonic() + (_TERM_GRACE_S if self._signal is None else 0.0)
         self._signal = number
@@ -264,6 +281,11 @@ class Action:
             os.kill(self._program.pid, number)
         elif self._program.exit_code is None:
             self._program.exit_code = 128 + number
+
+    def _is_pressed(self) -> bool:
+        """Return whether Ctrl-C is pressed again and again: the program does not listen."""
+        self._interrupts = [*self._interrupts[1 - _PRESSED :], time.monotonic()]
+        return len(self._interrupts) == _PRESSED and self._interrupts[-1] - self._interrupts[0] < _PRESSED_S
 
     # The end
 

@@ -146,14 +146,29 @@ class Launched:
         self._process: subprocess.Popen[str] | None = None
         self.output = ""
 
+    @property
+    def command(self) -> list[str]:
+        """The launcher's command line, for a test that starts it in a way of its own."""
+        interpreter = [sys.executable, "-I", "-S", "-B", "-c", _LAUNCH, str(places.PACKAGE_ROOT)]
+        return [*interpreter, str(self._manifest), *self._arguments]
+
+    @property
+    def variables(self) -> dict[str, str]:
+        """The launcher's environment, likewise."""
+        return self._env
+
+    def remove(self) -> None:
+        """Remove what was made for a launcher that was started in another way."""
+        self._listener.close()
+        shutil.rmtree(self.short, ignore_errors=True)
+
     def __enter__(self) -> Launched:
         self._listener.bind(str(self.short / "actor.sock"))
         (self.short / "actor.sock").chmod(0o777)
         self._listener.listen(1)
         enclosed = [sys.executable, "-I", "-S", "-B", *self._enclosure] if self._enclosure else []
-        command = [sys.executable, "-I", "-S", "-B", "-c", _LAUNCH, str(places.PACKAGE_ROOT)]
         self._process = subprocess.Popen(
-            [*enclosed, *self._after, *command, str(self._manifest), *self._arguments],
+            [*enclosed, *self._after, *self.command],
             env=self._env,
             stdin=subprocess.DEVNULL,
             stdout=subprocess.PIPE,
@@ -171,8 +186,7 @@ class Launched:
         self._process.communicate()
         if self._program:
             self._program.close()
-        self._listener.close()
-        shutil.rmtree(self.short, ignore_errors=True)
+        self.remove()
 
     @property
     def pid(self) -> int:
