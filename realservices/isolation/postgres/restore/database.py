@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 import asyncpg
 
+from realservices.isolation.postgres.restore.backends import end_backends
 from realservices.isolation.postgres.restore.catalogs import Catalogs, SchemaChangedError
 from realservices.isolation.postgres.restore.pristine import SETTINGS, Relation
 from realservices.isolation.postgres.restore.rows import MovedRows, expected_rows, insert, ranges
@@ -22,7 +23,6 @@ if TYPE_CHECKING:
     from realservices.isolation.postgres.restore.pristine import Place, Pristine
     from realservices.isolation.postgres.restore.written import WriteAheadLog, Written
 
-_END = "SELECT pg_terminate_backend(pid, 5000) FROM unnest($1::int[]) AS pid"
 _OID = "SELECT oid FROM pg_database WHERE datname = current_database()"
 _OWNERS = """SELECT relation::oid
     FROM unnest($1::oid[], $2::oid[]) AS f (space, file), pg_filenode_relation(space, file) AS relation"""
@@ -130,7 +130,7 @@ class RestorableDatabase:
             written = await self._log.written(self.oid, self._position, expected)
             if written.others:
                 self.had_others = True
-                await connection.fetch(_END, list(written.others))
+                await end_backends(connection, list(written.others))
             for name in written.prepared:
                 await connection.execute("ROLLBACK PREPARED '" + name.replace("'", "''") + "'")
             if not written.others and not written.prepared:

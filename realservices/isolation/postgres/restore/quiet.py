@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from realservices.isolation.errors import IsolationError
+from realservices.isolation.postgres.restore.backends import end_backends
 
 if TYPE_CHECKING:
     import asyncpg
@@ -32,7 +33,6 @@ _MOMENT = """SELECT pg_snapshot_xmax(pg_current_snapshot())::text::bigint AS xid
 _OPEN = """SELECT pid, application_name, left(query, 200) AS query FROM pg_stat_activity
     WHERE datname = current_database() AND pid <> pg_backend_pid() AND backend_xid IS NOT NULL"""
 _PREPARED = "SELECT gid FROM pg_prepared_xacts WHERE database = current_database()"
-_END = "SELECT pg_terminate_backend(pid, 5000) FROM unnest($1::int[]) AS pid"
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,7 +82,7 @@ async def _ended(connection: asyncpg.Connection) -> IsolationError:
     """End the transactions that are open; return what to say of them."""
     rows = await connection.fetch(_OPEN)
     shown = [f"process {row['pid']} {row['application_name']!r}: {row['query']}" for row in rows]
-    await connection.execute(_END, [row["pid"] for row in rows])
+    await end_backends(connection, [row["pid"] for row in rows])
     for row in await connection.fetch(_PREPARED):
         shown.append(f"prepared transaction {row['gid']!r}")
         await connection.execute("ROLLBACK PREPARED '" + row["gid"].replace("'", "''") + "'")
