@@ -43,10 +43,14 @@ class Workspace:
         """Write MODULE.bazel: the ruleset, its extension as `realservices`, then `text`."""
         self.write("MODULE.bazel", _MODULE.format(root=ROOT) + text)
 
+    def command(self, *arguments: str) -> list[str]:
+        """Return the command line of a Bazel, for who runs it in a way of his own."""
+        return [*self._bazel, *arguments]
+
     def bazel(self, *arguments: str, timeout_s: float = 300) -> subprocess.CompletedProcess[str]:
         """Run Bazel in the workspace."""
         return subprocess.run(
-            [*self._bazel, *arguments],
+            self.command(*arguments),
             cwd=self.directory,
             capture_output=True,
             text=True,
