@@ -72,6 +72,7 @@ def write_configuration(
     settings: Mapping[str, str],
     server_settings: Mapping[str, str],
     local_dictionaries: bool,
+    merge_tree: Mapping[str, str] | None = None,
 ) -> list[str]:
     """Write config.xml and users.xml, for nobody else to read; return the command that starts the server.
 
@@ -85,6 +86,7 @@ def write_configuration(
         settings: Of queries, by name.
         server_settings: Elements of config.xml without children, by name.
         local_dictionaries: Whether dictionaries may read tables of this server without an account of their own.
+        merge_tree: Settings of tables of this family, by name, for those that do not say otherwise.
     """
     config = {
         "database_atomic_delay_before_drop_table_sec": "0",
@@ -98,8 +100,9 @@ def write_configuration(
         places = {"path": data, "tmp_path": f"{data}/tmp/", "user_files_path": f"{data}/{USER_FILES}/"}
         config |= {**places, "http_port": str(ports["http"]), "tcp_port": str(ports["tcp"])}
     directories = _element("user_directories", _element("users_xml", _element("path", f"{directory}/users.xml")))
+    tables = _element("merge_tree", _elements(merge_tree)) if merge_tree else ""
     logger = "" if is_library(server) else _element("logger", _elements({"console": "1", "level": "warning"}))
-    _write(f"{directory}/config.xml", _element("clickhouse", _elements(config) + directories + logger))
+    _write(f"{directory}/config.xml", _element("clickhouse", _elements(config) + tables + directories + logger))
     grants = list(_HOLDING_GRANTS if is_library(server) else ())
     grants += [grant.format(database=database) for grant in _DICTIONARY_GRANTS if local_dictionaries]
     _write(f"{directory}/users.xml", _users(account, settings, grants))

@@ -29,7 +29,16 @@ from realservices.schema.script import Script
 from realservices.services.clickhouse_archive import write_data_archive
 from realservices.services.clickhouse_config import HOST, lost_settings, write_configuration
 from realservices.services.clickhouse_http import ClickHouseRefusal, query
+from realservices.services.clickhouse_identifiers import Identifiers
 from realservices.services.clickhouse_migrators import migrate_clickhouse, statements_of
+from realservices.services.clickhouse_parts import (
+    STEADY,
+    WITHOUT_MERGES,
+    merge_full_tables,
+    merging,
+    obsolete_parts,
+    remove_parts,
+)
 from realservices.services.clickhouse_replay import plan_replay
 from realservices.services.migrators import add_migrate_option
 from realservices.services.template_lifeline import end_with
@@ -89,16 +98,21 @@ def _build(options: argparse.Namespace) -> None:
         engine.start()
         try:
             info = _fill(engine, options, work)
+            obsolete = obsolete_parts(engine.run)
         finally:
             engine.kill()
+        remove_parts(obsolete)
         for name in _TRANSIENT:
             shutil.rmtree(f"{engine.data}/{name}", ignore_errors=True)
             if os.path.exists(f"{engine.data}/{name}"):
                 os.unlink(f"{engine.data}/{name}")
+        identifiers = Identifiers(engine.data, "".join(info["replay"]["statements"]))
+        identifiers.apply()
         write_data_archive(engine.data, options.output)
     finally:
         slot.release()
         scratch.remove()
+    info["replay"]["ready"] = {name: identifiers.in_rows(rows) for name, rows in info["replay"]["ready"].items()}
     with open(options.info, "w", encoding="utf-8") as file:
         json.dump(info, file)
 
@@ -132,9 +146,10 @@ class _Engine:
             ports={"http": ports[0], "tcp": ports[1]},
             account=self._account,
             database=options.database,
-            settings=dict(options.setting),
+            settings={**dict(options.setting), **STEADY},
             server_settings=dict(options.server_setting),
             local_dictionaries=True,
+            merge_tree=WITHOUT_MERGES,
         )
         self._pid = 0
 
@@ -198,6 +213,7 @@ def _fill(engine: _Engine, options: argparse.Namespace, work: str) -> dict[str, 
         statements = statements_of(engine.run, options.database)
     statements += _apply_all(engine, options.database, "seed", options.seed)
     _refuse_forgetful_tables(engine)
+    merge_full_tables(engine.run)
     return {
         "version": engine.run("SELECT version()", {}).strip(),
         "database": options.database,
@@ -228,7 +244,7 @@ def _apply(engine: _Engine, database: str, kind: str, shown: str, path: str) -> 
     engine.run(f"USE {quote_name(database)}", session)
     for statement in statements:
         try:
-            engine.run(statement.text, session)
+            engine.run(merging(statement.text), session)
         except ClickHouseRefusal as error:
             raise TemplateError(_refusal(kind, shown, statement, str(error))) from None
     return statements

@@ -17,7 +17,7 @@ from realservices.host.process import die_with_parent
 from realservices.schema.psql_run import run_scripts
 from realservices.schema.psql_words import indented
 from realservices.services.base import HOST
-from realservices.services.postgres_settings import server_settings
+from realservices.services.postgres_settings import steady_settings
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -34,7 +34,6 @@ host all all 127.0.0.1/32 scram-sha-256
 _STOP_TIMEOUT_S = 60
 _FIRST_WITH_SETTINGS = 160000
 _FIRST_WITH_CHECKSUMS = 180000  # By default.
-_WAL_NAME_LENGTH = 24
 
 
 class Cluster:
@@ -92,7 +91,7 @@ class Cluster:
 
     def start(self) -> None:
         """Start the server and wait until it accepts connections."""
-        settings = server_settings(self._settings, self.version_num)
+        settings = steady_settings(self._settings, self.version_num)
         address = {"listen_addresses": HOST, "port": str(self._port)} if self._port else {"listen_addresses": ""}
         settings |= address | {"unix_socket_directories": self._work, "logging_collector": "off"}
         self._server = subprocess.Popen(
@@ -131,22 +130,6 @@ class Cluster:
             self._server.wait(timeout=_STOP_TIMEOUT_S)
             self._drain.join()
 
-    def stop_with_little_wal(self) -> None:
-        """Stop, and remove what a server standing on this will never read.
-
-        Of the write-ahead log that is all before the segment in which the shutdown begins, and the empty ones kept for
-        later.
-        """
-        done = self.psql("postgres", "-At", "-c", "CHECKPOINT", "-c", "SELECT pg_walfile_name(pg_current_wal_lsn())")
-        current = int(done.stdout.strip(), 16)
-        self.stop()
-        os.unlink(os.path.join(self.data, "postmaster.opts"))
-        directory = os.path.join(self.data, "pg_wal")
-        for name in os.listdir(directory):
-            # Segments of 1 MB count to FFF within each 4 GB, which a template never reaches.
-            if len(name) == _WAL_NAME_LENGTH and int(name, 16) not in (current, current + 1):
-                os.unlink(os.path.join(directory, name))
-
     def endpoint(self, database: str) -> dict[str, str]:
         """Let the superuser log in on loopback, with a random password, and return the address for that.
 
@@ -172,6 +155,15 @@ class Cluster:
             "sslmode": "disable",
             "url": f"postgresql://{self._user}:{self._password}@{HOST}:{port}/{database}",
         }
+
+    def forget_password(self) -> None:
+        """Take the password back, also from the pages of the catalog: it was random.
+
+        Raises:
+            TemplateError: The server refuses it.
+        """
+        forget = f'ALTER ROLE "{self._user}" PASSWORD NULL'
+        self.execute("postgres", forget, "VACUUM (FULL) pg_authid", what="cannot take the password back")
 
     @property
     def _address(self) -> list[str]:

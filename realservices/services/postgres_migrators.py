@@ -6,6 +6,7 @@ from realservices.contract.errors import TemplateError
 from realservices.contract.postgres_databases import end_clients
 from realservices.schema.psql_words import indented
 from realservices.services.migrators import run_migrators
+from realservices.services.postgres_ledgers import forget_times
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -42,6 +43,8 @@ def migrate_postgres(cluster: Cluster, spec: dict[str, Any], database: str, dire
             )
 
     run_migrators(spec, "postgres", cluster.endpoint(database), directory, after)
+    cluster.forget_password()
+    forget_times(cluster, database, directory)
 
 
 def _traces(cluster: Cluster) -> str:

@@ -40,10 +40,26 @@ _WITHOUT_REPLICATION = (
     "max_logical_replication_workers",
     "max_worker_processes",  # One is the launcher of those that apply what a subscription gets.
 )
+_STEADY = {
+    # A checkpoint that the time or the size of the log asks for moves what is written after it in the log.
+    "checkpoint_timeout": "1d",
+    "max_wal_size": "4GB",
+    # Whether a page can be cleaned up depends on who else looks at it.
+    "bgwriter_lru_maxpages": "0",
+    # A row is marked as committed only when its commit is known to be on disk.
+    "synchronous_commit": "on",
+    # Which worker gets which rows is a matter of time.
+    "max_parallel_maintenance_workers": "0",
+}
 _FROM_VERSION = {
     # Worker processes for reading ahead cost 3 MB and a fork each; slots for vacuum, which is off, cost memory.
     180000: {"io_method": "sync", "autovacuum_worker_slots": "1"},
 }
+
+
+def steady_settings(own: dict[str, str], server_version_num: int) -> dict[str, str]:
+    """Return the settings of a server that makes a template: the same statements always make the same files."""
+    return server_settings(own, server_version_num) | _STEADY
 
 
 def server_settings(own: dict[str, str], server_version_num: int) -> dict[str, str]:

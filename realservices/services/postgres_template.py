@@ -33,6 +33,7 @@ from realservices.services.build_memory import BuildMemory
 from realservices.services.migrators import add_migrate_option
 from realservices.services.postgres_base import Base, write_whole
 from realservices.services.postgres_cluster import Cluster, data_directory
+from realservices.services.postgres_control import forget_origin
 from realservices.services.postgres_copies import create_copies, finish_copies, linked_directories
 from realservices.services.postgres_extensions import remedy_for_extension
 from realservices.services.postgres_locale import PROVIDERS, Locale
@@ -172,9 +173,9 @@ def _fill_and_stop(
     cluster.start()
     try:
         copies = _fill(cluster, options, scripts, work)
-        cluster.stop_with_little_wal()
     finally:
         cluster.stop()
+    forget_origin(cluster.data)
     return linked_directories(cluster.data, copies)
 
 

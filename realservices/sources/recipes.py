@@ -31,7 +31,9 @@ POSTGRES_MAKERS = (
     "postgres_archive.py",
     "postgres_base.py",
     "postgres_cluster.py",
+    "postgres_control.py",
     "postgres_copies.py",
+    "postgres_ledgers.py",
     "postgres_locale.py",
     "postgres_migrators.py",
     "postgres_settings.py",
@@ -44,6 +46,8 @@ CLICKHOUSE_MAKERS = (
     "clickhouse_replay.py",
     "clickhouse_config.py",
     "clickhouse_archive.py",
+    "clickhouse_identifiers.py",
+    "clickhouse_parts.py",
 )
 
 _LOCALE = {"locale": "--locale", "locale_provider": "--locale-provider"}

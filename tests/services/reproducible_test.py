@@ -1,0 +1,154 @@
+"""Templates that are built again, elsewhere and at another time: the same bytes.
+
+BUILDS says how many there are of each kind. With FAKETIME_LIBRARY, the path of libfaketime, each is on another day
+(tests/e2e/reproducible_test.py).
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+from dataclasses import dataclass
+from pathlib import Path
+
+import pytest
+
+from tests.host import places
+
+_BUILDS = int(os.environ.get("BUILDS", "2"))
+_CLOCK = os.environ.get("FAKETIME_LIBRARY", "")
+# The servers get an environment of their own, in which nothing is of this one's.
+_BUILD = """
+import sys
+root, module, *preload = sys.argv[1:4]
+sys.path.insert(0, root)
+from importlib import import_module
+from realservices.services import clickhouse_template, postgres_cluster
+later = dict(word.split("=", 1) for word in preload[0].split()) if preload[0] else {}
+own, spawn = postgres_cluster._environment, clickhouse_template.spawn
+postgres_cluster._environment = lambda: own() | later
+clickhouse_template.spawn = lambda command, *, env, **others: spawn(command, env=env | later, **others)
+sys.exit(import_module(f"realservices.services.{module}_template").main(sys.argv[4:]))
+"""
+_SCHEMA = """
+CREATE EXTENSION IF NOT EXISTS pg_walinspect;
+CREATE TYPE colour AS ENUM ('red', 'green');
+CREATE TABLE people (id serial PRIMARY KEY, name text UNIQUE, tags text[], colour colour, born date);
+CREATE TABLE notes (id uuid PRIMARY KEY, author int REFERENCES people ON DELETE CASCADE, body text);
+CREATE INDEX ON notes (author);
+CREATE INDEX ON people USING gin (tags);
+CREATE MATERIALIZED VIEW named AS SELECT name, count(*) FROM people GROUP BY name;
+CREATE FUNCTION touch() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN NEW.name := lower(NEW.name); RETURN NEW; END $$;
+CREATE TRIGGER touched BEFORE INSERT ON people FOR EACH ROW EXECUTE FUNCTION touch();
+"""
+_SEED = """
+CREATE TEMPORARY TABLE numbers AS SELECT generate_series(1, 4000) AS n;
+INSERT INTO people (name, tags, colour, born) SELECT 'N' || n, ARRAY[n::text, 'x'], 'red', '2020-01-01' FROM numbers;
+INSERT INTO notes SELECT md5(n::text)::uuid, n, repeat(md5(n::text), 100) FROM numbers WHERE n < 500;
+UPDATE people SET colour = 'green' WHERE id % 3 = 0;
+DELETE FROM people WHERE id > 3000;
+REFRESH MATERIALIZED VIEW named;
+"""
+# As two migrators do it that write down when they have been run.
+_LEDGERS = (
+    "CREATE TABLE django_migrations (id int, name text, applied timestamptz DEFAULT clock_timestamp())",
+    "CREATE TABLE flyway_schema_history (installed_rank int PRIMARY KEY, installed_on timestamp DEFAULT "
+    "clock_timestamp(), execution_time int DEFAULT extract(microseconds FROM clock_timestamp())::int)",
+    "INSERT INTO django_migrations SELECT 1, '0001_initial'",
+    "INSERT INTO flyway_schema_history SELECT generate_series(1, 3)",
+)
+_CLICKHOUSE_SCHEMA = """
+CREATE TABLE events (id UInt64, at DateTime, kind String) ENGINE = MergeTree ORDER BY id;
+CREATE TABLE counts (kind String, n UInt64) ENGINE = SummingMergeTree ORDER BY kind;
+CREATE MATERIALIZED VIEW per_kind TO counts AS SELECT kind, count() AS n FROM events GROUP BY kind;
+CREATE MATERIALIZED VIEW own_table ENGINE = SummingMergeTree ORDER BY kind
+    AS SELECT kind, count() AS n FROM events GROUP BY kind;
+CREATE MATERIALIZED VIEW another ENGINE = SummingMergeTree ORDER BY kind
+    AS SELECT kind, count() AS n FROM events GROUP BY kind;
+CREATE VIEW recent AS SELECT * FROM events WHERE id > 10;
+CREATE TABLE dropped (a Int8) ENGINE = MergeTree ORDER BY a;
+DROP TABLE dropped;
+CREATE DICTIONARY by_kind (kind String, n UInt64) PRIMARY KEY kind
+    SOURCE(CLICKHOUSE(TABLE 'counts')) LAYOUT(COMPLEX_KEY_HASHED()) LIFETIME(0);
+CREATE TABLE merged (id UInt64) ENGINE = MergeTree ORDER BY id;
+"""
+_CLICKHOUSE_SEED = (
+    "INSERT INTO events SELECT number, toDateTime('2020-01-01 00:00:00') + number, toString(number % 7)"
+    " FROM numbers(50000);\n"
+    + "".join(f"INSERT INTO events VALUES ({n}, '2020-01-01 00:00:00', 'a');\n" for n in range(30))
+    + "INSERT INTO merged VALUES (1);\nINSERT INTO merged VALUES (2);\nOPTIMIZE TABLE merged;\n"
+    "ALTER TABLE events UPDATE kind = 'z' WHERE id = 5;\nDELETE FROM events WHERE id = 6;\n"
+)
+
+
+@dataclass(frozen=True)
+class _Built:
+    archive: Path
+    info: Path
+
+    @property
+    def content(self) -> tuple[bytes, bytes]:
+        """Both files."""
+        return self.archive.read_bytes(), self.info.read_bytes()
+
+
+def _build(directory: Path, kind: str, options: list[str], number: int, files: dict[str, str]) -> _Built:
+    """Build in a directory of any depth, with files of its own, on a day of its own."""
+    place = directory.joinpath(*["deep"] * number, kind)
+    place.mkdir(parents=True)
+    built = _Built(place / "db.tar", place / "db.json")
+    arguments = [*options, "--label", "//app:db", "--output", str(built.archive), "--info", str(built.info)]
+    for index, (option, text) in enumerate(files.items()):
+        (place / f"{index}.sql").write_text(text, encoding="utf-8")
+        arguments += [option, f"app/{index}.sql={place}/{index}.sql"]
+    later = f"LD_PRELOAD={_CLOCK} FAKETIME=+{400 * number}d DONT_FAKE_MONOTONIC=1" if _CLOCK else ""
+    command = [sys.executable, "-I", "-S", "-B", "-c", _BUILD, str(places.PACKAGE_ROOT), kind, later, *arguments]
+    # Another umask, another PATH, and HOME is not there.
+    environment = {"PATH": f"/nonexistent/{number}:{os.environ['PATH']}", "HOME": f"/nonexistent/{number}"}
+    umask = (0o022, 0o077)[number % 2]
+    done = subprocess.run(command, env=environment, umask=umask, capture_output=True, text=True, check=False)
+    assert (done.returncode, done.stderr) == (0, "")
+    return built
+
+
+def _postgres(directory: Path, number: int, *options: str, **files: str) -> _Built:
+    named = {f"--{name}": text for name, text in files.items()}
+    distribution = ["--distribution", str(places.postgres_distribution())]
+    return _build(directory, "postgres", [*distribution, *options], number, named)
+
+
+@pytest.fixture(autouse=True)
+def _registry(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("REALSERVICES_REGISTRY", str(tmp_path / "registry"))
+
+
+def _plain(directory: Path, number: int) -> list[_Built]:
+    return [_postgres(directory, number, "--extension", "pg_walinspect", migration=_SCHEMA, seed=_SEED)]
+
+
+def _layered(directory: Path, number: int) -> list[_Built]:
+    whole = _postgres(directory / "whole", number, migration=_SCHEMA)
+    base = ("--base", str(whole.archive), "--base-info", str(whole.info), "--form", "part")
+    return [whole, _postgres(directory / "part", number, *base, migration="CREATE TABLE more (id int);", seed=_SEED)]
+
+
+def _migrated(directory: Path, number: int) -> list[_Built]:
+    words = [word for statement in _LEDGERS for word in ("-c", statement)]
+    psql = {"name": "//app:psql", "program": places.psql(), "args": [["-X"], ["-q"], *([word] for word in words)]}
+    spec = json.dumps({"migrators": [psql], "env": {}, "timeout_s": 60})
+    return [_postgres(directory, number, "--migrate", spec, migration=_SCHEMA, seed=_SEED)]
+
+
+def _clickhouse(directory: Path, number: int) -> list[_Built]:
+    server = ["--server", str(places.clickhouse_server())]
+    files = {"--schema": _CLICKHOUSE_SCHEMA, "--seed": _CLICKHOUSE_SEED}
+    return [_build(directory, "clickhouse", server, number, files)]
+
+
+@pytest.mark.parametrize("make", [_plain, _layered, _migrated, _clickhouse])
+def test_the_same_files_come_out_again(tmp_path: Path, make: object) -> None:
+    assert callable(make)
+    first, *others = ([built.content for built in make(tmp_path / str(number), number)] for number in range(_BUILDS))
+    assert [other == first for other in others] == [True] * (_BUILDS - 1)
