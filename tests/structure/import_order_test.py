@@ -14,7 +14,7 @@ _TEST_SIDE = ("contract", "schema", "clients", "sources", "isolation", "optimiza
 # Server programs run by themselves, also where nothing else of the package can be imported.
 _PROGRAMS = ("programs",)
 # The report on a run stands alone, but for how foreign data is checked. Bazel's tests do not have it: this module runs outside of Bazel as well.
-_REPORT = ("contract", "report", "ci_shard")
+_REPORT = ("contract", "report", "ci_shard", "actions")
 # Tools for people: after everything, on both sides. The test action's archive has neither.
 _COMMAND_LINE = ("mocks", "cli")
 # The program that the launcher starts: it belongs to the test's side and may import from there.
