@@ -13,16 +13,20 @@ from urllib.parse import urlsplit
 
 from realservices.cli.console import Console
 from realservices.cli.exit_codes import EXIT_ERROR, EXIT_OK
+from realservices.cli.rebuilt import rebuild, services_with_templates
 from realservices.clients.errors import WebSocketConnectError
+from realservices.contract.errors import RealServicesError
 from realservices.isolated_environment_manager import get_isolated_environment_manager
 from realservices.isolation.manager import KIND_OF, process_manager
 from realservices.sources.errors import MissingServiceError
+from realservices.sources.project import project_root
 
 if TYPE_CHECKING:
     import argparse
     from collections.abc import Awaitable, Callable
 
-    from realservices.isolated_environment_manager import IsolatedEnvironmentManager
+    from realservices.contract.errors import RealServicesError
+from realservices.isolated_environment_manager import IsolatedEnvironmentManager
 
 HELP = "use every service of this project as a test would"
 _VERSION = 1
@@ -30,6 +34,7 @@ _TIMEOUT_S = 120.0
 _MARKS = {"ok": ("✓", "green"), "missing": ("-", "yellow"), "failed": ("✗", "red")}
 _TABLE = "realservices_validation"
 _SERVERS = "servers of this project use it, too, so no table was made in it"
+_SAME = "built twice: the same bytes"
 _WANT_ACCOUNT = (401, 403)
 
 
@@ -56,12 +61,19 @@ def add_options(parser: argparse.ArgumentParser) -> None:
         "--require", action="append", default=[], choices=_USES, metavar="RESOURCE",
         help=f"fail if it is not there; one of {', '.join(_USES)}; may be repeated",
     )  # fmt: skip
+    parser.add_argument(
+        "--reproducible", action="store_true",
+        help="build the template of each database twice instead, and say what differs",
+    )  # fmt: skip
 
 
 def run(options: argparse.Namespace) -> int:
     """Use everything, say how it went, and return 1 if something failed."""
     console = Console()
-    steps = asyncio.run(_validate(console, options.json, options.require))
+    if options.reproducible:
+        steps = _rebuild(console, options.json)
+    else:
+        steps = asyncio.run(_validate(console, options.json, options.require))
     failed = [step for step in steps if step.state == "failed"]
     if options.json:
         content = [dataclasses.asdict(step) for step in steps]
@@ -70,6 +82,25 @@ def run(options: argparse.Namespace) -> int:
         console.line(f"{_mark('failed', console)} {len(failed)} failed" if failed else
                      f"{_mark('ok', console)} everything that is here works")  # fmt: skip
     return EXIT_ERROR if failed else EXIT_OK
+
+
+def _rebuild(console: Console, quiet: bool) -> list[Step]:
+    """Build the templates of a project twice each."""
+    root = project_root()
+    steps: list[Step] = []
+    for name in services_with_templates(root):
+        console.progress(f"{name} …")
+        begin = time.monotonic()
+        try:
+            difference = rebuild(root, name)
+        except RealServicesError as failed:
+            difference = str(failed)
+        state, detail = ("failed", difference) if difference else ("ok", _SAME)
+        steps.append(Step(name, state, detail, (time.monotonic() - begin) * 1000))
+        console.progress("")
+        if not quiet:
+            _print(steps[-1], console)
+    return steps or [Step("templates", "missing", f"{root} declares no service that has one", 0.0)]
 
 
 async def _validate(console: Console, quiet: bool, required: list[str]) -> list[Step]:

@@ -11,6 +11,11 @@ if TYPE_CHECKING:
 PROGRESS = "progress: "
 """How a line begins by which a template tool tells what it does."""
 
+STATISTICS = "statistics of "
+"""How a line begins, among the contents of a PostgreSQL template, that is the planner's; a table's name follows."""
+ROLES = "roles and their passwords"
+"""What there stands in the place of a table for those."""
+
 # What a tree of files is made from (host/template_tree.py).
 _INNER = Rule(
     "a path that stays in the template",

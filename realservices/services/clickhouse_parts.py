@@ -10,7 +10,7 @@ import os
 import re
 import shutil
 
-from realservices.contract.clickhouse_sql import quote_name
+from realservices.contract.clickhouse_sql import quote_name, quote_text
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -43,6 +43,8 @@ _MOST_PARTS = 16
 _FULL_TABLES = f"""SELECT DISTINCT database, table FROM system.parts WHERE active AND database != 'system'
     GROUP BY database, table, partition_id HAVING count() > {_MOST_PARTS} ORDER BY database, table FORMAT TSVRaw"""
 _OBSOLETE = "SELECT path FROM system.parts WHERE NOT active FORMAT TSVRaw"
+_TABLES = """SELECT name FROM system.tables WHERE database = {database} AND has_own_data
+    AND NOT startsWith(name, '.inner') ORDER BY name FORMAT TSVRaw"""
 _OPTIMIZE = re.compile(r"\s*OPTIMIZE\s", re.IGNORECASE)
 _HAS_FINAL = re.compile(r"\b(?:FINAL|FORCE)\b", re.IGNORECASE)
 # What may follow it.
@@ -77,3 +79,16 @@ def remove_parts(directories: Iterable[str]) -> None:
     for directory in directories:
         if os.path.isdir(directory):
             shutil.rmtree(directory)
+
+
+def write_contents(run: Run, database: str, path: str) -> None:
+    """Write what is in the tables of a database: a line is the table, a tab, and a row.
+
+    Raises:
+        ClickHouseRefusal: The server refuses it.
+        OSError: The file cannot be written.
+    """
+    with open(path, "w", encoding="utf-8") as file:
+        for table in run(_TABLES.format(database=quote_text(database)), {}).splitlines():
+            rows = run(f"SELECT * FROM {quote_name(database)}.{quote_name(table)} FORMAT TSV", {})
+            file.writelines(f"{database}.{table}\t{row}\n" for row in rows.splitlines())

@@ -38,11 +38,12 @@ from realservices.services.clickhouse_parts import (
     merging,
     obsolete_parts,
     remove_parts,
+    write_contents,
 )
 from realservices.services.clickhouse_replay import plan_replay
 from realservices.services.migrators import add_migrate_option
 from realservices.services.template_lifeline import end_with
-from realservices.services.template_options import name_value
+from realservices.services.template_options import add_contents_option, name_value
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -214,6 +215,8 @@ def _fill(engine: _Engine, options: argparse.Namespace, work: str) -> dict[str, 
     statements += _apply_all(engine, options.database, "seed", options.seed)
     _refuse_forgetful_tables(engine)
     merge_full_tables(engine.run)
+    if options.contents:
+        write_contents(engine.run, options.database, options.contents)
     return {
         "version": engine.run("SELECT version()", {}).strip(),
         "database": options.database,
@@ -275,5 +278,6 @@ def _parse(arguments: Sequence[str]) -> argparse.Namespace:
     add_migrate_option(parser)
     parser.add_argument("--output", required=True, help="archive to write")
     parser.add_argument("--info", required=True, help="its description to write, JSON")
+    add_contents_option(parser)
     parser.add_argument("--lifeline", type=int, default=-1, help="a pipe; its end is this tool's")
     return parser.parse_args(arguments)

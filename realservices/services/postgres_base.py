@@ -2,7 +2,7 @@
 
 The server of the new one runs on a writable view of the old one's unpacked tree in the machine's cache, on which tests
 will stand, too. What it writes shows which files have changed, and only these become the new archive. Where the kernel
-grants no such view there is a copy, whose changed files are told by their times.
+grants no such view there is a copy, whose files are compared where their times tell that they were written.
 
 An archive of changes refers to one that is whole, never to another one of changes: so two are unpacked at most.
 """
@@ -56,6 +56,7 @@ class Base:
         self._lease: Lease | None = None
         self._data = self._upper = ""
         self._before: set[str] = set()
+        self._contents: dict[str, bytes] = {}
 
     def lease(self) -> None:
         """Have the template in the machine's cache for a view of it, which takes a mount namespace, if it has room."""
@@ -88,6 +89,7 @@ class Base:
                 return
         unpack_private(self._template, data, with_copies=False)
         self._before = set(sorted_tree(data, self._template.copies))
+        self._contents = {name: _content(f"{data}/{name}") for name in self._before}
         for name in self._before:
             os.utime(f"{data}/{name}", (0, 0), follow_symlinks=False)
 
@@ -148,16 +150,30 @@ class Base:
 
     def _changed(self) -> set[str]:
         if not (self._upper and self._lease):
-            return {name for name, status in files_of(self._data).items() if status.st_mtime_ns}
+            touched = [name for name, status in files_of(self._data).items() if status.st_mtime_ns]
+            # As on an overlay: what is as it was has not changed, however often it was written.
+            return {name for name in touched if not self._is_as_before(name)}
         # A file is there as soon as the server has opened it.
         tree = self._lease.path
         return {name for name in sorted_tree(self._upper) if not _is_same(f"{self._upper}/{name}", f"{tree}/{name}")}
+
+    def _is_as_before(self, name: str) -> bool:
+        content = _content(f"{self._data}/{name}")
+        return bool(content) and content == self._contents.get(name)
 
 
 def write_whole(data: str, archive: str, links: Mapping[str, str]) -> dict[str, Any]:
     """Write an archive of all, and describe it."""
     described = write_archive(data, archive, files_of(data, links), links)
     return {"digest": described["archive_digest"], **described, "links": links}
+
+
+def _content(path: str) -> bytes:
+    """Return a digest of a file's content, nothing for what is no file."""
+    if os.path.islink(path) or not os.path.isfile(path):
+        return b""
+    with open(path, "rb", buffering=0) as file:
+        return hashlib.file_digest(file, "sha256").digest()
 
 
 def _is_same(path: str, other: str) -> bool:

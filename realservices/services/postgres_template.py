@@ -33,6 +33,7 @@ from realservices.services.build_memory import BuildMemory
 from realservices.services.migrators import add_migrate_option
 from realservices.services.postgres_base import Base, write_whole
 from realservices.services.postgres_cluster import Cluster, data_directory
+from realservices.services.postgres_contents import write_contents
 from realservices.services.postgres_control import forget_origin
 from realservices.services.postgres_copies import create_copies, finish_copies, linked_directories
 from realservices.services.postgres_extensions import remedy_for_extension
@@ -40,7 +41,7 @@ from realservices.services.postgres_locale import PROVIDERS, Locale
 from realservices.services.postgres_migrators import migrate_postgres
 from realservices.services.postgres_statistics import analyze, next_transaction
 from realservices.services.template_lifeline import end_with
-from realservices.services.template_options import name_value
+from realservices.services.template_options import add_contents_option, name_value
 from realservices.services.template_progress import Progress
 
 TYPE_CHECKING = False
@@ -66,12 +67,12 @@ def main(arguments: Sequence[str]) -> int:
 
 
 def _build(options: argparse.Namespace) -> None:
-    outputs = os.path.abspath(options.output), os.path.abspath(options.info)
+    outputs = [os.path.abspath(path) for path in (options.output, options.info, options.contents) if path]
     for path in outputs:
         with open(path, "wb"):
             pass  # Made by who runs this tool, so that they belong to him.
     try:
-        _make(options, *outputs)
+        _make(options, *outputs[:2])
     except BaseException:
         for path in outputs:
             os.unlink(path)
@@ -213,6 +214,8 @@ def _fill(cluster: Cluster, options: argparse.Namespace, scripts: list[Script], 
     cluster.apply(source, [script for script in scripts if script.kind == "seed"], begin)
     progress.begin("statistics, and the archive")
     analyze(cluster, source, work, since)
+    if options.contents:
+        write_contents(cluster, source, options.contents, work)
     return finish_copies(cluster, source)
 
 
@@ -237,6 +240,7 @@ def _parse(arguments: Sequence[str]) -> argparse.Namespace:
     add_migrate_option(parser)
     parser.add_argument("--output", required=True, help="archive to write")
     parser.add_argument("--info", required=True, help="its description to write, JSON")
+    add_contents_option(parser)
     parser.add_argument("--progress", action="store_true", help="print what is done")
     parser.add_argument("--lifeline", type=int, default=-1, help="a pipe; its end is this tool's")
     return parser.parse_args(arguments)

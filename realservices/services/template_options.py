@@ -15,3 +15,8 @@ def name_value(text: str) -> tuple[str, str]:
     if not separator:
         raise argparse.ArgumentTypeError(f"{text!r} is not NAME=VALUE")
     return name, value
+
+
+def add_contents_option(parser: argparse.ArgumentParser) -> None:
+    """Declare the option for those who compare two builds."""
+    parser.add_argument("--contents", default="", help="file to write what is in the tables to, row by row")

@@ -24,12 +24,18 @@ if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
 
     from realservices.sources.declarations import Declaration
+    from realservices.sources.recipes import Recipe
 
     Part = str | dict[str, str]
 
 # The rules' defaults.
 _DATABASE = _USER = "test"
 _REDIS_DATABASES = 128
+# Names of users and databases that the servers have themselves.
+_TAKEN = {
+    "clickhouse": ("default", "system", "information_schema"),
+    "postgres": ("postgres", "template0", "template1"),
+}
 _READY_TIMEOUT_S, _GRACE_S = 60, 5.0
 _OWN_PASSWORD = {"service": "", "field": "password"}
 _READY = {"http": "path", "tcp": "ports", "log": "pattern"}
@@ -77,10 +83,9 @@ def _made_of(declaration: Declaration, config: Mapping[str, Any]) -> list[str]:
 
 def _postgres(declaration: Declaration, stack: contextlib.ExitStack) -> dict[str, Any]:
     distribution = postgres_distribution()
-    user, database = _account(declaration, taken=("postgres", "template0", "template1"))
-    directory = stack.enter_context(
-        template(postgres_recipe(declaration, distribution, user, database), declaration.name)
-    )
+    user, database = _account(declaration)
+    recipe = postgres_recipe(declaration, distribution, user, database)
+    directory = stack.enter_context(template(recipe, declaration.name))
     base = {"template_base": _from_root(directory / BASE)} if (directory / BASE).exists() else {}
     return {
         "distribution": _from_root(distribution),
@@ -91,6 +96,19 @@ def _postgres(declaration: Declaration, stack: contextlib.ExitStack) -> dict[str
         "database": database,
         "settings": _texts(declaration.values.get("settings", {})),
     }
+
+
+def recipe_of(declaration: Declaration) -> Recipe | None:
+    """Return how a service's template is made, None for a kind that has none.
+
+    Raises:
+        RealServicesError: Something that it needs is not there.
+    """
+    if declaration.kind == "postgres":
+        return postgres_recipe(declaration, postgres_distribution(), *_account(declaration))
+    if declaration.kind == "clickhouse":
+        return clickhouse_recipe(declaration, clickhouse_server(), *_account(declaration))
+    return None
 
 
 def _redis(declaration: Declaration) -> dict[str, Any]:
@@ -104,7 +122,7 @@ def _redis(declaration: Declaration) -> dict[str, Any]:
 
 def _clickhouse(declaration: Declaration, stack: contextlib.ExitStack) -> dict[str, Any]:
     server = clickhouse_server()
-    user, database = _account(declaration, taken=("default", "system", "information_schema"))
+    user, database = _account(declaration)
     directory = stack.enter_context(template(clickhouse_recipe(declaration, server, user, database), declaration.name))
     return {
         "server": _from_root(server),
@@ -118,8 +136,9 @@ def _clickhouse(declaration: Declaration, stack: contextlib.ExitStack) -> dict[s
     }
 
 
-def _account(declaration: Declaration, *, taken: tuple[str, ...]) -> tuple[str, str]:
+def _account(declaration: Declaration) -> tuple[str, str]:
     """Return user and database of a service."""
+    taken = _TAKEN[declaration.kind]
     user, database = declaration.values.get("user", _USER), declaration.values.get("database", _DATABASE)
     for key, name in (("user", user), ("database", database)):
         if not re.fullmatch(r"[a-z_][a-z0-9_]{0,62}", name) or name in taken:

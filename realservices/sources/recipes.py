@@ -31,6 +31,7 @@ POSTGRES_MAKERS = (
     "postgres_archive.py",
     "postgres_base.py",
     "postgres_cluster.py",
+    "postgres_contents.py",
     "postgres_control.py",
     "postgres_copies.py",
     "postgres_ledgers.py",

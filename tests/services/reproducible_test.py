@@ -16,6 +16,7 @@ from pathlib import Path
 import pytest
 
 from tests.host import places
+from tests.services.template_tool import TemplateBuild
 
 _BUILDS = int(os.environ.get("BUILDS", "2"))
 _CLOCK = os.environ.get("FAKETIME_LIBRARY", "")
@@ -152,3 +153,18 @@ def test_the_same_files_come_out_again(tmp_path: Path, make: object) -> None:
     assert callable(make)
     first, *others = ([built.content for built in make(tmp_path / str(number), number)] for number in range(_BUILDS))
     assert [other == first for other in others] == [True] * (_BUILDS - 1)
+
+
+def test_an_archive_of_changes_is_the_same_where_the_kernel_grants_no_overlay(tmp_path: Path) -> None:
+    (tmp_path / "whole").mkdir()
+    whole = TemplateBuild(tmp_path / "whole").migration("1.sql", _SCHEMA)
+    assert whole.run().returncode == 0
+    contents = []
+    for machine, enclosure in (("overlay", None), ("copy", ["--uid", "65534", "--no-user-namespaces"])):
+        (tmp_path / machine).mkdir()
+        build = TemplateBuild(tmp_path / machine, enclosure=enclosure).migration("2.sql", "CREATE TABLE more (id int);")
+        build.option("base", str(whole.archive)).option("base-info", str(whole.info_file)).option("form", "part")
+        done = build.run()
+        assert (done.returncode, done.stderr) == (0, "")
+        contents.append((build.archive.read_bytes(), build.info))
+    assert contents[0] == contents[1]
