@@ -60,7 +60,7 @@ def test_a_breakpoint(tmp_path: Path) -> None:
         terminal.press(b"p x\n")
         terminal.await_output(r"^\{'answer': 42\}$")
         terminal.press(b"x['answer'] = 43\nc\n")
-        terminal.await_output(r"print\(.after., y\)\n\(Pdb\) ")
+        terminal.await_output(r"test_of_a_coroutine\(\)\n-> .*\n\(Pdb\) ")  # Which line: Python 3.13 changed that.
         terminal.press(b"p y\n")
         terminal.await_output(r"^'in the loop'$")
         terminal.press(b"c\n")
