@@ -43,7 +43,8 @@ class Sandbox:
         self.name = new_id()
         self._shared = scratch_base()
         self.private = f"{above}/{self.name}" if above else f"{self._shared}/{RUN}{self.name}"
-        base = os.environ.get("TEST_TMPDIR")
+        # A worker that runs actions in the root directory makes it begin with two slashes.
+        base = os.environ.get("TEST_TMPDIR", "").replace("//", "/")
         self.root = f"{base}/sandbox.{self.name}" if base else f"{self.private}/sandbox"
         self.home = f"{self.root}/home"
         self.temporary = f"{self.root}/tmp"

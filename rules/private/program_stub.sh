@@ -4,7 +4,8 @@
 runfiles="$0.runfiles"
 [ -d "$runfiles" ] || runfiles="$RUNFILES_DIR"
 case "$runfiles" in
+  //*) runfiles="${runfiles#/}" ;;
   /*) ;;
-  *) runfiles="$PWD/$runfiles" ;;
+  *) runfiles="${PWD%/}/$runfiles" ;;
 esac
 exec "%interpreter%" %flags% "$runfiles/%archive%" program %module% "%paths%" %options% "$@"
