@@ -15,6 +15,7 @@ import threading
 from typing import TYPE_CHECKING
 
 from realservices.contract import environment
+from realservices.contract.archive_imports import name_files_in_archives
 from realservices.contract.coverage_environment import START as COVERAGE_START
 from realservices.contract.errors import RealServicesError
 from realservices.contract.manifest import load_manifest
@@ -79,6 +80,7 @@ def main() -> int:
     os.environ.setdefault("PYTEST_DISABLE_PLUGIN_AUTOLOAD", "1")
     os.environ[environment.LEVELS] = "1"
 
+    name_files_in_archives()
     if os.environ.get(COVERAGE_START):
         import sitecustomize  # type: ignore[import-not-found] # noqa: F401, PLC0415 - this process runs with -S
 

@@ -11,6 +11,7 @@ FETCH_SCRIPTS = [
     Label("//third_party/fetch:lock_file.py"),
     Label("//third_party/fetch:npm_package.py"),
     Label("//third_party/fetch:pip_wheels.py"),
+    Label("//third_party/fetch:site_archive.py"),
 ]
 
 _FETCH_TIMEOUT_S = 1800

@@ -1,4 +1,4 @@
-"""Repository rule: third-party Python distributions from one hashed lock file, one directory and one py_library each."""
+"""Repository rule: third-party Python distributions from one hashed lock file, one archive and one py_library each."""
 
 load("//third_party/python:versions.bzl", "PYTHON_VERSIONS", "REPLACEABLE")
 load(":fetch_repo.bzl", "apparent_name", "host_platform", "host_python", "run_fetch")
@@ -17,16 +17,24 @@ interpreter_check(
 
 _CHECK = "for_this_interpreter"
 
-# One directory label per distribution: one symlink in a sandbox instead of hundreds.
+# One archive per distribution, beside its extension modules: few links in a sandbox, few files for a remote worker.
 _LIBRARY = """
 # {version}
 py_library(
     name = "{name}",
-    data = ["site/{name}"],
-    imports = ["site/{name}"],
+    data = {data},
+    imports = ["{path}"],
     deps = {deps},
 )
 """
+
+_PACKED = 'glob(["site/{name}.zip", "site/{name}/**"])'
+
+# What does not work from an archive is one link locally. A remote worker gets nothing by the label of a directory.
+_LOOSE = """select({{
+        "{remote}": glob(["site/{name}/**"]),
+        "//conditions:default": ["site/{name}"],
+    }})"""
 
 _REMEDIES = """\
 What you can do:
@@ -58,6 +66,15 @@ def _dependency(name):
     # Through the flag where there is one, so that a replaced distribution is the only copy in a test.
     return str(Label("//third_party/python:" + name)) if name in REPLACEABLE else ":" + name
 
+def _library(name, entry):
+    return _LIBRARY.format(
+        data = (_PACKED if entry["packed"] else _LOOSE).format(name = name, remote = Label("//rules:is_remote")),
+        deps = [_dependency(dep) for dep in entry["deps"]] + ([":" + _CHECK] if entry["compiled"] else []),
+        name = name,
+        path = "site/%s.zip" % name if entry["packed"] else "site/" + name,
+        version = entry["version"],
+    )
+
 def _pip_site_repo_impl(rctx):
     python = host_python(rctx, rctx.attr.interpreter)
     version = _python_version(rctx, python)
@@ -75,15 +92,8 @@ def _pip_site_repo_impl(rctx):
         check_name = _CHECK,
         version = version,
     )
-    build = [header] + [
-        _LIBRARY.format(
-            deps = [_dependency(dep) for dep in index[name]["deps"]] + ([":" + _CHECK] if index[name]["compiled"] else []),
-            name = name,
-            version = index[name]["version"],
-        )
-        for name in sorted(index)
-    ]
-    rctx.file("BUILD.bazel", "".join(build), executable = False)
+    libraries = [_library(name, index[name]) for name in sorted(index)]
+    rctx.file("BUILD.bazel", "".join([header] + libraries), executable = False)
 
     # A different interpreter needs different wheels; without this an upgrade of the machine's Python would go unnoticed.
     if not rctx.attr.python_version and hasattr(rctx, "watch"):
@@ -91,7 +101,7 @@ def _pip_site_repo_impl(rctx):
 
 pip_site_repo = repository_rule(
     implementation = _pip_site_repo_impl,
-    doc = "Installs each distribution of a hashed lock file into a directory of its own.",
+    doc = "Installs each distribution of a hashed lock file into an archive or a directory of its own.",
     attrs = {
         "interpreter": attr.label(doc = "Interpreter that runs pip and compiles, instead of python3 on PATH.", allow_single_file = True),
         "lock": attr.label(

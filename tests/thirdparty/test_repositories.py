@@ -172,8 +172,21 @@ def test_lock_of_the_users_own(workspace: Workspace, index: Index) -> None:
     needed = workspace.output_of("query", "labels(deps, @realservices_python//:first_dist)", *index.options)
     assert needed.strip().endswith(":second_dist")
     site = Path(workspace.output_of("query", "@realservices_python//:BUILD.bazel", "--output=location").split(":")[0])
-    assert {p.name for p in (site.parent / "site" / "second_dist").iterdir()} >= {"second.py", "__pycache__"}
-    assert not (site.parent / "site" / "second_dist" / "second_dist").exists()
+    with zipfile.ZipFile(site.parent / "site" / "second_dist.zip") as archive:
+        assert {"second.py", "second.pyc"} <= set(archive.namelist())
+        assert not [name for name in archive.namelist() if "test" in name]
+    assert list((site.parent / "site" / "second_dist").iterdir()) == []
+
+
+def test_what_has_data_files_is_one_link_locally_and_files_for_a_worker(workspace: Workspace, index: Index) -> None:
+    sha256 = index.add("asyncpg", "1.0", {"asyncpg/__init__.py": "", "asyncpg/data.json": "{}"})
+    workspace.write("requirements.lock", f"asyncpg==1.0 --hash=sha256:{sha256}\n")
+    workspace.module('realservices.python(lock = "//:requirements.lock")')
+    question = ("cquery", f"filter('site/', deps({ASYNCPG}))", "--output=label", *index.options)
+    local = workspace.output_of(*question).split()
+    assert [line.partition(":")[2] for line in local if "site/" in line] == ["site/asyncpg"]
+    remote = workspace.output_of(*question, "--@rules_realservices//rules:remote").split()
+    assert "site/asyncpg/asyncpg/data.json" in [line.partition(":")[2] for line in remote if "site/" in line]
 
 
 def own_asyncpg_module(workspace: Workspace, index: Index, tag: str) -> None:

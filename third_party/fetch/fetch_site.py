@@ -1,8 +1,10 @@
 """Fetch the third-party Python distributions, one directory each. Run by `rules/private/pip_site_repo.bzl`.
 
-Usage: `python3 fetch_site.py REQUEST.json`, in the directory of the repository. Writes `site/<name>/` for every
-distribution of the lock and `index.json`: `{name: {"version": …, "deps": [name, …], "compiled": bool}}`, from which the
-rule writes the BUILD file. `compiled` means that the wheel is for one CPython version only.
+Usage: `python3 fetch_site.py REQUEST.json`, in the directory of the repository. Writes for every distribution of the
+lock `site/<name>.zip` with its extension modules in `site/<name>/`, or all of it in `site/<name>/` where it does not
+work from an archive (site_archive.py). `index.json` has `{name: {"version": …, "deps": [name, …], "compiled": bool,
+"packed": bool}}`, from which the rule writes the BUILD file. `compiled` means that the wheel is for one CPython version
+only.
 """
 
 from __future__ import annotations
@@ -19,12 +21,13 @@ import zipfile
 from archive_members import Members, told_if_damaged
 from lock_file import marker_environment, normalize, read_lock
 from pip_wheels import FetchError, download, require_pip
+from site_archive import pack
 
 _DOWNLOADS = "downloads"
 _SITE = "site"
 
-# Sources of compiled modules and their own test suites: never imported, and half of the files.
-_UNUSED = re.compile(r"(^|/)(tests?)/|\.(c|h|pyx|pxd|pxi|cpp)$")
+# Sources of compiled modules, their own test suites, what only a browser runs: never imported, and half of the files.
+_UNUSED = re.compile(r"(^|/)(tests?)/|\.(c|h|pyx|pxd|pxi|cpp)$|(^|/)emscripten_[^/]*\.js$")
 _DATA_SCHEME = re.compile(r"^[^/]+\.data/(purelib|platlib)/")
 _OTHER_SCHEME = re.compile(r"^[^/]+\.data/")
 
@@ -110,6 +113,8 @@ def main(request_file: str) -> None:
     shutil.rmtree(_DOWNLOADS)
     if request["compile_with"]:
         compile_site(request["compile_with"])
+    for name, entry in index.items():
+        entry["packed"] = pack(os.path.join(_SITE, name), os.path.join(_SITE, name + ".zip"))
     with open("index.json", "w", encoding="utf-8") as out:
         json.dump(index, out, indent=1, sort_keys=True)
 
