@@ -1,9 +1,10 @@
 """Entry point of the zip files that Bazel makes of this package (rules/private/python_zip.bzl maps it to __main__.py).
 
-``template …`` and ``clickhouse-template …`` are the build actions that make templates, ``migrator`` runs one of a
-project's own programs for them; ``program MODULE PATHS …`` is a program of the package (a server of
-realservices/programs, the command line) with what it imports; ``serve DIR`` runs services for a test session outside of
-Bazel, ``spare …`` some for a session that may come; anything else is the manifest of a test to launch.
+``template …`` and ``clickhouse-template …`` are the build actions that make templates, ``programs …`` the one that
+packs a server's programs, ``migrator`` runs one of a project's own programs for templates; ``program MODULE PATHS …``
+is a program of the package (a server of realservices/programs, the command line) with what it imports; ``serve DIR``
+runs services for a test session outside of Bazel, ``spare …`` some for a session that may come; anything else is the
+manifest of a test to launch.
 """
 
 from __future__ import annotations
@@ -23,6 +24,10 @@ def main() -> int:
         from realservices.services import clickhouse_template  # noqa: PLC0415
 
         return clickhouse_template.main(sys.argv[2:])
+    if sys.argv[1:2] == ["programs"]:
+        from realservices.services import programs_archive  # noqa: PLC0415
+
+        return programs_archive.main(sys.argv[2:])
     if sys.argv[1:2] == ["migrator"]:
         from realservices.services import migrator_process  # noqa: PLC0415
 

@@ -57,7 +57,13 @@ PART = (str, {"service": str, "field": str, "port?": str, "driver?": frozenset(P
 _SETTINGS = {NAME: str}
 _DATABASE = {"template": str, "template_info": str, "user": str, "database": str, "settings": _SETTINGS}
 _CONFIGS = {
-    "postgres": {"distribution": str, **_DATABASE, "template_base?": str},
+    "postgres": {
+        "distribution": str,
+        "distribution_archive?": str,
+        "distribution_info?": str,
+        **_DATABASE,
+        "template_base?": str,
+    },
     "clickhouse": {"server": str, **_DATABASE, "server_settings": _SETTINGS, "local_dictionaries": bool},
     "redis": {"server": str, "databases": DATABASES, "settings": _SETTINGS, "password?": bool},
     "executable": {

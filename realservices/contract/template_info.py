@@ -32,6 +32,8 @@ _SHAPES = {
         "ready_databases": [str],
         "server_version_num": int,
     },
+    # A server's programs, in an archive (services/programs_archive.py).
+    "programs": {"archive_digest": NAME, "size_bytes": int},
     "clickhouse": {
         "has_local_dictionaries": bool,
         "replay": {"statements": [str], "copies": {str: [str]}, "session": bool, "ready": dict, "refusal": str},

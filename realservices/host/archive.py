@@ -27,6 +27,7 @@ FILE, HARD_LINK, SYMBOLIC_LINK, DIRECTORY = b"0", b"1", b"2", b"5"
 _OLD_FILE = b"\0"
 _CHUNK_BYTES = 1 << 20
 _OCTAL_DIGITS = frozenset(b"01234567")
+_FILE_MODE, _PROGRAM_MODE, _OWNER_EXECUTES = 0o600, 0o700, 0o100
 _NEW_FILE = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC
 
 
@@ -172,7 +173,7 @@ class _Unpacking:
         elif kind == HARD_LINK:
             self._link(_inner_path(_text(header[157:257]), "the name that it links to"), path)
         else:
-            _write_file(path, self._source.contents(size))
+            _write_file(path, self._source.contents(size), _mode(header))
 
     def _check_place(self, name: str) -> None:
         if name in self._made:
@@ -189,7 +190,8 @@ class _Unpacking:
             os.link(f"{self._target}/{original}", path)
             return
         with open(f"{self._target}/{original}", "rb", buffering=0) as source:
-            _write_file(path, iter(lambda: source.read(_CHUNK_BYTES), b""))
+            mode = os.fstat(source.fileno()).st_mode
+            _write_file(path, iter(lambda: source.read(_CHUNK_BYTES), b""), stat.S_IMODE(mode))
 
 
 def _is_replaced(path: str, kind: bytes) -> bool:
@@ -206,8 +208,8 @@ def _is_replaced(path: str, kind: bytes) -> bool:
     return False
 
 
-def _write_file(path: str, chunks: Iterator[bytes]) -> None:
-    descriptor = os.open(path, _NEW_FILE, 0o600)
+def _write_file(path: str, chunks: Iterator[bytes], mode: int) -> None:
+    descriptor = os.open(path, _NEW_FILE, mode)
     try:
         for chunk in chunks:
             write_all(descriptor, chunk)
@@ -235,6 +237,13 @@ def _size(header: bytes) -> int:
     if not _OCTAL_DIGITS.issuperset(field):
         raise _Refused(f"its size is not a number: {field!r}")
     return int(field or b"0", 8)
+
+
+def _mode(header: bytes) -> int:
+    field = header[100:108].strip(b"\0 ")
+    if not _OCTAL_DIGITS.issuperset(field):
+        raise _Refused(f"its mode is not a number: {field!r}")
+    return _PROGRAM_MODE if int(field or b"0", 8) & _OWNER_EXECUTES else _FILE_MODE
 
 
 def _text(field: bytes) -> str:

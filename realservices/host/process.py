@@ -76,22 +76,12 @@ def spawn(
         prepare: Runs in the child before exec; an OSError from it ends the child with EXIT_NO_NAMESPACE.
     """
     parent_pid = os.getpid()
-    # Until the child has the system's own actions it would answer a signal as the launcher does, whose handlers it
-    # has, and would tell the launcher of it, whose wake-up descriptor it shares.
-    mask = signal.pthread_sigmask(signal.SIG_BLOCK, _RESET_SIGNALS)
-    pid = -1
-    try:
-        pid = fork()
-    finally:
-        if pid:
-            signal.pthread_sigmask(signal.SIG_SETMASK, mask)
+    pid, mask = _fork(fork)
     if pid:
         return pid
     code = EXIT_CANNOT_START
     try:
-        for number in _RESET_SIGNALS:
-            signal.signal(number, signal.SIG_DFL)
-        signal.pthread_sigmask(signal.SIG_SETMASK, mask)
+        _take_own_signals(mask)
         if own_session:
             os.setsid()
             if stdin is None:
@@ -115,6 +105,51 @@ def spawn(
         os.write(2, f"realservices: cannot start {argv[0]}: {error}\n".encode())
     finally:
         os._exit(code)
+
+
+def run_beside(work: Callable[[], object]) -> int:
+    """Do some work in a child that leads a session of its own, and return its process id.
+
+    It exits with code 0 when the work is done; an error of it is not told.
+    """
+    parent_pid = os.getpid()
+    pid, mask = _fork(os.fork)
+    if pid:
+        return pid
+    code = 1
+    try:
+        _take_own_signals(mask)
+        os.setsid()
+        mark_child()
+        die_with_parent(parent_pid)
+        work()
+        code = 0
+    except BaseException:  # noqa: BLE001 - as above; the caller does the work itself and learns why
+        code = 1
+    finally:
+        os._exit(code)
+
+
+def _fork(fork: Callable[[], int]) -> tuple[int, set[int | signal.Signals]]:
+    """Fork, and return the process id and the mask of signals that were blocked before: in the child, more are.
+
+    Until the child has the system's own actions it would answer a signal as the launcher does, whose handlers it has,
+    and would tell the launcher of it, whose wake-up descriptor it shares.
+    """
+    mask = signal.pthread_sigmask(signal.SIG_BLOCK, _RESET_SIGNALS)
+    pid = -1
+    try:
+        pid = fork()
+    finally:
+        if pid:
+            signal.pthread_sigmask(signal.SIG_SETMASK, mask)
+    return pid, mask
+
+
+def _take_own_signals(mask: set[int | signal.Signals]) -> None:
+    for number in _RESET_SIGNALS:
+        signal.signal(number, signal.SIG_DFL)
+    signal.pthread_sigmask(signal.SIG_SETMASK, mask)
 
 
 def descendants(pid: int) -> list[int]:

@@ -50,6 +50,16 @@ def lease_template(template: Template) -> Lease:
     return _lease(cache, template)
 
 
+def leased_if_made(template: Template) -> Lease | None:
+    """Return the unpacked template if there is one; nobody unpacks it now.
+
+    Raises:
+        OSError: Its lock, or its place, cannot be had.
+    """
+    cache = DirectoryCache(f"{registry_directory()}/{_FOLDER}", _MUTEX, size_of=_tree_size)
+    return cache.lease_made(template.digest)
+
+
 def _lease(cache: DirectoryCache, template: Template) -> Lease:
     return cache.lease(
         template.digest, lambda path: _unpack(cache, template, path), lambda: _make_room(cache, template.size_bytes)

@@ -215,6 +215,8 @@ def lending_of(specs: list[ServiceSpec], runfiles: str) -> Lending | None:
     """
     if not warm_wish() or not all(spec.kind in _FILES for spec in specs):
         return None
+    if any("distribution_archive" in spec.config for spec in specs):
+        return None  # For a remote worker; nothing there is kept from one action to another.
     try:
         return Lending(specs, runfiles)
     except OSError:

@@ -62,6 +62,7 @@ class Supervised:
         blocker: The service whose failure kept this one from being started, or None.
         cpu_s: Processor time of its processes that have been reaped.
         peak_bytes: The most memory that one of them held, 0 where none has been reaped.
+        is_preparing: Whether its process does not serve, but makes ready what it will run on.
         starts_again: Whether it is to be started when its process has ended.
         kill_at: When it is killed if it has not ended as it was asked to (monotonic), or None.
     """
@@ -87,6 +88,7 @@ class Supervised:
         self.next_probe = 0.0
         self.probe_descriptor = -1
         self.kill_at: float | None = None
+        self.is_preparing = False
         self.starts_again = False
         self.signalled: list[int] = []
 

@@ -13,7 +13,7 @@ import signal
 import time
 
 from realservices.contract.errors import InfrastructureError, ManifestError, ServiceError
-from realservices.host.process import EXIT_NO_NAMESPACE, descendants, describe_exit, kill_session, reap
+from realservices.host.process import EXIT_NO_NAMESPACE, descendants, describe_exit, kill_session, reap, run_beside
 from realservices.launcher.graph import blocker_of, can_start
 from realservices.launcher.supervised import FAILED, PAUSED, READY, STARTING, STOPPED, WAITING, Supervised, Watcher
 
@@ -131,10 +131,16 @@ class Supervisor:
             # A probe could take the foreign server for this one.
             supervised.fail("was not started")
             return
+        self._spawn(supervised, may_prepare=True)
+
+    def _spawn(self, supervised: Supervised, *, may_prepare: bool) -> None:
+        """Start a service's process, or before that one beside which prepares it, so that no other service waits."""
         output = -1
         try:
             output = supervised.log.open()
-            supervised.pid = supervised.service.start(self._env, output)
+            preparation = supervised.service.preparation() if may_prepare else None
+            supervised.is_preparing = preparation is not None
+            supervised.pid = run_beside(preparation) if preparation else supervised.service.start(self._env, output)
         except OSError as error:
             supervised.fail_to_start(error)
         except ManifestError as error:
@@ -254,6 +260,9 @@ class Supervisor:
         supervised.log.drain()
         self.unwatch(supervised.log.descriptor)
         supervised.log.close()
+        if supervised.is_preparing and supervised.state == STARTING:
+            self._spawn(supervised, may_prepare=False)  # However it has ended.
+            return
         has_no_namespace = supervised.state == STARTING and os.waitstatus_to_exitcode(status) == EXIT_NO_NAMESPACE
         if has_no_namespace and supervised.service.degrade((supervised.log.tail() or [describe_exit(status)])[-1]):
             self.start(supervised.name)

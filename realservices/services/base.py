@@ -12,6 +12,7 @@ import socket
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
+    from collections.abc import Callable
     from typing import Any
 
     from realservices.contract.manifest import ServiceSpec
@@ -86,6 +87,13 @@ class Service:
         Raises:
             ManifestError: It refers to what there is not.
         """
+
+    def preparation(self) -> Callable[[], None] | None:
+        """Return what takes long before a start and what a process beside can do, or None if there is nothing.
+
+        Nothing depends on it: the start does itself what has not been done.
+        """
+        return None
 
     def start(self, env: dict[str, str], output: int) -> int:
         """Start the server with ``output`` as its standard output and error; return its process id."""

@@ -1,8 +1,9 @@
 """PostgreSQL: one private server per test action, on an overlay of a migrated and seeded template.
 
-Config keys in the manifest: ``distribution`` (runfiles path of a directory with bin, lib and share), ``template`` and
-``template_info`` (outputs of the build action, see postgres_template.py), ``template_base`` (if the template holds only
-what differs from another archive: that one), ``database``, ``user``, ``settings``.
+Config keys in the manifest: ``distribution`` (runfiles path of a directory with bin, lib and share; with
+``distribution_archive`` and ``distribution_info`` its path in that archive), ``template`` and ``template_info``
+(outputs of the build action, see postgres_template.py), ``template_base`` (if the template holds only what differs from
+another archive: that one), ``database``, ``user``, ``settings``.
 
 Ways to run, best first: on an overlay in namespaces of its own; in these, but on a private copy of the template, where
 there is no room for a shared one or no overlay; on a copy without namespaces, where the machine refuses them.
@@ -28,19 +29,18 @@ from realservices.host.namespaces import (
 )
 from realservices.host.privileges import become_unprivileged, give_away
 from realservices.host.process import spawn
-from realservices.host.template_tree import described_template, unpack_private
-from realservices.host.templates import free_bytes, lease_template
 from realservices.services.base import HOST, Service, connect_unix
 from realservices.services.postgres_probe import log_in, set_password
+from realservices.services.postgres_server_files import ServerFiles
 from realservices.services.postgres_settings import server_settings
 from realservices.services.template_info import read_info
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from realservices.contract.directory_cache import Lease
+    from collections.abc import Callable
+
     from realservices.contract.manifest import ServiceSpec
     from realservices.host.sandbox import Sandbox
-    from realservices.host.template_tree import Template
 
 # Descriptors and processes: without them no way to run is any better.
 _NEEDED_BY_ALL = (errno.EMFILE, errno.ENFILE, errno.EAGAIN)
@@ -67,15 +67,17 @@ class Postgres(Service):
             "socket": self.directory,
             "url": f"postgresql://{user}:{self.password}@{HOST}:{self.port}/{database}",
         }
-        self._sandbox = sandbox
+        self._files = ServerFiles(spec, sandbox, runfiles, self._info)
         self._mount_point = f"{self.directory}/fs"
         os.mkdir(self._mount_point, 0o700)
         self._ways = [_ON_OVERLAY, _IN_NAMESPACES, _AS_USER] if are_namespaces_possible() else [_AS_USER]
         self._was_ready = False
-        self._template: Lease | None = None
         self._namespaces: list[int] = []
-        self._copy = ""
         self._refusal = ""
+
+    def preparation(self) -> Callable[[], None] | None:
+        """Return what unpacks the files that the server will run on, unless they lie there from another action."""
+        return None if self._was_ready else self._files.preparation(shares=self._ways[0] == _ON_OVERLAY)
 
     def start(self, env: dict[str, str], output: int) -> int:
         """Start the server; the way it runs is the best one that has not failed yet."""
@@ -119,17 +121,14 @@ class Postgres(Service):
             return False
 
     def close(self) -> None:
-        """Let go of the template, and of the namespaces with all that was written."""
+        """Let go of the files, and of the namespaces with all that was written."""
         self._drop_namespaces()
-        if self._template:
-            self._template.release()
+        self._files.release()
 
     def _start_in_namespaces(self, env: dict[str, str], output: int) -> int:
         self._drop_namespaces()
         on_overlay = self._ways[0] == _ON_OVERLAY
-        if on_overlay and not self._template:
-            self._template = lease_template(self._described)
-        lower, mount_point = self._template.path if self._template else "", self._mount_point
+        lower, mount_point = self._files.shared_tree() if on_overlay else "", self._mount_point
         command = self._command()
         uid, gid = os.geteuid(), os.getegid()
 
@@ -163,7 +162,7 @@ class Postgres(Service):
         command = self._command()
         prepare = None
         if os.geteuid() == 0:
-            give_away([self._copy, self.directory], command[0], self._refusal or "this kernel has none")
+            give_away([self._files.copy(), self.directory], command[0], self._refusal or "this kernel has none")
             prepare = become_unprivileged
 
         # Killed outright it would leave a SysV segment; if the guardian is quicker, that removes it.
@@ -174,18 +173,7 @@ class Postgres(Service):
         """The data directory of the present way to run; a copy is made when it is first asked for."""
         if self._ways[0] == _ON_OVERLAY:
             return f"{self._mount_point}/data"
-        if not self._copy:
-            self._copy = self._unpack_copy()
-        return self._copy
-
-    def _unpack_copy(self) -> str:
-        parent = self._sandbox.root
-        memory = self._sandbox.memory
-        if memory and free_bytes(os.path.dirname(memory)) > 2 * self._info["copy_size_bytes"]:
-            parent = self._sandbox.create_memory()
-        data = f"{parent}/{self.spec.name}.data"
-        unpack_private(self._described, data)
-        return data
+        return self._files.copy()
 
     def _fall_back(self, reason: str) -> None:
         del self._ways[0]
@@ -205,12 +193,6 @@ class Postgres(Service):
             os.close(descriptor)
         self._namespaces = []
 
-    @property
-    def _described(self) -> Template:
-        config = self.spec.config
-        base = f"{self.runfiles}/{config['template_base']}" if config.get("template_base") else ""
-        return described_template(self._info, f"{self.runfiles}/{config['template']}", base)
-
     def _command(self) -> list[str]:
         settings = server_settings(self.spec.config["settings"], self._info["server_version_num"])
         settings |= {
@@ -218,5 +200,9 @@ class Postgres(Service):
             "listen_addresses": HOST,
             "unix_socket_directories": self.directory,
         }
-        program = f"{self.runfiles}/{self.spec.config['distribution']}/bin/postgres"
-        return [program, "-D", self._data, *(f"--{name}={value}" for name, value in settings.items())]
+        return [
+            self._files.program("postgres"),
+            "-D",
+            self._data,
+            *(f"--{name}={value}" for name, value in settings.items()),
+        ]

@@ -13,15 +13,20 @@ if TYPE_CHECKING:
     from realservices.contract.manifest import ServiceSpec
 
 
-def read_info(spec: ServiceSpec, path: str) -> dict[str, Any]:
-    """Read the description of a service's template.
+def read_info(spec: ServiceSpec, path: str, kind: str = "") -> dict[str, Any]:
+    """Read the description of a service's template, or of another archive.
+
+    Args:
+        spec: The service.
+        path: The file.
+        kind: What it describes; empty: a template of the service's kind.
 
     Raises:
         ManifestError: It is not there, or does not say what the service needs.
         InfrastructureError: The machine has not what it takes to read it.
     """
     try:
-        return load_template_info(spec.kind, path)
+        return load_template_info(kind or spec.kind, path)
     except (OSError, ValueError) as error:
         if isinstance(error, OSError) and is_lack(error):
             raise explain(error, f"service {spec.name!r} ({spec.label}): cannot read {path}") from None

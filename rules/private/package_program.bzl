@@ -36,7 +36,12 @@ def _package_program_impl(ctx):
     )
     runfiles = ctx.runfiles(files = [ctx.file.archive], transitive_files = python.files).merge_all(
         [target[DefaultInfo].default_runfiles for target in ctx.attr.libraries + ctx.attr.files.keys()],
-    ).merge_all([ctx.runfiles(transitive_files = target[DefaultInfo].files) for target in ctx.attr.files])
+    ).merge_all([
+        ctx.runfiles(transitive_files = target[DefaultInfo].files)
+        for target in ctx.attr.files
+        # What has runfiles says itself in which shape it is there: a directory, or the files in it.
+        if not target[DefaultInfo].default_runfiles.files
+    ])
     return [DefaultInfo(executable = stub, files = depset([stub]), runfiles = runfiles)]
 
 package_program = rule(

@@ -7,6 +7,7 @@ load(":layouts.bzl", "LAYOUTS")
 load(":misuse.bzl", "misuse")
 load(":names.bzl", "is_extension_name", "is_locale_name", "is_postgres_name")
 load(":owned_settings.bzl", "OWNED_SETTINGS")
+load(":packed_directory.bzl", "PACKING_ATTRS", "is_remote", "packed_directory", "path_in_archive")
 load(":postgres_template.bzl", "TEMPLATE_ATTRS", "postgres_template")
 load(":service.bzl", "SERVICE_ATTRS", "service_info")
 load(":settings.bzl", "check_settings")
@@ -52,6 +53,24 @@ def _contents(ctx, libraries):
         return groups.contents
     return depset(ctx.files.distribution, transitive = [libraries.files])
 
+def _programs(ctx, distribution, contents, libraries):
+    """Returns the part of the configuration that says where the server's programs are, and the runfiles for it."""
+    if not is_remote(ctx):
+        config = {"distribution": runfiles_path(ctx.workspace_name, distribution)}
+        return config, ctx.runfiles([distribution]).merge(libraries)
+    groups = ctx.attr.distribution[OutputGroupInfo] if OutputGroupInfo in ctx.attr.distribution else None
+    if groups and hasattr(groups, "packed"):
+        archive, info = groups.packed.to_list()
+    else:
+        packed = packed_directory(ctx, distribution, contents)
+        archive, info = packed.archive, packed.info
+    config = {
+        "distribution": path_in_archive(distribution),
+        "distribution_archive": runfiles_path(ctx.workspace_name, archive),
+        "distribution_info": runfiles_path(ctx.workspace_name, info),
+    }
+    return config, ctx.runfiles([archive, info])
+
 def _postgres_service_impl(ctx):
     _check_names(ctx)
     check_settings(ctx.label, ctx.attr.settings, OWNED_SETTINGS["postgres"], hyphen = "_")
@@ -61,9 +80,11 @@ def _postgres_service_impl(ctx):
 
     # Shared libraries that lie beside the directory, not in it, belong to the target's runfiles.
     libraries = ctx.attr.distribution[DefaultInfo].default_runfiles
-    template = postgres_template(ctx, distribution, _contents(ctx, libraries))
+    contents = _contents(ctx, libraries)
+    template = postgres_template(ctx, distribution, contents)
     files = [template.archive, template.info] + ([template.whole] if template.whole else [])
     base = {"template_base": runfiles_path(ctx.workspace_name, template.whole)} if template.whole else {}
+    programs, programs_runfiles = _programs(ctx, distribution, contents, libraries)
     return [
         # Building the service is what proves the migrations, also without any test of it.
         DefaultInfo(files = depset(files)),
@@ -71,15 +92,14 @@ def _postgres_service_impl(ctx):
         service_info(
             ctx,
             kind = "postgres",
-            config = base | {
+            config = base | programs | {
                 "database": ctx.attr.database,
-                "distribution": runfiles_path(ctx.workspace_name, distribution),
                 "settings": ctx.attr.settings,
                 "template": runfiles_path(ctx.workspace_name, template.archive),
                 "template_info": runfiles_path(ctx.workspace_name, template.info),
                 "user": ctx.attr.user,
             },
-            runfiles = ctx.runfiles([distribution] + files).merge(libraries),
+            runfiles = ctx.runfiles(files).merge(programs_runfiles),
             client = ctx.attr._client,
         ),
     ]
@@ -95,7 +115,7 @@ message. Tests start from the result.
 postgres_service(name = "db", migrations = glob(["migrations/*.sql"]), seeds = ["seed.sql"], extensions = ["pg_trgm"])
 ```
 """,
-    attrs = SERVICE_ATTRS | TEMPLATE_ATTRS | {
+    attrs = SERVICE_ATTRS | TEMPLATE_ATTRS | PACKING_ATTRS | {
         "distribution": attr.label(
             doc = "A directory with bin/, lib/ and share/ of PostgreSQL 14 or newer. It builds the template and runs the tests.",
             default = "//third_party/postgres:distribution",

@@ -81,6 +81,27 @@ def _program_runfiles_test_impl(ctx):
 
 program_runfiles_test = analysistest.make(_program_runfiles_test_impl)
 
+def _remote_test_impl(ctx):
+    env = analysistest.begin(ctx)
+    config = _manifest(env)["services"][0]["config"]
+    paths = _runfiles(env)
+    asserts.true(env, config["distribution"].endswith("pginstall"), config["distribution"])
+    for key in ["distribution_archive", "distribution_info"]:
+        asserts.true(env, _has(paths, config[key].partition("/")[2]), key)
+    asserts.false(env, _has(paths, "/pginstall"), "no directory, and not what is in it")
+    loose = [path for path in paths if "/site/" in path and not path.rpartition("/")[2].count(".")]
+    asserts.equals(env, [], loose, "no directories of Python distributions")
+    asserts.true(env, len(paths) <= _MOST_REMOTE_FILES, "%d files" % len(paths))
+    return analysistest.end(env)
+
+# What a remote worker gets of a pytest target with PostgreSQL and Redis.
+_MOST_REMOTE_FILES = 100
+
+remote_test = analysistest.make(
+    _remote_test_impl,
+    config_settings = {str(Label("//rules:remote")): True},
+)
+
 # buildifier: disable=unnamed-macro
 def manifest_tests():
     """Declares the tests; the services they speak of stand in BUILD.bazel."""
@@ -166,3 +187,10 @@ def manifest_tests():
         names = ["cache", "needs_cache", "db", "top"],
         needs = ["", "cache", "", "needs_cache,db"],
     )
+    real_service_test(
+        name = "remote_subject",
+        srcs = ["a_test.py"],
+        services = [":db", "//services:redis"],
+        tags = ["manual"],
+    )
+    remote_test(name = "remote_test", size = "small", target_under_test = "remote_subject")

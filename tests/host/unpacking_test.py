@@ -164,12 +164,31 @@ def test_what_is_unpacked(unpack: Callable[..., None], target: Path) -> None:
     assert (target / "hard").stat().st_nlink == 1
 
 
-def test_modes_and_owners_of_the_archive_are_of_no_effect(unpack: Callable[..., None], target: Path) -> None:
+@pytest.mark.parametrize(("mode", "unpacked"), [(0o6666, 0o600), (0o6777, 0o700), (0o4111, 0o700), (0o055, 0o600)])
+def test_of_mode_and_owner_only_the_owners_right_to_execute_counts(
+    unpack: Callable[..., None], target: Path, mode: int, unpacked: int
+) -> None:
     file = member("file")
-    file.mode, file.uid, file.gid = 0o6777, 12345, 12345
+    file.mode, file.uid, file.gid = mode, 12345, 12345
     unpack(file)
     status = (target / "file").stat()
-    assert (status.st_mode & 0o7777, status.st_uid) == (0o600, os.geteuid())
+    assert (status.st_mode & 0o7777, status.st_uid) == (unpacked, os.geteuid())
+
+
+def test_a_copy_of_a_program_is_one(unpack: Callable[..., None], target: Path) -> None:
+    file = member("file")
+    file.mode = 0o755
+    unpack(file, member("copy", tarfile.LNKTYPE, "file"))
+    assert (target / "copy").stat().st_mode & 0o777 == 0o700
+
+
+def test_a_mode_that_is_no_number_is_refused(unpack: Callable[..., None]) -> None:
+    def damage(content: bytes) -> bytes:
+        header = content[:100] + b"000x644\0" + content[108:148] + b" " * 8 + content[156:512]
+        return header[:148] + b"%06o\0 " % sum(header) + header[156:] + content[512:]
+
+    with pytest.raises(ArchiveError, match="its mode is not a number: b'000x644'"):
+        unpack(member("file"), change=damage)
 
 
 def test_a_target_that_is_there_stays_as_it_is(tmp_path: Path) -> None:
