@@ -8,10 +8,10 @@ from collections.abc import Iterator
 
 import pytest
 
+from tests.e2e.bazel_results import results
 from tests.e2e.left_behind import left_behind
 from tests.scratch import Workspace, copy_of_the_example
 
-_TEST_LINE = re.compile(r"^(//\S+)\s+(\(cached\) )?(PASSED|FAILED|FLAKY|TIMEOUT|NO STATUS)", re.M)
 _BAD_TARGETS = """
 load("@rules_realservices//rules:defs.bzl", "postgres_service", "real_service_test", "redis_service")
 
@@ -44,11 +44,6 @@ def monorepo(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Workspace]:
     workspace.bazel("shutdown")
 
 
-def _results(output: str) -> dict[str, tuple[bool, str]]:
-    """Return, by target, whether the result was cached, and the result."""
-    return {target: (bool(cached), status) for target, cached, status in _TEST_LINE.findall(output)}
-
-
 def test_a_wrong_bucket_name_is_refused(monorepo: Workspace) -> None:
     monorepo.write("buckets/BUILD.bazel", _BAD_BUCKET)
     message = monorepo.error_of("build", "//buckets:objects")
@@ -59,14 +54,14 @@ def test_the_example_passes_in_linux_sandbox_and_is_cached_then(monorepo: Worksp
     first = monorepo.bazel("test", "//auth/...", "--announce_rc")
     output = first.stdout + first.stderr
     assert first.returncode == 0, output
-    results = _results(output)
-    assert len(results) >= 9
-    assert {status for _, status in results.values()} == {"PASSED"}
+    found = results(output)
+    assert len(found) >= 9
+    assert {status for _, status in found.values()} == {"PASSED"}
     assert re.search(r"processes: .*\b\d+ linux-sandbox", output)
     assert "unsound" not in output
 
     second = monorepo.bazel("test", "//auth/...")
-    assert _results(second.stdout + second.stderr) == dict.fromkeys(results, (True, "PASSED"))
+    assert results(second.stdout + second.stderr) == dict.fromkeys(found, (True, "PASSED"))
 
 
 def test_a_changed_migration_rebuilds_one_template_and_reruns_its_tests_only(monorepo: Workspace) -> None:
@@ -77,11 +72,11 @@ def test_a_changed_migration_rebuilds_one_template_and_reruns_its_tests_only(mon
     output = done.stdout + done.stderr
     assert done.returncode == 0, output
     assert len(re.findall(r"SUBCOMMAND: .*mnemonic: RealservicesPostgresTemplate", output)) == 1
-    results = _results(output)
+    found = results(output)
     users = monorepo.output_of("cquery", "rdeps(//auth/..., //auth:db)", "--output=label")
-    with_database = {line.split()[0] for line in users.splitlines()} & set(results)
-    assert {target for target, (cached, _) in results.items() if not cached} == with_database
-    assert set(results) - with_database, "the example has tests without the database"
+    with_database = {line.split()[0] for line in users.splitlines()} & set(found)
+    assert {target for target, (cached, _) in found.items() if not cached} == with_database
+    assert set(found) - with_database, "the example has tests without the database"
 
 
 def test_a_wrong_migration_fails_the_build_with_file_line_statement_and_the_servers_words(monorepo: Workspace) -> None:
@@ -110,7 +105,7 @@ def test_a_service_that_does_not_start_is_named_with_its_log(monorepo: Workspace
 def test_a_time_out_is_reported_as_such(monorepo: Workspace) -> None:
     done = monorepo.bazel("test", "//bad:slow_test", "--test_timeout=4", "--test_output=errors")
     output = done.stdout + done.stderr
-    assert _results(output)["//bad:slow_test"][1] == "TIMEOUT", output
+    assert results(output)["//bad:slow_test"][1] == "TIMEOUT", output
     assert "ended by SIGTERM" in output
     assert "the test's time-out is 4 s" in output
 
@@ -189,7 +184,7 @@ def test_a_time_out_names_the_running_test_and_its_stack(monorepo: Workspace) ->
     done = monorepo.bazel("test", "//hanging/...", "--test_timeout=15", "--test_output=errors", "--keep_going")
     output = done.stdout + done.stderr
     for name in _HANGING:
-        assert _results(output)[f"//hanging:{name}_test"][1] == "TIMEOUT", output
+        assert results(output)[f"//hanging:{name}_test"][1] == "TIMEOUT", output
         logs = monorepo.directory / "bazel-testlogs" / "hanging" / f"{name}_test"
         log = (logs / "test.log").read_text(encoding="utf-8")
         assert f"ended by SIGTERM; the test's time-out is 15 s, in hanging/{name}_test.py::test_hangs (call)" in log
@@ -232,5 +227,5 @@ def test_the_example_passes_however_it_is_sandboxed(monorepo: Workspace, options
     done = monorepo.bazel("test", "//auth/...", "--nocache_test_results", *options)
     output = done.stdout + done.stderr
     assert done.returncode == 0, output
-    assert set(_results(output).values()) == {(False, "PASSED")}
+    assert set(results(output).values()) == {(False, "PASSED")}
     assert left_behind() <= before

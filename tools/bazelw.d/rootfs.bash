@@ -8,6 +8,8 @@ rootfs_packages=ca-certificates,bazel-bootstrap,bazel-rules-shell,bazel-stardoc
 rootfs_packages+=,python3-venv,python3-pip,git,procps,zip,file
 # What tests start as a service of somebody else's making.
 rootfs_packages+=,nginx
+# The workers of tools/farm, and what gives each of their actions a root directory of its own.
+rootfs_packages+=,buildbox,bubblewrap
 rootfs_options=(
   --variant=minbase
   "--include=$rootfs_packages"
