@@ -19,6 +19,10 @@ if TYPE_CHECKING:
     from typing import Any
 
 
+# Of statvfs(3); elsewhere than on Linux it has no name, and no place for shared files that needs it.
+_NO_EXECUTION = getattr(os, "ST_NOEXEC", 0)
+
+
 class UnpackedPrograms:
     """The tree of one archive of programs.
 
@@ -75,4 +79,4 @@ class UnpackedPrograms:
 
 
 def _lets_programs_run() -> bool:
-    return not os.statvfs(os.path.dirname(registry_directory())).f_flag & os.ST_NOEXEC
+    return not os.statvfs(registry_directory()).f_flag & _NO_EXECUTION

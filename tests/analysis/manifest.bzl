@@ -95,7 +95,7 @@ def _remote_test_impl(ctx):
     return analysistest.end(env)
 
 # What a remote worker gets of a pytest target with PostgreSQL and Redis.
-_MOST_REMOTE_FILES = 100
+_MOST_REMOTE_FILES = 60
 
 remote_test = analysistest.make(
     _remote_test_impl,

@@ -13,6 +13,7 @@ import pytest
 from realservices.contract.manifest import ServiceSpec
 from realservices.host.process import run_beside, spawn
 from realservices.host.sandbox import Sandbox
+from realservices.host.slots import lease_ports
 from realservices.launcher.signals import SignalReader
 from realservices.launcher.supervised import READY, STARTING
 from realservices.launcher.supervisor import Supervisor
@@ -67,9 +68,10 @@ def services(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[tuple[
     sandbox = Sandbox()
     sandbox.create()
     os.mkdir(sandbox.logs)
+    slot, ports = lease_ports({"slow": 1, "quick": 1}, {})
     slow, quick = (
-        kind(ServiceSpec(entry), sandbox, str(tmp_path), [port])
-        for kind, entry, port in ((_Prepared, _entry("slow"), 1), (_Serving, _entry("quick"), 2))
+        kind(ServiceSpec(_entry(name)), sandbox, str(tmp_path), ports[name])
+        for kind, name in ((_Prepared, "slow"), (_Serving, "quick"))
     )
     supervisor = Supervisor([slow, quick], dict(os.environ))
     signals = SignalReader(lambda _: None, supervisor.on_exit)
@@ -80,6 +82,7 @@ def services(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[tuple[
         supervisor.kill_all()
         signals.close()
         sandbox.remove()
+        slot.release()
 
 
 def _entry(name: str) -> dict[str, object]:
