@@ -26,7 +26,7 @@ _PR_SET_KEEPCAPS = 8
 _PR_SET_SECUREBITS, _SECBIT_NO_SETUID_FIXUP = 28, 4
 _PR_CAP_AMBIENT, _PR_CAP_AMBIENT_RAISE = 47, 2
 _CAPABILITY_VERSION_3 = 0x20080522
-_DAC_OVERRIDE, _SETPCAP = 1, 8
+_DAC_OVERRIDE, _SETPCAP, _SETFCAP = 1, 8, 31
 # By number: to give files away, to reach and remove them nevertheless, to end the server, and to become its user.
 _NEEDED = {0: "CHOWN", _DAC_OVERRIDE: "DAC_OVERRIDE", 5: "KILL", 6: "SETGID", 7: "SETUID"}
 _REMEDY = (
@@ -53,6 +53,15 @@ def leave_root(work: str, program: str) -> None:
         if os.geteuid() == 0:
             give_away([work], program, str(refused))
             become_unprivileged()
+
+
+def may_map_itself() -> bool:
+    """Return whether this user can be mapped into a user namespace of its own; root without CAP_SETFCAP cannot.
+
+    Such a namespace is still good for a server, which runs there as another user than root. But what is mounted there
+    belongs to the namespace, and nothing can be made in it by a user that the namespace does not know.
+    """
+    return os.geteuid() != 0 or bool(_effective_capabilities() >> _SETFCAP & 1)
 
 
 def give_away(directories: list[str], program: str, refusal: str) -> None:

@@ -7,8 +7,9 @@ another archive: that one), ``database``, ``user``, ``settings``.
 
 Ways to run, best first: on an overlay in namespaces of its own; in these, but on a private copy of the template, where
 there is no room for a shared one or no overlay; on a copy without namespaces, where the machine refuses them.
-PostgreSQL refuses to run as root: the namespace maps root to an unprivileged user; without, the copy is given to one
-(see host/privileges.py).
+PostgreSQL refuses to run as root: the namespace maps root to an unprivileged user. Root that may not be mapped shows in
+it as the overflow user, which can write to a copy and to no overlay. Without a namespace the copy is given to another
+user (see host/privileges.py).
 
 Readiness is the protocol's own: a connection that sets the random password, see postgres_probe.py.
 """
@@ -27,7 +28,7 @@ from realservices.host.namespaces import (
     mount_overlay,
     open_namespaces,
 )
-from realservices.host.privileges import become_unprivileged, give_away
+from realservices.host.privileges import become_unprivileged, give_away, may_map_itself
 from realservices.host.process import spawn
 from realservices.services.base import HOST, Service, connect_unix
 from realservices.services.postgres_probe import log_in, set_password
@@ -44,6 +45,9 @@ if TYPE_CHECKING:
 
 # Descriptors and processes: without them no way to run is any better.
 _NEEDED_BY_ALL = (errno.EMFILE, errno.ENFILE, errno.EAGAIN)
+_UNMAPPED = (
+    "root without the capability SETFCAP has no overlay in a user namespace; run the tests as another user, if you can"
+)
 _ON_OVERLAY, _IN_NAMESPACES, _AS_USER = "on overlay", "in namespaces", "as user"
 
 
@@ -71,6 +75,9 @@ class Postgres(Service):
         self._mount_point = f"{self.directory}/fs"
         os.mkdir(self._mount_point, 0o700)
         self._ways = [_ON_OVERLAY, _IN_NAMESPACES, _AS_USER] if are_namespaces_possible() else [_AS_USER]
+        if self._ways[0] == _ON_OVERLAY and not may_map_itself():
+            del self._ways[0]
+            self.warning = self._slower(_UNMAPPED)
         self._was_ready = False
         self._namespaces: list[int] = []
         self._refusal = ""
@@ -183,7 +190,10 @@ class Postgres(Service):
             self.end_signal = int(signal.SIGQUIT)
         # Why the best way failed says more than why the second best did.
         self._refusal = self._refusal or reason
-        self.warning = self.warning or (
+        self.warning = self.warning or self._slower(reason)
+
+    def _slower(self, reason: str) -> str:
+        return (
             f"service {self.spec.name!r} ({self.spec.label}) runs on a private copy of its template, which starts "
             f"more slowly: {reason}"
         )

@@ -180,7 +180,7 @@ def test_root_that_may_not_map_itself_needs_no_capability(tmp_path: Path, templa
     ) as launched:
         _assert_data_outlives_restarts(launched)
         assert launched.finish() == 0
-        assert launched.written("warnings").startswith(_SLOWER)
+        assert launched.written("warnings").startswith(f"{_SLOWER}root without the capability SETFCAP")
 
 
 def test_root_that_can_become_nobody_else_is_told_so(tmp_path: Path, template: Path) -> None:
