@@ -78,5 +78,15 @@ class UnpackedPrograms:
         return Lease(self._fallback, -1)
 
 
+def link_to_programs(private: str, service: str) -> str:
+    """Return the path of a link to a service's unpacked programs, which is there from its start on.
+
+    Args:
+        private: The launcher's private directory.
+        service: The service's name.
+    """
+    return f"{private}/programs.{service}"
+
+
 def _lets_programs_run() -> bool:
     return not os.statvfs(registry_directory()).f_flag & _NO_EXECUTION

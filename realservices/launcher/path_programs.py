@@ -10,6 +10,7 @@ import os
 import sys
 
 from realservices.contract.errors import ManifestError
+from realservices.host.unpacked_programs import link_to_programs
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -56,7 +57,7 @@ def put_on_path(manifest: Manifest, runfiles: str, directory: str) -> str:
         return ""
     os.mkdir(directory, 0o700)
     for name in names:
-        found = _of_distribution(name, manifest.services, runfiles)
+        found = _of_distribution(name, manifest.services, runfiles, os.path.dirname(directory))
         if found:
             os.symlink(found, f"{directory}/{name}")
         elif name in OWN:
@@ -68,7 +69,7 @@ def put_on_path(manifest: Manifest, runfiles: str, directory: str) -> str:
     return directory
 
 
-def _of_distribution(name: str, services: Iterable[ServiceSpec], runfiles: str) -> str:
+def _of_distribution(name: str, services: Iterable[ServiceSpec], runfiles: str, private: str) -> str:
     """Return the path of a program of a service's own distribution, "" if there is none."""
     if name == CHECKOUT:
         return ""
@@ -76,6 +77,9 @@ def _of_distribution(name: str, services: Iterable[ServiceSpec], runfiles: str) 
     spec = next((each for each in services if each.kind == kind), None)
     if spec is None:
         raise ManifestError(f"on_path: {name!r} is none of {', '.join(KINDS)}, or the test has no service of its kind")
+    if spec.config.get("distribution_archive"):
+        # Not there yet: it is unpacked for the service's start, which the test's first line waits for.
+        return f"{link_to_programs(private, spec.name)}/bin/{name}"
     if kind == "postgres":
         directory = f"{runfiles}/{spec.config['distribution']}/bin"
     else:

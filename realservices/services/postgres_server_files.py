@@ -12,7 +12,7 @@ from realservices.contract.errors import ManifestError
 from realservices.host.process import run_beside
 from realservices.host.template_tree import described_template, unpack_private
 from realservices.host.templates import free_bytes, lease_template, leased_if_made
-from realservices.host.unpacked_programs import UnpackedPrograms
+from realservices.host.unpacked_programs import UnpackedPrograms, link_to_programs
 from realservices.services.template_info import read_info
 
 TYPE_CHECKING = False
@@ -63,6 +63,7 @@ class ServerFiles:
                 f"service {self._spec.name!r} ({self._spec.label}): there is no {path}; a remote worker gets nothing "
                 "by the label of a directory: build with --@rules_realservices//rules:remote"
             )
+        self._link_programs(os.path.dirname(os.path.dirname(path)))
         return path
 
     def shared_tree(self) -> str:
@@ -100,6 +101,11 @@ class ServerFiles:
         for lease in (self._lease, self._programs):
             if lease:
                 lease.release()
+
+    def _link_programs(self, distribution: str) -> None:
+        link = link_to_programs(self._sandbox.private, self._spec.name)
+        if self._programs and not os.path.lexists(link):
+            os.symlink(distribution, link)
 
     def _has_shared_tree(self) -> bool:
         try:

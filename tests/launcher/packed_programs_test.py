@@ -23,7 +23,9 @@ def packed(tmp_path_factory: pytest.TempPathFactory) -> Path:
     options = [
         "--root", str(root), "--output", str(directory / "programs.tar"), "--info", str(directory / "programs.json"),
     ]  # fmt: skip
-    assert programs_archive.main([*options, str(distribution)]) == 0
+    # What its clients load lies beside it.
+    libraries = [str(path) for path in root.glob("*.libs")]
+    assert programs_archive.main([*options, str(distribution), *libraries]) == 0
     return directory
 
 
@@ -59,6 +61,19 @@ def test_the_server_runs_from_the_archive(tmp_path: Path, template: Path, packed
     # Nothing is unpacked yet there.
     private = ["--ipc", "--tmpfs", "/dev/shm"]
     assert _run(tmp_path, template, packed, _packed_postgres(), enclosure + private) == (0, ANSWERS)
+
+
+def test_clients_on_path_are_those_of_the_archive(tmp_path: Path, template: Path, packed: Path) -> None:
+    script = '#!/bin/sh\npsql -XAtqc "SELECT name FROM items" "$DATABASE_URL"; readlink -f "$(command -v psql)"\n'
+    launched = Launched(
+        tmp_path / "run", [_packed_postgres()], template=template, script=script, on_path=["psql", "pg_dump"]
+    )
+    (launched.runfiles / "programs").symlink_to(packed)
+    with launched:
+        assert launched.wait() == 0, launched.output
+    rows, program = launched.output.split()
+    assert rows == "seeded"
+    assert "/templates/" in program
 
 
 def test_a_damaged_archive_is_named(tmp_path: Path, template: Path, packed: Path) -> None:
