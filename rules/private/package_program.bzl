@@ -2,6 +2,7 @@
 
 load("@bazel_skylib//rules:common_settings.bzl", "BuildSettingInfo")
 load("@rules_python//python:py_info.bzl", "PyInfo")
+load(":import_roots.bzl", "library_imports")
 load(":labels.bzl", "runfiles_path")
 load(":python_interpreter.bzl", "ISOLATED_FLAGS", "interpreter_attr", "python_interpreter")
 
@@ -19,7 +20,7 @@ def _options(ctx):
 
 def _package_program_impl(ctx):
     python = python_interpreter(ctx.attr._python)
-    imports = depset(transitive = [library[PyInfo].imports for library in ctx.attr.libraries])
+    imports = {path: None for library in ctx.attr.libraries for path in library_imports(library[PyInfo])}
     stub = ctx.actions.declare_file(ctx.label.name)
     ctx.actions.expand_template(
         template = ctx.file._stub,
@@ -31,7 +32,7 @@ def _package_program_impl(ctx):
             "%interpreter%": "$runfiles/" + runfiles_path(ctx.workspace_name, python.file) if python.file else python.path,
             "%module%": ctx.attr.module,
             "%options%": " ".join(_options(ctx)),
-            "%paths%": ":".join(["$runfiles/" + path for path in imports.to_list()]),
+            "%paths%": ":".join(["$runfiles/" + path for path in imports]),
         },
     )
     runfiles = ctx.runfiles(files = [ctx.file.archive], transitive_files = python.files).merge_all(

@@ -1,7 +1,9 @@
 """Repository rule: third-party Python distributions from one hashed lock file, one archive and one py_library each."""
 
 load("//third_party/python:versions.bzl", "PYTHON_VERSIONS", "REPLACEABLE")
-load(":fetch_repo.bzl", "apparent_name", "host_platform", "host_python", "run_fetch")
+load(":fetch_repo.bzl", "apparent_name", "fetched", "host_platform", "host_python", "run_fetch", "watched_path")
+load(":index_download.bzl", "download_wheels")
+load(":index_pages.bzl", "pins_of_lock")
 
 _HEADER = """\
 load("@rules_python//python:defs.bzl", "py_library")
@@ -78,13 +80,17 @@ def _library(name, entry):
 def _pip_site_repo_impl(rctx):
     python = host_python(rctx, rctx.attr.interpreter)
     version = _python_version(rctx, python)
+    compiler = _compiler(rctx, python, version)
+    lock = watched_path(rctx, rctx.attr.lock)
+    platform = rctx.attr.platform or host_platform(rctx)
     run_fetch(rctx, python, "fetch_site.py", {
-        "compile_with": _compiler(rctx, python, version),
-        "lock": str(rctx.path(rctx.attr.lock)),
+        "compile_with": compiler,
+        "lock": str(lock),
         "lock_label": str(rctx.attr.lock),
-        "platform": rctx.attr.platform or host_platform(rctx),
+        "platform": platform,
         "python_version": version,
         "remedies": _REMEDIES,
+        "wheels": download_wheels(rctx, pins_of_lock(rctx.read(lock)), platform = platform, python_version = version),
     })
     index = json.decode(rctx.read("index.json"))
     header = _HEADER.format(
@@ -99,10 +105,14 @@ def _pip_site_repo_impl(rctx):
     if not rctx.attr.python_version and hasattr(rctx, "watch"):
         rctx.watch(python.path)
 
+    # Without a compiler of that version the .pyc files are missing: another machine may have one.
+    return fetched(rctx, reproducible = bool(rctx.attr.python_version and rctx.attr.platform and compiler))
+
 pip_site_repo = repository_rule(
     implementation = _pip_site_repo_impl,
     doc = "Installs each distribution of a hashed lock file into an archive or a directory of its own.",
     attrs = {
+        "index_url": attr.string(doc = "Package index that Bazel downloads from, in place of pip and its own."),
         "interpreter": attr.label(doc = "Interpreter that runs pip and compiles, instead of python3 on PATH.", allow_single_file = True),
         "lock": attr.label(
             doc = "The hashed requirements lock.",

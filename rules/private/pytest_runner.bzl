@@ -1,6 +1,7 @@
 """The part of a manifest that says how pytest runs the test files of a `real_service_test`."""
 
 load("@rules_python//python:py_info.bzl", "PyInfo")
+load(":import_roots.bzl", "library_imports")
 load(":labels.bzl", "runfiles_path")
 load(":misuse.bzl", "misuse")
 
@@ -15,7 +16,7 @@ def is_test_file(basename):
 def _import_roots(workspace_name, library):
     # As with py_test, the root of each repository whose sources are used is importable, unless the repository says by
     # `imports` where its packages are: an entry that is not needed costs a look on disk for every module.
-    imports = library.imports.to_list()
+    imports = library_imports(library)
     stated = {path.split("/")[0]: None for path in imports}
     roots = {workspace_name: None}
     for file in library.transitive_sources.to_list():
@@ -49,7 +50,7 @@ def pytest_runner(ctx, services):
     clients = [service.python_client for service in services if service.python_client]
     imports = _import_roots(ctx.workspace_name, ctx.attr.pytest_library[PyInfo])
     for library in ctx.attr.pytest_runtime:
-        imports += library[PyInfo].imports.to_list()
+        imports += library_imports(library[PyInfo])
     for client in clients:
         imports += client.imports.to_list()
 

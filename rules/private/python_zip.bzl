@@ -30,6 +30,7 @@ def _python_zip_impl(ctx):
         outputs = [output],
         mnemonic = "RealservicesZip",
         progress_message = "Packing %{label}",
+        toolchain = None,
     )
     return [DefaultInfo(files = depset([output]))]
 

@@ -6,6 +6,7 @@ The macro in real_service_test.bzl is what users call.
 load("@rules_python//python:py_info.bzl", "PyInfo")
 load(":env_references.bzl", "check_names", "encode_env")
 load(":executable_runner.bzl", "executable_runner")
+load(":import_roots.bzl", "library_imports")
 load(":manifest.bzl", "check_kinds", "manifest")
 load(":misuse.bzl", "misuse")
 load(":on_path.bzl", "checked_on_path")
@@ -49,7 +50,7 @@ def _real_service_test_impl(ctx):
     if ctx.attr.on_path:
         test |= {"on_path": checked_on_path(ctx, services)}
     if ctx.configuration.coverage_enabled:
-        test |= {"coverage": ctx.attr._coverage[PyInfo].imports.to_list()}
+        test |= {"coverage": library_imports(ctx.attr._coverage[PyInfo])}
         runfiles = runfiles.merge(ctx.attr._coverage[DefaultInfo].default_runfiles)
 
     manifest_file = ctx.actions.declare_file(ctx.label.name + ".realservices.json")

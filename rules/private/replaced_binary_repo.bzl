@@ -1,7 +1,7 @@
 """Repository rules: service binaries that the user brings, as an archive or as a path on the machine."""
 
 load(":binary_build_repo.bzl", "write_binary_build")
-load(":fetch_repo.bzl", "apparent_name")
+load(":fetch_repo.bzl", "apparent_name", "fetched", "watched_path")
 
 _ATTRS = {
     "output": attr.string(doc = "Name of the directory or file that the repository shows.", mandatory = True),
@@ -12,7 +12,7 @@ _ATTRS = {
 def _archive_binary_repo_impl(rctx):
     into = rctx.attr.output if rctx.attr.programs else "archive"
     if rctx.attr.archive:
-        rctx.extract(rctx.path(rctx.attr.archive), output = into, stripPrefix = rctx.attr.strip_prefix)
+        rctx.extract(watched_path(rctx, rctx.attr.archive), output = into, stripPrefix = rctx.attr.strip_prefix)
     else:
         rctx.download_and_extract(
             rctx.attr.urls,
@@ -30,6 +30,7 @@ def _archive_binary_repo_impl(rctx):
             ))
         rctx.symlink(program, rctx.attr.output)
     write_binary_build(rctx)
+    return fetched(rctx, reproducible = True)  # the archive decides
 
 archive_binary_repo = repository_rule(
     implementation = _archive_binary_repo_impl,

@@ -2,6 +2,7 @@
 
 load("@rules_python//python:py_info.bzl", "PyInfo")
 load("//rules:providers.bzl", "ServiceInfo")
+load(":import_roots.bzl", "library_imports")
 load(":kinds.bzl", "KINDS")
 load(":labels.bzl", "label_text")
 load(":misuse.bzl", "misuse")
@@ -92,7 +93,7 @@ def service_info(ctx, *, kind, config, runfiles, client = None, clients = ()):
         services = start_order(ctx.label, direct),
         runfiles = runfiles,
         python_client = struct(
-            imports = depset(transitive = [target[PyInfo].imports for target in clients]),
+            imports = depset([path for target in clients for path in library_imports(target[PyInfo])]),
             runfiles = ctx.runfiles().merge_all([target[DefaultInfo].default_runfiles for target in clients]),
         ) if clients else None,
     )

@@ -106,5 +106,6 @@ def template_action(ctx, args, *, name, seeds, inputs, contents, migration, mnem
         outputs = [archive, info],
         mnemonic = mnemonic,
         progress_message = "Building %s template %%{label} (%s)" % (what, files),
+        toolchain = None,
     )
     return struct(archive = archive, info = info)

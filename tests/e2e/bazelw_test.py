@@ -489,6 +489,7 @@ def test_environment_inside_is_bazels_and_pips_and_what_was_asked_for(machine: M
     assert not {"GIVEN", "PYTHONPATH", "state", "RECORD"} & set(inside)
     assert inside["HOME"] == f"{machine.cache}/somebody/home"
     assert inside["PIP_CACHE_DIR"] == f"{machine.cache}/somebody/pip"
+    assert inside["BAZEL_DEV_VERSION_OVERRIDE"] == "7.7.1"
     assert inside["NETRC"] == str(machine.home / ".netrc")
     assert inside["NPM_CONFIG_USERCONFIG"] == str(machine.home / ".npmrc")
     assert inside["NODE_EXTRA_CA_CERTS"] == "/of/the/machine.pem"
@@ -591,6 +592,15 @@ def test_real_bazel_runs_tests_in_linux_sandbox_and_its_server_stays(real: RealW
     events = [json.loads(line) for line in (tmp_path / "events.json").read_text().splitlines()]
     assert any("testSummary" in event for event in events)
     assert real.run("test", "//:fail").code == 3
+
+
+def test_real_bazel_tells_rulesets_its_version(real: RealWorkspace) -> None:
+    (real.directory / "MODULE.bazel").write_text('module(name = "real", bazel_compatibility = [">=8.0.0"])\n')
+    (real.directory / "BUILD").write_text("")
+    outcome = real.run("query", "//...")
+
+    assert outcome.code != 0
+    assert "Bazel version 7.7.1 is not compatible" in outcome.stderr
 
 
 def test_real_bazel_in_workspace_mode(real: RealWorkspace) -> None:

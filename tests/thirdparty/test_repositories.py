@@ -200,6 +200,9 @@ def test_python_version_follows_the_configuration_of_rules_python(workspace: Wor
     own_asyncpg_module(workspace, index, "cp311")
     with (workspace.directory / "MODULE.bazel").open("a") as module:
         module.write('realservices.python(lock = "//:requirements.lock")\n')
+        module.write('register_toolchains("//toolchain_3_11:python")\n')
+    workspace.write("toolchain_3_11/BUILD.bazel", TOOLCHAIN_BUILD)
+    workspace.write("toolchain_3_11/runtime.bzl", TOOLCHAIN_BZL.replace("minor = 12", "minor = 11"))
     version = "--@rules_python//python/config_settings:python_version=3.11.1"
     # The machine's own python3 may be any: only CPython 3.11 can use this wheel.
     site = workspace.output_of("cquery", f"filter(site/, deps({ASYNCPG}))", "--output=label", version, *index.options)

@@ -77,9 +77,11 @@ def main(request_file: str) -> None:
         python_version=request["python_version"],
         directory=os.path.abspath(_DOWNLOADS),
         remedies=request["remedies"],
+        wheels=request["wheels"],
     )
     count = unpack(wheels[0], root=request["root"], **{name: request[name] for name in ("keep", "drop", "relocate")})
     shutil.rmtree(_DOWNLOADS)
+    shutil.rmtree(request["wheels"], ignore_errors=True)
     if count == 0:
         name = os.path.basename(wheels[0])
         raise FetchError(f"{name} has no file like {request['keep']} below {request['root']!r}")

@@ -102,7 +102,13 @@ def main(request_file: str) -> None:
     target = {"python_version": request["python_version"], "platform": request["platform"]}
     with open(request["lock"], encoding="utf-8") as source:
         requirements = read_lock(source.read(), source=request["lock_label"], **target)
-    wheels = download(requirements, directory=os.path.abspath(_DOWNLOADS), remedies=request["remedies"], **target)
+    wheels = download(
+        requirements,
+        directory=os.path.abspath(_DOWNLOADS),
+        remedies=request["remedies"],
+        wheels=request["wheels"],
+        **target,
+    )
     locked = {normalize(r.name): r.version for r in requirements}
     index = {}
     for wheel in wheels:
@@ -111,6 +117,7 @@ def main(request_file: str) -> None:
         deps = dependencies(metadata, marker_environment(**target), set(locked))
         index[name] = {"version": locked[name], "deps": deps, "compiled": is_for_one_version(wheel)}
     shutil.rmtree(_DOWNLOADS)
+    shutil.rmtree(request["wheels"], ignore_errors=True)
     if request["compile_with"]:
         compile_site(request["compile_with"])
     for name, entry in index.items():

@@ -65,6 +65,7 @@ def download(
     python_version: str,
     directory: str,
     remedies: str,
+    wheels: str = "",
 ) -> list[str]:
     """Fetch one wheel per requirement into `directory`.
 
@@ -74,6 +75,7 @@ def download(
         python_version: CPython version as `3.12`, which decides between wheels of compiled packages.
         directory: created if missing; must hold nothing else.
         remedies: what the user can do instead, appended to the message of a failure.
+        wheels: a directory to choose from, in place of the index.
 
     Returns:
         Paths of the wheels, sorted.
@@ -90,19 +92,21 @@ def download(
     command += ["--disable-pip-version-check", "--implementation", "cp", "--python-version", python_version]
     for tag in PLATFORM_TAGS[platform]:
         command += ["--platform", tag]
+    if wheels:
+        command += ["--no-index", "--find-links", wheels]
     command += ["-r", requirements_file, "-d", directory]
     # A user's PIP_REQUIRE_VIRTUALENV guards installs; nothing is installed here. No prompts: nobody sees them.
     environment = dict(os.environ, PIP_REQUIRE_VIRTUALENV="0", PIP_NO_INPUT="1")
     # The directory is empty but for the requirements: nothing there can shadow pip's modules.
     done = subprocess.run(command, cwd=directory, env=environment, stdout=subprocess.PIPE, stderr=subprocess.STDOUT)
     output = done.stdout.decode("utf-8", "replace")
-    wheels = sorted(os.path.join(directory, f) for f in os.listdir(directory) if f.endswith(".whl"))
-    if done.returncode != 0 or len(wheels) != len(requirements):
+    fetched = sorted(os.path.join(directory, f) for f in os.listdir(directory) if f.endswith(".whl"))
+    if done.returncode != 0 or len(fetched) != len(requirements):
         raise FetchError(
             f"could not fetch {_names(requirements)} for {platform} and CPython {python_version}: {_cause(output)}\n"
             f"pip's last lines (exit code {done.returncode}):\n{last_lines(output)}\n{remedies}"
         )
-    return wheels
+    return fetched
 
 
 def require_pip() -> None:

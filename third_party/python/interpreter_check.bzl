@@ -1,6 +1,7 @@
 """Fails early when compiled packages were fetched for another CPython than the toolchain runs."""
 
 load("@rules_python//python:py_info.bzl", "PyInfo")
+load(":machine_python.bzl", "is_machine_python")
 load(":versions.bzl", "PYTHON_VERSIONS")
 
 def _remedy(found):
@@ -11,8 +12,8 @@ def _remedy(found):
 def _interpreter_check_impl(ctx):
     runtime = ctx.attr._toolchain[platform_common.ToolchainInfo].py3_runtime
 
-    # An autodetecting toolchain knows no version before it runs; then there is nothing to compare.
-    info = getattr(runtime, "interpreter_version_info", None)
+    # The machine's python3 has no version before it runs; then there is nothing to compare.
+    info = None if is_machine_python(runtime) else getattr(runtime, "interpreter_version_info", None)
     if info and getattr(info, "minor", None) != None:
         found = "{}.{}".format(info.major, info.minor)
         if found != ctx.attr.python_version:

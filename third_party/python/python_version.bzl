@@ -1,11 +1,14 @@
 """The CPython version of a build: what the user chose, else what rules_python's configuration tells."""
 
 load("@bazel_skylib//rules:common_settings.bzl", "BuildSettingInfo")
+load(":machine_python.bzl", "is_machine_python")
 load(":versions.bzl", "PYTHON_VERSIONS")
 
 def _python_version_impl(ctx):
     if ctx.attr.chosen:
         return [config_common.FeatureFlagInfo(value = ctx.attr.chosen)]
+    if is_machine_python(ctx.attr._toolchain[platform_common.ToolchainInfo].py3_runtime):
+        return [config_common.FeatureFlagInfo(value = "machine")]
     flag = ctx.attr._flag
     version = flag[BuildSettingInfo].value if BuildSettingInfo in flag else flag[config_common.FeatureFlagInfo].value
     minor = ".".join((version or "").split(".")[:2])
@@ -24,5 +27,6 @@ python_version = rule(
             default = "@rules_python//python/config_settings:python_version",
             doc = "With bzlmod its default is the version of rules_python's default toolchain.",
         ),
+        "_toolchain": attr.label(default = "@rules_python//python:current_py_toolchain", doc = "The Python toolchain's runtime."),
     },
 )

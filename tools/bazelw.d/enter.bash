@@ -137,6 +137,8 @@ restrict_environment() {
   for name in "${npmrc[@]}"; do export_file NPM_CONFIG_GLOBALCONFIG "$name"; done
   # LANG is fixed because Debian's base has no other locale.
   export PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin HOME=$state/home LANG=C.UTF-8
+  # Debian's build has no version of its own, and rulesets take that for the newest there is.
+  export BAZEL_DEV_VERSION_OVERRIDE=$rootfs_bazel
   export PIP_CACHE_DIR=${PIP_CACHE_DIR:-$state/pip}
 }
 
