@@ -46,4 +46,5 @@ def test_links_lead_somewhere(page: Path) -> None:
 def test_each_page_stands_in_the_index_once() -> None:
     listed = Counter(link.partition("#")[0] for link in _links(_DOCS / "index.md"))
     listed["first_test.md"] -= 1  # Also where the index begins.
+    del listed["../CONTRIBUTING.md"]
     assert listed == Counter(page.name for page in _DOCS.glob("*.md") if page.name != "index.md")
