@@ -89,7 +89,7 @@ class Action:
         self._control: ControlServer | None = None
         self._checkouts: Checkouts | None = None
         self._signals: SignalReader | None = None
-        self._foreground = self._take_foreground()
+        self._foreground: Foreground | None = None
         self._interrupts: list[float] = []
         self._starts = 0
         self._lost_ports: list[int] = []
@@ -109,6 +109,7 @@ class Action:
             ManifestError: The manifest asks for what there is not.
         """
         reason = ""
+        self._foreground = self._take_foreground()
         if self._foreground and self._foreground.is_ours:
             self._program.takes_interrupts = True  # The terminal tells it, and a debugger goes on.
         try:
