@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import json
 import os
 import re
 import shutil
 import subprocess
+import sys
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -178,13 +180,23 @@ def _test(workspace: Workspace, *arguments: str) -> str:
 
 
 def _run(workspace: Workspace, name: str, **env: str) -> str:
-    """Run a test by itself, where this machine's programs are: Bazel may see others."""
+    """Run a built test by itself, where this machine's own programs are: Bazel may see others, and another Python."""
     workspace.output_of("build", f"//:{name}")
     program = workspace.directory / "bazel-bin" / name
     runfiles = Path(f"{program}.runfiles")
-    done = subprocess.run(
-        [program], cwd=runfiles / "_main", env=os.environ | env, capture_output=True, text=True, check=False
-    )
+    manifest = json.loads(Path(f"{program}.realservices.json").read_text("utf-8"))
+    manifest["test"]["checkout_paths"] = [os.path.relpath(path, runfiles) for path in filter(None, sys.path)]
+    path = workspace.write(f"{name}.json", json.dumps(manifest))
+    launch = "from realservices.launcher.main import main; sys.exit(main(sys.argv[1:]))"
+    command = [
+        sys.executable,
+        "-ISBc",
+        f"import sys; sys.path.insert(0, sys.argv.pop(1)); {launch}",
+        str(ROOT),
+        str(path),
+    ]
+    variables = {**os.environ, "RUNFILES_DIR": str(runfiles), **env}
+    done = subprocess.run(command, cwd=runfiles / "_main", env=variables, capture_output=True, text=True, check=False)
     output = done.stdout + done.stderr
     assert done.returncode == 0, output
     return output
