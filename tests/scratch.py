@@ -71,6 +71,14 @@ class Workspace:
         return done.stdout
 
 
+def cache_directory() -> Path:
+    """Return the directory that tools/bazelw keeps its things in; its root filesystem sees it."""
+    base = os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache"
+    path = Path(os.environ.get("REALSERVICES_CACHE_DIR") or Path(base) / "rules_realservices")
+    path.mkdir(parents=True, exist_ok=True)
+    return path
+
+
 def copy_of_the_example(directory: Path) -> Workspace:
     """Return a copy of examples/monorepo that tests may change."""
     shutil.copytree(

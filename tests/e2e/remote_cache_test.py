@@ -1,6 +1,7 @@
 """A second checkout, elsewhere and of somebody else, finds everything in the remote cache; with templates of its own, too.
 
-With REMOTE_CACHE_FULL in the environment all of the example, else a part: templates, tests and shards of it.
+With REMOTE_CACHE_FULL in the environment all of the example, else a part: templates, tests and shards of it. With
+REMOTE_CACHE, an address, that cache, which must not have them yet; else one of its own (http_cache.py).
 """
 
 from __future__ import annotations
@@ -13,7 +14,7 @@ import pytest
 from realservices.actions.comparison import compare_logs
 from realservices.actions.log import read_log
 from tests.e2e.http_cache import http_cache
-from tests.scratch import Workspace, copy_of_the_example
+from tests.scratch import Workspace, cache_directory, copy_of_the_example
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -30,6 +31,9 @@ _CACHED = ("TestRunner", "RealservicesPostgresTemplate", "RealservicesClickHouse
 @pytest.fixture
 def cache(tmp_path: Path) -> Iterator[str]:
     """Return the options for a cache that is empty."""
+    if address := os.environ.get("REMOTE_CACHE"):
+        yield f"--remote_cache={address}"
+        return
     with http_cache(tmp_path / "http") as address:
         yield f"--remote_cache={address}"
 
@@ -58,7 +62,7 @@ def test_a_second_checkout_runs_nothing(tmp_path: Path, cache: str, monkeypatch:
     assert _misses(run)
     first.bazel("shutdown")
 
-    monkeypatch.setenv("REALSERVICES_CACHE_DIR", os.environ.get("REALSERVICES_CACHE_DIR", "") or _cache_directory())
+    monkeypatch.setenv("REALSERVICES_CACHE_DIR", str(cache_directory()))
     (tmp_path / "home").mkdir()
     monkeypatch.setenv("HOME", str(tmp_path / "home"))
     monkeypatch.setenv("PATH", f"{tmp_path}/bin:{os.environ['PATH']}")
@@ -78,8 +82,3 @@ def test_a_second_checkout_runs_nothing(tmp_path: Path, cache: str, monkeypatch:
     assert {name.mnemonic for name in names} >= {*_CACHED}
     difference = compare_logs(run, again)
     assert difference.is_equal, difference
-
-
-def _cache_directory() -> str:
-    base = os.environ.get("XDG_CACHE_HOME") or f"{os.environ['HOME']}/.cache"
-    return f"{base}/rules_realservices"

@@ -6,6 +6,7 @@ BUILDS says how many there are of each kind. With FAKETIME_LIBRARY, the path of 
 
 from __future__ import annotations
 
+import datetime
 import json
 import os
 import subprocess
@@ -146,6 +147,16 @@ def _clickhouse(directory: Path, number: int) -> list[_Built]:
     server = ["--server", str(places.clickhouse_server())]
     files = {"--schema": _CLICKHOUSE_SCHEMA, "--seed": _CLICKHOUSE_SEED}
     return [_build(directory, "clickhouse", server, number, files)]
+
+
+@pytest.mark.skipif(not _CLOCK, reason="FAKETIME_LIBRARY is not set: there is one day only")
+def test_the_clock_is_another_one(tmp_path: Path) -> None:
+    late = "DO $$ BEGIN ASSERT now() > '{}'::timestamptz + interval '399 days'; END $$;"
+    _postgres(tmp_path, 1, migration=late.format(datetime.datetime.now(datetime.UTC).isoformat()))
+    files = {"--schema": "CREATE TABLE days (day Date) ENGINE = MergeTree ORDER BY day;"}
+    today = datetime.datetime.now(datetime.UTC).date().isoformat()
+    files["--seed"] = f"INSERT INTO days SELECT throwIf(today() < toDate('{today}') + 399);"
+    _build(tmp_path, "clickhouse", ["--server", str(places.clickhouse_server())], 1, files)
 
 
 @pytest.mark.parametrize("make", [_plain, _layered, _migrated, _clickhouse])
