@@ -61,6 +61,15 @@ def test_a_random_sample_is_told(tmp_path: Path) -> None:
     assert "the planner looks at a random sample" in output
 
 
+def test_the_remedy_for_a_random_sample_helps(tmp_path: Path) -> None:
+    seed = (
+        "ALTER TABLE orders ALTER COLUMN id SET STATISTICS 200;"
+        "INSERT INTO orders SELECT n, '2020-01-01'::timestamptz + n * n * '1 s'::interval FROM generate_series(1, 40000) n;"
+    )
+    outcome = _validate(tmp_path, _POSTGRES, _TABLE, seed)
+    assert outcome.code == 0, outcome.output
+
+
 def test_what_is_in_no_table_is_told_by_its_file(tmp_path: Path) -> None:
     schema = _TABLE + "DO $$ BEGIN EXECUTE format('CREATE TYPE %I AS ENUM ()', 'type' || random()); END $$;\n"
     output = _validate(tmp_path, _POSTGRES, schema, _ROWS).output
