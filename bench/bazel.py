@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import shlex
 import subprocess
 import time
@@ -57,6 +58,10 @@ class Bazel:
         self.workspace = workspace
         self._flags = ["--symlink_prefix=/", "--color=no", "--curses=no", "--noshow_progress", *flags]
 
+    def elsewhere(self, workspace: Path) -> Bazel:
+        """Return the same Bazel for another workspace."""
+        return Bazel(self._command, workspace, self._flags)
+
     def version(self) -> str:
         """Return what ``bazel --version`` says."""
         return self._run(["--version"]).strip()
@@ -64,6 +69,27 @@ class Bazel:
     def build(self, targets: Sequence[str]) -> None:
         """Build targets."""
         self._run(["build", *self._flags, "--", *targets])
+
+    def analyse(self, pattern: str) -> float:
+        """Load and analyse targets, without building them; return the seconds that it took."""
+        begin = time.monotonic()
+        self._run(["build", "--nobuild", *self._flags, "--", pattern])
+        return time.monotonic() - begin
+
+    def cpu_s(self) -> float:
+        """Return the processor time that the server has used, which other load on the machine changes little."""
+        # User and system time, in ticks: fields 14 and 15, counted after the name in parentheses (proc_pid_stat(5)).
+        fields = Path("/proc", self.info("server_pid"), "stat").read_text(encoding="utf-8").rpartition(")")[2].split()
+        return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
+
+    def heap_bytes(self) -> int:
+        """Return how much of its heap the server needs."""
+        text = self.info("used-heap-size-after-gc")
+        return int(text.removesuffix("MB")) << 20
+
+    def shutdown(self) -> None:
+        """End the workspace's server."""
+        self._run(["shutdown"])
 
     def test(self, targets: Sequence[str], *flags: str, env: dict[str, int | str] | None = None) -> TestRun:
         """Run tests, none from the cache.

@@ -14,7 +14,20 @@ from typing import Any
 from bench.bazel import Bazel
 from bench.errors import BenchError
 from bench.machine import is_idle, machine_facts
-from bench.measurements import commits, fresh, inputs, isolation, many, memory, mocks, pools, start, target, warm
+from bench.measurements import (
+    analysis,
+    commits,
+    fresh,
+    inputs,
+    isolation,
+    many,
+    memory,
+    mocks,
+    pools,
+    start,
+    target,
+    warm,
+)
 from bench.measurements.setting import Setting
 from bench.rows import MISSED, Result, render
 from bench.workspace import cache_directory, write_workspace
@@ -22,7 +35,7 @@ from bench.workspace import cache_directory, write_workspace
 CHECKOUT = Path(__file__).resolve().parent.parent
 MEASUREMENTS: dict[str, ModuleType] = {
     module.LETTER: module
-    for module in (start, target, isolation, many, memory, inputs, pools, fresh, warm, commits, mocks)
+    for module in (start, target, isolation, many, memory, inputs, pools, fresh, warm, commits, mocks, analysis)
 }
 _EXIT_MISSED, _EXIT_BROKEN = 1, 2
 

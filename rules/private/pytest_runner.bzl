@@ -3,6 +3,7 @@
 load("@rules_python//python:py_info.bzl", "PyInfo")
 load(":import_roots.bzl", "library_imports")
 load(":labels.bzl", "runfiles_path")
+load(":launch_support.bzl", "PytestInfo")
 load(":misuse.bzl", "misuse")
 
 def is_test_file(basename):
@@ -18,12 +19,11 @@ def _import_roots(workspace_name, library):
     # `imports` where its packages are: an entry that is not needed costs a look on disk for every module.
     imports = library_imports(library)
     stated = {path.split("/")[0]: None for path in imports}
-    roots = {workspace_name: None}
-    for file in library.transitive_sources.to_list():
-        repo = runfiles_path(workspace_name, file).split("/")[0]
-        if repo not in stated:
-            roots[repo] = None
-    return list(roots) + imports
+
+    # One look at each source of the test's closure, for each test: most are of the workspace, and are done with at that.
+    paths = [file.short_path for file in library.transitive_sources.to_list()]
+    others = {path.split("/")[1]: None for path in paths if path.startswith("../")}
+    return [workspace_name] + [repo for repo in others if repo not in stated] + imports
 
 def pytest_runner(ctx, services):
     """Checks and describes a test of Python sources.
@@ -49,13 +49,13 @@ def pytest_runner(ctx, services):
 
     clients = [service.python_client for service in services if service.python_client]
     imports = _import_roots(ctx.workspace_name, ctx.attr.pytest_library[PyInfo])
-    for library in ctx.attr.pytest_runtime:
-        imports += library_imports(library[PyInfo])
+    pytest = ctx.attr.pytest[PytestInfo]
+    imports += pytest.imports
     for client in clients:
         imports += client.imports.to_list()
 
     runfiles = ctx.runfiles(files = ctx.files.srcs).merge_all(
-        [library[DefaultInfo].default_runfiles for library in [ctx.attr.pytest_library] + ctx.attr.pytest_runtime] +
+        [ctx.attr.pytest_library[DefaultInfo].default_runfiles, pytest.runfiles] +
         [client.runfiles for client in clients],
     )
     durations = ctx.file.durations

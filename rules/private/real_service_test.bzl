@@ -11,13 +11,7 @@ load(":real_service_test_rule.bzl", _real_service_test = "real_service_test")
 # Attributes with which a library must agree with the test that depends on it.
 _SHARED = ["compatible_with", "restricted_to", "target_compatible_with", "features"]
 
-_PYTEST_RUNTIME = [
-    Label("//third_party/python:pytest"),
-    Label("//third_party/python:pytest_asyncio"),
-    Label("//third_party/python:pytest_xdist"),
-    # For realservices.performance_optimization. Last: what is not found before it is looked for there, once.
-    Label("//third_party/python:psutil"),
-]
+_PYTEST = Label(":pytest_support")
 
 def real_service_test(
         name,
@@ -69,8 +63,8 @@ def real_service_test(
             srcs = srcs,
             env = env,
             measured = deps,
+            pytest = _PYTEST,
             pytest_library = library,
-            pytest_runtime = _PYTEST_RUNTIME,
             services = services,
             **kwargs
         )

@@ -6,7 +6,7 @@ The macro in real_service_test.bzl is what users call.
 load("@rules_python//python:py_info.bzl", "PyInfo")
 load(":env_references.bzl", "check_names", "encode_env")
 load(":executable_runner.bzl", "executable_runner")
-load(":import_roots.bzl", "library_imports")
+load(":launch_support.bzl", "LaunchInfo", "PytestInfo")
 load(":manifest.bzl", "check_kinds", "manifest")
 load(":misuse.bzl", "misuse")
 load(":on_path.bzl", "checked_on_path")
@@ -50,8 +50,9 @@ def _real_service_test_impl(ctx):
     if ctx.attr.on_path:
         test |= {"on_path": checked_on_path(ctx, services)}
     if ctx.configuration.coverage_enabled:
-        test |= {"coverage": library_imports(ctx.attr._coverage[PyInfo])}
-        runfiles = runfiles.merge(ctx.attr._coverage[DefaultInfo].default_runfiles)
+        launch = ctx.attr._launch[LaunchInfo]
+        test |= {"coverage": launch.coverage_imports}
+        runfiles = runfiles.merge(launch.coverage_runfiles)
 
     manifest_file = ctx.actions.declare_file(ctx.label.name + ".realservices.json")
     ctx.actions.write(manifest_file, manifest(
@@ -124,12 +125,12 @@ real_service_test = rule(
         "on_path": attr.string_list(
             doc = "Clients of the services to find on PATH: psql, pg_dump, pg_restore, pg_isready, pgbench, redis-cli, clickhouse-client.",
         ),
+        "pytest": attr.label(
+            doc = "What runs `srcs`.",
+            providers = [PytestInfo],
+        ),
         "pytest_library": attr.label(
             doc = "Library of `srcs` and `deps`.",
-            providers = [PyInfo],
-        ),
-        "pytest_runtime": attr.label_list(
-            doc = "Libraries that run the tests: pytest and its plugins.",
             providers = [PyInfo],
         ),
         "services": SERVICE_ATTRS["services"],
@@ -149,10 +150,6 @@ real_service_test = rule(
         ),
         "test_shards": attr.bool(
             doc = "Whether the executable in `test` implements Bazel's test sharding protocol.",
-        ),
-        "_coverage": attr.label(
-            default = "//third_party/python:coverage_where_collected",
-            providers = [PyInfo],
         ),
         "_lcov_merger": attr.label(
             default = configuration_field(fragment = "coverage", name = "output_generator"),
