@@ -69,5 +69,6 @@ def packed_directory(ctx, directory, contents):
         outputs = [archive, info],
         mnemonic = "RealservicesPrograms",
         progress_message = "Packing %{label}",
+        toolchain = None,
     )
     return struct(archive = archive, info = info)
