@@ -86,9 +86,9 @@ def farm(tmp_path: Path) -> Iterator[Farm]:
             process.wait(60)
 
 
-@pytest.fixture(scope="module")
+@pytest.fixture
 def monorepo(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Workspace]:
-    """A copy of the example."""
+    """A copy of the example that has never been built: Bazel would look in another farm for what it has built in one."""
     workspace = copy_of_the_example(tmp_path_factory.mktemp("monorepo"))
     yield workspace
     workspace.bazel("shutdown")
