@@ -1,4 +1,4 @@
-"""Templates that are built on other days: the clock of their servers is faked, four hundred days from build to build."""
+"""Templates that are built on other days: PostgreSQL's clock is faked, forty days from build to build."""
 
 from __future__ import annotations
 
