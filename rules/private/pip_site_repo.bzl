@@ -30,7 +30,7 @@ py_library(
 )
 """
 
-_PACKED = 'glob(["site/{name}.zip", "site/{name}/**"])'
+_PACKED = 'glob(["site/{name}/**"], allow_empty = True) + ["site/{name}.zip"]'
 
 # What does not work from an archive is one link locally. A remote worker gets nothing by the label of a directory.
 _LOOSE = """select({{
