@@ -66,17 +66,23 @@ def test_the_example_passes_in_linux_sandbox_and_is_cached_then(monorepo: Worksp
 
 def test_a_changed_migration_rebuilds_one_template_and_reruns_its_tests_only(monorepo: Workspace) -> None:
     assert monorepo.bazel("test", "//auth/...").returncode == 0
+    comment, table = (_ran_after_appending(monorepo, sql) for sql in ("-- changed\n", "CREATE TABLE added (x int);\n"))
+    users = monorepo.output_of("cquery", "rdeps(//auth/..., //auth:db)", "--output=label")
+    with_database = {line.split()[0] for line in users.splitlines()} & set(table)
+    assert {target for target, ran in table.items() if ran} == with_database
+    assert set(table) - with_database, "the example has tests without the database"
+    assert not any(comment.values()), "a comment makes the same template"
+
+
+def _ran_after_appending(monorepo: Workspace, sql: str) -> dict[str, bool]:
+    """Append to the last migration of auth, test, and return of each test whether it ran; one template is built."""
     migration = sorted((monorepo.directory / "auth" / "migrations").iterdir())[-1]
-    migration.write_text(migration.read_text(encoding="utf-8") + "\n-- changed\n", encoding="utf-8")
+    migration.write_text(f"{migration.read_text(encoding='utf-8')}\n{sql}", encoding="utf-8")
     done = monorepo.bazel("test", "//auth/...", "--subcommands")
     output = done.stdout + done.stderr
     assert done.returncode == 0, output
     assert len(re.findall(r"SUBCOMMAND: .*mnemonic: RealservicesPostgresTemplate", output)) == 1
-    found = results(output)
-    users = monorepo.output_of("cquery", "rdeps(//auth/..., //auth:db)", "--output=label")
-    with_database = {line.split()[0] for line in users.splitlines()} & set(found)
-    assert {target for target, (cached, _) in found.items() if not cached} == with_database
-    assert set(found) - with_database, "the example has tests without the database"
+    return {target: not cached for target, (cached, _) in results(output).items()}
 
 
 def test_a_wrong_migration_fails_the_build_with_file_line_statement_and_the_servers_words(monorepo: Workspace) -> None:
