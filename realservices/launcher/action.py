@@ -21,6 +21,7 @@ from realservices.host.sandbox import Sandbox
 from realservices.host.slots import Slot, lease_ports
 from realservices.launcher import contract_files
 from realservices.launcher.control import ControlServer
+from realservices.launcher.ending import Ending
 from realservices.launcher.failures import LostPortsError, failures_in_words
 from realservices.launcher.program import program_environment
 from realservices.launcher.runtime_file import write_runtime_file
@@ -40,11 +41,6 @@ if TYPE_CHECKING:
     from realservices.launcher.supervised import Supervised, Watcher
     from realservices.services.base import Service
 
-# How long a program may go on after a service died, and after SIGTERM; Bazel itself kills 15 s after its SIGTERM.
-_GRACE_S = 5.0
-_TERM_GRACE_S = 8.0
-# How often Ctrl-C is pressed, in which time, by somebody who wants the end of a program that takes interrupts itself.
-_PRESSED, _PRESSED_S = 3, 2.0
 # A port is lost once in a blue moon; a machine on which each start loses one has another trouble.
 _MOST_STARTS = 3
 _NO_KEEPER = (
@@ -80,8 +76,7 @@ class Action:
         self._program = program
         self._watcher = watcher
         self._fixed_ports = fixed_ports or {}
-        self._signal: int | None = None
-        self._kill_at: float | None = None
+        self._ending = Ending(program)
         self._slot = Slot()
         self._sandbox: Sandbox | None = None
         self._guardian: Guardian | None = None
@@ -90,7 +85,6 @@ class Action:
         self._checkouts: Checkouts | None = None
         self._signals: SignalReader | None = None
         self._foreground: Foreground | None = None
-        self._interrupts: list[float] = []
         self._starts = 0
         self._lost_ports: list[int] = []
         # Whether all services have been ready, so that tests may have begun.
@@ -174,14 +168,14 @@ class Action:
         self._supervisor = supervisor = lent or Supervisor(services, _service_environment(env), self._watcher)
         self._checkouts = self._make_checkouts(sandbox, supervisor)
         self._control = None if lent else ControlServer(control_path, supervisor, checkouts=self._checkouts)
-        self._signals = self._signals or SignalReader(self._on_end_signal, self._on_exit)
+        self._signals = self._signals or SignalReader(self._ending.on_signal, self._on_exit)
         supervisor.watch(self._signals.descriptor, self._signals.read)
         if self._manifest.test.runner == "pytest":
             self._program.start(env)
         supervisor.start_waiting()
-        while not self._program.pid and not supervisor.is_ready() and self._signal is None:
+        while not self._program.pid and not supervisor.is_ready() and self._ending.signal is None:
             self._step(supervisor)
-        if not self._program.pid and self._program.exit_code is None and self._signal is None:
+        if not self._program.pid and self._program.exit_code is None and self._ending.signal is None:
             if self._checkouts:
                 self._checkouts.start(env)
             self._program.start(env)
@@ -237,21 +231,13 @@ class Action:
     # While it runs
 
     def _step(self, supervisor: Supervisor) -> None:
-        timeout_s = None if self._kill_at is None else max(0.0, self._kill_at - time.monotonic())
-        supervisor.step(timeout_s)
+        supervisor.step(self._ending.timeout_s)
         self._has_begun = self._has_begun or all(each.state == READY for each in self.services)
         if not self._has_begun:
             self._look_for_lost_ports()  # Before anybody is told that a service has failed.
         if self._control:
             self._control.answer_waiting()
-        has_failed = bool(supervisor.failures())
-        if self._kill_at is None and self._program.pid and has_failed:
-            # The program's own errors may say more, but a program that hangs on a dead service must not run on.
-            self._kill_at = time.monotonic() + _GRACE_S
-        elif self._signal is None and not has_failed:
-            self._kill_at = None  # It has started the dead service again.
-        if self._kill_at is not None and time.monotonic() >= self._kill_at:
-            self._program.kill()
+        self._ending.look(has_failed=bool(supervisor.failures()))
 
     def _look_for_lost_ports(self) -> None:
         """Give up this start if ports were lost, unless it was the last one or the ports are the user's choice.
@@ -263,7 +249,7 @@ class Action:
         losers = [each for each in self.services if each.error and each.lost_ports]
         if any(port in fixed for loser in losers for port in loser.lost_ports):
             return
-        if losers and self._starts < _MOST_STARTS and self._signal is None and self._program.exit_code is None:
+        if losers and self._starts < _MOST_STARTS and self._ending.signal is None and self._program.exit_code is None:
             raise LostPortsError(losers)
 
     def _on_exit(self, pid: int, status: int, cpu_s: float, peak_bytes: int) -> None:
@@ -272,35 +258,20 @@ class Action:
         elif self._supervisor:
             self._supervisor.on_exit(pid, status, cpu_s, peak_bytes)
 
-    def _on_end_signal(self, number: int) -> None:
-        """Pass SIGTERM (Bazel's time-out) or Ctrl-C on; a second one ends the program at once."""
-        if number == signal.SIGINT and self._program.pid and self._program.takes_interrupts and not self._is_pressed():
-            return
-        self._kill_at = time.monotonic() + (_TERM_GRACE_S if self._signal is None else 0.0)
-        self._signal = number
-        if self._program.pid:
-            os.kill(self._program.pid, number)
-        elif self._program.exit_code is None:
-            self._program.exit_code = 128 + number
-
-    def _is_pressed(self) -> bool:
-        """Return whether Ctrl-C is pressed again and again: the program does not listen."""
-        self._interrupts = [*self._interrupts[1 - _PRESSED :], time.monotonic()]
-        return len(self._interrupts) == _PRESSED and self._interrupts[-1] - self._interrupts[0] < _PRESSED_S
-
     # The end
 
     def _reason(self, supervisor: Supervisor) -> str:
         """Say why the launcher fails the test, or return ""."""
         failures = failures_in_words(supervisor)
         reasons = [failures] if failures else []
-        if self._signal is not None:
+        number = self._ending.signal
+        if number is not None:
             timeout = os.environ.get("TEST_TIMEOUT", "")
-            why = f"; the test's time-out is {timeout} s" if self._signal == signal.SIGTERM and timeout else ""
-            reasons.insert(0, f"ended by {signal.Signals(self._signal).name} after {self.elapsed_s:.1f} s{why}")
+            why = f"; the test's time-out is {timeout} s" if number == signal.SIGTERM and timeout else ""
+            reasons.insert(0, f"ended by {signal.Signals(number).name} after {self.elapsed_s:.1f} s{why}")
         elif self._program.end:
             reasons.insert(0, f"the test program {self._program.end}")
-        if self._checkouts and self._signal is None and not failures:
+        if self._checkouts and number is None and not failures:
             reasons += self._checkouts.findings()
         return "\n".join(reasons)
 
@@ -309,7 +280,7 @@ class Action:
             if self._control:
                 self._control.close()
             self._supervisor.settle()
-            if self._signal is None:  # Else somebody waits for the end, and will not wait long.
+            if self._ending.signal is None:  # Else somebody waits for the end, and will not wait long.
                 self._supervisor.end_in_order()
             self._kill_all(self._supervisor)
             contract_files.tell_warnings([s.service.warning for s in self.services])
@@ -330,7 +301,8 @@ class Action:
             self._supervisor.settle()
             self._kill_all(self._supervisor)
         self._let_go()
-        self._supervisor = self._control = self._sandbox = self._guardian = self._kill_at = None
+        self._ending.withdraw()
+        self._supervisor = self._control = self._sandbox = self._guardian = None
         self._slot = Slot()
 
     def _kill_all(self, supervisor: Supervisor) -> None:
