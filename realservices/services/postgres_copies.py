@@ -21,7 +21,7 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from realservices.services.postgres_cluster import Cluster
 
-_COPIES = (TEMPLATE_DATABASE, PRISTINE_DATABASE, *READY_DATABASES)
+COPIES = (TEMPLATE_DATABASE, PRISTINE_DATABASE, *READY_DATABASES)
 # The first whose pg_walinspect says which blocks were written.
 _FIRST_WITH_BLOCKS = 160000
 _FIRST_WITH_LOGIN_TRIGGERS = 170000
@@ -38,7 +38,7 @@ _COPY_LOGIN_TRIGGERS = """UPDATE pg_database
 def create_copies(cluster: Cluster, source: str) -> None:
     """Make databases like ``source``, which is empty yet."""
     with cluster.closed(source):
-        copies = [copy_database(source, database, cluster.version_num) for database in _COPIES]
+        copies = [copy_database(source, database, cluster.version_num) for database in COPIES]
         cluster.execute("postgres", *copies, what=f"cannot copy database {source!r}")
     if cluster.version_num >= _FIRST_WITH_BLOCKS:
         # Not every distribution has it. Without it databases are made anew instead of restored.
@@ -47,8 +47,8 @@ def create_copies(cluster: Cluster, source: str) -> None:
 
 def finish_copies(cluster: Cluster, source: str) -> dict[int, int]:
     """Give them the settings of ``source``, which is complete, and return whose files each one's are, by number."""
-    names = {"copies": ", ".join(f"'{name}'" for name in _COPIES), "source": source}
-    statements = [_FORGET_SETTINGS.format(**names), *(copy_settings(source, database) for database in _COPIES)]
+    names = {"copies": ", ".join(f"'{name}'" for name in COPIES), "source": source}
+    statements = [_FORGET_SETTINGS.format(**names), *(copy_settings(source, database) for database in COPIES)]
     if cluster.version_num >= _FIRST_WITH_LOGIN_TRIGGERS:
         statements.append(_COPY_LOGIN_TRIGGERS.format(**names))
     statements.append(f"ALTER DATABASE {TEMPLATE_DATABASE} WITH IS_TEMPLATE true ALLOW_CONNECTIONS false")

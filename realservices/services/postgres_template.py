@@ -36,6 +36,7 @@ from realservices.services.postgres_cluster import Cluster, data_directory
 from realservices.services.postgres_contents import write_contents
 from realservices.services.postgres_control import forget_origin
 from realservices.services.postgres_copies import create_copies, finish_copies, linked_directories
+from realservices.services.postgres_elsewhere import refuse_tables_elsewhere
 from realservices.services.postgres_extensions import remedy_for_extension
 from realservices.services.postgres_locale import PROVIDERS, Locale
 from realservices.services.postgres_migrators import migrate_postgres
@@ -212,6 +213,8 @@ def _fill(cluster: Cluster, options: argparse.Namespace, scripts: list[Script], 
         progress.begin("migrate")
     migrate_postgres(cluster, options.migrate, source, f"{work}/migrators")
     cluster.apply(source, [script for script in scripts if script.kind == "seed"], begin)
+    if scripts:
+        refuse_tables_elsewhere(cluster, source)
     progress.begin("statistics, and the archive")
     analyze(cluster, source, work, since)
     if options.contents:

@@ -159,3 +159,19 @@ def test_an_included_file_that_is_not_there_leads_to_what_to_write(tmp_path: Pat
     assert "refused migration app/1.sql, line 2:\n" in message
     assert "No such file or directory\n" in message
     assert "what a file includes is an input: under Bazel name it in data, beside migrations" in message
+
+
+def test_tables_in_another_database_lead_to_what_to_write(tmp_path: Path) -> None:
+    dump = "CREATE DATABASE shop;\n\\connect shop\nCREATE TABLE users (id integer);\n"
+    message = _refusal(TemplateBuild(tmp_path).migration("dump.sql", dump))
+    assert (
+        "have made 1 table(s) in database 'shop' and none in 'test', which is the one that tests are given" in message
+    )
+    assert (
+        'pg_dump without --create); where programs want that name, write database = "shop" on the service\n' in message
+    )
+
+
+def test_a_second_database_is_no_fault(tmp_path: Path) -> None:
+    more = "CREATE DATABASE more;\n\\connect more\nCREATE TABLE events (id integer);\n\\connect test\n"
+    _succeeds(TemplateBuild(tmp_path).migration("1.sql", f"{more}CREATE TABLE users (id integer);\n"))
