@@ -46,9 +46,15 @@ _KILL = """
 import os, signal
 from pathlib import Path
 import psutil
+def parent(process):
+    try:
+        return process.parent()
+    except psutil.Error:
+        return process  # It has ended meanwhile, as those do that help with a start.
+
 async def test_kill(isolated_database):
-    found = [each for each in psutil.process_iter() if "serve" in each.cmdline()]
-    [launcher] = [each for each in found if each.parent() not in found]
+    found = [each for each in psutil.process_iter(["cmdline"]) if "serve" in (each.info["cmdline"] or [])]
+    [launcher] = [each for each in found if parent(each) not in found]
     launcher.kill()
     os.kill(os.getpid(), signal.SIGKILL)
 """
