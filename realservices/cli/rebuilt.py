@@ -18,12 +18,13 @@ from realservices.contract.errors import TemplateError
 from realservices.contract.own_environment import own_environment
 from realservices.contract.template_info import ROLES, STATISTICS
 from realservices.sources.declarations import read_project
-from realservices.sources.entries import recipe_of
+from realservices.sources.entries import KINDS_WITH_TEMPLATES, recipe_of
 from realservices.sources.package import package_command
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
+    from realservices.sources.declarations import Declaration
     from realservices.sources.recipes import Recipe
 
 _MOST_FILES = 5
@@ -54,12 +55,11 @@ class _Built:
     contents: Path
 
 
-def rebuild(root: Path, name: str) -> str:
+def rebuild(declaration: Declaration) -> str:
     """Build a service's template twice.
 
     Args:
-        root: The project's directory.
-        name: The service.
+        declaration: One of `services_with_templates`.
 
     Returns:
         How they differ, with the remedy; "" if they do not.
@@ -67,22 +67,20 @@ def rebuild(root: Path, name: str) -> str:
     Raises:
         RealServicesError: A template cannot be built.
     """
-    recipe = recipe_of(read_project(root).services[name])
-    if not recipe:
-        return ""
+    recipe = recipe_of(declaration)
     with tempfile.TemporaryDirectory() as directory:
         first, second = (_build(recipe, Path(directory, name)) for name in ("first", "second"))
         return _difference(first, second)
 
 
-def services_with_templates(root: Path) -> list[str]:
-    """Return the names of the services that a project declares and that have a template.
+def services_with_templates(root: Path) -> list[Declaration]:
+    """Return the services that a project declares and that have a template.
 
     Raises:
         RealServicesError: The project's declaration cannot be read.
     """
     declared = read_project(root).services.values()
-    return [each.name for each in declared if each.kind in ("postgres", "clickhouse") and not each.is_default]
+    return [each for each in declared if each.kind in KINDS_WITH_TEMPLATES and not each.is_default]
 
 
 def _build(recipe: Recipe, directory: Path) -> _Built:

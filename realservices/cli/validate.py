@@ -13,7 +13,6 @@ from urllib.parse import urlsplit
 
 from realservices.cli.console import Console
 from realservices.cli.exit_codes import EXIT_ERROR, EXIT_OK
-from realservices.cli.rebuilt import rebuild, services_with_templates
 from realservices.clients.errors import WebSocketConnectError
 from realservices.contract.errors import RealServicesError
 from realservices.isolated_environment_manager import get_isolated_environment_manager
@@ -25,8 +24,7 @@ if TYPE_CHECKING:
     import argparse
     from collections.abc import Awaitable, Callable
 
-    from realservices.contract.errors import RealServicesError
-from realservices.isolated_environment_manager import IsolatedEnvironmentManager
+    from realservices.isolated_environment_manager import IsolatedEnvironmentManager
 
 HELP = "use every service of this project as a test would"
 _VERSION = 1
@@ -86,17 +84,19 @@ def run(options: argparse.Namespace) -> int:
 
 def _rebuild(console: Console, quiet: bool) -> list[Step]:
     """Build the templates of a project twice each."""
+    from realservices.cli.rebuilt import rebuild, services_with_templates  # noqa: PLC0415 - for this option only
+
     root = project_root()
     steps: list[Step] = []
-    for name in services_with_templates(root):
-        console.progress(f"{name} …")
+    for declaration in services_with_templates(root):
+        console.progress(f"{declaration.name} …")
         begin = time.monotonic()
         try:
-            difference = rebuild(root, name)
+            difference = rebuild(declaration)
         except RealServicesError as failed:
             difference = str(failed)
         state, detail = ("failed", difference) if difference else ("ok", _SAME)
-        steps.append(Step(name, state, detail, (time.monotonic() - begin) * 1000))
+        steps.append(Step(declaration.name, state, detail, (time.monotonic() - begin) * 1000))
         console.progress("")
         if not quiet:
             _print(steps[-1], console)

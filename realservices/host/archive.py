@@ -16,6 +16,7 @@ import stat
 
 from realservices.contract.errors import ArchiveError
 from realservices.contract.removal import discard_tree
+from realservices.contract.writing import write_all
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -217,13 +218,6 @@ def _write_file(path: str, chunks: Iterator[bytes], mode: int) -> None:
         raise OSError(error.errno, error.strerror, path) from None
     finally:
         os.close(descriptor)
-
-
-def write_all(descriptor: int, data: bytes) -> None:
-    """Write all of it: the kernel may take less at once, for instance when a file system becomes full."""
-    left = memoryview(data)
-    while left:
-        left = left[os.write(descriptor, left) :]
 
 
 def _check_sum(header: bytes) -> None:

@@ -11,7 +11,8 @@ from __future__ import annotations
 import os
 
 from realservices.contract.removal import discard_tree, remove_tree
-from realservices.host.archive import unpack_archive, write_all
+from realservices.contract.writing import write_all
+from realservices.host.archive import unpack_archive
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:

@@ -46,8 +46,7 @@ def lease_template(template: Template) -> Lease:
         ArchiveError: The archive is damaged.
         InfrastructureError: The setting of the cache's size is no number.
     """
-    cache = DirectoryCache(f"{registry_directory()}/{_FOLDER}", _MUTEX, size_of=_tree_size)
-    return _lease(cache, template)
+    return _lease(_cache(registry_directory()), template)
 
 
 def leased_if_made(template: Template) -> Lease | None:
@@ -56,8 +55,11 @@ def leased_if_made(template: Template) -> Lease | None:
     Raises:
         OSError: Its lock, or its place, cannot be had.
     """
-    cache = DirectoryCache(f"{registry_directory()}/{_FOLDER}", _MUTEX, size_of=_tree_size)
-    return cache.lease_made(template.digest)
+    return _cache(registry_directory()).lease_made(template.digest)
+
+
+def _cache(registry: str) -> DirectoryCache:
+    return DirectoryCache(f"{registry}/{_FOLDER}", _MUTEX, size_of=_tree_size)
 
 
 def _lease(cache: DirectoryCache, template: Template) -> Lease:
@@ -82,7 +84,7 @@ def remove_half_made_templates() -> None:
     for registry in present_registries()[:1]:
         if os.path.isdir(f"{registry}/{_FOLDER}"):
             try:
-                DirectoryCache(f"{registry}/{_FOLDER}", _MUTEX, size_of=_tree_size).remove_left()
+                _cache(registry).remove_left()
             except OSError:
                 continue
 

@@ -12,6 +12,7 @@ import os
 import signal
 import time
 
+from realservices.contract.bazel_files import tell_warnings
 from realservices.contract.errors import ServiceError
 from realservices.contract.warmth import WARM
 from realservices.host.guardian import Guardian, start_guardian
@@ -145,7 +146,7 @@ class Action:
                     self._step(supervisor)
                 return supervisor
             except LostPortsError as lost:
-                contract_files.tell_warnings(lost.warnings)
+                tell_warnings(lost.warnings)
                 self._lost_ports += lost.ports
                 self._undo()
 
@@ -283,7 +284,7 @@ class Action:
             if self._ending.signal is None:  # Else somebody waits for the end, and will not wait long.
                 self._supervisor.end_in_order()
             self._kill_all(self._supervisor)
-            contract_files.tell_warnings([s.service.warning for s in self.services])
+            tell_warnings([s.service.warning for s in self.services])
             if self._program.exit_code != 0 or self._supervisor.failures() or contract_files.wants_logs():
                 contract_files.keep_logs([s.log.path for s in self.services])
                 contract_files.keep_text("services.json", self.timeline.as_json())
@@ -312,9 +313,9 @@ class Action:
     def _let_go(self) -> None:
         if self._sandbox:
             # A test may have mounted something in it, or made files as another user: that is no failure of its own.
-            contract_files.tell_warnings(self._sandbox.remove())
+            tell_warnings(self._sandbox.remove())
         if self._guardian:
-            contract_files.tell_warnings([self._guardian.dismiss()])
+            tell_warnings([self._guardian.dismiss()])
         self._slot.release()
 
     def _wish_in_vain(self, lending: Lending) -> None:
@@ -322,7 +323,7 @@ class Action:
         if self._manifest.test.runner == "services":
             lending.leave_spares()
         else:
-            contract_files.tell_warnings([_NO_KEEPER])
+            tell_warnings([_NO_KEEPER])
 
 
 def _service_environment(env: dict[str, str]) -> dict[str, str]:

@@ -204,11 +204,8 @@ class Checkouts:
         *lines, rest = self._received.split(b"\n")
         self._received = bytearray(rest)
         for line in lines:
-            self._take_note(bytes(line))
-
-    def _take_note(self, line: bytes) -> None:
-        answer: dict[str, Any] = json.loads(line)
-        self._note(answer["id"], answer)
+            answer: dict[str, Any] = json.loads(line)
+            self._note(answer["id"], answer)
 
     def _note(self, number: int, answer: dict[str, Any]) -> None:
         self._answers[number] = answer

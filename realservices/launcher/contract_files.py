@@ -6,11 +6,10 @@ Source: "Test encyclopedia" of the Bazel documentation, and tools/test/test-setu
 from __future__ import annotations
 
 import os
-import sys
 
+from realservices.contract.bazel_files import cannot, write_file
 from realservices.contract.environment import PREMATURE_EXIT
-from realservices.contract.resources import explain
-from realservices.host.archive import write_all
+from realservices.contract.writing import write_all
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -26,7 +25,7 @@ def mark_unfinished() -> None:
     """
     path = os.environ.get(PREMATURE_EXIT)
     if path:
-        _write(path, "")
+        write_file(path, "")
 
 
 def mark_finished() -> None:
@@ -36,22 +35,7 @@ def mark_finished() -> None:
         if path and os.path.exists(path):
             os.unlink(path)
     except OSError as error:
-        _cannot("remove the premature-exit file, so that Bazel takes the test for one that was cut short", error)
-
-
-def advertise_shards() -> None:
-    """Tell Bazel that the program runs its shard only; without it a sharded test fails."""
-    path = os.environ.get("TEST_SHARD_STATUS_FILE")
-    if path:
-        _write(path, "", os.O_APPEND)
-
-
-def tell_warnings(warnings: list[str]) -> None:
-    """Add warnings to those that Bazel shows beside the test's result; empty ones are left out."""
-    path = os.environ.get("TEST_WARNINGS_OUTPUT_FILE")
-    for text in filter(None, warnings):
-        if path:
-            _write(path, text + "\n", os.O_APPEND)
+        cannot("remove the premature-exit file, so that Bazel takes the test for one that was cut short", error)
 
 
 def write_infrastructure_failure(error: InfrastructureError) -> None:
@@ -59,7 +43,7 @@ def write_infrastructure_failure(error: InfrastructureError) -> None:
     path = os.environ.get("TEST_INFRASTRUCTURE_FAILURE_FILE")
     if path:
         reason = error.reason.replace("\n", " ")
-        _write(path, f"{error.component}\n{reason}\n")
+        write_file(path, f"{error.component}\n{reason}\n")
 
 
 def wants_logs() -> bool:
@@ -84,20 +68,7 @@ def keep_text(name: str, text: str) -> None:
     """Write a file of ours beside the logs that are kept."""
     directory = os.environ.get("TEST_UNDECLARED_OUTPUTS_DIR")
     if directory and os.path.isdir(directory):
-        _write(f"{directory}/{name}", text)
-
-
-def note(text: str) -> None:
-    """Say something beside the test's output; it is of no effect where that takes no more."""
-    try:
-        print(f"realservices: {text}", file=sys.stderr, flush=True)
-    except OSError:
-        pass
-
-
-def _cannot(doing: str, error: OSError) -> None:
-    # Neither may make a test that passes fail, nor one that fails pass.
-    note(str(explain(error, f"cannot {doing}")))
+        write_file(f"{directory}/{name}", text)
 
 
 def _copy(path: str, target: str) -> None:
@@ -107,16 +78,4 @@ def _copy(path: str, target: str) -> None:
                 write_all(copy.fileno(), chunk)
     except OSError as error:
         error.filename = error.filename or target
-        _cannot(f"keep {os.path.basename(path)} whole", error)
-
-
-def _write(path: str, text: str, flag: int = os.O_TRUNC) -> None:
-    try:
-        descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | flag, 0o644)
-        try:
-            write_all(descriptor, text.encode(errors="replace"))
-        finally:
-            os.close(descriptor)
-    except OSError as error:
-        error.filename = error.filename or path
-        _cannot(f"write {os.path.basename(path)}", error)
+        cannot(f"keep {os.path.basename(path)} whole", error)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import sys
 
+from realservices.contract.bazel_files import note, tell_warnings
 from realservices.contract.errors import InfrastructureError, RealServicesError
 from realservices.contract.manifest import load_manifest
 from realservices.contract.resources import explain
@@ -33,7 +34,7 @@ def main(arguments: list[str]) -> int:
     except InfrastructureError as error:
         code = _told(error, reserve)
     except RealServicesError as error:
-        contract_files.note(str(error))
+        note(str(error))
         code = 1
     except OSError as error:
         code = _told(explain(error, "the machine does not give what the test needs"), reserve)
@@ -58,7 +59,7 @@ def _told(error: InfrastructureError, reserve: int) -> int:
     if reserve >= 0:
         os.close(reserve)
     contract_files.write_infrastructure_failure(error)
-    contract_files.note(f"{error.component}: {error}")
+    note(f"{error.component}: {error}")
     return 1
 
 
@@ -88,9 +89,9 @@ def _run(manifest_path: str, arguments: list[str]) -> int:
     for service in action.services:
         if service.machine_error:
             contract_files.write_infrastructure_failure(service.machine_error)
-    contract_files.tell_warnings([service.log.warning for service in action.services])
+    tell_warnings([service.log.warning for service in action.services])
     if coverage:
-        contract_files.tell_warnings([coverage.report()])
+        tell_warnings([coverage.report()])
     if reason:
         print(f"\nrealservices: {manifest.label}: {reason}", file=sys.stderr, flush=True)
     if code or contract_files.wants_logs():

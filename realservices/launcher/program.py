@@ -8,9 +8,9 @@ import sys
 import time
 
 from realservices.contract import environment
+from realservices.contract.bazel_files import advertise_shards
 from realservices.contract.coverage_environment import with_coverage
 from realservices.host.process import describe_exit, spawn, wait
-from realservices.launcher import contract_files
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -77,7 +77,7 @@ class Program:
         options = test_runners.translated(runner, env)
         is_sharded = test_runners.is_sharded(env)
         if is_sharded:
-            contract_files.advertise_shards()
+            advertise_shards()
         if is_sharded and runner in test_runners.LISTING:
             here = os.path.abspath(sys.path[0])
             selecting = [sys.executable, "-I", "-S", "-B", "-c", _SELECTING, here]

@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING
 
 from realservices.contract import environment
 from realservices.contract.archive_imports import name_files_in_archives
+from realservices.contract.bazel_files import advertise_shards, note, tell_warnings
 from realservices.contract.coverage_environment import START as COVERAGE_START
 from realservices.contract.errors import RealServicesError
 from realservices.contract.manifest import load_manifest
@@ -72,7 +73,7 @@ def main() -> int:
     except RealServicesError as error:
         print(f"realservices: {error}", file=sys.stderr)
         return _USAGE_ERROR
-    _touch_shard_status()
+    advertise_shards()
     runfiles = os.environ["RUNFILES_DIR"]
     root = os.path.join(runfiles, os.environ.get("TEST_WORKSPACE") or manifest.test.files[0].split("/")[0])
     files = [os.path.join(runfiles, file) for file in manifest.test.files]
@@ -143,7 +144,9 @@ def _exit_code(code: int, label: str, files: Sequence[str], observer: _Observer)
     if observer.found or observer.skipped:
         pattern = os.environ.get(FILTER, "").strip()
         if pattern and not observer.selected:
-            _tell(f"realservices: {label}: {no_match(pattern, observer.found)}")
+            text = f"{label}: {no_match(pattern, observer.found)}"
+            tell_warnings([f"realservices: {text}"])
+            note(text)
         return 0
     names = "".join(f"\n    {file}" for file in files)
     print(
@@ -153,22 +156,6 @@ def _exit_code(code: int, label: str, files: Sequence[str], observer: _Observer)
         file=sys.stderr,
     )
     return code
-
-
-def _tell(warning: str) -> None:
-    """Say it in the log, and where Bazel looks for warnings."""
-    print(warning, file=sys.stderr)
-    if path := os.environ.get("TEST_WARNINGS_OUTPUT_FILE"):
-        with open(path, "a", encoding="utf-8") as file:
-            file.write(warning + "\n")
-
-
-def _touch_shard_status() -> None:
-    # Tells Bazel that this program knows how to shard; without it a sharded test fails.
-    path = os.environ.get("TEST_SHARD_STATUS_FILE")
-    if path:
-        with open(path, "a", encoding="utf-8"):
-            pass
 
 
 def _configuration(root: str) -> str:

@@ -8,8 +8,7 @@ from __future__ import annotations
 
 import os
 
-from realservices.contract.resources import explain
-from realservices.launcher.contract_files import note
+from realservices.contract.bazel_files import cannot
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -40,7 +39,7 @@ def write_report(timeline: Timeline, services: list[Supervised], exit_code: int,
     except OSError as error:
         # The program's own report stays as it is.
         error.filename = error.filename or path
-        note(str(explain(error, "cannot write the test's report")))
+        cannot("write the test's report", error)
 
 
 def _write_report(

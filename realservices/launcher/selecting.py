@@ -11,8 +11,8 @@ import re
 import subprocess
 import sys
 
+from realservices.contract.bazel_files import note, tell_warnings
 from realservices.contract.test_filter import FILTER, no_match
-from realservices.launcher.contract_files import note, tell_warnings
 from realservices.launcher.test_runners import INDEX, TOTAL, TRANSLATED, split_filter, translated
 
 TYPE_CHECKING = False

@@ -50,6 +50,5 @@ def this_machine() -> Machine:
     """Look at the machine."""
     psutil = load_psutil()
     cpus = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else psutil.cpu_count() or 1
-    return Machine(
-        cpus, min(psutil.virtual_memory().available, left_to_container())
-    )  # psutil knows only the whole machine.
+    # psutil knows only the whole machine.
+    return Machine(cpus, min(psutil.virtual_memory().available, left_to_container()))

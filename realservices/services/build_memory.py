@@ -10,6 +10,7 @@ on the disk.
 
 from __future__ import annotations
 
+import contextlib
 import errno
 import os
 
@@ -44,7 +45,9 @@ class BuildMemory:
         size = int(min(_MOST_BYTES, free_memory_bytes() / _PART_OF_FREE_MEMORY))
         self.is_used = False
         if size >= max(_LEAST_BYTES, _GROWTH * input_bytes):
-            self.is_used = _mount(directory, size)
+            with contextlib.suppress(OSError):  # The kernel grants no mounts here.
+                mount_tmpfs(directory, size)
+                self.is_used = True
 
     def was_too_small(self, error: Exception) -> bool:
         """Return whether a build has failed for want of it."""
@@ -55,17 +58,3 @@ class BuildMemory:
         if self.is_used:
             detach(self._directory)
             self.is_used = False
-
-
-def _mount(directory: str, size: int) -> bool:
-    try:
-        mount_tmpfs(directory, size)
-    except OSError:
-        return False  # The kernel grants no mounts here.
-    try:
-        os.mkdir(f"{directory}/probe")
-        os.rmdir(f"{directory}/probe")
-    except OSError:
-        detach(directory)  # This user has no id in this namespace, and memory belongs to those who have.
-        return False
-    return True

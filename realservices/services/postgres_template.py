@@ -24,7 +24,7 @@ from realservices.contract.resources import explain
 from realservices.host.abandoned import remove_abandoned
 from realservices.host.marks import mark_this_process
 from realservices.host.namespaces import are_namespaces_possible, enter_mount_namespace
-from realservices.host.privileges import leave_root
+from realservices.host.privileges import leave_root, may_map_itself
 from realservices.host.scratch import Scratch
 from realservices.host.slots import acquire_slot
 from realservices.schema.arrange import arrange_after
@@ -144,9 +144,10 @@ def _become_a_user(work: str, distribution: str, base: Base | None, scripts: lis
     """Enter what the kernel grants of namespaces, as a user whom the server and initdb accept.
 
     Returns:
-        The memory that the scratch directory may be in, there.
+        The memory that the scratch directory may be in, there; None where nothing can be made in such.
     """
     is_refused = os.geteuid() == 0 or not _has_name(os.geteuid())
+    is_mapped = may_map_itself()
     if are_namespaces_possible():
         if base:
             base.lease()  # Before: there, this user may look like another one, who has a cache of his own.
@@ -156,7 +157,8 @@ def _become_a_user(work: str, distribution: str, base: Base | None, scripts: lis
             if base:
                 base.release()
         else:
-            return BuildMemory(work, sum(os.path.getsize(script.path) for script in scripts))
+            size = sum(os.path.getsize(script.path) for script in scripts)
+            return BuildMemory(work, size) if is_mapped else None
     if is_refused:
         _leave_root(work, distribution)
     return None

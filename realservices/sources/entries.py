@@ -36,6 +36,8 @@ _TAKEN = {
     "clickhouse": ("default", "system", "information_schema"),
     "postgres": ("postgres", "template0", "template1"),
 }
+KINDS_WITH_TEMPLATES = tuple(_TAKEN)
+"""Kinds whose data directory is built once, from what is declared."""
 _READY_TIMEOUT_S, _GRACE_S = 60, 5.0
 _OWN_PASSWORD = {"service": "", "field": "password"}
 _READY = {"http": "path", "tcp": "ports", "log": "pattern"}
@@ -98,17 +100,15 @@ def _postgres(declaration: Declaration, stack: contextlib.ExitStack) -> dict[str
     }
 
 
-def recipe_of(declaration: Declaration) -> Recipe | None:
-    """Return how a service's template is made, None for a kind that has none.
+def recipe_of(declaration: Declaration) -> Recipe:
+    """Return how the template of a service of `KINDS_WITH_TEMPLATES` is made.
 
     Raises:
         RealServicesError: Something that it needs is not there.
     """
     if declaration.kind == "postgres":
         return postgres_recipe(declaration, postgres_distribution(), *_account(declaration))
-    if declaration.kind == "clickhouse":
-        return clickhouse_recipe(declaration, clickhouse_server(), *_account(declaration))
-    return None
+    return clickhouse_recipe(declaration, clickhouse_server(), *_account(declaration))
 
 
 def _redis(declaration: Declaration) -> dict[str, Any]:
