@@ -176,13 +176,6 @@ def ask(file: dict[str, Any], path: str, *, may_end: bool = False) -> None:
         assert may_end
 
 
-def free_port() -> int:
-    """Return a port on which nobody listens now."""
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])
-
-
 def _processes_of(session: Path) -> list[str]:
     """Return the processes that have the session's directory in their environment or among their arguments."""
     found = []

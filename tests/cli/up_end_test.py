@@ -11,7 +11,8 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from tests.cli.development import ask, assert_nothing_is_left, free_port, session_of, wait_until
+from tests.cli.development import ask, assert_nothing_is_left, session_of, wait_until
+from tests.host.ports import free_port
 from tests.host.terminal import opened_terminal
 
 if TYPE_CHECKING:

@@ -10,7 +10,8 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from tests.cli.development import ask, free_port
+from tests.cli.development import ask
+from tests.host.ports import free_port
 from tests.host.terminal import CTRL_C, opened_terminal
 
 if TYPE_CHECKING:

@@ -14,6 +14,8 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+from tests.host.ports import free_port
+
 if TYPE_CHECKING:
     from tests.dev.project import Project
 
@@ -29,12 +31,6 @@ _HOLD = """
             print("up", os.environ["REALSERVICES_SESSION"], flush=True)
             await asyncio.Event().wait()
 """
-
-
-def _free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])
 
 
 def _wait_until_gone(path: Path) -> None:
@@ -246,7 +242,7 @@ def test_a_service_of_somebody_else_stays(project: Project) -> None:
 
 
 def test_fixed_ports(project: Project) -> None:
-    ports = [_free_port(), _free_port()]
+    ports = [free_port(), free_port()]
     project.declare(
         auth=f"fixed_ports = {{ http = {ports[0]} }}", backend=f"fixed_ports = {{ http = {ports[1]} }}", worker=""
     )
@@ -257,7 +253,7 @@ def test_fixed_ports(project: Project) -> None:
 
 
 def test_a_fixed_port_that_is_taken(project: Project) -> None:
-    fallback = _free_port()
+    fallback = free_port()
     with socket.socket() as other:
         other.bind(("127.0.0.1", 0))
         other.listen()
@@ -285,7 +281,7 @@ def test_a_port_of_the_system(project: Project) -> None:
 
 
 def test_ranges_for_services_without_a_port(project: Project) -> None:
-    first = _free_port()
+    first = free_port()
     project.declare(auth="", backend=f"fixed_ports = {{ http = {first} }}")
     error = project.error(_RUN.format(f"dynamic_ports=False, port_ranges=[({first}, {first})]"))
     assert f"no port for 'http': port_ranges ({first}-{first}) has no free one" in error

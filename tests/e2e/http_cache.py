@@ -13,6 +13,8 @@ import time
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from tests.host.ports import free_port
+
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
@@ -56,7 +58,7 @@ def http_cache(top: Path) -> Iterator[str]:
 def _nginx(program: str, top: Path) -> Iterator[str]:
     top.chmod(0o755)  # As root, nginx has workers of another user.
     (top / "cache").chmod(0o777)
-    port = _free_port()
+    port = free_port()
     user = "user root;\n" if os.geteuid() == 0 else ""
     (top / "nginx.conf").write_text(user + _NGINX.format(top=top, port=port), encoding="utf-8")
     with subprocess.Popen(
@@ -77,13 +79,6 @@ def _await(port: int, server: subprocess.Popen[bytes]) -> None:
         assert server.poll() is None, "nginx does not start"
         assert time.monotonic() < deadline
         time.sleep(0.02)
-
-
-def _free_port() -> int:
-    with socket.socket() as listener:
-        listener.bind(("127.0.0.1", 0))
-        port: int = listener.getsockname()[1]
-        return port
 
 
 @contextlib.contextmanager

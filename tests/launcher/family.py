@@ -11,7 +11,10 @@ def children(pid: int) -> list[int]:
 
 
 def guardian_of(pid: int) -> int:
-    """Return the process id of a launcher's guardian: the child that has the launcher's own command line."""
+    """Return the process id of a launcher's guardian: the first child that has the launcher's own command line.
+
+    Others have it until they have become a program, or for as long as they unpack files.
+    """
     own = Path(f"/proc/{pid}/cmdline").read_bytes()
-    (guardian,) = [child for child in children(pid) if Path(f"/proc/{child}/cmdline").read_bytes() == own]
+    guardian, *_ = [child for child in children(pid) if Path(f"/proc/{child}/cmdline").read_bytes() == own]
     return guardian

@@ -14,6 +14,7 @@ import pytest
 from realservices.host.blocks import BLOCK_SIZE
 from realservices.host.marks import marked
 from realservices.host.slots import acquire_slot
+from tests.host.ports import free_port
 from tests.host.running import Running
 from tests.launcher.executables import PORT, executable
 from tests.launcher.executables import port as named
@@ -98,9 +99,9 @@ def test_it_runs_once_at_a_time(group: Group) -> None:
 
 
 def test_a_service_is_on_the_port_that_was_asked_for() -> None:
-    port = _free_port()
+    port = free_port()
     app = executable("app", "listen", named("http"), "listen", named("admin"), ports=("http", "admin"))
-    with Group([redis(), app], ports={"cache": port, "app": _free_port()}) as group:
+    with Group([redis(), app], ports={"cache": port, "app": free_port()}) as group:
         for _ in range(2):
             with group.start() as run:
                 run.await_output(_READY)
@@ -185,11 +186,3 @@ def _free_block() -> int:
     slot = acquire_slot(1)
     slot.release()
     return slot.ports[0] - slot.ports[0] % BLOCK_SIZE
-
-
-def _free_port() -> int:
-    """Return a port that is free now and that no test leases: the kernel gives it to outgoing connections."""
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port: int = probe.getsockname()[1]
-        return port
