@@ -121,7 +121,7 @@ async def _ask(endpoint: Endpoint) -> None:
     if endpoint.kind == "postgres":
         import asyncpg  # noqa: PLC0415 - where there is a PostgreSQL
 
-        from realservices.isolation.postgres.administration import connect_kwargs  # noqa: PLC0415
+        from realservices.kinds.postgres.isolation.administration import connect_kwargs  # noqa: PLC0415
 
         connection = await asyncpg.connect(**connect_kwargs(endpoint, str(endpoint.database)))
         await connection.execute("SELECT 1")

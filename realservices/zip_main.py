@@ -17,15 +17,15 @@ import sys
 def main() -> int:
     """Run the part that the first argument asks for and return its exit code."""
     if sys.argv[1:2] == ["template"]:
-        from realservices.services import postgres_template  # noqa: PLC0415 - the test side must not pay for it
+        from realservices.kinds.postgres.template import build as postgres_template  # noqa: PLC0415 - the test side must not pay for it
 
         return postgres_template.main(sys.argv[2:])
     if sys.argv[1:2] == ["clickhouse-template"]:
-        from realservices.services import clickhouse_template  # noqa: PLC0415
+        from realservices.kinds.clickhouse.template import build as clickhouse_template  # noqa: PLC0415
 
         return clickhouse_template.main(sys.argv[2:])
     if sys.argv[1:2] == ["programs"]:
-        from realservices.services import programs_archive  # noqa: PLC0415
+        from realservices.kinds.postgres.template import programs as programs_archive  # noqa: PLC0415
 
         return programs_archive.main(sys.argv[2:])
     if sys.argv[1:2] == ["migrator"]:

@@ -29,7 +29,7 @@ from realservices.cli.checks.memory import (
     check_temporary_space,
 )
 from realservices.cli.checks.network import check_abstract_sockets, check_loopback, check_ports
-from realservices.cli.checks.programs import check_postgres, check_redis
+from realservices.cli.checks.programs import check_programs
 from realservices.cli.checks.whole_session import check_session
 from realservices.cli.console import Console
 from realservices.cli.exit_codes import EXIT_ERROR, EXIT_OK
@@ -59,8 +59,7 @@ CHECKS: tuple[Callable[[], Finding | list[Finding]], ...] = (
     check_open_files,
     check_processes,
     check_clients,
-    check_postgres,
-    check_redis,
+    check_programs,
     check_attached,
     check_leftovers,
 )

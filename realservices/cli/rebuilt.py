@@ -18,14 +18,14 @@ from realservices.contract.errors import TemplateError
 from realservices.contract.own_environment import own_environment
 from realservices.contract.template_info import ROLES, STATISTICS
 from realservices.sources.declarations import read_project
-from realservices.sources.entries import KINDS_WITH_TEMPLATES, recipe_of
+from realservices.sources.declared_kind import declared_kind
 from realservices.sources.package import package_command
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from realservices.sources.declarations import Declaration
-    from realservices.sources.recipes import Recipe
+    from realservices.sources.recipe import Recipe
 
 _MOST_FILES = 5
 _LONGEST_ROW = 300
@@ -67,7 +67,7 @@ def rebuild(declaration: Declaration) -> str:
     Raises:
         RealServicesError: A template cannot be built.
     """
-    recipe = recipe_of(declaration)
+    recipe = declared_kind(declaration.kind).recipe(declaration)
     with tempfile.TemporaryDirectory() as directory:
         first, second = (_build(recipe, Path(directory, name)) for name in ("first", "second"))
         return _difference(first, second)
@@ -80,7 +80,7 @@ def services_with_templates(root: Path) -> list[Declaration]:
         RealServicesError: The project's declaration cannot be read.
     """
     declared = read_project(root).services.values()
-    return [each for each in declared if each.kind in KINDS_WITH_TEMPLATES and not each.is_default]
+    return [each for each in declared if declared_kind(each.kind).has_template and not each.is_default]
 
 
 def _build(recipe: Recipe, directory: Path) -> _Built:

@@ -19,6 +19,7 @@ from realservices.dev.errors import PortTakenError, StartupError
 from realservices.dev.launcher import DevLauncher
 from realservices.dev.threads import in_thread
 from realservices.sources.build_progress import present_builds
+from realservices.sources.declared_kind import declared_kind
 from realservices.sources.session import SESSION
 
 if TYPE_CHECKING:
@@ -37,8 +38,6 @@ _LOG_PAUSE_S = 0.1
 # From here on somebody who sees no progress is told what takes so long.
 _LONG_S = 1.0
 _READY = "ready"
-# Kinds whose schema is built before they start, where it is new.
-_WITH_SCHEMA = ("postgres", "clickhouse")
 
 
 class Serving:
@@ -135,7 +134,7 @@ class Serving:
 
     async def _being_built(self, starting: Sequence[str]) -> list[str]:
         """Return those that whoever runs services does not know of yet, because their schema is built first."""
-        candidates = [name for name in starting if self._kinds[name] in _WITH_SCHEMA]
+        candidates = [name for name in starting if declared_kind(self._kinds[name]).has_template]
         control = Path(os.environ.get(SESSION, ""), "control.sock")
         if not candidates or not control.is_socket():
             return candidates

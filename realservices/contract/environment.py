@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from realservices.contract.errors import ManifestError
 from realservices.contract.url_forms import written_as
+from realservices.kinds.registry import find
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -26,33 +27,6 @@ EAGER = "REALSERVICES_EAGER"
 LEVELS = "REALSERVICES_LEVELS"
 PREMATURE_EXIT = "TEST_PREMATURE_EXIT_FILE"
 
-# The names by which the first service of a kind is known, and the endpoint's field that each one shows.
-KIND_VARIABLES = {
-    "clickhouse": {
-        "TEST_CLICKHOUSE_HOST": "host",
-        "TEST_CLICKHOUSE_HTTP_PORT": "http_port",
-        "TEST_CLICKHOUSE_TCP_PORT": "tcp_port",
-        "TEST_CLICKHOUSE_USER": "user",
-        "TEST_CLICKHOUSE_PASSWORD": "password",
-        "TEST_CLICKHOUSE_DB": "database",
-        "CLICKHOUSE_URL": "url",
-    },
-    "postgres": {
-        "TEST_POSTGRES_HOST": "host",
-        "TEST_POSTGRES_PORT": "port",
-        "TEST_POSTGRES_USER": "user",
-        "TEST_POSTGRES_PASSWORD": "password",
-        "TEST_POSTGRES_DB": "database",
-        "DATABASE_URL": "url",
-    },
-    "redis": {
-        "TEST_REDIS_HOST": "host",
-        "TEST_REDIS_PORT": "port",
-        "TEST_REDIS_PASSWORD": "password",
-        "REDIS_URL": "url",
-    },
-}
-
 
 def variable_prefix(service: str) -> str:
     """Return the prefix of a service's own variables: ``user-db`` gives ``REALSERVICES_USER_DB_``."""
@@ -66,7 +40,7 @@ def service_environment(endpoints: dict[str, dict[str, Any]]) -> dict[str, str]:
         prefix = variable_prefix(name)
         for field in ("url", "host", "port") if endpoint["port"] else ():  # A service may have no port.
             variables[prefix + field.upper()] = str(endpoint[field])
-        for variable, field in KIND_VARIABLES.get(endpoint["kind"], {}).items():
+        for variable, field in find(endpoint["kind"]).variables.items():
             variables.setdefault(variable, str(endpoint[field]))
     for name, endpoint in endpoints.items():
         for port, number in endpoint.get("ports", {}).items():

@@ -7,9 +7,7 @@ from __future__ import annotations
 
 from realservices.contract.shapes import (
     NAME,
-    NOT_NEGATIVE,
     PORT,
-    POSITIVE,
     VARIABLE,
     Rule,
     ShapeError,
@@ -17,7 +15,7 @@ from realservices.contract.shapes import (
     is_text,
     shown,
 )
-from realservices.contract.url_forms import POSTGRES_FORMS
+from realservices.kinds.registry import find_known
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -48,45 +46,13 @@ HTTP_PATH = Rule(
     "a path that starts with '/' and has no spaces",
     lambda value: is_text(value) and value[:1] == "/" and value.isprintable() and " " not in value,
 )
-DATABASES = range(1, 65537)
-"""How many a Redis may have: its table of 65536 takes some 10 MB."""
-
-PART = (str, {"service": str, "field": str, "port?": str, "driver?": frozenset(POSTGRES_FORMS)}, {"file": str})
+SETTINGS = {NAME: str}
+"""Of a server."""
+DATABASE = {"template": str, "template_info": str, "user": str, "database": str, "settings": SETTINGS}
+"""Of kinds whose data directory comes from a template."""
+PART = (str, {"service": str, "field": str, "port?": str, "driver?": str}, {"file": str})
 """Of a value that refers to services, see `environment.resolved_text`."""
 
-_SETTINGS = {NAME: str}
-_DATABASE = {"template": str, "template_info": str, "user": str, "database": str, "settings": _SETTINGS}
-_CONFIGS = {
-    "postgres": {
-        "distribution": str,
-        "distribution_archive?": str,
-        "distribution_info?": str,
-        **_DATABASE,
-        "template_base?": str,
-    },
-    "clickhouse": {"server": str, **_DATABASE, "server_settings": _SETTINGS, "local_dictionaries": bool},
-    "redis": {"server": str, "databases": DATABASES, "settings": _SETTINGS, "password?": bool},
-    "executable": {
-        "program": str,
-        "args": [[PART]],
-        "env": {VARIABLE: [PART]},
-        "password?": bool,
-        "ports": [NAME],
-        "url": [PART],
-        "websocket_url": [PART],
-        "ready": {"type": frozenset({"http", "tcp", "log", "exec"})},
-        "ready_timeout_s": POSITIVE,
-        "stop_signal": SIGNAL,
-        "grace_s": NOT_NEGATIVE,
-        "cwd?": str,
-    },
-}
-_READY = {
-    "http": {"port": str, "path": HTTP_PATH, "status": [Rule("a pair of statuses", lambda value: _is_pair(value))]},
-    "tcp": {"ports": [str]},
-    "log": {"pattern": str},
-    "exec": {"program": str, "args": [[PART]]},
-}
 _SERVICE = {
     "name": SERVICE_NAME,
     "kind": str,
@@ -149,21 +115,14 @@ def check_service(entry: Any, present: Collection[str], key: str) -> None:
     check(entry, _SERVICE, key)
     for name in entry["needs"]:
         if name not in present:
-            raise ShapeError(f"{key}.needs", shown(entry["needs"]), f"names of services before it ({_listed(present)})")
+            raise ShapeError(f"{key}.needs", shown(entry["needs"]), f"names of services before it ({listed(present)})")
     config = entry["config"]
-    # An unknown kind is told of where kinds are looked up.
-    check(config, _CONFIGS.get(entry["kind"], dict), f"{key}.config")
-    if entry["kind"] == "executable":
-        ready = config["ready"]
-        check(ready, _READY[ready["type"]], f"{key}.config.ready")
-        for name in [ready["port"]] if ready["type"] == "http" else ready.get("ports", ()):
-            if name not in config["ports"]:
-                raise ShapeError(f"{key}.config.ready", shown(name), f"one of its ports ({_listed(config['ports'])})")
+    check(config, dict, f"{key}.config")
+    kind = find_known(entry["kind"])
+    if kind:  # An unknown one is told of where kinds are looked up.
+        kind.check_config(config, f"{key}.config")
 
 
-def _listed(names: Collection[str]) -> str:
+def listed(names: Collection[str]) -> str:
+    """Return names for a message."""
     return ", ".join(names) or "none"
-
-
-def _is_pair(value: Any) -> bool:
-    return isinstance(value, list) and len(value) == 2 and all(type(each) is int for each in value)

@@ -17,42 +17,26 @@ ROLES = "roles and their passwords"
 """What there stands in the place of a table for those."""
 
 # What a tree of files is made from (host/template_tree.py).
-_INNER = Rule(
+INNER_PATH = Rule(
     "a path that stays in the template",
     lambda value: is_text(value) and value[:1] not in ("", "/") and ".." not in value.split("/"),
 )
-_TREE = {"digest": NAME, "archive_digest": str, "size_bytes": int, "links": {_INNER: _INNER}}
-_SHAPES = {
-    "postgres": {
-        **_TREE,
-        "copy_size_bytes": int,
-        "removed?": [_INNER],
-        "base?": _TREE,
-        "template_database": str,
-        "ready_databases": [str],
-        "server_version_num": int,
-    },
-    # A server's programs, in an archive (services/programs_archive.py).
-    "programs": {"archive_digest": NAME, "size_bytes": int},
-    "clickhouse": {
-        "has_local_dictionaries": bool,
-        "replay": {"statements": [str], "copies": {str: [str]}, "session": bool, "ready": dict, "refusal": str},
-    },
-}
+TREE = {"digest": NAME, "archive_digest": str, "size_bytes": int, "links": {INNER_PATH: INNER_PATH}}
+"""Shape of what is known of a tree of files in an archive."""
 
 
-def load_template_info(kind: str, path: str) -> dict[str, Any]:
+def load_template_info(shape: Any, path: str) -> dict[str, Any]:
     """Read the description of a template.
 
     Args:
-        kind: The service's.
+        shape: What it must look like.
         path: The file.
 
     Raises:
         OSError: It cannot be read.
-        ValueError: It is not JSON, or does not say what the kind needs.
+        ValueError: It is not JSON, or does not say what is needed.
     """
     with open(path, "rb") as file:
         info: dict[str, Any] = load_json(file.read())
-    check(info, _SHAPES[kind])
+    check(info, shape)
     return info

@@ -12,15 +12,16 @@ import dataclasses
 import threading
 from typing import TYPE_CHECKING, Any
 
-from realservices.contract.url_forms import FORMS, written_as
+from realservices.contract.url_forms import written_as
 from realservices.isolation.errors import IsolationError
+from realservices.kinds.registry import find
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
     from realservices.contract.runtime import Endpoint
     from realservices.isolation.manager import IsolationManager
-    from realservices.isolation.redis.isolation import RedisIsolation
+    from realservices.kinds.redis.isolation.isolation import RedisIsolation
 
 SHOWN = ("host", "port", "user", "password", "database", "url")
 _OTHER_FORMS = ("jdbc", "dsn")
@@ -141,5 +142,5 @@ class Checkouts:
 def _fields(endpoint: Endpoint, **own: Any) -> dict[str, Any]:
     """Return a service's address with what is the test's own, in all forms."""
     here = dataclasses.asdict(endpoint) | own
-    forms = [form for form in _OTHER_FORMS if form in FORMS.get(endpoint.kind, ())]
+    forms = [form for form in _OTHER_FORMS if form in find(endpoint.kind).url_forms]
     return {field: here[field] for field in SHOWN} | {form: written_as("url", form, here) for form in forms}

@@ -20,7 +20,7 @@ from typing import TYPE_CHECKING, Any
 from realservices.clients.filesystem import new_filesystem
 from realservices.contract.driver_keys import DRIVERS
 from realservices.isolation.errors import IsolationError
-from realservices.isolation.postgres.lazy_connection import LazyConnection
+from realservices.kinds.postgres.isolation.lazy_connection import LazyConnection
 from realservices.sources.errors import MissingServiceError
 
 if TYPE_CHECKING:
@@ -29,9 +29,9 @@ if TYPE_CHECKING:
 
     from realservices.external_service_integration import ExternalServiceManager
     from realservices.isolation.manager import IsolationManager
-    from realservices.isolation.postgres.drivers.environment_clients import EnvironmentClients
-    from realservices.isolation.postgres.isolation import PostgresIsolation
-    from realservices.isolation.redis.lease import RedisLease
+    from realservices.kinds.postgres.isolation.drivers.environment_clients import EnvironmentClients
+    from realservices.kinds.postgres.isolation.isolation import PostgresIsolation
+    from realservices.kinds.redis.isolation.lease import RedisLease
 
 RESOURCES = ("database", *DRIVERS, "redis", "redis_bytes", "clickhouse", "http", "websocket", "filesystem", "llm")
 """The keys of an environment."""
@@ -165,7 +165,7 @@ class TestEnvironment(Mapping[str, Any]):
 
     @functools.cached_property
     def _clients(self) -> EnvironmentClients:
-        from realservices.isolation.postgres.drivers.environment_clients import (  # noqa: PLC0415 - asyncpg takes 25 ms
+        from realservices.kinds.postgres.isolation.drivers.environment_clients import (  # noqa: PLC0415 - asyncpg takes 25 ms
             EnvironmentClients,
         )
 

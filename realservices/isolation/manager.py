@@ -19,12 +19,12 @@ from realservices.sources.services import find_services
 
 if TYPE_CHECKING:
     from realservices.contract.runtime import Endpoint
-    from realservices.isolation.clickhouse.isolation import ClickHouseIsolation
-    from realservices.isolation.postgres.clones import Finding
-    from realservices.isolation.postgres.isolation import PostgresIsolation
-    from realservices.isolation.postgres.lock_waits import LockWait
-    from realservices.isolation.postgres.session_databases import SessionDatabases
-    from realservices.isolation.redis.isolation import RedisIsolation
+    from realservices.kinds.clickhouse.isolation.isolation import ClickHouseIsolation
+    from realservices.kinds.postgres.isolation.clones import Finding
+    from realservices.kinds.postgres.isolation.isolation import PostgresIsolation
+    from realservices.kinds.postgres.isolation.lock_waits import LockWait
+    from realservices.kinds.postgres.isolation.session_databases import SessionDatabases
+    from realservices.kinds.redis.isolation.isolation import RedisIsolation
     from realservices.sources.services import Services
 
 _PACKAGES = {
@@ -150,7 +150,7 @@ class IsolationManager:
         Raises:
             IsolationError: The server does not serve, or refuses it.
         """
-        from realservices.isolation.postgres.worker_database import make_worker_database  # noqa: PLC0415 - asyncpg
+        from realservices.kinds.postgres.isolation.worker_database import make_worker_database  # noqa: PLC0415 - asyncpg
 
         name = f"realservices_{worker}"
         self._background.run(make_worker_database(endpoint, name))
@@ -208,7 +208,7 @@ class IsolationManager:
             clickhouse.close(drop=drop or not clickhouse.endpoint.disposable)
 
     def _make_postgres(self, endpoint: Endpoint) -> PostgresIsolation:
-        from realservices.isolation.postgres.isolation import PostgresIsolation  # noqa: PLC0415 - asyncpg takes 25 ms
+        from realservices.kinds.postgres.isolation.isolation import PostgresIsolation  # noqa: PLC0415 - asyncpg takes 25 ms
 
         endpoint, owner = self._prepared(endpoint)
         ready = ReadyDatabases(endpoint, self.services.private)
@@ -222,13 +222,13 @@ class IsolationManager:
         return databases.prepare(), databases.owner
 
     def _make_redis(self, endpoint: Endpoint) -> RedisIsolation:
-        from realservices.isolation.redis.isolation import RedisIsolation  # noqa: PLC0415 - redis takes 50 ms
+        from realservices.kinds.redis.isolation.isolation import RedisIsolation  # noqa: PLC0415 - redis takes 50 ms
 
         return RedisIsolation(endpoint, self.services.private)
 
     def _make_clickhouse(self, endpoint: Endpoint) -> ClickHouseIsolation:
-        from realservices.isolation.clickhouse.isolation import ClickHouseIsolation  # noqa: PLC0415 - 15 ms
-        from realservices.isolation.clickhouse.leftovers import Leftovers  # noqa: PLC0415 - as above
+        from realservices.kinds.clickhouse.isolation.isolation import ClickHouseIsolation  # noqa: PLC0415 - 15 ms
+        from realservices.kinds.clickhouse.isolation.leftovers import Leftovers  # noqa: PLC0415 - as above
 
         # What declared servers make in it while a test runs is no leftover.
         is_tests_own = endpoint.disposable and endpoint.name not in self.servers.names
@@ -236,7 +236,7 @@ class IsolationManager:
         return ClickHouseIsolation(endpoint, ReadyDatabases(endpoint, self.services.private), leftovers)
 
     def _databases_of(self, endpoint: Endpoint) -> SessionDatabases:
-        from realservices.isolation.postgres.session_databases import SessionDatabases  # noqa: PLC0415 - asyncpg takes 25 ms
+        from realservices.kinds.postgres.isolation.session_databases import SessionDatabases  # noqa: PLC0415 - asyncpg takes 25 ms
 
         if endpoint.name not in self._others:
             fill = self.services.fills(endpoint)

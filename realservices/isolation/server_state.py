@@ -160,7 +160,7 @@ class _Store:
 
 class _Postgres(_Store):
     def __init__(self, endpoint: Endpoint, background: BackgroundLoop, directory: str) -> None:
-        from realservices.isolation.postgres.restore.servers_database import (  # noqa: PLC0415 - asyncpg takes 25 ms
+        from realservices.kinds.postgres.isolation.restore.servers_database import (  # noqa: PLC0415 - asyncpg takes 25 ms
             ServersDatabase,
         )
 
@@ -193,7 +193,7 @@ class _Redis(_Store):
     def __init__(self, endpoint: Endpoint, *_: object) -> None:
         import redis  # noqa: PLC0415 - it takes 50 ms
 
-        from realservices.isolation.redis.snapshot import RedisSnapshot  # noqa: PLC0415
+        from realservices.kinds.redis.isolation.snapshot import RedisSnapshot  # noqa: PLC0415
 
         self._client = redis.Redis.from_url(endpoint.url)
         self._snapshot = RedisSnapshot(self._client)
@@ -210,7 +210,7 @@ class _Redis(_Store):
 
 class _ClickHouse(_Store):
     def __init__(self, endpoint: Endpoint, *_: object) -> None:
-        from realservices.isolation.clickhouse.snapshot import ClickHouseSnapshot  # noqa: PLC0415 - 15 ms
+        from realservices.kinds.clickhouse.isolation.snapshot import ClickHouseSnapshot  # noqa: PLC0415 - 15 ms
 
         self._snapshot = ClickHouseSnapshot(endpoint)
 

@@ -20,6 +20,7 @@ from realservices.contract.offers import ask_keeper, take_over
 from realservices.contract.session_directory import CONTROL, SHARED_SESSION_BASE
 from realservices.contract.warmth import INHERITED, namespace, warm_wish
 from realservices.host.process import spawn
+from realservices.kinds.registry import find
 from realservices.launcher.supervised import FAILED, READY, STARTING, STOPPED, WAITING, Supervised
 from realservices.launcher.supervisor import Supervisor
 from realservices.services.base import Service
@@ -31,12 +32,6 @@ if TYPE_CHECKING:
     from realservices.contract.manifest import ServiceSpec
     from realservices.launcher.supervised import Watcher
 
-# Which keys of a config are runfiles, and which of them tell one state of a service from another one.
-_FILES = {
-    "postgres": ("distribution", "template", "template_info"),
-    "redis": ("server",),
-    "clickhouse": ("server", "template", "template_info"),
-}
 _IDLE_S = 600
 # A process that does not say in this time where its services are has been stopped, or the machine is overwhelmed.
 _TIMEOUT_S = 5.0
@@ -213,7 +208,7 @@ def lending_of(specs: list[ServiceSpec], runfiles: str) -> Lending | None:
     Raises:
         ManifestError: The environment wants what there is not.
     """
-    if not warm_wish() or not all(spec.kind in _FILES for spec in specs):
+    if not warm_wish() or not all(find(spec.kind).program_keys for spec in specs):
         return None
     if any("distribution_archive" in spec.config for spec in specs):
         return None  # For a remote worker; nothing there is kept from one action to another.
@@ -225,13 +220,13 @@ def lending_of(specs: list[ServiceSpec], runfiles: str) -> Lending | None:
 
 def _entry(spec: ServiceSpec, runfiles: str) -> dict[str, Any]:
     """Return a service's entry with paths that hold outside of the action's sandbox, from the root directory."""
-    files = {key: os.path.realpath(f"{runfiles}/{spec.config[key]}") for key in _FILES[spec.kind]}
-    main = f"{files['distribution']}/bin/postgres" if "distribution" in files else files["server"]
+    kind = find(spec.kind)
+    files = {key: os.path.realpath(f"{runfiles}/{spec.config[key]}") for key in kind.program_keys}
     return {
         "name": spec.name,
         "kind": spec.kind,
         "label": spec.label,
         "needs": list(spec.needs),
         "config": spec.config | {key: path.removeprefix("/") for key, path in files.items()},
-        "made_of": [main, *([files["template"]] if "template" in files else [])],
+        "made_of": kind.made_of(files),
     }

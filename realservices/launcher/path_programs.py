@@ -11,30 +11,15 @@ import sys
 
 from realservices.contract.errors import ManifestError
 from realservices.host.unpacked_programs import link_to_programs
+from realservices.kinds.registry import find
+from realservices.kinds.registry import names as kinds
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Iterable
-
     from realservices.contract.manifest import Manifest, ServiceSpec
 
 CHECKOUT = "realservices-checkout"
-OWN = {
-    "redis-cli": "programs.redis_cli",
-    "clickhouse-client": "programs.clickhouse_client",
-    CHECKOUT: "clients.checkout_command",
-}
-"""Modules of the package that are such programs."""
-KINDS = {
-    "clickhouse-client": "clickhouse",
-    "pg_dump": "postgres",
-    "pg_isready": "postgres",
-    "pg_restore": "postgres",
-    "pgbench": "postgres",
-    "psql": "postgres",
-    "redis-cli": "redis",
-}
-"""What may be asked for, and the kind of service that it comes with."""
+_CHECKOUT_MODULE = "clients.checkout_command"
 _STUB = """#!/bin/sh
 exec "{python}" -I -S -B -c '{code}' "{here}" "$@"
 """
@@ -57,34 +42,39 @@ def put_on_path(manifest: Manifest, runfiles: str, directory: str) -> str:
         return ""
     os.mkdir(directory, 0o700)
     for name in names:
-        found = _of_distribution(name, manifest.services, runfiles, os.path.dirname(directory))
+        path = f"{directory}/{name}"
+        if name == CHECKOUT:
+            _write_stub(path, _CHECKOUT_MODULE)
+            continue
+        spec = _service_with(name, manifest)
+        found = _of_distribution(name, spec, runfiles, os.path.dirname(directory))
+        stand_in = find(spec.kind).client_programs[name]
         if found:
-            os.symlink(found, f"{directory}/{name}")
-        elif name in OWN:
-            _write_stub(f"{directory}/{name}", OWN[name])
+            os.symlink(found, path)
+        elif stand_in:
+            _write_stub(path, stand_in)
         else:
             raise ManifestError(
-                f"on_path: {name}: the distribution of {manifest.label}'s {KINDS[name]} has no such program"
+                f"on_path: {name}: the distribution of {manifest.label}'s {spec.kind} has no such program"
             )
     return directory
 
 
-def _of_distribution(name: str, services: Iterable[ServiceSpec], runfiles: str, private: str) -> str:
+def _service_with(name: str, manifest: Manifest) -> ServiceSpec:
+    """Return the first service of the kind that a program comes with."""
+    for spec in manifest.services:
+        if name in find(spec.kind).client_programs:
+            return spec
+    known = ", ".join(program for kind in kinds() for program in find(kind).client_programs)
+    raise ManifestError(f"on_path: {name!r} is none of {known}, or the test has no service of its kind")
+
+
+def _of_distribution(name: str, spec: ServiceSpec, runfiles: str, private: str) -> str:
     """Return the path of a program of a service's own distribution, "" if there is none."""
-    if name == CHECKOUT:
-        return ""
-    kind = KINDS.get(name)
-    spec = next((each for each in services if each.kind == kind), None)
-    if spec is None:
-        raise ManifestError(f"on_path: {name!r} is none of {', '.join(KINDS)}, or the test has no service of its kind")
     if spec.config.get("distribution_archive"):
         # Not there yet: it is unpacked for the service's start, which the test's first line waits for.
         return f"{link_to_programs(private, spec.name)}/bin/{name}"
-    if kind == "postgres":
-        directory = f"{runfiles}/{spec.config['distribution']}/bin"
-    else:
-        directory = os.path.dirname(os.path.realpath(f"{runfiles}/{spec.config['server']}"))
-    path = f"{directory}/{name}"
+    path = f"{find(spec.kind).program_directory(spec.config, runfiles)}/{name}"
     return path if os.access(path, os.X_OK) else ""
 
 

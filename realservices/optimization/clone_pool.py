@@ -11,8 +11,8 @@ from typing import TYPE_CHECKING
 import asyncpg
 
 from realservices.isolation.errors import IsolationError
-from realservices.isolation.postgres.administration import Administration
-from realservices.isolation.postgres.clones import Clone, ClonePool
+from realservices.kinds.postgres.isolation.administration import Administration
+from realservices.kinds.postgres.isolation.clones import Clone, ClonePool
 from realservices.optimization.demand import Demand
 from realservices.optimization.strategy import ServerRoom
 

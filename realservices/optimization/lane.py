@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from realservices.isolation.postgres.isolation import PostgresIsolation
+from realservices.kinds.postgres.isolation.isolation import PostgresIsolation
 
 
 class Lane(PostgresIsolation):

@@ -7,7 +7,7 @@ from collections import deque
 from typing import TYPE_CHECKING
 
 from realservices.isolation.errors import IsolationError
-from realservices.isolation.redis.numbers import Numbers
+from realservices.kinds.redis.isolation.numbers import Numbers
 
 if TYPE_CHECKING:
     from realservices.contract.runtime import Endpoint

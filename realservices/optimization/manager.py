@@ -9,9 +9,9 @@ from realservices.isolation.ready_databases import ReadyDatabases
 
 if TYPE_CHECKING:
     from realservices.contract.runtime import Endpoint
-    from realservices.isolation.postgres.isolation import PostgresIsolation
-    from realservices.isolation.redis.isolation import RedisIsolation
     from realservices.isolation.server_state import ServerState
+    from realservices.kinds.postgres.isolation.isolation import PostgresIsolation
+    from realservices.kinds.redis.isolation.isolation import RedisIsolation
     from realservices.optimization.postgres_lanes import PostgresLanes
     from realservices.optimization.redis_lanes import RedisLanes
     from realservices.optimization.strategy import AdaptiveStrategy

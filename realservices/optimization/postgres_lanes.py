@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING
 import asyncpg
 
 from realservices.isolation.errors import IsolationError
-from realservices.isolation.postgres.isolation import PostgresIsolation
+from realservices.kinds.postgres.isolation.isolation import PostgresIsolation
 from realservices.optimization.clone_pool import AdaptiveClonePool
 from realservices.optimization.demand import RecentPeak
 from realservices.optimization.lane import Lane

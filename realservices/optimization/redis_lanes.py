@@ -13,7 +13,7 @@ import contextlib
 from typing import TYPE_CHECKING
 
 from realservices.isolation.errors import NumbersExhaustedError
-from realservices.isolation.redis.isolation import RedisIsolation
+from realservices.kinds.redis.isolation.isolation import RedisIsolation
 from realservices.optimization.lane_numbers import LaneNumbers, SharedNumbers
 from realservices.optimization.limits import FairLimit, Permit, PoolTimeoutError
 from realservices.optimization.monitor import current_test
@@ -23,8 +23,8 @@ if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
 
     from realservices.contract.runtime import Endpoint
-    from realservices.isolation.redis.clients import IsolatedRedis, IsolatedRedisSync
-    from realservices.isolation.redis.lease import RedisLease
+    from realservices.kinds.redis.isolation.clients import IsolatedRedis, IsolatedRedisSync
+    from realservices.kinds.redis.isolation.lease import RedisLease
 
 
 # More than a server has: how many numbers there are is not known yet.

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 import redis.asyncio
 
 from realservices.isolation.errors import IsolationError
-from realservices.isolation.redis.clients import PROTOCOL, IsolatedRedis
+from realservices.kinds.redis.isolation.clients import PROTOCOL, IsolatedRedis
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable

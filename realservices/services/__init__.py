@@ -1,1 +1,1 @@
-"""One module per kind of service: how it is prepared, started, found ready, reached and stopped."""
+"""What servers of all kinds, and the tools that build templates, have in common."""

@@ -1,23 +1,13 @@
-"""Which class runs each kind of service.
-
-A kind's module is imported when a test has a service of that kind: every test waits for what the launcher imports.
-"""
+"""Which class runs each kind of service."""
 
 from __future__ import annotations
 
 from realservices.contract.errors import ManifestError
+from realservices.kinds.registry import find, load
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from realservices.services.base import Service
-
-# Kind: module of this folder, class.
-_CLASSES = {
-    "clickhouse": ("clickhouse", "ClickHouse"),
-    "executable": ("executable", "Executable"),
-    "postgres": ("postgres", "Postgres"),
-    "redis": ("redis", "Redis"),
-}
 
 
 def class_of(kind: str, label: str) -> type[Service]:
@@ -30,8 +20,9 @@ def class_of(kind: str, label: str) -> type[Service]:
     Raises:
         ManifestError: There is no such kind.
     """
-    if kind not in _CLASSES:
-        raise ManifestError(f"{label}: unknown kind of service {kind!r}; known are {sorted(_CLASSES)}")
-    module, name = _CLASSES[kind]
-    found: type[Service] = getattr(__import__(f"realservices.services.{module}", fromlist=[name]), name)
-    return found
+    try:
+        found = find(kind)
+    except ManifestError as error:
+        raise ManifestError(f"{label}: {error}") from None
+    service: type[Service] = load(found, found.server)
+    return service

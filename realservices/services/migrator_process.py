@@ -14,9 +14,10 @@ import sys
 import threading
 import time
 
-from realservices.contract.environment import KIND_VARIABLES, resolved_text
+from realservices.contract.environment import resolved_text
 from realservices.contract.errors import RealServicesError, TemplateError
 from realservices.host.process import adopt_orphans, describe_exit, kill_descendants, spawn
+from realservices.kinds.registry import find
 from realservices.schema.psql_words import indented
 
 TYPE_CHECKING = False
@@ -28,16 +29,6 @@ _MOST_BYTES = 1 << 16
 _SHOWN_LINES = 40
 _PAUSE_S = 0.002
 _LONGEST_PAUSE_S = 0.05
-# Without a file of certificates some libraries look for one at home; others refuse variables that they do not know.
-_PG_FIELDS = {
-    "PGHOST": "host",
-    "PGPORT": "port",
-    "PGUSER": "user",
-    "PGPASSWORD": "password",
-    "PGDATABASE": "database",
-    "PGSSLMODE": "sslmode",
-    "PGSSLROOTCERT": "sslrootcert",
-}
 
 
 def main() -> int:
@@ -136,7 +127,7 @@ def _last_lines(words: str) -> str:
 
 def _environment(request: dict[str, Any], program: str) -> dict[str, str]:
     """Return what a migrator finds: nothing of the user's shell, so that the same inputs give the same schema."""
-    kind, endpoint, directory = request["kind"], request["endpoint"], request["directory"]
+    endpoint, directory = request["endpoint"], request["directory"]
     found: dict[str, str] = {
         "PATH": os.environ.get("PATH") or _PATH,
         "HOME": directory,
@@ -149,7 +140,8 @@ def _environment(request: dict[str, Any], program: str) -> dict[str, str]:
     runfiles = f"{program}.runfiles"
     if os.path.isdir(runfiles):
         found |= dict.fromkeys(("RUNFILES_DIR", "JAVA_RUNFILES", "PYTHON_RUNFILES"), runfiles)
-    variables = KIND_VARIABLES[kind] | (_PG_FIELDS if kind == "postgres" else {})
+    kind = find(request["kind"])
+    variables = {**kind.variables, **kind.more_variables}
     found |= {name: str(endpoint[field]) for name, field in variables.items() if endpoint.get(field)}
     found |= request["migrator"].get("env", {})
     return found | {name: _resolved(request, f"migrate_env {name}", parts) for name, parts in request["env"].items()}

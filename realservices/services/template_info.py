@@ -5,6 +5,7 @@ from __future__ import annotations
 from realservices.contract.errors import ManifestError
 from realservices.contract.resources import explain, is_lack
 from realservices.contract.template_info import load_template_info
+from realservices.kinds.registry import find
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -13,20 +14,20 @@ if TYPE_CHECKING:
     from realservices.contract.manifest import ServiceSpec
 
 
-def read_info(spec: ServiceSpec, path: str, kind: str = "") -> dict[str, Any]:
+def read_info(spec: ServiceSpec, path: str, shape: Any = None) -> dict[str, Any]:
     """Read the description of a service's template, or of another archive.
 
     Args:
         spec: The service.
         path: The file.
-        kind: What it describes; empty: a template of the service's kind.
+        shape: What it looks like; None: like what is known of a template of the service's kind.
 
     Raises:
         ManifestError: It is not there, or does not say what the service needs.
         InfrastructureError: The machine has not what it takes to read it.
     """
     try:
-        return load_template_info(kind or spec.kind, path)
+        return load_template_info(shape or find(spec.kind).template, path)
     except (OSError, ValueError) as error:
         if isinstance(error, OSError) and is_lack(error):
             raise explain(error, f"service {spec.name!r} ({spec.label}): cannot read {path}") from None

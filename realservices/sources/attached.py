@@ -6,19 +6,17 @@ here is not disposable, and isolation keeps to databases and numbers of its own.
 
 from __future__ import annotations
 
-import dataclasses
 import os
 import socket
 from typing import TYPE_CHECKING
-from urllib.parse import quote, urlencode, urlsplit
+from urllib.parse import urlsplit
 
-from realservices.contract.errors import ManifestError
-from realservices.contract.numbers import number_from
 from realservices.contract.runtime import Endpoint
-from realservices.sources.attached_tls import PREFER, SSLMODE, SSLROOTCERT, agreed, postgres_tls
+from realservices.sources.attached_address import label_of
+from realservices.sources.declared_kind import declared_kind
 from realservices.sources.errors import SettingError, UnreachableServiceError
 from realservices.sources.source import Declared, Source
-from realservices.sources.variables import VARIABLES, attached_kinds
+from realservices.sources.variables import attached_kinds, variable_of
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -64,50 +62,11 @@ def attached_endpoint(kind: str, name: str) -> Endpoint:
     Raises:
         SettingError: One of them does not say what it should.
     """
-    makers = {"postgres": _postgres, "redis": _redis, "clickhouse": _clickhouse}
-    return makers[kind](name) if kind in makers else _by_url(kind, name)
-
-
-def _postgres(name: str) -> Endpoint:
-    host, port = os.environ["TEST_POSTGRES_HOST"], _port("TEST_POSTGRES_PORT", 5432)
-    user = os.environ.get("TEST_POSTGRES_USER") or "postgres"
-    password = os.environ.get("TEST_POSTGRES_PASSWORD", "")
-    database = os.environ.get("TEST_POSTGRES_DB") or user
-    sslmode, sslrootcert = postgres_tls()
-    given = {"sslmode": os.environ.get(SSLMODE), "sslrootcert": os.environ.get(SSLROOTCERT)}
-    query = urlencode({key: value for key, value in given.items() if value})
-    address = f"postgresql://{_account(user, password)}{_in_url(host)}:{port}/{quote(database, safe='')}"
-    return Endpoint(
-        name, "postgres", _label("postgres"), host, port, password, f"{address}?{query}" if query else address,
-        user=user, database=database, ports={"postgres": port}, disposable=False,
-        sslmode=sslmode, sslrootcert=sslrootcert,
-    )  # fmt: skip
-
-
-def _redis(name: str) -> Endpoint:
-    host, port = os.environ["TEST_REDIS_HOST"], _port("TEST_REDIS_PORT", 6379)
-    password = os.environ.get("TEST_REDIS_PASSWORD", "")
-    url = f"redis://{_account('', password)}{_in_url(host)}:{port}/0"
-    return Endpoint(
-        name, "redis", _label("redis"), host, port, password, url, database=0, ports={"redis": port}, disposable=False
-    )
-
-
-def _clickhouse(name: str) -> Endpoint:
-    host = os.environ["TEST_CLICKHOUSE_HOST"]
-    ports = {"http": _port("TEST_CLICKHOUSE_HTTP_PORT", 8123), "tcp": _port("TEST_CLICKHOUSE_TCP_PORT", 9000)}
-    user = os.environ.get("TEST_CLICKHOUSE_USER") or "default"
-    password = os.environ.get("TEST_CLICKHOUSE_PASSWORD", "")
-    database = os.environ.get("TEST_CLICKHOUSE_DB") or "default"
-    url = f"http://{_account(user, password)}{_in_url(host)}:{ports['http']}/{quote(database, safe='')}"
-    return Endpoint(
-        name, "clickhouse", _label("clickhouse"), host, ports["http"], password, url,
-        user=user, database=database, ports=ports, disposable=False,
-    )  # fmt: skip
+    return _by_url(kind, name) if kind in _BY_URL else declared_kind(kind).attached(name)
 
 
 def _by_url(kind: str, name: str) -> Endpoint:
-    variable = VARIABLES[kind]
+    variable = variable_of(kind)
     url = os.environ[variable]
     schemes = ("ws", "wss") if kind == "websocket" else ("http", "https")
     try:
@@ -119,7 +78,7 @@ def _by_url(kind: str, name: str) -> Endpoint:
         raise SettingError(f"{variable}={url!r} is no URL of this kind; write {schemes[0]}://HOST:PORT/…")
     websocket_url = url if kind == "websocket" else ""
     return Endpoint(
-        name, kind, _label(kind), parts.hostname, port, "", url,
+        name, kind, label_of(kind), parts.hostname, port, "", url,
         ports={kind: port}, websocket_url=websocket_url, disposable=False,
     )  # fmt: skip
 
@@ -128,11 +87,9 @@ def _reach(endpoint: Endpoint) -> Endpoint:
     """Return the endpoint as its server wants to be spoken to."""
     try:
         with socket.create_connection((endpoint.host, endpoint.port), _CONNECT_TIMEOUT_S) as connection:
-            if endpoint.sslmode != PREFER:
-                return endpoint
-            return dataclasses.replace(endpoint, sslmode=agreed(connection))
+            return endpoint if endpoint.kind in _BY_URL else declared_kind(endpoint.kind).agreed(endpoint, connection)
     except (OSError, UnicodeError) as error:  # The latter: no host can have such a name.
-        variable = VARIABLES[endpoint.kind]
+        variable = variable_of(endpoint.kind)
         reason = getattr(error, "strerror", "") or str(error) or type(error).__name__
         raise UnreachableServiceError(
             f"{variable} names a {endpoint.kind} service at {endpoint.host}:{endpoint.port}, and it cannot be "
@@ -140,25 +97,3 @@ def _reach(endpoint: Endpoint) -> Endpoint:
             f"the CI job's service container), correct {variable} and its PORT, or unset {variable} to let the session "
             "start a service of its own"
         ) from None
-
-
-def _port(variable: str, default: int) -> int:
-    try:
-        return number_from(variable, default, 1, 65535)
-    except ManifestError as error:
-        raise SettingError(f"{error}; it is a port") from None
-
-
-def _label(kind: str) -> str:
-    return f"${VARIABLES[kind]}"
-
-
-def _account(user: str, password: str) -> str:
-    if not (user or password):
-        return ""
-    secret = f":{quote(password, safe='')}" if password else ""
-    return f"{quote(user, safe='')}{secret}@"
-
-
-def _in_url(host: str) -> str:
-    return f"[{host}]" if ":" in host else host

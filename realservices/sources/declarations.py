@@ -13,28 +13,25 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from realservices.contract.manifest_shapes import is_service_name
-from realservices.contract.shapes import ShapeError, UnknownKeyError, check
+from realservices.contract.shapes import Only, ShapeError, UnknownKeyError, check
+from realservices.kinds import registry
 from realservices.sources.bases import with_bases
-from realservices.sources.declaration_shapes import KINDS, PROJECT, shape_of
+from realservices.sources.declaration_shapes import PROJECT
+from realservices.sources.declared_kind import declared_kind
 from realservices.sources.errors import SettingError
 from realservices.sources.migrators import check_migrate
 from realservices.sources.package import package_command
 from realservices.sources.references import parts_of
 from realservices.sources.server_settings import check_server_settings
-from realservices.sources.source import protocols
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Sequence
 
     from realservices.sources.references import Part
 
 _FILES = {"realservices.toml": (), "pyproject.toml": ("tool", "realservices")}
 _MARK = "realservices"
 _SERVER_SETTINGS = ("settings", "server_settings")
-DEFAULT_PORTS = ("http",)
-DEFAULT_URL = "http://$(host):$(port)"
-# What a session has without any declaration: kinds of databases, and a server to speak WebSocket with.
-DEFAULTS = ("postgres", "redis", "clickhouse")
 _RELAY = "websocket_relay"
 # Of a project's own settings.
 _SETTINGS = ("isolation", "warm", "warm_idle_s")
@@ -69,16 +66,12 @@ class Declaration:
     @property
     def port_names(self) -> list[str]:
         """Names of its ports, the main one first."""
-        names = {"executable": self.values.get("ports", DEFAULT_PORTS), "clickhouse": ("http", "tcp")}
-        return list(names.get(self.kind, (self.kind,)))
+        return list(declared_kind(self.kind).port_names(self))
 
     @property
     def speaks(self) -> list[str]:
         """What a test can speak with it, if it is a server of the project's own."""
-        if self.kind != "executable":
-            return []
-        url = self.values.get("url", DEFAULT_URL if self.values.get("ports", DEFAULT_PORTS) else "")
-        return protocols(url, self.values.get("websocket_url", ""))
+        return declared_kind(self.kind).speaks(self)
 
     def files(self, key: str) -> list[Path]:
         """Return the files that a key's patterns name, each pattern's in alphabetical order.
@@ -137,8 +130,8 @@ def read_project(root: Path) -> Project:
         _check_needs(declaration, declared)
     declared = with_bases(declared)
     kinds = {declaration.kind for declaration in declared.values()}
-    for kind in DEFAULTS:
-        if kind not in kinds and kind not in declared:
+    for kind in registry.names():
+        if registry.find(kind).is_default and kind not in kinds and kind not in declared:
             declared[kind] = Declaration(kind, kind, "the default", root, is_default=True)
     if not any("websocket" in declaration.speaks for declaration in declared.values()):
         declared.setdefault(_RELAY, _relay(root))
@@ -207,20 +200,16 @@ def _declaration(path: Path, name: str, table: Any) -> Declaration:
     where = f"{path}: service {name!r}"
     if not is_service_name(name):
         raise SettingError(f"{where}: a name consists of letters, digits, '_' and '-', at most 200")
-    _check(where, table, {"kind": frozenset(KINDS)})
+    _check(where, table, {"kind": frozenset(registry.names())})
+    kind = declared_kind(table["kind"])
     for key in _SERVER_SETTINGS:
         # First: it knows more of what is wrong with a setting than that its shape is.
         if isinstance(table.get(key), dict):
             check_server_settings(where, table["kind"], key, table[key])
-    _check(where, table, shape_of(table["kind"]))
-    if "locale_provider" in table and "locale" not in table:
-        raise SettingError(
-            f"{where}: locale_provider = {table['locale_provider']!r} needs a key locale, which names one of the "
-            "provider's locales"
-        )
+    _check(where, table, Only({"kind": str, **kind.keys}))
     values = {key: value for key, value in table.items() if key != "kind"}
     declaration = Declaration(name, table["kind"], where, path.parent, values)
-    _check_ready(declaration, values.get("ready", {}))
+    kind.check(declaration)
     check_migrate(declaration)
     return declaration
 
@@ -241,15 +230,6 @@ def _check(where: str, value: Any, shape: Any, key: str = "") -> None:
         raise SettingError(
             f"{place} {f'= {error.value}' if error.value else 'is missing'}; it is {error.expected}"
         ) from None
-
-
-def _check_ready(declaration: Declaration, ready: Mapping[str, Any]) -> None:
-    known = ", ".join(declaration.port_names)
-    if "http" in ready and not known:
-        raise SettingError(f"{declaration.where}: ready = {ready!r} needs a port, and ports = []")
-    for name in ready.get("tcp", ()):
-        if name not in declaration.port_names:
-            raise SettingError(f"{declaration.where}: ready.tcp names {name!r}, which is none of its ports: {known}")
 
 
 def _check_needs(declaration: Declaration, declared: dict[str, Declaration]) -> None:

@@ -19,6 +19,7 @@ from realservices.contract.errors import RealServicesError
 from realservices.contract.resources import explain
 from realservices.contract.runtime import endpoint_of
 from realservices.contract.warmth import warm_wish
+from realservices.kinds.registry import find
 from realservices.sources.declarations import Project, declared_in, read_project
 from realservices.sources.errors import DeadServiceError, SettingError, UnreachableServiceError
 from realservices.sources.replaced_variables import ReplacedVariables
@@ -134,10 +135,10 @@ class EmbeddedServices(Source):
         declared = [each for each in self._project.services.values() if each.kind == kind]
         if not all(each.is_default for each in declared):
             return True
-        from realservices.sources.programs import PROGRAMS  # noqa: PLC0415 - for those who ask
+        from realservices.sources.declared_kind import declared_kind  # noqa: PLC0415 - for those who ask
 
         try:
-            PROGRAMS[kind]()
+            declared_kind(kind).find_program()
         except RealServicesError:
             return False
         return bool(declared)
@@ -268,7 +269,7 @@ class EmbeddedServices(Source):
         kind = found["kind"]
         variables = environment.service_environment({name: found})
         if self.names(kind)[0] != name:
-            for variable in environment.KIND_VARIABLES.get(kind, {}):
+            for variable in find(kind).variables:
                 variables.pop(variable, None)
         # A pytest that a test starts must not take them for somebody else's.
         kinds = {*os.environ.get(EXPORTED, "").split(), kind}

@@ -14,7 +14,7 @@ import site
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from realservices.contract.url_forms import FORMS
+from realservices.kinds.registry import find
 from realservices.sources.errors import SettingError
 from realservices.sources.inputs import input_files, installed_packages
 from realservices.sources.package import projects_interpreter
@@ -27,11 +27,6 @@ _TIMEOUT_S = 300
 # What the project's programs are found and loaded by. Everything else that they need is declared.
 _INHERITED = ("PYTHONPATH", "LD_LIBRARY_PATH", "PYTHONUSERBASE")
 _KEYS = ("migrate_env", "migrate_timeout_s")
-_FIELDS = {
-    "postgres": ("url", "host", "port", "user", "password", "database", "socket"),
-    "clickhouse": ("url", "host", "port", "user", "password", "database"),
-}
-_PORTS: dict[str, tuple[str, ...]] = {"postgres": (), "clickhouse": ("http", "tcp")}
 _PUBLIC = ("host", "port", "user", "database", "socket")
 _REFERENCE = re.compile(r"\$(?:\$|\(([^()]*)\)|)")
 
@@ -44,7 +39,7 @@ def check_migrate(declaration: Declaration) -> None:
     """
     values = declaration.values
     if not values.get("migrate"):
-        alone = [key for key in _KEYS if key in values and declaration.kind in _FIELDS]
+        alone = [key for key in _KEYS if key in values and find(declaration.kind).migrator_fields]
         if alone:
             raise SettingError(
                 f"{declaration.where}: {alone[0]} = {values[alone[0]]!r} without migrate, which it is for; add "
@@ -141,12 +136,11 @@ def _parts(declaration: Declaration, key: str, text: str, *, is_public: bool = F
 def _reference(declaration: Declaration, key: str, match: re.Match[str], *, is_public: bool) -> dict[str, str]:
     word, _, extra = (match[1] or "").strip().partition(" ")
     # What may follow a word, and what that is called in a manifest.
-    extras = {"port": ("port", _PORTS[declaration.kind])}
-    if declaration.kind in FORMS:
-        extras["url"] = ("driver", FORMS[declaration.kind])
+    kind = find(declaration.kind)
+    extras = {"port": ("port", kind.port_names), "url": ("driver", tuple(kind.url_forms))}
     name, allowed = extras.get(word, ("", ()))
-    if word not in _FIELDS[declaration.kind] or (extra and extra not in allowed):
-        fields = [f"$({field})" for field in _FIELDS[declaration.kind]]
+    if word not in kind.migrator_fields or (extra and extra not in allowed):
+        fields = [f"$({field})" for field in kind.migrator_fields]
         more = [f"$({field} {value})" for field, (_, values) in extras.items() for value in values]
         raise SettingError(
             f"{declaration.where}: {key}: {match.group()} in {match.string!r} is nothing of the server that is "

@@ -5,13 +5,12 @@ from __future__ import annotations
 import os
 from typing import TYPE_CHECKING
 
-from realservices.contract.clickhouse_engine import INSTALL
+from realservices.sources.variables import variable_of
 
 if TYPE_CHECKING:
     from realservices.sources.launched import LaunchedServices
 
 REQUIRE = "REALSERVICES_REQUIRE"
-_KINDS = ("postgres", "redis", "clickhouse")
 _READY_MADE = "@rules_realservices//services:{kind}"
 
 
@@ -48,18 +47,23 @@ def explain_undeclared(launched: LaunchedServices, kind: str, name: str | None) 
     )
 
 
-def explain_uninstalled(kind: str) -> str:
-    """Explain that there is nothing on this machine to start a service of this kind with."""
-    named, attached, entry = "", f"TEST_{kind.upper()}_URL", _entry("websocket_relay")
-    if kind in _KINDS:
-        variable, attached, entry = f"REALSERVICES_{kind.upper()}", f"TEST_{kind.upper()}_HOST", _entry(kind)
-        named = f"name an installed one in {variable}, "
-        if kind == "clickhouse":
-            named = f"name a clickhouse program, or the libchdb.so of `{INSTALL}`, in {variable}, "
-    install = "" if kind == "clickhouse" else f"run `pip install 'rules-realservices[{kind}]'`, "
+def explain_uninstalled(
+    kind: str, variable: str = "", program: str = "an installed one", *, has_extra: bool = True, entry: str = ""
+) -> str:
+    """Explain that there is nothing on this machine to start a service of this kind with.
+
+    Args:
+        kind: It.
+        variable: What names a server of the machine's own; empty: nothing does.
+        program: What to name in it.
+        has_extra: Whether an extra of the package brings one.
+        entry: The ready-made target; empty: it is called like the kind.
+    """
+    install = f"run `pip install 'rules-realservices[{kind}]'`, " if has_extra else ""
+    named = f"name {program} in {variable}, " if variable else ""
     return (
         f"this test needs a {kind} service, and this machine has none to start: {install}{named}name a running one in "
-        f"{attached}, or run the test as a real_service_test with {entry}"
+        f"{variable_of(kind)}, or run the test as a real_service_test with {_entry(entry or kind)}"
     )
 
 

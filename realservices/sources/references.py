@@ -5,11 +5,13 @@ from __future__ import annotations
 import re
 from typing import TYPE_CHECKING
 
-from realservices.contract.url_forms import POSTGRES_FORMS
+from realservices.kinds.registry import find
 from realservices.sources.errors import SettingError
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Collection, Container
+    from collections.abc import Callable, Collection, Mapping
+
+    from realservices.sources.declarations import Declaration
 
     Part = str | dict[str, str]
 
@@ -17,7 +19,7 @@ _REFERENCE = re.compile(r"\$(?:\$|\((\w+)(?: ([\w-]+))?(?: ([\w-]+))?\))")
 
 
 def parts_of(
-    where: str, text: str, *, needs: Collection[str], ports: Collection[str] | None, declared: Container[str]
+    where: str, text: str, *, needs: Collection[str], ports: Collection[str] | None, declared: Mapping[str, Declaration]
 ) -> list[Part]:
     """Split a text at its references.
 
@@ -26,7 +28,7 @@ def parts_of(
         text: The text. ``$$`` stands for a dollar sign.
         needs: Names of the services that it may refer to.
         ports: Names of the ports of the service that holds it. None: no service does.
-        declared: Names of all services.
+        declared: All services, by name.
 
     Raises:
         SettingError: A reference names nothing of these.
@@ -35,7 +37,7 @@ def parts_of(
     def part_of(match: re.Match[str]) -> Part:
         word, first, second = match.groups()
         if first in needs:
-            return _of_other(where, match.group(), word, first, second)
+            return _of_other(where, match.group(), word, declared[first], second)
         if ports is None:
             raise SettingError(
                 f"{where}: {match.group()} names no service; there is {', '.join(needs) or 'none'}, and a reference is "
@@ -65,15 +67,16 @@ def split(text: str, reference: re.Pattern[str], part_of: Callable[[re.Match[str
     return [part for part in (*parts, text[position:]) if part != ""]
 
 
-def _of_other(where: str, reference: str, word: str, service: str, extra: str | None) -> Part:
-    part = {"service": service, "field": word}
+def _of_other(where: str, reference: str, word: str, service: Declaration, extra: str | None) -> Part:
+    part = {"service": service.name, "field": word}
     if extra is None:
         return part
     if word == "port":
         return part | {"port": extra}
-    if word == "url" and extra in POSTGRES_FORMS:
+    forms = find(service.kind).url_forms
+    if word == "url" and extra in forms:
         return part | {"driver": extra}
     raise SettingError(
         f"{where}: {reference}: after the service stands the name of a port, for $(port …), or for $(url …) the form "
-        f"of a database's: {', '.join(POSTGRES_FORMS)}"
+        f"of its address: {', '.join(forms) or 'none'}"
     )

@@ -5,15 +5,13 @@ from __future__ import annotations
 import re
 from typing import TYPE_CHECKING
 
-from realservices.contract.owned_settings import OWNED_SETTINGS
+from realservices.kinds.registry import find
 from realservices.sources.errors import SettingError
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
 _NAME = re.compile(r"[a-z_][a-z0-9_.-]*")
-# The key that an owned setting would stand in. ClickHouse's `settings` are those of queries.
-_OWNED_IN = {"postgres": "settings", "redis": "settings", "clickhouse": "server_settings"}
 
 
 def check_server_settings(where: str, kind: str, key: str, settings: Mapping[str, object]) -> None:
@@ -28,7 +26,8 @@ def check_server_settings(where: str, kind: str, key: str, settings: Mapping[str
     Raises:
         SettingError: One is refused.
     """
-    owned = OWNED_SETTINGS[kind] if _OWNED_IN.get(kind) == key else {}
+    described = find(kind)
+    owned = described.owned_settings if described.owned_key == key else {}
     for name, value in settings.items():
         shown = f"{where}: {key}: {name} = {value!r}"
         if not _NAME.fullmatch(name):
@@ -37,13 +36,8 @@ def check_server_settings(where: str, kind: str, key: str, settings: Mapping[str
             raise SettingError(
                 f"{shown}; a value is a text or a number. A name with dots is quoted: '\"{name}.…\" = …'"
             )
-        reason = owned.get(own_name(kind, name))
+        reason = owned.get(name.replace("-", described.hyphen))
         if reason:
             raise SettingError(f"{shown}; {reason}. Remove it")
         if "\n" in str(value) or "\r" in str(value):
             raise SettingError(f"{shown}; a value is one line")
-
-
-def own_name(kind: str, name: str) -> str:
-    """Return what the server calls a setting: PostgreSQL takes hyphens for underscores on its command line."""
-    return name.replace("-", "_") if kind == "postgres" else name

@@ -7,7 +7,6 @@ session itself.
 from __future__ import annotations
 
 import dataclasses
-import functools
 import os
 import threading
 from collections import defaultdict
@@ -16,6 +15,7 @@ from typing import TYPE_CHECKING, Any
 
 from realservices.contract import environment
 from realservices.contract.runtime import load_runtime
+from realservices.sources.declared_kind import declared_kind
 from realservices.sources.errors import MissingServiceError
 from realservices.sources.launched import LaunchedServices
 from realservices.sources.missing import (
@@ -162,11 +162,7 @@ class Services:
     def fills(self, endpoint: Endpoint) -> Callable[[str], None] | None:
         """Return what makes a project's own database of a fresh one on a PostgreSQL of others, or None."""
         declaration = self._embedded.declaration(endpoint.name) if self._embedded else None
-        if declaration is None or declaration.kind != "postgres":
-            return None
-        from realservices.sources.scripts import apply_scripts, has_scripts  # noqa: PLC0415 - most need none of it
-
-        return functools.partial(apply_scripts, declaration, endpoint) if has_scripts(declaration) else None
+        return declared_kind(declaration.kind).fills(declaration, endpoint) if declaration else None
 
     def is_launched(self, kind: str) -> bool:
         """Say whether the services of a kind serve already, so that asking for one takes no time."""

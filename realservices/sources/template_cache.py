@@ -30,7 +30,7 @@ if TYPE_CHECKING:
 
     from realservices.contract.directory_cache import Lease
     from realservices.sources.build_progress import Build
-    from realservices.sources.recipes import Layers, Recipe
+    from realservices.sources.recipe import Layers, Recipe
 
 ARCHIVE, INFO = "template.tar", "template.json"
 BASE = "base.tar"

@@ -160,7 +160,7 @@ def test_there_is_nothing_to_start(development: Development) -> None:
     done = development.run("up")
     assert done.returncode == 1
     assert f"nobody declares a service in {development.directory}: add [tool.realservices.services.NAME]" in done.stderr
-    assert "postgres, redis, clickhouse, websocket_relay" in done.stderr
+    assert "clickhouse, postgres, redis, websocket_relay" in done.stderr
     development.project.declare(auth="")
     done = development.run("up", "auth", "api")
     assert done.returncode == 1

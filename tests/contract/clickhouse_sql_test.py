@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from realservices.contract.clickhouse_sql import quote_name, quote_text, split_statements, without_database
+from realservices.kinds.clickhouse.sql import quote_name, quote_text, split_statements, without_database
 
 
 def texts(sql: str) -> list[str]:

@@ -7,7 +7,8 @@ from typing import Any
 import pytest
 
 from realservices.contract.errors import ManifestError
-from realservices.contract.url_forms import FORMS, written_as
+from realservices.contract.url_forms import written_as
+from realservices.kinds.postgres.url_forms import FORMS
 
 _DB: dict[str, Any] = {
     "kind": "postgres",
@@ -40,7 +41,7 @@ def test_a_form_of_postgresql(form: str, written: str) -> None:
 
 
 def test_every_form_is_tried() -> None:
-    assert [written_as("env X", form, _DB) for form in FORMS["postgres"]]
+    assert [written_as("env X", form, _DB) for form in FORMS]
     assert written_as("env X", "jdbc", _EVENTS) == "jdbc:clickhouse://127.0.0.1:20001/app?user=test&password=secret"
 
 

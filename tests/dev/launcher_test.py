@@ -95,7 +95,7 @@ def test_services_of_choice(project: Project) -> None:
     output = project.output(_RUN.format('services=["backend"]'))
     assert list(json.loads(output)) == ["auth", "backend"]
     assert project.error(_RUN.format('services=["api"]')).endswith(
-        "LauncherConfig: services names 'api'; there are auth, backend, worker, postgres, redis, clickhouse, "
+        "LauncherConfig: services names 'api'; there are auth, backend, worker, clickhouse, postgres, redis, "
         "websocket_relay\n"
     )
 

@@ -12,7 +12,7 @@ import pytest
 from realservices.contract.errors import ArchiveError
 from realservices.contract.registry import registry_directory
 from realservices.host.unpacked_programs import UnpackedPrograms
-from realservices.services import programs_archive
+from realservices.kinds.postgres.template import programs as programs_archive
 
 
 @pytest.fixture(autouse=True)

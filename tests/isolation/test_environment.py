@@ -15,7 +15,7 @@ from realservices.isolated_environment_manager import IsolatedEnvironmentManager
 from realservices.isolation.environment import RESOURCES, TestEnvironment
 from realservices.isolation.errors import IsolationError
 from realservices.isolation.manager import IsolationManager
-from realservices.isolation.postgres.connection import IsolatedConnection
+from realservices.kinds.postgres.isolation.connection import IsolatedConnection
 from realservices.sources.errors import MissingServiceError
 
 if TYPE_CHECKING:

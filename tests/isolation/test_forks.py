@@ -12,7 +12,7 @@ import pytest
 from realservices.isolation.background import BackgroundLoop
 from realservices.isolation.manager import IsolationManager, process_manager
 from realservices.isolation.own_process import ForkedProcessError, OwnProcess
-from realservices.isolation.redis.isolation import RedisIsolation
+from realservices.kinds.redis.isolation.isolation import RedisIsolation
 from realservices.sources.services import find_services
 from tests.isolation.forks import in_child, in_process
 

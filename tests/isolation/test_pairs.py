@@ -12,7 +12,7 @@ import pytest
 
 if TYPE_CHECKING:
     from realservices.clients.filesystem import BlockingFilesystem, IsolatedFilesystem
-    from realservices.isolation.postgres.cloned_database import ClonedDatabase
+    from realservices.kinds.postgres.isolation.cloned_database import ClonedDatabase
 
 _COPIES = pytest.mark.parametrize("copy", range(4))
 _TABLE = "CREATE TABLE IF NOT EXISTS ledger (entry text PRIMARY KEY)"

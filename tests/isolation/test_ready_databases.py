@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING
 import asyncpg
 import pytest
 
-from realservices.isolation.postgres.clones import Clone
 from realservices.isolation.ready_databases import ReadyDatabases
+from realservices.kinds.postgres.isolation.clones import Clone
 
 if TYPE_CHECKING:
     from pathlib import Path

@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from realservices.clients.control import BlockingServiceControl
     from realservices.contract.runtime import Endpoint
     from realservices.isolation.background import BackgroundLoop
-    from realservices.isolation.postgres.cloned_database import ClonedDatabase
+    from realservices.kinds.postgres.isolation.cloned_database import ClonedDatabase
     from realservices.sources.services import Services
 
 # Holds the lock as another process's test would, until its standard input ends.

@@ -48,7 +48,7 @@ def test_the_launcher_loads_nothing_of_the_tests_side() -> None:
     parts = {name.split(".")[1] for name in _loaded() if name.startswith("realservices.")}
     assert parts == {"contract", "host", "services", "launcher"}
     assert "realservices.contract.runtime" not in _loaded()
-    assert "realservices.services.postgres_template" not in _loaded()
+    assert "realservices.kinds.postgres.template.build" not in _loaded()
     others = ("realservices.launcher.group", "realservices.launcher.session", "realservices.launcher.lent")
     assert not {name for name in _loaded() if name.startswith(others)}
 

@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from realservices.services import programs_archive
+from realservices.kinds.postgres.template import programs as programs_archive
 from tests.host import places
 from tests.host.real_root import needs_all_ids
 from tests.launcher.launched import ANSWERS, QUERY_AT_ONCE, Launched, postgres, redis

@@ -9,8 +9,8 @@ from typing import Any
 
 import pytest
 
+from realservices.kinds.executable.server.readiness import ExecReadiness, TcpReadiness
 from realservices.services.port_states import PortStates
-from realservices.services.readiness import ExecReadiness, TcpReadiness
 from tests.launcher.executables import PORT, TCP, Value, executable, http, port
 from tests.launcher.launched import Launched
 

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 import asyncpg
 import pytest
 
-from realservices.isolation.postgres.administration import connect_kwargs
+from realservices.kinds.postgres.isolation.administration import connect_kwargs
 from realservices.optimization.machine import Machine
 from realservices.optimization.postgres_lanes import PoolExhaustedError
 
@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Callable
 
     from realservices.contract.runtime import Endpoint
-    from realservices.isolation.postgres.clones import Clone
+    from realservices.kinds.postgres.isolation.clones import Clone
     from realservices.optimization.postgres_lanes import PostgresLanes
     from tests.optimization.conftest import Clock
 

@@ -11,9 +11,9 @@ import asyncpg
 import pytest
 
 from realservices.isolation.errors import IsolationBrokenError, IsolationError
-from realservices.isolation.postgres.administration import connect_kwargs
-from realservices.isolation.postgres.connection import IsolatedConnection
-from realservices.isolation.redis.isolation import RedisIsolation
+from realservices.kinds.postgres.isolation.administration import connect_kwargs
+from realservices.kinds.postgres.isolation.connection import IsolatedConnection
+from realservices.kinds.redis.isolation.isolation import RedisIsolation
 from realservices.optimization.limits import PoolTimeoutError
 from realservices.performance_optimization import (
     OptimizationLevel,

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from realservices.host.archive import unpack_archive
-from realservices.services.postgres_archive import files_of, write_archive
+from realservices.kinds.postgres.template.archive import files_of, write_archive
 
 
 @pytest.fixture

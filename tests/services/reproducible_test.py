@@ -28,7 +28,8 @@ import sys
 root, module, *preload = sys.argv[1:4]
 sys.path.insert(0, root)
 from importlib import import_module
-from realservices.services import clickhouse_template, postgres_cluster
+from realservices.kinds.clickhouse.template import build as clickhouse_template
+from realservices.kinds.postgres.template import cluster as postgres_cluster
 later = dict(word.split("=", 1) for word in preload[0].split()) if preload[0] else {}
 own, spawn = postgres_cluster._environment, clickhouse_template.spawn
 postgres_cluster._environment = lambda: own() | later

@@ -17,7 +17,7 @@ from tests.host import places
 _ENCLOSURE = Path(__file__).absolute().parent.parent / "host" / "enclosure.py"
 _BUILD = (
     "import sys; sys.path.insert(0, sys.argv.pop(1)); "
-    "from realservices.services.postgres_template import main; sys.exit(main(sys.argv[1:]))"
+    "from realservices.kinds.postgres.template.build import main; sys.exit(main(sys.argv[1:]))"
 )
 _TIMEOUT_S = 120
 _INHERITED = ("PATH", "LD_LIBRARY_PATH", "REALSERVICES_REGISTRY")

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import importlib.resources
 import os
 import subprocess
 import sys
@@ -12,13 +11,15 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from realservices.contract.owned_settings import OWNED_SETTINGS
+from realservices.kinds import registry
+from realservices.kinds.clickhouse.declared import clickhouse_server
+from realservices.kinds.postgres.sources.programs import postgres_distribution
+from realservices.kinds.postgres.sources.recipe import postgres_recipe
+from realservices.kinds.redis.declared import redis_server
 from realservices.sources.declarations import Declaration, read_project
 from realservices.sources.entries import entry_of
 from realservices.sources.errors import MissingServiceError, SettingError
 from realservices.sources.package import interpreter
-from realservices.sources.programs import clickhouse_server, postgres_distribution, redis_server
-from realservices.sources.recipes import CLICKHOUSE_MAKERS, POSTGRES_MAKERS, postgres_recipe
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -44,9 +45,9 @@ def test_nothing_declared_is_one_of_each(tmp_path: Path) -> None:
     (tmp_path / "pyproject.toml").write_text("[project]\nname = 'a'\n", encoding="utf-8")
     project = read_project(tmp_path)
     assert [(each.name, each.kind) for each in project.services.values()] == [
+        ("clickhouse", "clickhouse"),
         ("postgres", "postgres"),
         ("redis", "redis"),
-        ("clickhouse", "clickhouse"),
         ("websocket_relay", "executable"),
     ]
     assert project.services["websocket_relay"].speaks == ["websocket"]
@@ -59,7 +60,7 @@ def test_tables_become_services(tmp_path: Path) -> None:
     for name in ("2.sql", "1.sql", "1.txt"):
         (tmp_path / "db" / name).touch()
     project = read_project(tmp_path)
-    assert list(project.services) == ["db", "auth", "redis", "clickhouse", "websocket_relay"]
+    assert list(project.services) == ["db", "auth", "clickhouse", "redis", "websocket_relay"]
     assert project.services["auth"].speaks == ["http"]
     assert project.isolation == "database"
     assert [file.name for file in project.services["db"].files("migrations")] == ["1.sql", "2.sql"]
@@ -78,7 +79,7 @@ def test_a_server_that_speaks_websocket_takes_the_relays_place(tmp_path: Path) -
     chat = '[services.chat]\nkind = "executable"\ncommand = ["chat"]\nwebsocket_url = "ws://$(host):$(port)/ws"\n'
     (tmp_path / "realservices.toml").write_text(chat, encoding="utf-8")
     project = read_project(tmp_path)
-    assert list(project.services) == ["chat", "postgres", "redis", "clickhouse"]
+    assert list(project.services) == ["chat", "clickhouse", "postgres", "redis"]
     assert project.services["chat"].speaks == ["http", "websocket"]
 
 
@@ -86,7 +87,7 @@ def test_a_file_of_its_own_wins(tmp_path: Path) -> None:
     (tmp_path / "pyproject.toml").write_text(_PROJECT, encoding="utf-8")
     (tmp_path / "realservices.toml").write_text("[services.cache]\nkind = 'redis'\ndatabases = 4\n", encoding="utf-8")
     project = read_project(tmp_path)
-    assert list(project.services) == ["cache", "postgres", "clickhouse", "websocket_relay"]
+    assert list(project.services) == ["cache", "clickhouse", "postgres", "websocket_relay"]
     assert project.services["cache"].values == {"databases": 4}
 
 
@@ -219,9 +220,9 @@ def test_declarations_that_mean_nothing(tmp_path: Path, text: str | bytes, messa
 @pytest.mark.parametrize(
     ("kind", "key", "name", "reason"),
     [
-        (kind, "server_settings" if kind == "clickhouse" else "settings", name, reason)
-        for kind, owned in OWNED_SETTINGS.items()
-        for name, reason in owned.items()
+        (kind.name, kind.owned_key, name, reason)
+        for kind in map(registry.find, registry.names())
+        for name, reason in kind.owned_settings.items()
     ],
 )
 def test_settings_that_are_the_launchers(tmp_path: Path, kind: str, key: str, name: str, reason: str) -> None:
@@ -432,12 +433,6 @@ def test_redis_must_be_one(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> N
         redis_server()
     _program(server, "Redis server v=7.4.1 sha=0")
     assert redis_server() == server
-
-
-def test_a_templates_name_depends_on_what_makes_it() -> None:
-    makers = {*POSTGRES_MAKERS, *CLICKHOUSE_MAKERS}
-    services = importlib.resources.files("realservices.services")
-    assert makers <= {entry.name for entry in services.iterdir()}
 
 
 def test_another_locale_is_another_template(tmp_path: Path) -> None:

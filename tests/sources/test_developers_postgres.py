@@ -14,8 +14,8 @@ from typing import TYPE_CHECKING
 import asyncpg
 import pytest
 
-from realservices.contract.libpq import libpq_environment
-from realservices.isolation.postgres.administration import connect_kwargs
+from realservices.kinds.postgres.isolation.administration import connect_kwargs
+from realservices.kinds.postgres.libpq import libpq_environment
 from realservices.sources.attached import AttachedServices
 from realservices.sources.errors import SettingError
 from tests.sources.developers_variables import POISON

@@ -12,7 +12,7 @@ import redis.asyncio
 from realservices.contract.runtime import Endpoint
 from realservices.isolation.errors import IsolationError, NumbersExhaustedError
 from realservices.isolation.manager import IsolationManager
-from realservices.isolation.redis.leased_numbers import LeasedNumbers
+from realservices.kinds.redis.isolation.leased_numbers import LeasedNumbers
 from realservices.optimization.levels import OptimizationLevel, settings_for
 from realservices.performance_optimization import OptimizedEnvironmentManager, PoolTimeoutError
 from realservices.sources.services import find_services
@@ -179,7 +179,7 @@ def test_session_ends_though_environments_are_never_left(
         import contextvars
         import pytest
 
-        from realservices.isolation.postgres.connection import IsolatedConnection
+        from realservices.kinds.postgres.isolation.connection import IsolatedConnection
         from realservices.performance_optimization import OptimizationLevel, create_optimized_environment_manager
 
         @pytest.mark.requires_postgres

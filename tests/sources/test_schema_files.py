@@ -10,12 +10,13 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from realservices.contract.errors import TemplateError
+from realservices.kinds.postgres.sources.included import included_files
+from realservices.kinds.postgres.sources.programs import postgres_distribution
+from realservices.kinds.postgres.sources.recipe import postgres_recipe
 from realservices.schema.layers import FILES_PER_LAYER
 from realservices.sources.declarations import Declaration
 from realservices.sources.errors import SettingError
-from realservices.sources.included import included_files
-from realservices.sources.programs import postgres_distribution
-from realservices.sources.recipes import Recipe, postgres_recipe
+from realservices.sources.recipe import Recipe
 from realservices.sources.template_cache import ARCHIVE, BASE, template
 
 if TYPE_CHECKING:

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from realservices.contract.clickhouse_engine import INSTALL, OLDEST, PACKAGE, VERSION, complaint_of
+from realservices.kinds.clickhouse.engine import INSTALL, OLDEST, PACKAGE, VERSION, complaint_of
 
 _TOP = Path(__file__).parents[2]
 _PAGES = sorted(path.name for path in (_TOP / "docs").glob("*.md"))

@@ -30,7 +30,17 @@ def _modules(folder: Traversable, prefix: str = "") -> Iterator[tuple[str, str]]
 
 
 _SOURCES = dict(_modules(importlib.resources.files("realservices")))
-_KINDS = sorted({path.split("/")[1] for path in _SOURCES if path.startswith("isolation/") and path.count("/") == 2})
+_KINDS = sorted({path.split("/")[1] for path in _SOURCES if path.startswith("kinds/") and path.count("/") > 1})
+# The parts of a kind's folder, and the folder of the package whose place in the chain each has.
+_PARTS = {
+    "kind": "contract",
+    "server": "services",
+    "template": "services",
+    "declared": "sources",
+    "sources": "sources",
+    "isolation": "isolation",
+    "trial": "cli",
+}
 
 
 def _imported_names(source: str) -> set[str]:
@@ -43,37 +53,44 @@ def _imported_names(source: str) -> set[str]:
     return names
 
 
-def _imported_folders(source: str) -> set[str]:
+def _place(parts: list[str]) -> str:
+    """Return the folder of the package whose place in the chain a module has."""
+    if parts[0] != "kinds":
+        return parts[0]
+    return _PARTS.get(parts[2], "contract") if len(parts) > 2 else "contract"
+
+
+def _imported_places(source: str) -> set[str]:
     names = _imported_names(source)
-    parts = [name.split(".") for name in names if name.startswith("realservices.")]
+    modules = [name.split(".")[1:] for name in names if name.startswith("realservices.")]
     known = {*_LAUNCHER_SIDE, *_TEST_SIDE, *_PROGRAMS, *_REPORT, *_COMMAND_LINE}
-    return {part[1] for part in parts if part[1] in known}
+    return {_place(parts) for parts in modules if _place(parts) in known}
 
 
 @pytest.mark.parametrize("path", sorted(path for path in _SOURCES if "/" in path))
-def test_a_folder_imports_only_what_lies_before_it(path: str) -> None:
-    folder = path.split("/")[0]
+def test_a_module_imports_only_what_lies_before_it(path: str) -> None:
+    place = _place(path.removesuffix(".py").split("/"))
     if path == _STARTS_PYTEST:
         allowed = {"contract", "fixtures"}
-    elif folder in _COMMAND_LINE:
-        allowed = {*_LAUNCHER_SIDE, *_TEST_SIDE, *_COMMAND_LINE[: _COMMAND_LINE.index(folder) + 1]}
+    elif place in _COMMAND_LINE:
+        allowed = {*_LAUNCHER_SIDE, *_TEST_SIDE, *_COMMAND_LINE[: _COMMAND_LINE.index(place) + 1]}
     else:
-        chain = next(chain for chain in (_LAUNCHER_SIDE, _TEST_SIDE, _PROGRAMS, _REPORT) if folder in chain)
-        allowed = set(chain[: chain.index(folder) + 1])
-    assert _imported_folders(_SOURCES[path]) <= allowed
+        chain = next(chain for chain in (_LAUNCHER_SIDE, _TEST_SIDE, _PROGRAMS, _REPORT) if place in chain)
+        allowed = set(chain[: chain.index(place) + 1])
+    assert _imported_places(_SOURCES[path]) <= allowed
 
 
 @pytest.mark.parametrize("kind", _KINDS)
-def test_a_kind_of_isolation_imports_no_other(kind: str) -> None:
+def test_a_kind_imports_no_other(kind: str) -> None:
     imported = {
         name
         for path, source in _SOURCES.items()
-        if path.startswith(f"isolation/{kind}/")
+        if path.startswith(f"kinds/{kind}/")
         for name in _imported_names(source)
     }
-    others = {f"realservices.isolation.{other}" for other in _KINDS if other != kind}
+    others = {f"realservices.kinds.{other}" for other in _KINDS if other != kind}
     assert {name for name in imported for other in others if f"{name}.".startswith(f"{other}.")} == set()
 
 
-def test_isolation_has_a_folder_for_each_kind() -> None:
-    assert _KINDS == ["clickhouse", "postgres", "redis"]
+def test_there_is_a_folder_for_each_kind() -> None:
+    assert _KINDS == ["clickhouse", "executable", "postgres", "redis"]

@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
-from realservices.contract.owned_settings import OWNED_SETTINGS
+from realservices.kinds import registry
 
 _RULES = Path(__file__).parents[2] / "rules" / "private" / "owned_settings.bzl"
 
@@ -14,4 +14,5 @@ def test_both_sides_refuse_the_same() -> None:
     # A file of constants is Python as well as Starlark.
     rules: dict[str, Any] = {}
     exec(compile(_RULES.read_text("utf-8"), str(_RULES), "exec"), rules)
-    assert rules["OWNED_SETTINGS"] == OWNED_SETTINGS
+    kinds = map(registry.find, registry.names())
+    assert rules["OWNED_SETTINGS"] == {kind.name: kind.owned_settings for kind in kinds if kind.owned_settings}

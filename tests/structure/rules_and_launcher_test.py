@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
-from realservices.launcher.path_programs import KINDS
+from realservices.kinds import registry
 from realservices.launcher.test_runners import NAMES, SHARDING
 
 _RULES = Path(__file__).parents[2] / "rules" / "private"
@@ -25,4 +25,6 @@ def test_both_sides_know_the_same_runners() -> None:
 
 
 def test_both_sides_know_the_same_programs() -> None:
-    assert _constants("on_path.bzl")["PATH_PROGRAMS"] == KINDS
+    kinds = map(registry.find, registry.names())
+    known = {program: kind.name for kind in kinds for program in kind.client_programs}
+    assert _constants("on_path.bzl")["PATH_PROGRAMS"] == known

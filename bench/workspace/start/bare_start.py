@@ -24,7 +24,7 @@ _MEMORY = "/dev/shm"  # noqa: S108 - mkdtemp makes an unguessable name in it
 def main(archive: str, program: str, template: str, settings: str) -> float:
     """Prepare, start, time, stop and clean up; return milliseconds."""
     sys.path.insert(0, archive)
-    from realservices.services.postgres_settings import server_settings  # noqa: PLC0415 - found on the path just set
+    from realservices.kinds.postgres.server.settings import server_settings  # noqa: PLC0415 - found on the path just set
 
     work = tempfile.mkdtemp(prefix="bare.", dir=_MEMORY if os.access(_MEMORY, os.W_OK) else None)
     data = Path(work, "data")

@@ -8,7 +8,7 @@ import time
 from realservices.cli.checks.finding import Finding, error
 from realservices.sources.attached import attached_endpoint
 from realservices.sources.errors import SettingError
-from realservices.sources.variables import VARIABLES, attached_kinds
+from realservices.sources.variables import attached_kinds, variable_of
 
 _TIMEOUT_S = 1.0
 
@@ -22,12 +22,12 @@ def check_attached() -> list[Finding]:
 
 
 def _service(kind: str) -> Finding:
-    identity = f"attached.{kind}", VARIABLES[kind]
+    identity = f"attached.{kind}", variable_of(kind)
     fails = f"Tests with {kind} outside of Bazel use this service, and fail."
     try:
         endpoint = attached_endpoint(kind, kind)
     except SettingError as wrong:
-        return error(*identity, str(wrong), meaning=fails, remedy=f"Correct it, or: unset {VARIABLES[kind]}")
+        return error(*identity, str(wrong), meaning=fails, remedy=f"Correct it, or: unset {variable_of(kind)}")
     begin = time.monotonic()
     try:
         socket.create_connection((endpoint.host, endpoint.port), _TIMEOUT_S).close()
@@ -35,8 +35,8 @@ def _service(kind: str) -> Finding:
         return error(
             *identity, f"{endpoint.host}:{endpoint.port} cannot be reached: {refused.strerror or refused}",
             meaning=fails,
-            remedy=f"Start it and wait until it is healthy (docker compose up --wait), correct {VARIABLES[kind]} and "
-            f"its PORT, or: unset {VARIABLES[kind]}",
+            remedy=f"Start it and wait until it is healthy (docker compose up --wait), correct {variable_of(kind)} and "
+            f"its PORT, or: unset {variable_of(kind)}",
         )  # fmt: skip
     elapsed_ms = (time.monotonic() - begin) * 1000
     return Finding(*identity, f"{endpoint.host}:{endpoint.port} accepts connections, {elapsed_ms:.0f} ms")

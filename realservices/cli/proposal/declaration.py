@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from realservices.contract.errors import TemplateError
-from realservices.contract.url_forms import SQLALCHEMY_DRIVERS
+from realservices.kinds.postgres.url_forms import SQLALCHEMY_DRIVERS
 from realservices.schema.arrange import arrange
 
 if TYPE_CHECKING:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 
 from realservices.contract import environment
-from realservices.contract.libpq import libpq_environment
+from realservices.kinds.postgres.libpq import libpq_environment
 from realservices.launcher.group.place import GroupError
 
 TYPE_CHECKING = False

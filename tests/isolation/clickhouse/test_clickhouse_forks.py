@@ -9,7 +9,7 @@ import pytest
 from tests.isolation.forks import in_child, in_process
 
 if TYPE_CHECKING:
-    from realservices.isolation.clickhouse.database import ClickHouseDatabaseSync
+    from realservices.kinds.clickhouse.isolation.database import ClickHouseDatabaseSync
 
 # Python 3.12 and later warn of a fork where threads run, which is what is tested here.
 pytestmark = pytest.mark.filterwarnings("ignore:.*use of fork.*:DeprecationWarning")

@@ -9,12 +9,12 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from realservices.isolation.clickhouse.connection import ClickHouseConnection
-from realservices.isolation.clickhouse.database import ClickHouseDatabaseSync
-from realservices.isolation.clickhouse.isolation import ClickHouseIsolation
-from realservices.isolation.clickhouse.leftovers import Leftovers
 from realservices.isolation.errors import IsolationBrokenError, IsolationError
 from realservices.isolation.ready_databases import ReadyDatabases
+from realservices.kinds.clickhouse.isolation.connection import ClickHouseConnection
+from realservices.kinds.clickhouse.isolation.database import ClickHouseDatabaseSync
+from realservices.kinds.clickhouse.isolation.isolation import ClickHouseIsolation
+from realservices.kinds.clickhouse.isolation.leftovers import Leftovers
 from realservices.sources.services import find_services
 
 if TYPE_CHECKING:

@@ -12,7 +12,7 @@ from tests.isolation.postgres.ways import WAYS, answer, connected, new_isolation
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from realservices.isolation.postgres.isolation import PostgresIsolation
+    from realservices.kinds.postgres.isolation.isolation import PostgresIsolation
 
 
 @pytest.fixture(scope="module")

@@ -10,17 +10,17 @@ import asyncpg
 import pytest
 
 from realservices.isolation.errors import IsolationError
-from realservices.isolation.postgres.administration import Administration, quote_identifier
-from realservices.isolation.postgres.clones import Clone, ClonePool
+from realservices.kinds.postgres.isolation.administration import Administration, quote_identifier
+from realservices.kinds.postgres.isolation.clones import Clone, ClonePool
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from realservices.contract.runtime import Endpoint
     from realservices.isolation.background import BackgroundLoop
-    from realservices.isolation.postgres.cloned_database import ClonedDatabase
-    from realservices.isolation.postgres.isolation import PostgresIsolation
     from realservices.isolation.ready_databases import ReadyDatabases
+    from realservices.kinds.postgres.isolation.cloned_database import ClonedDatabase
+    from realservices.kinds.postgres.isolation.isolation import PostgresIsolation
 
 _TIMEOUT_S = 30
 

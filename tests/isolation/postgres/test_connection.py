@@ -12,7 +12,7 @@ import pytest
 from realservices.isolation.errors import IsolationBrokenError, IsolationError
 
 if TYPE_CHECKING:
-    from realservices.isolation.postgres.isolation import PostgresIsolation
+    from realservices.kinds.postgres.isolation.isolation import PostgresIsolation
 
 
 _ASYNCPG = tuple(int(part) for part in asyncpg.__version__.split(".")[:2])

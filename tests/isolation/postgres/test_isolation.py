@@ -9,11 +9,11 @@ from typing import TYPE_CHECKING, Any
 import asyncpg
 import pytest
 
-from realservices.isolation.postgres.connection import IsolatedConnection
+from realservices.kinds.postgres.isolation.connection import IsolatedConnection
 
 if TYPE_CHECKING:
-    from realservices.isolation.postgres.clones import Clone
-    from realservices.isolation.postgres.isolation import PostgresIsolation
+    from realservices.kinds.postgres.isolation.clones import Clone
+    from realservices.kinds.postgres.isolation.isolation import PostgresIsolation
 
 _DEADLINE_S = 20
 

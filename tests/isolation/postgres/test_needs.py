@@ -7,8 +7,8 @@ import time
 
 import pytest
 
-from realservices.isolation.postgres.needs import needs_of
-from realservices.isolation.postgres.traits import Traits, traits_of
+from realservices.kinds.postgres.isolation.needs import needs_of
+from realservices.kinds.postgres.isolation.traits import Traits, traits_of
 
 _HANGS = [
     "SET LOCAL work_mem = '1MB'",

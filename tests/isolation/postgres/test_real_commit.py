@@ -9,11 +9,11 @@ import asyncpg
 import pytest
 
 from realservices.isolation.errors import IsolationError
-from realservices.isolation.postgres.administration import Administration, quote_identifier
-from realservices.isolation.postgres.clones import Clone, ClonePool
-from realservices.isolation.postgres.held import HeldTransaction
-from realservices.isolation.postgres.isolation import PostgresIsolation
-from realservices.isolation.postgres.traits import Traits, traits_of, traits_query
+from realservices.kinds.postgres.isolation.administration import Administration, quote_identifier
+from realservices.kinds.postgres.isolation.clones import Clone, ClonePool
+from realservices.kinds.postgres.isolation.held import HeldTransaction
+from realservices.kinds.postgres.isolation.isolation import PostgresIsolation
+from realservices.kinds.postgres.isolation.traits import Traits, traits_of, traits_query
 from tests.isolation.postgres.ways import connected
 
 if TYPE_CHECKING:

@@ -9,7 +9,7 @@ import asyncpg
 import pytest
 
 if TYPE_CHECKING:
-    from realservices.isolation.postgres.cloned_database import ClonedDatabase
+    from realservices.kinds.postgres.isolation.cloned_database import ClonedDatabase
 
 _TABLE = "CREATE TABLE orders (id int PRIMARY KEY)"
 _DEADLINE_S = 30

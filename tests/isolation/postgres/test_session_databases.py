@@ -10,10 +10,10 @@ import asyncpg
 import pytest
 
 from realservices.isolation.errors import IsolationError
-from realservices.isolation.postgres import session_databases
-from realservices.isolation.postgres.administration import Administration, connect_kwargs
-from realservices.isolation.postgres.clones import ClonePool
-from realservices.isolation.postgres.session_databases import SessionDatabases
+from realservices.kinds.postgres.isolation import session_databases
+from realservices.kinds.postgres.isolation.administration import Administration, connect_kwargs
+from realservices.kinds.postgres.isolation.clones import ClonePool
+from realservices.kinds.postgres.isolation.session_databases import SessionDatabases
 
 if TYPE_CHECKING:
     from collections.abc import Callable

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import pytest
 
-from realservices.isolation.postgres import statements
-from realservices.isolation.postgres.needs import needs_of
-from realservices.isolation.postgres.statements import Control
+from realservices.kinds.postgres.isolation import statements
+from realservices.kinds.postgres.isolation.needs import needs_of
+from realservices.kinds.postgres.isolation.statements import Control
 
 
 def actions(sql: str) -> list[str]:

@@ -17,7 +17,7 @@ from tests.isolation.postgres.ways import answer, connected, new_isolation
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from realservices.isolation.postgres.isolation import PostgresIsolation
+    from realservices.kinds.postgres.isolation.isolation import PostgresIsolation
 
 _TESTS = 150 * int(os.environ.get("STRESS_SCALE", "1"))
 _SEED = int(os.environ.get("FUZZ_SEED", "1"))

@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING
 import asyncpg
 
 from realservices.isolation.background import BackgroundLoop
-from realservices.isolation.postgres.isolation import PostgresIsolation
 from realservices.isolation.ready_databases import ReadyDatabases
+from realservices.kinds.postgres.isolation.isolation import PostgresIsolation
 from realservices.sources.services import find_services
 
 if TYPE_CHECKING:

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from realservices.isolation.errors import IsolationError
-from realservices.isolation.redis.isolation import RedisIsolation
+from realservices.kinds.redis.isolation.isolation import RedisIsolation
 from realservices.sources.services import find_services
 
 if TYPE_CHECKING:

@@ -8,8 +8,8 @@ import pytest
 import redis
 from redis.exceptions import NoPermissionError
 
-from realservices.isolation.redis.guard import REFUSED
-from realservices.isolation.redis.refusals import ServerWideCommandError
+from realservices.kinds.redis.isolation.guard import REFUSED
+from realservices.kinds.redis.isolation.refusals import ServerWideCommandError
 from realservices.sources.services import find_services
 
 if TYPE_CHECKING:

@@ -10,9 +10,9 @@ import pytest
 import redis
 
 from realservices.isolation.errors import IsolationBrokenError, IsolationError
-from realservices.isolation.redis.isolation import RedisIsolation
-from realservices.isolation.redis.leased_numbers import LeasedNumbers
-from realservices.isolation.redis.refusals import ServerWideCommandError
+from realservices.kinds.redis.isolation.isolation import RedisIsolation
+from realservices.kinds.redis.isolation.leased_numbers import LeasedNumbers
+from realservices.kinds.redis.isolation.refusals import ServerWideCommandError
 from realservices.sources.services import find_services
 
 if TYPE_CHECKING:

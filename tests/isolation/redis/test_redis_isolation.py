@@ -14,9 +14,9 @@ import redis.asyncio
 from redis.exceptions import NoPermissionError
 
 from realservices.isolation.errors import IsolationBrokenError, IsolationError
-from realservices.isolation.redis.isolation import RedisIsolation
-from realservices.isolation.redis.numbers import Numbers
-from realservices.isolation.redis.refusals import ServerWideCommandError
+from realservices.kinds.redis.isolation.isolation import RedisIsolation
+from realservices.kinds.redis.isolation.numbers import Numbers
+from realservices.kinds.redis.isolation.refusals import ServerWideCommandError
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator
@@ -24,8 +24,8 @@ if TYPE_CHECKING:
 
     from realservices.clients.control import BlockingServiceControl
     from realservices.contract.runtime import Endpoint
-    from realservices.isolation.redis.clients import IsolatedRedis
-    from realservices.isolation.redis.lease import RedisLease
+    from realservices.kinds.redis.isolation.clients import IsolatedRedis
+    from realservices.kinds.redis.isolation.lease import RedisLease
     from realservices.sources.services import Services
 
 _DEADLINE_S = 60.0

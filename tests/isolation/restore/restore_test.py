@@ -10,10 +10,10 @@ import asyncpg
 import pytest
 
 from realservices.isolation.background import BackgroundLoop
-from realservices.isolation.postgres.administration import connect_kwargs
-from realservices.isolation.postgres.clones import ClonePool
-from realservices.isolation.postgres.isolation import PostgresIsolation
 from realservices.isolation.ready_databases import ReadyDatabases
+from realservices.kinds.postgres.isolation.administration import connect_kwargs
+from realservices.kinds.postgres.isolation.clones import ClonePool
+from realservices.kinds.postgres.isolation.isolation import PostgresIsolation
 from realservices.sources.services import find_services
 
 if TYPE_CHECKING:

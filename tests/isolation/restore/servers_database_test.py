@@ -9,20 +9,20 @@ from typing import TYPE_CHECKING
 import asyncpg
 import pytest
 
-from realservices.contract.postgres_databases import PRISTINE_DATABASE
 from realservices.isolation.errors import IsolationBrokenError, IsolationError
-from realservices.isolation.postgres.administration import Administration
-from realservices.isolation.postgres.restore import quiet
-from realservices.isolation.postgres.restore.cluster import ClusterState
-from realservices.isolation.postgres.restore.servers_database import ServersDatabase
-from realservices.isolation.postgres.restore.turns import ServerTurns
+from realservices.kinds.postgres.databases import PRISTINE_DATABASE
+from realservices.kinds.postgres.isolation.administration import Administration
+from realservices.kinds.postgres.isolation.restore import quiet
+from realservices.kinds.postgres.isolation.restore.cluster import ClusterState
+from realservices.kinds.postgres.isolation.restore.servers_database import ServersDatabase
+from realservices.kinds.postgres.isolation.restore.turns import ServerTurns
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator
     from pathlib import Path
 
     from realservices.contract.runtime import Endpoint
-    from realservices.isolation.postgres.cloned_database import ClonedDatabase
+    from realservices.kinds.postgres.isolation.cloned_database import ClonedDatabase
 
 _DEADLINE_S = 60.0
 

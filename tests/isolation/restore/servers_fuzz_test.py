@@ -14,8 +14,8 @@ import asyncpg
 import pytest
 
 from realservices.isolation.errors import IsolationError
-from realservices.isolation.postgres.restore import quiet
-from realservices.isolation.postgres.restore.servers_database import ServersDatabase
+from realservices.kinds.postgres.isolation.restore import quiet
+from realservices.kinds.postgres.isolation.restore.servers_database import ServersDatabase
 from realservices.sources.services import find_services
 from tests.isolation.restore.contents import contents
 from tests.isolation.restore.operations import SERVERS_WEIGHTS, random_test

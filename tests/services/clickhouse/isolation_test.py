@@ -12,9 +12,9 @@ import pytest
 from clickhouse_connect.driver.exceptions import DatabaseError
 
 from realservices.clients.control import BlockingServiceControl
-from realservices.isolation.clickhouse.pool import DatabasePool
 from realservices.isolation.errors import IsolationError
 from realservices.isolation.ready_databases import ReadyDatabases
+from realservices.kinds.clickhouse.isolation.pool import DatabasePool
 from realservices.sources.services import find_services
 
 SEEDED = ["countries", "events", "kinds", "notes", "per_day", "users"]

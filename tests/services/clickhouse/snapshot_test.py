@@ -10,8 +10,8 @@ import clickhouse_connect
 import pytest
 
 from realservices.contract.runtime import Endpoint, load_runtime
-from realservices.isolation.clickhouse.snapshot import ClickHouseSnapshot
 from realservices.isolation.errors import IsolationBrokenError, IsolationError
+from realservices.kinds.clickhouse.isolation.snapshot import ClickHouseSnapshot
 
 TABLES = ["countries", "events", "kinds", "notes", "users"]
 PER_DAY = "(SELECT day, kind, countMerge(n) FROM per_day GROUP BY day, kind)"

@@ -12,7 +12,7 @@ from tests.host import places
 
 _BUILD = (
     "import sys; sys.path.insert(0, sys.argv.pop(1)); "
-    "from realservices.services.clickhouse_template import main; sys.exit(main(sys.argv[1:]))"
+    "from realservices.kinds.clickhouse.template.build import main; sys.exit(main(sys.argv[1:]))"
 )
 
 

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 import asyncpg
 import pytest
 
-from realservices.isolation.postgres.administration import connect_kwargs
+from realservices.kinds.postgres.isolation.administration import connect_kwargs
 from realservices.sources.services import find_services
 from tests.isolation.postgres.drivers.faces import FACES, Face
 

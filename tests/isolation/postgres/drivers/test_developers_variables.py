@@ -9,15 +9,15 @@ from typing import TYPE_CHECKING, Any
 import pytest
 import sqlalchemy
 
-from realservices.isolation.postgres.drivers import psycopg2_connections, psycopg_connections
-from realservices.isolation.postgres.drivers.libpq import without_developers_variables
+from realservices.kinds.postgres.isolation.drivers import psycopg2_connections, psycopg_connections
+from realservices.kinds.postgres.isolation.drivers.libpq import without_developers_variables
 from tests.sources.developers_variables import POISON
 
 if TYPE_CHECKING:
     from pathlib import Path
 
-    from realservices.isolation.postgres.drivers.lease import DatabaseLease
-    from realservices.isolation.postgres.isolation import PostgresIsolation
+    from realservices.kinds.postgres.isolation.drivers.lease import DatabaseLease
+    from realservices.kinds.postgres.isolation.isolation import PostgresIsolation
 
 _ASK = "SELECT current_database() || ' ' || current_setting('DateStyle') || ' ' || current_setting('application_name')"
 

@@ -14,7 +14,7 @@ from sqlalchemy import event, exc, text
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
-    from realservices.isolation.postgres.isolation import PostgresIsolation
+    from realservices.kinds.postgres.isolation.isolation import PostgresIsolation
 
 _DRIVERS = pytest.mark.parametrize("driver", ["psycopg", "psycopg2"])
 _PID = text("SELECT pg_backend_pid()")

@@ -19,7 +19,7 @@ from realservices.isolation.errors import IsolationError
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator
 
-    from realservices.isolation.postgres.isolation import PostgresIsolation
+    from realservices.kinds.postgres.isolation.isolation import PostgresIsolation
 
 _DRIVERS = pytest.mark.parametrize("driver", ["asyncpg", "psycopg"])
 _PID = text("SELECT pg_backend_pid()")

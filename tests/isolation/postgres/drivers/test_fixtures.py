@@ -9,11 +9,11 @@ import pytest
 import sqlalchemy
 
 from realservices.isolation.errors import IsolationError
-from realservices.isolation.postgres.drivers.imports import MissingDriverError, driver
-from realservices.isolation.postgres.drivers.urls import SCHEMES
+from realservices.kinds.postgres.isolation.drivers.imports import MissingDriverError, driver
+from realservices.kinds.postgres.isolation.drivers.urls import SCHEMES
 
 if TYPE_CHECKING:
-    from realservices.isolation.postgres.cloned_database import ClonedDatabase
+    from realservices.kinds.postgres.isolation.cloned_database import ClonedDatabase
 
 pytest_plugins = ["pytester"]
 

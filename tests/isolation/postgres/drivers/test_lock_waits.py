@@ -15,7 +15,7 @@ _HEAD = """
     import pytest
 
     from realservices.fixtures import lock_waits
-    from realservices.isolation.postgres import lock_waits as watch
+    from realservices.kinds.postgres.isolation import lock_waits as watch
 
     lock_waits._LEAST_S, watch.LONGEST_S, watch._PAUSE_S = 0.0, 1.0, 0.1
 

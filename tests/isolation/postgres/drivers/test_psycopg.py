@@ -10,12 +10,12 @@ import pytest
 from psycopg.rows import dict_row
 
 from realservices.isolation.errors import IsolationError
-from realservices.isolation.postgres.drivers.psycopg_connections import connect, connect_async, release
+from realservices.kinds.postgres.isolation.drivers.psycopg_connections import connect, connect_async, release
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
-    from realservices.isolation.postgres.isolation import PostgresIsolation
+    from realservices.kinds.postgres.isolation.isolation import PostgresIsolation
 
 
 @contextlib.contextmanager

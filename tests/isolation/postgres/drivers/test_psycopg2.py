@@ -11,12 +11,12 @@ import pytest
 from psycopg2 import extensions
 
 from realservices.isolation.errors import IsolationError
-from realservices.isolation.postgres.drivers.psycopg2_connections import connect, release
+from realservices.kinds.postgres.isolation.drivers.psycopg2_connections import connect, release
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
-    from realservices.isolation.postgres.isolation import PostgresIsolation
+    from realservices.kinds.postgres.isolation.isolation import PostgresIsolation
 
 
 @contextlib.contextmanager

@@ -1,0 +1,1 @@
+"""A ClickHouse server: from a template to the first query, and its end."""

@@ -1,0 +1,1 @@
+"""The build action that makes a ClickHouse template."""

@@ -1,0 +1,1 @@
+"""Any program that is a server: those of the user, and the package's own."""

@@ -1,0 +1,93 @@
+"""What the rest of the package knows of a kind of service: nothing but this.
+
+A kind is a folder. Its `kind.py` has an object `KIND` of a subclass of `Kind`. Both the launcher and tests read it for
+each service of a target: so it says what both sides need, and imports nothing slow. Parts of the kind that it names as
+``"module:name"`` are in its folder; `registry.load` imports one when somebody uses it.
+"""
+
+from __future__ import annotations
+
+import os
+
+from realservices.contract.shapes import check
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping
+    from typing import Any
+
+
+class Kind:
+    """One kind. An attribute that does not apply keeps the value that it has here.
+
+    Attributes:
+        name: As a manifest and a declaration call it: ``postgres``.
+        package: The folder, as Python's name of a package.
+        title: What people call it: ``PostgreSQL``.
+        server: The part that runs it: a subclass of `realservices.services.base.Service`.
+        declared: The part for plain pytest: a `realservices.sources.declared_kind.DeclaredKind`.
+        config: Shape of its configuration in a manifest (contract/shapes.py).
+        template: Shape of what is known of a template; None: it has none.
+        variables: The environment variables of the first service of the kind, and the endpoint's field in each.
+        more_variables: Those that a migrator finds beside them.
+        url_forms: What makes the address from an endpoint for ``$(url label form)``, by form.
+        migrator_fields: What ``$(field)`` may be in commands of migrators. Empty: it has no migrators.
+        port_names: Names of its ports, the main one first. Empty: one port, called like the kind.
+        program_keys: Keys of the configuration that name files which the server runs on.
+        client_programs: What `on_path` may ask for, and the module of the package that stands in where the server's
+            distribution has no such program; "": none does.
+        owned_settings: Settings of the server that are the launcher's: why, and what to do instead.
+        owned_key: The key that these would stand in.
+        hyphen: What a hyphen in the name of a setting stands for.
+        is_default: A session of plain pytest has one that nobody declares.
+        trial: The part that starts a server on this machine for `doctor`, and returns what it is. Empty: none does.
+    """
+
+    name = ""
+    package = ""
+    title = ""
+    server = ""
+    declared = "declared:DECLARED"
+    config: Any = dict
+    template: Any = None
+    variables: Mapping[str, str] = {}
+    more_variables: Mapping[str, str] = {}
+    url_forms: Mapping[str, Callable[[Mapping[str, Any]], str]] = {}
+    migrator_fields: tuple[str, ...] = ()
+    port_names: tuple[str, ...] = ()
+    program_keys: tuple[str, ...] = ()
+    client_programs: Mapping[str, str] = {}
+    owned_settings: Mapping[str, str] = {}
+    owned_key = "settings"
+    hyphen = "-"
+    is_default = False
+    trial = ""
+
+    def check_config(self, config: Any, key: str) -> None:
+        """Check a configuration of a manifest.
+
+        Args:
+            config: It.
+            key: Where it is, for the message.
+
+        Raises:
+            ShapeError: It is none.
+        """
+        check(config, self.config, key)
+
+    def program_directory(self, config: Mapping[str, Any], runfiles: str) -> str:
+        """Return the directory of the programs that come with the server.
+
+        Args:
+            config: The service's, from a manifest.
+            runfiles: The directory that paths in it start from.
+        """
+        return os.path.dirname(os.path.realpath(f"{runfiles}/{config['server']}"))
+
+    def made_of(self, files: Mapping[str, str]) -> list[str]:
+        """Return the files that tell one state of a service from another one.
+
+        Args:
+            files: The paths of `program_keys`.
+        """
+        return [files[key] for key in ("server", "template") if key in files]

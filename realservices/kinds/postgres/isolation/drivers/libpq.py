@@ -1,0 +1,60 @@
+"""How drivers that are built on libpq connect to a test's database, whatever the developer has set for other servers.
+
+Most of libpq's parameters have a variable (https://www.postgresql.org/docs/current/libpq-envars.html), some have only
+that (PGTZ, PGDATESTYLE), and no parameter says "no service". So the variables are hidden while a connection is opened.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import threading
+from typing import TYPE_CHECKING, Any
+
+from realservices.contract.own_environment import own_environment
+from realservices.kinds.postgres.libpq import NO_FILE, without_libpq
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from realservices.kinds.postgres.isolation.clones import Clone
+
+_CONNECT_TIMEOUT_S = 10
+_hiding = threading.RLock()
+
+
+def parameters(clone: Clone) -> dict[str, Any]:
+    """Return libpq's parameters for a database: over the unix socket where there is one."""
+    service = clone.endpoint
+    return {
+        "host": service.socket or service.host,
+        "port": service.port,
+        "user": service.user,
+        "password": service.password,
+        "dbname": clone.name,
+        "connect_timeout": _CONNECT_TIMEOUT_S,
+        "sslmode": service.sslmode,
+        "sslrootcert": service.sslrootcert or NO_FILE,
+        **dict.fromkeys(("passfile", "sslcert", "sslkey", "sslcrl"), NO_FILE),
+        "gssencmode": "disable",
+        # psycopg looks for these in the environment itself.
+        "hostaddr": "",
+    }
+
+
+@contextlib.contextmanager
+def without_developers_variables() -> Iterator[None]:
+    """Hide libpq's variables from libpq, and from nobody else: `os.environ` stays as it is."""
+    environment = own_environment()
+    hidden = {name: environment[name] for name in environment.keys() - without_libpq(environment).keys()}
+    if not hidden:
+        yield
+        return
+    with _hiding:
+        for name in hidden:
+            os.unsetenv(name)
+        try:
+            yield
+        finally:
+            for name, value in hidden.items():
+                os.putenv(name, value)

@@ -1,0 +1,85 @@
+"""What a PostgreSQL template is made from: the template tool's command, its layers, and a digest of all of it."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from realservices.contract.errors import TemplateError
+from realservices.kinds.postgres.sources.included import included_files
+from realservices.schema.arrange import arrange
+from realservices.sources.recipe import (
+    Layers,
+    Recipe,
+    file_digest,
+    hash_of,
+    joined,
+    made_by,
+    migrators_of,
+    options,
+    settings_options,
+)
+
+if TYPE_CHECKING:
+    from realservices.sources.declarations import Declaration
+
+_LOCALE = {"locale": "--locale", "locale_provider": "--locale-provider"}
+
+
+def postgres_recipe(declaration: Declaration, distribution: Path, user: str, database: str) -> Recipe:
+    """Return the recipe of a PostgreSQL template.
+
+    Raises:
+        SettingError: A file is not there, or what psql includes cannot be told.
+        TemplateError: Files are a tool's, and not what the layout says.
+    """
+    layout = declaration.values.get("layout", "")
+    common = _common(declaration, distribution, user, database)
+    migrations, seeds = map(declaration.named_files, ("migrations", "seeds"))
+    try:
+        scripts = arrange(layout, migrations, seeds)
+    except TemplateError as error:
+        raise TemplateError(f"{declaration.where}: {error}") from None
+    contents = {path: _content(declaration, path) for _, path in (*migrations, *seeds)}
+    base = postgres_recipe(declaration.base, distribution, user, database) if declaration.base else None
+    makers = made_by(distribution / "bin" / "postgres", declaration.kind)
+    digest = hash_of([common, _inputs(declaration), makers, base.digest if base else ""])
+    digests = [digest]
+    ordered = [script for script in scripts if script.kind == "migration"]
+    for script in ordered:
+        digests.append(digest := hash_of([digest, script.shown, contents[script.path]]))
+    migrators, made_of = migrators_of(declaration)
+    last = [*migrators, *options("--seed", joined(seeds))]
+    if last:
+        digest = hash_of([digest, migrators, made_of, [(shown, contents[path]) for shown, path in seeds]])
+    if layout == "sqitch":
+        # Its plan names all scripts, so that it cannot be applied in parts.
+        last = [*options("--migration", joined(migrations)), *last]
+        digest, digests, ordered = hash_of([digest, [contents[path] for _, path in migrations]]), digests[:1], []
+    files = joined([(script.shown, script.path) for script in ordered])
+    layers = Layers(common, files, last, digests, declaration.root, base)
+    return Recipe(layers.last_command(0), digest, declaration.root, layers)
+
+
+def _common(declaration: Declaration, distribution: Path, user: str, database: str) -> list[str]:
+    """Return the command without files."""
+    layout = declaration.values.get("layout", "")
+    common = ["template", "--progress", "--label", declaration.where]
+    common += ["--distribution", str(distribution.absolute()), "--database", database, "--user", user]
+    for extension in declaration.values.get("extensions", ()):
+        common += ["--extension", extension]
+    for key, option in _LOCALE.items():
+        if key in declaration.values:
+            common += [option, declaration.values[key]]
+    return [*common, *settings_options(declaration, "settings", "--setting"), *(("--layout", layout) if layout else ())]
+
+
+def _inputs(declaration: Declaration) -> list[str]:
+    """Return digests of the files that the key `inputs` names, also of those in directories that it names."""
+    named = [path for found in declaration.files("inputs") for path in (found, *sorted(found.rglob("*")))]
+    return [file_digest(path) for path in named if path.is_file()]
+
+
+def _content(declaration: Declaration, path: str) -> list[str]:
+    """Return digests of a file and of what it includes."""
+    return [file_digest(each) for each in (Path(path), *included_files(declaration, Path(path)))]

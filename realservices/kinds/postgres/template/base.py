@@ -1,0 +1,191 @@
+"""A template that another one begins from: what is in it is not built, copied or stored again.
+
+The server of the new one runs on a writable view of the old one's unpacked tree in the machine's cache, on which tests
+will stand, too. What it writes shows which files have changed, and only these become the new archive. Where the kernel
+grants no such view there is a copy, whose files are compared where their times tell that they were written.
+
+An archive of changes refers to one that is whole, never to another one of changes: so two are unpacked at most.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import hashlib
+import json
+import os
+import stat
+
+from realservices.contract.errors import InfrastructureError, TemplateError
+from realservices.contract.template_info import load_template_info
+from realservices.host.archive import member_names
+from realservices.host.namespaces import detach, mount_overlay_on
+from realservices.host.template_tree import described_template, unpack_private
+from realservices.host.templates import lease_template
+from realservices.kinds.postgres.kind import KIND
+from realservices.kinds.postgres.template.archive import files_of, sorted_tree, write_archive
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+    from typing import Any
+
+    from realservices.contract.directory_cache import Lease
+
+_CHUNK_BYTES = 1 << 20
+_WHOLE = ("digest", "archive_digest", "size_bytes", "links")
+
+
+class Base:
+    """A template to begin from.
+
+    Args:
+        archive: Its archive.
+        info: Path of its description.
+        whole: If that is an archive of changes: the one that they refer to.
+
+    Raises:
+        OSError: The description cannot be read.
+        TemplateError: It is none.
+    """
+
+    def __init__(self, archive: str, info: str, whole: str) -> None:
+        try:
+            self._info = load_template_info(KIND.template, info)
+            self._template = described_template(self._info, archive, whole)
+        except ValueError as error:
+            raise TemplateError(f"cannot begin from {archive}: {info} does not describe it: {error}") from None
+        self._lease: Lease | None = None
+        self._data = self._upper = ""
+        self._before: set[str] = set()
+        self._contents: dict[str, bytes] = {}
+
+    def lease(self) -> None:
+        """Have the template in the machine's cache for a view of it, which takes a mount namespace, if it has room."""
+        with contextlib.suppress(OSError, InfrastructureError):  # No room, or no place for a shared tree.
+            self._lease = lease_template(self._template)
+
+    def lay(self, data: str, changes: str) -> None:
+        """Make the data directory.
+
+        Args:
+            data: Its path.
+            changes: Path of a new directory for what is written.
+
+        Raises:
+            ArchiveError: An archive is damaged.
+            OSError: There is no archive, no room, or no permission.
+        """
+        self._data = data
+        if self._lease:
+            os.mkdir(data, 0o700)
+            os.mkdir(changes, 0o700)
+            try:
+                # Volatile: else all that was written goes to the disk at the end, before it is removed.
+                mount_overlay_on(self._lease.path, data, changes, is_volatile=True)
+            except OSError:
+                os.rmdir(data)  # The scratch directory lies on a file system that overlays refuse.
+            else:
+                self._upper = f"{changes}/upper"
+                self._before = set(sorted_tree(self._lease.path, self._template.copies))
+                return
+        unpack_private(self._template, data, with_copies=False)
+        self._before = set(sorted_tree(data, self._template.copies))
+        self._contents = {name: _content(f"{data}/{name}") for name in self._before}
+        for name in self._before:
+            os.utime(f"{data}/{name}", (0, 0), follow_symlinks=False)
+
+    def remove_view(self) -> None:
+        """Unmount the view of the template."""
+        if self._upper:
+            detach(self._data)
+            self._upper = ""
+
+    def release(self) -> None:
+        """Let go of the template."""
+        if self._lease:
+            self._lease.release()
+            self._lease = None
+
+    def check_server(self, version_num: int, distribution: str) -> None:
+        """Refuse a server of another major version.
+
+        Raises:
+            TemplateError: It is one.
+        """
+        own, major = self._info["server_version_num"] // 10000, version_num // 10000
+        if own != major:
+            raise TemplateError(
+                f"its base is a template of PostgreSQL {own}, and {distribution} has PostgreSQL {major}; "
+                "both need the same major version: name the same distribution"
+            )
+
+    def write(self, data: str, archive: str, links: Mapping[str, str], *, is_part: bool) -> dict[str, Any]:
+        """Write an archive of what has changed, and describe it.
+
+        Args:
+            data: The data directory.
+            archive: Where to write it.
+            links: Directories whose files are those of another one.
+            is_part: Whether it is one in any case; else it is one of all, if most has changed.
+        """
+        files = files_of(data, links)
+        unchanged = self._unchanged()
+        kept = {name for name, status in files.items() if name in unchanged and not stat.S_ISDIR(status.st_mode)}
+        size = sum(status.st_size for status in files.values())
+        if not is_part and 2 * sum(files[name].st_size for name in kept) < size:
+            return write_whole(data, archive, links)
+        described = write_archive(data, archive, files, links, kept)
+        removed = sorted((self._before | set(self._template.removed)) - files.keys())
+        whole = self._template.base or self._template
+        digest = hashlib.sha256(json.dumps([whole.digest, described["archive_digest"], removed]).encode()).hexdigest()
+        info = self._info.get("base") or self._info
+        base = {key: info[key] for key in _WHOLE}
+        return {"digest": digest, **described, "links": links, "removed": removed, "base": base}
+
+    def _unchanged(self) -> set[str]:
+        """Return the names of files that are as they are in the whole template."""
+        changed = self._changed()
+        if self._template.base:
+            changed |= member_names(self._template.archive)
+        return self._before - changed
+
+    def _changed(self) -> set[str]:
+        if not (self._upper and self._lease):
+            touched = [name for name, status in files_of(self._data).items() if status.st_mtime_ns]
+            # As on an overlay: what is as it was has not changed, however often it was written.
+            return {name for name in touched if not self._is_as_before(name)}
+        # A file is there as soon as the server has opened it.
+        tree = self._lease.path
+        return {name for name in sorted_tree(self._upper) if not _is_same(f"{self._upper}/{name}", f"{tree}/{name}")}
+
+    def _is_as_before(self, name: str) -> bool:
+        content = _content(f"{self._data}/{name}")
+        return bool(content) and content == self._contents.get(name)
+
+
+def write_whole(data: str, archive: str, links: Mapping[str, str]) -> dict[str, Any]:
+    """Write an archive of all, and describe it."""
+    described = write_archive(data, archive, files_of(data, links), links)
+    return {"digest": described["archive_digest"], **described, "links": links}
+
+
+def _content(path: str) -> bytes:
+    """Return a digest of a file's content, nothing for what is no file."""
+    if os.path.islink(path) or not os.path.isfile(path):
+        return b""
+    with open(path, "rb", buffering=0) as file:
+        return hashlib.file_digest(file, "sha256").digest()
+
+
+def _is_same(path: str, other: str) -> bool:
+    """Return whether two are files with the same content."""
+    try:
+        if not os.path.isfile(path) or os.path.getsize(path) != os.path.getsize(other):
+            return False
+        with open(path, "rb", buffering=0) as file, open(other, "rb", buffering=0) as other_file:
+            while chunk := file.read(_CHUNK_BYTES):
+                if chunk != other_file.read(_CHUNK_BYTES):
+                    return False
+    except FileNotFoundError:
+        return False
+    return True

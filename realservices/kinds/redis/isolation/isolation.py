@@ -1,0 +1,290 @@
+"""Redis, isolated: a numbered database per test, and accounts that reach no other.
+
+The accounts may do everything except what reaches beyond the test's database: the server itself refuses FLUSHALL,
+SELECT of another number and the like, also to clients that code under test makes from the URL. When the test ends, the
+connections made from the URL are closed and the database is flushed.
+
+On a server that somebody else runs numbers are leased by agreement (leased_numbers.py), and where the accounts cannot
+be made the fixtures' clients guard themselves (guard.py).
+
+Publish/subscribe channels, functions and the script cache belong to the whole server; Redis cannot divide them. What
+the fixtures' clients load of functions is removed (libraries.py).
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import os
+import re
+import secrets
+from typing import TYPE_CHECKING, Any
+
+import redis
+import redis.asyncio
+
+from realservices.isolation.errors import IsolationBrokenError, IsolationError, one_at_a_time
+from realservices.isolation.own_process import OwnProcess
+from realservices.kinds.redis.isolation import clients
+from realservices.kinds.redis.isolation.clients import IsolatedRedis, IsolatedRedisSync, KeepingPool, KeepingPoolSync
+from realservices.kinds.redis.isolation.guard import REFUSED
+from realservices.kinds.redis.isolation.lease import RedisLease
+from realservices.kinds.redis.isolation.leased_numbers import LeasedNumbers
+from realservices.kinds.redis.isolation.libraries import LoadedLibraries
+from realservices.kinds.redis.isolation.numbers import Numbers, NumberSource
+
+if TYPE_CHECKING:
+    from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
+
+    from realservices.contract.runtime import Endpoint
+
+_RULES = ("~*", "&*", "+@all", *(f"-{command}" for command in REFUSED), "-select")
+# Our accounts on a server of others, by the token of the process that has made them.
+_ACCOUNT = re.compile(r"realservices-([0-9a-f]{16})(?:-client)?")
+
+
+class RedisIsolation:
+    """What one process uses of one Redis service.
+
+    Args:
+        endpoint: The service.
+        directory: What all processes that share it share, for locks.
+        numbers: Where its numbers come from; by default a range of its own.
+    """
+
+    def __init__(self, endpoint: Endpoint, directory: str, numbers: NumberSource | None = None) -> None:
+        self.endpoint = endpoint
+        self._leased = None if numbers or endpoint.disposable else LeasedNumbers(endpoint)
+        self._numbers: NumberSource = numbers or self._leased or Numbers(endpoint, directory)
+        token = self._leased.token if self._leased else f"{os.getpid()}-{secrets.token_hex(4)}"
+        self._user = f"realservices-{token}"
+        self._password = secrets.token_hex(16)
+        self._admin: Any = None
+        self._process = OwnProcess()
+        try:
+            self._has_accounts = self._leased is None or self._can_make_accounts(self._leased)
+        except BaseException:
+            self._numbers.close()  # Else whoever tries again and again leases all that there are.
+            raise
+        self._allowed = 0  # The number that the accounts may select.
+        self._prepared = False
+        self._is_taken = False
+        # By whether they decode.
+        self._kept: dict[bool, Any] = {}
+        self._stale: list[Any] = []
+        self._loop: asyncio.AbstractEventLoop | None = None  # Of these two: the session's.
+        self._kept_sync: dict[bool, Any] = {}
+
+    def lease(self) -> RedisLease:
+        """Give a test a number; the database is empty.
+
+        Raises:
+            IsolationError: Another test of this process has its number still.
+        """
+        if self._is_taken:
+            raise IsolationError(one_at_a_time("database number", self.endpoint))
+        if not self._prepared:
+            number = self._numbers.take()
+            self._call(*self._accounts("reset", "on", f">{self._password}", *_RULES, f"+select|{number}"))
+            self._call(("SELECT", number), ("FLUSHDB",))
+            self._allowed = number
+        # Only now: what has failed is no lease, and nobody would release it.
+        self._prepared, self._is_taken = False, True
+        service, libraries = self.endpoint, LoadedLibraries(self._call)
+        if not self._has_accounts:
+            account = service.user, service.user, service.password
+            return RedisLease(service, self._allowed, *account, libraries, is_guarded=True)
+        return RedisLease(service, self._allowed, self._user, f"{self._user}-client", self._password, libraries)
+
+    def release(self, lease: RedisLease) -> None:
+        """Take it back: cut the connections made from the URL, flush, and look that nothing is left.
+
+        The same round trip prepares the next lease: a round trip to an idle server is the dearest part of it all.
+
+        Raises:
+            IsolationBrokenError: Something wrote into the database after it was flushed.
+        """
+        self._is_taken = False
+        lease.libraries.restore()
+        following = self._numbers.take()
+        users = [self._user, lease.client_user] if self._stale else [self._user]
+        answers = self._call(
+            *self._accounts("-select", f"+select|{following}"),
+            *(("CLIENT", "KILL", "USER", user) for user in users if self._has_accounts),
+            *(("SELECT", following), ("FLUSHDB",)),
+            *(("SELECT", lease.number), ("FLUSHDB",), ("DBSIZE",)),
+        )
+        self._allowed, self._prepared = following, True
+        if answers[-1] != 0:
+            raise IsolationBrokenError(
+                f"Redis database {lease.number} of {self.endpoint.label} holds {answers[-1]} keys right after "
+                "FLUSHDB: something writes to it with another account than the test's; give it isolated_redis.url"
+            )
+
+    @contextlib.contextmanager
+    def client(
+        self, lease: RedisLease, *, decode: bool = True, loop: asyncio.AbstractEventLoop | None = None
+    ) -> Iterator[IsolatedRedis]:
+        """Give an asyncio client for the session's loop. Nothing of this needs the loop: it may stand still.
+
+        Args:
+            lease: The test's share.
+            decode: Whether answers are `str`, not `bytes`.
+            loop: The session's, where it is known: the client refuses to be used in another one.
+        """
+        kept = self._kept.pop(decode, None)
+        pool = KeepingPool(lease, decode=decode, kept=kept, stale=self._stale, own_loop=loop)
+        self._stale = []
+        try:
+            yield clients.client_of(IsolatedRedis, lease, pool)
+        finally:
+            kept, stale = pool.end()
+            self._stale += stale
+            self._loop = pool.loop or self._loop
+            if self._stale or lease.is_guarded:
+                # Some of the test's connections are still in use. `release` cuts them all, this one too. And one
+                # without an account of ours may not be able to forget its test.
+                self._stale += filter(None, [kept, *self._kept.values()])
+                self._kept.clear()
+            elif kept is not None:
+                self._kept[decode] = kept
+
+    @contextlib.asynccontextmanager
+    async def client_in_loop(self, lease: RedisLease, *, decode: bool = True) -> AsyncIterator[IsolatedRedis]:
+        """Give an asyncio client for a loop that ends with the test."""
+        client, close = self.client_to_close(lease, decode=decode)
+        try:
+            yield client
+        finally:
+            await close()
+
+    def client_to_close(
+        self, lease: RedisLease, *, decode: bool = True
+    ) -> tuple[IsolatedRedis, Callable[[], Awaitable[None]]]:
+        """Return an asyncio client for a loop that ends with the test, and what closes it there."""
+        try:
+            loop = asyncio.get_running_loop()
+        except RuntimeError:
+            loop = None
+        pool = KeepingPool(lease, decode=decode, own_loop=loop)
+        return clients.client_of(IsolatedRedis, lease, pool), pool.close_all
+
+    def client_of_service(self, *, decode: bool = True) -> tuple[IsolatedRedis, Callable[[], Awaitable[None]]]:
+        """Return an asyncio client of the database that programs have by the service's URL, and what closes it.
+
+        `server_state` puts the database back. The client may do there what a test's own may.
+        """
+        number = int(self.endpoint.database or 0)
+        user = f"{self._user}-server"
+        self._call(("ACL", "SETUSER", user, "reset", "on", f">{self._password}", *_RULES, f"+select|{number}"))
+        lease = RedisLease(self.endpoint, number, user, user, self._password, LoadedLibraries(self._call))
+        client, close = self.client_to_close(lease, decode=decode)
+
+        async def end() -> None:
+            await close()
+            lease.libraries.restore()
+
+        return client, end
+
+    @contextlib.contextmanager
+    def client_sync(self, lease: RedisLease, *, decode: bool = True) -> Iterator[IsolatedRedisSync]:
+        """Give a blocking client."""
+        pool = KeepingPoolSync(lease, decode=decode, kept=self._kept_sync.pop(decode, None))
+        try:
+            yield clients.client_of(IsolatedRedisSync, lease, pool)
+        finally:
+            kept = pool.end()
+            if kept is not None and lease.is_guarded:
+                kept.disconnect()
+            elif kept is not None:
+                self._kept_sync[decode] = kept
+
+    def restore(self) -> None:
+        """Make the accounts again: a restarted server has forgotten them."""
+        if self._allowed:
+            # Where it fails, the next lease makes them.
+            prepared, self._prepared = self._prepared, False
+            self._call(*self._accounts("reset", "on", f">{self._password}", *_RULES, f"+select|{self._allowed}"))
+            self._prepared = prepared
+
+    async def close_loop(self) -> None:
+        """Close what belongs to the running loop, before it ends: nothing, where that is not the session's."""
+        if self._loop is not asyncio.get_running_loop():
+            return
+        open_now = [*self._kept.values(), *self._stale]
+        self._kept.clear()
+        self._stale.clear()
+        for connection in open_now:
+            await connection.disconnect()
+
+    def close(self) -> None:
+        """Disconnect and leave the numbers to others."""
+        if self._leased and self._has_accounts:
+            with contextlib.suppress(redis.RedisError, IsolationError):
+                self._call(("ACL", "DELUSER", self._user, f"{self._user}-client"))
+        self._numbers.close()
+        for connection in filter(None, (self._admin, *self._kept_sync.values())):
+            connection.disconnect()
+
+    def _can_make_accounts(self, numbers: LeasedNumbers) -> bool:
+        """Make the accounts on a server of others, and remove those of processes that were killed.
+
+        Redis before 6 knows no accounts, Redis before 7 not the rules, and a hosted one may not let us.
+        """
+        try:
+            # In this order: a process holds its number before it makes accounts.
+            present = [name.decode() for name in self._call(("ACL", "USERS"))[0]]
+            alive = numbers.live_tokens()
+            dead = [name for name in present if (match := _ACCOUNT.fullmatch(name)) and match[1] not in alive]
+            if dead:
+                self._call(("ACL", "DELUSER", *dead))
+            for command in [("ACL", "SETUSER", user, *_RULES) for user in (self._user, f"{self._user}-client")]:
+                self._call(command)
+        except redis.ResponseError:  # NoPermissionError is one.
+            return False
+        return True
+
+    def _accounts(self, *rules: str) -> list[tuple[Any, ...]]:
+        if not self._has_accounts:
+            return []
+        return [("ACL", "SETUSER", user, *rules) for user in (self._user, f"{self._user}-client")]
+
+    def _call(self, *commands: tuple[Any, ...]) -> list[Any]:
+        """Send commands over the administrative connection in one go; return their answers."""
+        self._process.require("a test's database of Redis", "In the child use the client or the url that the test has")
+        for attempt in (1, 2):
+            try:
+                if self._admin is None:
+                    self._admin = self._connect()
+                self._admin.send_packed_command(self._admin.pack_commands(commands))
+                return [self._admin.read_response() for _ in commands]
+            except (redis.ConnectionError, redis.TimeoutError, OSError) as error:
+                self._forget_admin()  # The server may have been restarted: once more over a new connection.
+                if attempt == 2:
+                    service = self.endpoint
+                    raise IsolationError(
+                        f"Redis service {service.name!r} ({service.label}) at {service.host}:{service.port} does not "
+                        f"answer: {error}; its log is {service.log or 'not known'}"
+                    ) from error
+            except BaseException:
+                self._forget_admin()  # The answers to the commands behind would be taken for the next ones'.
+                raise
+        raise AssertionError("unreachable")
+
+    def _forget_admin(self) -> None:
+        admin, self._admin = self._admin, None
+        if admin is not None:
+            admin.disconnect()
+
+    def _connect(self) -> Any:
+        service = self.endpoint
+        arguments: dict[str, Any] = {"username": service.user or None, "password": service.password or None}
+        arguments |= {"protocol": clients.PROTOCOL, **clients.without_client_info()}
+        if service.socket:
+            kind: Any = redis.UnixDomainSocketConnection
+            connection = kind(path=service.socket, **arguments)
+        else:
+            kind = redis.Connection
+            connection = kind(host=service.host, port=service.port, **arguments)
+        connection.connect()
+        return connection

@@ -1,0 +1,50 @@
+"""What both sides know of Redis."""
+
+from __future__ import annotations
+
+from realservices.contract import owned_settings as owned
+from realservices.contract.manifest_shapes import SETTINGS
+from realservices.kinds.kind import Kind
+
+DATABASES = range(1, 65537)
+"""How many a server may have: its table of 65536 takes some 10 MB."""
+
+
+class _Redis(Kind):
+    name = "redis"
+    package = __package__
+    title = "Redis"
+    server = "server:Redis"
+    is_default = True
+    trial = "trial:version_of"
+    config = {"server": str, "databases": DATABASES, "settings": SETTINGS, "password?": bool}
+    variables = {
+        "TEST_REDIS_HOST": "host",
+        "TEST_REDIS_PORT": "port",
+        "TEST_REDIS_PASSWORD": "password",
+        "REDIS_URL": "url",
+    }
+    program_keys = ("server",)
+    client_programs = {"redis-cli": "programs.redis_cli"}
+    owned_settings = {
+        "aclfile": owned.ACCOUNTS,
+        "bind": owned.ADDRESS,
+        "cluster-enabled": "a cluster has only one database, and tests are isolated by database",
+        "daemonize": owned.PROCESS,
+        "databases": "use `databases`, which stands beside the settings",
+        "dir": owned.FILES,
+        "include": owned.FILES,
+        "logfile": owned.LOG,
+        "pidfile": owned.PROCESS,
+        "port": owned.ADDRESS,
+        "protected-mode": owned.ADDRESS,
+        "requirepass": owned.ACCOUNTS,
+        "supervised": owned.PROCESS,
+        "tls-port": owned.ADDRESS,
+        "unixsocket": owned.ADDRESS,
+        "unixsocketperm": owned.ADDRESS,
+        "user": owned.ACCOUNTS,
+    }
+
+
+KIND = _Redis()
