@@ -15,9 +15,10 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from realservices.isolation.environment import RESOURCES, TestEnvironment
+from realservices.isolation.environment import TestEnvironment
 from realservices.isolation.errors import IsolationError
 from realservices.isolation.manager import IsolationManager, process_manager
+from realservices.isolation.resources import all_resources
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
@@ -49,7 +50,7 @@ class IsolatedEnvironmentManager:
         self._manager = self._given or process_manager()
 
     def create_test_environment(
-        self, test_id: str, resources: Iterable[str] = RESOURCES, *, names: Mapping[str, str] | None = None
+        self, test_id: str, resources: Iterable[str] | None = None, *, names: Mapping[str, str] | None = None
     ) -> TestEnvironment:
         """Return the environment of one test, to be entered with ``async with``.
 
@@ -66,12 +67,12 @@ class IsolatedEnvironmentManager:
             raise IsolationError(
                 f"create_test_environment({test_id!r}): await initialize() of the IsolatedEnvironmentManager first"
             )
-        keys = tuple(resources)
-        unknown = [key for key in keys if key not in RESOURCES]
+        keys = all_resources() if resources is None else tuple(resources)
+        unknown = [key for key in keys if key not in all_resources()]
         if unknown:
             raise IsolationError(
                 f"create_test_environment({test_id!r}): no resource {', '.join(map(repr, unknown))}; "
-                f"there are {', '.join(RESOURCES)}"
+                f"there are {', '.join(all_resources())}"
             )
         environment = self._new_environment(self._manager, test_id, keys, names)
         self._environments = [*(each for each in self._environments if not each.is_left), environment]

@@ -11,7 +11,9 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from realservices.contract.errors import RealServicesError
+from realservices.isolation.isolated_kind import isolated_kind
 from realservices.isolation.manager import process_manager
+from realservices.kinds.registry import find
 from realservices.sources.errors import MissingServiceError
 
 if TYPE_CHECKING:
@@ -118,19 +120,8 @@ def get_real_services() -> RealServices:
 
 
 async def _ask(endpoint: Endpoint) -> None:
-    if endpoint.kind == "postgres":
-        import asyncpg  # noqa: PLC0415 - where there is a PostgreSQL
-
-        from realservices.kinds.postgres.isolation.administration import connect_kwargs  # noqa: PLC0415
-
-        connection = await asyncpg.connect(**connect_kwargs(endpoint, str(endpoint.database)))
-        await connection.execute("SELECT 1")
-        await connection.close()
-    elif endpoint.kind == "redis":
-        import redis.asyncio  # noqa: PLC0415 - where there is a Redis
-
-        async with redis.asyncio.Redis.from_url(endpoint.url) as client:
-            await client.ping()
+    if find(endpoint.kind).isolated:
+        await isolated_kind(endpoint.kind).ask(endpoint)
     elif endpoint.port:
         _, writer = await asyncio.open_connection(endpoint.host, endpoint.port)
         writer.close()

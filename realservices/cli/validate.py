@@ -13,10 +13,13 @@ from urllib.parse import urlsplit
 
 from realservices.cli.console import Console
 from realservices.cli.exit_codes import EXIT_ERROR, EXIT_OK
+from realservices.cli.validated_kind import TABLE, expect, validated_kind
 from realservices.clients.errors import WebSocketConnectError
 from realservices.contract.errors import RealServicesError
 from realservices.isolated_environment_manager import get_isolated_environment_manager
-from realservices.isolation.manager import KIND_OF, process_manager
+from realservices.isolation.manager import process_manager
+from realservices.isolation.resources import FILESYSTEM, kind_of
+from realservices.kinds.registry import find, names
 from realservices.sources.errors import MissingServiceError
 from realservices.sources.project import project_root
 
@@ -25,13 +28,12 @@ if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable
 
     from realservices.isolated_environment_manager import IsolatedEnvironmentManager
+    from realservices.kinds.kind import Kind
 
 HELP = "use every service of this project as a test would"
 _VERSION = 1
 _TIMEOUT_S = 120.0
 _MARKS = {"ok": ("✓", "green"), "missing": ("-", "yellow"), "failed": ("✗", "red")}
-_TABLE = "realservices_validation"
-_SERVERS = "servers of this project use it, too, so no table was made in it"
 _SAME = "built twice: the same bytes"
 _WANT_ACCOUNT = (401, 403)
 
@@ -56,8 +58,8 @@ class Step:
 def add_options(parser: argparse.ArgumentParser) -> None:
     """Declare the command's options."""
     parser.add_argument(
-        "--require", action="append", default=[], choices=_USES, metavar="RESOURCE",
-        help=f"fail if it is not there; one of {', '.join(_USES)}; may be repeated",
+        "--require", action="append", default=[], choices=_uses(), metavar="RESOURCE",
+        help=f"fail if it is not there; one of {', '.join(_uses())}; may be repeated",
     )  # fmt: skip
     parser.add_argument(
         "--reproducible", action="store_true",
@@ -110,7 +112,7 @@ async def _validate(console: Console, quiet: bool, required: list[str]) -> list[
         await manager.initialize()
         insists = process_manager().services.are_required
         present = list(manager.create_test_environment("validate"))
-        for resource in _USES:
+        for resource in _OTHER_USES:
             console.progress(f"{resource} …")
             step = await _step(manager, resource, resource in present)
             if step.state == "missing" and (resource in required or (insists and resource in present)):
@@ -142,22 +144,30 @@ async def _step(manager: IsolatedEnvironmentManager, resource: str, is_present: 
 
 async def _use(manager: IsolatedEnvironmentManager, resource: str) -> str:
     """Use a resource as one test would, then look for what that has left as the next test would."""
+    kind = kind_of(resource)
+    validated = validated_kind(kind.name) if kind else None
     async with manager.create_test_environment("validate", [resource]) as resources:
-        if resource in _SERVERS_USES and _is_servers(resource):
-            return await _SERVERS_USES[resource](resources[resource])
-        detail = await _USES[resource](resources[resource])
-    if resource not in _LOOKS:
+        if kind and validated and _is_servers(kind):
+            return await validated.use_servers(resources[resource])
+        detail = await (validated.use if validated else _OTHER_USES[resource])(resources[resource])
+    if validated is None and resource != FILESYSTEM:
         return detail
     async with manager.create_test_environment("validate, the next test", [resource]) as resources:
-        seen = await _LOOKS[resource](resources[resource])
-        _expect("what the next test sees of it", bool(seen), False)
+        is_seen = validated.is_seen if validated else _is_file_seen
+        expect("what the next test sees of it", await is_seen(resources[resource]), False)
     return f"{detail}, unseen by the next test"
 
 
-def _is_servers(resource: str) -> bool:
+def _uses() -> list[str]:
+    """Return what is used: the first key of each kind, and the others."""
+    kinds = [next(iter(kind.resources)) for kind in map(find, names()) if kind.validated]
+    return [*kinds, *_OTHER_USES]
+
+
+def _is_servers(kind: Kind) -> bool:
     """Say whether a test's database is one that running servers have open: a test must leave its tables alone."""
     manager = process_manager()
-    return manager.services.names(KIND_OF[resource])[0] in manager.servers.names
+    return manager.services.names(kind.name)[0] in manager.servers.names
 
 
 def _print(step: Step, console: Console) -> None:
@@ -170,50 +180,6 @@ def _mark(state: str, console: Console) -> str:
 
 
 # What a test does with each resource, and how the next one looks for what was done
-
-
-async def _use_database(database: Any) -> str:
-    await database.execute(f"CREATE TABLE {_TABLE} (value int)")
-    await database.execute(f"INSERT INTO {_TABLE} VALUES (1)")
-    _expect("what was written", await database.fetchval(f"SELECT value FROM {_TABLE}"), 1)
-    return f"PostgreSQL {await database.fetchval('SHOW server_version')}: written, read"
-
-
-async def _use_servers_database(database: Any) -> str:
-    # A table of this connection alone.
-    await database.execute(f"CREATE TEMPORARY TABLE {_TABLE} AS SELECT 1 AS value")
-    _expect("what was written", await database.fetchval(f"SELECT value FROM {_TABLE}"), 1)
-    return f"PostgreSQL {await database.fetchval('SHOW server_version')}: {_SERVERS}"
-
-
-async def _look_at_database(database: Any) -> Any:
-    return await database.fetchval(f"SELECT to_regclass('{_TABLE}')")
-
-
-async def _use_redis(redis: Any) -> str:
-    await redis.set(_TABLE, "value")
-    _expect("what was written", await redis.strlen(_TABLE), len("value"))
-    return f"Redis {(await redis.info('server'))['redis_version']}: written, read"
-
-
-async def _look_at_redis(redis: Any) -> Any:
-    return await redis.get(_TABLE)
-
-
-async def _use_clickhouse(clickhouse: Any) -> str:
-    table = clickhouse.get_table_name(_TABLE)
-    await clickhouse.execute(f"CREATE TABLE {table} (value Int32) ENGINE = MergeTree ORDER BY value")
-    await clickhouse.execute(f"INSERT INTO {table} VALUES (1)")
-    _expect("what was written", await clickhouse.execute(f"SELECT value FROM {table}"), [(1,)])
-    return f"ClickHouse {(await clickhouse.execute('SELECT version()'))[0][0]}: written, read"
-
-
-async def _use_servers_clickhouse(clickhouse: Any) -> str:
-    return f"ClickHouse {(await clickhouse.execute('SELECT version()'))[0][0]}: {_SERVERS}"
-
-
-async def _look_at_clickhouse(clickhouse: Any) -> Any:
-    return (await clickhouse.execute(f"EXISTS TABLE {clickhouse.get_table_name(_TABLE)}"))[0][0]
 
 
 async def _use_http(http: Any) -> str:
@@ -237,41 +203,18 @@ async def _use_llm(llm: Any) -> str:
 
 
 async def _use_filesystem(files: Any) -> str:
-    await files.create_file(f"{_TABLE}/file.txt", "content")
-    _expect("what was written", await files.read_file(f"{_TABLE}/file.txt"), "content")
+    await files.create_file(f"{TABLE}/file.txt", "content")
+    expect("what was written", await files.read_file(f"{TABLE}/file.txt"), "content")
     return "written, read"
 
 
-async def _look_at_filesystem(files: Any) -> Any:
-    return await files.exists(_TABLE)
+async def _is_file_seen(files: Any) -> bool:
+    return bool(await files.exists(TABLE))
 
 
-_USES: dict[str, Callable[[Any], Awaitable[str]]] = {
-    "database": _use_database,
-    "redis": _use_redis,
-    "clickhouse": _use_clickhouse,
+_OTHER_USES: dict[str, Callable[[Any], Awaitable[str]]] = {
     "http": _use_http,
     "websocket": _use_websocket,
     "filesystem": _use_filesystem,
     "llm": _use_llm,
 }
-_SERVERS_USES: dict[str, Callable[[Any], Awaitable[str]]] = {
-    "database": _use_servers_database,
-    "clickhouse": _use_servers_clickhouse,
-}
-"""Instead, where running servers use the same database."""
-_LOOKS: dict[str, Callable[[Any], Awaitable[Any]]] = {
-    "database": _look_at_database,
-    "redis": _look_at_redis,
-    "clickhouse": _look_at_clickhouse,
-    "filesystem": _look_at_filesystem,
-}
-
-
-class _UnexpectedError(Exception):
-    """Something is not as it should be."""
-
-
-def _expect(what: str, found: object, expected: object) -> None:
-    if found != expected:
-        raise _UnexpectedError(f"{what} is {found!r}; expected was {expected!r}")

@@ -10,16 +10,19 @@ from __future__ import annotations
 
 import fcntl
 import os
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from realservices.isolation.errors import IsolationBrokenError
+from realservices.isolation.isolated_kind import isolated_kind
 from realservices.isolation.own_process import OwnProcess
+from realservices.kinds.registry import find
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping
 
     from realservices.contract.runtime import Endpoint
     from realservices.isolation.background import BackgroundLoop
+    from realservices.isolation.servers_store import ServersStore
     from realservices.sources.source import Declared
 
 
@@ -33,7 +36,7 @@ def servers_stores(declared: Iterable[Declared]) -> dict[str, str]:
         if name in known and name not in found:
             found[name] = known[name].kind
             waiting += known[name].needs
-    return {name: kind for name, kind in found.items() if kind in _KINDS}
+    return {name: kind for name, kind in found.items() if find(kind).isolated}
 
 
 class ServerState:
@@ -45,7 +48,7 @@ class ServerState:
     Args:
         stores: Name and kind of each.
         endpoint: Returns a service's endpoint by kind and name.
-        background: Where PostgreSQL is spoken to.
+        background: For what has to run in a loop.
         directory: What all processes that share the servers share, for the lock.
     """
 
@@ -60,9 +63,9 @@ class ServerState:
         self._kinds = stores
         self._endpoint = endpoint
         self._background = background
-        self._stores: list[_Store] = []
+        self._stores: list[ServersStore] = []
         # What could not be put back when a test ended, because its server was down.
-        self._unrestored: list[_Store] = []
+        self._unrestored: list[ServersStore] = []
         self._directory = directory
         self._lock_path = f"{directory}/servers.lock"
         self._process = OwnProcess()
@@ -102,12 +105,12 @@ class ServerState:
             store.resume()
         self._restore(self._unrestored)
 
-    def _take(self) -> list[_Store]:
+    def _take(self) -> list[ServersStore]:
         endpoints = [self._endpoint(kind, name) for name, kind in self._kinds.items()]
-        stores: list[_Store] = []
+        stores: list[ServersStore] = []
         try:
             for endpoint in endpoints:
-                stores.append(_KINDS[endpoint.kind](endpoint, self._background, self._directory))
+                stores.append(isolated_kind(endpoint.kind).servers_store(endpoint, self._background, self._directory))
                 stores[-1].take()
         except BaseException:
             for store in stores:
@@ -115,10 +118,10 @@ class ServerState:
             raise
         return stores
 
-    def _restore(self, stores: list[_Store]) -> None:
+    def _restore(self, stores: list[ServersStore]) -> None:
         """Put everything back, also what comes after something that cannot be; raise the first error of those."""
         errors: list[Exception] = []
-        unrestored: list[_Store] = []
+        unrestored: list[ServersStore] = []
         for store in stores:
             try:
                 store.restore()
@@ -140,88 +143,3 @@ class ServerState:
         """Disconnect."""
         for store in self._stores:
             store.close()
-
-
-class _Store:
-    """One database that servers use."""
-
-    def take(self) -> None:
-        raise NotImplementedError
-
-    def resume(self) -> None:
-        """Begin another test's use. Others may have had a turn since the last one."""
-
-    def restore(self) -> None:
-        raise NotImplementedError
-
-    def close(self) -> None:
-        raise NotImplementedError
-
-
-class _Postgres(_Store):
-    def __init__(self, endpoint: Endpoint, background: BackgroundLoop, directory: str) -> None:
-        from realservices.kinds.postgres.isolation.restore.servers_database import (  # noqa: PLC0415 - asyncpg takes 25 ms
-            ServersDatabase,
-        )
-
-        self._endpoint = endpoint
-        self._background = background
-        self._database = ServersDatabase(endpoint, directory)
-
-    def take(self) -> None:
-        self._background.run(self._database.begin())
-
-    def resume(self) -> None:
-        if self._database.is_cut_off:
-            self._background.run(self._database.resume())
-
-    def restore(self) -> None:
-        self._background.run(self._restore())
-
-    def close(self) -> None:
-        self._background.run(self._database.close())
-
-    async def _restore(self) -> None:
-        try:
-            await self._database.restore()
-        except IsolationBrokenError:
-            await self._database.replace()
-            raise
-
-
-class _Redis(_Store):
-    def __init__(self, endpoint: Endpoint, *_: object) -> None:
-        import redis  # noqa: PLC0415 - it takes 50 ms
-
-        from realservices.kinds.redis.isolation.snapshot import RedisSnapshot  # noqa: PLC0415
-
-        self._client = redis.Redis.from_url(endpoint.url)
-        self._snapshot = RedisSnapshot(self._client)
-
-    def take(self) -> None:
-        self._snapshot.take()
-
-    def restore(self) -> None:
-        self._snapshot.restore()
-
-    def close(self) -> None:
-        self._client.close()
-
-
-class _ClickHouse(_Store):
-    def __init__(self, endpoint: Endpoint, *_: object) -> None:
-        from realservices.kinds.clickhouse.isolation.snapshot import ClickHouseSnapshot  # noqa: PLC0415 - 15 ms
-
-        self._snapshot = ClickHouseSnapshot(endpoint)
-
-    def take(self) -> None:
-        self._snapshot.take()
-
-    def restore(self) -> None:
-        self._snapshot.restore()
-
-    def close(self) -> None:
-        self._snapshot.close()
-
-
-_KINDS: dict[str, type[Any]] = {"clickhouse": _ClickHouse, "postgres": _Postgres, "redis": _Redis}

@@ -26,6 +26,16 @@ class Kind:
         title: What people call it: ``PostgreSQL``.
         server: The part that runs it: a subclass of `realservices.services.base.Service`.
         declared: The part for plain pytest: a `realservices.sources.declared_kind.DeclaredKind`.
+        isolated: The part by which tests share one: a `realservices.isolation.isolated_kind.IsolatedKind`. Empty: they
+            do not.
+        pooled: The part for many tests at once: a `realservices.optimization.pooled_kind.PooledKind`. Empty: they take
+            turns.
+        fixtures: Modules with fixtures of pytest.
+        client_modules: Modules whose errors may mean that the server has ended.
+        client_libraries: Those that tests outside of Bazel use, and the oldest version of each that serves.
+        has_extra: An extra of the package, called like the kind, brings server and libraries.
+        resources: The keys of an environment that are its clients, and the packages that each needs of the user's own.
+        environments: The fixtures of environments that have these keys, beside those that have all.
         config: Shape of its configuration in a manifest (contract/shapes.py).
         template: Shape of what is known of a template; None: it has none.
         variables: The environment variables of the first service of the kind, and the endpoint's field in each.
@@ -41,6 +51,7 @@ class Kind:
         hyphen: What a hyphen in the name of a setting stands for.
         is_default: A session of plain pytest has one that nobody declares.
         trial: The part that starts a server on this machine for `doctor`, and returns what it is. Empty: none does.
+        validated: The part that `validate` uses it by: a `realservices.cli.validated_kind.ValidatedKind`. Empty: none.
     """
 
     name = ""
@@ -48,6 +59,14 @@ class Kind:
     title = ""
     server = ""
     declared = "declared:DECLARED"
+    isolated = ""
+    pooled = ""
+    fixtures: tuple[str, ...] = ()
+    client_modules: tuple[str, ...] = ()
+    client_libraries: Mapping[str, str] = {}
+    has_extra = True
+    resources: Mapping[str, tuple[str, ...]] = {}
+    environments: frozenset[str] = frozenset()
     config: Any = dict
     template: Any = None
     variables: Mapping[str, str] = {}
@@ -62,6 +81,7 @@ class Kind:
     hyphen = "-"
     is_default = False
     trial = ""
+    validated = ""
 
     def check_config(self, config: Any, key: str) -> None:
         """Check a configuration of a manifest.

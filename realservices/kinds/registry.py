@@ -7,6 +7,7 @@ from realservices.contract.errors import ManifestError
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
+    from types import ModuleType
     from typing import Any
 
     from realservices.kinds.kind import Kind
@@ -46,6 +47,12 @@ def names() -> list[str]:
     import pkgutil  # noqa: PLC0415 - no test is to pay for it
 
     return sorted(module.name for module in pkgutil.iter_modules(kinds.__path__) if module.ispkg)
+
+
+def kinds_fixtures() -> list[ModuleType]:
+    """Return the modules of pytest's fixtures of all kinds."""
+    kinds = map(find, names())
+    return [__import__(f"{kind.package}.{module}", fromlist=["*"]) for kind in kinds for module in kind.fixtures]
 
 
 def load(kind: Kind, part: str) -> Any:

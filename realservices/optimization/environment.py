@@ -6,7 +6,6 @@ import time
 from typing import TYPE_CHECKING, Any
 
 from realservices.isolation.environment import TestEnvironment
-from realservices.isolation.errors import NumbersExhaustedError
 from realservices.optimization.monitor import CURRENT_TEST, Measured
 
 if TYPE_CHECKING:
@@ -55,12 +54,6 @@ class MeasuredEnvironment(TestEnvironment):
         try:
             with self._measured.setting_up():
                 return super().__getitem__(resource)
-        except NumbersExhaustedError:
-            client = self._waiting_redis() if resource == "redis" else None
-            if client is None:
-                raise
-            self._made[resource] = client
-            return client
         finally:
             CURRENT_TEST.reset(token)
 
@@ -86,17 +79,6 @@ class MeasuredEnvironment(TestEnvironment):
             if self._turn is not None:
                 self._turn.release()
             self._monitor.environment_ended(self._measured)
-
-    def _waiting_redis(self) -> Any:
-        """Return a client that waits for its number with its first command; None where there is nothing to wait for."""
-        from realservices.optimization.redis_lanes import RedisLanes  # noqa: PLC0415 - redis takes 50 ms
-        from realservices.optimization.waiting_redis import WaitingPool, WaitingRedis  # noqa: PLC0415
-
-        lanes = self._manager.redis(self._service_names.get("redis"))
-        if not isinstance(lanes, RedisLanes) or not lanes.in_use:
-            return None
-        pool = WaitingPool(lambda: self._in_own_context(self._open("redis", lanes.client_in_turn(keep=self._keep))))
-        return WaitingRedis(connection_pool=pool)
 
     async def _in_own_context(self, work: Coroutine[Any, Any, Any]) -> Any:
         if self.is_left:

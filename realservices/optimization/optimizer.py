@@ -18,7 +18,6 @@ if TYPE_CHECKING:
 
     from realservices.isolation.manager import IsolationManager
     from realservices.optimization.levels import OptimizationSettings
-    from realservices.optimization.postgres_lanes import PostgresLanes
 
 
 @dataclass(frozen=True, slots=True)
@@ -85,10 +84,6 @@ class PerformanceOptimizer:
 
     def report(self) -> PerformanceReport:
         """Return what was measured until now."""
-        services: dict[str, Mapping[str, Any]] = {
-            name: _describe(lanes) for name, lanes in self.manager.postgres_lanes.items()
-        }
-        services |= {name: {"lanes": lanes.lanes} for name, lanes in self.manager.redis_lanes.items()}
         turns = self._turns
         return PerformanceReport(
             settings=dataclasses.asdict(self._settings),
@@ -99,7 +94,7 @@ class PerformanceOptimizer:
                 "waiting": len(turns.waiting),
                 "peak": turns.peak,
             },
-            services=services,
+            services=self.manager.measures(),
             **self.monitor.report(),
         )
 
@@ -123,20 +118,3 @@ def _runs_in(loop: asyncio.AbstractEventLoop) -> bool:
         return asyncio.get_running_loop() is loop
     except RuntimeError:
         return False
-
-
-def _describe(lanes: PostgresLanes) -> dict[str, Any]:
-    """Return what a report says of the service."""
-    demand = lanes.clones.demand
-    return {
-        "connections_limit": lanes.limit.limit,
-        "connections_held": len(lanes.limit.holders),
-        "connections_peak": lanes.limit.peak,
-        "connections_waiting": len(lanes.limit.waiting),
-        "lanes": lanes.lanes,
-        "databases_ready": lanes.clones.ready,
-        "databases_taken": demand.takes,
-        "databases_waited_for": demand.waits,
-        "databases_waited_ms": demand.waited_s * 1000,
-        "database_make_ms": demand.make_s * 1000,
-    }

@@ -12,9 +12,10 @@ import asyncpg
 import pytest
 
 from realservices.isolated_environment_manager import IsolatedEnvironmentManager, get_isolated_environment_manager
-from realservices.isolation.environment import RESOURCES, TestEnvironment
+from realservices.isolation.environment import TestEnvironment
 from realservices.isolation.errors import IsolationError
 from realservices.isolation.manager import IsolationManager
+from realservices.isolation.resources import all_resources
 from realservices.kinds.postgres.isolation.connection import IsolatedConnection
 from realservices.sources.errors import MissingServiceError
 
@@ -218,7 +219,7 @@ async def test_it_must_be_initialized() -> None:
 async def test_an_unknown_resource_is_named(services: Services) -> None:
     manager = IsolatedEnvironmentManager(IsolationManager(services))
     await manager.initialize()
-    with pytest.raises(IsolationError, match=f"no resource 'databse'; there are {', '.join(RESOURCES)}"):
+    with pytest.raises(IsolationError, match=f"no resource 'databse'; there are {', '.join(all_resources())}"):
         manager.create_test_environment("test", ["databse"])
     await manager.shutdown()
 

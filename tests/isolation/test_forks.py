@@ -12,6 +12,8 @@ import pytest
 from realservices.isolation.background import BackgroundLoop
 from realservices.isolation.manager import IsolationManager, process_manager
 from realservices.isolation.own_process import ForkedProcessError, OwnProcess
+from realservices.kinds.postgres.isolated import postgres_of
+from realservices.kinds.redis.isolated import redis_of
 from realservices.kinds.redis.isolation.isolation import RedisIsolation
 from realservices.sources.services import find_services
 from tests.isolation.forks import in_child, in_process
@@ -164,12 +166,12 @@ def test_a_child_gets_a_manager_of_its_own_and_leaves_its_parents(isolated_redis
         theirs = process_manager()
         assert theirs is not ours
         assert theirs is process_manager()
-        redis = theirs.redis()
+        redis = redis_of(theirs)
         lease = redis.lease()
         with redis.client_sync(lease) as client:
             assert client.dbsize() == 0
         redis.release(lease)
-        with theirs.postgres().cloned_database() as database:
+        with postgres_of(theirs).cloned_database() as database:
             value = database.connect_sync().fetchval("SELECT 1")
         theirs.close()
         ours.close()
@@ -183,11 +185,11 @@ def test_a_child_gets_a_manager_of_its_own_and_leaves_its_parents(isolated_redis
 
 def test_exit_handlers_of_a_child_leave_what_the_parent_has() -> None:
     manager = IsolationManager(find_services())
-    with manager.postgres().cloned_database() as database:
+    with postgres_of(manager).cloned_database() as database:
         connection = database.connect_sync()
         assert in_child(manager.close) == "None"
         assert connection.fetchval("SELECT 1") == 1
-    redis = manager.redis()
+    redis = redis_of(manager)
     lease = redis.lease()
     assert in_process(manager.close) == 0
     redis.release(lease)

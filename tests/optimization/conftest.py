@@ -10,9 +10,9 @@ import pytest_asyncio
 
 from realservices.isolation.background import BackgroundLoop
 from realservices.isolation.ready_databases import ReadyDatabases
+from realservices.kinds.postgres.pool.lanes import PostgresLanes
 from realservices.optimization.levels import OptimizationLevel, settings_for
 from realservices.optimization.machine import Machine
-from realservices.optimization.postgres_lanes import PostgresLanes
 from realservices.optimization.strategy import AdaptiveStrategy
 from realservices.performance_optimization import OptimizedEnvironmentManager, create_optimized_environment_manager
 from realservices.sources.services import find_services

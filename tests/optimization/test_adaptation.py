@@ -11,15 +11,15 @@ import asyncpg
 import pytest
 
 from realservices.kinds.postgres.isolation.administration import connect_kwargs
+from realservices.kinds.postgres.pool.lanes import PoolExhaustedError
 from realservices.optimization.machine import Machine
-from realservices.optimization.postgres_lanes import PoolExhaustedError
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Callable
 
     from realservices.contract.runtime import Endpoint
     from realservices.kinds.postgres.isolation.clones import Clone
-    from realservices.optimization.postgres_lanes import PostgresLanes
+    from realservices.kinds.postgres.pool.lanes import PostgresLanes
     from tests.optimization.conftest import Clock
 
 _DEADLINE_S = 30.0

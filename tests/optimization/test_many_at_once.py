@@ -11,6 +11,7 @@ import asyncpg
 import pytest
 
 from realservices.isolation.errors import IsolationBrokenError, IsolationError
+from realservices.kinds.postgres.isolated import postgres_of
 from realservices.kinds.postgres.isolation.administration import connect_kwargs
 from realservices.kinds.postgres.isolation.connection import IsolatedConnection
 from realservices.kinds.redis.isolation.isolation import RedisIsolation
@@ -176,7 +177,7 @@ async def test_shutdown_leaves_no_connection_database_or_task(postgres_endpoint:
     await asyncio.gather(*(_be_alone(manager, number) for number in range(10)))
     left_open = manager.create_test_environment("left open", _RESOURCES)
     await (await left_open.__aenter__())["database"].execute("SELECT 1")
-    cloned = manager.optimizer.manager.postgres()
+    cloned = postgres_of(manager.optimizer.manager)
     async with cloned.connection_to_clone() as own:
         await own.execute("SELECT 1")
     await manager.shutdown()

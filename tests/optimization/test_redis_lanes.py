@@ -9,8 +9,8 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from realservices.isolation.errors import IsolationError, NumbersExhaustedError
+from realservices.kinds.redis.pool.lanes import RedisLanes
 from realservices.optimization.limits import PoolTimeoutError
-from realservices.optimization.redis_lanes import RedisLanes
 from realservices.sources.services import find_services
 
 if TYPE_CHECKING:

@@ -34,7 +34,7 @@ later = dict(word.split("=", 1) for word in preload[0].split()) if preload[0] el
 own, spawn = postgres_cluster._environment, clickhouse_template.spawn
 postgres_cluster._environment = lambda: own() | later
 clickhouse_template.spawn = lambda command, *, env, **others: spawn(command, env=env | later, **others)
-sys.exit(import_module(f"realservices.services.{module}_template").main(sys.argv[4:]))
+sys.exit(import_module(f"realservices.kinds.{module}.template.build").main(sys.argv[4:]))
 """
 _SCHEMA = """
 CREATE EXTENSION IF NOT EXISTS pg_walinspect;

@@ -40,6 +40,11 @@ _PARTS = {
     "sources": "sources",
     "isolation": "isolation",
     "trial": "cli",
+    "validated": "cli",
+    "isolated": "isolation",
+    "pool": "optimization",
+    "pooled": "optimization",
+    "fixtures": "fixtures",
 }
 
 

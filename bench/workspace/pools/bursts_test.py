@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import Any
 
 from realservices.isolation.manager import process_manager
+from realservices.kinds.postgres.isolated import postgres_of
 from realservices.performance_optimization import OptimizationLevel, create_optimized_environment_manager
 
 _BURSTS = 20
@@ -25,7 +26,7 @@ async def test_bursts() -> None:
     """Measure both."""
     manager = create_optimized_environment_manager(OptimizationLevel.CI_THOROUGH)
     await manager.initialize()
-    fixed, adaptive = process_manager().postgres(), manager.optimizer.manager.postgres()
+    fixed, adaptive = postgres_of(process_manager()), postgres_of(manager.optimizer.manager)
     fixed.expect(transactions=False, databases=_BURSTS * _TESTS)
     samples = {"fixed_ms": [await _mean_wait_ms(fixed)], "adaptive_ms": [await _mean_wait_ms(adaptive)]}
     await manager.shutdown()

@@ -9,13 +9,14 @@ from pathlib import Path
 from typing import Any
 
 from realservices.isolation.manager import process_manager
+from realservices.kinds.postgres.isolated import postgres_of
 
 _ROUNDS = 3
 
 
 async def test_inserts() -> None:
     """Measure both, in turns."""
-    postgres = process_manager().postgres()
+    postgres = postgres_of(process_manager())
     samples: dict[str, list[float]] = {"guarded_ms": [], "plain_ms": []}
     for _ in range(_ROUNDS):
         async with postgres.transaction(keep=True) as guarded:

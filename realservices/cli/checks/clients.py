@@ -6,12 +6,10 @@ import importlib.metadata
 import re
 
 from realservices.cli.checks.finding import Finding, warning
+from realservices.kinds.registry import find, names
 
 # Distribution, oldest version that serves, extra of the package that brings it (pyproject.toml), and what needs it.
-LIBRARIES = (
-    ("asyncpg", "0.30", "postgres", "tests with PostgreSQL"),
-    ("redis", "5.0.1", "redis", "tests with Redis"),
-    ("clickhouse-connect", "0.8", "", "tests with ClickHouse"),
+_OTHERS = (
     ("httpx", "0.27", "http", "HTTP clients and language models"),
     ("websockets", "13", "websocket", "WebSocket clients"),
     ("psutil", "5.9", "optimization", "pools that adapt to the machine"),
@@ -20,7 +18,12 @@ LIBRARIES = (
 
 def check_clients() -> list[Finding]:
     """Look up which versions are installed."""
-    return [_library(*library) for library in LIBRARIES]
+    kinds = [
+        (library, oldest, kind.name if kind.has_extra else "", f"tests with {kind.title}")
+        for kind in map(find, names())
+        for library, oldest in kind.client_libraries.items()
+    ]
+    return [_library(*library) for library in (*kinds, *_OTHERS)]
 
 
 def _library(name: str, oldest: str, extra: str, used_for: str) -> Finding:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from realservices.contract import owned_settings as owned
 from realservices.contract.manifest_shapes import DATABASE, SETTINGS
 from realservices.contract.url_forms import jdbc
+from realservices.kinds.environments import ANALYTICS
 from realservices.kinds.kind import Kind
 
 
@@ -13,7 +14,14 @@ class _ClickHouse(Kind):
     package = __package__
     title = "ClickHouse"
     server = "server.service:ClickHouse"
+    isolated = "isolated:ISOLATED"
+    fixtures = ("fixtures",)
+    has_extra = False
+    client_libraries = {"clickhouse-connect": "0.8"}
+    resources = {"clickhouse": ()}
+    environments = frozenset({ANALYTICS})
     is_default = True
+    validated = "validated:VALIDATED"
     config = {"server": str, **DATABASE, "server_settings": SETTINGS, "local_dictionaries": bool}
     template = {
         "has_local_dictionaries": bool,

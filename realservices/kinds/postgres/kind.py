@@ -6,7 +6,9 @@ from realservices.contract import owned_settings as owned
 from realservices.contract.manifest_shapes import DATABASE
 from realservices.contract.shapes import NAME
 from realservices.contract.template_info import INNER_PATH, TREE
+from realservices.kinds.environments import ANALYTICS, AUTH, WEBSOCKET
 from realservices.kinds.kind import Kind
+from realservices.kinds.postgres.drivers import DRIVERS
 from realservices.kinds.postgres.url_forms import FORMS
 
 TYPE_CHECKING = False
@@ -23,7 +25,15 @@ class _Postgres(Kind):
     package = __package__
     title = "PostgreSQL"
     server = "server.service:Postgres"
+    isolated = "isolated:ISOLATED"
+    pooled = "pooled:POOLED"
+    fixtures = ("fixtures.database", "fixtures.drivers", "fixtures.shares")
+    client_modules = ("asyncpg", "psycopg")
+    client_libraries = {"asyncpg": "0.30"}
+    resources = {"database": (), **DRIVERS}
+    environments = frozenset({AUTH, WEBSOCKET, ANALYTICS})
     is_default = True
+    validated = "validated:VALIDATED"
     trial = "trial:version_of"
     config = {
         "distribution": str,

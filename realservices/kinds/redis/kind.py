@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from realservices.contract import owned_settings as owned
 from realservices.contract.manifest_shapes import SETTINGS
+from realservices.kinds.environments import ANALYTICS, AUTH, WEBSOCKET
 from realservices.kinds.kind import Kind
 
 DATABASES = range(1, 65537)
@@ -15,7 +16,15 @@ class _Redis(Kind):
     package = __package__
     title = "Redis"
     server = "server:Redis"
+    isolated = "isolated:ISOLATED"
+    pooled = "pooled:POOLED"
+    fixtures = ("fixtures",)
+    client_modules = ("redis",)
+    client_libraries = {"redis": "5.0.1"}
+    resources = {"redis": (), "redis_bytes": ()}
+    environments = frozenset({AUTH, WEBSOCKET, ANALYTICS})
     is_default = True
+    validated = "validated:VALIDATED"
     trial = "trial:version_of"
     config = {"server": str, "databases": DATABASES, "settings": SETTINGS, "password?": bool}
     variables = {

@@ -9,6 +9,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 from realservices.isolation.manager import IsolationManager
+from realservices.kinds.postgres.isolated import postgres_of
 from realservices.sources.declarations import declared_in
 from realservices.sources.services import find_services
 
@@ -124,7 +125,7 @@ def read_schema(root: Path) -> Schema:
     try:
         if not manager.has("database"):
             return Schema()
-        with manager.postgres().blocking(isolation="database") as connection:
+        with postgres_of(manager).blocking(isolation="database") as connection:
             return make_schema(connection.fetch(_COLUMNS), connection.fetch(_KEYS))
     finally:
         manager.close()

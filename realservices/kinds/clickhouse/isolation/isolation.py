@@ -14,6 +14,7 @@ import threading
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from realservices.isolation.own_process import OwnProcess
+from realservices.isolation.service_isolation import ServiceIsolation
 from realservices.kinds.clickhouse.isolation.database import ClickHouseDatabase, ClickHouseDatabaseSync, make_client
 from realservices.kinds.clickhouse.isolation.pool import DatabasePool
 
@@ -27,7 +28,7 @@ if TYPE_CHECKING:
 D = TypeVar("D", bound=ClickHouseDatabaseSync)
 
 
-class ClickHouseIsolation:
+class ClickHouseIsolation(ServiceIsolation):
     """What one process uses of one ClickHouse service.
 
     Attributes:

@@ -18,6 +18,7 @@ from urllib.parse import quote, urlsplit
 import asyncpg
 
 from realservices.isolation.errors import IsolationError
+from realservices.isolation.service_isolation import Finding
 from realservices.kinds.postgres.databases import PRISTINE_DATABASE, copy_database, copy_settings
 from realservices.kinds.postgres.isolation.administration import Administration, connect_kwargs, quote_identifier
 from realservices.kinds.postgres.isolation.doors import Doors
@@ -43,19 +44,6 @@ _TAKE_TIMEOUT_S = 60.0
 T = TypeVar("T")
 _HAS_SETTINGS = """SELECT EXISTS (
     SELECT FROM pg_db_role_setting JOIN pg_database ON pg_database.oid = setdatabase WHERE datname = $1)"""
-
-
-@dataclass(frozen=True, slots=True)
-class Finding:
-    """Something that a test has left, and that is there for the tests after it.
-
-    Attributes:
-        test: The test's id; empty: not known.
-        text: What to tell its author.
-    """
-
-    test: str
-    text: str
 
 
 @dataclass(frozen=True, slots=True)

@@ -15,6 +15,7 @@ import asyncpg
 
 from realservices.isolation.blocking import Blocking
 from realservices.isolation.errors import IsolationBrokenError, IsolationError, ended, one_at_a_time
+from realservices.isolation.service_isolation import Finding, ServiceIsolation
 from realservices.kinds.postgres.databases import PRISTINE_DATABASE
 from realservices.kinds.postgres.isolation.administration import connect_kwargs
 from realservices.kinds.postgres.isolation.clone_use import CloneUse
@@ -34,9 +35,10 @@ if TYPE_CHECKING:
     from realservices.contract.runtime import Endpoint
     from realservices.isolation.background import BackgroundLoop
     from realservices.isolation.ready_databases import ReadyDatabases
-    from realservices.kinds.postgres.isolation.clones import Clone, Finding
+    from realservices.kinds.postgres.isolation.clones import Clone
     from realservices.kinds.postgres.isolation.kept_connections import PooledConnection
     from realservices.kinds.postgres.isolation.lock_waits import LockWait
+    from realservices.kinds.postgres.isolation.session_databases import SessionDatabases
     from realservices.kinds.postgres.isolation.share import SharedDatabase
     from realservices.kinds.postgres.isolation.traits import Traits
 
@@ -51,7 +53,7 @@ _REMEMBERED = 7
 _GONE = (OSError, asyncpg.PostgresConnectionError, asyncpg.AdminShutdownError, asyncpg.CrashShutdownError)
 
 
-class PostgresIsolation:
+class PostgresIsolation(ServiceIsolation):
     """What one process uses of one PostgreSQL service.
 
     Attributes:
@@ -61,9 +63,9 @@ class PostgresIsolation:
         endpoint: The service.
         background: For clones and blocking connections.
         ready: Clones that are there already.
-        owner: What begins the clones' names, see `ClonePool`.
         clones: Where its databases come from; by default a pool of its own.
         pristine: Name of the database that those of tests are restored from.
+        others: What the session has on a server of somebody else's.
     """
 
     def __init__(
@@ -71,19 +73,20 @@ class PostgresIsolation:
         endpoint: Endpoint,
         background: BackgroundLoop,
         ready: ReadyDatabases,
-        owner: str = "",
         clones: ClonePool | None = None,
         pristine: str = PRISTINE_DATABASE,
+        others: SessionDatabases | None = None,
     ) -> None:
         self.endpoint = endpoint
         self._background = background
         self._directory = ready.directory
-        self._clones = clones or ClonePool(endpoint, background, ready, owner, pristine)
+        self._clones = clones or ClonePool(endpoint, background, ready, others.owner if others else "", pristine)
         # The database in which transactions are rolled back, from test to test.
         self._base: CloneUse | None = None
         self._is_taken = False
         self._kept = KeptConnections(IsolatedConnection, _KEPT, {"plan_cache_mode": "force_custom_plan"})
         self._traits: Traits | None = None
+        self._others = others
         self._shares: list[SharedDatabase] = []
         self._clones.keepers.append(self._kept.pids)
 
@@ -208,6 +211,8 @@ class PostgresIsolation:
         if drop and self._base is not None:
             self._clones.drop(self._base.clone).result(_CLONE_TIMEOUT_S)
         self._clones.close(drop=drop, timeout_s=_CLONE_TIMEOUT_S)
+        if self._others:
+            self._others.close()
 
     @contextlib.asynccontextmanager
     async def _connection(self, use: CloneUse, *, keep: bool, commits: bool) -> AsyncIterator[asyncpg.Connection]:

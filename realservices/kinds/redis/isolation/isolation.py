@@ -25,6 +25,7 @@ import redis.asyncio
 
 from realservices.isolation.errors import IsolationBrokenError, IsolationError, one_at_a_time
 from realservices.isolation.own_process import OwnProcess
+from realservices.isolation.service_isolation import ServiceIsolation
 from realservices.kinds.redis.isolation import clients
 from realservices.kinds.redis.isolation.clients import IsolatedRedis, IsolatedRedisSync, KeepingPool, KeepingPoolSync
 from realservices.kinds.redis.isolation.guard import REFUSED
@@ -37,13 +38,14 @@ if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
 
     from realservices.contract.runtime import Endpoint
+    from realservices.isolation.environment import TestEnvironment
 
 _RULES = ("~*", "&*", "+@all", *(f"-{command}" for command in REFUSED), "-select")
 # Our accounts on a server of others, by the token of the process that has made them.
 _ACCOUNT = re.compile(r"realservices-([0-9a-f]{16})(?:-client)?")
 
 
-class RedisIsolation:
+class RedisIsolation(ServiceIsolation):
     """What one process uses of one Redis service.
 
     Args:
@@ -199,6 +201,10 @@ class RedisIsolation:
             elif kept is not None:
                 self._kept_sync[decode] = kept
 
+    def waiting_client(self, environment: TestEnvironment) -> IsolatedRedis | None:
+        """Return a client for which another test gives a database back, None where nobody does."""
+        return None
+
     def restore(self) -> None:
         """Make the accounts again: a restarted server has forgotten them."""
         if self._allowed:
@@ -217,7 +223,7 @@ class RedisIsolation:
         for connection in open_now:
             await connection.disconnect()
 
-    def close(self) -> None:
+    def close(self, *, drop: bool = False) -> None:
         """Disconnect and leave the numbers to others."""
         if self._leased and self._has_accounts:
             with contextlib.suppress(redis.RedisError, IsolationError):

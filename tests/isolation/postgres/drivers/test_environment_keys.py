@@ -7,9 +7,9 @@ from typing import TYPE_CHECKING
 import pytest
 from sqlalchemy import text
 
-from realservices.contract.driver_keys import DRIVERS
 from realservices.isolation.environment import TestEnvironment
 from realservices.isolation.errors import IsolationError
+from realservices.kinds.postgres.drivers import DRIVERS
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator

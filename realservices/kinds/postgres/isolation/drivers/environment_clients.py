@@ -5,14 +5,13 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from realservices.isolation.errors import IsolationError
+from realservices.kinds.postgres.isolated import postgres_of
 from realservices.kinds.postgres.isolation.clones import Clone
 from realservices.kinds.postgres.isolation.drivers.imports import connections_of
 from realservices.kinds.postgres.isolation.drivers.imports import driver as imported
 
 if TYPE_CHECKING:
-    from contextlib import AsyncExitStack
-
-    from realservices.isolation.manager import IsolationManager
+    from realservices.isolation.shares import Shares
     from realservices.kinds.postgres.isolation.drivers.lease import DatabaseLease
     from realservices.kinds.postgres.isolation.drivers.leases import Leases
 
@@ -21,17 +20,16 @@ class EnvironmentClients:
     """Clients of one environment, all of one service's database together.
 
     Args:
-        manager: The process's services.
-        stack: What ends them.
-        test_id: The environment's, for messages.
-        keep: The running loop serves later tests, too, so that connections are worth keeping.
+        shares: The environment's share of PostgreSQL.
     """
 
-    def __init__(self, manager: IsolationManager, stack: AsyncExitStack, test_id: str, *, keep: bool) -> None:
-        self._manager = manager
-        self._stack = stack
-        self._test_id = test_id
-        self._keep = keep
+    def __init__(self, shares: Shares) -> None:
+        environment = shares.environment
+        self._shares = shares
+        self._manager = environment.manager
+        self._stack = environment.stack
+        self._test_id = environment.test_id
+        self._keep = environment.keep
         self._leases: dict[str, tuple[Leases, DatabaseLease]] = {}
         self._apart: set[str] = set()
 
@@ -109,7 +107,7 @@ class EnvironmentClients:
         return session
 
     def _lease(self, name: str | None) -> tuple[Leases, DatabaseLease]:
-        postgres = self._manager.postgres(name)
+        postgres = postgres_of(self._manager, name)
         service = postgres.endpoint.name
         if service in self._apart:
             raise IsolationError(
@@ -117,8 +115,7 @@ class EnvironmentClients:
                 "see what it does. Take their keys from the environment before that, so that all have one database"
             )
         if service not in self._leases:
-            if service in self._manager.servers.names:
-                self._manager.servers.enter()
+            if self._shares.is_servers(postgres):
                 lease = postgres.leases.lease_of(Clone(postgres.endpoint, str(postgres.endpoint.database)))
             else:
                 lease = self._stack.enter_context(postgres.leases.lease())

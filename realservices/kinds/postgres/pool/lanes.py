@@ -10,15 +10,15 @@ import asyncio
 import contextlib
 import contextvars
 import time
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import asyncpg
 
 from realservices.isolation.errors import IsolationError
 from realservices.kinds.postgres.isolation.isolation import PostgresIsolation
-from realservices.optimization.clone_pool import AdaptiveClonePool
+from realservices.kinds.postgres.pool.clones import AdaptiveClonePool
+from realservices.kinds.postgres.pool.lane import Lane
 from realservices.optimization.demand import RecentPeak
-from realservices.optimization.lane import Lane
 from realservices.optimization.limits import FairLimit, Permit
 from realservices.optimization.monitor import current_test
 
@@ -30,6 +30,7 @@ if TYPE_CHECKING:
     from realservices.contract.runtime import Endpoint
     from realservices.isolation.background import BackgroundLoop
     from realservices.isolation.ready_databases import ReadyDatabases
+    from realservices.kinds.postgres.isolation.session_databases import SessionDatabases
     from realservices.optimization.strategy import AdaptiveStrategy, ServerRoom
 
 _CLOSE_TIMEOUT_S = 60.0
@@ -54,7 +55,7 @@ class PostgresLanes(PostgresIsolation):
         background: For clones and blocking connections.
         ready: Clones that are there already.
         strategy: Says how much of everything there may be.
-        owner: What begins the clones' names, see `ClonePool`.
+        others: What the session has on a server of somebody else's.
     """
 
     def __init__(
@@ -63,10 +64,10 @@ class PostgresLanes(PostgresIsolation):
         background: BackgroundLoop,
         ready: ReadyDatabases,
         strategy: AdaptiveStrategy,
-        owner: str = "",
+        others: SessionDatabases | None = None,
     ) -> None:
-        self.clones = AdaptiveClonePool(endpoint, background, ready, strategy, owner)
-        super().__init__(endpoint, background, ready, clones=self.clones)
+        self.clones = AdaptiveClonePool(endpoint, background, ready, strategy, others.owner if others else "")
+        super().__init__(endpoint, background, ready, clones=self.clones, others=others)
         self._ready_made = ready
         self._strategy = strategy
         self.limit = FairLimit(
@@ -84,6 +85,22 @@ class PostgresLanes(PostgresIsolation):
         self._peak = RecentPeak(strategy.settings.demand_window_s, strategy.clock)
         self._timers: dict[asyncio.AbstractEventLoop, asyncio.TimerHandle] = {}
         self._trimming: set[asyncio.Task[None]] = set()
+
+    def measures(self) -> dict[str, Any]:
+        """Return what a report says of the service."""
+        demand = self.clones.demand
+        return {
+            "connections_limit": self.limit.limit,
+            "connections_held": len(self.limit.holders),
+            "connections_peak": self.limit.peak,
+            "connections_waiting": len(self.limit.waiting),
+            "lanes": self.lanes,
+            "databases_ready": self.clones.ready,
+            "databases_taken": demand.takes,
+            "databases_waited_for": demand.waits,
+            "databases_waited_ms": demand.waited_s * 1000,
+            "database_make_ms": demand.make_s * 1000,
+        }
 
     @property
     def lanes(self) -> int:
@@ -123,6 +140,8 @@ class PostgresLanes(PostgresIsolation):
         self._lanes.clear()
         self._idle.clear()
         self.clones.close(drop=drop, timeout_s=_CLOSE_TIMEOUT_S)
+        if self._others:
+            self._others.close()
 
     @contextlib.asynccontextmanager
     async def _within_limit(

@@ -10,11 +10,12 @@ one that another test of the process gives back; what other processes give back 
 from __future__ import annotations
 
 import contextlib
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from realservices.isolation.errors import NumbersExhaustedError
 from realservices.kinds.redis.isolation.isolation import RedisIsolation
-from realservices.optimization.lane_numbers import LaneNumbers, SharedNumbers
+from realservices.kinds.redis.pool.numbers import LaneNumbers, SharedNumbers
+from realservices.kinds.redis.pool.waiting import WaitingPool, WaitingRedis
 from realservices.optimization.limits import FairLimit, Permit, PoolTimeoutError
 from realservices.optimization.monitor import current_test
 
@@ -23,12 +24,14 @@ if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
 
     from realservices.contract.runtime import Endpoint
+    from realservices.isolation.environment import TestEnvironment
     from realservices.kinds.redis.isolation.clients import IsolatedRedis, IsolatedRedisSync
     from realservices.kinds.redis.isolation.lease import RedisLease
 
 
 # More than a server has: how many numbers there are is not known yet.
 _UNKNOWN = 1_000_000
+_RESOURCE = "redis"
 _MORE_NUMBERS = "run fewer pytest-xdist workers, or set databases on the redis_service to more"
 
 
@@ -64,6 +67,10 @@ class RedisLanes(RedisIsolation):
         self._refusal = ""  # What was said of a server of somebody else's when it had no more.
         self._ended: list[_Lane] = []  # What they keep can only be closed where the loop runs.
 
+    def measures(self) -> dict[str, Any]:
+        """Return what a report says of the service."""
+        return {"lanes": self.lanes}
+
     @property
     def lanes(self) -> int:
         """How many lanes there are."""
@@ -73,7 +80,7 @@ class RedisLanes(RedisIsolation):
         """Give a test a number; the database is empty.
 
         Raises:
-            NumbersExhaustedError: Other tests and processes have them all. `client_in_turn` waits.
+            NumbersExhaustedError: Other tests and processes have them all. `waiting_client` waits.
         """
         if not self._limit.waiting and len(self._limit.holders) == len(self._used):
             self._limit.resize(_UNKNOWN)  # Nobody is before us, and other processes may have left numbers.
@@ -82,10 +89,12 @@ class RedisLanes(RedisIsolation):
             raise self._exhausted()
         return self._lease(permit)
 
-    @property
-    def in_use(self) -> int:
-        """How many numbers tests have."""
-        return len(self._used)
+    def waiting_client(self, environment: TestEnvironment) -> IsolatedRedis | None:
+        """Return a client that waits for its number with its first command; None where no test has one."""
+        if not self._used:
+            return None
+        pool = WaitingPool(lambda: environment.entered(_RESOURCE, self.client_in_turn(keep=environment.keep)))
+        return WaitingRedis(connection_pool=pool)
 
     @contextlib.asynccontextmanager
     async def client_in_turn(self, *, keep: bool) -> AsyncIterator[IsolatedRedis]:
@@ -159,7 +168,7 @@ class RedisLanes(RedisIsolation):
             await lane.close_loop()
         self._ended.clear()
 
-    def close(self) -> None:
+    def close(self, *, drop: bool = False) -> None:
         """Disconnect and leave the numbers to others."""
         for lane in self._all():
             lane.close()

@@ -1,0 +1,96 @@
+"""What tests ask of a kind of service that they share: the part `isolated` of a kind (kinds/kind.py)."""
+
+from __future__ import annotations
+
+import asyncio
+from typing import TYPE_CHECKING
+
+from realservices.kinds.registry import find, load
+
+if TYPE_CHECKING:
+    from collections.abc import Collection, Iterable
+
+    from realservices.contract.runtime import Endpoint
+    from realservices.isolation.background import BackgroundLoop
+    from realservices.isolation.checked_out import CheckedOut
+    from realservices.isolation.environment import TestEnvironment
+    from realservices.isolation.manager import IsolationManager
+    from realservices.isolation.servers_store import ServersStore
+    from realservices.isolation.service_isolation import ServiceIsolation
+    from realservices.isolation.shares import Shares
+
+
+class IsolatedKind:
+    """How a kind is isolated. Nothing here imports a client library before it is used."""
+
+    def isolation(self, manager: IsolationManager, endpoint: Endpoint) -> ServiceIsolation:
+        """Return what this process is going to use of a service.
+
+        Raises:
+            RealServicesError: It does not serve.
+        """
+        raise NotImplementedError
+
+    def shares(self, environment: TestEnvironment) -> Shares:
+        """Return what one test's environment has of the kind."""
+        raise NotImplementedError
+
+    def servers_store(self, endpoint: Endpoint, background: BackgroundLoop, directory: str) -> ServersStore:
+        """Return a database that servers of the project's own use.
+
+        Args:
+            endpoint: The service.
+            background: For what has to run in a loop.
+            directory: What all processes that share the servers share.
+        """
+        raise NotImplementedError
+
+    def checked_out(self, manager: IsolationManager) -> CheckedOut:
+        """Return how tests in other languages get a database."""
+        raise NotImplementedError
+
+    def expect(self, manager: IsolationManager, service: str, tests: Iterable[Collection[str]]) -> None:
+        """Prepare for tests to come, in the background where that takes time.
+
+        Args:
+            manager: The session's.
+            service: The service that they mean.
+            tests: Our fixtures that each of them uses.
+        """
+
+    def worker_database(self, manager: IsolationManager, endpoint: Endpoint, worker: str) -> str:
+        """Make the database that programs of one worker of pytest-xdist have; return its name, "" if they share one.
+
+        Raises:
+            IsolationError: The server does not serve, or refuses it.
+        """
+        return ""
+
+    async def ask(self, endpoint: Endpoint) -> None:
+        """Ask a server whether it serves, as its clients do.
+
+        Raises:
+            Exception: Whatever a client raises where it does not.
+        """
+        _, writer = await asyncio.open_connection(endpoint.host, endpoint.port)
+        writer.close()
+        await writer.wait_closed()
+
+    def leave(self, manager: IsolationManager, name: str) -> None:
+        """Remove what the session, which ends, has left on a server of somebody else's.
+
+        Args:
+            manager: The session's.
+            name: The service.
+        """
+
+
+def isolated_kind(name: str) -> IsolatedKind:
+    """Return how a kind is isolated.
+
+    Raises:
+        ManifestError: There is no such kind.
+    """
+    kind = find(name)
+    found: IsolatedKind = load(kind, kind.isolated)
+    return found

@@ -1,0 +1,1 @@
+"""PostgreSQL for many tests at once in one process."""

@@ -1,0 +1,1 @@
+"""Redis for many tests at once in one process."""

@@ -1,0 +1,24 @@
+"""How many tests at once share a Redis in one process."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from realservices.kinds.redis.pool.lanes import RedisLanes
+from realservices.optimization.pooled_kind import PooledKind
+
+if TYPE_CHECKING:
+    from realservices.contract.runtime import Endpoint
+    from realservices.isolation.manager import IsolationManager
+    from realservices.isolation.service_isolation import ServiceIsolation
+    from realservices.optimization.strategy import AdaptiveStrategy
+
+
+class _Redis(PooledKind):
+    def isolation(self, manager: IsolationManager, endpoint: Endpoint, strategy: AdaptiveStrategy) -> ServiceIsolation:
+        settings, directory = strategy.settings, manager.services.private
+        pooling = settings.enable_resource_pooling
+        return RedisLanes(endpoint, directory, pooling=pooling, timeout_s=settings.acquire_timeout_s)
+
+
+POOLED = _Redis()

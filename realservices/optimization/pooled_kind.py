@@ -1,0 +1,43 @@
+"""How many tests at once share a service of a kind in one process: the part `pooled` of a kind (kinds/kind.py)."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from realservices.kinds.registry import find, load
+
+if TYPE_CHECKING:
+    from realservices.contract.runtime import Endpoint
+    from realservices.isolation.manager import IsolationManager
+    from realservices.isolation.service_isolation import ServiceIsolation
+    from realservices.optimization.strategy import AdaptiveStrategy
+
+
+class PooledKind:
+    """How a kind is pooled."""
+
+    def isolation(self, manager: IsolationManager, endpoint: Endpoint, strategy: AdaptiveStrategy) -> ServiceIsolation:
+        """Return what this process is going to use of a service, for many tests at once.
+
+        Args:
+            manager: Of the pools.
+            endpoint: The service.
+            strategy: Says how much of everything there may be.
+
+        Raises:
+            RealServicesError: It does not serve.
+        """
+        raise NotImplementedError
+
+
+def pooled_kind(name: str) -> PooledKind | None:
+    """Return how a kind is pooled, None if it is not: then tests share it as one at a time do.
+
+    Raises:
+        ManifestError: There is no such kind.
+    """
+    kind = find(name)
+    if not kind.pooled:
+        return None
+    found: PooledKind = load(kind, kind.pooled)
+    return found
