@@ -14,6 +14,7 @@ from realservices.cli.proposal.build_file import build_text
 from realservices.cli.proposal.declaration import propose
 from realservices.cli.proposal.evidence import look
 from realservices.contract.errors import RealServicesError
+from realservices.kinds.registry import find
 from realservices.sources.declarations import declared_in, read_project
 from realservices.sources.errors import SettingError
 from realservices.sources.project import project_root
@@ -26,7 +27,6 @@ if TYPE_CHECKING:
 
 HELP = "propose what this project should declare"
 EPILOG = "Exit codes: 0 something is proposed; 1 nothing was found, or it is declared already; 2 wrong usage."
-_TITLES = {"postgres": "PostgreSQL", "redis": "Redis", "clickhouse": "ClickHouse"}
 
 
 def add_options(parser: argparse.ArgumentParser) -> None:
@@ -95,7 +95,7 @@ def _tell(console: Console, proposal: Proposal, target: Path, toml: str, build: 
         )
     for kind, reasons in proposal.reasons.items():
         if reasons:
-            console.line(f"{_TITLES[kind]}: {', '.join(reasons)}")
+            console.line(f"{find(kind).title}: {', '.join(reasons)}")
     if toml:
         console.line(f"\n{'Written to' if is_written else 'Proposed for'} {target}:\n\n{toml}")
         console.line(f"pip install 'rules-realservices[{','.join(proposal.extras)}]'")

@@ -30,6 +30,9 @@ class Kind:
             do not.
         pooled: The part for many tests at once: a `realservices.optimization.pooled_kind.PooledKind`. Empty: they take
             turns.
+        has_worker_databases: Programs of each worker of pytest-xdist have a database of their own.
+        hints: The part by which `init` finds out that a project uses it: a
+            `realservices.cli.proposal.kind_hints.KindHints`.
         fixtures: Modules with fixtures of pytest.
         client_modules: Modules whose errors may mean that the server has ended.
         client_libraries: Those that tests outside of Bazel use, and the oldest version of each that serves.
@@ -46,6 +49,8 @@ class Kind:
         program_keys: Keys of the configuration that name files which the server runs on.
         client_programs: What `on_path` may ask for, and the module of the package that stands in where the server's
             distribution has no such program; "": none does.
+        client_command: The one that a group of services can be asked for, to connect to the first of the kind.
+        client_remedy: What to add to the message that there is none.
         owned_settings: Settings of the server that are the launcher's: why, and what to do instead.
         owned_key: The key that these would stand in.
         hyphen: What a hyphen in the name of a setting stands for.
@@ -61,6 +66,8 @@ class Kind:
     declared = "declared:DECLARED"
     isolated = ""
     pooled = ""
+    has_worker_databases = False
+    hints = ""
     fixtures: tuple[str, ...] = ()
     client_modules: tuple[str, ...] = ()
     client_libraries: Mapping[str, str] = {}
@@ -76,6 +83,8 @@ class Kind:
     port_names: tuple[str, ...] = ()
     program_keys: tuple[str, ...] = ()
     client_programs: Mapping[str, str] = {}
+    client_command = ""
+    client_remedy = ""
     owned_settings: Mapping[str, str] = {}
     owned_key = "settings"
     hyphen = "-"
@@ -103,6 +112,15 @@ class Kind:
             runfiles: The directory that paths in it start from.
         """
         return os.path.dirname(os.path.realpath(f"{runfiles}/{config['server']}"))
+
+    def client_address(self, endpoint: Mapping[str, Any], env: Mapping[str, str]) -> tuple[list[str], dict[str, str]]:
+        """Return options and environment by which `client_command` connects to a service.
+
+        Args:
+            endpoint: The service.
+            env: Its environment otherwise.
+        """
+        raise NotImplementedError
 
     def made_of(self, files: Mapping[str, str]) -> list[str]:
         """Return the files that tell one state of a service from another one.

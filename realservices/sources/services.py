@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Any
 
 from realservices.contract import environment
 from realservices.contract.runtime import load_runtime
+from realservices.kinds.registry import find
 from realservices.sources.declared_kind import declared_kind
 from realservices.sources.errors import MissingServiceError
 from realservices.sources.launched import LaunchedServices
@@ -137,7 +138,7 @@ class Services:
         if source is None or (name is not None and name not in present):
             raise MissingServiceError(kind, self._explain(kind, name))
         found = source.endpoint(kind, name if name is not None else present[0])
-        return self._with_own_database(found) if kind == "postgres" and self.make_own_database else found
+        return self._with_own_database(found) if self.make_own_database and find(kind).has_worker_databases else found
 
     def embed(self, root: Path, eager: Sequence[str] = ()) -> None:
         """Let the session start services itself.
@@ -176,9 +177,9 @@ class Services:
         """
         for source in self._sources:
             source.start()
-        if self.make_own_database and self.is_launched("postgres"):
-            for name in self.names("postgres"):
-                self.endpoint("postgres", name)
+        for service in self.declared() if self.make_own_database else ():
+            if find(service.kind).has_worker_databases and self.is_launched(service.kind):
+                self.endpoint(service.kind, service.name)
         if self._embedded:
             self._set_own_variables(self._embedded)
 

@@ -87,7 +87,7 @@ def test_what_files_say_becomes_a_declaration(development: Development) -> None:
             "REDIS_HOST": "$(host cache)",
         },
     }
-    assert content["extras"] == ["postgres", "redis", "clickhouse", "sqlalchemy", "xdist"]
+    assert content["extras"] == ["clickhouse", "postgres", "redis", "sqlalchemy", "xdist"]
     questions = "\n".join(content["questions"])
     assert "docker-compose.yml:3: 'web' is built here" in questions
     assert "docker-compose.yml:8 runs PostgreSQL 15-alpine" in questions

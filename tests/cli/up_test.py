@@ -164,7 +164,7 @@ def test_there_is_nothing_to_start(development: Development) -> None:
     development.project.declare(auth="")
     done = development.run("up", "auth", "api")
     assert done.returncode == 1
-    assert f"no service 'api' in {development.directory}; there are auth, postgres, redis" in done.stderr
+    assert f"no service 'api' in {development.directory}; there are auth, clickhouse, postgres, redis" in done.stderr
     (development.directory / "realservices.toml").write_text("[services", encoding="utf-8")
     assert "realservices.toml: Expected" in development.run("up").stderr
 

@@ -39,6 +39,7 @@ _PARTS = {
     "declared": "sources",
     "sources": "sources",
     "isolation": "isolation",
+    "hints": "cli",
     "trial": "cli",
     "validated": "cli",
     "isolated": "isolation",

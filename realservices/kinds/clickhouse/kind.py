@@ -21,6 +21,7 @@ class _ClickHouse(Kind):
     resources = {"clickhouse": ()}
     environments = frozenset({ANALYTICS})
     is_default = True
+    hints = "hints:HINTS"
     validated = "validated:VALIDATED"
     config = {"server": str, **DATABASE, "server_settings": SETTINGS, "local_dictionaries": bool}
     template = {

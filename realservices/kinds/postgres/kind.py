@@ -27,12 +27,14 @@ class _Postgres(Kind):
     server = "server.service:Postgres"
     isolated = "isolated:ISOLATED"
     pooled = "pooled:POOLED"
+    has_worker_databases = True
     fixtures = ("fixtures.database", "fixtures.drivers", "fixtures.shares")
     client_modules = ("asyncpg", "psycopg")
     client_libraries = {"asyncpg": "0.30"}
     resources = {"database": (), **DRIVERS}
     environments = frozenset({AUTH, WEBSOCKET, ANALYTICS})
     is_default = True
+    hints = "hints:HINTS"
     validated = "validated:VALIDATED"
     trial = "trial:version_of"
     config = {
@@ -73,6 +75,7 @@ class _Postgres(Kind):
     migrator_fields = ("url", "host", "port", "user", "password", "database", "socket")
     program_keys = ("distribution", "template", "template_info")
     client_programs = dict.fromkeys(("pg_dump", "pg_isready", "pg_restore", "pgbench", "psql"), "")
+    client_command = "psql"
     owned_settings = {
         "config_file": owned.FILES,
         "data_directory": owned.FILES,
@@ -93,6 +96,12 @@ class _Postgres(Kind):
 
     def program_directory(self, config: Mapping[str, Any], runfiles: str) -> str:
         return f"{runfiles}/{config['distribution']}/bin"
+
+    def client_address(self, endpoint: Mapping[str, Any], env: Mapping[str, str]) -> tuple[list[str], dict[str, str]]:
+        from realservices.kinds.postgres.libpq import libpq_environment  # noqa: PLC0415 - for its users
+
+        address = {field: endpoint[field] for field in ("host", "port", "user", "password", "database")}
+        return [], libpq_environment(env, **address)
 
     def made_of(self, files: Mapping[str, str]) -> list[str]:
         return [f"{files['distribution']}/bin/postgres", files["template"]]

@@ -7,6 +7,11 @@ from realservices.contract.manifest_shapes import SETTINGS
 from realservices.kinds.environments import ANALYTICS, AUTH, WEBSOCKET
 from realservices.kinds.kind import Kind
 
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+    from typing import Any
+
 DATABASES = range(1, 65537)
 """How many a server may have: its table of 65536 takes some 10 MB."""
 
@@ -24,6 +29,7 @@ class _Redis(Kind):
     resources = {"redis": (), "redis_bytes": ()}
     environments = frozenset({AUTH, WEBSOCKET, ANALYTICS})
     is_default = True
+    hints = "hints:HINTS"
     validated = "validated:VALIDATED"
     trial = "trial:version_of"
     config = {"server": str, "databases": DATABASES, "settings": SETTINGS, "password?": bool}
@@ -35,6 +41,8 @@ class _Redis(Kind):
     }
     program_keys = ("server",)
     client_programs = {"redis-cli": "programs.redis_cli"}
+    client_command = "redis-cli"
+    client_remedy = "; the pinned Redis comes without it: install it (Debian and Ubuntu: redis-tools)"
     owned_settings = {
         "aclfile": owned.ACCOUNTS,
         "bind": owned.ADDRESS,
@@ -54,6 +62,10 @@ class _Redis(Kind):
         "unixsocketperm": owned.ADDRESS,
         "user": owned.ACCOUNTS,
     }
+
+    def client_address(self, endpoint: Mapping[str, Any], env: Mapping[str, str]) -> tuple[list[str], dict[str, str]]:
+        where = ["-h", endpoint["host"], "-p", str(endpoint["port"])]
+        return where, {**env, "REDISCLI_AUTH": endpoint["password"]}
 
 
 KIND = _Redis()

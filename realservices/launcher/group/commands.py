@@ -1,11 +1,11 @@
-"""Commands that use a group's services: the environment as shell text, any program, psql, redis-cli."""
+"""Commands that use a group's services: the environment as shell text, any program, a client of a service."""
 
 from __future__ import annotations
 
 import os
 
 from realservices.contract import environment
-from realservices.kinds.postgres.libpq import libpq_environment
+from realservices.kinds.registry import find, names
 from realservices.launcher.group.place import GroupError
 
 TYPE_CHECKING = False
@@ -14,6 +14,7 @@ if TYPE_CHECKING:
     from typing import Any
 
     from realservices.contract.manifest import Manifest, ServiceSpec
+    from realservices.kinds.kind import Kind
 
     # From a runtime description: program and arguments, and its whole environment.
     Words = Callable[[dict[str, Any]], tuple[list[str], dict[str, str]]]
@@ -50,43 +51,26 @@ def command(arguments: list[str]) -> Words:
     return lambda description: (words, developers_environment(description))
 
 
-def psql(manifest: Manifest, runfiles: str, arguments: list[str]) -> Words:
-    """Return what connects psql to the first PostgreSQL.
+def client(manifest: Manifest, runfiles: str, name: str, arguments: list[str]) -> Words | None:
+    """Return what connects a client to the first service of its kind; None: no kind has one of this name.
 
     Raises:
-        GroupError: The group has none, or there is no psql.
+        GroupError: The group has no such service, or there is no such program.
     """
-    spec = _first(manifest, "postgres", "PostgreSQL")
-    own = f"{runfiles}/{spec.config['distribution']}/bin/psql"
-    program = own if os.access(own, os.X_OK) else found_program("psql")
-
-    def words(description: dict[str, Any]) -> tuple[list[str], dict[str, str]]:
-        endpoint = description["services"][spec.name]
-        address = {field: endpoint[field] for field in ("host", "port", "user", "password", "database")}
-        return [program, *arguments], libpq_environment(developers_environment(description), **address)
-
-    return words
-
-
-def redis_cli(manifest: Manifest, arguments: list[str]) -> Words:
-    """Return what connects redis-cli to the first Redis.
-
-    Raises:
-        GroupError: The group has none, or there is no redis-cli.
-    """
-    spec = _first(manifest, "redis", "Redis")
+    kind = next((kind for kind in map(find, names()) if name and kind.client_command == name), None)
+    if kind is None:
+        return None
+    spec = _first(manifest, kind)
+    own = f"{kind.program_directory(spec.config, runfiles)}/{name}"
     try:
-        program = found_program("redis-cli")
+        program = own if os.access(own, os.X_OK) else found_program(name)
     except GroupError as error:
-        raise GroupError(
-            f"{error}; the pinned Redis comes without it: install it (Debian and Ubuntu: redis-tools)"
-        ) from None
+        raise GroupError(f"{error}{kind.client_remedy}") from None
 
     def words(description: dict[str, Any]) -> tuple[list[str], dict[str, str]]:
         endpoint = description["services"][spec.name]
-        where = ["-h", endpoint["host"], "-p", str(endpoint["port"])]
-        env = developers_environment(description) | {"REDISCLI_AUTH": endpoint["password"]}
-        return [program, *where, *arguments], env
+        options, env = kind.client_address(endpoint, developers_environment(description))
+        return [program, *options, *arguments], env
 
     return words
 
@@ -113,12 +97,12 @@ def working_directory() -> str:
     return os.environ.get("BUILD_WORKING_DIRECTORY") or os.getcwd()
 
 
-def _first(manifest: Manifest, kind: str, shown: str) -> ServiceSpec:
+def _first(manifest: Manifest, kind: Kind) -> ServiceSpec:
     for spec in manifest.services:
-        if spec.kind == kind:
+        if spec.kind == kind.name:
             return spec
-    names = ", ".join(f"{spec.name} ({spec.kind})" for spec in manifest.services)
-    raise GroupError(f"{manifest.label} has no {shown}; it has {names}")
+    present = ", ".join(f"{spec.name} ({spec.kind})" for spec in manifest.services)
+    raise GroupError(f"{manifest.label} has no {kind.title}; it has {present}")
 
 
 def _quoted(text: str) -> str:

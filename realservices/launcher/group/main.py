@@ -50,10 +50,8 @@ def run_group(manifest: Manifest, runfiles: str, arguments: list[str]) -> int:
     word, rest = arguments[0], arguments[1:]
     if word == "exec" and rest:
         return _run(manifest, runfiles, commands.command(rest))
-    if word == "psql":
-        return _connect(manifest, runfiles, place, commands.psql(manifest, runfiles, rest))
-    if word == "redis-cli":
-        return _connect(manifest, runfiles, place, commands.redis_cli(manifest, rest))
+    if words := commands.client(manifest, runfiles, word, rest):
+        return _connect(manifest, runfiles, place, words)
     if (word, len(rest)) in _ASKED:
         text = _answer(manifest.label, place, word, *rest)
         if sys.stdout.isatty():

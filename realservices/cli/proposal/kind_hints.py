@@ -1,0 +1,68 @@
+"""By what `init` finds out that a project uses a kind of service: the part `hints` of a kind (kinds/kind.py)."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from realservices.kinds.registry import find, load, names
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Sequence
+
+    from realservices.cli.proposal.declaration import Proposal
+    from realservices.cli.proposal.evidence import Evidence
+
+
+class KindHints:
+    """What speaks for a kind.
+
+    Attributes:
+        images: Names of container images.
+        packages: Names of packages that a project may depend on.
+        service: What a declaration calls it.
+        words: What variables that speak of it have in their names, as a regular expression.
+        schemes: Of its URLs.
+        lacks: What an address of it does not have, of ``user``, ``password`` and ``database``.
+        given: Variables that tests have anyway.
+    """
+
+    images: Sequence[str] = ()
+    packages: Sequence[str] = ()
+    service = ""
+    words = ""
+    schemes: Sequence[str] = ()
+    lacks: Sequence[str] = ()
+    given: Sequence[str] = ()
+
+    def reasons(self, found: Evidence) -> Iterable[str]:
+        """Return what else speaks for it."""
+        return ()
+
+    def add_schema(self, proposal: Proposal, found: Evidence) -> None:
+        """Add lines to its table."""
+
+    def add_environment(self, proposal: Proposal) -> None:
+        """Add what follows from the project's own variables, which are known now."""
+
+    def ask(self, proposal: Proposal, found: Evidence) -> None:
+        """Add what could not be told."""
+
+    def target(self, proposal: Proposal, found: Evidence) -> str:
+        """Return its target in a BUILD file."""
+        raise NotImplementedError
+
+
+def hinted_kinds() -> list[str]:
+    """Return the kinds that can be found out."""
+    return [kind.name for kind in map(find, names()) if kind.hints]
+
+
+def kind_hints(name: str) -> KindHints:
+    """Return what speaks for a kind.
+
+    Raises:
+        ManifestError: There is no such kind.
+    """
+    kind = find(name)
+    found: KindHints = load(kind, kind.hints)
+    return found

@@ -1,0 +1,26 @@
+"""By what `init` finds out that a project uses ClickHouse."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from realservices.cli.proposal.kind_hints import KindHints
+
+if TYPE_CHECKING:
+    from realservices.cli.proposal.declaration import Proposal
+    from realservices.cli.proposal.evidence import Evidence
+
+
+class _ClickHouse(KindHints):
+    images = ("clickhouse-server", "clickhouse")
+    packages = ("clickhouse-connect", "clickhouse-driver", "clickhouse-sqlalchemy")
+    service = "analytics"
+    words = r"CLICKHOUSE|CH"
+    schemes = ("clickhouse",)
+    given = ("CLICKHOUSE_URL",)
+
+    def target(self, proposal: Proposal, found: Evidence) -> str:
+        return f'clickhouse_service(name = "{self.service}")'
+
+
+HINTS = _ClickHouse()
