@@ -16,18 +16,24 @@ def _service_info_init(
         runfiles,
         services = (),
         needs = (),
-        python_client = None):
+        python_client = None,
+        fields = ("url", "host", "port"),
+        url_forms = (),
+        programs = ()):
     if not is_name(name):
         misuse(label, "service_name", repr(name), "lower-case letters, digits and '_', starting with a letter")
     return {
         "config": config,
+        "fields": tuple(fields),
         "kind": kind,
         "label": label,
         "name": name,
         "needs": tuple(needs),
+        "programs": tuple(programs),
         "python_client": python_client,
         "runfiles": runfiles,
         "services": tuple(services),
+        "url_forms": tuple(url_forms),
     }
 
 ServiceInfo, _ = provider(
@@ -35,12 +41,15 @@ ServiceInfo, _ = provider(
     init = _service_info_init,
     fields = {
         "config": "dict: the settings of this kind, as they stand in the manifest (JSON-able; file values are runfiles paths).",
+        "fields": "tuple of strings: what a test can ask of the service by `$(field label)`, of `database`, `host`, `password`, `port`, `socket`, `url`, `user` and `websocket_url`.",
         "kind": "string: which of the launcher's drivers runs the service, such as `postgres`.",
         "label": "Label: the target that declares the service.",
         "name": "string: what fixtures, logs and environment variables call the service; unique within one test.",
         "needs": "tuple of strings: names of the services that this one needs directly.",
+        "programs": "tuple of strings: clients that a test can have on its PATH.",
         "python_client": "struct(imports, runfiles) with the client library that pytest fixtures of this kind import, or None.",
         "runfiles": "runfiles: the files which the launcher needs to run the service.",
         "services": "tuple of ServiceInfo: all needed services, direct and indirect, each after those it needs itself.",
+        "url_forms": "tuple of strings: what may follow the label in `$(url label form)`.",
     },
 )

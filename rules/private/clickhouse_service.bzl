@@ -3,13 +3,48 @@
 load("@rules_python//python:py_info.bzl", "PyInfo")
 load("//rules:providers.bzl", "ServiceInfo")
 load(":clickhouse_template.bzl", "CLICKHOUSE_TEMPLATE_ATTRS", "clickhouse_template")
+load(":kinds.bzl", "kind_info")
 load(":labels.bzl", "runfiles_path")
 load(":misuse.bzl", "misuse")
 load(":names.bzl", "is_postgres_name")
-load(":owned_settings.bzl", "OWNED_SETTINGS")
+load(":owned_settings.bzl", "ACCOUNTS", "ADDRESS", "FILES", "LOG")
 load(":service.bzl", "SERVICE_ATTRS", "service_info")
 load(":settings.bzl", "check_settings")
 load(":template_action.bzl", "check_scripts")
+
+# realservices/kinds/clickhouse/kind.py says the same; a test compares.
+CLICKHOUSE = kind_info(
+    name = "clickhouse",
+    fields = ["url", "host", "port", "password", "database", "user"],
+    programs = ["clickhouse-client"],
+    url_forms = ["jdbc"],
+)
+_OWNED_SETTINGS = {
+    "access_control_path": ACCOUNTS,
+    "arrowflight_port": ADDRESS,
+    "default_profile": ACCOUNTS,
+    "grpc_port": ADDRESS,
+    "http_port": ADDRESS,
+    "https_port": ADDRESS,
+    "include_from": FILES,
+    "interserver_http_port": ADDRESS,
+    "interserver_https_port": ADDRESS,
+    "interserver_listen_host": ADDRESS,
+    "listen_host": ADDRESS,
+    "logger": LOG,
+    "mysql_port": ADDRESS,
+    "path": FILES,
+    "postgresql_port": ADDRESS,
+    "tcp_port": ADDRESS,
+    "tcp_port_secure": ADDRESS,
+    "tcp_ssh_port": ADDRESS,
+    "tcp_with_proxy_port": ADDRESS,
+    "tmp_path": FILES,
+    "user_directories": ACCOUNTS,
+    "user_files_path": FILES,
+    "users": ACCOUNTS,
+    "users_config": ACCOUNTS,
+}
 
 _TAKEN_DATABASES = ["default", "information_schema", "system"]
 
@@ -28,17 +63,17 @@ def _check_names(ctx):
 def _clickhouse_service_impl(ctx):
     _check_names(ctx)
     check_settings(ctx.label, ctx.attr.settings, {})
-    check_settings(ctx.label, ctx.attr.server_settings, OWNED_SETTINGS["clickhouse"], "server_settings")
+    check_settings(ctx.label, ctx.attr.server_settings, _OWNED_SETTINGS, "server_settings")
     check_scripts(ctx.label, "schema", ctx.files.schema)
     check_scripts(ctx.label, "seeds", ctx.files.seeds)
     server = ctx.file.server
-    template = clickhouse_template(ctx, server)
+    template = clickhouse_template(ctx, CLICKHOUSE, server)
     return [
         # Building the service is what proves the schema, also without any test of it.
         DefaultInfo(files = depset([template.archive, template.info])),
         service_info(
             ctx,
-            kind = "clickhouse",
+            kind = CLICKHOUSE,
             config = {
                 "database": ctx.attr.database,
                 "local_dictionaries": ctx.attr.local_dictionaries,

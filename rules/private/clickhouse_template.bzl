@@ -23,11 +23,12 @@ CLICKHOUSE_TEMPLATE_ATTRS = TEMPLATE_TOOL_ATTRS | MIGRATE_ATTRS | {
     ),
 }
 
-def clickhouse_template(ctx, server):
+def clickhouse_template(ctx, kind, server):
     """Declares the action.
 
     Args:
       ctx: context of a rule with `CLICKHOUSE_TEMPLATE_ATTRS`, `settings` and `server_settings`.
+      kind: what `kind_info` returns.
       server: File, the engine.
 
     Returns:
@@ -44,7 +45,7 @@ def clickhouse_template(ctx, server):
         seeds = ctx.files.seeds,
         inputs = [server] + ctx.files.schema,
         contents = ctx.attr.server[DefaultInfo].default_runfiles.files,
-        migration = migration(ctx, "clickhouse", ["http", "tcp"]),
+        migration = migration(ctx, kind, ["http", "tcp"]),
         mnemonic = "RealservicesClickHouseTemplate",
         what = "ClickHouse",
         files = "%d files" % len(ctx.files.schema),

@@ -6,12 +6,15 @@ The macro in executable_service.bzl is what users call.
 load("@rules_python//python:py_info.bzl", "PyInfo")
 load("//rules:providers.bzl", "ServiceInfo")
 load(":env_references.bzl", "check_names", "encode_text")
+load(":kinds.bzl", "kind_info")
 load(":labels.bzl", "label_text", "runfiles_path")
 load(":misuse.bzl", "misuse")
 load(":names.bzl", "is_name")
 load(":readiness.bzl", "readiness")
+load(":references.bzl", "OWN_FIELDS")
 load(":service.bzl", "SERVICE_ATTRS", "service_info", "service_infos", "start_order")
 
+_EXECUTABLE = kind_info(name = "executable", fields = OWN_FIELDS)
 _SIGNALS = ["SIGTERM", "SIGINT", "SIGQUIT", "SIGHUP", "SIGUSR1", "SIGUSR2", "SIGKILL"]
 _DEFAULT_URL = "http://$(host):$(port)"
 _OWN_PASSWORD = {"field": "password", "service": ""}
@@ -70,7 +73,7 @@ def _executable_service_impl(ctx):
         DefaultInfo(files = depset([program])),
         service_info(
             ctx,
-            kind = "executable",
+            kind = _EXECUTABLE,
             config = {
                 "args": [encode("args", arg) for arg in ctx.attr.args],
                 "env": env,

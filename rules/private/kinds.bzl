@@ -1,13 +1,18 @@
-"""The kinds of services that the launcher can run, and what a test can ask of each by `$(field label)`."""
+"""What all kinds of services have in common in the rules: the fields of one, which `$(field label)` stands for."""
 
-_ENDPOINT = ["url", "host", "port", "password", "database", "socket"]
+def kind_info(*, name, fields, url_forms = [], programs = []):
+    """Describes a kind for the rule that declares its services.
 
-KINDS = {
-    "clickhouse": ["url", "host", "port", "password", "database", "user"],
-    "executable": ["url", "websocket_url", "host", "port", "password"],
-    "postgres": _ENDPOINT + ["user"],
-    "redis": _ENDPOINT,
-}
+    Args:
+      name: string, as the manifest says.
+      fields: list of strings: what a test can ask of a service by `$(field label)`.
+      url_forms: list of strings: what may follow the label in `$(url …)`.
+      programs: list of strings: clients that `on_path` may ask for.
+
+    Returns:
+      struct of these.
+    """
+    return struct(fields = fields, name = name, programs = programs, url_forms = url_forms)
 
 def port_names(service):
     """Returns the names of a service's ports, the main one first.
@@ -18,4 +23,4 @@ def port_names(service):
     return service.config.get("ports", [service.kind])
 
 # Every word that, in `$(word label)`, speaks of a service.
-FIELDS = sorted({field: None for fields in KINDS.values() for field in fields})
+FIELDS = ["database", "host", "password", "port", "socket", "url", "user", "websocket_url"]

@@ -1,27 +1,9 @@
 """The manifest: what a test's launcher is told. realservices/contract/manifest.py reads it."""
 
-load(":kinds.bzl", "KINDS")
 load(":labels.bzl", "label_text")
-load(":misuse.bzl", "misuse")
 
 # The launcher refuses a version that it does not know.
 _VERSION = 1
-
-def check_kinds(label, services):
-    """Refuses services that the launcher cannot run.
-
-    Args:
-      label: Label of the test.
-      services: tuple of ServiceInfo that the test has.
-    """
-    for service in services:
-        if service.kind not in KINDS:
-            misuse(
-                label,
-                "services",
-                "%s is of the unknown kind %s" % (label_text(service.label), repr(service.kind)),
-                "services of kind " + ", ".join(sorted(KINDS)),
-            )
 
 def _service(service):
     return {

@@ -1,7 +1,6 @@
 """The attributes `migrate…` of services whose schema a program of the project makes, while the template is built."""
 
 load(":env.bzl", "RESERVED_TEXT", "is_reserved")
-load(":kinds.bzl", "KINDS")
 load(":labels.bzl", "label_text", "runfiles_path")
 load(":migrate_references.bzl", "migrate_text", "refuse_unknown_fields")
 load(":migrator.bzl", "MigratorInfo", "environment_of", "files_of", "program_of")
@@ -65,7 +64,7 @@ def migration(ctx, kind, ports = []):
 
     Args:
       ctx: context of a rule with `MIGRATE_ATTRS`.
-      kind: of the service.
+      kind: what `kind_info` returns: of the service.
       ports: names of its ports, where it has several.
 
     Returns:
@@ -84,7 +83,7 @@ def migration(ctx, kind, ports = []):
                 "migrate_env",
                 "%s = " % name,
                 value,
-                fields = KINDS[kind],
+                kind = kind,
                 ports = ports,
                 targets = ctx.attr.migrate_data,
             )

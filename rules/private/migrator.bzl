@@ -1,6 +1,6 @@
 """`migrator`: a program with arguments, for the attribute `migrate` of a service."""
 
-load(":kinds.bzl", "FIELDS")
+load(":kinds.bzl", "FIELDS", "kind_info")
 load(":labels.bzl", "label_text")
 load(":migrate_references.bzl", "migrate_text")
 load(":misuse.bzl", "misuse")
@@ -14,6 +14,9 @@ MigratorInfo = provider(
         "program": "FilesToRunProvider.",
     },
 )
+
+# Which one it is for is known where it is used.
+_ANY_KIND = kind_info(name = "any", fields = FIELDS)
 
 def program_of(label, attribute, target):
     """Returns what runs a target.
@@ -68,8 +71,8 @@ def _migrator_impl(ctx):
                     "args",
                     "",
                     arg,
-                    fields = FIELDS,
                     is_public = True,
+                    kind = _ANY_KIND,
                     ports = ["http", "tcp"],
                     targets = targets,
                 )

@@ -2,16 +2,41 @@
 
 load("@rules_python//python:py_info.bzl", "PyInfo")
 load("//rules:providers.bzl", "ServiceInfo")
+load(":kinds.bzl", "kind_info")
 load(":labels.bzl", "runfiles_path")
 load(":layouts.bzl", "LAYOUTS")
 load(":misuse.bzl", "misuse")
 load(":names.bzl", "is_extension_name", "is_locale_name", "is_postgres_name")
-load(":owned_settings.bzl", "OWNED_SETTINGS")
+load(":owned_settings.bzl", "ACCOUNTS", "ADDRESS", "FILES", "LOG", "PROCESS")
 load(":packed_directory.bzl", "PACKING_ATTRS", "is_remote", "packed_directory", "path_in_archive")
 load(":postgres_template.bzl", "TEMPLATE_ATTRS", "postgres_template")
 load(":service.bzl", "SERVICE_ATTRS", "service_info")
 load(":settings.bzl", "check_settings")
 load(":template_action.bzl", "check_scripts")
+
+# realservices/kinds/postgres/kind.py says the same; a test compares.
+POSTGRES = kind_info(
+    name = "postgres",
+    fields = ["url", "host", "port", "password", "database", "socket", "user"],
+    programs = ["pg_dump", "pg_isready", "pg_restore", "pgbench", "psql"],
+    url_forms = ["asyncpg", "psycopg", "psycopg_async", "psycopg2", "jdbc", "r2dbc", "dsn", "npgsql"],
+)
+_OWNED_SETTINGS = {
+    "config_file": FILES,
+    "data_directory": FILES,
+    "external_pid_file": PROCESS,
+    "hba_file": ACCOUNTS,
+    "ident_file": ACCOUNTS,
+    "listen_addresses": ADDRESS,
+    "log_destination": LOG,
+    "log_directory": LOG,
+    "log_filename": LOG,
+    "logging_collector": LOG,
+    "port": ADDRESS,
+    "unix_socket_directories": ADDRESS,
+    "unix_socket_group": ADDRESS,
+    "unix_socket_permissions": ADDRESS,
+}
 
 # The databases that every cluster has, and the pristine copy that clones are made from.
 _TAKEN_DATABASES = ["postgres", "realservices_template", "template0", "template1"]
@@ -73,7 +98,7 @@ def _programs(ctx, distribution, contents, libraries):
 
 def _postgres_service_impl(ctx):
     _check_names(ctx)
-    check_settings(ctx.label, ctx.attr.settings, OWNED_SETTINGS["postgres"], hyphen = "_")
+    check_settings(ctx.label, ctx.attr.settings, _OWNED_SETTINGS, hyphen = "_")
     check_scripts(ctx.label, "migrations", ctx.files.migrations, ctx.attr.layout)
     check_scripts(ctx.label, "seeds", ctx.files.seeds)
     distribution = _distribution(ctx)
@@ -81,7 +106,7 @@ def _postgres_service_impl(ctx):
     # Shared libraries that lie beside the directory, not in it, belong to the target's runfiles.
     libraries = ctx.attr.distribution[DefaultInfo].default_runfiles
     contents = _contents(ctx, libraries)
-    template = postgres_template(ctx, distribution, contents)
+    template = postgres_template(ctx, POSTGRES, distribution, contents)
     files = [template.archive, template.info] + ([template.whole] if template.whole else [])
     base = {"template_base": runfiles_path(ctx.workspace_name, template.whole)} if template.whole else {}
     programs, programs_runfiles = _programs(ctx, distribution, contents, libraries)
@@ -91,7 +116,7 @@ def _postgres_service_impl(ctx):
         template,
         service_info(
             ctx,
-            kind = "postgres",
+            kind = POSTGRES,
             config = base | programs | {
                 "database": ctx.attr.database,
                 "settings": ctx.attr.settings,

@@ -44,11 +44,12 @@ TEMPLATE_ATTRS = TEMPLATE_TOOL_ATTRS | MIGRATE_ATTRS | BASE_ATTRS | {
     ),
 }
 
-def postgres_template(ctx, distribution, contents):
+def postgres_template(ctx, kind, distribution, contents):
     """Declares the action.
 
     Args:
       ctx: context of a rule with `TEMPLATE_ATTRS`, `settings` and `distribution`.
+      kind: what `kind_info` returns.
       distribution: File, the directory of the server.
       contents: depset of File: what is in it, and what its programs load from elsewhere.
 
@@ -81,7 +82,7 @@ def postgres_template(ctx, distribution, contents):
             inputs = applied + part.files + ctx.files.data + _base_files(base),
             contents = contents,
             # They are run when all migrations have been.
-            migration = migration(ctx, "postgres") if is_last else NO_MIGRATION,
+            migration = migration(ctx, kind) if is_last else NO_MIGRATION,
             mnemonic = "RealservicesPostgresTemplate",
             what = "PostgreSQL",
             files = _shown_files(len(applied), len(part.files), len(ctx.files.migrations)),

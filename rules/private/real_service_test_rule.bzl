@@ -7,7 +7,7 @@ load("@rules_python//python:py_info.bzl", "PyInfo")
 load(":env_references.bzl", "check_names", "encode_env")
 load(":executable_runner.bzl", "executable_runner")
 load(":launch_support.bzl", "LaunchInfo", "PytestInfo")
-load(":manifest.bzl", "check_kinds", "manifest")
+load(":manifest.bzl", "manifest")
 load(":misuse.bzl", "misuse")
 load(":on_path.bzl", "checked_on_path")
 load(":pytest_runner.bzl", "pytest_runner")
@@ -42,7 +42,6 @@ def _run_environment(ctx):
 
 def _real_service_test_impl(ctx):
     services = start_order(ctx.label, service_infos(ctx))
-    check_kinds(ctx.label, services)
     check_names(ctx, "env_inherit", ctx.attr.env_inherit)
     if ctx.attr.isolation not in _ISOLATION:
         misuse(ctx.label, "isolation", repr(ctx.attr.isolation), ", ".join([repr(value) for value in _ISOLATION]))

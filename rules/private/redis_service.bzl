@@ -2,17 +2,44 @@
 
 load("@rules_python//python:py_info.bzl", "PyInfo")
 load("//rules:providers.bzl", "ServiceInfo")
+load(":kinds.bzl", "kind_info")
 load(":labels.bzl", "runfiles_path")
 load(":misuse.bzl", "misuse")
-load(":owned_settings.bzl", "OWNED_SETTINGS")
+load(":owned_settings.bzl", "ACCOUNTS", "ADDRESS", "FILES", "LOG", "PROCESS")
 load(":service.bzl", "SERVICE_ATTRS", "service_info")
 load(":settings.bzl", "check_settings")
+
+# realservices/kinds/redis/kind.py says the same; a test compares.
+REDIS = kind_info(
+    name = "redis",
+    fields = ["url", "host", "port", "password", "database", "socket"],
+    programs = ["redis-cli"],
+)
+_OWNED_SETTINGS = {
+    "aclfile": ACCOUNTS,
+    "bind": ADDRESS,
+    "cluster-enabled": "a cluster has only one database, and tests are isolated by database",
+    "daemonize": PROCESS,
+    "databases": "use `databases`, which stands beside the settings",
+    "dir": FILES,
+    "include": FILES,
+    "logfile": LOG,
+    "pidfile": PROCESS,
+    "port": ADDRESS,
+    "protected-mode": ADDRESS,
+    "requirepass": ACCOUNTS,
+    "supervised": PROCESS,
+    "tls-port": ADDRESS,
+    "unixsocket": ADDRESS,
+    "unixsocketperm": ADDRESS,
+    "user": ACCOUNTS,
+}
 
 # Redis allocates the table of databases at start: 65536 of them are some 10 MB.
 _MOST_DATABASES = 65536
 
 def _redis_service_impl(ctx):
-    check_settings(ctx.label, ctx.attr.settings, OWNED_SETTINGS["redis"])
+    check_settings(ctx.label, ctx.attr.settings, _OWNED_SETTINGS)
     databases = ctx.attr.databases
     if databases < 1 or databases > _MOST_DATABASES:
         misuse(ctx.label, "databases", repr(databases), "1 to %d" % _MOST_DATABASES)
@@ -20,7 +47,7 @@ def _redis_service_impl(ctx):
         DefaultInfo(files = depset([ctx.file.server])),
         service_info(
             ctx,
-            kind = "redis",
+            kind = REDIS,
             config = {
                 "databases": databases,
                 "server": runfiles_path(ctx.workspace_name, ctx.file.server),

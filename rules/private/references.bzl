@@ -1,13 +1,10 @@
 """What `$(url :db)`, `$(port :server admin)` and `$(port http)` refer to."""
 
-load(":kinds.bzl", "KINDS", "port_names")
+load(":kinds.bzl", "port_names")
 load(":labels.bzl", "label_text")
 
-# By kind: what may follow the label in $(url …), as in realservices/contract/url_forms.py.
-URL_FORMS = {
-    "clickhouse": ["jdbc"],
-    "postgres": ["asyncpg", "psycopg", "psycopg_async", "psycopg2", "jdbc", "r2dbc", "dsn", "npgsql"],
-}
+# What a service has that refers to itself: it is one of the user's own.
+OWN_FIELDS = ["url", "websocket_url", "host", "port", "password"]
 
 def _key(label):
     return "%s//%s:%s" % (label.repo_name, label.package, label.name)
@@ -57,8 +54,8 @@ def service_reference(label, services, word, argument, whose = "this test"):
     if not service:
         labels = ", ".join([label_text(known.label) for known in services])
         return None, (found + " names no service of " + whose, labels or "nothing, as 'services' is empty")
-    if word not in KINDS[service.kind]:
-        return None, (found + ": a service of kind %s has no %s" % (repr(service.kind), word), ", ".join(sorted(KINDS[service.kind])))
+    if word not in service.fields:
+        return None, (found + ": a service of kind %s has no %s" % (repr(service.kind), word), ", ".join(sorted(service.fields)))
     if word == "websocket_url" and not service.config["websocket_url"]:
         return None, (found + ": %s has no 'websocket_url'" % label_text(service.label), "services that set 'websocket_url'")
     if word == "password" and not service.config.get("password", True):
@@ -67,7 +64,7 @@ def service_reference(label, services, word, argument, whose = "this test"):
     if not port:
         return _with_main_port(reference, found, port_names(service))
     if word == "url":
-        return _with_form(reference, found, port, service.kind)
+        return _with_form(reference, found, port, service)
     return _with_port(reference, found, port, port_names(service))
 
 def _with_main_port(reference, found, ports):
@@ -75,9 +72,9 @@ def _with_main_port(reference, found, ports):
         return None, (found + ": the service has no ports", "services with 'ports'")
     return reference, None
 
-def _with_form(reference, found, form, kind):
-    if form not in URL_FORMS.get(kind, []):
-        forms = ["for a %s_service one of %s" % (each, ", ".join(URL_FORMS[each])) for each in URL_FORMS]
+def _with_form(reference, found, form, service):
+    if form not in service.url_forms:
+        forms = ["$(url SERVICE FORM) with one of " + ", ".join(service.url_forms)] if service.url_forms else []
         return None, (found + ": after the service stands the form of a database's URL", "; ".join(["$(url SERVICE)"] + forms))
     return reference | {"driver": form}, None
 
@@ -116,8 +113,8 @@ def own_reference(word, argument, ports, has_websocket = False):
     """
     found = "$(%s)" % (word + " " + argument).strip()
     reference = {"field": word, "service": ""}
-    if word not in KINDS["executable"]:
-        return None, (found + ": the service itself has no %s; a reference to another one names its label" % word, ", ".join(KINDS["executable"]))
+    if word not in OWN_FIELDS:
+        return None, (found + ": the service itself has no %s; a reference to another one names its label" % word, ", ".join(OWN_FIELDS))
     if word == "websocket_url" and not has_websocket:
         return None, (found + ": the service has no 'websocket_url'", "services that set 'websocket_url'")
     return _with_port(reference, found, argument, ports) if argument else _with_main_port(reference, found, ports)

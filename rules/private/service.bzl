@@ -3,7 +3,6 @@
 load("@rules_python//python:py_info.bzl", "PyInfo")
 load("//rules:providers.bzl", "ServiceInfo")
 load(":import_roots.bzl", "library_imports")
-load(":kinds.bzl", "KINDS")
 load(":labels.bzl", "label_text")
 load(":misuse.bzl", "misuse")
 
@@ -32,7 +31,7 @@ def service_infos(ctx):
                 ctx.label,
                 "services",
                 "%s is not a service" % label_text(target.label),
-                "targets of %s, or of a rule that returns ServiceInfo" % ", ".join([kind + "_service" for kind in KINDS]),
+                "targets of rules that return ServiceInfo, such as postgres_service",
             )
     return [target[ServiceInfo] for target in ctx.attr.services]
 
@@ -73,7 +72,7 @@ def service_info(ctx, *, kind, config, runfiles, client = None, clients = ()):
 
     Args:
       ctx: context of a rule with `SERVICE_ATTRS`.
-      kind: a key of `KINDS`.
+      kind: what `kind_info` returns.
       config: dict for the manifest.
       runfiles: what the launcher needs to run the service.
       client: target with PyInfo: the client library for pytest fixtures.
@@ -86,7 +85,10 @@ def service_info(ctx, *, kind, config, runfiles, client = None, clients = ()):
     clients = [client] if client else clients
     return ServiceInfo(
         name = ctx.attr.service_name or ctx.label.name,
-        kind = kind,
+        kind = kind.name,
+        fields = kind.fields,
+        url_forms = kind.url_forms,
+        programs = kind.programs,
         label = ctx.label,
         config = config,
         needs = [service.name for service in direct],

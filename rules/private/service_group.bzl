@@ -1,7 +1,7 @@
 """`service_group`: `bazel run` starts services for development and keeps them until Ctrl-C."""
 
 load(":labels.bzl", "runfiles_path")
-load(":manifest.bzl", "check_kinds", "manifest")
+load(":manifest.bzl", "manifest")
 load(":misuse.bzl", "misuse")
 load(":service.bzl", "SERVICE_ATTRS", "service_infos", "start_order")
 load(":test_stub.bzl", "STUB_ATTRS", "test_stub")
@@ -36,7 +36,6 @@ def _short_path(file):
 
 def _service_group_impl(ctx):
     services = start_order(ctx.label, service_infos(ctx))
-    check_kinds(ctx.label, services)
     if not services:
         misuse(ctx.label, "services", "[]", "at least one service")
     manifest_file = ctx.actions.declare_file(ctx.label.name + ".realservices.json")

@@ -22,7 +22,7 @@ def _attributes():
         ("stop_signal_test", "stop_signal", "TERM", "SIGTERM, SIGINT,"),
     ]:
         _refuse(name, attribute, repr(value), allowed, **{attribute: value})
-    _refuse("service_needs_test", "services", ":client is not a service", "targets of clickhouse_service, executable_service,", services = [":client"])
+    _refuse("service_needs_test", "services", ":client is not a service", "targets of rules that return ServiceInfo", services = [":client"])
 
 def _ready():
     for name, ready, found, allowed in [
@@ -53,7 +53,7 @@ def _references():
         ("service_not_needed_test", "$(url :db)", "$(url //%s:db) names no service of 'services'" % package, "//%s:cache" % package),
         ("service_field_test", "$(user :cache)", 'a service of kind "redis" has no user', "database, host,"),
         ("service_port_test", "$(port :cache http)", 'the service has no port "http"', repr("redis")),
-        ("service_url_of_port_test", "$(url :cache redis)", "after the service stands the form of a database's URL", "$(url SERVICE); for a clickhouse_service one of jdbc; for a postgres_service one of asyncpg"),
+        ("service_url_of_port_test", "$(url :cache redis)", "after the service stands the form of a database's URL", "$(url SERVICE)"),
         ("service_word_test", "$(prot http)", "$(prot http)", "$(FIELD SERVICE) with one of"),
         ("service_execpath_test", "$(execpath :x)", "$(execpath :x)", "$(FIELD SERVICE) with one of"),
         ("service_dollar_test", "$HOME", '"--x=$HOME": a "$" that starts no $(…)', '$(…), or "$$"'),

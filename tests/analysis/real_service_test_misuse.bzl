@@ -19,8 +19,8 @@ def _what_to_run():
         ("durations_of_executable_test", "durations", "set together with 'test'", "'durations' only with 'srcs'", {"durations": "d.json", "test": ":program"}),
         ("shards_of_executable_test", "shard_count", "2, but nothing says that", "1; or 'test_shards = True'", {"shard_count": 2, "test": ":program"}),
         ("checkout_of_pytest_test", "checkout", "True without 'test'", "only with 'test'", {"checkout": True, "srcs": ["a_test.py"]}),
-        ("on_path_test", "on_path", repr("mysql"), "clickhouse-client, pg_dump, pg_isready, pg_restore, pgbench, psql, redis-cli", {"on_path": ["mysql"], "test": ":program"}),
-        ("on_path_without_service_test", "on_path", '"psql", which comes with a postgres_service', "programs of services that the test has", {"on_path": ["psql"], "test": ":program"}),
+        ("on_path_test", "on_path", '"psql", which comes with none of the test\'s services', "redis-cli", {"on_path": ["psql"], "services": [":cache"], "test": ":program"}),
+        ("on_path_without_service_test", "on_path", '"psql", which comes with none of the test\'s services', "programs of services that the test has", {"on_path": ["psql"], "test": ":program"}),
         ("test_runner_test", "test_runner", repr("karma"), '"bats", "go", "jest", "junit", "mocha", "node", "playwright", "rust", "vitest"; none for a program', {"test": ":program", "test_runner": "karma"}),
         ("test_runner_of_pytest_test", "test_runner", "set without 'test'", "only with 'test'", {"srcs": ["a_test.py"], "test_runner": "go"}),
         ("test_runner_and_test_shards_test", "test_runner", "\"go\" together with 'test_shards'", "one of them", {"test": ":program", "test_runner": "go", "test_shards": True}),
@@ -34,11 +34,8 @@ def _what_to_run():
     misuse("srcs_suffix_test", real_service_test_rule, "srcs", 'BUILD.bazel"', "Python files (.py)", srcs = ["BUILD.bazel"])
 
 def _services():
-    fake_service(name = "queue", kind = "kafka", tags = ["manual"])
-    fake_service(name = "queue_user", services = [":queue"], tags = ["manual"])
     for name, services, found, allowed in [
-        ("not_a_service_test", [":client"], ":client is not a service", "targets of clickhouse_service, executable_service, postgres_service, redis_service"),
-        ("unknown_kind_test", [":queue_user"], ':queue is of the unknown kind "kafka"', "services of kind clickhouse, executable, postgres, redis"),
+        ("not_a_service_test", [":client"], ":client is not a service", "targets of rules that return ServiceInfo"),
         ("one_name_test", [":cache", ":other_cache"], ":cache and //", "one service of each name"),
         ("one_name_among_needed_test", [":needs_cache", ":needs_other_cache"], 'two services are named "cache": //', "one service of each name"),
     ]:

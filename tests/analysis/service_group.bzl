@@ -9,8 +9,7 @@ _NAMES = "names of services of this group that have a port: cache"
 def _misuses():
     for name, attribute, found, allowed, attrs in [
         ("group_without_services_test", "services", "[]", "at least one service", {"services": []}),
-        ("group_of_no_services_test", "services", ":client is not a service", "targets of clickhouse_service", {"services": [":client"]}),
-        ("group_of_unknown_kind_test", "services", 'is of the unknown kind "kafka"', "services of kind", {"services": [":queue"]}),
+        ("group_of_no_services_test", "services", ":client is not a service", "targets of rules that return ServiceInfo", {"services": [":client"]}),
         ("group_of_one_name_test", "services", 'two services are named "cache"', "one service of each name", {"services": [":cache", ":other_cache"]}),
         ("group_port_name_test", "ports", '"db": 15432', _NAMES, {"ports": {"db": 15432}}),
         ("group_port_of_worker_test", "ports", '"group_worker": 15432', _NAMES, {"ports": {"group_worker": 15432}, "services": [":cache", ":group_worker"]}),

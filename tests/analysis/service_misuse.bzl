@@ -175,7 +175,7 @@ def service_misuse_tests():
         fake_service,
         "services",
         ":client is not a service",
-        "targets of clickhouse_service, executable_service, postgres_service, redis_service",
+        "targets of rules that return ServiceInfo",
         services = [":client"],
     )
     misuse(

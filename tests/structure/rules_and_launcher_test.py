@@ -1,9 +1,13 @@
-"""The rules and the launcher know the same runners of tests, and the same programs for PATH."""
+"""The rules and the launcher know the same runners of tests, and say the same of each kind of service."""
 
 from __future__ import annotations
 
+import types
+from collections import defaultdict
 from pathlib import Path
 from typing import Any
+
+import pytest
 
 from realservices.kinds import registry
 from realservices.launcher.test_runners import NAMES, SHARDING
@@ -11,11 +15,23 @@ from realservices.launcher.test_runners import NAMES, SHARDING
 _RULES = Path(__file__).parents[2] / "rules" / "private"
 
 
-def _constants(name: str) -> dict[str, Any]:
-    # A file of constants and functions is Python as well as Starlark, but for what it loads.
-    constants: dict[str, Any] = {"load": lambda *_: None}
-    exec(compile((_RULES / name).read_text("utf-8"), name, "exec"), constants)
-    return constants
+class _Anything:
+    """What Starlark has and Python has not, in files that are both: it can be called, asked and combined."""
+
+    def __call__(self, *_: object, **__: object) -> _Anything:
+        return self
+
+    def __getattr__(self, _: str) -> _Anything:
+        return self
+
+    def __or__(self, _: object) -> _Anything:
+        return self
+
+
+def _constants(name: str, **known: Any) -> dict[str, Any]:
+    names: dict[str, Any] = defaultdict(_Anything, {"load": lambda *_, **__: None, **known})
+    exec(compile((_RULES / name).read_text("utf-8"), name, "exec"), {}, names)
+    return names
 
 
 def test_both_sides_know_the_same_runners() -> None:
@@ -24,7 +40,16 @@ def test_both_sides_know_the_same_runners() -> None:
     assert rules["SHARDING_RUNNERS"] == list(SHARDING)
 
 
-def test_both_sides_know_the_same_programs() -> None:
-    kinds = map(registry.find, registry.names())
-    known = {program: kind.name for kind in kinds for program in kind.client_programs}
-    assert _constants("on_path.bzl")["PATH_PROGRAMS"] == known
+def _kind_info(**fields: Any) -> types.SimpleNamespace:
+    return types.SimpleNamespace(**{"url_forms": [], "programs": [], **fields})
+
+
+@pytest.mark.parametrize("name", [name for name in registry.names() if registry.find(name).resources])
+def test_both_sides_say_the_same_of_a_kind(name: str) -> None:
+    words = _constants("owned_settings.bzl")
+    rules = _constants(f"{name}_service.bzl", kind_info=_kind_info, **words)
+    described, kind = rules[name.upper()], registry.find(name)
+    assert described.name == kind.name
+    assert described.url_forms == list(kind.url_forms)
+    assert described.programs == list(kind.client_programs)
+    assert rules["_OWNED_SETTINGS"] == kind.owned_settings
