@@ -10,6 +10,7 @@ from realservices.contract.shapes import PORT_OR_NONE
 ENDPOINT = {
     "name?": str,
     "kind": str,
+    "package?": str,
     "label": str,
     "host": str,
     "port": PORT_OR_NONE,

@@ -25,13 +25,15 @@ class ServiceSpec:
 
     Attributes:
         name: Unique within the test; in environment names it is upper-cased.
-        kind: ``postgres``, ``redis``, ``clickhouse`` or ``executable``.
+        kind: The name of a folder of realservices/kinds, or of a project's own kind.
         label: The Bazel label that declares it, for messages.
         needs: Names of the services that must be ready before it starts.
-        config: What the kind needs; the keys are documented with the kind's module in ``services``.
+        config: What the kind needs; the keys are documented with the kind (realservices/kinds).
+        package: Where the kind is, if it is a project's own: a package of Python's. Empty: it is one of ours.
+        import_paths: Runfiles paths by which Python finds that.
     """
 
-    __slots__ = ("config", "kind", "label", "name", "needs")
+    __slots__ = ("config", "import_paths", "kind", "label", "name", "needs", "package")
 
     def __init__(self, entry: dict[str, Any]) -> None:
         self.name: str = entry["name"]
@@ -39,6 +41,8 @@ class ServiceSpec:
         self.label: str = entry["label"]
         self.needs: list[str] = entry["needs"]
         self.config: dict[str, Any] = entry["config"]
+        self.package: str = entry.get("package", "")
+        self.import_paths: list[str] = entry.get("import_paths", [])
 
 
 class TestSpec:

@@ -59,6 +59,9 @@ _SERVICE = {
     "label": str,
     "needs": [str],
     "config": dict,
+    # Of a kind that is a project's own.
+    "package?": str,
+    "import_paths?": [str],
     # Other than in a manifest, see launcher/session.
     "ports?": [PORT],
     "made_of?": [str],
@@ -118,7 +121,7 @@ def check_service(entry: Any, present: Collection[str], key: str) -> None:
             raise ShapeError(f"{key}.needs", shown(entry["needs"]), f"names of services before it ({listed(present)})")
     config = entry["config"]
     check(config, dict, f"{key}.config")
-    kind = find_known(entry["kind"])
+    kind = find_known(entry["kind"]) if not entry.get("package") else None
     if kind:  # An unknown one is told of where kinds are looked up.
         kind.check_config(config, f"{key}.config")
 

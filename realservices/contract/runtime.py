@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 from realservices.contract.endpoint_shapes import ENDPOINT, RUNTIME
 from realservices.contract.errors import ManifestError
 from realservices.contract.shapes import check, load_json, shown
+from realservices.kinds.registry import register
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -25,7 +26,7 @@ class Endpoint:
 
     Attributes:
         name: The service's name within its test.
-        kind: ``postgres``, ``redis``, ``clickhouse`` or ``executable``.
+        kind: The name of a folder of realservices/kinds, or of a project's own kind.
         label: The Bazel label that declares it, for messages.
         host, port, user, password, database, url: How a program reaches it over TCP.
         socket: PostgreSQL: directory of the unix socket; Redis: its path. Empty: there is none.
@@ -42,6 +43,7 @@ class Endpoint:
         health_url: What it was asked for readiness by HTTP. Empty: it was asked in another way.
         disposable: The server ends with this session, so that nothing in it needs clearing.
         sslmode, sslrootcert: PostgreSQL of others: libpq's parameters of these names.
+        package: Where the kind is, if it is a project's own: a package of Python's.
     """
 
     name: str
@@ -69,6 +71,7 @@ class Endpoint:
     disposable: bool = True
     sslmode: str = "disable"
     sslrootcert: str = ""
+    package: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -136,8 +139,11 @@ def endpoint_of(name: str, entry: dict[str, Any]) -> Endpoint:
 
     Raises:
         ShapeError: Something is lacking, or is not what it should be.
+        ManifestError: The kind is a project's own, and cannot be imported.
     """
     check(entry, ENDPOINT)
+    if entry.get("package"):
+        register(entry["kind"], entry["package"])
     # A newer launcher may say more than this package knows.
     known = {each.name for each in fields(Endpoint)}
     return Endpoint(**{"name": name, **{key: value for key, value in entry.items() if key in known}})

@@ -154,7 +154,7 @@ class Action:
         self._starts += 1
         self._sandbox = sandbox = Sandbox()
         runtime_path = f"{sandbox.private}/runtime.json"
-        kinds = [class_of(spec.kind, self._manifest.label) for spec in self._manifest.services]
+        kinds = [class_of(spec, self._manifest.label, self._runfiles) for spec in self._manifest.services]
         self._lent = lent = self._lending.borrow(self._watcher) if self._lending else None
         ports = {} if lent else self._lease_ports(kinds)
         self._guardian = start_guardian(sandbox.name, sandbox.paths)

@@ -73,6 +73,8 @@ class Service:
             "needs": spec.needs,
             "websocket_url": "",
         }
+        if spec.package:
+            self.endpoint["package"] = spec.package
 
     @classmethod
     def ports_for(cls, spec: ServiceSpec) -> int:

@@ -200,7 +200,9 @@ def _declaration(path: Path, name: str, table: Any) -> Declaration:
     where = f"{path}: service {name!r}"
     if not is_service_name(name):
         raise SettingError(f"{where}: a name consists of letters, digits, '_' and '-', at most 200")
-    _check(where, table, {"kind": frozenset(registry.names())})
+    _check(where, table, {"kind": str})
+    if registry.find_known(table["kind"]) is None:
+        _check(where, table, {"kind": frozenset(registry.names())})
     kind = declared_kind(table["kind"])
     for key in _SERVER_SETTINGS:
         # First: it knows more of what is wrong with a setting than that its shape is.

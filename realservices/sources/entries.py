@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 import contextlib
+import importlib
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from realservices.sources.declared_kind import declared_kind
+from realservices.kinds.registry import find, is_elsewhere
+from realservices.sources.declared_kind import declared_kind, from_root
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
@@ -30,4 +33,14 @@ def entry_of(declaration: Declaration, all_declared: Mapping[str, Declaration]) 
             "needs": declaration.needs,
             "config": config,
             "made_of": kind.made_of(declaration, config),
+            **_where(declaration.kind),
         }
+
+
+def _where(name: str) -> dict[str, Any]:
+    """Return what finds a kind that is a project's own."""
+    kind = find(name)
+    if not is_elsewhere(kind):
+        return {}
+    top = importlib.import_module(kind.package.partition(".")[0])
+    return {"package": kind.package, "import_paths": [from_root(Path(path).parent) for path in top.__path__]}

@@ -2,14 +2,15 @@
 
 load(":labels.bzl", "label_text", "runfiles_path")
 load(":misuse.bzl", "misuse")
+load(":service.bzl", "python_clients")
 load(":test_runners.bzl", "SHARDING_RUNNERS", "checked_test_runner")
 
 _ONLY_WITH_SRCS = ["deps", "imports", "durations"]
 
 def _checkout(ctx, services):
     # What isolates is a Python program of the launcher's, which needs the services' clients.
-    clients = [service.python_client for service in services if service.python_client]
-    imports = {path: None for client in clients for path in client.imports.to_list()}
+    clients = python_clients(services)
+    imports = {path: None for client in clients for path in client.imports}
     return {"checkout_paths": imports.keys()}, ctx.runfiles().merge_all([client.runfiles for client in clients])
 
 def executable_runner(ctx, services):

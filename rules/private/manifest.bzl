@@ -6,7 +6,11 @@ load(":labels.bzl", "label_text")
 _VERSION = 1
 
 def _service(service):
-    return {
+    elsewhere = {
+        "import_paths": service.python_kind.imports,
+        "package": service.python_kind.package,
+    } if service.python_kind else {}
+    return elsewhere | {
         "config": service.config,
         "kind": service.kind,
         "label": label_text(service.label),

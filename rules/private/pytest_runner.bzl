@@ -5,6 +5,7 @@ load(":import_roots.bzl", "library_imports")
 load(":labels.bzl", "runfiles_path")
 load(":launch_support.bzl", "PytestInfo")
 load(":misuse.bzl", "misuse")
+load(":service.bzl", "python_clients")
 
 def is_test_file(basename):
     """Whether pytest collects tests from a file of this name; any other one is only there to be imported.
@@ -47,12 +48,12 @@ def pytest_runner(ctx, services):
             "at least one file named test_*.py or *_test.py",
         )
 
-    clients = [service.python_client for service in services if service.python_client]
+    clients = python_clients(services)
     imports = _import_roots(ctx.workspace_name, ctx.attr.pytest_library[PyInfo])
     pytest = ctx.attr.pytest[PytestInfo]
     imports += pytest.imports
     for client in clients:
-        imports += client.imports.to_list()
+        imports += client.imports
 
     runfiles = ctx.runfiles(files = ctx.files.srcs).merge_all(
         [ctx.attr.pytest_library[DefaultInfo].default_runfiles, pytest.runfiles] +

@@ -95,7 +95,19 @@ def service_info(ctx, *, kind, config, runfiles, client = None, clients = ()):
         services = start_order(ctx.label, direct),
         runfiles = runfiles,
         python_client = struct(
-            imports = depset([path for target in clients for path in library_imports(target[PyInfo])]),
+            imports = [path for target in clients for path in library_imports(target[PyInfo])],
             runfiles = ctx.runfiles().merge_all([target[DefaultInfo].default_runfiles for target in clients]),
         ) if clients else None,
     )
+
+def python_clients(services):
+    """Returns what tests of services import: clients of theirs, and kinds of a project's own.
+
+    Args:
+      services: tuple of ServiceInfo.
+
+    Returns:
+      list of struct(imports, runfiles).
+    """
+    parts = [part for service in services for part in [service.python_client, service.python_kind]]
+    return [part for part in parts if part]

@@ -120,7 +120,7 @@ def _use(manifest: Manifest, directory: Path) -> None:
             if spec.kind in ("postgres", "clickhouse"):
                 endpoints[spec.name] = {**_ENDPOINT, "kind": spec.kind, "http_port": 1, "tcp_port": 2}
                 continue
-            kind = class_of(spec.kind, spec.label)
+            kind = class_of(spec, spec.label, "/")
             ports = list(range(20_000, 20_000 + kind.ports_for(spec)))
             service = kind(spec, sandbox, str(directory), ports)
             endpoints[spec.name] = service.endpoint

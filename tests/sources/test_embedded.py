@@ -492,7 +492,7 @@ def test_services_before_the_first_import(pytester: pytest.Pytester, run: Run) -
     pytester.makeini("[pytest]\nrealservices_services = rabbit\n")
     result = run()
     assert result.ret == pytest.ExitCode.USAGE_ERROR
-    result.stderr.fnmatch_lines(["*realservices_services names 'rabbit'; the project has postgres, redis*"])
+    result.stderr.fnmatch_lines(["*realservices_services names 'rabbit'; the project has clickhouse, postgres, redis*"])
 
 
 def test_servers_of_the_users_own(pytester: pytest.Pytester, run: Run) -> None:

@@ -78,7 +78,7 @@ class ServiceMaker:
         """Make a service: on leased ports or, other than in a manifest, on those in the entry's ``ports``."""
         entry = request["service"]
         spec = ServiceSpec(entry)
-        kind = class_of(spec.kind, spec.label)
+        kind = class_of(spec, spec.label, request["runfiles"])
         fixed = entry.get("ports")
         # Services are added one by one, and two of them may have fixed ports of one block.
         ports = hold_ports(fixed, with_blocks=False).ports if fixed else self._lease(kind.ports_for(spec))
