@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 from typing import TYPE_CHECKING
 
+from realservices.isolation.errors import IsolationError
 from realservices.kinds.registry import find, load
 
 if TYPE_CHECKING:
@@ -42,8 +43,14 @@ class IsolatedKind:
             endpoint: The service.
             background: For what has to run in a loop.
             directory: What all processes that share the servers share.
+
+        Raises:
+            IsolationError: The kind does not say how it is put back.
         """
-        raise NotImplementedError
+        raise IsolationError(
+            f"service {endpoint.name!r} ({endpoint.label}) is used by servers, and kind {endpoint.kind!r} does not say "
+            "how its data are put back after a test: define servers_store in its IsolatedKind (docs/own_kinds.md)"
+        )
 
     def checked_out(self, manager: IsolationManager) -> CheckedOut:
         """Return how tests in other languages get a database."""

@@ -2,12 +2,13 @@
 
 load("@rules_python//python:py_info.bzl", "PyInfo")
 load("//rules:defs.bzl", "ServiceInfo")
+load("//rules/private:kinds.bzl", "FIELDS", "kind_info")  # buildifier: disable=bzl-visibility
 load("//rules/private:service.bzl", "SERVICE_ATTRS", "service_info")  # buildifier: disable=bzl-visibility
 
 def _fake_service_impl(ctx):
     return [service_info(
         ctx,
-        kind = ctx.attr.kind,
+        kind = kind_info(name = ctx.attr.kind, fields = FIELDS),
         config = {},
         runfiles = ctx.runfiles(),
         client = ctx.attr.client,
