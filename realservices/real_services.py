@@ -11,9 +11,8 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from realservices.contract.errors import RealServicesError
-from realservices.isolation.isolated_kind import isolated_kind
+from realservices.isolation.isolated_kind import is_isolated, isolated_kind
 from realservices.isolation.manager import process_manager
-from realservices.kinds.registry import find
 from realservices.sources.errors import MissingServiceError
 
 if TYPE_CHECKING:
@@ -120,7 +119,7 @@ def get_real_services() -> RealServices:
 
 
 async def _ask(endpoint: Endpoint) -> None:
-    if find(endpoint.kind).isolated:
+    if is_isolated(endpoint.kind):
         await isolated_kind(endpoint.kind).ask(endpoint)
     elif endpoint.port:
         _, writer = await asyncio.open_connection(endpoint.host, endpoint.port)

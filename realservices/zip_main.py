@@ -1,10 +1,9 @@
 """Entry point of the zip files that Bazel makes of this package (rules/private/python_zip.bzl maps it to __main__.py).
 
-``template …`` and ``clickhouse-template …`` are the build actions that make templates, ``programs …`` the one that
-packs a server's programs, ``migrator`` runs one of a project's own programs for templates; ``program MODULE PATHS …``
-is a program of the package (a server of realservices/programs, the command line) with what it imports; ``serve DIR``
-runs services for a test session outside of Bazel, ``spare …`` some for a session that may come; anything else is the
-manifest of a test to launch.
+``build KIND TOOL …`` is a build action, which makes a template of a kind for instance; ``migrator`` runs one of a
+project's own programs for templates; ``program MODULE PATHS …`` is a program of the package (a server of
+realservices/programs, the command line) with what it imports; ``serve DIR`` runs services for a test session outside of
+Bazel, ``spare …`` some for a session that may come; anything else is the manifest of a test to launch.
 """
 
 from __future__ import annotations
@@ -16,18 +15,8 @@ import sys
 
 def main() -> int:
     """Run the part that the first argument asks for and return its exit code."""
-    if sys.argv[1:2] == ["template"]:
-        from realservices.kinds.postgres.template import build as postgres_template  # noqa: PLC0415 - the test side must not pay for it
-
-        return postgres_template.main(sys.argv[2:])
-    if sys.argv[1:2] == ["clickhouse-template"]:
-        from realservices.kinds.clickhouse.template import build as clickhouse_template  # noqa: PLC0415
-
-        return clickhouse_template.main(sys.argv[2:])
-    if sys.argv[1:2] == ["programs"]:
-        from realservices.kinds.postgres.template import programs as programs_archive  # noqa: PLC0415
-
-        return programs_archive.main(sys.argv[2:])
+    if sys.argv[1:2] == ["build"]:
+        return _run_build(*sys.argv[2:])
     if sys.argv[1:2] == ["migrator"]:
         from realservices.services import migrator_process  # noqa: PLC0415
 
@@ -50,6 +39,14 @@ def main() -> int:
     gc.enable()
 
     return launcher.main(sys.argv[1:])
+
+
+def _run_build(name: str, tool: str, *arguments: str) -> int:
+    from realservices.kinds.registry import find, load  # noqa: PLC0415 - the test side must not pay for it
+
+    kind = find(name)
+    code: int = load(kind, kind.build_tools[tool])(list(arguments))
+    return code
 
 
 def _run_program(name: str, paths: str, *arguments: str) -> int:

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from realservices.contract.errors import ManifestError
 from realservices.contract.url_forms import written_as
-from realservices.kinds.registry import find
+from realservices.kinds.registry import find_known
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -40,7 +40,8 @@ def service_environment(endpoints: dict[str, dict[str, Any]]) -> dict[str, str]:
         prefix = variable_prefix(name)
         for field in ("url", "host", "port") if endpoint["port"] else ():  # A service may have no port.
             variables[prefix + field.upper()] = str(endpoint[field])
-        for variable, field in find(endpoint["kind"]).variables.items():
+        kind = find_known(endpoint["kind"])
+        for variable, field in kind.variables.items() if kind else ():
             variables.setdefault(variable, str(endpoint[field]))
     for name, endpoint in endpoints.items():
         for port, number in endpoint.get("ports", {}).items():

@@ -7,7 +7,7 @@ and "Configuration". Which forms a kind of service has is said there (kinds/kind
 from __future__ import annotations
 
 from realservices.contract.errors import ManifestError
-from realservices.kinds.registry import find
+from realservices.kinds.registry import find_known
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -26,7 +26,8 @@ def written_as(where: str, form: str, endpoint: Mapping[str, Any]) -> str:
     Raises:
         ManifestError: The kind of service has no such form.
     """
-    forms = find(endpoint["kind"]).url_forms
+    kind = find_known(endpoint["kind"])
+    forms = kind.url_forms if kind else {}
     if form not in forms:
         scheme = str(endpoint["url"]).partition("://")[0]
         known = f"its forms are {', '.join(forms)}" if forms else "it has the plain URL only"

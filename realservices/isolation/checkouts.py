@@ -11,8 +11,7 @@ import contextlib
 import threading
 from typing import TYPE_CHECKING, Any
 
-from realservices.isolation.isolated_kind import isolated_kind
-from realservices.kinds.registry import find
+from realservices.isolation.isolated_kind import is_isolated, isolated_kind
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -41,7 +40,7 @@ class Checkouts:
     def prepare(self) -> None:
         """Make the first databases before anybody asks."""
         for service in self._manager.services.declared():
-            if find(service.kind).isolated:
+            if is_isolated(service.kind):
                 self._of(service.kind).prepare(service.name)
 
     def take(self, number: int, kind: str, service: str, test: str) -> dict[str, Any]:
@@ -58,7 +57,7 @@ class Checkouts:
         """
         with contextlib.ExitStack() as stack:
             fields = stack.enter_context(
-                self._of(kind).take(service, test) if find(kind).isolated else self._server(kind, service)
+                self._of(kind).take(service, test) if is_isolated(kind) else self._server(kind, service)
             )
             self._held[number] = stack.pop_all()
         return fields

@@ -6,7 +6,7 @@ import asyncio
 from typing import TYPE_CHECKING
 
 from realservices.isolation.errors import IsolationError
-from realservices.kinds.registry import find, load
+from realservices.kinds.registry import find, find_known, load
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterable
@@ -90,6 +90,12 @@ class IsolatedKind:
             manager: The session's.
             name: The service.
         """
+
+
+def is_isolated(name: str) -> bool:
+    """Return whether tests share services of a kind. What is known by its URL alone is of none."""
+    kind = find_known(name)
+    return kind is not None and bool(kind.isolated)
 
 
 def isolated_kind(name: str) -> IsolatedKind:

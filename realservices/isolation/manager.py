@@ -11,11 +11,10 @@ from typing import TYPE_CHECKING
 
 from realservices.contract.errors import RealServicesError
 from realservices.isolation.background import BackgroundLoop
-from realservices.isolation.isolated_kind import isolated_kind
+from realservices.isolation.isolated_kind import is_isolated, isolated_kind
 from realservices.isolation.own_process import OwnProcess
 from realservices.isolation.resources import FILESYSTEM, are_packages_there, kind_of
 from realservices.isolation.server_state import ServerState, servers_stores
-from realservices.kinds.registry import find
 from realservices.sources import plugins_session
 from realservices.sources.services import find_services
 
@@ -160,7 +159,7 @@ class IsolationManager:
         if not self.services.ends_session:
             return
         for service in self.services.declared():
-            if find(service.kind).isolated:
+            if is_isolated(service.kind):
                 isolated_kind(service.kind).leave(self, service.name)
 
 

@@ -13,9 +13,8 @@ import os
 from typing import TYPE_CHECKING
 
 from realservices.isolation.errors import IsolationBrokenError
-from realservices.isolation.isolated_kind import isolated_kind
+from realservices.isolation.isolated_kind import is_isolated, isolated_kind
 from realservices.isolation.own_process import OwnProcess
-from realservices.kinds.registry import find
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping
@@ -36,7 +35,7 @@ def servers_stores(declared: Iterable[Declared]) -> dict[str, str]:
         if name in known and name not in found:
             found[name] = known[name].kind
             waiting += known[name].needs
-    return {name: kind for name, kind in found.items() if find(kind).isolated}
+    return {name: kind for name, kind in found.items() if is_isolated(kind)}
 
 
 class ServerState:

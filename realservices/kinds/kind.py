@@ -34,6 +34,7 @@ class Kind:
         hints: The part by which `init` finds out that a project uses it: a
             `realservices.cli.proposal.kind_hints.KindHints`.
         fixtures: Modules with fixtures of pytest.
+        hooks: Modules with hooks of pytest, for sessions with tests of ours.
         client_modules: Modules whose errors may mean that the server has ended.
         client_libraries: Those that tests outside of Bazel use, and the oldest version of each that serves.
         has_extra: An extra of the package, called like the kind, brings server and libraries.
@@ -46,6 +47,7 @@ class Kind:
         url_forms: What makes the address from an endpoint for ``$(url label form)``, by form.
         migrator_fields: What ``$(field)`` may be in commands of migrators. Empty: it has no migrators.
         port_names: Names of its ports, the main one first. Empty: one port, called like the kind.
+        build_tools: Parts that are build actions, by the name of the command.
         program_keys: Keys of the configuration that name files which the server runs on.
         client_programs: What `on_path` may ask for, and the module of the package that stands in where the server's
             distribution has no such program; "": none does.
@@ -69,6 +71,7 @@ class Kind:
     has_worker_databases = False
     hints = ""
     fixtures: tuple[str, ...] = ()
+    hooks: tuple[str, ...] = ()
     client_modules: tuple[str, ...] = ()
     client_libraries: Mapping[str, str] = {}
     has_extra = True
@@ -81,6 +84,7 @@ class Kind:
     url_forms: Mapping[str, Callable[[Mapping[str, Any]], str]] = {}
     migrator_fields: tuple[str, ...] = ()
     port_names: tuple[str, ...] = ()
+    build_tools: Mapping[str, str] = {}
     program_keys: tuple[str, ...] = ()
     client_programs: Mapping[str, str] = {}
     client_command = ""

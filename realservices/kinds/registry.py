@@ -81,16 +81,17 @@ def is_elsewhere(kind: Kind) -> bool:
 
 def names() -> list[str]:
     """Return the names of all kinds, in alphabetical order."""
-    import pkgutil  # noqa: PLC0415 - no test is to pay for it
-
-    ours = [module.name for module in pkgutil.iter_modules(kinds.__path__) if module.ispkg]
-    return sorted({*ours, *_elsewhere})
+    return sorted({*kinds.NAMES, *_elsewhere})
 
 
 def kinds_fixtures() -> list[ModuleType]:
     """Return the modules of pytest's fixtures of all kinds."""
-    kinds = map(find, names())
-    return [__import__(f"{kind.package}.{module}", fromlist=["*"]) for kind in kinds for module in kind.fixtures]
+    return [_import(f"{kind.package}.{module}") for kind in map(find, names()) for module in kind.fixtures]
+
+
+def kinds_hooks() -> list[ModuleType]:
+    """Return the modules of pytest's hooks of all kinds."""
+    return [_import(f"{kind.package}.{module}") for kind in map(find, names()) for module in kind.hooks]
 
 
 def load(kind: Kind, part: str) -> Any:
@@ -101,7 +102,7 @@ def load(kind: Kind, part: str) -> Any:
         part: Module of the kind's folder and a name in it: ``server.service:Postgres``.
     """
     module, _, name = part.partition(":")
-    return _import(f"{kind.package}.{module}", name)
+    return getattr(_import(f"{kind.package}.{module}"), name)
 
 
 def _described(package: str) -> Kind | None:
@@ -110,7 +111,7 @@ def _described(package: str) -> Kind | None:
         return None
     module = f"{package}.{_DESCRIPTION}"
     try:
-        found: Kind = _import(module, "KIND")
+        found: Kind = _import(module).KIND
     except ModuleNotFoundError as error:
         if error.name is None or not f"{module}.".startswith(f"{error.name}."):
             raise
@@ -128,5 +129,5 @@ def _entry_point(name: str) -> str:
     return found
 
 
-def _import(module: str, name: str) -> Any:
-    return getattr(__import__(module, fromlist=[name]), name)
+def _import(module: str) -> Any:
+    return __import__(module, fromlist=["*"])

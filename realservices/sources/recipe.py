@@ -22,6 +22,8 @@ if TYPE_CHECKING:
 
 # Of a kind's folder.
 _MAKERS = ("server", "template")
+# The command that builds one.
+_TOOL = "template"
 
 
 @dataclass(frozen=True, slots=True)
@@ -93,7 +95,6 @@ def settings_options(declaration: Declaration, key: str, option: str) -> list[st
 
 
 def recipe_of(
-    tool: str,
     declaration: Declaration,
     arguments: list[str],
     files: Mapping[str, str],
@@ -102,7 +103,6 @@ def recipe_of(
     """Return a recipe without layers.
 
     Args:
-        tool: The command of the package that builds.
         declaration: What declares the service.
         arguments: The tool's, without files.
         files: The tool's option for the files of each key.
@@ -111,7 +111,7 @@ def recipe_of(
     Raises:
         SettingError: A file is not there.
     """
-    command = [tool, "--label", declaration.where, *arguments]
+    command = ["build", declaration.kind, _TOOL, "--label", declaration.where, *arguments]
     contents: list[str] = []
     for key, option in files.items():
         named = declaration.named_files(key)

@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any
 
 from realservices.contract import environment
 from realservices.contract.runtime import load_runtime
-from realservices.kinds.registry import find
+from realservices.kinds.registry import find_known
 from realservices.sources.declared_kind import declared_kind
 from realservices.sources.errors import MissingServiceError
 from realservices.sources.launched import LaunchedServices
@@ -138,7 +138,7 @@ class Services:
         if source is None or (name is not None and name not in present):
             raise MissingServiceError(kind, self._explain(kind, name))
         found = source.endpoint(kind, name if name is not None else present[0])
-        return self._with_own_database(found) if self.make_own_database and find(kind).has_worker_databases else found
+        return self._with_own_database(found) if self._is_workers_own(kind) else found
 
     def embed(self, root: Path, eager: Sequence[str] = ()) -> None:
         """Let the session start services itself.
@@ -178,7 +178,7 @@ class Services:
         for source in self._sources:
             source.start()
         for service in self.declared() if self.make_own_database else ():
-            if find(service.kind).has_worker_databases and self.is_launched(service.kind):
+            if self._is_workers_own(service.kind) and self.is_launched(service.kind):
                 self.endpoint(service.kind, service.name)
         if self._embedded:
             self._set_own_variables(self._embedded)
@@ -197,6 +197,11 @@ class Services:
             self._end_services(self._session)
             self._session.close()
             self._session = None
+
+    def _is_workers_own(self, kind: str) -> bool:
+        """Return whether programs of this process, a worker, have a database of their own on services of a kind."""
+        found = find_known(kind)
+        return self.make_own_database is not None and found is not None and found.has_worker_databases
 
     def _with_own_database(self, endpoint: Endpoint) -> Endpoint:
         """Return a service as this worker has it; have its variables say so."""

@@ -26,7 +26,7 @@ _COVERAGE = ("COVERAGE_DIR", "COVERAGE_OUTPUT_FILE")
 # What is visible, and which ports are whose, depends on these (namespaces(7)).
 _NAMESPACES = ("mnt", "net", "pid", "user", "ipc")
 _VARIABLES = ("PATH", "REALSERVICES_PORT_RANGE", "TEST_TMPDIR")
-_LAUNCHER_SIDE = ("contract", "host", "services", "launcher", "launcher/session", "programs")
+_LAUNCHER_SIDE = ("contract", "host", "kinds", "services", "launcher", "programs")
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,8 +76,6 @@ def _package() -> tuple[str, str, int]:
     directory = Path(realservices.__file__).parent
     if not directory.is_dir():
         return realservices.__version__, str(directory), directory.parent.stat().st_mtime_ns
-    folders = [directory / name for name in _LAUNCHER_SIDE]
-    entries = [entry for folder in folders for entry in os.scandir(folder)]
-    # pytest compiles modules when it first imports them, which changes nothing.
-    newest = max(entry.stat().st_mtime_ns for entry in entries if entry.name != "__pycache__")
+    modules = [module for name in _LAUNCHER_SIDE for module in (directory / name).rglob("*.py")]
+    newest = max(module.stat().st_mtime_ns for module in modules)
     return realservices.__version__, str(directory), newest

@@ -34,7 +34,7 @@ def clickhouse_template(ctx, kind, server):
     Returns:
       struct: `archive`, File of the packed data directory; `info`, File of the JSON that describes it.
     """
-    args = template_args(ctx, "clickhouse-template")
+    args = template_args(ctx, kind)
     args.add("--server", server)
     args.add_all(ctx.files.schema, before_each = "--schema", map_each = named_path)
     args.add_all(["%s=%s" % item for item in ctx.attr.server_settings.items()], before_each = "--server-setting")

@@ -52,7 +52,7 @@ def packed_directory(ctx, directory, contents):
     options = ctx.actions.args()
     options.add_all(ISOLATED_FLAGS)
     options.add(ctx.file._packing_tool)
-    options.add("programs")
+    options.add_all(["build", "postgres", "programs"])
     options.add("--root", _root(directory) or ".")
     options.add("--output", archive)
     options.add("--info", info)

@@ -61,7 +61,7 @@ def postgres_template(ctx, kind, distribution, contents):
     parts = layers(ctx.attr.layout, ctx.files.migrations)
     for index, part in enumerate(parts):
         is_last = index == len(parts) - 1
-        args = template_args(ctx, "template")
+        args = template_args(ctx, kind)
         args.add("--distribution", distribution.path)
         if ctx.attr.layout:
             args.add("--layout", ctx.attr.layout)

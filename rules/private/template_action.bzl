@@ -51,12 +51,12 @@ def named_path(file):
     """
     return "%s=%s" % (file.short_path, file.path)
 
-def template_args(ctx, tool):
+def template_args(ctx, kind):
     """Begins the tool's command line.
 
     Args:
       ctx: context of a rule with `TEMPLATE_TOOL_ATTRS`, `user` and `settings`.
-      tool: which of the tools in the archive.
+      kind: what `kind_info` returns.
 
     Returns:
       Args, for the caller to add to.
@@ -64,7 +64,7 @@ def template_args(ctx, tool):
     args = ctx.actions.args()
     args.add_all(ISOLATED_FLAGS)
     args.add(ctx.file._template_tool)
-    args.add(tool)
+    args.add_all(["build", kind.name, "template"])
     args.add("--database", ctx.attr.database)
     args.add("--user", ctx.attr.user)
     args.add_all(["%s=%s" % item for item in ctx.attr.settings.items()], before_each = "--setting")

@@ -9,6 +9,8 @@ from importlib.resources.abc import Traversable
 
 import pytest
 
+from realservices.kinds import NAMES
+
 _LAUNCHER_SIDE = ("contract", "schema", "host", "services", "launcher")
 _TEST_SIDE = ("contract", "schema", "clients", "sources", "isolation", "optimization", "dev", "fixtures")
 # Server programs run by themselves, also where nothing else of the package can be imported.
@@ -99,4 +101,4 @@ def test_a_kind_imports_no_other(kind: str) -> None:
 
 
 def test_there_is_a_folder_for_each_kind() -> None:
-    assert _KINDS == ["clickhouse", "executable", "postgres", "redis"]
+    assert tuple(_KINDS) == NAMES

@@ -56,7 +56,7 @@ class _ClickHouse(DeclaredKind):
         arguments = ["--server", str(server), "--database", database, "--user", user]
         arguments += settings_options(declaration, "settings", "--setting")
         arguments += settings_options(declaration, "server_settings", "--server-setting")
-        return recipe_of("clickhouse-template", declaration, arguments, _FILES, server)
+        return recipe_of(declaration, arguments, _FILES, server)
 
     def config(
         self, declaration: Declaration, declared: Mapping[str, Declaration], stack: contextlib.ExitStack

@@ -40,6 +40,7 @@ class _ClickHouse(Kind):
     url_forms = {"jdbc": jdbc("clickhouse")}
     migrator_fields = ("url", "host", "port", "user", "password", "database")
     port_names = ("http", "tcp")
+    build_tools = {"template": "template.build:main"}
     program_keys = ("server", "template", "template_info")
     client_programs = {"clickhouse-client": "programs.clickhouse_client"}
     owned_settings = {

@@ -28,6 +28,7 @@ class _Postgres(Kind):
     isolated = "isolated:ISOLATED"
     pooled = "pooled:POOLED"
     has_worker_databases = True
+    hooks = ("fixtures.old_clock",)
     fixtures = ("fixtures.database", "fixtures.drivers", "fixtures.shares")
     client_modules = ("asyncpg", "psycopg")
     client_libraries = {"asyncpg": "0.30"}
@@ -73,6 +74,7 @@ class _Postgres(Kind):
     }
     url_forms = FORMS
     migrator_fields = ("url", "host", "port", "user", "password", "database", "socket")
+    build_tools = {"template": "template.build:main", "programs": "template.programs:main"}
     program_keys = ("distribution", "template", "template_info")
     client_programs = dict.fromkeys(("pg_dump", "pg_isready", "pg_restore", "pgbench", "psql"), "")
     client_command = "psql"

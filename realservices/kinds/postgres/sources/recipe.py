@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from realservices.contract.errors import TemplateError
+from realservices.kinds.postgres.kind import KIND
 from realservices.kinds.postgres.sources.included import included_files
 from realservices.schema.arrange import arrange
 from realservices.sources.recipe import (
@@ -64,7 +65,7 @@ def postgres_recipe(declaration: Declaration, distribution: Path, user: str, dat
 def _common(declaration: Declaration, distribution: Path, user: str, database: str) -> list[str]:
     """Return the command without files."""
     layout = declaration.values.get("layout", "")
-    common = ["template", "--progress", "--label", declaration.where]
+    common = ["build", KIND.name, "template", "--progress", "--label", declaration.where]
     common += ["--distribution", str(distribution.absolute()), "--database", database, "--user", user]
     for extension in declaration.values.get("extensions", ()):
         common += ["--extension", extension]
