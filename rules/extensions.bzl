@@ -1,6 +1,6 @@
 """The module extension `realservices`: service binaries and third-party Python packages.
 
-Only the root module's tags count: which PostgreSQL a build tests against is its owner's decision, not a dependency's.
+Only the tags of the root module count. Which PostgreSQL a build tests against is for its owner to say, not for a dependency.
 
 ```python
 realservices = use_extension("@rules_realservices//rules:extensions.bzl", "realservices")
@@ -12,21 +12,21 @@ realservices.postgres(path = "/usr/lib/postgresql/17")
 load(":repositories.bzl", "declare_repositories")
 
 _REPLACEMENT_ATTRS = {
-    "archive": attr.label(doc = "A file of yours that holds the binaries: .tar.*, .zip, .jar and the like."),
+    "archive": attr.label(doc = "File of yours that holds the binaries: `.tar.*`, `.zip`, `.jar` and the like."),
     "path": attr.string(doc = "Absolute path of an installation on the machine."),
-    "platforms": attr.string_list(doc = "Platforms to replace, as in //third_party:platforms.bzl. Empty: all."),
-    "sha256": attr.string(doc = "SHA-256 of what the urls serve, in hex. Required with urls."),
-    "strip_prefix": attr.string(doc = "Folder of the archive to take, without its own name."),
-    "urls": attr.string_list(doc = "Where an archive with the binaries is; each is tried."),
+    "platforms": attr.string_list(doc = "Platforms to replace it on: any of `linux_arm64`, `linux_x86_64`, `macos_arm64`, `macos_x86_64`. Empty: all."),
+    "sha256": attr.string(doc = "SHA-256 of that archive, in hex. Required with `urls`."),
+    "strip_prefix": attr.string(doc = "Folder of the archive to take; its name is dropped."),
+    "urls": attr.string_list(doc = "Addresses of one archive with the binaries, tried in this order."),
 }
 
 _postgres = tag_class(
-    doc = "Replaces the pinned PostgreSQL, by exactly one of archive, path and urls. It must have bin/postgres and bin/initdb.",
+    doc = "Replaces the pinned PostgreSQL by exactly one of `archive`, `path` and `urls`. It must have bin/postgres and bin/initdb.",
     attrs = _REPLACEMENT_ATTRS,
 )
 
 _llm_runtime = tag_class(
-    doc = "Replaces the runtime of language models: a directory of the Python package xllamacpp.",
+    doc = "Replaces the runtime of language models by exactly one of `archive`, `path` and `urls`: a directory of the Python package xllamacpp.",
     attrs = _REPLACEMENT_ATTRS,
 )
 
@@ -37,7 +37,7 @@ _DIRECTORIES = {
 
 def _server(what, program):
     return tag_class(
-        doc = "Replaces the pinned {}, by exactly one of archive, path (the file itself) and urls.".format(what),
+        doc = "Replaces the pinned {} by exactly one of `archive`, `path` (the file itself) and `urls`.".format(what),
         attrs = _REPLACEMENT_ATTRS | {
             "program": attr.string(doc = "Path of the server within the archive.", default = program),
         },
@@ -54,15 +54,15 @@ _SERVERS = {
 }
 
 _python = tag_class(
-    doc = "Says for which Python toolchain the third-party packages are, where rules_python does not. At most once.",
+    doc = "Names the Python that the third-party packages are for, where rules_python does not. At most once.",
     attrs = {
         "index_url": attr.string(
-            doc = "Package index (https:// or file://, its `simple` pages) from which Bazel's downloader fetches all wheels, in place of pip and pip's own.",
+            doc = "Package index with `simple` pages (`https://` or `file://`), from which Bazel's downloader fetches all wheels. Empty: pip fetches them, from its own index.",
         ),
-        "interpreter": attr.label(doc = "Interpreter that fetches everything and compiles, instead of python3 on PATH: best the toolchain's own."),
+        "interpreter": attr.label(doc = "Interpreter that runs what fetches packages and binaries. Default: python3 on PATH."),
         "lock": attr.label(doc = "A hashed requirements lock of your own, with at least the distributions of ours."),
-        "platform": attr.string(doc = "Platform on which the tests run, as in //third_party:platforms.bzl. Empty: this machine's."),
-        "version": attr.string(doc = "CPython version as 3.12. Empty: that of rules_python's default toolchain, else of the interpreter."),
+        "platform": attr.string(doc = "Platform on which the tests run, such as `linux_x86_64`. Empty: this machine's."),
+        "version": attr.string(doc = "CPython version, such as `3.12`. Empty: that of rules_python's default toolchain, else of the interpreter."),
     },
 )
 

@@ -25,7 +25,7 @@ def nats_service(name, *, jetstream = True, server = None, **kwargs):
       name: Name of the target, and of the service unless `service_name` says another.
       jetstream: Whether it has JetStream: streams, key-value and object stores.
       server: The server: one executable file. Default: `//third_party/nats:server`.
-      **kwargs: As for `executable_service`: `service_name`, `ready_timeout_s`, `tags`, `visibility`, ….
+      **kwargs: As for `executable_service`: `service_name`, `ready_timeout_s`, `tags`, `visibility` and others.
     """
     config = str(Label(":nats.conf"))
     executable_service(
@@ -65,7 +65,7 @@ def s3_service(name, *, buckets = [], server = None, **kwargs):
       name: Name of the target, and of the service unless `service_name` says another.
       buckets: Buckets that are there from the start. Tests can make more.
       server: The server: rclone, one executable file. Default: `//third_party/s3:server`.
-      **kwargs: As for `executable_service`: `service_name`, `ready_timeout_s`, `tags`, `visibility`, ….
+      **kwargs: As for `executable_service`: `service_name`, `ready_timeout_s`, `tags`, `visibility` and others.
     """
     for bucket in buckets:
         if not is_bucket_name(bucket):
@@ -107,7 +107,7 @@ def kafka_service(name, *, server = None, **kwargs):
     Args:
       name: Name of the target, and of the service unless `service_name` says another.
       server: The broker: tansu, one executable file. Default: `//third_party/kafka:server`.
-      **kwargs: As for `executable_service`: `service_name`, `ready_timeout_s`, `tags`, `visibility`, ….
+      **kwargs: As for `executable_service`: `service_name`, `ready_timeout_s`, `tags`, `visibility` and others.
     """
     address = "tcp://$(host):$(port)"
     executable_service(

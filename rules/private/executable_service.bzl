@@ -26,21 +26,28 @@ def executable_service(
     )
     ```
 
-    In `args`, `env` and `ready`, `$(port NAME)` is a port of the service itself, `$(port)` its first one; `$(host)` and
-    `$(url)` likewise. `$(password)`, in `env` and `url`, is random for each test action. `$(url :db)`, and host, port, user, password, database, socket and websocket_url, stand for what a
-    service that this one needs turns out to have; `$(port :other NAME)` for a port of it; `$(rootpath :file)` for the
-    absolute path of a file in `data`. See docs/services.md.
+    `args`, `env` and `ready` may refer to what is known only when the test starts:
+
+    | reference | stands for |
+    |---|---|
+    | `$(port)`, `$(port admin)` | the first port of the service itself, or a port of it by name |
+    | `$(host)`, `$(url)` | the address of the service itself |
+    | `$(password)` | a random password for each test action; in `env` and `url` only |
+    | `$(url :db)` | the URL of a service in `services`; likewise `host`, `port`, `user`, `password`, `database`, `socket`, `websocket_url` |
+    | `$(port :other admin)` | a port of another service by name |
+    | `$(rootpath :file)` | the absolute path of a file in `data` |
+
+    See docs/services.md.
 
     Args:
       name: Name of the target, and of the service unless `service_name` says another.
       binary: Any executable target. It must stay in the foreground and end when it gets `stop_signal`.
-      args: Its arguments. Every user of the machine can read them: a password belongs into `env`.
-      env: Its environment, beside PATH, HOME, TMPDIR and RUNFILES_DIR.
+      args: Arguments of the program. Every user of the machine can read them: put a password into `env`.
+      env: Environment of the program, beside PATH, HOME, TMPDIR and RUNFILES_DIR.
       url: What `$(url :name)` and `REALSERVICES_<NAME>_URL` say. Default: `http://$(host):$(port)`.
-      websocket_url: Where it speaks WebSocket, such as `ws://$(host):$(port http)/ws`. Default: nowhere.
+      websocket_url: WebSocket address, such as `ws://$(host):$(port http)/ws`. Default: nowhere.
       ready: `http_ready(…)`, `tcp_ready(…)`, `log_ready(…)` or `exec_ready(…)`. Default: every port accepts connections.
-      **kwargs: `ports`, `ready_timeout_s`, `stop_signal`, `grace_s`, `services`, `data`, `clients`, `service_name`, and
-        what all rules have: `tags`, `visibility`, ….
+      **kwargs: The attributes below, and what all rules have: `tags`, `visibility` and others.
     """
     kwargs.setdefault("testonly", True)
     resolve = lambda text: absolute_text(text, native.package_relative_label, keep_names = True)

@@ -97,7 +97,7 @@ def _executable_service_impl(ctx):
 
 executable_service = rule(
     implementation = _executable_service_impl,
-    doc = "See the macro `executable_service`; attributes that are not named there are set by it.",
+    doc = "The rule behind the macro `executable_service`.",
     attrs = SERVICE_ATTRS | {
         "args": attr.string_list(doc = "Arguments of the program."),
         "binary": attr.label(
@@ -117,33 +117,33 @@ executable_service = rule(
         ),
         "env": attr.string_dict(doc = "Environment of the program."),
         "grace_s": attr.int(
-            doc = "How many seconds it may take to end after `stop_signal`, before it is killed.",
+            doc = "Seconds from `stop_signal` until the service is killed.",
             default = 5,
         ),
         "ports": attr.string_list(
-            doc = "Names of the ports that it listens on, the main one first: `[a-z][a-z0-9_]*`. Each must be open when it is ready.",
+            doc = "Names of the ports that the service listens on, the main one first: `[a-z][a-z0-9_]*`. All of them are open when it is ready.",
             default = ["http"],
         ),
-        "ready": attr.string(doc = "JSON of what the macro was given."),
-        "ready_args": attr.string_list(doc = "Arguments of `ready_program`."),
+        "ready": attr.string(doc = "Set by the macro: its `ready` as JSON."),
+        "ready_args": attr.string_list(doc = "Set by the macro: the arguments of `ready_program`."),
         "ready_program": attr.label(
-            doc = "The program of `exec_ready`.",
+            doc = "Set by the macro: the program of `exec_ready`.",
             allow_files = True,
             cfg = "target",
         ),
         "ready_timeout_s": attr.int(
-            doc = "How many seconds a start may take.",
+            doc = "Seconds from the start of the program until it must be ready.",
             default = 60,
         ),
         "stop_signal": attr.string(
-            doc = "What asks it to end: when a test stops it, and when coverage is collected.",
+            doc = "Signal that asks the service to end, when a test stops it and when coverage is collected.",
             default = "SIGTERM",
         ),
         "url": attr.string(
-            doc = "How clients reach it.",
+            doc = "The URL that clients get.",
             default = _DEFAULT_URL,
         ),
-        "websocket_url": attr.string(doc = "Where it speaks WebSocket."),
+        "websocket_url": attr.string(doc = "The WebSocket URL that clients get."),
     },
     provides = [ServiceInfo],
 )

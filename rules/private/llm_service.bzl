@@ -30,7 +30,7 @@ def llm_service(name, *, recording = None, **kwargs):
     Args:
       name: Name of the target, and of the service unless `service_name` says another.
       recording: The file of recorded answers (JSON lines), in this package. Default: the small model.
-      **kwargs: As for `executable_service`: `service_name`, `ready_timeout_s`, `tags`, `visibility`, ….
+      **kwargs: As for `executable_service`: `service_name`, `ready_timeout_s`, `tags`, `visibility` and others.
     """
     served = {
         "ready": http_ready("/health"),

@@ -14,17 +14,17 @@ MIGRATE_ATTRS = {
         cfg = "exec",
     ),
     "migrate_data": attr.label_list(
-        doc = "Files that they read, or that `migrate_env` refers to; they stand in their working directory.",
+        doc = "Files that the programs in `migrate` read, or that `migrate_env` refers to. They lie in the programs' working directory.",
         allow_files = True,
         cfg = "exec",
     ),
     "migrate_env": attr.string_dict(
-        doc = "Their environment, beside PATH, HOME and the server's address. `$(url)`, `$(host)`, `$(port)`, `$(user)`, " +
+        doc = "Environment of the programs in `migrate`, beside PATH, HOME and the server's address. `$(url)`, `$(host)`, `$(port)`, `$(user)`, " +
               "`$(password)` and `$(database)` are the template server's; `$(rootpath :file)` is the absolute path of a " +
               "file in `migrate_data`.",
     ),
     "migrate_timeout_s": attr.int(
-        doc = "How many seconds each may take, before it is ended and the build fails.",
+        doc = "Seconds that each program in `migrate` may take. After that it is ended and the build fails.",
         default = 300,
     ),
 }

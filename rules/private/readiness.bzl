@@ -9,7 +9,7 @@ _FUNCTIONS = "http_ready(…), tcp_ready(…), log_ready(…) or exec_ready(…)
 _EVERY_GOOD_STATUS = [[200, 399]]
 
 def http_ready(path = "/", port = None, status = None):
-    """The service serves when a GET is answered.
+    """The service is ready when it answers a GET.
 
     Args:
       path: What to get, from `/` on.
@@ -22,7 +22,7 @@ def http_ready(path = "/", port = None, status = None):
     return struct(type = "http", path = path, port = port, status = status)
 
 def tcp_ready(port = None):
-    """The service serves when it accepts connections.
+    """The service is ready when it accepts connections.
 
     Args:
       port: Name of the port to connect to. Default: every port of the service.
@@ -33,10 +33,10 @@ def tcp_ready(port = None):
     return struct(type = "tcp", port = port)
 
 def log_ready(pattern):
-    """The service serves when it has written a line.
+    """The service is ready when it has written a certain line.
 
     Args:
-      pattern: Regular expression of Python, looked for in each line of standard output and standard error.
+      pattern: Regular expression of Python, searched in each line of standard output and standard error.
 
     Returns:
       A value for the attribute `ready`.
@@ -44,11 +44,11 @@ def log_ready(pattern):
     return struct(type = "log", pattern = pattern)
 
 def exec_ready(binary, args = None):
-    """The service serves when a program exits with code 0; it is run until then, in the service's environment.
+    """The service is ready when a program exits with code 0. It is run again until then, in the service's environment.
 
     Args:
       binary: Any executable target.
-      args: Its arguments; `$(port)` and all that the service's own arguments may hold stand for the same.
+      args: Its arguments, with the same references as the service's own: `$(port)` and others.
 
     Returns:
       A value for the attribute `ready`.

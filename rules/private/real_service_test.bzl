@@ -36,13 +36,13 @@ def real_service_test(
       test: Instead of `srcs`: any executable to run as the test. A test rule's target needs `tags = ["manual"]`, or
         `bazel test //...` runs it by itself too, without services.
       services: Targets of service rules; those that they need come with them.
-      env: Environment of the test program. `$(url :db)` and likewise host, port, user, password, database, socket and
-        websocket_url stand for what a service of this test turns out to have, `$(port :server admin)` for a port of
-        it by name, `$(url :db jdbc)` for another form of a URL; `$(rootpath :file)` for a file in `data`. Within a `select`, a service of another repository goes by its canonical label (`@@repository//package:name`).
+      env: Environment of the test program. `$(url :db)` is the URL of a service; likewise `host`, `port`, `user`,
+        `password`, `database`, `socket` and `websocket_url`. `$(port :server admin)` is a port by name, `$(url :db jdbc)`
+        another form of a URL (docs/environment_variables.md), `$(rootpath :file)` the path of a file in `data`. Within a
+        `select`, write the canonical label of a service in another repository (`@@repository//package:name`).
       imports: Directories in the package to add to the import path, as in py_library.
-      **kwargs: `isolation` ("transaction" or "database"), `durations`, `test_shards`, `test_runner`, `checkout`, `on_path` (see docs/other_languages.md), `data`, `env_inherit`, and every
-        attribute that all tests have: `args` (options for pytest or the executable), `size`, `timeout`, `shard_count`,
-        `flaky`, `local`, `tags`, `visibility`, ….
+      **kwargs: The attributes below, and every attribute that all tests have: `args` (options for pytest or the
+        executable), `size`, `timeout`, `shard_count`, `flaky`, `local`, `tags`, `visibility` and others.
     """
     kwargs.setdefault("testonly", True)
     env = absolute_references(env, native.package_relative_label)

@@ -86,21 +86,21 @@ def _real_service_test_impl(ctx):
 
 real_service_test = rule(
     implementation = _real_service_test_impl,
-    doc = "See the macro `real_service_test`; attributes that are not named there are set by it.",
+    doc = "The rule behind the macro `real_service_test`.",
     test = True,
     attrs = STUB_ATTRS | {
         "checkout": attr.bool(
-            doc = "Whether tests of the executable in `test` check databases of their own out of the launcher, see docs/other_languages.md.",
+            doc = "Whether each test function of the executable in `test` checks a database out of the launcher. See docs/other_languages.md.",
         ),
         "data": attr.label_list(
             doc = "Files that the test reads at run time.",
             allow_files = True,
         ),
         "deps": attr.label_list(
-            doc = "Set only to refuse it: with `test`, dependencies belong to the target that it names.",
+            doc = "Set by the macro, to refuse it beside `test`: dependencies belong to the target that `test` names.",
         ),
         "durations": attr.label(
-            doc = "JSON file with recorded durations of the tests, by which they are spread over shards.",
+            doc = "JSON file with recorded durations of the tests. Shards then take equally long. See docs/ci.md.",
             allow_single_file = [".json"],
         ),
         "env": attr.string_dict(
@@ -108,28 +108,28 @@ real_service_test = rule(
                   "socket stand for what a service of this test turns out to have; `$(rootpath :file)` for files in `data`.",
         ),
         "env_inherit": attr.string_list(
-            doc = "Variables to take over from the environment that Bazel runs in.",
+            doc = "Names of variables to take over from the environment of Bazel.",
         ),
         "imports": attr.string_list(
-            doc = "Set only to refuse it: with `test`, import paths belong to the target that it names.",
+            doc = "Set by the macro, to refuse it beside `test`: import paths belong to the target that `test` names.",
         ),
         "isolation": attr.string(
-            doc = "What a test function gets by default: a `transaction` that is rolled back, or a `database` of its own.",
+            doc = "What `isolated_database` is in each test function: `transaction`, one that is rolled back, or `database`, one of its own with real commits.",
             default = "transaction",
         ),
         "measured": attr.label_list(
-            doc = "What `pytest_library` depends on, for coverage.",
+            doc = "Set by the macro: what `pytest_library` depends on, for coverage.",
             providers = [PyInfo],
         ),
         "on_path": attr.string_list(
-            doc = "Clients of the services to find on PATH: psql, pg_dump, pg_restore, pg_isready, pgbench, redis-cli, clickhouse-client.",
+            doc = "Clients of the services to find on PATH: any of `psql`, `pg_dump`, `pg_restore`, `pg_isready`, `pgbench`, `redis-cli`, `clickhouse-client`.",
         ),
         "pytest": attr.label(
-            doc = "What runs `srcs`.",
+            doc = "Set by the macro: what runs `srcs`.",
             providers = [PytestInfo],
         ),
         "pytest_library": attr.label(
-            doc = "Library of `srcs` and `deps`.",
+            doc = "Set by the macro: the library of `srcs` and `deps`.",
             providers = [PyInfo],
         ),
         "services": SERVICE_ATTRS["services"],
@@ -143,9 +143,9 @@ real_service_test = rule(
             cfg = "target",
         ),
         "test_runner": attr.string(
-            doc = "Which runner the executable in `test` is, so that `--test_filter` and shards are told in its words: " +
-                  "`go`, `jest`, `junit` (ConsoleLauncher), `mocha`, `node`, `playwright`, `rust`, `vitest` or `bats`. " +
-                  "Not for one that knows Bazel's variables itself.",
+            doc = "The test runner in `test`: `go`, `jest`, `junit` (ConsoleLauncher), `mocha`, `node`, `playwright`, `rust`, " +
+                  "`vitest` or `bats`. It then gets `--test_filter` and shards as options of its own. Leave it out for a " +
+                  "runner that reads Bazel's variables.",
         ),
         "test_shards": attr.bool(
             doc = "Whether the executable in `test` implements Bazel's test sharding protocol.",

@@ -85,9 +85,9 @@ def service_group(name, services, ports = {}, tags = [], **kwargs):
     Args:
       name: Name of the target.
       services: Targets of service rules; those that they need come with them.
-      ports: First ports of services by name, for programs that cannot be told of one. All others are leased, as for a test.
-      tags: As in all rules. With one more, by which ibazel tells the group of a build instead of ending it.
-      **kwargs: What all rules have: `visibility`, ….
+      ports: Fixed numbers for the first ports of services, by name of the service. All other ports are leased, as for a test.
+      tags: As in all rules. The macro adds one, by which ibazel reports a build to the group instead of ending it.
+      **kwargs: What all rules have: `visibility` and others.
     """
     for service, port in ports.items():
         if type(port) != "int":

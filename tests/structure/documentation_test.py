@@ -11,19 +11,21 @@ import pytest
 from tests.scratch import ROOT
 
 _DOCS = ROOT / "docs"
-_PAGES = sorted([*_DOCS.glob("*.md"), *ROOT.glob("*.md")])
+_PAGES = sorted([*_DOCS.rglob("*.md"), *ROOT.glob("*.md")])
 _FENCE = re.compile(r"^```.*?^```$", re.M | re.S)
 _LINK = re.compile(r"\]\(([^)\s]+)\)")
 _HEADING = re.compile(r"^#+ (.+)$", re.M)
+_ANCHOR = re.compile(r'<a id="([^"]+)">')
 
 
 def _anchors(page: Path) -> set[str]:
     """Return what links to a page's headings end with, as GitHub makes it."""
     found: Counter[str] = Counter()
-    anchors = set()
-    for heading in _HEADING.findall(_FENCE.sub("", page.read_text("utf-8"))):
-        text = re.sub(r"\[([^\]]*)\]\([^)]*\)", r"\1", heading).lower()
-        anchor = re.sub(r"[^\w\- ]", "", text).strip().replace(" ", "-")
+    text = _FENCE.sub("", page.read_text("utf-8"))
+    anchors = set(_ANCHOR.findall(text))
+    for heading in _HEADING.findall(text):
+        title = re.sub(r"\[([^\]]*)\]\([^)]*\)", r"\1", heading).lower()
+        anchor = re.sub(r"[^\w\- ]", "", title).strip().replace(" ", "-")
         anchors.add(f"{anchor}-{found[anchor]}" if found[anchor] else anchor)
         found[anchor] += 1
     return anchors
@@ -47,4 +49,5 @@ def test_each_page_stands_in_the_index_once() -> None:
     listed = Counter(link.partition("#")[0] for link in _links(_DOCS / "index.md"))
     listed["first_test.md"] -= 1  # Also where the index begins.
     del listed["../CONTRIBUTING.md"]
-    assert listed == Counter(page.name for page in _DOCS.glob("*.md") if page.name != "index.md")
+    names = [page.relative_to(_DOCS).as_posix() for page in _DOCS.rglob("*.md")]
+    assert listed == Counter(name for name in names if name != "index.md")
