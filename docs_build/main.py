@@ -7,6 +7,7 @@ tools/docs [DIRECTORY] builds the site into a directory, by default `site` in th
 from __future__ import annotations
 
 import argparse
+import os
 import subprocess
 import sys
 from pathlib import Path
@@ -48,8 +49,10 @@ def write_reference() -> None:
 
 def build_site(directory: Path) -> None:
     """Build the site, strictly: a link that leads nowhere is an error."""
-    command = [locked_python("docs"), "-m", "mkdocs", "build", "--strict", "--quiet", "--site-dir"]
-    subprocess.run([*command, str(directory)], cwd=ROOT, check=True)
+    command = [locked_python("docs"), "-m", "mkdocs", "build", "--strict", "--quiet", "-f", "docs_build/mkdocs.yml"]
+    # Without what the theme says of MkDocs' future on every run.
+    environment = {**os.environ, "NO_MKDOCS_2_WARNING": "1"}
+    subprocess.run([*command, "-d", str(directory)], cwd=ROOT, check=True, env=environment)
     print(f"open {directory / 'index.html'}")
 
 

@@ -71,6 +71,10 @@ class Chromium:
         self.problems.clear()
         self.requests.clear()
         self._ask("Page.navigate", url=page.as_uri())
+        self.wait_for_load()
+
+    def wait_for_load(self) -> None:
+        """Wait until the page that has been asked for is loaded."""
         while self._next().get("method") != "Page.loadEventFired":
             pass
 

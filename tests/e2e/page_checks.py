@@ -13,6 +13,10 @@ _CONTRAST = """
 const parse = (color) => { const [r, g, b, a = 1] = color.match(/[\\d.]+/g).map(Number); return { r, g, b, a }; };
 const channel = (value) => { value /= 255; return value <= 0.04045 ? value / 12.92 : ((value + 0.055) / 1.055) ** 2.4; };
 const light = ({ r, g, b }) => 0.2126 * channel(r) + 0.7152 * channel(g) + 0.0722 * channel(b);
+const over = (top, under) => {
+  const mixed = (name) => top[name] * top.a + under[name] * (1 - top.a);
+  return { r: mixed('r'), g: mixed('g'), b: mixed('b'), a: 1 };
+};
 const ratio = (one, other) => { const [a, b] = [light(one), light(other)].sort((x, y) => y - x); return (a + 0.05) / (b + 0.05); };
 const behind = (element) => {
   for (let at = element; at; at = at.parentElement) {
@@ -48,15 +52,21 @@ def open_everything(browser: Chromium) -> None:
     })""")
 
 
-def weak_texts(browser: Chromium) -> list[Any]:
-    """Return texts with less contrast than 4.5 to 1."""
+def weak_texts(browser: Chromium, within: str = "#page") -> list[Any]:
+    """Return texts with less contrast than 4.5 to 1.
+
+    Args:
+        browser: It shows the page.
+        within: Selector of the element that is looked at.
+    """
     found: list[Any] = browser.run(f"""(() => {{ {_CONTRAST}
-        const walker = document.createTreeWalker(document.getElementById('page'), NodeFilter.SHOW_TEXT);
+        const walker = document.createTreeWalker(document.querySelector('{within}'), NodeFilter.SHOW_TEXT);
         const weak = [];
         while (walker.nextNode()) {{
             const element = walker.currentNode.parentElement;
             if (!walker.currentNode.data.trim() || !element.getClientRects().length) continue;
-            const found = ratio(parse(getComputedStyle(element).color), behind(element));
+            const under = behind(element);
+            const found = ratio(over(parse(getComputedStyle(element).color), under), under);
             if (found < 4.5) weak.push([walker.currentNode.data.slice(0, 40), found]);
         }}
         return weak;
