@@ -6,7 +6,8 @@ from typing import TYPE_CHECKING, Any
 
 from docs_build.markdown import MADE, names
 from realservices.contract.shapes import describe
-from realservices.sources.declaration_shapes import KINDS, PROJECT
+from realservices.kinds import registry
+from realservices.sources.declaration_shapes import PROJECT
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
@@ -57,16 +58,18 @@ def configuration_page(rules: str) -> str:
     Args:
         rules: The page of the rules, whose attributes are linked to.
     """
+    kinds = {name: registry.find(name) for name in registry.names()}
     parts = [
         "# Configuration",
         MADE,
         _EXAMPLE.strip(),
-        f"Kinds of services: {names(KINDS)}",
+        f"Kinds of services: {names(kinds)}",
         "## The project\n\nKeys of `[tool.realservices]`:",
         "\n".join(_keys("", PROJECT, rules)),
     ]
-    for kind, shape in KINDS.items():
-        parts += [f"## {kind}", f'Keys of a service with `kind = "{kind}"`:', "\n".join(_keys(kind, shape, rules))]
+    for name, kind in kinds.items():
+        shape = registry.load(kind, kind.declared).keys
+        parts += [f"## {name}", f'Keys of a service with `kind = "{name}"`:', "\n".join(_keys(name, shape, rules))]
     return "\n\n".join(parts) + "\n"
 
 
@@ -76,8 +79,10 @@ def _keys(kind: str, shape: Mapping[str, Any], rules: str) -> Iterator[str]:
         attribute = f"{kind}_service-{name}"
         if f'<a id="{attribute}">' in rules:
             yield f"- [`{name}`](rules.md#{attribute}): {_words(value)}"
-        else:
+        elif name in _MEANINGS:
             yield f"- `{name}`: {_words(value)}. {_MEANINGS[name]}"
+        else:
+            raise ValueError(f"{kind}: no rule has the key {name!r}: say in {__name__} what it means")
 
 
 def _words(shape: Any) -> str:
