@@ -25,12 +25,12 @@ kind = "redis"
 [tool.realservices.services.api]
 kind = "executable"
 command = ["{python}", "-m", "shop.server", "--port", "$(port)"]
-env = { DATABASE_URL = "$(url :db)" }
+env = { DATABASE_URL = "$(url db)" }
 ready = { http = "/health" }
 services = ["db"]
 
 [tool.realservices.env]
-APP_DATABASE = "$(url :db)"
+APP_DATABASE = "$(url db)"
 ```
 
 `realservices.toml` in the same directory takes the same tables, without `tool.realservices.` before their names.
@@ -41,7 +41,7 @@ A key that is a link means what the attribute of that name means in a BUILD file
 # Of keys that no rule has.
 _MEANINGS = {
     "command": "The program and its arguments. `{python}` is the interpreter of the tests.",
-    "env": 'Variables for the tests, such as `DATABASE_URL = "$(url :db)"`.',
+    "env": 'Variables for the tests, such as `DATABASE_URL = "$(url db)"`.',
     "fixed_ports": "Ports by their names, for `up` and `DevLauncher` without dynamic ports.",
     "inputs": "Files that decide what the service does, beside those that are known: a change starts it anew.",
     "isolation": "What `isolated_database` is: a transaction that is rolled back, or a database of its own.",

@@ -147,4 +147,4 @@ def _plain_annotation(annotation: object) -> object:
 
 
 def _code(text: str) -> str:
-    return f"```python\n{text}\n```"
+    return f"```text\n{text}\n```"
