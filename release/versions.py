@@ -16,7 +16,7 @@ _PLACES = {
     "MODULE.bazel": r'(    name = "rules_realservices",\n    version = ")[^"]+(")',
     "examples/monorepo/MODULE.bazel": _DEPENDENCY,
     "bench/workspace/MODULE.bazel.in": _DEPENDENCY,
-    "README.md": _DEPENDENCY,
+    "docs/install.md": _DEPENDENCY,
 }
 
 

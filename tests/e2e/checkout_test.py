@@ -1,4 +1,4 @@
-"""The first lines of README: the package and the ruleset from a git repository, an archive and a directory."""
+"""What docs/install.md says: the package and the ruleset from a git repository, an archive and a directory."""
 
 from __future__ import annotations
 
@@ -32,10 +32,9 @@ _PARTS = (
     "services",
     "third_party",
 )
-_README = (ROOT / "README.md").read_text(encoding="utf-8")
-_SECTION = _README.partition("## Install it from a checkout\n")[2].partition("\n## ")[0]
-_PIP_LINES = re.findall(r"^\$ pip install '(.*)'$", _SECTION, re.M)
-_OVERRIDES = re.findall(r"^\w+_override\($.*?^\)$", _SECTION, re.M | re.S)
+_PAGE = (ROOT / "docs" / "install.md").read_text(encoding="utf-8")
+_PIP_LINES = re.findall(r"^\$ pip install '(.*)'$", _PAGE, re.M)
+_OVERRIDES = re.findall(r"^\w+_override\($.*?^\)$", _PAGE, re.M | re.S)
 _GIT = ("git", "-c", "user.name=A", "-c", "user.email=a@example.com")
 
 
@@ -48,7 +47,7 @@ class _Checkout:
     commit: str
 
     def in_place(self, text: str) -> str:
-        """Put these places where README has its examples."""
+        """Put these places where the page has its examples."""
         integrity = base64.b64encode(hashlib.sha256(self.archive.read_bytes()).digest()).decode()
         for shown, real in (
             ("https://git.example.com/rules_realservices/COMMIT.tar.gz", self.archive.as_uri()),
@@ -92,7 +91,7 @@ class _Empty:
         self._versions.write_text("\n".join(_locked_versions()), encoding="utf-8")
 
     def install(self, requirement: str) -> None:
-        """Install as README says; which versions pip finds is the lock's choice."""
+        """Install as the page says; which versions pip finds is the lock's choice."""
         self._environment.install("-c", str(self._versions), requirement)
 
     def pytest(self, text: str) -> str:
@@ -110,10 +109,10 @@ def empty(tmp_path_factory: pytest.TempPathFactory) -> _Empty:
     return _Empty(tmp_path_factory.mktemp("empty"))
 
 
-@pytest.mark.parametrize("line", _PIP_LINES, ids=["git", "archive", "directory"])
+@pytest.mark.parametrize("line", _PIP_LINES, ids=["directory", "git", "archive"])
 def test_a_first_test_passes(checkout: _Checkout, empty: _Empty, line: str) -> None:
     empty.install(checkout.in_place(line))
-    (first,) = re.findall(r"^```python\n(async def .*?)^```", _SECTION, re.M | re.S)
+    (first,) = re.findall(r"^```python\n(async def .*?)^```", _PAGE, re.M | re.S)
     output = empty.pytest(first)
     assert "1 passed" in output, output
 
@@ -133,7 +132,7 @@ def workspace(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Workspace]:
 
 @pytest.mark.parametrize("override", _OVERRIDES, ids=["git", "archive", "directory"])
 def test_bazel_takes_it_by_each_override(checkout: _Checkout, workspace: Workspace, override: str) -> None:
-    line = re.findall(r"^bazel_dep.*$", _SECTION, re.M)[0]
+    line = re.findall(r"^bazel_dep.*$", _PAGE, re.M)[0]
     workspace.write("MODULE.bazel", f'module(name = "user")\n{line}\n{checkout.in_place(override)}\n')
     workspace.write(
         "BUILD.bazel",
@@ -143,7 +142,7 @@ def test_bazel_takes_it_by_each_override(checkout: _Checkout, workspace: Workspa
 
 
 def test_the_first_test_with_bazel_runs_as_it_is_written(checkout: _Checkout, workspace: Workspace) -> None:
-    line = re.findall(r"^bazel_dep.*$", _SECTION, re.M)[0]
+    line = re.findall(r"^bazel_dep.*$", _PAGE, re.M)[0]
     workspace.write("MODULE.bazel", f'module(name = "user")\n{line}\n{checkout.in_place(_OVERRIDES[-1])}\n')
     for command in projects("first_test.md")["With Bazel"].follow(workspace.directory):
         program, *arguments = command.split()

@@ -15,7 +15,7 @@ from tests.scratch import ROOT
 _PLACES = (
     "realservices/__init__.py",
     "MODULE.bazel",
-    "README.md",
+    "docs/install.md",
     "examples/monorepo/MODULE.bazel",
     "bench/workspace/MODULE.bazel.in",
 )
