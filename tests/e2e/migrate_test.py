@@ -17,8 +17,8 @@ from tests.scratch import ROOT
 
 _SHOP = ROOT / "tests" / "mocks" / "shop"
 _LOCK = ROOT / "third_party" / "catalog" / "requirements.lock"
-# What no real service gives on demand: a failure, and somebody else's API.
-_LEFT = ["test_database_is_down", "test_redis_is_down", "test_temperature"]
+# Somebody else's API, whose address is written into the code.
+_LEFT = ["test_temperature"]
 _TIMEOUT_S = 300
 
 
@@ -52,7 +52,7 @@ def test_what_is_converted_passes_on_real_services(installed: Installed, shop: P
     content = json.loads(done.stdout)
     assert sorted(left["test"] for file in content["files"] for left in file["left"]) == _LEFT
     names = {file["file"]: file["converted"] for file in content["files"]}
-    assert sum(map(len, names.values())) >= 67
+    assert sum(map(len, names.values())) >= 75
     run = installed.pytest(shop, "-q", "-W", "default::DeprecationWarning")
     assert re.search(r"\n\d+ passed", run.stdout), run.stdout + run.stderr
     again = _migrate(installed, shop, "convert", "tests")

@@ -174,9 +174,9 @@ def test_author(isolated_session):
 }
 _LEFT = {
     "the service fails": (
-        'async def test_down():\n    db = AsyncMock()\n    db.fetchrow.side_effect = OSError("down")\n'
+        'async def test_down():\n    db = AsyncMock()\n    db.fetchrow.side_effect = KeyError("down")\n'
         "    with pytest.raises(OSError):\n        await UserService(db).get_user(1)\n",
-        "the mock fails, or answers by a function", "service_control",
+        "no server that is gone makes a client raise KeyError", 'a lost server is service_control.stop("db")',
     ),
     "it looks into the mock": (
         "async def test_arguments():\n    db = AsyncMock()\n    db.fetchrow.return_value = None\n    await UserService(db).get_user(1)\n"
@@ -235,7 +235,7 @@ def test_what_is_left_stays_as_it_is(name: str) -> None:
 
 def test_a_test_that_is_left_keeps_its_fixture() -> None:
     before = _PAIRS["a fixture of a database"][0] + (
-        "\n\nasync def test_down(mock_database):\n    mock_database.fetchrow.side_effect = OSError\n"
+        "\n\nasync def test_down(mock_database):\n    mock_database.fetchrow.side_effect = KeyError\n"
         '    with pytest.raises(OSError):\n        await UserService(mock_database).register("a", "b")\n'
     )
     result = convert(before)
@@ -261,7 +261,7 @@ async def test_nobody(service, mock_db):
 
 
 async def test_down(service, mock_db):
-    mock_db.fetchrow.side_effect = OSError
+    mock_db.fetchrow.side_effect = KeyError
     with pytest.raises(OSError):
         await service.get_user(1)
 """

@@ -10,55 +10,35 @@ import ast
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
-from realservices.mocks.convert.expressions import inline, text_of
+from realservices.mocks.convert.caught import Caught, caught_around
+from realservices.mocks.convert.expressions import inline
 from realservices.mocks.convert.project import Definition, full_name
-from realservices.mocks.convert.sql_text import Statement, is_sql, parse_sql
+from realservices.mocks.convert.service_calls import ServiceCall
+from realservices.mocks.convert.sql_text import is_sql, parse_sql
+from realservices.mocks.convert.statements import (
+    assigned,
+    awaited,
+    bound,
+    calls_in,
+    defaults,
+    direct_call,
+    dotted,
+    entered,
+    is_result,
+    local_names,
+    returned_names,
+    sql_text,
+    statements,
+)
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping, Sequence
+    from collections.abc import Mapping, Sequence
 
     from realservices.mocks.convert.fixture_index import Fixture
     from realservices.mocks.convert.project import Module, Project
 
 _DEEPEST = 6
 _Function = ast.FunctionDef | ast.AsyncFunctionDef
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class ServiceCall:
-    """A method that code under test calls on something that is not the project's own.
-
-    Attributes:
-        method: Its name.
-        receiver: What it is called on, in the code's own words.
-        node: The call, in the test's terms.
-        statement: The SQL of its first argument, if there is one.
-        is_awaited: It stands behind `await`.
-        is_entered: It stands in a `with`.
-        is_returned: The test gets its result as it is.
-        line: Of the test: where it calls what leads here.
-        module: Where the call stands.
-    """
-
-    method: str
-    receiver: str
-    node: ast.Call
-    statement: Statement | None
-    is_awaited: bool
-    is_entered: bool
-    is_returned: bool
-    line: int
-    module: Module
-
-    @property
-    def arguments(self) -> list[ast.expr]:
-        """Positional arguments; those behind the statement where there is one."""
-        return list(self.node.args[1:] if self.statement else self.node.args)
-
-    @property
-    def keywords(self) -> dict[str, ast.expr]:
-        """Arguments by name."""
-        return {word.arg: word.value for word in self.node.keywords if word.arg}
 
 
 @dataclass(slots=True)
@@ -72,6 +52,7 @@ class _Frame:
     line: int
     depth: int
     is_returned: bool
+    caught: Caught = ()
     constants: dict[str, ast.expr] = field(default_factory=dict)
 
 
@@ -104,7 +85,7 @@ class CodeUnderTest:
         for fixture in fixtures:
             classes |= self._set_up_by(fixture) if fixture.is_set_up else {}
         frame = _Frame(self._module, None, {}, classes, 0, 0, is_returned=True)
-        frame.values = {name: ast.Name(name) for name in _local_names(test)}
+        frame.values = {name: ast.Name(name) for name in local_names(test)}
         self._follow_body(test, frame, is_test=True)
         return self._calls
 
@@ -114,7 +95,7 @@ class CodeUnderTest:
         for node in ast.walk(fixture.node):
             if isinstance(node, ast.Assign) and isinstance(node.value, ast.Call):
                 made = self._resolve(node.value.func, fixture.module)
-                name = _dotted(node.targets[0])
+                name = dotted(node.targets[0])
                 if name.startswith("self.") and made is not None and isinstance(made.node, ast.ClassDef):
                     found[name] = made
         return found
@@ -123,7 +104,7 @@ class CodeUnderTest:
         for node in ast.walk(fixture.node):
             value = node.value if isinstance(node, ast.Return | ast.Yield) else None
             if isinstance(value, ast.Name):
-                value = _assigned(fixture.node, value.id)
+                value = assigned(fixture.node, value.id)
             if isinstance(value, ast.Call):
                 found = self._resolve(value.func, fixture.module)
                 if found is not None and isinstance(found.node, ast.ClassDef):
@@ -154,15 +135,18 @@ class CodeUnderTest:
         return next((found for base in bases if (found := self._method(base, name, depth + 1))), None)
 
     def _follow_body(self, function: _Function, frame: _Frame, *, is_test: bool = False) -> None:
-        returned = _returned_names(function)
-        for statement in _statements(function.body):
-            awaited, entered = _awaited(statement), _entered(statement)
-            direct = _direct_call(statement, returned)
-            for call in _calls_in(statement):
+        returned = returned_names(function)
+        around = caught_around(function.body, frame.module.imports, frame.caught) if not is_test else {}
+        outer = frame.caught
+        for statement in statements(function.body):
+            awaits, enters = awaited(statement), entered(statement)
+            direct = direct_call(statement, returned)
+            frame.caught = around.get(statement, outer)
+            for call in calls_in(statement):
                 if is_test:
                     frame.line = call.lineno
                 self._follow_call(
-                    call, frame, is_awaited=call in awaited, is_entered=call in entered,
+                    call, frame, is_awaited=call in awaits, is_entered=call in enters,
                     is_returned=frame.is_returned and (is_test or call is direct),
                 )  # fmt: skip
             self._note_assignment(statement, frame, is_test=is_test)
@@ -175,7 +159,7 @@ class CodeUnderTest:
             target, value = statement.targets[0], statement.value
         else:
             return
-        name = _dotted(target)
+        name = dotted(target)
         if not name or value is None:
             return
         made = self._resolve(value.func, frame.module) if isinstance(value, ast.Call) else None
@@ -183,7 +167,7 @@ class CodeUnderTest:
             frame.classes[name] = made
         elif isinstance(value, ast.Name) and value.id in frame.classes:
             frame.classes[name] = frame.classes[value.id]
-        if not is_test and not _is_result(value):
+        if not is_test and not is_result(value):
             frame.values[name] = inline(value, self._values(frame))
 
     def _values(self, frame: _Frame) -> dict[str, ast.expr]:
@@ -215,19 +199,20 @@ class CodeUnderTest:
         placed = inline(call, self._values(frame))
         if not isinstance(placed, ast.Call):
             return
-        text = _sql_text(placed)
+        text = sql_text(placed)
         self._calls.append(
             ServiceCall(
                 method=call.func.attr, receiver=ast.unparse(call.func.value), node=placed,
                 statement=parse_sql(text) if text is not None and is_sql(text) else None, is_awaited=is_awaited,
                 is_entered=is_entered, is_returned=is_returned, line=frame.line, module=frame.module,
+                caught=frame.caught,
             )
         )  # fmt: skip
 
     def _target(self, call: ast.Call, frame: _Frame) -> Definition | None:
         function = call.func
         if isinstance(function, ast.Attribute):
-            base = _dotted(function.value)
+            base = dotted(function.value)
             if base in ("self", "cls") and frame.owner is not None:
                 return self._method(frame.owner, function.attr)
             owner = frame.classes.get(base)
@@ -250,8 +235,8 @@ class CodeUnderTest:
             owner, node = target, made.node
             target = made
         inner = _Frame(
-            target.module, owner, _bound(node, arguments, named, is_method=owner is not None), {}, frame.line,
-            frame.depth + 1, is_returned=is_returned and not isinstance(target.node, ast.ClassDef),
+            target.module, owner, bound(node, arguments, named, is_method=owner is not None), {}, frame.line,
+            frame.depth + 1, is_returned=is_returned and not isinstance(target.node, ast.ClassDef), caught=frame.caught,
         )  # fmt: skip
         if owner is not None:
             inner.classes = self._attribute_classes(owner)
@@ -263,7 +248,7 @@ class CodeUnderTest:
     def _owner(self, target: Definition, call: ast.Call, frame: _Frame) -> Definition | None:
         if not isinstance(call.func, ast.Attribute) or isinstance(target.node, ast.ClassDef):
             return None
-        base = _dotted(call.func.value)
+        base = dotted(call.func.value)
         if base in ("self", "cls"):
             return frame.owner
         if isinstance(call.func.value, ast.Call):
@@ -280,7 +265,7 @@ class CodeUnderTest:
             if isinstance(node, ast.Assign) and isinstance(node.value, ast.Call):
                 definition = self._resolve(node.value.func, owner.module)
                 if definition is not None and isinstance(definition.node, ast.ClassDef):
-                    found[_dotted(node.targets[0])] = definition
+                    found[dotted(node.targets[0])] = definition
         return found
 
     def _attribute_values(self, owner: Definition, known: Mapping[str, ast.expr]) -> dict[str, ast.expr]:
@@ -288,119 +273,13 @@ class CodeUnderTest:
         made = self._method(owner, "__init__")
         if made is None or not isinstance(made.node, ast.FunctionDef):
             return {}
-        defaults = _defaults(made.node)
+        given = defaults(made.node)
         found: dict[str, ast.expr] = {}
         for node in ast.walk(made.node):
             if isinstance(node, ast.Assign) and len(node.targets) == 1:
-                name, value = _dotted(node.targets[0]), node.value
+                name, value = dotted(node.targets[0]), node.value
                 if isinstance(value, ast.Name):
-                    value = defaults.get(value.id, value)
+                    value = given.get(value.id, value)
                 if name.startswith("self.") and isinstance(value, ast.Constant) and name not in known:
                     found[name] = value
         return found
-
-
-def _bound(
-    function: _Function, arguments: list[ast.expr], named: Mapping[str, ast.expr], *, is_method: bool
-) -> dict[str, ast.expr]:
-    parameters = [each.arg for each in (*function.args.posonlyargs, *function.args.args)]
-    if is_method and parameters and parameters[0] in ("self", "cls"):
-        parameters = parameters[1:]
-    return {**_defaults(function), **dict(zip(parameters, arguments, strict=False)), **named}
-
-
-def _defaults(function: _Function) -> dict[str, ast.expr]:
-    places = [*function.args.posonlyargs, *function.args.args]
-    given = function.args.defaults
-    found = dict(zip((each.arg for each in places[len(places) - len(given) :]), given, strict=True))
-    words = zip(function.args.kwonlyargs, function.args.kw_defaults, strict=True)
-    found |= {each.arg: default for each, default in words if default is not None}
-    return {name: node for name, node in found.items() if isinstance(node, ast.Constant)}
-
-
-def _local_names(function: _Function) -> set[str]:
-    return {node.id for node in ast.walk(function) if isinstance(node, ast.Name)}
-
-
-def _assigned(function: _Function, name: str) -> ast.expr | None:
-    for node in ast.walk(function):
-        if isinstance(node, ast.Assign) and any(_dotted(target) == name for target in node.targets):
-            return node.value
-    return None
-
-
-def _statements(body: list[ast.stmt]) -> Iterator[ast.stmt]:
-    """Yield statements, those within others after these."""
-    for statement in body:
-        if isinstance(statement, ast.FunctionDef | ast.AsyncFunctionDef | ast.ClassDef):
-            continue
-        yield statement
-        for name in ("body", "orelse", "finalbody"):
-            yield from _statements(getattr(statement, name, None) or [])
-        for handler in getattr(statement, "handlers", ()):
-            yield from _statements(handler.body)
-
-
-def _own_expressions(statement: ast.stmt) -> Iterator[ast.AST]:
-    """Yield what belongs to a statement itself, inner parts of an expression before it."""
-    for name, value in ast.iter_fields(statement):
-        if name in ("body", "orelse", "finalbody", "handlers"):
-            continue
-        for node in value if isinstance(value, list) else [value]:
-            if isinstance(node, ast.AST):
-                yield from _inside_out(node)
-
-
-def _inside_out(node: ast.AST) -> Iterator[ast.AST]:
-    for child in ast.iter_child_nodes(node):
-        yield from _inside_out(child)
-    yield node
-
-
-def _calls_in(statement: ast.stmt) -> list[ast.Call]:
-    return [node for node in _own_expressions(statement) if isinstance(node, ast.Call)]
-
-
-def _awaited(statement: ast.stmt) -> set[ast.AST]:
-    found: set[ast.AST] = {node.value for node in _own_expressions(statement) if isinstance(node, ast.Await)}
-    if isinstance(statement, ast.AsyncFor):
-        found.add(statement.iter)
-    return found
-
-
-def _entered(statement: ast.stmt) -> set[ast.AST]:
-    return {item.context_expr for item in statement.items} if isinstance(statement, ast.With | ast.AsyncWith) else set()
-
-
-def _returned_names(function: _Function) -> set[str]:
-    return {
-        node.value.id
-        for node in ast.walk(function)
-        if isinstance(node, ast.Return) and isinstance(node.value, ast.Name)
-    }
-
-
-def _direct_call(statement: ast.stmt, returned: set[str]) -> ast.AST | None:
-    """Return the call whose result a statement returns, or gives a name that is returned."""
-    value = statement.value if isinstance(statement, ast.Return | ast.Assign) else None
-    if isinstance(statement, ast.Assign) and _dotted(statement.targets[0]) not in returned:
-        return None
-    return value.value if isinstance(value, ast.Await) else value
-
-
-def _is_result(value: ast.expr) -> bool:
-    """Return whether an expression is what a service answered: nothing that a test could write down."""
-    return any(isinstance(node, ast.Await) for node in ast.walk(value))
-
-
-def _dotted(node: ast.expr) -> str:
-    return full_name(node, {})
-
-
-def _sql_text(call: ast.Call) -> str | None:
-    if not call.args:
-        return None
-    first = call.args[0]
-    if isinstance(first, ast.Call) and first.args and ast.unparse(first.func).rpartition(".")[2].lstrip("?") == "text":
-        first = first.args[0]
-    return text_of(first)

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import ast
+import contextlib
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from realservices.mocks.convert.asserts_left import check_asserts
 from realservices.mocks.convert.code_under_test import CodeUnderTest
 from realservices.mocks.convert.each_test import Test, check_class, each_test, is_test_case
+from realservices.mocks.convert.failures import connecting_client
 from realservices.mocks.convert.fake_plan import plan_fake
 from realservices.mocks.convert.file_plan import plan_files
 from realservices.mocks.convert.fixture_edits import applies
@@ -37,12 +39,14 @@ from realservices.mocks.convert.test_reading import TestReader
 from realservices.mocks.model import Form, Service
 from realservices.mocks.scan import Project as Files
 from realservices.mocks.scan import scan_source
+from realservices.sources.declarations import read_project
+from realservices.sources.errors import SettingError
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from realservices.mocks.convert.code_under_test import ServiceCall
     from realservices.mocks.convert.database_schema import Schema
+    from realservices.mocks.convert.service_calls import ServiceCall
     from realservices.mocks.convert.test_facts import Mock
     from realservices.mocks.model import MockUse, TestFile
 
@@ -61,6 +65,7 @@ class FileConverter:
         self._files, self._schema = files, schema
         self._modules: dict[Path, Module | None] = {}
         self._uses: dict[str, Sequence[MockUse]] = {}
+        self._names: dict[str, str] | None = None
 
     def convert(self, path: Path, text: str | None = None) -> FileResult:
         """Return what becomes of a file.
@@ -87,6 +92,15 @@ class FileConverter:
     def module_name(self, path: Path) -> str:
         """Return the dotted name that a file is imported by."""
         return self._files.module_name(self._relative(path))
+
+    def _service_names(self) -> dict[str, str]:
+        """Return the names by which tests know the project's services, the first of each kind."""
+        if self._names is None:
+            self._names = {}
+            with contextlib.suppress(SettingError):
+                for name, each in read_project(self._files.root.resolve()).services.items():
+                    self._names.setdefault(each.kind, name)
+        return self._names
 
     def _relative(self, path: Path) -> Path:
         path = path.resolve()
@@ -131,7 +145,7 @@ class FileConverter:
         check_class(test, module, project)
         plan = TestPlan(
             reading, module, project, calls, self._schema, isinstance(test.node, ast.AsyncFunctionDef),
-            is_case=is_test_case(test.owner, module),
+            is_case=is_test_case(test.owner, module), service_names=self._service_names(),
         )  # fmt: skip
         for fake in reading.fakes:
             _plan_fake(fake, plan)
@@ -205,7 +219,7 @@ def _plan_mock(mock: Mock, plan: TestPlan) -> None:
     if service is Service.REDIS and mock.linked_service() is Service.POSTGRES and not mock.has_any_of(COMMANDS):
         service = Service.POSTGRES  # What it is asked for is more certain than a name.
     answer = next((fact for fact in mock.facts if fact.path == () and fact.kind is not Kind.IS), None)
-    if answer is not None:
+    if answer is not None and not (answer.kind is Kind.EFFECT and connecting_client(mock.target)):
         why = "it is a function that gives data, or fails, and no client of a service"
         raise Unconvertible(answer.line, mock.target or mock.name, why, "replace what the function uses instead")
     if service is Service.POSTGRES:

@@ -12,9 +12,9 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping, Sequence
     from pathlib import Path
 
-    from realservices.mocks.convert.code_under_test import ServiceCall
     from realservices.mocks.convert.each_test import Test
     from realservices.mocks.convert.fixture_index import Fixture
+    from realservices.mocks.convert.service_calls import ServiceCall
 
 _CLIENTS = {"asyncpg", "psycopg", "psycopg2", "sqlalchemy", "sqlmodel", "redis", "clickhouse_connect"}
 _REAL = ("isolated_", "cloned_database", "database_pool", "real_")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+import re
 from typing import TYPE_CHECKING
 
 from realservices.mocks.convert.fixture_edits import by_name, edit_fixtures
@@ -28,6 +29,7 @@ def finish(plan: TestPlan) -> None:
         if any("json.dumps(" in row for row in rows):
             plan.imports.add("import json")
         plan.seeds = [*rows, *handle.commit(), *plan.seeds]
+    plan.seeds += plan.faults
     edits = plan.reading.edit(plan.reading.test)
     converted = set(plan.reading.mocks)
     edit_fixtures(plan, converted)
@@ -46,11 +48,8 @@ def finish(plan: TestPlan) -> None:
         edits.arguments = plan.fixtures
     edits.markers = [f"requires_{kind}" for kind in _MARKED if kind in plan.services]
     lines = [*plan.setup, *plan.seeds, *(line for each in plan.checked.values() for line in each)]
-    unused = (
-        not any("cursor" in line for line in lines if not line.startswith("cursor ="))
-        and "cursor" not in edits.renames.values()
-    )
-    edits.top = [line for line in plan.setup if not (unused and line.startswith("cursor ="))]
+    unused = [name for name in ("cursor", "database") if name not in edits.renames.values() and not _reads(name, lines)]
+    edits.top = [line for line in plan.setup if not any(line.startswith(f"{name} =") for name in unused)]
     if plan.seeds:
         line = act_line(plan)
         if line is None:
@@ -65,6 +64,10 @@ def finish(plan: TestPlan) -> None:
             plan.imports.add("import json")
         if "text(" in text and ".execute(text(" in text:
             plan.imports.add("from sqlalchemy import text")
+
+
+def _reads(name: str, lines: list[str]) -> bool:
+    return any(re.search(rf"\b{name}\b", line) for line in lines if not line.startswith(f"{name} ="))
 
 
 def _parts(plan: TestPlan) -> set[str]:

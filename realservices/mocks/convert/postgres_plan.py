@@ -7,6 +7,7 @@ import re
 from typing import TYPE_CHECKING
 
 from realservices.mocks.convert.expressions import are_constant
+from realservices.mocks.convert.failures import POOL, client_of, connecting_client, plan_failure
 from realservices.mocks.convert.handles import Handle
 from realservices.mocks.convert.mock_paths import CALLED, ENTERED, Fact, Kind
 from realservices.mocks.convert.postgres_checks import plan_checks
@@ -31,7 +32,6 @@ _SILENT = {
     "description", "add_listener", "set_type_codec", "is_closed", "closed", "terminate", "is_in_transaction",
     "row_factory",
 }  # fmt: skip
-_FAILURES = "use the fixture service_control to have the service fail, or keep the mock for this one test"
 
 
 def plan_postgres(mock: Mock, plan: TestPlan, handle: Handle | None = None) -> None:
@@ -55,7 +55,8 @@ def plan_postgres(mock: Mock, plan: TestPlan, handle: Handle | None = None) -> N
     plan.services.add("postgres")
     plan.handle = handle or place(mock, plan, queries)
     _Answers(mock, plan, queries).add()
-    plan_checks(mock, plan, queries, plan.handle)
+    if not plan.faults:
+        plan_checks(mock, plan, queries, plan.handle)
 
 
 class _Answers:
@@ -68,10 +69,12 @@ class _Answers:
     def add(self) -> None:
         for fact in self._mock.facts:
             word = self._word(fact)
+            if fact.path == () and fact.kind is Kind.EFFECT:
+                word = self._mock.target.rpartition(".")[2]
             if word in ("", CALLED, ENTERED):
                 continue
             if fact.kind is Kind.EFFECT and not isinstance(fact.value, ast.List | ast.Tuple):
-                self._refuse_effect(fact, word)
+                self._fail(fact, word)
             elif word in _READS:
                 self._add_reads(fact, word)
             elif word in ("execute", "rowcount"):
@@ -89,13 +92,13 @@ class _Answers:
         words = [word for word in fact.path if word not in (CALLED, ENTERED)]
         return words[-1] if words else ""
 
-    def _refuse_effect(self, fact: Fact, word: str) -> None:
-        shown = ast.unparse(fact.value)
+    def _fail(self, fact: Fact, word: str) -> None:
         if isinstance(fact.value, ast.Constant) and fact.value.value is None:
             return
-        raise Unconvertible(
-            fact.line, f"{word}.side_effect = {shown}", "the mock fails, or answers by a function", _FAILURES
-        )
+        handle = self._plan.handle
+        style = POOL if handle is None or handle.name == "database_pool" else handle.style
+        client = connecting_client(self._mock.target) or client_of(style)
+        plan_failure(self._mock, fact, word, client, self._plan)
 
     def _add_reads(self, fact: Fact, word: str) -> None:
         queries = [each for each in self._queries if each.fetch == word]

@@ -12,7 +12,7 @@ from realservices.mocks.convert.sql_text import literal_of, parse_sql, placehold
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
-    from realservices.mocks.convert.code_under_test import ServiceCall
+    from realservices.mocks.convert.service_calls import ServiceCall
     from realservices.mocks.convert.sql_text import Statement
 
 FETCHES = {

@@ -11,8 +11,8 @@ from realservices.mocks.convert.mock_paths import CALLED, ENTERED
 from realservices.mocks.convert.results import Unconvertible
 
 if TYPE_CHECKING:
-    from realservices.mocks.convert.code_under_test import ServiceCall
     from realservices.mocks.convert.redis_plan import Client
+    from realservices.mocks.convert.service_calls import ServiceCall
     from realservices.mocks.convert.test_facts import Check, Mock
     from realservices.mocks.convert.test_plan import TestPlan
 

@@ -6,6 +6,7 @@ import ast
 from typing import TYPE_CHECKING
 
 from realservices.mocks.convert.expressions import source_of
+from realservices.mocks.convert.failures import client_of_redis, plan_failure
 from realservices.mocks.convert.handles import as_written, quoted
 from realservices.mocks.convert.mock_paths import CALLED, ENTERED, Fact, Kind
 from realservices.mocks.convert.redis_checks import RedisChecks
@@ -13,7 +14,7 @@ from realservices.mocks.convert.redis_commands import COMMANDS
 from realservices.mocks.convert.results import Unconvertible
 
 if TYPE_CHECKING:
-    from realservices.mocks.convert.code_under_test import ServiceCall
+    from realservices.mocks.convert.service_calls import ServiceCall
     from realservices.mocks.convert.test_facts import Mock
     from realservices.mocks.convert.test_plan import TestPlan
 
@@ -39,7 +40,8 @@ def plan_redis(mock: Mock, plan: TestPlan) -> None:
     client = _place(mock, plan, calls)
     seeds = _Seeds(mock, plan, client, calls)
     seeds.add()
-    RedisChecks(mock, plan, client, calls, seeds.held).add()
+    if not plan.faults:
+        RedisChecks(mock, plan, client, calls, seeds.held).add()
 
 
 class Client:
@@ -149,11 +151,7 @@ class _Seeds:
                 for call, value in zip(calls, fact.value.elts, strict=True):
                     self._add_answer(value, word, fact.line, call.arguments)
                 return
-        raise Unconvertible(
-            fact.line, f"{word}.side_effect = {ast.unparse(fact.value)}"[:70],
-            "the mock fails, or answers by a function or differently each time",
-            "use the fixture service_control to have Redis fail, or keep the mock for this one test",
-        )  # fmt: skip
+        plan_failure(self._mock, fact, word, client_of_redis(COMMANDS), self._plan)
 
     def _arguments(self, word: str) -> list[ast.expr]:
         for check in self._mock.checks:

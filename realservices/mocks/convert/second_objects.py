@@ -16,8 +16,8 @@ from realservices.mocks.convert.second_rows import NUMBER, unique_columns
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
-    from realservices.mocks.convert.code_under_test import ServiceCall
     from realservices.mocks.convert.orm_models import Attribute, Model
+    from realservices.mocks.convert.service_calls import ServiceCall
     from realservices.mocks.convert.test_plan import TestPlan
 
 _WRITES = {"add", "add_all", "refresh", "commit", "flush", "merge"}

@@ -10,8 +10,8 @@ from realservices.mocks.convert.postgres_checks import counted
 from realservices.mocks.convert.results import Unconvertible
 
 if TYPE_CHECKING:
-    from realservices.mocks.convert.code_under_test import ServiceCall
     from realservices.mocks.convert.orm_models import Model
+    from realservices.mocks.convert.service_calls import ServiceCall
     from realservices.mocks.convert.stored_objects import StoredObjects
     from realservices.mocks.convert.test_facts import Check, Mock
     from realservices.mocks.convert.test_plan import TestPlan

@@ -6,6 +6,7 @@ import ast
 from typing import TYPE_CHECKING
 
 from realservices.mocks.convert.expressions import are_constant, free_name, source_of
+from realservices.mocks.convert.failures import client_of, plan_failure
 from realservices.mocks.convert.handles import ASYNCPG, ASYNCPG_SYNC, Handle
 from realservices.mocks.convert.mock_paths import CALLED, ENTERED, Fact, Kind
 from realservices.mocks.convert.orm_models import Attribute, Model, model_of, models_beside
@@ -18,7 +19,7 @@ from realservices.mocks.convert.second_rows import REMARK
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from realservices.mocks.convert.code_under_test import ServiceCall
+    from realservices.mocks.convert.service_calls import ServiceCall
     from realservices.mocks.convert.test_facts import Mock
     from realservices.mocks.convert.test_plan import TestPlan
 
@@ -64,10 +65,8 @@ class StoredObjects:
             if not word or (word == "refresh" and fact.kind is Kind.EFFECT):
                 continue
             if fact.kind is Kind.EFFECT and not (isinstance(fact.value, ast.Constant) and fact.value.value is None):
-                raise Unconvertible(
-                    fact.line, f"{word}.side_effect", "the mock fails, or answers by a function",
-                    "use the fixture service_control to have the service fail, or keep the mock for this one test",
-                )  # fmt: skip
+                plan_failure(self._mock, fact, word, client_of(self._handle.style), self._plan)
+                continue
             if word in _ONE:
                 self._store(fact.value, fact)
             elif word in _MANY or isinstance(fact.value, ast.List):

@@ -146,6 +146,7 @@ class Reading:
         others: Uses of mocks that stay.
         grafted: Mocks that were made parts of others: `pool.acquire.return_value = connection`.
         parts: Fixtures of the test that give such a part.
+        called: Lines of the test that call code which uses a service.
     """
 
     test: Function
@@ -159,6 +160,7 @@ class Reading:
     foreign: set[str] = field(default_factory=set)
     grafted: list[Mock] = field(default_factory=list)
     parts: set[str] = field(default_factory=set)
+    called: set[int] = field(default_factory=set)
 
     def edit(self, function: Function) -> FunctionEdits:
         """Return what is done to a function."""

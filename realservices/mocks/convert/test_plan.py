@@ -10,12 +10,12 @@ from realservices.mocks.convert.results import Unconvertible
 from realservices.mocks.convert.row_plan import RowPlan
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator
+    from collections.abc import Iterable, Iterator, Mapping
 
-    from realservices.mocks.convert.code_under_test import ServiceCall
     from realservices.mocks.convert.database_schema import Schema
     from realservices.mocks.convert.handles import Handle
     from realservices.mocks.convert.project import Module, Project
+    from realservices.mocks.convert.service_calls import ServiceCall
     from realservices.mocks.convert.test_facts import Check, Mock, Reading
 
 TODO = "# TODO: "
@@ -33,6 +33,8 @@ class TestPlan:
         schema: The real tables.
         setup: Lines that come first: the real object is put in place.
         seeds: Lines that follow: what must be there before the test acts.
+        faults: Lines that come last: services are stopped, or paused.
+        service_names: Names of the project's services, by kind.
         fixtures: Those that the test takes.
         pools: Whether it needs the fixture `database_pool`.
         imports: Lines of import that the new code needs.
@@ -59,6 +61,8 @@ class TestPlan:
     is_case: bool = False
     setup: list[str] = field(default_factory=list)
     seeds: list[str] = field(default_factory=list)
+    faults: list[str] = field(default_factory=list)
+    service_names: Mapping[str, str] = field(default_factory=dict)
     fixtures: list[str] = field(default_factory=list)
     pools: bool = False
     imports: set[str] = field(default_factory=set)

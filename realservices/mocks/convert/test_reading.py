@@ -16,9 +16,9 @@ from realservices.mocks.model import MockUse, Service
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from realservices.mocks.convert.code_under_test import ServiceCall
     from realservices.mocks.convert.fixture_index import Fixture
     from realservices.mocks.convert.project import Module
+    from realservices.mocks.convert.service_calls import ServiceCall
     from realservices.mocks.convert.test_facts import Mock
 
 
@@ -68,7 +68,7 @@ class TestReader:
             if mock.use.service in KEPT and not mock.use.stays and (service := _linked(mock, calls)):
                 self._linked[mock.path, mock.line] = service
         self.reads_all = False
-        return self._read(Reading(test, fixtures=list(fixtures)))
+        return self._read(Reading(test, fixtures=list(fixtures), called={call.line for call in calls}))
 
     def _read(self, reading: Reading) -> Reading:
         exported: dict[str, Bound] = {}

@@ -103,10 +103,22 @@ class ToldFacts:
             return
         opened = list(mock_paths.opened(fact, self._imports))
         for each in opened:
+            self._check_order(bound.mock, each)
             bound.mock.facts = [
                 old for old in bound.mock.facts if not (old.path == each.path and old.kind is each.kind)
             ]
             bound.mock.facts.append(self._with_record(each))
+
+    def _check_order(self, mock: Mock, fact: Fact) -> None:
+        """Raise for an answer that takes another's place when the code has been called meanwhile."""
+        first = self._function.lineno
+        lines = [old.line for old in mock.facts if old.path == fact.path and old.kind is fact.kind]
+        for line in lines if self._function is self._reading.test else ():
+            if any(first < line < called < fact.line for called in self._reading.called):
+                raise Unconvertible(
+                    fact.line, shown(fact.value), "the mock's answers change in the middle of the test",
+                    "make it two tests, or write its steps by hand",
+                )  # fmt: skip
 
     def _with_record(self, fact: Fact) -> Fact:
         """Return a fact whose value is a mock of a row with the row itself."""
