@@ -8,9 +8,13 @@ _HEAD = """{doc}{future}import json
 from unittest import mock
 from unittest.mock import ANY, AsyncMock, MagicMock, Mock, call, mock_open, patch
 
+import httpx
 import pytest
+import redis
+import respx
+from sqlalchemy.exc import SQLAlchemyError
 {extra}
-from app import books, cache, legacy, notes, orders, settings, weather
+from app import books, cache, faults, legacy, notes, orders, rates, settings, weather
 from app.cache import Limiter, UserCache
 from app.models import Author, Book
 from app.users import UserService
@@ -120,6 +124,17 @@ _TESTS = (
     ("semicolon", False, "", "", "client = MagicMock(); client.get.return_value = None\nassert Limiter(client).remaining('a') == 3"),
     ("nested", False, "", "", 'def inner(client):\n    return Limiter(client).remaining("a")\nclient = MagicMock()\nclient.get.return_value = "1"\nfor _ in range(2):\n    assert inner(client) == 2'),
     ("tried", False, "client", '@patch("app.cache.client")', 'try:\n    client.get.return_value = None\n    assert cache.recall("k") is None\nfinally:\n    client.reset_mock()'),
+    ("gone", True, "mock_redis", "", 'mock_redis.get.side_effect = redis.ConnectionError("x")\nassert await faults.recall_or_none(mock_redis, "k{n}") is None'),
+    ("late", True, "mock_redis", "", 'mock_redis.get.side_effect = TimeoutError\nassert await faults.recall_in_time(mock_redis, "k") == "too late"'),
+    ("lost", True, "mock_db", "", 'mock_db.fetchrow.side_effect = ConnectionError("x")\nwith pytest.raises(ConnectionError, match="x"):\n    await UserService(mock_db).get_user({n})'),
+    ("unpooled", True, "pool", '@patch("app.orders.pool")', 'pool.acquire.side_effect = OSError\nwith pytest.raises(OSError):\n    await orders.orders_of({n})'),
+    ("uncommitted", False, "", "", 'session = MagicMock()\nsession.commit.side_effect = SQLAlchemyError("x")\nassert not faults.store_author(session, "A{n}")\nsession.rollback.assert_called_once()'),
+    ("heals", True, "mock_redis", "", 'mock_redis.get.side_effect = ConnectionError\nwith pytest.raises(ConnectionError):\n    await UserCache(mock_redis).get({n})\nmock_redis.get.side_effect = None\nawait UserCache(mock_redis).get({n})'),
+    ("routed", True, "", "@respx.mock", 'route = respx.get("https://rates.example/rates/R{n}").respond(json={{"rate": {n}}})\nassert await rates.RatesClient("https://rates.example").rate("R{n}") == {n}\nassert route.called'),
+    ("router", False, "", "", 'with respx.mock as fake:\n    fake.get("https://rates.example/v2/latest/R{n}") % httpx.Response(200, json={{"rate": {n}}})\n    assert rates.latest("R{n}") == {n}'),
+    ("published", False, "respx_mock", "", 'respx_mock.post("https://api.rates.example/rates").mock(return_value=httpx.Response(201))\nassert rates.publish("USD", {n})\nassert json.loads(respx_mock.calls.last.request.content)["rate"] == {n}'),
+    ("latest", False, "get", '@patch("app.rates.httpx.get")', 'get.return_value.json.return_value = {{"rate": {n}}}\nassert rates.latest("USD") == {n}\nget.assert_called_once()'),
+    ("refused", False, "get, monkeypatch", '@patch("httpx.get", side_effect=httpx.ConnectError("x"))', 'monkeypatch.setenv("STATUS_URL", "https://status.example")\nassert rates.status() == "gone"'),
     ("plain", False, "", "", "assert {n} == {n}"),
 )  # fmt: skip
 

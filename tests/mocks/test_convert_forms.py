@@ -201,7 +201,7 @@ _LEFT = {
     "somebody else's API": (
         '@patch("httpx.AsyncClient.get", new_callable=AsyncMock)\nasync def test_weather(get):\n'
         '    get.return_value = MagicMock(json=lambda: {"celsius": 2})\n    assert await weather.temperature("x") == 2\n',
-        "a mock of http, for which there is no conversion", "--templates",
+        "the address of https://weather.example is written into the code (weather.py:8)", "isolated_http.url",
     ),
     "a function that gives data": (
         '@patch("app.cache.redis.Redis.get", return_value=b"1")\ndef test_data(get):\n    assert cache.profile(1)\n',

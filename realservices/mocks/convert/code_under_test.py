@@ -205,7 +205,7 @@ class CodeUnderTest:
                 method=call.func.attr, receiver=ast.unparse(call.func.value), node=placed,
                 statement=parse_sql(text) if text is not None and is_sql(text) else None, is_awaited=is_awaited,
                 is_entered=is_entered, is_returned=is_returned, line=frame.line, module=frame.module,
-                caught=frame.caught,
+                caught=frame.caught, functions=tuple(self._active),
             )
         )  # fmt: skip
 

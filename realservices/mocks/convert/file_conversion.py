@@ -15,6 +15,8 @@ from realservices.mocks.convert.fake_plan import plan_fake
 from realservices.mocks.convert.file_plan import plan_files
 from realservices.mocks.convert.fixture_edits import applies
 from realservices.mocks.convert.fixture_index import FixtureIndex
+from realservices.mocks.convert.http_fakes import plan_http_fakes
+from realservices.mocks.convert.http_plan import plan_http
 from realservices.mocks.convert.import_lines import mend_imports
 from realservices.mocks.convert.kept_mocks import kept_mock
 from realservices.mocks.convert.mock_paths import Kind
@@ -50,7 +52,7 @@ if TYPE_CHECKING:
     from realservices.mocks.convert.test_facts import Mock
     from realservices.mocks.model import MockUse, TestFile
 
-_CONVERTED = (Service.POSTGRES, Service.REDIS, Service.FILES)
+_CONVERTED = (Service.POSTGRES, Service.REDIS, Service.FILES, Service.HTTP)
 
 
 class FileConverter:
@@ -147,14 +149,18 @@ class FileConverter:
             reading, module, project, calls, self._schema, isinstance(test.node, ast.AsyncFunctionDef),
             is_case=is_test_case(test.owner, module), service_names=self._service_names(),
         )  # fmt: skip
+        http = [fake for fake in reading.fakes if fake.use.service is Service.HTTP]
         for fake in reading.fakes:
-            _plan_fake(fake, plan)
+            if fake not in http:
+                _plan_fake(fake, plan)
         files = [mock for mock in reading.mocks if mock.use.service is Service.FILES]
         for mock in reading.mocks:
             if mock not in files:
                 _plan_mock(mock, plan)
         if files:
             plan_files(files, plan)
+        if http:
+            plan_http_fakes(http, plan)
         _check_new(plan)
         check_asserts(plan)
         finish(plan)
@@ -218,6 +224,9 @@ def _plan_mock(mock: Mock, plan: TestPlan) -> None:
     service = mock.use.service
     if service is Service.REDIS and mock.linked_service() is Service.POSTGRES and not mock.has_any_of(COMMANDS):
         service = Service.POSTGRES  # What it is asked for is more certain than a name.
+    if service is Service.HTTP:
+        plan_http(mock, plan)
+        return
     answer = next((fact for fact in mock.facts if fact.path == () and fact.kind is not Kind.IS), None)
     if answer is not None and not (answer.kind is Kind.EFFECT and connecting_client(mock.target)):
         why = "it is a function that gives data, or fails, and no client of a service"

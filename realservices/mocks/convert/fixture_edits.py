@@ -136,4 +136,8 @@ def applies(line: int, plan: TestPlan) -> bool:
         (each for each in plan.reading.fixtures if each.node.lineno == line and each.module is plan.module), None
     )
     edits = plan.reading.edits[line]
-    return fixture is not None and not exports_mock(fixture, plan) and bool(edits.renames or edits.calls)
+    return (
+        fixture is not None
+        and not exports_mock(fixture, plan)
+        and bool(edits.renames or edits.calls or edits.texts or edits.spans)
+    )

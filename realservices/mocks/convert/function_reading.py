@@ -26,6 +26,8 @@ class FunctionReader(PatchReader):
         Raises:
             Unconvertible: It does something that has no counterpart on real services.
         """
+        for argument in self._function.args.args:
+            self._note_fakes(argument)  # A fixture of a plugin.
         self._read_decorators()
         self._read_block(self._function.body)
         if self._module is not self._reader._module:

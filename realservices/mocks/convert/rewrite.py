@@ -228,10 +228,20 @@ class _Rewriter(cst.CSTTransformer):
 
     def leave_Call(self, original_node: cst.Call, updated_node: cst.Call) -> cst.BaseExpression:
         edits = self._stack[-1] if self._stack else None
-        if edits is None or not edits.calls:
+        if edits is None or not (edits.calls or edits.spans):
+            return updated_node
+        whole = self.get_metadata(PositionProvider, original_node)
+        place, end = whole.start, whole.end
+        new = edits.spans.get((place.line, place.column, end.line, end.column))
+        new = new or edits.calls.get((place.line, place.column))
+        return cst.parse_expression(new) if new else updated_node
+
+    def leave_SimpleString(self, original_node: cst.SimpleString, updated_node: cst.SimpleString) -> cst.BaseExpression:
+        edits = self._stack[-1] if self._stack else None
+        if edits is None or not edits.texts:
             return updated_node
         place = self.get_metadata(PositionProvider, original_node).start
-        new = edits.calls.get((place.line, place.column))
+        new = edits.texts.get((place.line, place.column))
         return cst.parse_expression(new) if new else updated_node
 
     def _begin_word(self, node: cst.CSTNode) -> None:

@@ -28,6 +28,7 @@ class ServiceCall:
         line: Of the test: where it calls what leads here.
         module: Where the call stands.
         caught: What is caught around it, in all functions that lead there, the innermost first.
+        functions: The functions that lead there, the outermost first.
     """
 
     method: str
@@ -40,6 +41,7 @@ class ServiceCall:
     line: int
     module: Module
     caught: Caught = ()
+    functions: tuple[ast.AST, ...] = ()
 
     @property
     def arguments(self) -> list[ast.expr]:

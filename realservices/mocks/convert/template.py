@@ -17,7 +17,7 @@ _FIXTURES = {
     Service.POSTGRES: "isolated_database, isolated_psycopg, isolated_session, … (docs/drivers.md)",
     Service.REDIS: "isolated_redis, isolated_redis_sync (docs/isolation.md)",
     Service.CLICKHOUSE: "isolated_clickhouse (docs/clickhouse.md)",
-    Service.HTTP: "an environment with the service itself, or a server of the test's own (docs/environments.md)",
+    Service.HTTP: "an environment with the service itself (docs/environments.md), or isolated_http (docs/external.md)",
     Service.WEBSOCKET: "websocket_integration_environment (docs/external.md)",
     Service.FILES: "filesystem, filesystem_sync (docs/external.md)",
     Service.LLM: "an llm_service with recorded answers (docs/external.md)",
@@ -42,6 +42,13 @@ async def test_{name}(isolated_redis):
     await isolated_redis.set("…", "…")                  # what the mock answered
     result = await …                                    # the code under test, on the real client
     assert await isolated_redis.get("…") == "…"         # what the assertion on the mock meant
+""",
+    Service.HTTP: """
+def test_{name}(isolated_http, monkeypatch):
+    monkeypatch.setattr("…", isolated_http.url)         # where the code has the API's address from
+    isolated_http.answer("GET", "/…", json=…)           # what the mock answered
+    result = …                                          # the code under test, by its real client
+    assert isolated_http.requests[0].path == "/…"       # what the assertion on the mock meant
 """,
     Service.FILES: """
 def test_{name}(filesystem_sync, monkeypatch):

@@ -114,6 +114,8 @@ class FunctionEdits:
         unwrapped: Items of `with` that go: line of the statement and number of the item.
         becomes_async: Whether `def` becomes `async def`.
         calls: Expressions by line and column of the call that they replace.
+        spans: The same by first and last line and column, for calls that begin where others do.
+        texts: Expressions by line and column of the text that they replace.
         name: A new name, "" for the one that it has.
         new_decorators: Those that it gets, without "@".
     """
@@ -130,6 +132,8 @@ class FunctionEdits:
     unwrapped: set[tuple[int, int]] = field(default_factory=set)
     becomes_async: bool = False
     calls: dict[tuple[int, int], str] = field(default_factory=dict)
+    spans: dict[tuple[int, int, int, int], str] = field(default_factory=dict)
+    texts: dict[tuple[int, int], str] = field(default_factory=dict)
     name: str = ""
     new_decorators: list[str] = field(default_factory=list)
 
