@@ -124,6 +124,7 @@ _TESTS = (
     ("semicolon", False, "", "", "client = MagicMock(); client.get.return_value = None\nassert Limiter(client).remaining('a') == 3"),
     ("nested", False, "", "", 'def inner(client):\n    return Limiter(client).remaining("a")\nclient = MagicMock()\nclient.get.return_value = "1"\nfor _ in range(2):\n    assert inner(client) == 2'),
     ("tried", False, "client", '@patch("app.cache.client")', 'try:\n    client.get.return_value = None\n    assert cache.recall("k") is None\nfinally:\n    client.reset_mock()'),
+    ("piped", False, "", "", 'client = MagicMock()\npipe = client.pipeline.return_value.__enter__.return_value\npipe.execute.return_value = [{n}, True, "9"]\nassert cache.visits(client, "p") == ({n}, "9")\npipe.expire.assert_called_once()'),
     ("gone", True, "mock_redis", "", 'mock_redis.get.side_effect = redis.ConnectionError("x")\nassert await faults.recall_or_none(mock_redis, "k{n}") is None'),
     ("late", True, "mock_redis", "", 'mock_redis.get.side_effect = TimeoutError\nassert await faults.recall_in_time(mock_redis, "k") == "too late"'),
     ("lost", True, "mock_db", "", 'mock_db.fetchrow.side_effect = ConnectionError("x")\nwith pytest.raises(ConnectionError, match="x"):\n    await UserService(mock_db).get_user({n})'),

@@ -86,6 +86,36 @@ async def test_created(isolated_database):
     assert await UserService(isolated_database).create_user("a@example.com") == 7
 """,
     ),
+    "a pipeline": (
+        """def test_visits():
+    client = MagicMock()
+    pipe = client.pipeline.return_value.__enter__.return_value
+    pipe.execute.return_value = [4, True, "9"]
+    assert cache.visits(client, "home") == (4, "9")
+    pipe.expire.assert_called_once_with("visits:home", 60)
+""",
+        """@pytest.mark.requires_redis
+def test_visits(isolated_redis_sync):
+    isolated_redis_sync.set("visits:home", 3)
+    isolated_redis_sync.set("total", "9")
+    assert cache.visits(isolated_redis_sync, "home") == (4, "9")
+    assert 0 < isolated_redis_sync.ttl("visits:home") <= 60
+""",
+    ),
+    "a pipeline that is sent": (
+        """async def test_put_profile():
+    mock_redis = MagicMock()
+    mock_redis.pipeline.return_value.execute = AsyncMock(return_value=[1, 1])
+    await cache.put_profile(mock_redis, 7, "Ann")
+    mock_redis.pipeline.return_value.execute.assert_awaited_once()
+""",
+        """@pytest.mark.requires_redis
+async def test_put_profile(isolated_redis):
+    await cache.put_profile(isolated_redis, 7, "Ann")
+    assert await isolated_redis.hget("profile:7", "name") == "Ann"
+    assert await isolated_redis.sismember("profiles", 7)
+""",
+    ),
     "nothing is deleted": (
         """async def test_kept():
     db = AsyncMock()
@@ -202,6 +232,16 @@ _LEFT = {
         '@patch("httpx.AsyncClient.get", new_callable=AsyncMock)\nasync def test_weather(get):\n'
         '    get.return_value = MagicMock(json=lambda: {"celsius": 2})\n    assert await weather.temperature("x") == 2\n',
         "the address of https://weather.example is written into the code (weather.py:8)", "isolated_http.url",
+    ),
+    "a pipeline with other answers": (
+        'def test_visits():\n    client = MagicMock()\n    client.pipeline.return_value.__enter__.return_value.execute.return_value = [4]\n'
+        '    assert cache.visits(client, "home") == (4, "9")\n',
+        "the pipeline answers 1 commands, and 3 were found in the code", "by hand",
+    ),
+    "a pipeline whose answers are a name": (
+        'def test_visits():\n    client = MagicMock()\n    client.pipeline.return_value.__enter__.return_value.execute.return_value = answers\n'
+        '    assert cache.visits(client, "home") == (4, "9")\n',
+        "the answers of a pipeline are not written out", "by hand",
     ),
     "a function that gives data": (
         '@patch("app.cache.redis.Redis.get", return_value=b"1")\ndef test_data(get):\n    assert cache.profile(1)\n',

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 from realservices.mocks.convert.expressions import UNKNOWN, source_of
 from realservices.mocks.convert.handles import as_written, quoted
 from realservices.mocks.convert.mock_paths import CALLED, ENTERED
+from realservices.mocks.convert.redis_pipeline import STEPS, pipeline_commands
 from realservices.mocks.convert.results import Unconvertible
 
 if TYPE_CHECKING:
@@ -53,7 +54,9 @@ class RedisChecks:
         for check in self._mock.checks:
             words = [word for word in check.path if word not in (CALLED, ENTERED)]
             word = words[-1] if words else ""
-            if not word or word in _READS:
+            if word in STEPS and check.word == "called":
+                self._plan.check(check.line, self._sent(check))
+            elif not word or word in _READS or word in STEPS:
                 what = f"{word!r} was {check.word}" if word else "the client was made"
                 self._plan.note_gone(check, f"that {what} leaves no trace in Redis")
             elif check.word == "not called":
@@ -62,6 +65,16 @@ class RedisChecks:
                 self._plan.check(
                     check.line, [line for each in self._asked(word, check) for line in self._done(word, each, check)]
                 )
+
+    def _sent(self, check: Check) -> list[str]:
+        """Return what tells that a pipeline was sent: what its commands leave."""
+        lines: list[str] = []
+        for call in pipeline_commands(self._plan.calls):
+            if call.method not in _READS:
+                lines += self._done(call.method, _named(call.method, call.arguments, call.keywords), check)
+        if not lines:
+            self._plan.note_gone(check, "that a pipeline was made leaves no trace in Redis")
+        return lines
 
     def _asked(self, word: str, check: Check) -> list[dict[str, ast.expr]]:
         """Return the arguments by name: those that are asserted, else those of the code."""

@@ -11,6 +11,7 @@ from realservices.mocks.convert.handles import as_written, quoted
 from realservices.mocks.convert.mock_paths import CALLED, ENTERED, Fact, Kind
 from realservices.mocks.convert.redis_checks import RedisChecks
 from realservices.mocks.convert.redis_commands import COMMANDS
+from realservices.mocks.convert.redis_pipeline import STEPS, executions, pipeline_answers
 from realservices.mocks.convert.results import Unconvertible
 
 if TYPE_CHECKING:
@@ -62,9 +63,9 @@ class Client:
 
 
 def _place(mock: Mock, plan: TestPlan, calls: list[ServiceCall]) -> Client:
-    if any("pipeline" in fact.path for fact in mock.facts):
-        _refuse_pipeline(mock)
-    is_async = any(call.is_awaited for call in calls) if calls else mock.is_async or plan.is_async
+    is_async = (
+        any(call.is_awaited for call in (*calls, *executions(plan.calls))) if calls else mock.is_async or plan.is_async
+    )
     if is_async and not plan.is_async:
         raise Unconvertible(
             mock.line, mock.name, "the code is asynchronous and the test is not", "make the test a coroutine"
@@ -103,13 +104,6 @@ def _seam(mock: Mock, plan: TestPlan, name: str) -> None:
         plan.replace_target(mock.target, name)
 
 
-def _refuse_pipeline(mock: Mock) -> None:
-    line = next(fact.line for fact in mock.facts if "pipeline" in fact.path)
-    raise Unconvertible(
-        line, "pipeline", "a pipeline's answers are told in one list", "set the keys that it reads by hand"
-    )
-
-
 class _Seeds:
     def __init__(self, mock: Mock, plan: TestPlan, client: Client, calls: list[ServiceCall]) -> None:
         self._mock, self._plan, self._client, self._calls = mock, plan, client, calls
@@ -119,6 +113,11 @@ class _Seeds:
         for fact in self._mock.facts:
             words = [word for word in fact.path if word not in (CALLED, ENTERED)]
             word = words[-1] if words else ""
+            if word == "execute" and fact.kind is Kind.RETURNS and "pipeline" in words:
+                self._add_pipeline(fact)
+                continue
+            if word in STEPS and fact.kind is not Kind.EFFECT:
+                continue
             is_asked = any(call.method == word for call in self._calls) or any(
                 word in each.path for each in self._mock.checks
             )
@@ -131,6 +130,13 @@ class _Seeds:
             elif word not in _SILENT:
                 self._check_first(fact, word)
                 self._add_answer(fact.value, word, fact.line, self._arguments(word))
+
+    def _add_pipeline(self, fact: Fact) -> None:
+        """Have each command of a pipeline find its own answer."""
+        for call, value in pipeline_answers(fact, self._plan.calls):
+            if call.method not in _SILENT:
+                self._check_first(fact, call.method)
+                self._add_answer(value, call.method, fact.line, call.arguments)
 
     def _check_first(self, fact: Fact, word: str) -> None:
         """Raise for a read behind the code's own write of the same key: what is put there first is not its answer."""

@@ -71,3 +71,19 @@ def add_tag(user_id, tag):
 
 def session_user(token):
     return client.hget(f"session:{token}", "user")
+
+
+def visits(client, page):
+    with client.pipeline() as pipe:
+        pipe.incr(f"visits:{page}")
+        pipe.expire(f"visits:{page}", 60)
+        pipe.get("total")
+        count, _, total = pipe.execute()
+    return count, total
+
+
+async def put_profile(redis, user_id, name):
+    pipe = redis.pipeline()
+    pipe.hset(f"profile:{user_id}", "name", name)
+    pipe.sadd("profiles", user_id)
+    await pipe.execute()

@@ -107,3 +107,20 @@ async def test_redis_is_down(mock_redis):
     mock_redis.get.side_effect = ConnectionError
     with pytest.raises(ConnectionError):
         await UserCache(mock_redis).get(5)
+
+
+def test_visits():
+    client = MagicMock()
+    pipe = client.pipeline.return_value.__enter__.return_value
+    pipe.execute.return_value = [4, True, "9"]
+    assert cache.visits(client, "home") == (4, "9")
+    pipe.expire.assert_called_once_with("visits:home", 60)
+
+
+async def test_put_profile():
+    mock_redis = MagicMock()
+    pipe = MagicMock()
+    pipe.execute = AsyncMock(return_value=[1, 1])
+    mock_redis.pipeline.return_value = pipe
+    await cache.put_profile(mock_redis, 7, "Ann")
+    pipe.execute.assert_awaited_once()
