@@ -254,7 +254,7 @@ _LEFT = {
     "a pipeline": (
         '@patch("app.cache.client")\ndef test_pipe(client):\n    client.pipeline.return_value.execute.return_value = [1]\n'
         '    client.setex.assert_not_called()\n    cache.recall("x")\n',
-        "a pipeline's answers are told in one list", "by hand",
+        "the pipeline answers 1 commands, and 0 were found in the code", "by hand",
     ),
 }  # fmt: skip
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import ast
 from typing import TYPE_CHECKING
 
+from realservices.mocks.convert.installing_fixtures import check_only_installs, installs_mock
 from realservices.mocks.convert.results import Unconvertible
 from realservices.mocks.convert.test_facts import FunctionEdits, Mock
 
@@ -30,11 +31,10 @@ def edit_fixtures(plan: TestPlan, converted: set[Mock]) -> None:
             if taken & mocks and not exports_mock(fixture, plan):
                 _override(taken & mocks, fixture, plan)
             continue
+        if installs_mock(fixture, plan):
+            check_only_installs(fixture, plan)
+            continue
         if exports_mock(fixture, plan):
-            if fixture.autouse:
-                raise Unconvertible(
-                    fixture.node.lineno, fixture.name, "it installs its mock for all tests", "have tests ask for it"
-                )
             continue
         known = reading.edits.get(fixture.node.lineno, FunctionEdits())
         if not any(mock in converted for mock in names.values()) and not known.removed and not known.calls:
@@ -61,10 +61,6 @@ def _edit_fixture(fixture: Fixture, plan: TestPlan) -> None:
     if fixture.is_set_up:
         _edit_set_up(fixture, plan, edits)
         return
-    if fixture.autouse and edits.renames:
-        raise Unconvertible(
-            fixture.node.lineno, fixture.name, "it makes mocks for all tests", "have tests ask for a fixture"
-        )
     if fixture.scope != "function":
         raise Unconvertible(
             fixture.node.lineno, fixture.name, f"its scope is {fixture.scope}", "make it a fixture of one test"
@@ -136,8 +132,6 @@ def applies(line: int, plan: TestPlan) -> bool:
         (each for each in plan.reading.fixtures if each.node.lineno == line and each.module is plan.module), None
     )
     edits = plan.reading.edits[line]
-    return (
-        fixture is not None
-        and not exports_mock(fixture, plan)
-        and bool(edits.renames or edits.calls or edits.texts or edits.spans)
-    )
+    if fixture is None or installs_mock(fixture, plan) or exports_mock(fixture, plan):
+        return False
+    return bool(edits.renames or edits.calls or edits.texts or edits.spans)

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 
 from realservices.mocks.convert.each_test import Test
 from realservices.mocks.convert.fixture_edits import applies, exports_mock
+from realservices.mocks.convert.installing_fixtures import installs_mock
 from realservices.mocks.convert.project import Module
 from realservices.mocks.convert.results import FileResult, Left
 from realservices.mocks.convert.test_facts import FunctionEdits, Reading
@@ -115,8 +116,12 @@ def unused_fixtures(module: Module, plans: list[Planned], edits: dict[int, Funct
         for _, plan, _ in plans
         if plan is not None
         for fixture in plan.reading.fixtures
-        if fixture.module is plan.module and exports_mock(fixture, plan)
+        if fixture.module is plan.module and (exports_mock(fixture, plan) or installs_mock(fixture, plan))
     }
+    for _, plan, reading in plans:
+        for fixture in reading.fixtures if plan is None and reading is not None else ():
+            if fixture.autouse:
+                candidates.pop(fixture.name, None)  # A test that is left needs it.
     gone: set[int] = set()
     while True:
         asked = _asked(module, edits, gone)
