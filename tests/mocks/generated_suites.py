@@ -153,7 +153,7 @@ def make_suite(seed: int) -> str:
     in_class = chance.random() < 0.3
     blocks = [_test(number, each, chance, in_class=in_class) for number, each in enumerate(chosen)]
     if in_class:
-        base = chance.choice(["", "", "(unittest.TestCase)", "(Base)"])
+        base = chance.choice(["", "", "(unittest.TestCase)", "(unittest.IsolatedAsyncioTestCase)", "(Base)"])
         parts.append(f"\n\nclass TestThings{base}:\n" + "\n".join(_indented(block) for block in blocks))
     else:
         parts += [f"\n\n{block}" for block in blocks]

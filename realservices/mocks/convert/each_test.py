@@ -57,24 +57,25 @@ def _is_plain(base: ast.expr, module: Module, project: Project) -> bool:
 
 
 def is_test_case(owner: ast.ClassDef | None, module: Module) -> bool:
-    """Return whether a class is a TestCase of unittest itself."""
-    return owner is not None and [full_name(base, module.imports) for base in owner.bases] == ["unittest.TestCase"]
+    """Return whether a class is a TestCase of unittest itself, or one with a loop for each test."""
+    bases = [full_name(base, module.imports) for base in owner.bases] if owner is not None else []
+    return bases in [[f"unittest.{name}"] for name in _TEST_CASES]
 
 
 def check_class(test: Test, module: Module, project: Project) -> None:
     """Raise for a test whose class stands in the way.
 
     Raises:
-        Unconvertible: It is one of unittest that is asynchronous, or has bases that are not known.
+        Unconvertible: Its base runs no asynchronous tests, or is not known.
     """
     if test.owner is None:
         return
     names = {ast.unparse(base).rpartition(".")[2] for base in test.owner.bases}
-    if is_test_case(test.owner, module) and isinstance(test.node, ast.FunctionDef):
+    if is_test_case(test.owner, module) and (isinstance(test.node, ast.FunctionDef) or names == {_TEST_CASES[1]}):
         return
     if any(not _is_plain(base, module, project) for base in test.owner.bases):
         raise Unconvertible(
             test.owner.lineno, f"class {test.owner.name}({', '.join(sorted(names))})",
-            "asynchronous tests of unittest have a loop of their own, and those of unknown bases may take no fixtures",
+            "TestCase runs no asynchronous tests, and those of unknown bases may take no fixtures",
             "make it a plain class whose tests take fixtures",
         )  # fmt: skip

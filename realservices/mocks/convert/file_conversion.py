@@ -28,6 +28,7 @@ from realservices.mocks.convert.redis_plan import plan_redis
 from realservices.mocks.convert.results import FileResult, Left, Unconvertible
 from realservices.mocks.convert.rewrite import rewrite
 from realservices.mocks.convert.session_plan import is_session, plan_session
+from realservices.mocks.convert.set_up_attributes import is_read
 from realservices.mocks.convert.shared_fixtures import (
     Planned,
     copied_fixtures,
@@ -155,7 +156,7 @@ class FileConverter:
                 _plan_fake(fake, plan)
         files = [mock for mock in reading.mocks if mock.use.service is Service.FILES]
         for mock in reading.mocks:
-            if mock not in files:
+            if mock not in files and is_read(mock, reading):
                 _plan_mock(mock, plan)
         if files:
             plan_files(files, plan)
@@ -178,7 +179,7 @@ class FileConverter:
                 continue
             edits |= {line: each for line, each in plan.reading.edits.items() if applies(line, plan)}
             wanted |= plan.imports
-            pools = pools or plan.pools
+            pools = pools or (plan.pools and not plan.is_case)
             overrides |= plan.overrides
             result.converted.append(test.name)
             result.notes += [f"{test.name}: {note}" for note in plan.notes]

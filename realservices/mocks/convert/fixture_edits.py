@@ -5,6 +5,7 @@ from __future__ import annotations
 import ast
 from typing import TYPE_CHECKING
 
+from realservices.mocks.convert.case_fixtures import is_bound, lines_for
 from realservices.mocks.convert.installing_fixtures import check_only_installs, installs_mock
 from realservices.mocks.convert.results import Unconvertible
 from realservices.mocks.convert.test_facts import FunctionEdits, Mock
@@ -86,15 +87,22 @@ def _edit_set_up(fixture: Fixture, plan: TestPlan, edits: FunctionEdits) -> None
     needed = [each for each in dict.fromkeys(edits.renames.values()) if each in plan.fixtures]
     if len(fixture.node.args.args) != 1 or len(needed) != len(set(edits.renames.values())) or edits.unwrapped:
         raise Unconvertible(fixture.node.lineno, fixture.name, "it makes mocks in a way of its own", "convert by hand")
-    if fixture.name == "setUp":
-        edits.top = [by_name(name) for name in needed]
+    if fixture.name in ("setUp", "asyncSetUp"):
+        edits.top = lines_for(needed, plan)
+        if fixture.name == "setUp" and any(map(is_bound, needed)):
+            _make_asynchronous(fixture, plan, edits)
         return
     edits.arguments, edits.new_decorators, edits.name = needed, ["pytest.fixture(autouse=True)"], "set_up"
 
 
-def by_name(fixture: str) -> str:
-    """Return the line by which a method of a TestCase gets a fixture."""
-    return f'{fixture} = self.request.getfixturevalue("{fixture}")'
+def _make_asynchronous(fixture: Fixture, plan: TestPlan, edits: FunctionEdits) -> None:
+    """Have a `setUp` run in the loop of the test."""
+    owner = plan.module.definitions.get(fixture.owner)
+    names = {getattr(each, "name", "") for each in getattr(owner, "body", ())}
+    if "asyncSetUp" in names or "super()" in ast.unparse(fixture.node):
+        why = "it must run in the test's loop, as asyncSetUp, and there is more than it"
+        raise Unconvertible(fixture.node.lineno, fixture.name, why, "make the mocks in asyncSetUp")
+    edits.name, edits.becomes_async = "asyncSetUp", True
 
 
 def exports_mock(fixture: Fixture, plan: TestPlan) -> bool:

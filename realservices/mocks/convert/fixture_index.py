@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
 _Function = ast.FunctionDef | ast.AsyncFunctionDef
-_SET_UP = ("setup_method", "setup", "setUp")
+_SET_UP = ("setup_method", "setup", "setUp", "asyncSetUp")
 
 
 @dataclass(frozen=True, slots=True)

@@ -149,12 +149,15 @@ def _place(body: Sequence[cst.BaseStatement], imports: list[int], line: str) -> 
         return imports[0]
     others = [at for at in imports if _root(body[at]) not in sys.stdlib_module_names]
     if root in _KNOWN and others:
-        return (
-            others[0]
-            if line.startswith("import ")
-            else next((at for at in others if _root(body[at]) not in _KNOWN), others[-1] + 1)
-        )
+        if line.startswith("import "):
+            return next((at for at in others if not _comes_before(body[at], line)), others[-1] + 1)
+        return next((at for at in others if _root(body[at]) not in _KNOWN), others[-1] + 1)
     return imports[-1] + 1
+
+
+def _comes_before(statement: cst.BaseStatement, line: str) -> bool:
+    text = cst.Module([]).code_for_node(statement).strip()
+    return text.startswith("import ") and text < line
 
 
 def _root_of(line: str) -> str:

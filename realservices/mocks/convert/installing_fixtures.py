@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
 
     from realservices.mocks.convert.fixture_index import Fixture
+    from realservices.mocks.convert.test_facts import Function, Mock
     from realservices.mocks.convert.test_plan import TestPlan
 
 
@@ -23,6 +24,19 @@ def installs_mock(fixture: Fixture, plan: TestPlan) -> bool:
     first, last = _lines(fixture)
     is_own = fixture.module is plan.module and fixture.autouse and not fixture.is_set_up
     return is_own and any(first <= mock.line <= last and mock.target for mock in plan.reading.mocks)
+
+
+def is_replaced(mock: Mock, test: Function) -> bool:
+    """Return whether a test puts something else where a fixture has put a mock: it has been converted."""
+    is_own = test.lineno <= mock.line <= (test.end_lineno or mock.line)
+    return bool(mock.target) and not is_own and any(mock.target == each for each in _set_by(test))
+
+
+def _set_by(test: Function) -> Iterator[str]:
+    for node in ast.walk(test):
+        is_set = isinstance(node, ast.Call) and ast.unparse(node.func) == "monkeypatch.setattr" and node.args
+        if is_set and isinstance(node, ast.Call) and isinstance(node.args[0], ast.Constant):
+            yield str(node.args[0].value)
 
 
 def check_only_installs(fixture: Fixture, plan: TestPlan) -> None:

@@ -6,7 +6,8 @@ import ast
 import re
 from typing import TYPE_CHECKING
 
-from realservices.mocks.convert.fixture_edits import by_name, edit_fixtures
+from realservices.mocks.convert.case_fixtures import lines_for
+from realservices.mocks.convert.fixture_edits import edit_fixtures
 from realservices.mocks.convert.placement import act_line
 from realservices.mocks.convert.record_plan import plan_records
 from realservices.mocks.convert.results import Unconvertible
@@ -43,7 +44,7 @@ def finish(plan: TestPlan) -> None:
         lines = [*plan.setup, *plan.seeds, *(line for each in plan.checked.values() for line in each)]
         used = [*lines, *(new for name, new in edits.renames.items() if not name.startswith("self."))]
         names = [name for name in plan.fixtures if any(name in line for line in used)]
-        plan.setup = [*map(by_name, names), *plan.setup]
+        plan.setup = [*lines_for(names, plan), *plan.setup]
     else:
         edits.arguments = plan.fixtures
     edits.markers = [f"requires_{kind}" for kind in _MARKED if kind in plan.services]

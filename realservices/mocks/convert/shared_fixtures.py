@@ -13,6 +13,7 @@ from realservices.mocks.convert.fixture_edits import applies, exports_mock
 from realservices.mocks.convert.installing_fixtures import installs_mock
 from realservices.mocks.convert.project import Module
 from realservices.mocks.convert.results import FileResult, Left
+from realservices.mocks.convert.set_up_attributes import made_of, reads
 from realservices.mocks.convert.test_facts import FunctionEdits, Reading
 from realservices.mocks.convert.test_plan import TestPlan
 
@@ -31,9 +32,14 @@ def without_shared(plans: list[Planned], result: FileResult) -> list[Planned]:
     while True:
         users: dict[int | str, list[int]] = defaultdict(list)
         changes: dict[int | str, list[object]] = defaultdict(list)
+        affected = _affected(plans)
         for number, (_, plan, reading) in enumerate(plans):
             for fixture in reading.fixtures if reading else ():
                 is_own = fixture.module.path == result.path
+                line = fixture.node.lineno
+                is_changed = plan is not None and line in plan.reading.edits and applies(line, plan)
+                if fixture.is_set_up and not is_changed and reading and not reads(reading, affected[line], fixture):
+                    continue  # What is changed there is nothing to it.
                 users[fixture.node.lineno if is_own else fixture.name].append(number)
             for name, expression in plan.overrides.items() if plan else ():
                 changes[name].append(expression)
@@ -58,6 +64,18 @@ def without_shared(plans: list[Planned], result: FileResult) -> list[Planned]:
             line = key if isinstance(key, int) else test.node.lineno
             result.left.append(Left(test=test.name, line=line, what="fixture", why=why, remedy=_WHOLE))
             plans[number] = (test, None, dataclasses.replace(reading) if reading else None)
+
+
+def _affected(plans: Sequence[Planned]) -> dict[int, set[str]]:
+    """Return the attributes that hold something else when a set-up is changed, by its line."""
+    found: dict[int, set[str]] = defaultdict(set)
+    for _, plan, _ in plans:
+        for fixture in plan.reading.fixtures if plan is not None else ():
+            line = fixture.node.lineno
+            if plan is None or not fixture.is_set_up or line not in plan.reading.edits:
+                continue
+            found[line] |= made_of(fixture, plan.reading.edits[line].renames.keys())
+    return found
 
 
 def can_be_copied(key: int | str, plans: Sequence[Planned]) -> bool:

@@ -7,6 +7,7 @@ import dataclasses
 from typing import TYPE_CHECKING
 
 from realservices.mocks.convert.function_reading import FunctionReader
+from realservices.mocks.convert.installing_fixtures import is_replaced
 from realservices.mocks.convert.redis_commands import COMMANDS
 from realservices.mocks.convert.results import Unconvertible
 from realservices.mocks.convert.test_facts import KEPT, Function, Reading
@@ -68,7 +69,9 @@ class TestReader:
             if mock.use.service in KEPT and not mock.use.stays and (service := _linked(mock, calls)):
                 self._linked[mock.path, mock.line] = service
         self.reads_all = False
-        return self._read(Reading(test, fixtures=list(fixtures), called={call.line for call in calls}))
+        reading = self._read(Reading(test, fixtures=list(fixtures), called={call.line for call in calls}))
+        reading.mocks = [mock for mock in reading.mocks if not is_replaced(mock, test)]
+        return reading
 
     def _read(self, reading: Reading) -> Reading:
         exported: dict[str, Bound] = {}

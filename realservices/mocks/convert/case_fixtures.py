@@ -1,0 +1,57 @@
+"""How a method of unittest's TestCase gets a real object: by a fixture's name, or made in the loop of its own test.
+
+IsolatedAsyncioTestCase runs each test in a loop of its own, in which no asynchronous fixture lives. There the test
+connects itself, to the same database of its own, and unittest closes the connection in that loop.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from realservices.mocks.convert.results import Unconvertible
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+    from realservices.mocks.convert.test_plan import TestPlan
+
+_DATABASE = 'self.request.getfixturevalue("cloned_database")'
+_REDIS = 'self.request.getfixturevalue("isolated_redis_sync").url'
+# Expression, method that closes it, import.
+_MADE = {
+    "isolated_database": (f"await {_DATABASE}.connect()", "close", ""),
+    "database_pool": (f"await asyncpg.create_pool({_DATABASE}.url, min_size=1)", "close", "import asyncpg"),
+    "isolated_psycopg_async": (
+        f"await psycopg.AsyncConnection.connect({_DATABASE}.url)", "close", "import psycopg",
+    ),
+    "isolated_redis": (f"redis.asyncio.from_url({_REDIS}, decode_responses=True)", "aclose", "import redis.asyncio"),
+    "isolated_redis_bytes": (f"redis.asyncio.from_url({_REDIS})", "aclose", "import redis.asyncio"),
+}  # fmt: skip
+_BOUND = ("isolated_session_async", "isolated_engine_async", "filesystem")
+
+
+def is_bound(fixture: str) -> bool:
+    """Return whether a fixture's object lives in a loop."""
+    return fixture in _MADE or fixture in _BOUND
+
+
+def lines_for(fixtures: Iterable[str], plan: TestPlan) -> list[str]:
+    """Return the lines by which a method of a TestCase gets what fixtures give.
+
+    Raises:
+        Unconvertible: An asynchronous one cannot be made in the test's own loop.
+    """
+    lines: list[str] = []
+    for name in fixtures:
+        if name in _BOUND:
+            raise Unconvertible(
+                plan.reading.test.lineno, name, "asynchronous tests of unittest have a loop of their own",
+                "make it a plain class whose tests take fixtures",
+            )  # fmt: skip
+        if name not in _MADE:
+            lines.append(f'{name} = self.request.getfixturevalue("{name}")')
+            continue
+        expression, close, line = _MADE[name]
+        lines += [f"{name} = {expression}", f"self.addAsyncCleanup({name}.{close})"]
+        plan.imports |= {line} if line else set()
+    return lines
