@@ -12,7 +12,10 @@ import httpx
 import pytest
 import redis
 import respx
+import fakeredis
+from sqlalchemy import create_engine
 from sqlalchemy.exc import SQLAlchemyError
+from sqlalchemy.orm import sessionmaker
 {extra}
 from app import books, cache, faults, legacy, notes, orders, rates, settings, weather
 from app.cache import Limiter, UserCache
@@ -82,6 +85,24 @@ def service(mock_db):
     yield service
 """,
 )
+_AT_TOP = (
+    "",
+    """
+fake = fakeredis.FakeRedis(decode_responses=True)
+memory = create_engine("sqlite://")
+Session = sessionmaker(bind=memory)
+""",
+    """
+fake = fakeredis.FakeStrictRedis(decode_responses=True)
+memory = create_engine("sqlite:///:memory:", echo=True)
+Author.metadata.create_all(memory)
+Session = sessionmaker(autoflush=False, bind=memory)
+
+
+def make_session():
+    return Session()
+""",
+)
 # What stands in a test: name, whether it is asynchronous, arguments, decorators, body.
 _TESTS = (
     ("get", True, "service, mock_db", "", 'user = await service.get_user(1)\nassert user["name"] == "Ann"\nmock_db.fetchrow.assert_awaited_once()'),
@@ -124,6 +145,8 @@ _TESTS = (
     ("semicolon", False, "", "", "client = MagicMock(); client.get.return_value = None\nassert Limiter(client).remaining('a') == 3"),
     ("nested", False, "", "", 'def inner(client):\n    return Limiter(client).remaining("a")\nclient = MagicMock()\nclient.get.return_value = "1"\nfor _ in range(2):\n    assert inner(client) == 2'),
     ("tried", False, "client", '@patch("app.cache.client")', 'try:\n    client.get.return_value = None\n    assert cache.recall("k") is None\nfinally:\n    client.reset_mock()'),
+    ("faked", False, "", "", 'fake.flushall()\nassert Limiter(fake, limit={n}).allow("ann")'),
+    ("memory", False, "", "", 'with Session() as session:\n    books.add_author(session, "A{n}")'),
     ("piped", False, "", "", 'client = MagicMock()\npipe = client.pipeline.return_value.__enter__.return_value\npipe.execute.return_value = [{n}, True, "9"]\nassert cache.visits(client, "p") == ({n}, "9")\npipe.expire.assert_called_once()'),
     ("gone", True, "mock_redis", "", 'mock_redis.get.side_effect = redis.ConnectionError("x")\nassert await faults.recall_or_none(mock_redis, "k{n}") is None'),
     ("late", True, "mock_redis", "", 'mock_redis.get.side_effect = TimeoutError\nassert await faults.recall_in_time(mock_redis, "k") == "too late"'),
@@ -148,7 +171,12 @@ def make_suite(seed: int) -> str:
     """
     chance = random.Random(seed)
     parts = [_head(chance)]
-    parts += [chance.choice(_FIXTURES), chance.choice(_REDIS_FIXTURES), chance.choice(_CONSUMERS)]
+    parts += [
+        chance.choice(_AT_TOP),
+        chance.choice(_FIXTURES),
+        chance.choice(_REDIS_FIXTURES),
+        chance.choice(_CONSUMERS),
+    ]
     chosen = chance.sample(_TESTS, chance.randint(1, 9))
     in_class = chance.random() < 0.3
     blocks = [_test(number, each, chance, in_class=in_class) for number, each in enumerate(chosen)]

@@ -20,6 +20,15 @@ from realservices.mocks.convert.http_plan import plan_http
 from realservices.mocks.convert.import_lines import mend_imports
 from realservices.mocks.convert.kept_mocks import kept_mock
 from realservices.mocks.convert.mock_paths import Kind
+from realservices.mocks.convert.module_fakes import (
+    ModuleFakes,
+    check_foreign,
+    edit_takers,
+    fakes_at_top,
+    plan_module_fakes,
+    with_plain_gap,
+    without_unused,
+)
 from realservices.mocks.convert.plan_edits import finish
 from realservices.mocks.convert.postgres_plan import plan_postgres
 from realservices.mocks.convert.project import Module, Project, make_module
@@ -69,6 +78,7 @@ class FileConverter:
         self._modules: dict[Path, Module | None] = {}
         self._uses: dict[str, Sequence[MockUse]] = {}
         self._names: dict[str, str] | None = None
+        self._fakes: ModuleFakes
 
     def convert(self, path: Path, text: str | None = None) -> FileResult:
         """Return what becomes of a file.
@@ -118,6 +128,7 @@ class FileConverter:
                 self._scan(conftest, conftest.read_text(encoding="utf-8", errors="replace"))
             if directory == self._files.root.resolve():
                 break
+        self._fakes = fakes_at_top(module, self._uses.get(str(module.path), ()))
         index = FixtureIndex(module, self._files.root.resolve())
         project = Project(self._files, self._relative(module.path), self._modules)
         found: list[Planned] = []
@@ -127,7 +138,9 @@ class FileConverter:
             try:
                 calls = CodeUnderTest(project, module).calls(test.node, fixtures)
                 reading = TestReader(module, self._uses).read(test.node, fixtures, calls)
-                plan = self._plan(test, reading, module, project, calls) if _has_work(reading) else None
+                self._check_foreign(reading)
+                has_work = _has_work(reading) or self._names_fakes(reading)
+                plan = self._plan(test, reading, module, project, calls) if has_work else None
                 kept = kept_mock(test, module.path, fixtures, calls, self._uses) if plan is None else None
                 result.left += [kept] if kept is not None else []
                 found.append((test, plan, reading))
@@ -162,10 +175,22 @@ class FileConverter:
             plan_files(files, plan)
         if http:
             plan_http_fakes(http, plan)
+        taken = plan_module_fakes(self._fakes, reading, plan)
         _check_new(plan)
         check_asserts(plan)
         finish(plan)
+        edit_takers(taken, self._fakes, plan)
         return plan
+
+    def _names_fakes(self, reading: Reading) -> bool:
+        functions = [reading.test, *(each.node for each in reading.fixtures if each.module is self._fakes.module)]
+        return any(self._fakes.named_in(each) for each in functions)
+
+    def _check_foreign(self, reading: Reading) -> None:
+        for fixture in reading.fixtures:
+            if fixture.module is not self._fakes.module:
+                uses = self._uses.get(str(fixture.module.path), ())
+                check_foreign(fakes_at_top(fixture.module, uses), [fixture.node])
 
     def _write(self, module: Module, plans: list[Planned], result: FileResult) -> dict[str, MockUse]:
         """Put the plans into the result; return tests that would still have a mock, and which: nothing is done then."""
@@ -191,7 +216,9 @@ class FileConverter:
         try:
             cases = {test.owner.name for test, plan, _ in plans if plan is not None and plan.is_case and test.owner}
             text = rewrite(result.before, edits, gone, pools=pools, cases=cases, overrides=overrides, copies=copies)
-            text = mend_imports(result.before, text, wanted)
+            shorter = without_unused(text, self._fakes)
+            mended = mend_imports(result.before, shorter, wanted)
+            text = mended if shorter == text else with_plain_gap(mended)
             compile(text, str(result.path), "exec", dont_inherit=True)
             _check_same_tests(module.tree, ast.parse(text))
         except Exception as error:  # noqa: BLE001 - whatever it was, the file stays as it was, and that is told

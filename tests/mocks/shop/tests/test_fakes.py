@@ -7,6 +7,11 @@ from app import books
 from app.cache import Limiter
 from app.models import Base
 
+fake = fakeredis.FakeRedis(decode_responses=True)
+memory = create_engine("sqlite://")
+Session = sessionmaker(bind=memory)
+Base.metadata.create_all(memory)
+
 
 @pytest.fixture
 def client():
@@ -37,3 +42,15 @@ def test_limit(client):
 def test_authors(session):
     books.add_author(session, "Ann")
     assert books.count_authors(session) == 1
+
+
+def test_it_is_remembered():
+    fake.flushall()
+    assert Limiter(fake, limit=1).allow("eve")
+    assert fake.get("limit:eve") == "1"
+
+
+def test_more_authors():
+    with Session() as session:
+        books.add_author(session, "Eve")
+        assert books.count_authors(session) == 1
