@@ -112,7 +112,7 @@ async def _validate(console: Console, quiet: bool, required: list[str]) -> list[
         await manager.initialize()
         insists = process_manager().services.are_required
         present = list(manager.create_test_environment("validate"))
-        for resource in _OTHER_USES:
+        for resource in _uses():
             console.progress(f"{resource} …")
             step = await _step(manager, resource, resource in present)
             if step.state == "missing" and (resource in required or (insists and resource in present)):
