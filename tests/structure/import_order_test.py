@@ -33,6 +33,8 @@ def _modules(folder: Traversable, prefix: str = "") -> Iterator[tuple[str, str]]
 
 _SOURCES = dict(_modules(importlib.resources.files("realservices")))
 _KINDS = sorted({path.split("/")[1] for path in _SOURCES if path.startswith("kinds/") and path.count("/") > 1})
+# The kind of those who are no database, and of the runner of tests that are programs.
+_SERVER_OF_ANY_KIND = "executable"
 # The parts of a kind's folder, and the folder of the package whose place in the chain each has.
 _PARTS = {
     "kind": "contract",
@@ -98,6 +100,15 @@ def test_a_kind_imports_no_other(kind: str) -> None:
     }
     others = {f"realservices.kinds.{other}" for other in _KINDS if other != kind}
     assert {name for name in imported for other in others if f"{name}.".startswith(f"{other}.")} == set()
+
+
+@pytest.mark.parametrize("path", sorted(path for path in _SOURCES if not path.startswith(("kinds/", "mocks/"))))
+def test_nothing_else_knows_a_kind(path: str) -> None:
+    """Tools that read mocks do: they turn each library's into the product that it stands for."""
+    found = {f"realservices.kinds.{kind}" for kind in _KINDS}
+    assert {name for name in _imported_names(_SOURCES[path]) if ".".join(name.split(".")[:3]) in found} == set()
+    texts = {node.value for node in ast.walk(ast.parse(_SOURCES[path])) if isinstance(node, ast.Constant)}
+    assert texts & {*_KINDS} - {_SERVER_OF_ANY_KIND} == set()
 
 
 def test_there_is_a_folder_for_each_kind() -> None:
