@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import os
-import shlex
 import subprocess
 import time
 from collections.abc import Sequence
@@ -120,25 +119,6 @@ class Bazel:
             if attempt.status != "PASSED" or attempt.is_cached:
                 raise BenchError(f"{attempt.label} run {attempt.run} is no sample: {attempt}")
         return TestRun(attempts, read_action_ms(profile), wall_s)
-
-    def start(self, target: str, env: dict[str, str], log: Path) -> subprocess.Popen[bytes]:
-        """Run a target's program, in a process group of its own as a terminal would.
-
-        Args:
-            target: What to run.
-            env: What it finds in its environment, besides ours.
-            log: Where all goes that is said.
-        """
-        prefix = shlex.join(["env", *(f"{name}={value}" for name, value in env.items())])
-        with log.open("wb") as file:
-            return subprocess.Popen(
-                [*self._command, "run", *self._flags, f"--run_under={prefix}", target],
-                cwd=self.workspace,
-                stdin=subprocess.DEVNULL,
-                stdout=file,
-                stderr=subprocess.STDOUT,
-                start_new_session=True,
-            )
 
     def info(self, key: str) -> str:
         """Return ``bazel info KEY`` for the flags of the builds."""

@@ -3,7 +3,7 @@
 ``build KIND TOOL …`` is a build action, which makes a template of a kind for instance; ``migrator`` runs one of a
 project's own programs for templates; ``program MODULE PATHS …`` is a program of the package (a server of
 realservices/programs, the command line) with what it imports; ``serve DIR`` runs services for a test session outside of
-Bazel, ``spare …`` some for a session that may come; anything else is the manifest of a test to launch.
+Bazel; anything else is the manifest of a test to launch.
 """
 
 from __future__ import annotations
@@ -27,10 +27,6 @@ def main() -> int:
         from realservices.launcher.session import serve  # noqa: PLC0415 - as above
 
         return serve.main(sys.argv[2:])
-    if sys.argv[1:2] == ["spare"]:
-        from realservices.launcher.session import serve  # noqa: PLC0415 - as above
-
-        return serve.spare_main(sys.argv[2:])
     # What is imported is never garbage; to look for some meanwhile takes 2 ms of every test's start.
     gc.disable()
     from realservices.launcher import main as launcher  # noqa: PLC0415

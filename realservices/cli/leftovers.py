@@ -107,7 +107,6 @@ def sweep(*, remove: bool, templates: bool = False, warm: bool = False) -> Itera
         for path in _entries(f"{registry}/{FOLDER}"):
             yield from _lock_file(_PLACE, path, remove)
         for path in _entries(f"{registry}/{OFFERS}"):
-            # Not the keeper's, which stays.
             if path.endswith(f"{OFFER_SUFFIX}.lock"):
                 yield from _lock_file(_OFFER_LOCK, path, remove)
         yield from _templates(f"{registry}/templates", "unpacked template", remove, templates)

@@ -22,7 +22,7 @@ from realservices.contract.terminal_text import as_output
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-COMMANDS = ("up", "status", "logs", "exec", "test", "init", "doctor", "validate", "clean", "warm", "migrate")
+COMMANDS = ("up", "status", "logs", "exec", "test", "init", "doctor", "validate", "clean", "migrate")
 """Names of the commands, and of their modules."""
 
 _LACKS = "the machine does not give what the command needs"

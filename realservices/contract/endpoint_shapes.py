@@ -1,6 +1,6 @@
 """What the runtime description must look like, and a service's endpoint in it (runtime.py says what the keys mean).
 
-By itself, because the launcher's side reads descriptions, too: of a group that runs, of services that are lent.
+By itself, because the launcher's side reads descriptions, too: of a group that runs.
 """
 
 from __future__ import annotations

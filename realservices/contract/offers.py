@@ -7,16 +7,11 @@ they run, with the descriptors that its first process holds; the process ends th
 
 from __future__ import annotations
 
-import json
 import os
 import socket
 
 from realservices.contract.errors import RealServicesError
 from realservices.contract.registry import present_registries, registry_directory
-
-TYPE_CHECKING = False
-if TYPE_CHECKING:
-    from typing import Any
 
 TAKE, LOOK, END = b"take\n", b"look\n", b"end\n"
 """What can be asked for: the services, who they are (JSON), their end."""
@@ -35,17 +30,12 @@ def offer_path(name: str) -> str:
     """Return the path of an offer's socket; whoever listens there has locked the same path with ``.lock``.
 
     Args:
-        name: The offer's (`offer_names`).
+        name: The offer's: its key.
 
     Raises:
         RealServicesError: There is no registry.
     """
     return f"{registry_directory()}/{OFFERS}/{name}{OFFER_SUFFIX}"
-
-
-def offer_names(key: str, most: int) -> list[str]:
-    """Return the names of all offers that there can be for a key, ``most`` of them."""
-    return [f"{key}.{number}" for number in range(most)]
 
 
 def present_offers() -> list[str]:
@@ -57,18 +47,17 @@ def present_offers() -> list[str]:
     return sorted(name.removesuffix(OFFER_SUFFIX) for name in names if name.endswith(OFFER_SUFFIX))
 
 
-def take_over(key: str, most: int = 1) -> tuple[str, list[int]] | None:
+def take_over(key: str) -> tuple[str, list[int]] | None:
     """Take the services that are offered for a key, if there are any.
 
     Returns:
         The session's directory, and what its first process holds (`session_directory`).
     """
-    for name in offer_names(key, most):
-        answer, descriptors = _ask(name, TAKE)
-        if len(descriptors) == 2 and answer.startswith(b"/") and b"\0" not in answer:
-            return os.fsdecode(answer), descriptors
-        for descriptor in descriptors:
-            os.close(descriptor)
+    answer, descriptors = _ask(key, TAKE)
+    if len(descriptors) == 2 and answer.startswith(b"/") and b"\0" not in answer:
+        return os.fsdecode(answer), descriptors
+    for descriptor in descriptors:
+        os.close(descriptor)
     return None
 
 
@@ -80,27 +69,6 @@ def look_at(name: str) -> bytes:
 def end_offer(name: str) -> bool:
     """Have the services of an offer ended, and wait for that; return whether there were any."""
     return bool(_ask(name, END, _END_TIMEOUT_S)[0])
-
-
-def keeper_path() -> str:
-    """Return the path of the socket at which somebody starts warm services for others, who may not (cli/warm.py).
-
-    Raises:
-        RealServicesError: There is no registry.
-    """
-    return f"{registry_directory()}/{OFFERS}/keeper"
-
-
-def ask_keeper(wish: dict[str, Any]) -> bool:
-    """Tell the keeper what services the next one will want; return whether there is a keeper."""
-    with socket.socket(socket.AF_UNIX, socket.SOCK_STREAM) as connection:
-        connection.settimeout(_TIMEOUT_S)
-        try:
-            connection.connect(keeper_path())
-            connection.sendall(json.dumps(wish).encode())
-        except (OSError, RealServicesError):
-            return False
-    return True
 
 
 def _ask(name: str, words: bytes, timeout_s: float = _TIMEOUT_S) -> tuple[bytes, list[int]]:

@@ -10,11 +10,10 @@ import os
 
 from realservices.contract.left_directories import SESSION, new_id
 from realservices.contract.locked_directory import make_locked_directory
-from realservices.contract.user_directory import SHARED_MEMORY, SHORT_BASES, user_directory
+from realservices.contract.user_directory import SHORT_BASES, user_directory
 
-# Short ones, as unix sockets lie in it, whose paths have 107 bytes at most. The second one is for sessions in
-# sandboxes, which have a /tmp of their own.
-SESSION_BASE, SHARED_SESSION_BASE = "/tmp", SHARED_MEMORY
+# A short one, as unix sockets lie in it, whose paths have 107 bytes at most.
+SESSION_BASE = "/tmp"
 ALIVE = "alive"
 CONTROL = "control.sock"
 

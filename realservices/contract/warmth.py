@@ -7,8 +7,6 @@ import os
 from realservices.contract.errors import ManifestError
 
 WARM = "REALSERVICES_WARM"
-# What the process that runs them takes from the environment of whoever starts it.
-INHERITED = ("PATH", "REALSERVICES_REGISTRY", "REALSERVICES_PORT_RANGE")
 _WISHES = {"1": True, "true": True, "0": False, "false": False}
 
 

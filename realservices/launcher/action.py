@@ -14,7 +14,6 @@ import time
 
 from realservices.contract.bazel_files import tell_warnings
 from realservices.contract.errors import ServiceError
-from realservices.contract.warmth import WARM
 from realservices.host.guardian import Guardian, start_guardian
 from realservices.host.marks import mark_children
 from realservices.host.process import adopt_orphans, kill_descendants
@@ -37,16 +36,12 @@ if TYPE_CHECKING:
     from realservices.contract.manifest import Manifest
     from realservices.host.foreground import Foreground
     from realservices.launcher.checkouts import Checkouts
-    from realservices.launcher.lent import Lending, LentServices
     from realservices.launcher.program import Program
     from realservices.launcher.supervised import Supervised, Watcher
     from realservices.services.base import Service
 
 # A port is lost once in a blue moon; a machine on which each start loses one has another trouble.
 _MOST_STARTS = 3
-_NO_KEEPER = (
-    f"{WARM} wants warm services, but nobody keeps any: `bazel run @rules_realservices//tools:warm` in another terminal"
-)
 
 
 class Action:
@@ -58,7 +53,6 @@ class Action:
         program: What the services are for.
         watcher: Is told what happens to the services.
         fixed_ports: First ports of services by name; all other ports are leased.
-        may_borrow: Whether the services may be warm ones, where the environment wants that.
     """
 
     def __init__(
@@ -69,7 +63,6 @@ class Action:
         *,
         watcher: Watcher | None = None,
         fixed_ports: dict[str, int] | None = None,
-        may_borrow: bool = True,
     ) -> None:
         self._manifest = manifest
         self._runfiles = runfiles
@@ -90,8 +83,6 @@ class Action:
         self._lost_ports: list[int] = []
         # Whether all services have been ready, so that tests may have begun.
         self._has_begun = False
-        self._lending = self._make_lending() if may_borrow and not self._fixed_ports else None
-        self._lent: LentServices | None = None
 
     def run(self) -> tuple[int, str]:
         """Run it to its end; nothing that it made is left afterwards.
@@ -155,20 +146,19 @@ class Action:
         self._sandbox = sandbox = Sandbox()
         runtime_path = f"{sandbox.private}/runtime.json"
         kinds = [class_of(spec, self._manifest.label, self._runfiles) for spec in self._manifest.services]
-        self._lent = lent = self._lending.borrow(self._watcher) if self._lending else None
-        ports = {} if lent else self._lease_ports(kinds)
+        ports = self._lease_ports(kinds)
         self._guardian = start_guardian(sandbox.name, sandbox.paths)
         mark_children(sandbox.name)
         sandbox.create()
         adopt_orphans()
-        services = [] if lent else self._make_services(kinds, sandbox, ports)
-        endpoints = lent.endpoints if lent else {service.spec.name: service.endpoint for service in services}
-        control_path = lent.control if lent else f"{sandbox.private}/control.sock"
+        services = self._make_services(kinds, sandbox, ports)
+        endpoints = {service.spec.name: service.endpoint for service in services}
+        control_path = f"{sandbox.private}/control.sock"
         write_runtime_file(runtime_path, self._manifest, sandbox, control_path, endpoints)
         env = program_environment(self._manifest, self._runfiles, sandbox, (runtime_path, control_path), endpoints)
-        self._supervisor = supervisor = lent or Supervisor(services, _service_environment(env), self._watcher)
+        self._supervisor = supervisor = Supervisor(services, _service_environment(env), self._watcher)
         self._checkouts = self._make_checkouts(sandbox, supervisor)
-        self._control = None if lent else ControlServer(control_path, supervisor, checkouts=self._checkouts)
+        self._control = ControlServer(control_path, supervisor, checkouts=self._checkouts)
         self._signals = self._signals or SignalReader(self._ending.on_signal, self._on_exit)
         supervisor.watch(self._signals.descriptor, self._signals.read)
         if self._manifest.test.runner == "pytest":
@@ -198,18 +188,6 @@ class Action:
 
         imported = [f"{self._runfiles}/{path}" for path in paths]
         return Checkouts(self._manifest.services, imported, f"{sandbox.private}/checkouts.log", supervisor)
-
-    def _make_lending(self) -> Lending | None:
-        """Return what knows warm services, where such are wanted and all services may be some.
-
-        Raises:
-            ManifestError: The environment wants what there is not.
-        """
-        if not (self._manifest.services and os.environ.get(WARM)) or self._manifest.test.checkout_paths is not None:
-            return None  # Who checks out is known to the process that serves the control socket.
-        from realservices.launcher.lent import lending_of  # noqa: PLC0415 - almost no test is to pay for it
-
-        return lending_of(self._manifest.services, self._runfiles)
 
     def _lease_ports(self, kinds: list[type[Service]]) -> dict[str, list[int]]:
         counts = {spec.name: kind.ports_for(spec) for kind, spec in zip(kinds, self._manifest.services, strict=True)}
@@ -288,10 +266,6 @@ class Action:
             if self._program.exit_code != 0 or self._supervisor.failures() or contract_files.wants_logs():
                 contract_files.keep_logs([s.log.path for s in self.services])
                 contract_files.keep_text("services.json", self.timeline.as_json())
-        if self._lent:
-            self._lent.give_back()
-        elif self._lending and self._supervisor and not self._lending.wish():
-            self._wish_in_vain(self._lending)
         self._let_go()
 
     def _undo(self) -> None:
@@ -317,13 +291,6 @@ class Action:
         if self._guardian:
             tell_warnings([self._guardian.dismiss()])
         self._slot.release()
-
-    def _wish_in_vain(self, lending: Lending) -> None:
-        """Do without a keeper of warm services: what a test's sandbox starts ends with it, `bazel run` is in none."""
-        if self._manifest.test.runner == "services":
-            lending.leave_spares()
-        else:
-            tell_warnings([_NO_KEEPER])
 
 
 def _service_environment(env: dict[str, str]) -> dict[str, str]:

@@ -157,7 +157,6 @@ class Supervised:
 
     def has_lost_ports(self) -> bool:
         """Take note of foreign processes on its ports; return whether there are any."""
-        # A warm service is not of this process, and so would be foreign itself.
-        ports = [] if self.service.is_warm else self.service.endpoint["ports"].values()
+        ports = self.service.endpoint["ports"].values()
         self.lost_ports |= {port: owner for port in ports if (owner := foreign_owner(port))}
         return bool(self.lost_ports)

@@ -2,9 +2,9 @@
 
 Told as text beside a failure, as properties in the JUnit report, and as services.json where logs are kept:
 ``{"test": label, "ready_ms": until all were ready, "critical_path": [names], "program": {"started_ms", "ended_ms",
-"cpu_ms", "peak_mb"}, "services": [{"name", "kind", "label", "needs", "state", "warm", "started_ms", "ready_ms",
+"cpu_ms", "peak_mb"}, "services": [{"name", "kind", "label", "needs", "state", "started_ms", "ready_ms",
 "ports", "cpu_ms", "peak_mb"}…]}``. ``started_ms`` and ``ended_ms`` count from the launcher's start, a service's
-``ready_ms`` from its own; a warm one, which ran already, starts when it is asked for. ``peak_mb`` is the most memory
+``ready_ms`` from its own. ``peak_mb`` is the most memory
 that one of its processes held, the launcher's copy at its beginning included. There are no passwords and no URLs in it.
 """
 
@@ -85,7 +85,6 @@ class Timeline:
             "ready_ms": _text(entry["ready_ms"]),
             "on_critical_path": str(name in self.critical_path).lower(),
             "state": entry["state"],
-            "warm": str(entry["warm"]).lower(),
             "ports": ",".join(f"{port}={number}" for port, number in entry["ports"].items()),
             "cpu_ms": _text(entry["cpu_ms"]),
             "peak_mb": _text(entry["peak_mb"]),
@@ -99,7 +98,6 @@ class Timeline:
             "label": spec.label,
             "needs": list(spec.needs),
             "state": service.final_state or service.state,
-            "warm": service.service.is_warm,
             "started_ms": _ms(service.first_start, self._begin),
             "ready_ms": _ms(service.first_ready, service.first_start),
             "ports": service.service.endpoint["ports"],
@@ -122,7 +120,7 @@ def _critical_path(services: list[Supervised]) -> list[str]:
 def _words(entry: dict[str, Any]) -> str:
     if entry["started_ms"] is None:
         return "never started"
-    started = f"{'asked for' if entry['warm'] else 'started'} at {entry['started_ms']:.0f} ms, "
+    started = f"started at {entry['started_ms']:.0f} ms, "
     return started + (f"ready after {entry['ready_ms']:.0f} ms" if entry["ready_ms"] is not None else "never ready")
 
 

@@ -38,7 +38,6 @@ class Service:
         ends_in_order: Whether it must be asked to end at the end of the test action, too.
         ready_timeout_s: How long a start may take.
         is_slow_to_start: Whether it takes longer than other kinds, so that it had better begin before them.
-        is_warm: Whether it ran before anybody asked for it.
         warning: What the user should know about how it runs here (a slower fallback), or "".
     """
 
@@ -49,7 +48,6 @@ class Service:
     ends_in_order = False
     ready_timeout_s = 60.0
     is_slow_to_start = False
-    is_warm = False
 
     def __init__(self, spec: ServiceSpec, sandbox: Sandbox, runfiles: str, ports: list[int]) -> None:
         self.spec = spec

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import os
 import shlex
 import sys
 from pathlib import Path
@@ -22,14 +21,6 @@ _TARGETS_MS: dict[str, float] = {
 }
 _WARM_MS: dict[str, float] = {
     "//warm:driver": 1,
-    "//warm:postgres": 500,
-    "//warm:postgres warm": 450,
-    "//warm:clickhouse": 900,
-    "//warm:clickhouse warm": 600,
-    "//warm:program_with_postgres": 200,
-    "//warm:program_with_postgres warm": 150,
-    "//warm:program_with_clickhouse": 300,
-    "//warm:program_with_clickhouse warm": 200,
 }
 
 
@@ -160,11 +151,7 @@ def _warm_samples() -> dict[str, list[float]]:
     return samples
 
 
-def test_warm_services_are_compared_with_those_of_the_session_before(
-    tool: Tool, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    last = tmp_path / "last"
-    monkeypatch.setenv("FAKE_BAZEL_LAST", str(last))
+def test_warm_services_are_compared_with_those_of_the_session_before(tool: Tool) -> None:
     outputs = {"//warm:driver": {"samples": _warm_samples()}}
     code, result = tool.run("--only", "i", "--runs", "2", durations_ms=_WARM_MS, outputs=outputs)
 
@@ -176,38 +163,6 @@ def test_warm_services_are_compared_with_those_of_the_session_before(
     redis = rows.index(("Redis: cold, all imports done before", 80, ""))
     assert rows[redis + 1] == ("warm, all imports done before", 2.5, "ok")
     assert [name for name, _, _ in rows if name.startswith("memory")] == ["memory while it waits: PostgreSQL"]
-    action = rows.index(("test action: pytest with ClickHouse, cold", 900, ""))
-    assert rows[action + 1 : action + 3] == [("warm", 600, ""), ("warm / cold", pytest.approx(2 / 3), "")]
-    assert rows[action + 3] == ("its launcher, until all serve, cold", 90, "")
-    # The keeper has ended, and its registry is gone with it.
-    registry = Path(last.read_text(encoding="utf-8")).parent.parent
-    assert registry.parent.is_dir()
-    assert not registry.exists()
-    assert os.environ.get("REALSERVICES_REGISTRY") != str(registry)
-
-
-def test_services_that_were_not_warm_are_no_sample(
-    tool: Tool, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
-) -> None:
-    monkeypatch.setenv("FAKE_BAZEL_LAST", str(tmp_path / "last"))
-    monkeypatch.setenv("FAKE_BAZEL_COLD", "1")
-    outputs = {"//warm:driver": {"samples": _warm_samples()}}
-    code, result = tool.run("--only", "i", "--quick", durations_ms=_WARM_MS, outputs=outputs)
-
-    assert (code, result["broken"]) == (2, ["i"])
-    assert "//warm:postgres: expected warm services, found" in capsys.readouterr().err
-    assert (tmp_path / "last").exists()
-
-
-def test_a_keeper_that_does_not_start_is_an_error(
-    tool: Tool, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
-) -> None:
-    monkeypatch.setenv("FAKE_BAZEL_RUN_FAILS", "1")
-    outputs = {"//warm:driver": {"samples": _warm_samples()}}
-    code, result = tool.run("--only", "i", "--quick", durations_ms=_WARM_MS, outputs=outputs)
-
-    assert (code, result["broken"]) == (2, ["i"])
-    assert "tools:warm ended with code 1:\nsomebody keeps services warm already" in capsys.readouterr().err
 
 
 def test_a_missed_bar_is_an_error_only_where_asked_for(tool: Tool) -> None:

@@ -200,7 +200,7 @@ def test_marks_of_groups() -> None:
 
 def test_locks_of_warm_services() -> None:
     warm = f"{_REGISTRY}/warm"
-    names = ("killed.0.sock.lock", "waiting.0.sock.lock", "keeper.lock")
+    names = ("killed.sock.lock", "waiting.sock.lock")
     outcome = _clean(
         f"os.makedirs('{warm}'); os.chmod('{_REGISTRY}', 0o700);"
         f"[open('{warm}/' + name, 'w').close() for name in {names}]; held = hold('{warm}/{names[1]}')"

@@ -93,7 +93,6 @@ def test_the_longest_chain_is_told(tmp_path: Path) -> None:
         "ready_ms": str(web["ready_ms"]),
         "on_critical_path": "true",
         "state": "ready",
-        "warm": "false",
         "ports": f"http={web['ports']['http']}",
         "cpu_ms": str(web["cpu_ms"]),
         "peak_mb": str(web["peak_mb"]),

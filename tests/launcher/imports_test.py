@@ -49,7 +49,7 @@ def test_the_launcher_loads_nothing_of_the_tests_side() -> None:
     assert parts == {"contract", "host", "kinds", "services", "launcher"}
     assert "realservices.contract.runtime" not in _loaded()
     assert "realservices.kinds.postgres.template.build" not in _loaded()
-    others = ("realservices.launcher.group", "realservices.launcher.session", "realservices.launcher.lent")
+    others = ("realservices.launcher.group", "realservices.launcher.session")
     assert not {name for name in _loaded() if name.startswith(others)}
 
 

@@ -26,7 +26,7 @@ def registry(monkeypatch: pytest.MonkeyPatch) -> Iterator[str]:
 @pytest.mark.parametrize("answer", [b"\xff\xfe", b"", b"no path", b"/with\0nul"])
 @pytest.mark.parametrize("descriptors", [0, 1, 2])
 def test_what_is_no_answer_is_no_offer(answer: bytes, descriptors: int) -> None:
-    path = offer_path("key.0")
+    path = offer_path("key")
     Path(path).parent.mkdir()
     read_end, write_end = os.pipe()
     with socket.socket(socket.AF_UNIX) as listener:
@@ -50,12 +50,12 @@ def test_what_is_no_answer_is_no_offer(answer: bytes, descriptors: int) -> None:
 
 
 def test_who_asks_for_nothing_changes_nothing() -> None:
-    offer = Offer("key", 1, lambda: b"{}")
+    offer = Offer("key", lambda: b"{}")
     read_end, write_end = os.pipe()
     try:
         for words in (b"", b"\xff\xfe", b"x" * 100_000, b"take", b"{" * 16, None):
             with socket.socket(socket.AF_UNIX) as client:
-                client.connect(offer_path("key.0"))
+                client.connect(offer_path("key"))
                 if words is not None:
                     client.sendall(words)
                     client.shutdown(socket.SHUT_WR)
@@ -69,7 +69,7 @@ def test_who_asks_for_nothing_changes_nothing() -> None:
         # One who does not wait for what he asked for.
         for asked in (LOOK, TAKE):
             with socket.socket(socket.AF_UNIX) as client:
-                client.connect(offer_path("key.0"))
+                client.connect(offer_path("key"))
                 client.sendall(asked)
             assert offer.answer("/nowhere", [read_end, write_end]) == b""
     finally:

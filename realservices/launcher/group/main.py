@@ -87,7 +87,7 @@ def _hold(manifest: Manifest, runfiles: str, place: Place, *, wants_logs: bool) 
     place.take()
     try:
         program = Hold(manifest, runfiles, place, screen)
-        action = Action(manifest, runfiles, program, watcher=screen, fixed_ports=manifest.test.ports, may_borrow=False)
+        action = Action(manifest, runfiles, program, watcher=screen, fixed_ports=manifest.test.ports)
         code, reason = action.run()
     finally:
         place.leave()

@@ -1,7 +1,7 @@
 """The offer of warm services: whoever asks first takes them over, with the session's directory in which they run.
 
-The asking side is `realservices.contract.offers`. There are only so many offers for a key at a time: who cannot make
-one, because others do already, has services that nobody needs.
+The asking side is `realservices.contract.offers`. There is one offer for a key at a time: who cannot make it, because
+another one does already, has services that nobody needs.
 """
 
 from __future__ import annotations
@@ -10,7 +10,7 @@ import os
 import socket
 
 from realservices.contract.lock_files import lock_file
-from realservices.contract.offers import END, LOOK, TAKE, offer_names, offer_path
+from realservices.contract.offers import END, LOOK, TAKE, offer_path
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -30,17 +30,18 @@ class Offer:
 
     Args:
         key: For whom it is.
-        most: How many offers there may be for this key.
         describe: Returns what is offered, as JSON.
 
     Raises:
-        OSError: There are that many, or there is no room for the socket.
+        OSError: There is one, or there is no room for the socket.
         RealServicesError: There is no registry.
     """
 
-    def __init__(self, key: str, most: int, describe: Callable[[], bytes]) -> None:
+    def __init__(self, key: str, describe: Callable[[], bytes]) -> None:
         self._describe = describe
-        self._path, self._lock = _free_place(key, most)
+        self._path = offer_path(key)
+        os.makedirs(os.path.dirname(self._path), mode=0o700, exist_ok=True)
+        self._lock = lock_file(f"{self._path}.lock")
         self._listener = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
         # Kept until everything has ended: who has asked for that waits for it.
         self._waiting: list[socket.socket] = []
@@ -112,15 +113,3 @@ def _unlink(path: str) -> None:
         os.unlink(path)
     except FileNotFoundError:
         pass
-
-
-def _free_place(key: str, most: int) -> tuple[str, int]:
-    """Return the path of an offer that nobody makes, and its lock."""
-    for name in offer_names(key, most):
-        path = offer_path(name)
-        os.makedirs(os.path.dirname(path), mode=0o700, exist_ok=True)
-        try:
-            return path, lock_file(f"{path}.lock")
-        except BlockingIOError:
-            continue
-    raise FileExistsError(f"there are {most} offers for {key}")

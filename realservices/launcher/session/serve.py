@@ -3,9 +3,6 @@
 `serve DIR [KEY IDLE_S]` runs the services of the session whose directory is DIR, until its end (services.py).
 It is a daemon: the command returns when the control socket listens. With a key, services are kept warm: after each
 session fresh ones are started, just as the last one had them, and wait for the next, for as long as IDLE_S says.
-
-`spare BASE KEY IDLE_S MOST` begins with services that wait. Its standard input says which (JSON, the requests of
-`Spares`); directories of sessions are made in BASE, and there may be MOST offers for the key.
 """
 
 from __future__ import annotations
@@ -14,10 +11,7 @@ import os
 import sys
 
 from realservices.contract.errors import RealServicesError
-from realservices.contract.manifest_shapes import check_service
 from realservices.contract.resources import explain
-from realservices.contract.session_directory import SESSION_BASE
-from realservices.contract.shapes import check, load_json
 from realservices.launcher.session.services import SessionServices
 
 TYPE_CHECKING = False
@@ -44,41 +38,17 @@ def main(arguments: list[str]) -> int:
         services = SessionServices(directory)
         services.run(on_started)
         if key:
-            _keep_warm(services.kept, SESSION_BASE, key, float(idle_s), most=1)
+            _keep_warm(services.kept, key, float(idle_s))
 
     return _as_daemon(serve)
 
 
-def spare_main(arguments: list[str]) -> int:
-    """Start the daemon for services that wait; return an exit code at once."""
-    if len(arguments) != 4:
-        print("realservices: spare takes a directory, a key and two numbers", file=sys.stderr)
-        return _EXIT_USAGE
-    base, key, idle_s, most = arguments
-    try:
-        requests = load_json(sys.stdin.buffer.read())
-        check(requests, [{"service": dict, "runfiles": str, "unused?": int}])
-        for index, request in enumerate(requests):
-            before = [each["service"]["name"] for each in requests[:index]]
-            check_service(request["service"], before, f"[{index}].service")
-    except ValueError as error:
-        print(f"realservices: spare: standard input says no services to start: {error}", file=sys.stderr)
-        return _EXIT_USAGE
-
-    def serve(on_started: Callable[[], None]) -> None:
-        _open_log(os.devnull)
-        on_started()
-        _keep_warm(requests, base, key, float(idle_s), int(most))
-
-    return _as_daemon(serve)
-
-
-def _keep_warm(requests: list[dict[str, Any]], base: str, key: str, idle_s: float, most: int) -> None:
+def _keep_warm(requests: list[dict[str, Any]], key: str, idle_s: float) -> None:
     """Have services ready for one session after another, until none comes in time."""
     is_wanted = True
     while is_wanted and requests:
-        services = SessionServices(base=base)
-        is_wanted = services.run_spares(key, most, requests, idle_s)
+        services = SessionServices()
+        is_wanted = services.run_spares(key, requests, idle_s)
         requests = services.kept
 
 

@@ -23,7 +23,6 @@ from realservices.contract.removal import remove_tree
 from realservices.contract.session_directory import (
     ALIVE,
     CONTROL,
-    SESSION_BASE,
     make_session_directory,
     new_session_path,
 )
@@ -52,11 +51,10 @@ class SessionServices:
 
     Args:
         directory: The session's, with the FIFO in it. Empty: there is none yet, and one is made.
-        base: Where it is made.
     """
 
-    def __init__(self, directory: str = "", *, base: str = SESSION_BASE) -> None:
-        self.directory = directory or new_session_path(base)
+    def __init__(self, directory: str = "") -> None:
+        self.directory = directory or new_session_path()
         self._comes_first = not directory
         # What the session's first process holds, while there is none.
         self._held: list[int] = []
@@ -93,12 +91,11 @@ class SessionServices:
         finally:
             self._clean_up()
 
-    def run_spares(self, key: str, most: int, requests: list[dict[str, Any]], idle_s: float) -> bool:
+    def run_spares(self, key: str, requests: list[dict[str, Any]], idle_s: float) -> bool:
         """Start services for a session that may come, and serve it.
 
         Args:
             key: Whose session it may be.
-            most: How many offers there may be for it.
             requests: What to start, each service after those that it needs.
             idle_s: How long they wait for it.
 
@@ -110,7 +107,7 @@ class SessionServices:
         """
         try:
             self._set_up()
-            self._offer = Offer(key, most, self._describe)
+            self._offer = Offer(key, self._describe)
             self._supervisor.watch(self._offer.descriptor, self._on_request)
             for request in requests:
                 self._begin_spare(request)
