@@ -200,8 +200,7 @@ def _declaration(path: Path, name: str, table: Any) -> Declaration:
     where = f"{path}: service {name!r}"
     if not is_service_name(name):
         raise SettingError(f"{where}: a name consists of letters, digits, '_' and '-', at most 200")
-    _check(where, table, {"kind": str})
-    if registry.find_known(table["kind"]) is None:
+    if not _is_known(table):
         _check(where, table, {"kind": frozenset(registry.names())})
     kind = declared_kind(table["kind"])
     for key in _SERVER_SETTINGS:
@@ -214,6 +213,11 @@ def _declaration(path: Path, name: str, table: Any) -> Declaration:
     kind.check(declaration)
     check_migrate(declaration)
     return declaration
+
+
+def _is_known(table: Any) -> bool:
+    name = table.get("kind") if isinstance(table, dict) else None
+    return isinstance(name, str) and registry.find_known(name) is not None
 
 
 def _check(where: str, value: Any, shape: Any, key: str = "") -> None:

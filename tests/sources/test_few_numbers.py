@@ -12,6 +12,7 @@ import redis.asyncio
 from realservices.contract.runtime import Endpoint
 from realservices.isolation.errors import IsolationError, NumbersExhaustedError
 from realservices.isolation.manager import IsolationManager
+from realservices.kinds.redis.isolated import redis_of
 from realservices.kinds.redis.isolation.leased_numbers import LeasedNumbers
 from realservices.optimization.levels import OptimizationLevel, settings_for
 from realservices.performance_optimization import OptimizedEnvironmentManager, PoolTimeoutError
@@ -89,7 +90,7 @@ async def test_who_waits_longest_is_next(start_manager: Callable[..., Any]) -> N
 
     tests = [asyncio.create_task(test(name)) for name in ("first", "second", "third")]
     async with asyncio.timeout(_DEADLINE_S):
-        while len(manager.optimizer.manager.redis()._limit.waiting) < len(tests):
+        while len(redis_of(manager.optimizer.manager)._limit.waiting) < len(tests):
             await asyncio.sleep(0)
     await holders[0].leave()
     async with asyncio.timeout(_DEADLINE_S):
@@ -158,7 +159,7 @@ async def test_an_environment_that_is_left_waits_no_longer(start_manager: Callab
     environment = manager.create_test_environment("left", ["redis"])
     command = asyncio.create_task(environment["redis"].ping())
     async with asyncio.timeout(_DEADLINE_S):
-        while not manager.optimizer.manager.redis()._limit.waiting:
+        while not redis_of(manager.optimizer.manager)._limit.waiting:
             await asyncio.sleep(0)
     async with asyncio.timeout(_DEADLINE_S):
         await environment.leave()
