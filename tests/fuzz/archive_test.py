@@ -21,7 +21,7 @@ from realservices.contract.errors import ArchiveError
 from realservices.host.archive import BLOCK, unpack_archive
 from realservices.host.template_tree import Template
 from realservices.host.templates import lease_template
-from realservices.kinds.clickhouse.template.archive import write_data_archive
+from realservices.services.data_archive import write_data_archive
 
 _FIRST = int(os.environ.get("FUZZ_FIRST", "0"))
 _MUTATIONS = int(os.environ.get("FUZZ_MUTATIONS", "60"))

@@ -14,7 +14,7 @@ from realservices.host.archive import unpack_archive
 from realservices.kinds.clickhouse.engine import INSTALL, complaint_of
 from realservices.kinds.clickhouse.server.config import is_library, lost_settings, write_configuration
 from realservices.kinds.clickhouse.server.host import host_command
-from realservices.kinds.clickhouse.template.archive import write_data_archive
+from realservices.services.data_archive import write_data_archive
 from tests.host import places
 from tests.services.clickhouse.template_build import TemplateBuild
 

@@ -25,7 +25,6 @@ from realservices.host.slots import acquire_slot
 from realservices.kinds.clickhouse.server.config import HOST, lost_settings, write_configuration
 from realservices.kinds.clickhouse.server.http import ClickHouseRefusal, query
 from realservices.kinds.clickhouse.sql import quote_name, split_statements
-from realservices.kinds.clickhouse.template.archive import write_data_archive
 from realservices.kinds.clickhouse.template.identifiers import Identifiers
 from realservices.kinds.clickhouse.template.migrators import migrate_clickhouse, statements_of
 from realservices.kinds.clickhouse.template.parts import (
@@ -41,6 +40,7 @@ from realservices.kinds.clickhouse.template.replay import plan_replay
 from realservices.schema.marks import refuse_marks
 from realservices.schema.psql_words import indented
 from realservices.schema.script import Script
+from realservices.services.data_archive import write_data_archive
 from realservices.services.migrators import add_migrate_option
 from realservices.services.template_lifeline import end_with
 from realservices.services.template_options import add_contents_option, name_value

@@ -1,4 +1,4 @@
-"""The archive of a ClickHouse data directory: written by the build action, unpacked for each server (host/archive.py).
+"""The archive of a data directory: written by a build action, unpacked for each server (host/archive.py).
 
 A tar file of the oldest common form (ustar), which has the links that such a directory is full of.
 """

@@ -1,0 +1,104 @@
+"""How a project declares a MariaDB for plain pytest, where one is on this machine, and what names one of others."""
+
+from __future__ import annotations
+
+import os
+import shutil
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+from urllib.parse import quote
+
+from realservices.contract.runtime import Endpoint
+from realservices.kinds.mariadb.kind import KIND
+from realservices.kinds.mariadb.names import SYSTEM_DATABASES
+from realservices.sources.attached_address import account_in_url, host_in_url, label_of, port_from
+from realservices.sources.declaration_shapes import EVERY, FILES, SETTINGS
+from realservices.sources.declared_kind import DeclaredKind, account, from_root, texts
+from realservices.sources.errors import MissingServiceError, SettingError
+from realservices.sources.missing import explain_uninstalled
+from realservices.sources.programs import is_program, major_version
+from realservices.sources.recipe import recipe_of, settings_options
+from realservices.sources.template_cache import ARCHIVE, INFO, template
+
+if TYPE_CHECKING:
+    import contextlib
+    from collections.abc import Mapping
+
+    from realservices.sources.declarations import Declaration
+    from realservices.sources.recipe import Recipe
+
+_VARIABLE = "REALSERVICES_MARIADB"
+_OLDEST = 10
+_FILES = {"migrations": "--migration", "seeds": "--seed"}
+# Debian has it where only root's PATH leads.
+_PLACES = ("/usr/sbin/mariadbd", "/usr/local/sbin/mariadbd")
+
+
+class _MariaDB(DeclaredKind):
+    kind = KIND
+    keys = {"migrations?": FILES, "seeds?": FILES, "settings?": SETTINGS, "database?": str, "user?": str, **EVERY}
+    has_template = True
+    taken_names = (*SYSTEM_DATABASES, "mariadb.sys", "root")
+
+    def find_program(self) -> Path:
+        return mariadb_server()
+
+    def recipe(self, declaration: Declaration) -> Recipe:
+        server = mariadb_server()
+        user, database = account(declaration, self.taken_names)
+        arguments = ["--server", str(server), "--database", database, "--user", user]
+        arguments += settings_options(declaration, "settings", "--setting")
+        return recipe_of("mariadb-template", declaration, arguments, _FILES, server)
+
+    def config(
+        self, declaration: Declaration, declared: Mapping[str, Declaration], stack: contextlib.ExitStack
+    ) -> dict[str, Any]:
+        user, database = account(declaration, self.taken_names)
+        directory = stack.enter_context(template(self.recipe(declaration), declaration.name))
+        return {
+            "server": from_root(mariadb_server()),
+            "template": from_root(directory / ARCHIVE),
+            "template_info": from_root(directory / INFO),
+            "user": user,
+            "database": database,
+            "settings": texts(declaration.values.get("settings", {})),
+        }
+
+    def attached(self, name: str) -> Endpoint:
+        host, port = os.environ["TEST_MARIADB_HOST"], port_from("TEST_MARIADB_PORT", 3306)
+        user = os.environ.get("TEST_MARIADB_USER") or "root"
+        password = os.environ.get("TEST_MARIADB_PASSWORD", "")
+        database = os.environ.get("TEST_MARIADB_DB") or "test"
+        url = f"mysql://{account_in_url(user, password)}{host_in_url(host)}:{port}/{quote(database, safe='')}"
+        return Endpoint(
+            name, KIND.name, label_of(KIND.name), host, port, password, url,
+            user=user, database=database, ports={KIND.name: port}, disposable=False,
+        )  # fmt: skip
+
+
+def mariadb_server() -> Path:
+    """Return a mariadbd, whose client and files of its own lie where its package puts them.
+
+    Raises:
+        SettingError: The environment names something that is none, or too old.
+        MissingServiceError: There is none.
+    """
+    named = os.environ.get(_VARIABLE)
+    if named:
+        if not is_program(Path(named)):
+            raise SettingError(f"{_VARIABLE}={named}: it is no executable file; name a mariadbd")
+        return _new_enough(Path(named), f"{_VARIABLE}={named}")
+    own = shutil.which("mariadbd") or next((place for place in _PLACES if is_program(Path(place))), None)
+    if own:
+        return _new_enough(Path(own), own)
+    raise MissingServiceError(KIND.name, explain_uninstalled(KIND.name, _VARIABLE, "a mariadbd", has_extra=False))
+
+
+def _new_enough(program: Path, shown: str) -> Path:
+    version = major_version(program, r"Ver (\d+)\.\d+\.\d+-MariaDB")
+    if version < _OLDEST:
+        raise SettingError(f"{shown} is version {version}; {_OLDEST} or later is needed (set {_VARIABLE} to one)")
+    return program
+
+
+DECLARED = _MariaDB()

@@ -1,0 +1,26 @@
+"""By what `init` finds out that a project uses MariaDB."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from realservices.cli.proposal.kind_hints import KindHints
+
+if TYPE_CHECKING:
+    from realservices.cli.proposal.declaration import Proposal
+    from realservices.cli.proposal.evidence import Evidence
+
+
+class _MariaDB(KindHints):
+    images = ("mariadb", "mysql")
+    packages = ("asyncmy", "aiomysql", "pymysql", "mysqlclient", "mariadb")
+    service = "shop"
+    words = r"MARIADB|MYSQL"
+    schemes = ("mysql", "mariadb")
+    given = ("MARIADB_URL",)
+
+    def target(self, proposal: Proposal, found: Evidence) -> str:
+        return f'mariadb_service(name = "{self.service}")'
+
+
+HINTS = _MariaDB()

@@ -1,0 +1,144 @@
+"""The asyncmy connection of a test whose transaction is rolled back.
+
+The transaction is one of XA, in which the server itself refuses whatever would end it: DDL, LOCK TABLES, a COMMIT in a
+procedure or among several statements. What code under test says of transactions becomes savepoints within it, as if
+each were a transaction of its own: BEGIN and COMMIT, `connection.begin()` and `connection.commit()`, with autocommit
+and without.
+
+https://mariadb.com/kb/en/xa-transactions/
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+from asyncmy.connection import Connection
+from asyncmy.errors import MySQLError
+
+from realservices.isolation.errors import IsolationError
+from realservices.kinds.mariadb.isolation.statements import Effect, effect_of
+
+_QUERY, _EXECUTE, _BULK_EXECUTE, _PREPARE = 3, 23, 250, 22
+_POINT = "realservices_transaction"
+_OPEN, _CLOSE, _UNDO = f"SAVEPOINT {_POINT}", f"RELEASE SAVEPOINT {_POINT}", f"ROLLBACK TO SAVEPOINT {_POINT}"
+_NOTHING = "DO 0"
+# XAER_RMFAIL: not in an XA transaction.
+_WOULD_END_IT = 1399
+# XA_RBROLLBACK, XA_RBTIMEOUT, XA_RBDEADLOCK: the server has rolled it back, after a deadlock for instance.
+_ROLLED_BACK = (1402, 1613, 1614)
+# ER_CHECK_NOT_IMPLEMENTED: "The storage engine for the table doesn't support SAVEPOINT".
+_NO_SAVEPOINTS = 1178
+_INSTEAD = "Take cloned_mariadb, whose database commits for real, for this test"
+_SHOWN = 200
+
+
+class IsolatedConnection(Connection):
+    """A connection that can be put under a test's transaction. Outside of one it is an ordinary connection."""
+
+    _test = ""
+    _is_open = False
+    _commits_each = False
+    _last = b""
+
+    async def begin_test(self, identifier: str) -> None:
+        """Begin the transaction of a test.
+
+        Args:
+            identifier: Of the transaction, unlike all others on the server.
+        """
+        await self._own(f"XA START '{identifier}'")
+        self._test = identifier
+        self._commits_each = bool(self.autocommit_mode)
+
+    async def end_test(self) -> None:
+        """Undo all that the test has done; the connection has ended before if code under test has closed it."""
+        identifier, self._test = self._test, ""
+        if not self.connected or not identifier:
+            return  # The server undoes it.
+        for statement in (f"XA END '{identifier}'", f"XA ROLLBACK '{identifier}'"):
+            try:
+                await self._own(statement)
+            except MySQLError as error:
+                if error.args[0] not in _ROLLED_BACK:
+                    raise
+
+    def get_autocommit(self) -> bool:
+        """Return whether each statement is committed by itself, as code under test has asked for."""
+        return self._commits_each if self._test else bool(super().get_autocommit())
+
+    async def _execute_command(self, command: int, sql: Any) -> None:
+        if self._test and command in (_QUERY, _EXECUTE, _BULK_EXECUTE, _PREPARE):
+            text = sql.encode() if isinstance(sql, str) else bytes(sql)
+            self._last = text if command in (_QUERY, _PREPARE) else b""
+            sql = await self._instead(command, text)
+        await super()._execute_command(command, sql)
+
+    async def read_packet(self, *arguments: Any) -> Any:
+        """Read a packet; an error that only a test's transaction has is told in words."""
+        try:
+            return await super().read_packet(*arguments)
+        except MySQLError as error:
+            if self._test and error.args and error.args[0] in (_WOULD_END_IT, *_ROLLED_BACK):
+                raise IsolationError(self._words(error.args[0])) from error
+            raise
+
+    async def _instead(self, command: int, text: bytes) -> bytes | str:
+        """Return what to send in place of a statement, after what has to be sent before it."""
+        effect = effect_of(text) if command in (_QUERY, _PREPARE) else Effect.NONE
+        if effect is Effect.REFUSED or (command == _PREPARE and effect is not Effect.NONE):
+            raise IsolationError(
+                f"isolated_mariadb is within a transaction that is rolled back after the test, which cannot have: "
+                f"{_shown(text)}. {_INSTEAD}, or say BEGIN, COMMIT, ROLLBACK or SET autocommit = … by itself"
+            )
+        if effect is not Effect.NONE:
+            return await self._control(effect)
+        if not self._commits_each and not self._is_open and command != _PREPARE:
+            await self._own(_OPEN)
+            self._is_open = True
+        return text
+
+    async def _control(self, effect: Effect) -> str:
+        was_open = self._is_open
+        if effect is Effect.BEGIN:  # It commits what was open, as the server does.
+            if was_open:
+                await self._own(_CLOSE)
+            self._is_open = True
+            return _OPEN
+        if effect in (Effect.AUTOCOMMIT_ON, Effect.AUTOCOMMIT_OFF):
+            if self._commits_each == (effect is Effect.AUTOCOMMIT_ON):
+                return _NOTHING  # The server ends no transaction then.
+            self._commits_each = effect is Effect.AUTOCOMMIT_ON
+            if not self._commits_each:
+                return _NOTHING
+        if effect is Effect.ROLLBACK and was_open:
+            await self._own(_UNDO)
+        self._is_open = False
+        return _CLOSE if was_open else _NOTHING
+
+    async def _own(self, statement: str) -> None:
+        await super()._execute_command(_QUERY, statement)
+        try:
+            await self._read_ok_packet()
+        except MySQLError as error:
+            if error.args[0] != _NO_SAVEPOINTS:
+                raise
+            raise IsolationError(
+                "the test has written to a table whose engine has no savepoints (Aria), by which isolated_mariadb stands in "
+                f"for transactions. {_INSTEAD}, or use InnoDB"
+            ) from error
+
+    def _words(self, code: int) -> str:
+        if code in _ROLLED_BACK:
+            return (
+                "the server has rolled the test's transaction back, after a deadlock or a time-out, and with it all that "
+                f"the test did: isolated_mariadb cannot go on. {_INSTEAD}"
+            )
+        return (
+            f"isolated_mariadb is within a transaction that is rolled back after the test, and the server would have "
+            f"committed it for: {_shown(self._last) or 'a prepared statement'}. {_INSTEAD}"
+        )
+
+
+def _shown(statement: bytes) -> str:
+    text = " ".join(statement.decode(errors="replace").split())
+    return text if len(text) <= _SHOWN else f"{text[:_SHOWN]}…"

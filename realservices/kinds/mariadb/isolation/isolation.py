@@ -1,0 +1,105 @@
+"""MariaDB, isolated: a transaction that is rolled back, or a database of the test's own."""
+
+from __future__ import annotations
+
+import contextlib
+import threading
+from typing import TYPE_CHECKING, Any
+
+from realservices.isolation.errors import IsolationError
+from realservices.isolation.own_process import OwnProcess
+from realservices.isolation.service_isolation import ServiceIsolation
+from realservices.kinds.mariadb.isolation.database import MariaDBDatabase, database_of
+from realservices.kinds.mariadb.isolation.own_copy import OwnCopy
+from realservices.kinds.mariadb.isolation.session import ServerSession
+
+if TYPE_CHECKING:
+    from collections.abc import AsyncIterator, Iterator
+
+    from realservices.contract.runtime import Endpoint
+
+_IN_CHILD = "In the child make a connection of its own, by cloned_mariadb.url"
+
+
+class MariaDBIsolation(ServiceIsolation):
+    """What one process uses of one MariaDB service.
+
+    Attributes:
+        endpoint: The service.
+
+    Args:
+        endpoint: The service.
+        directory: Of the session.
+    """
+
+    def __init__(self, endpoint: Endpoint, directory: str) -> None:
+        self.endpoint = endpoint
+        self._session = ServerSession(endpoint, directory)
+        self._own = OwnCopy(self._session)
+        self._process = OwnProcess()
+        self._lock = threading.Lock()
+        self._transactions = 0
+        self._is_in_use = False
+
+    @contextlib.asynccontextmanager
+    async def transaction(self, **arguments: Any) -> AsyncIterator[Any]:
+        """Give a connection of asyncmy within a transaction that is rolled back.
+
+        Args:
+            arguments: Further ones for the connection.
+
+        Raises:
+            IsolationError: Another test of this process has one, or the server refuses.
+        """
+        self._process.require("isolated_mariadb", _IN_CHILD)
+        from realservices.kinds.mariadb.isolation.connection import IsolatedConnection  # noqa: PLC0415 - takes 50 ms
+
+        with self._turn():
+            database = database_of(self.endpoint, self._own.name())
+            connection = IsolatedConnection(**database.parameters, **arguments)
+            try:
+                await connection.connect()
+                self._transactions += 1
+                await connection.begin_test(f"{self._session.owner}_{self._transactions}")
+                yield connection
+            finally:
+                try:
+                    await connection.end_test()
+                finally:
+                    await connection.ensure_closed()
+                    self._own.restore()
+
+    @contextlib.contextmanager
+    def database(self) -> Iterator[MariaDBDatabase]:
+        """Give a database of its own for the time of a ``with`` block.
+
+        Raises:
+            IsolationError: The server refuses.
+        """
+        self._process.require("cloned_mariadb", _IN_CHILD)
+        name = self._session.make_database()
+        try:
+            yield database_of(self.endpoint, name)
+        finally:
+            if self._process.is_this:
+                self._session.drop_database(name)
+
+    def close(self, *, drop: bool) -> None:
+        """End the process's use of the service; ``drop``: remove every database, because the server goes on."""
+        if self._process.is_this:
+            self._session.close(drop=drop)
+
+    @contextlib.contextmanager
+    def _turn(self) -> Iterator[None]:
+        with self._lock:
+            if self._is_in_use:
+                raise IsolationError(
+                    f"a test of this process has a transaction in MariaDB service {self.endpoint.name!r} "
+                    f"({self.endpoint.label}) open already, and there is one at a time: end it first, or take "
+                    "cloned_mariadb"
+                )
+            self._is_in_use = True
+        try:
+            yield
+        finally:
+            self._is_in_use = False

@@ -1,0 +1,152 @@
+"""What one process has on a MariaDB server: a connection of its own, databases, and a name in theirs.
+
+On servers of others it copies their database once and never writes to it. All its databases carry its name, and its
+connection holds a lock of that name (https://mariadb.com/kb/en/get_lock/): databases whose lock is free belong to a
+session that was killed, and the next session drops them.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import threading
+from typing import TYPE_CHECKING
+
+from realservices.isolation.errors import IsolationError
+from realservices.kinds.mariadb.blueprint import Blueprint, UncopiableError, read_blueprint
+from realservices.kinds.mariadb.copies import drop_copy, make_copy
+from realservices.kinds.mariadb.names import OWN_PREFIX, TEMPLATE_DATABASE, quote_text
+from realservices.kinds.mariadb.wire import Connection, MariaDBRefusal
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from realservices.contract.runtime import Endpoint
+
+_OURS = f"SELECT schema_name FROM information_schema.schemata WHERE schema_name REGEXP '^{OWN_PREFIX}[^_]+_[0-9]+_'"
+_CLIENTS = "SELECT id FROM information_schema.processlist WHERE db = {} AND id <> CONNECTION_ID()"
+# A connection that code under test has left holds locks in a database that is to be dropped.
+_LOCK_WAIT_S = 10
+_NO_SUCH_THREAD = 1094
+
+
+class ServerSession:
+    """What one process has on one server.
+
+    Args:
+        endpoint: The service.
+        directory: Of the session; its name is part of the databases' names.
+    """
+
+    def __init__(self, endpoint: Endpoint, directory: str) -> None:
+        self.endpoint = endpoint
+        self.owner = f"{OWN_PREFIX}{os.path.basename(directory).rpartition('.')[2].replace('_', '')}_{os.getpid()}"
+        self._connection: Connection | None = None
+        self._blueprint: Blueprint | None = None
+        self._count = 0
+        self._made: set[str] = set()
+        self._lock = threading.RLock()
+
+    @property
+    def blueprint(self) -> Blueprint:
+        """What databases are made like.
+
+        Raises:
+            IsolationError: The server refuses to tell, or something in it cannot be copied.
+        """
+        with self.connected() as connection:
+            if self._blueprint is None:
+                self._blueprint = self._read(connection)
+            return self._blueprint
+
+    @contextlib.contextmanager
+    def connected(self) -> Iterator[Connection]:
+        """Give the process's connection for a ``with`` block; what goes wrong in it is told in words.
+
+        Raises:
+            IsolationError: It went wrong.
+        """
+        service = self.endpoint
+        with self._lock:
+            try:
+                if self._connection is None:
+                    self._connection = self._connect()
+                yield self._connection
+            except (OSError, MariaDBRefusal, UncopiableError) as error:
+                if isinstance(error, OSError):
+                    self._connection = None
+                raise IsolationError(
+                    f"MariaDB service {service.name!r} ({service.label}) gives a test no database: {error}"
+                ) from error
+
+    def make_database(self) -> str:
+        """Make a database like the service's own, and return its name.
+
+        Raises:
+            IsolationError: It cannot be made.
+        """
+        blueprint = self.blueprint
+        with self.connected() as connection:
+            self._count += 1
+            name = f"{self.owner}_{self._count}"
+            self._made.add(name)
+            make_copy(connection, blueprint, name)
+            return name
+
+    def drop_database(self, name: str) -> None:
+        """Drop a database, and end the connections that are left in it.
+
+        Raises:
+            IsolationError: The server refuses, or something that is not in it holds a lock there.
+        """
+        with self.connected() as connection:
+            _end_clients(connection, name)
+            drop_copy(connection, self.blueprint, name)
+            self._made.discard(name)
+
+    def close(self, *, drop: bool) -> None:
+        """Disconnect; ``drop``: remove all databases before, because the server goes on."""
+        with self._lock:
+            if self._connection is None:
+                return
+            if drop:
+                for name in [*self._made]:
+                    with contextlib.suppress(IsolationError):  # The next session drops it.
+                        self.drop_database(name)
+            if self._connection is not None:
+                self._connection.close()
+                self._connection = None
+
+    def _connect(self) -> Connection:
+        service = self.endpoint
+        address = service.socket or (service.host, service.port)
+        connection = Connection(address, service.user, service.password)
+        connection.run(f"SET lock_wait_timeout = {_LOCK_WAIT_S}; DO GET_LOCK({quote_text(self.owner)}, 0)")
+        return connection
+
+    def _read(self, connection: Connection) -> Blueprint:
+        if self.endpoint.disposable:
+            return read_blueprint(connection, self.endpoint.template_database or TEMPLATE_DATABASE)
+        _drop_abandoned(connection)
+        original = read_blueprint(connection, str(self.endpoint.database))
+        name = f"{self.owner}_0"
+        self._made.add(name)
+        make_copy(connection, original, name)
+        return read_blueprint(connection, name)
+
+
+def _drop_abandoned(connection: Connection) -> None:
+    """Drop the databases of sessions that were killed."""
+    for (name,) in connection.run(_OURS):
+        owner = str(name).rpartition("_")[0]
+        if connection.run(f"SELECT IS_FREE_LOCK({quote_text(owner)})") == [("1",)]:
+            connection.run(f"DROP DATABASE IF EXISTS `{name}`")
+
+
+def _end_clients(connection: Connection, name: str) -> None:
+    for (thread,) in connection.run(_CLIENTS.format(quote_text(name))):
+        try:
+            connection.run(f"KILL {thread}")
+        except MariaDBRefusal as error:
+            if error.code != _NO_SUCH_THREAD:
+                raise

@@ -1,0 +1,1 @@
+"""A MariaDB server: from a template to the first query, and its end."""

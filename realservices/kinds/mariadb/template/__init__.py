@@ -1,0 +1,1 @@
+"""The build action that makes a MariaDB template."""

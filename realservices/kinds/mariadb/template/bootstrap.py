@@ -1,0 +1,77 @@
+"""A new data directory: the system's tables, made by the server's own bootstrap from the files that come with it.
+
+What `mariadb-install-db` does, without its shell, its help tables and its `sys` schema, and with one account instead
+of several without passwords. https://mariadb.com/kb/en/mariadb-install-db/
+"""
+
+from __future__ import annotations
+
+import os
+import subprocess
+
+from realservices.contract.errors import TemplateError
+from realservices.kinds.mariadb.server.settings import SYSTEM_TABLES, server_command, share_directory
+from realservices.schema.psql_words import indented
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+ADMINISTRATOR = "root"
+"""The account of the build, without a password: only its own unix socket lets it in. Its end removes it."""
+
+# Each line of it is a statement: a bootstrapping server ends a statement where a line ends with a semicolon.
+_BEFORE = "CREATE DATABASE IF NOT EXISTS mysql;\nUSE mysql;\nSET @auth_root_socket=NULL;\n"
+_FILES = (SYSTEM_TABLES, "mariadb_performance_tables.sql", "mariadb_system_tables_data.sql")
+# It waits for a hostname to be looked up as an account, which nobody needs.
+_AFTER = "DELETE FROM mysql.global_priv WHERE User='root' AND Host<>'localhost';\nDELETE FROM mysql.proxies_priv;\n"
+_LAST_LINES = 20
+
+
+def bootstrap(server: str, data: str, settings: Mapping[str, str], log: str) -> None:
+    """Make a data directory.
+
+    Args:
+        server: Path of mariadbd.
+        data: The directory; it does not exist yet.
+        settings: The user's for the server.
+        log: File for what the server says.
+
+    Raises:
+        TemplateError: The server cannot be started, or fails.
+        OSError: Its files are not where it is.
+    """
+    share = share_directory(server)
+    os.makedirs(f"{data}/mysql", 0o700)
+    statements = _BEFORE.encode()
+    for name in _FILES:
+        with open(f"{share}/{name}", "rb") as file:
+            statements += file.read()
+    command = server_command(server, data, settings, {"bootstrap": "", "skip-grant-tables": ""})
+    with open(log, "wb") as output:
+        try:
+            done = subprocess.run(
+                command,
+                input=statements + _AFTER.encode(),
+                stdout=output,
+                stderr=output,
+                check=False,
+                env=environment(data),
+            )
+        except OSError as error:
+            raise TemplateError(f"cannot start {server}: {error.strerror}") from None
+    if done.returncode:
+        raise TemplateError(
+            f"MariaDB cannot make its system tables (exit code {done.returncode}). It says:\n{last_words(log)}"
+        )
+
+
+def environment(home: str) -> dict[str, str]:
+    """Return the environment of the build's programs: the same on every machine."""
+    return {"PATH": "/usr/bin:/bin", "HOME": home, "LC_ALL": "C", "TZ": "UTC"}
+
+
+def last_words(log: str) -> str:
+    """Return the last lines of a log, indented."""
+    with open(log, encoding="utf-8", errors="replace") as file:
+        return indented("\n".join(file.read().splitlines()[-_LAST_LINES:]) or "(nothing)")

@@ -1,0 +1,162 @@
+"""Build action: make a MariaDB data directory with schema and rows, once, as a Bazel output.
+
+Each file is applied by MariaDB's own client, as the user of programs, whose the objects are. One that the server
+refuses fails the build with file, line and the server's words. Then the database is copied: programs have the one,
+tests' databases are made from the other.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import os
+import sys
+
+from realservices.contract.errors import RealServicesError, TemplateError
+from realservices.contract.resources import explain
+from realservices.host.abandoned import remove_abandoned
+from realservices.host.marks import mark_this_process
+from realservices.host.scratch import Scratch
+from realservices.kinds.mariadb.blueprint import read_blueprint
+from realservices.kinds.mariadb.copies import make_copy
+from realservices.kinds.mariadb.names import SYSTEM_DATABASES, TEMPLATE_DATABASE, quote_name, quote_text
+from realservices.kinds.mariadb.template.bootstrap import ADMINISTRATOR
+from realservices.kinds.mariadb.template.engine import Engine
+from realservices.kinds.mariadb.template.files import apply_file, client_program
+from realservices.kinds.mariadb.wire import Connection, MariaDBRefusal
+from realservices.schema.marks import refuse_marks
+from realservices.schema.script import Script
+from realservices.services.data_archive import write_data_archive
+from realservices.services.template_lifeline import end_with
+from realservices.services.template_options import add_contents_option, name_value
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+# What a server makes anew, and what tells two servers apart.
+_TRANSIENT = ("ib_buffer_pool", "ibtmp1", "multi-master.info")
+_DATABASES = "SELECT schema_name FROM information_schema.schemata ORDER BY schema_name"
+_FORGETFUL_TABLES = (
+    "SELECT table_name FROM information_schema.tables WHERE engine = 'MEMORY' AND table_schema = {} ORDER BY table_name"
+)
+
+
+def main(arguments: Sequence[str]) -> int:
+    """Make the archive and its description; return the exit code."""
+    options = _parse(arguments)
+    try:
+        _build(options)
+    except RealServicesError as error:
+        print(f"{options.label}: {error}", file=sys.stderr)
+        return 1
+    except MariaDBRefusal as error:
+        print(f"{options.label}: MariaDB refuses to build the template: {error}", file=sys.stderr)
+        return 1
+    except OSError as error:
+        print(f"{options.label}: {explain(error, 'the template cannot be built')}", file=sys.stderr)
+        return 1
+    return 0
+
+
+def _build(options: argparse.Namespace) -> None:
+    server = os.path.abspath(options.server)
+    scratch = Scratch()
+    remove_abandoned(os.path.dirname(scratch.path))
+    mark_this_process(scratch.name)
+    end_with(options.lifeline, scratch.path)
+    engine = Engine(server, dict(options.setting), scratch.path)
+    try:
+        with engine.start() as connection:
+            _fill(connection, engine, options, scratch.path)
+            version = connection.server_version
+        engine.stop()
+        for name in _TRANSIENT:
+            if os.path.exists(f"{engine.data}/{name}"):
+                os.unlink(f"{engine.data}/{name}")
+        write_data_archive(engine.data, options.output)
+    finally:
+        engine.kill()
+        scratch.remove()
+    with open(options.info, "w", encoding="utf-8") as file:
+        json.dump({"server_version": version, "template_database": TEMPLATE_DATABASE}, file)
+
+
+def _fill(connection: Connection, engine: Engine, options: argparse.Namespace, work: str) -> None:
+    _make_account(connection, options.user, options.database)
+    client = client_program(os.path.abspath(options.server))
+    for key, named in (("migration", options.migration), ("seed", options.seed)):
+        scripts = [Script(key, shown, path) for shown, path in named]
+        refuse_marks(scripts, key=f"{key}s", has_layouts=False)
+        for script in scripts:
+            apply_file(
+                script,
+                client=client,
+                socket=engine.socket,
+                user=options.user,
+                database=options.database,
+                work=work,
+                connection=connection,
+            )
+    _refuse_elsewhere(connection, options.database)
+    _refuse_forgetful_tables(connection, options.database)
+    make_copy(connection, read_blueprint(connection, options.database), TEMPLATE_DATABASE)
+    if options.contents:
+        _write_contents(connection, options.database, options.contents)
+    if options.user != ADMINISTRATOR:
+        connection.run(f"DROP USER {ADMINISTRATOR}@localhost")
+
+
+def _make_account(connection: Connection, user: str, database: str) -> None:
+    """Make the user, who may do everything, and the database."""
+    account = f"{quote_text(user)}@'%'"
+    connection.run(
+        f"CREATE DATABASE {quote_name(database)}; CREATE USER {account}; "
+        f"GRANT ALL PRIVILEGES ON *.* TO {account} WITH GRANT OPTION"
+    )
+
+
+def _refuse_elsewhere(connection: Connection, database: str) -> None:
+    known = {database, *SYSTEM_DATABASES}
+    others = [str(name) for (name,) in connection.run(_DATABASES) if name not in known]
+    if others:
+        raise TemplateError(
+            f"the files have made the databases {', '.join(others)} beside {database!r}, and only that one is isolated "
+            "for each test: put all tables into it (no CREATE DATABASE, no USE), or declare one service for each "
+            "database"
+        )
+
+
+def _refuse_forgetful_tables(connection: Connection, database: str) -> None:
+    """Fail where rows would be gone: the servers of tests start from the files that this one leaves."""
+    for (name,) in connection.run(_FORGETFUL_TABLES.format(quote_text(database))):
+        table = f"{quote_name(database)}.{quote_name(str(name))}"
+        if connection.run(f"SELECT 1 FROM {table} LIMIT 1"):
+            raise TemplateError(
+                f"rows were put into {name}, whose engine MEMORY forgets them when the server ends: use InnoDB"
+            )
+
+
+def _write_contents(connection: Connection, database: str, output: str) -> None:
+    connection.run(f"USE {quote_name(database)}")
+    tables = [str(row[0]) for row in connection.run("SHOW FULL TABLES WHERE Table_type = 'BASE TABLE'")]
+    with open(output, "w", encoding="utf-8") as file:
+        for table in sorted(tables):
+            for row in sorted(map(repr, connection.run(f"SELECT * FROM {quote_name(table)}"))):
+                file.write(f"{table}: {row}\n")
+
+
+def _parse(arguments: Sequence[str]) -> argparse.Namespace:
+    parser = argparse.ArgumentParser(prog="mariadb_template", description=__doc__)
+    parser.add_argument("--label", required=True, help="label of the mariadb_service, for messages")
+    parser.add_argument("--server", required=True, help="mariadbd, with its client and its share beside it")
+    parser.add_argument("--database", default="test", help="database that programs are given")
+    parser.add_argument("--user", default="test", help="user that programs connect as")
+    parser.add_argument("--migration", type=name_value, action="append", default=[], metavar="SHOWN=FILE")
+    parser.add_argument("--seed", type=name_value, action="append", default=[], metavar="SHOWN=FILE")
+    parser.add_argument("--setting", type=name_value, action="append", default=[], metavar="NAME=VALUE")
+    parser.add_argument("--output", required=True, help="archive to write")
+    parser.add_argument("--info", required=True, help="its description to write, JSON")
+    add_contents_option(parser)
+    parser.add_argument("--lifeline", type=int, default=-1, help="a pipe; its end is this tool's")
+    return parser.parse_args(arguments)
