@@ -5,6 +5,7 @@ load("//rules/private:catalog.bzl", _kafka_service = "kafka_service", _nats_serv
 load("//rules/private:clickhouse_service.bzl", _clickhouse_service = "clickhouse_service")
 load("//rules/private:executable_service.bzl", _executable_service = "executable_service")
 load("//rules/private:llm_service.bzl", _llm_service = "llm_service")
+load("//rules/private:mariadb_service.bzl", _mariadb_service = "mariadb_service")
 load("//rules/private:migrator.bzl", _migrator = "migrator")
 load("//rules/private:postgres_service.bzl", _postgres_service = "postgres_service")
 load("//rules/private:readiness.bzl", _exec_ready = "exec_ready", _http_ready = "http_ready", _log_ready = "log_ready", _tcp_ready = "tcp_ready")
@@ -20,6 +21,7 @@ http_ready = _http_ready
 kafka_service = _kafka_service
 llm_service = _llm_service
 log_ready = _log_ready
+mariadb_service = _mariadb_service
 migrator = _migrator
 nats_service = _nats_service
 postgres_service = _postgres_service

@@ -48,6 +48,7 @@ _SERVERS = {
     "clickhouse": _server("ClickHouse", "clickhouse"),
     "kafka": _server("broker (Tansu)", "tansu"),
     "llm_model": _server("language model's weights", "model.gguf"),
+    "mariadb": _server("MariaDB", "bin/mariadbd"),
     "nats": _server("NATS server", "nats-server"),
     "redis": _server("Redis", "bin/redis-server"),
     "s3": _server("S3 server (rclone)", "rclone"),

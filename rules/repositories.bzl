@@ -5,6 +5,7 @@ Repositories are fetched when a build first needs them, so a machine downloads t
 
 load("@bazel_tools//tools/build_defs/repo:http.bzl", "http_archive")
 load("@bazel_tools//tools/build_defs/repo:utils.bzl", "maybe")
+load("//rules/private:maven_binary_repo.bzl", "maven_binary_repo")
 load("//rules/private:npm_binary_repo.bzl", "npm_binary_repo")
 load("//rules/private:pip_site_repo.bzl", "pip_site_repo")
 load("//rules/private:python_choice_repo.bzl", "python_choice_repo")
@@ -17,6 +18,7 @@ load("//third_party/clickhouse:versions.bzl", "CLICKHOUSE")
 load("//third_party/kafka:versions.bzl", "KAFKA")
 load("//third_party/llm_model:versions.bzl", "LLM_MODEL")
 load("//third_party/llm_runtime:versions.bzl", "LLM_RUNTIME")
+load("//third_party/mariadb:versions.bzl", "MARIADB")
 load("//third_party/nats:versions.bzl", "NATS")
 load("//third_party/postgres:versions.bzl", "POSTGRES", "POSTGRES_BASIC", "POSTGRES_MAJORS")
 load("//third_party/python:versions.bzl", "PYTHON_VERSIONS", "python_repository")
@@ -28,6 +30,7 @@ _BINARIES = [
     KAFKA,
     LLM_MODEL,
     LLM_RUNTIME,
+    MARIADB,
     NATS,
     POSTGRES,
     POSTGRES_BASIC,
@@ -74,9 +77,28 @@ def _declare_binary(binary, platform, replacement, python):
     elif replacement:
         given = {name: replacement[name] for name in _ARCHIVE_ATTRS if replacement.get(name)}
         output = _replaced_output(binary, replacement.get("program", ""))
-        archive_binary_repo(output = output, programs = binary.programs, **(shown | given))
+        archive_binary_repo(
+            needs_archive = hasattr(binary, "beside"),
+            output = output,
+            programs = binary.programs,
+            **(shown | given)
+        )
     elif platform not in _pins(binary):
         unavailable_binary_repo(message = _unavailable(binary, platform), **shown)
+    elif hasattr(binary, "maven"):
+        maven_binary_repo(
+            beside = binary.beside,
+            interpreter = python.get("interpreter"),
+            keep = binary.keep,
+            kind = binary.name,
+            output = binary.output,
+            package = binary.package,
+            root = binary.root,
+            sha256 = binary.sha256[platform],
+            strip = binary.strip,
+            version = binary.version,
+            **shown
+        )
     elif hasattr(binary, "integrity"):
         npm_binary_repo(
             integrity = binary.integrity[platform],
@@ -169,7 +191,7 @@ def declare_repositories(*, replacements = {}, python = {}):
             python_version = version,
         )
 
-def realservices_repositories(*, clickhouse = [], kafka = [], llm_model = [], llm_runtime = [], nats = [], postgres = [], python = {}, redis = [], s3 = []):
+def realservices_repositories(*, clickhouse = [], kafka = [], llm_model = [], llm_runtime = [], mariadb = [], nats = [], postgres = [], python = {}, redis = [], s3 = []):
     """Declares the repositories in a WORKSPACE (Bazel 7 without bzlmod).
 
     Args:
@@ -177,6 +199,7 @@ def realservices_repositories(*, clickhouse = [], kafka = [], llm_model = [], ll
         kafka: replacements for the broker, as for postgres.
         llm_model: replacements for the language model's weights, likewise.
         llm_runtime: replacements for the directory of the package xllamacpp, likewise.
+        mariadb: replacements for MariaDB, as for postgres.
         nats: replacements for NATS, likewise.
         postgres: replacements for PostgreSQL: dicts with the attributes of the extension's tag, for example
             `[{"path": "/usr/lib/postgresql/17"}]`.
@@ -191,6 +214,7 @@ def realservices_repositories(*, clickhouse = [], kafka = [], llm_model = [], ll
             KAFKA.name: kafka,
             LLM_MODEL.name: llm_model,
             LLM_RUNTIME.name: llm_runtime,
+            MARIADB.name: mariadb,
             NATS.name: nats,
             POSTGRES.name: postgres,
             REDIS.name: redis,

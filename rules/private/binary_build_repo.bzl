@@ -11,6 +11,16 @@ filegroup(
 )
 """
 
+_PROGRAM_WITH_FILES = """\
+package(default_visibility = ["//visibility:public"])
+
+filegroup(
+    name = "{target}",
+    srcs = ["{output}"],
+    data = glob({patterns}),
+)
+"""
+
 _DIRECTORY = """\
 load("{rule}", "installed_directory")
 
@@ -24,12 +34,13 @@ installed_directory(
 )
 """
 
-def write_binary_build(rctx, libraries = []):
+def write_binary_build(rctx, libraries = [], beside = []):
     """Checks that the programs are there and writes the BUILD file.
 
     Args:
         rctx: context of a rule with the attributes `output`, `programs` and `target`.
         libraries: directories that the programs load from; those that exist become runfiles.
+        beside: patterns of what a single program needs beside it, which become its runfiles.
     """
     expected = [rctx.attr.output + "/" + program for program in rctx.attr.programs] or [rctx.attr.output]
     missing = [path for path in expected if not rctx.path(path).exists]
@@ -40,10 +51,11 @@ def write_binary_build(rctx, libraries = []):
             ", ".join(missing),
         ))
     existing = [directory for directory in libraries if rctx.path(directory).exists]
-    rctx.file("BUILD.bazel", (_DIRECTORY if rctx.attr.programs else _PROGRAM).format(
+    single = _PROGRAM_WITH_FILES if beside else _PROGRAM
+    rctx.file("BUILD.bazel", (_DIRECTORY if rctx.attr.programs else single).format(
         libraries = existing,
         output = rctx.attr.output,
-        patterns = [directory + "/**" for directory in [rctx.attr.output] + existing],
+        patterns = beside or [directory + "/**" for directory in [rctx.attr.output] + existing],
         rule = Label("//third_party:installed_directory.bzl"),
         target = rctx.attr.target,
     ), executable = False)

@@ -6,6 +6,7 @@ load("//third_party:platforms.bzl", "PLATFORMS")
 FETCH_SCRIPTS = [
     Label("//third_party/fetch:archive_members.py"),
     Label("//third_party/fetch:fetch_binary.py"),
+    Label("//third_party/fetch:fetch_maven.py"),
     Label("//third_party/fetch:fetch_npm.py"),
     Label("//third_party/fetch:fetch_site.py"),
     Label("//third_party/fetch:lock_file.py"),

@@ -29,7 +29,7 @@ def _archive_binary_repo_impl(rctx):
                 repr(rctx.attr.strip_prefix),
             ))
         rctx.symlink(program, rctx.attr.output)
-    write_binary_build(rctx)
+    write_binary_build(rctx, beside = [into + "/**"] if rctx.attr.needs_archive else [])
     return fetched(rctx, reproducible = True)  # the archive decides
 
 archive_binary_repo = repository_rule(
@@ -37,6 +37,7 @@ archive_binary_repo = repository_rule(
     doc = "Unpacks an archive of the user's own.",
     attrs = _ATTRS | {
         "archive": attr.label(doc = "An archive file, instead of urls.", allow_single_file = True),
+        "needs_archive": attr.bool(doc = "Whether the server needs what lies beside it in the archive."),
         "program": attr.string(doc = "Path of the server within the archive, where the repository shows one file."),
         "sha256": attr.string(doc = "SHA-256 of what the urls serve, in hex."),
         "strip_prefix": attr.string(doc = "Folder of the archive to take, without its own name."),

@@ -34,6 +34,11 @@ def clickhouse_server() -> Path:
     return _place("CLICKHOUSE_SERVER")
 
 
+def mariadb_server() -> Path:
+    """Return the mariadbd binary."""
+    return _place("MARIADB_SERVER")
+
+
 def psql() -> str:
     """Return the psql binary of the distribution."""
     return str(postgres_distribution() / "bin" / "psql")

@@ -68,9 +68,7 @@ def content(connection: Connection, database: str) -> dict[str, Any]:
     for view, columns in _DETAILS.items():
         schema = _SCHEMA_COLUMN.get(view, "table_schema")
         rows = connection.run(f"SELECT {columns} FROM information_schema.{view} WHERE {schema} = '{database}'")
-        found[view] = sorted(
-            (tuple(value and _plain(value, database) for value in row) for row in rows), key=repr
-        )
+        found[view] = sorted((tuple(value and _plain(value, database) for value in row) for row in rows), key=repr)
     escaped = database.replace("_", r"\\_")
     for table, columns in _GRANTS.items():
         found[f"mysql.{table}"] = connection.run(

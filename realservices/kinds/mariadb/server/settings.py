@@ -83,10 +83,10 @@ def server_command(server: str, data: str, settings: Mapping[str, str], own: Map
         "character-sets-dir": f"{share}/charsets",
         "datadir": data,
         "tmpdir": data,
-        # It changes to this user only if it is root; without the option it refuses to run as root.
-        "user": "root",
         **own,
     }
+    if os.geteuid() == 0:
+        merged["user"] = "root"  # Else it refuses to run as root.
     if "ssl-cert" not in merged:
         merged["skip-ssl"] = ""
     return [server, "--no-defaults", *(f"--{name}={value}" if value else f"--{name}" for name, value in merged.items())]

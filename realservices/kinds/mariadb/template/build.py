@@ -16,6 +16,8 @@ from realservices.contract.errors import RealServicesError, TemplateError
 from realservices.contract.resources import explain
 from realservices.host.abandoned import remove_abandoned
 from realservices.host.marks import mark_this_process
+from realservices.host.namespaces import are_namespaces_possible, enter_mount_namespace
+from realservices.host.privileges import may_map_itself
 from realservices.host.scratch import Scratch
 from realservices.kinds.mariadb.blueprint import read_blueprint
 from realservices.kinds.mariadb.copies import make_copy
@@ -26,6 +28,7 @@ from realservices.kinds.mariadb.template.files import apply_file, client_program
 from realservices.kinds.mariadb.wire import Connection, MariaDBRefusal
 from realservices.schema.marks import refuse_marks
 from realservices.schema.script import Script
+from realservices.services.build_memory import BuildMemory
 from realservices.services.data_archive import write_data_archive
 from realservices.services.template_lifeline import end_with
 from realservices.services.template_options import add_contents_option, name_value
@@ -60,26 +63,53 @@ def main(arguments: Sequence[str]) -> int:
 
 
 def _build(options: argparse.Namespace) -> None:
-    server = os.path.abspath(options.server)
     scratch = Scratch()
     remove_abandoned(os.path.dirname(scratch.path))
     mark_this_process(scratch.name)
-    end_with(options.lifeline, scratch.path)
-    engine = Engine(server, dict(options.setting), scratch.path)
+    memory = _memory(scratch.path, options)
+    end_with(options.lifeline, scratch.path, (scratch.path,))
     try:
-        with engine.start() as connection:
-            _fill(connection, engine, options, scratch.path)
-            version = connection.server_version
-        engine.stop()
-        for name in _TRANSIENT:
-            if os.path.exists(f"{engine.data}/{name}"):
-                os.unlink(f"{engine.data}/{name}")
-        write_data_archive(engine.data, options.output)
+        try:
+            info = _make(options, scratch.path)
+        except (MariaDBRefusal, OSError, TemplateError) as error:
+            if not memory or not memory.was_too_small(error):
+                raise
+            memory.leave()
+            info = _make(options, scratch.path)
     finally:
-        engine.kill()
+        if memory:
+            memory.leave()
         scratch.remove()
     with open(options.info, "w", encoding="utf-8") as file:
-        json.dump({"server_version": version, "template_database": TEMPLATE_DATABASE}, file)
+        json.dump(info, file)
+
+
+def _memory(directory: str, options: argparse.Namespace) -> BuildMemory | None:
+    """Have a directory in memory, where the kernel grants that: on a disk, the system's tables take 2 s."""
+    if not are_namespaces_possible() or not may_map_itself():
+        return None
+    try:
+        enter_mount_namespace(is_unprivileged=False)
+    except OSError:
+        return None
+    return BuildMemory(directory, sum(os.path.getsize(path) for _, path in [*options.migration, *options.seed]))
+
+
+def _make(options: argparse.Namespace, work: str) -> dict[str, str]:
+    """Make the archive; return its description."""
+    engine = Engine(os.path.abspath(options.server), dict(options.setting), work)
+    try:
+        with engine.start() as connection:
+            _fill(connection, engine, options, work)
+            version = connection.server_version
+        engine.stop()
+    finally:
+        engine.kill()
+    for name in _TRANSIENT:
+        if os.path.exists(f"{engine.data}/{name}"):
+            os.unlink(f"{engine.data}/{name}")
+    write_data_archive(engine.data, options.output)
+    return {"server_version": version, "template_database": TEMPLATE_DATABASE}
 
 
 def _fill(connection: Connection, engine: Engine, options: argparse.Namespace, work: str) -> None:

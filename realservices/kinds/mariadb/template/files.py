@@ -25,9 +25,7 @@ if TYPE_CHECKING:
     from realservices.schema.script import Script
 
 _CLIENTS = ("mariadb", "mysql")
-_ERROR = re.compile(
-    r"^ERROR (?P<code>\d+) \((?P<state>\w+)\) at line (?P<line>\d+): (?P<words>.*)", re.DOTALL | re.MULTILINE
-)
+_ERROR = re.compile(r"^ERROR(?P<code> \d+ \(\w+\))? at line (?P<line>\d+): (?P<words>.*)", re.DOTALL | re.MULTILINE)
 # Texts, names and comments; and a comment that never ends.
 _TOKEN = re.compile(
     rb"""'(?:[^'\\]|\\.)*'|"(?:[^"\\]|\\.)*"|`[^`]*`|--(?=\s)[^\n]*|\#[^\n]*|/\*.*?\*/|/\*""", re.DOTALL
@@ -110,14 +108,14 @@ def _refused(script: Script, words: str) -> str:
     found = _ERROR.search(words)
     if not found:
         return f"MariaDB's client failed with {script.kind} {script.shown}:\n{indented(words or '(it says nothing)')}"
-    line, code = int(found["line"]), found["code"]
+    line = int(found["line"])
     with open(script.path, encoding="utf-8", errors="replace") as file:
         lines = file.read().splitlines()
     shown = lines[line - 1].strip() if line <= len(lines) else ""
     at = f"\n  in the statement that begins with:\n{indented(shown)}" if shown else ""
     return (
         f"MariaDB refused {script.kind} {script.shown}, line {line}:\n"
-        f"{indented('ERROR ' + code + ' (' + found['state'] + '): ' + found['words'])}{at}"
+        f"{indented('ERROR' + (found['code'] or '') + ': ' + found['words'])}{at}"
     )
 
 

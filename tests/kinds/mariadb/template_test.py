@@ -1,0 +1,123 @@
+"""The template action: what it makes of files, and what it says about one that MariaDB or its client would misread."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from tests.kinds.mariadb.template_build import TemplateBuild
+
+TABLE = "CREATE TABLE a (x INT);\n"
+
+
+@pytest.fixture
+def build(tmp_path: Path) -> TemplateBuild:
+    return TemplateBuild(tmp_path)
+
+
+def test_files_are_applied_in_order_with_delimiters(build: TemplateBuild, tmp_path: Path) -> None:
+    rows = tmp_path / "rows"
+    build.script(b"\xef\xbb\xbf" + TABLE.encode()).script(
+        "DELIMITER //\nCREATE TRIGGER t BEFORE INSERT ON a FOR EACH ROW BEGIN SET NEW.x = NEW.x + 1; END//\n"
+    ).script("INSERT INTO a VALUES (1), (-- no end of a text: '\n2)", "--seed")
+    assert build.option("--contents", str(rows)).info() == {
+        "server_version": "11.4.5-MariaDB",
+        "template_database": "realservices_template",
+    }
+    assert rows.read_text() == "a: ('2',)\na: ('3',)\n"
+
+
+@pytest.mark.parametrize(
+    ("sql", "line", "words", "shown"),
+    [
+        (
+            "\n-- the next one is wrong\nCREATE TABLE b (\n  x INT\n) ENGIN = Memory;",
+            4,
+            "Unknown option 'ENGIN'",
+            "CREATE TABLE b (",
+        ),
+        ("INSERT INTO a\nVALUES ('no number');", 2, "Incorrect integer value: 'no number'", "INSERT INTO a"),
+        ("SELECT 1;\nINSERT INTO nosuch VALUES (1);", 3, "Table 'test.nosuch' doesn't exist", "INSERT INTO nosuch"),
+        ("INSERT INTO a VALUES (1);\n\\! echo hi", 3, "Unknown command", "\\! echo hi"),
+        ("source /etc/passwd\n", 2, "syntax", "source /etc/passwd"),
+        ("INSERT INTO a VALUES ('1);\n", 2, "syntax", "INSERT INTO a"),
+    ],
+)
+def test_what_the_server_refuses_is_shown_with_its_line(
+    build: TemplateBuild, sql: str, line: int, words: str, shown: str
+) -> None:
+    first, second, third, fourth = build.script(TABLE + sql).refusal().splitlines()[:4]
+    assert first == f"//app:db: MariaDB refused migration app/migration.sql, line {line}:"
+    assert second.startswith("    ERROR")
+    assert words in second
+    assert third == "  in the statement that begins with:"
+    assert shown in fourth
+
+
+@pytest.mark.parametrize(
+    ("sql", "reason"),
+    [
+        (
+            "BEGIN;\nINSERT INTO a VALUES (1);\n",
+            "seed app/seed.sql begins a transaction and does not end it, so that the server has undone it: end it with "
+            "COMMIT",
+        ),
+        (
+            "SELECT '/*';\nINSERT INTO a VALUES (1);\n/* no end\nINSERT INTO a VALUES (2);\n",
+            "seed app/seed.sql, line 3: the comment that begins here has no end, so that the client skips the rest of "
+            "the file: close it with */",
+        ),
+        ("\ufeff".encode("utf-16-le") + b"x\0", "seed app/seed.sql is UTF-16; write it in UTF-8"),
+        (
+            "CREATE DATABASE other; USE other; CREATE TABLE b (x INT);",
+            "the files have made the databases other beside 'test', and only that one is isolated for each test: put all "
+            "tables into it (no CREATE DATABASE, no USE), or declare one service for each database",
+        ),
+        (
+            "CREATE TABLE b (x INT) ENGINE = MEMORY; INSERT INTO b VALUES (1);",
+            "rows were put into b, whose engine MEMORY forgets them when the server ends: use InnoDB",
+        ),
+        (
+            "CREATE TABLE b (x INT) WITH SYSTEM VERSIONING;",
+            "table b of database 'test' is system-versioned, and its history cannot be copied: use isolated_mariadb, "
+            "which makes no copies, or make the table without SYSTEM VERSIONING for tests",
+        ),
+    ],
+)
+def test_what_would_be_lost_is_refused(build: TemplateBuild, sql: str | bytes, reason: str) -> None:
+    assert build.script(TABLE).script(sql, "--seed").refusal() == f"//app:db: {reason}\n"
+
+
+def test_a_transaction_of_a_file_may_be_rolled_back(build: TemplateBuild) -> None:
+    build.script(TABLE + "BEGIN; INSERT INTO a VALUES (1); ROLLBACK;").info()
+
+
+def test_files_of_a_migration_tool_are_refused(build: TemplateBuild) -> None:
+    message = build.script(TABLE, name="1.up.sql").script("DROP TABLE a;", name="1_a.down.sql").refusal()
+    assert "golang-migrate" in message
+
+
+def test_a_setting_that_there_is_not(build: TemplateBuild) -> None:
+    message = build.option("--setting", "nosuch=1").refusal()
+    assert message.startswith("//app:db: MariaDB cannot make its system tables (exit code 7). It says:\n")
+    assert "unknown variable 'nosuch=1'" in message
+
+
+def test_a_server_without_its_files(tmp_path: Path) -> None:
+    lone = tmp_path / "bin" / "mariadbd"
+    lone.parent.mkdir()
+    lone.write_text("")
+    message = TemplateBuild(tmp_path, lone).refusal()
+    assert f"{lone} has no mariadb_system_tables.sql; looked in {tmp_path}/share, {tmp_path}/share/mysql" in message
+
+
+def test_a_template_has_one_account_and_no_password_that_all_know(build: TemplateBuild, tmp_path: Path) -> None:
+    build.script("CREATE TABLE accounts AS SELECT 1 AS x;").option("--user", "app").info()
+    # Read without a server: Aria's file of the accounts has what the table has.
+    from realservices.host.archive import unpack_archive  # noqa: PLC0415
+
+    unpack_archive(str(build.archive), str(tmp_path / "data"))
+    rows = (tmp_path / "data" / "mysql" / "global_priv.MAD").read_bytes()
+    assert b"app" in rows
+    assert not (tmp_path / "data" / "multi-master.info").exists()
