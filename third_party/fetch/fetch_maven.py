@@ -1,8 +1,8 @@
 """Fetch one archive of Maven and keep files of it. Run by `rules/private/maven_binary_repo.bzl`.
 
-Usage: `python3 fetch_maven.py REQUEST.json`, in the directory of the repository. The request holds the attributes of the
-repository rule, and `mvn`: the machine's Maven, or "". Exit status 1 with a message for the user on stderr when the
-archive cannot be had.
+Usage: `python3 fetch_maven.py REQUEST.json`, in the directory of the repository. The request holds the attributes of
+the repository rule, and `mvn`: the machine's Maven, or "". Exit status 1 with a message for the user on stderr when
+the archive cannot be had.
 """
 
 from __future__ import annotations
@@ -49,11 +49,9 @@ def _downloaded(request: dict[str, str], directory: str) -> str:
     remedies = request["remedies"]
     if not request["mvn"]:
         raise FetchError(f"{name} comes by Maven, and there is no mvn on PATH.\n{remedies}")
-    group, _, artifact = request["package"].partition(":")
-    command = [
-        request["mvn"], "--batch-mode", "--quiet", "dependency:copy", f"-Dartifact={group}:{artifact}:{request['version']}:jar",
-        f"-DoutputDirectory={directory}",
-    ]  # fmt: skip
+    artifact = request["package"].partition(":")[2]
+    command = [request["mvn"], "--batch-mode", "--quiet", "dependency:copy"]
+    command += [f"-Dartifact={name}:jar", f"-DoutputDirectory={directory}"]
     done = subprocess.run(
         command, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, check=False
     )
@@ -73,7 +71,7 @@ def _check(path: str, sha256: str) -> None:
     if digest.hexdigest() != sha256:
         raise FetchError(
             f"{os.path.basename(path)} has the SHA-256 {digest.hexdigest()}, and {sha256} is pinned: Maven's repository "
-            "serves another file, or has a damaged one in its cache; remove that and fetch again"
+            "serves another file, or its cache has a damaged one; remove that and fetch again"
         )
 
 

@@ -86,10 +86,11 @@ project_root() {
 # Where npm looks for the machine's configuration, by the place it is installed in; the npm in there is in another.
 npmrc=(/usr/etc/npmrc /usr/local/etc/npmrc /etc/npmrc)
 
-# What the network, pip and npm need from the machine: names, certificates, settings, wheels.
+# What the network, pip, npm and Maven need from the machine: names, certificates, settings, wheels.
 mount_files() {
   local root=$1 path
-  for path in /etc/resolv.conf /etc/hosts /etc/pip.conf /etc/ssl/certs/ca-certificates.crt "${npmrc[@]}" \
+  for path in /etc/resolv.conf /etc/hosts /etc/pip.conf /etc/ssl/certs/ca-certificates.crt /etc/ssl/certs/java/cacerts \
+    /etc/maven/settings.xml "${npmrc[@]}" \
     "${PIP_CERT:-}" "${PIP_CLIENT_CERT:-}" "${PIP_CONFIG_FILE:-}" ${PIP_FIND_LINKS:-} \
     "${SSL_CERT_FILE:-}" "${REQUESTS_CA_BUNDLE:-}" "${CURL_CA_BUNDLE:-}" "${NODE_EXTRA_CA_CERTS:-}"; do
     case $path in /usr/* | /etc/*) ;; *) continue ;; esac

@@ -6,6 +6,8 @@ rootfs_bazel=7.7.1
 # zip and file: Bazel's test-setup.sh fails a test with undeclared outputs without them.
 rootfs_packages=ca-certificates,bazel-bootstrap,bazel-rules-shell,bazel-stardoc
 rootfs_packages+=,python3-venv,python3-pip,git,procps,zip,file
+# What fetches MariaDB.
+rootfs_packages+=,maven
 # What tests start as a service of somebody else's making.
 rootfs_packages+=,nginx
 # The workers of tools/farm, and what gives each of their actions a root directory of its own.

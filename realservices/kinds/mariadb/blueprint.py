@@ -14,14 +14,17 @@ from realservices.contract.errors import RealServicesError
 from realservices.kinds.mariadb.names import quote_name, quote_text
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
+    from collections.abc import Iterator, Mapping, Sequence
 
     from realservices.kinds.mariadb.wire import Connection, Row
 
 GRANT_TABLES = ("db", "tables_priv", "columns_priv", "procs_priv")
 """The tables of the database `mysql` with privileges on single databases, which the column Db names."""
 
-_CHARSETS = "SELECT default_character_set_name, default_collation_name, schema_comment FROM information_schema.schemata WHERE schema_name = {}"
+_CHARSETS = (
+    "SELECT default_character_set_name, default_collation_name, schema_comment FROM information_schema.schemata "
+    "WHERE schema_name = {}"
+)
 _TABLES = "SELECT table_name, table_type FROM information_schema.tables WHERE table_schema = {} ORDER BY table_name"
 _COLUMNS = (
     "SELECT table_name, column_name FROM information_schema.columns WHERE table_schema = {} "
@@ -54,10 +57,14 @@ class Program:
     """A routine, trigger or event, with the settings of the session that has made it.
 
     Attributes:
+        kind: As in SQL: ``PROCEDURE``, ``TRIGGER``, ….
+        name: Its name.
         text: The statement.
         settings: The statement that sets up the session.
     """
 
+    kind: str
+    name: str
     text: str
     settings: str
 
@@ -69,19 +76,20 @@ class Blueprint:
     Attributes:
         source: The database, whose rows are copied. Nothing may write to it.
         options: What follows the name in CREATE DATABASE.
-        tables: Statements for sequences and tables, to be run in the new database.
+        tables: Statements for sequences and tables by name, to be run in the new database in this order.
         rows: Names of the tables that have rows, and their columns.
         sequences: Names of sequences, their next value and how often they began anew.
-        views, programs, triggers: What comes after the rows.
+        views: Statements by name.
+        programs, triggers: What comes after the rows, too.
         grants: Tables of privileges that name the source, and their other columns.
     """
 
     source: str
     options: str
-    tables: Sequence[str]
+    tables: Mapping[str, str]
     rows: Sequence[tuple[str, Sequence[str]]]
     sequences: Sequence[tuple[str, str, str]]
-    views: Sequence[str]
+    views: Mapping[str, str]
     programs: Sequence[Program]
     triggers: Sequence[Program]
     grants: Sequence[tuple[str, Sequence[str]]]
@@ -104,17 +112,17 @@ def read_blueprint(connection: Connection, source: str) -> Blueprint:
     _refuse(source, kinds)
     names = {kind: [name for name, its in kinds if its == kind] for kind in {its for _, its in kinds}}
     tables, sequences = names.get("BASE TABLE", []), names.get("SEQUENCE", [])
-    made = [_created(connection, "TABLE", name, source) for name in (*sequences, *tables)]
+    made = {name: _created(connection, "TABLE", name, source) for name in (*sequences, *tables)}
     return Blueprint(
         source=source,
         options=_options(connection.run(_CHARSETS.format(named))[0]),
         tables=made,
         rows=_filled(connection, tables, _pairs(connection.run(_COLUMNS.format(named)))),
         sequences=[_state(connection, name) for name in sequences],
-        views=[_view(connection, name, source) for name in names.get("VIEW", [])],
+        views={name: _view(connection, name, source) for name in names.get("VIEW", [])},
         programs=[*_routines(connection, source), *_events(connection, source)],
         triggers=[
-            _program(connection.run(f"SHOW CREATE TRIGGER {quote_name(name)}")[0])
+            _program("TRIGGER", connection.run(f"SHOW CREATE TRIGGER {quote_name(name)}")[0])
             for (name,) in _texts(connection.run(_TRIGGERS.format(named)))
         ],
         grants=_grants(connection, source),
@@ -131,8 +139,8 @@ def _refuse(source: str, kinds: Sequence[tuple[str, str]]) -> None:
     versioned = [name for name, kind in kinds if kind == "SYSTEM VERSIONED"]
     if versioned:
         raise UncopiableError(
-            f"table {', '.join(versioned)} of database {source!r} is system-versioned, and its history cannot be copied: "
-            "use isolated_mariadb, which makes no copies, or make the table without SYSTEM VERSIONING for tests"
+            f"table {', '.join(versioned)} of database {source!r} is system-versioned, and its history cannot be "
+            "copied: make it without SYSTEM VERSIONING for tests"
         )
 
 
@@ -150,8 +158,8 @@ def _view(connection: Connection, name: str, source: str) -> str:
     text = _created(connection, "VIEW", name, source)
     if re.search(rf"\b(from|join)\s+\(*{re.escape(quote_name(source))}\.", re.sub(_LITERAL, "''", text)):
         raise UncopiableError(
-            f"view {name} of database {source!r} reads tables of several databases, so that a copy of it would read the "
-            "original's rows: let it read those of its own database only"
+            f"view {name} of database {source!r} reads tables of several databases, so that a copy of it would read "
+            "the original's rows: let it read those of its own database only"
         )
     return text
 
@@ -185,20 +193,20 @@ def _state(connection: Connection, sequence: str) -> tuple[str, str, str]:
 
 def _routines(connection: Connection, source: str) -> Iterator[Program]:
     for kind, name in _pairs(connection.run(_ROUTINES.format(quote_text(source)))):
-        yield _program(connection.run(f"SHOW CREATE {kind} {quote_name(name)}")[0])
+        yield _program(kind, connection.run(f"SHOW CREATE {kind} {quote_name(name)}")[0])
 
 
-def _program(row: Row) -> Program:
+def _program(kind: str, row: Row) -> Program:
     """Read a routine or a trigger: name, sql_mode, text, character set, collation, …."""
-    _, mode, text, charset, collation, *_ = _texts([row])[0]
-    return Program(text, _session(mode, charset, collation))
+    name, mode, text, charset, collation, *_ = _texts([row])[0]
+    return Program(kind, name, text, _session(mode, charset, collation))
 
 
 def _events(connection: Connection, source: str) -> Iterator[Program]:
     for (name,) in _texts(connection.run(_EVENTS.format(quote_text(source)))):
         row = connection.run(f"SHOW CREATE EVENT {quote_name(name)}")[0]
         _, mode, zone, text, charset, collation, *_ = _texts([row])[0]
-        yield Program(text, f"{_session(mode, charset, collation)}, time_zone = {quote_text(zone)}")
+        yield Program("EVENT", name, text, f"{_session(mode, charset, collation)}, time_zone = {quote_text(zone)}")
 
 
 def _session(mode: str, charset: str, collation: str) -> str:

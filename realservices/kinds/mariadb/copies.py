@@ -13,15 +13,16 @@ from realservices.kinds.mariadb.names import quote_name, quote_text
 from realservices.kinds.mariadb.wire import MariaDBRefusal
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
+    from collections.abc import Collection, Iterator, Mapping, Sequence
 
     from realservices.kinds.mariadb.blueprint import Blueprint, Program
     from realservices.kinds.mariadb.wire import Connection
 
-_SESSION = (
+SESSION = (
     "SET NAMES utf8mb4, sql_mode = 'NO_AUTO_VALUE_ON_ZERO', foreign_key_checks = 0, unique_checks = 0, "
     "check_constraint_checks = 0, time_zone = '+00:00'"
 )
+"""The statement by which a session takes whatever another database has had."""
 
 
 def make_copy(connection: Connection, blueprint: Blueprint, name: str) -> None:
@@ -35,13 +36,18 @@ def make_copy(connection: Connection, blueprint: Blueprint, name: str) -> None:
     Raises:
         MariaDBRefusal: The server refuses.
     """
-    connection.run(";".join([_SESSION, *_database(blueprint, name), *_rows(blueprint), *_sequences(blueprint)]))
-    _make_programs(connection, blueprint.programs)
-    connection.run(_SESSION)
-    _make_views(connection, blueprint.views)
-    _make_programs(connection, blueprint.triggers)
+    connection.run(";".join([SESSION, *_database(blueprint, name), *_all_rows(blueprint), *states(blueprint)]))
+    make_programs(connection, blueprint.programs)
+    connection.run(SESSION)
+    make_views(connection, blueprint.views)
+    make_programs(connection, blueprint.triggers)
     if blueprint.grants:
-        connection.run(";".join([*_grants(blueprint, name), "FLUSH PRIVILEGES"]))
+        copy_grants(connection, blueprint, name)
+
+
+def copy_grants(connection: Connection, blueprint: Blueprint, name: str) -> None:
+    """Give a database the privileges that name the original, and no others."""
+    connection.run(";".join([*_revoked(name), *_grants(blueprint, name), "FLUSH PRIVILEGES"]))
 
 
 def drop_copy(connection: Connection, blueprint: Blueprint, name: str) -> None:
@@ -52,38 +58,49 @@ def drop_copy(connection: Connection, blueprint: Blueprint, name: str) -> None:
     """
     connection.run(f"DROP DATABASE IF EXISTS {quote_name(name)}")
     if blueprint.grants:
-        deleted = [f"DELETE FROM mysql.{table} WHERE Db IN {patterns(name)}" for table in GRANT_TABLES]
-        connection.run(";".join([*deleted, "FLUSH PRIVILEGES"]))
+        connection.run(";".join([*_revoked(name), "FLUSH PRIVILEGES"]))
+
+
+def _revoked(name: str) -> list[str]:
+    return [f"DELETE FROM mysql.{table} WHERE Db IN {patterns(name)}" for table in GRANT_TABLES]
 
 
 def _database(blueprint: Blueprint, name: str) -> list[str]:
     quoted = quote_name(name)
-    return [f"CREATE DATABASE {quoted} {blueprint.options}", f"USE {quoted}", *blueprint.tables]
+    return [f"CREATE DATABASE {quoted} {blueprint.options}", f"USE {quoted}", *blueprint.tables.values()]
 
 
-def _rows(blueprint: Blueprint) -> Iterator[str]:
+def _all_rows(blueprint: Blueprint) -> Iterator[str]:
     if blueprint.rows:
         yield "START TRANSACTION"
-        for table, columns in blueprint.rows:
-            listed, original = ", ".join(map(quote_name, columns)), quote_name(blueprint.source)
-            yield f"INSERT INTO {quote_name(table)} ({listed}) SELECT {listed} FROM {original}.{quote_name(table)}"
+        yield from rows(blueprint, {table for table, _ in blueprint.rows})
         yield "COMMIT"
 
 
-def _sequences(blueprint: Blueprint) -> Iterator[str]:
+def rows(blueprint: Blueprint, tables: Collection[str]) -> Iterator[str]:
+    """Yield the statements that fill some tables of the default database."""
+    for table, columns in blueprint.rows:
+        if table in tables:
+            listed, original = ", ".join(map(quote_name, columns)), quote_name(blueprint.source)
+            yield f"INSERT INTO {quote_name(table)} ({listed}) SELECT {listed} FROM {original}.{quote_name(table)}"
+
+
+def states(blueprint: Blueprint) -> Iterator[str]:
+    """Yield the statements that bring new sequences to where those of the original are."""
     for name, following, rounds in blueprint.sequences:
         yield f"DO SETVAL({quote_name(name)}, {following}, 0, {rounds})"
 
 
-def _make_programs(connection: Connection, programs: Sequence[Program]) -> None:
+def make_programs(connection: Connection, programs: Sequence[Program]) -> None:
+    """Make routines, triggers and events, each as the session did that has made the original."""
     for program in programs:
         connection.run(program.settings)
         connection.run(program.text)
 
 
-def _make_views(connection: Connection, views: Sequence[str]) -> None:
+def make_views(connection: Connection, views: Mapping[str, str]) -> None:
     """Make views; those that read others come after them."""
-    waiting = list(views)
+    waiting = list(views.values())
     while waiting:
         refused: list[str] = []
         for view in waiting:

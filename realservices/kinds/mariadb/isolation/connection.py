@@ -123,15 +123,15 @@ class IsolatedConnection(Connection):
             if error.args[0] != _NO_SAVEPOINTS:
                 raise
             raise IsolationError(
-                "the test has written to a table whose engine has no savepoints (Aria), by which isolated_mariadb stands in "
-                f"for transactions. {_INSTEAD}, or use InnoDB"
+                "the test has written to a table whose engine has no savepoints (Aria), by which isolated_mariadb "
+                f"stands in for transactions. {_INSTEAD}, or use InnoDB"
             ) from error
 
     def _words(self, code: int) -> str:
         if code in _ROLLED_BACK:
             return (
-                "the server has rolled the test's transaction back, after a deadlock or a time-out, and with it all that "
-                f"the test did: isolated_mariadb cannot go on. {_INSTEAD}"
+                "the server has rolled the test's transaction back, after a deadlock or a time-out, and with it all "
+                f"that the test did: isolated_mariadb cannot go on. {_INSTEAD}"
             )
         return (
             f"isolated_mariadb is within a transaction that is rolled back after the test, and the server would have "

@@ -84,6 +84,10 @@ class MariaDBIsolation(ServiceIsolation):
             if self._process.is_this:
                 self._session.drop_database(name)
 
+    def service_database(self) -> MariaDBDatabase:
+        """Return the database that programs have by the service's URL; `server_state` restores it."""
+        return MariaDBDatabase(self.endpoint)
+
     def close(self, *, drop: bool) -> None:
         """End the process's use of the service; ``drop``: remove every database, because the server goes on."""
         if self._process.is_this:

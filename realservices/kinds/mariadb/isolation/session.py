@@ -8,6 +8,7 @@ session that was killed, and the next session drops them.
 from __future__ import annotations
 
 import contextlib
+import itertools
 import os
 import threading
 from typing import TYPE_CHECKING
@@ -25,6 +26,8 @@ if TYPE_CHECKING:
 
 _OURS = f"SELECT schema_name FROM information_schema.schemata WHERE schema_name REGEXP '^{OWN_PREFIX}[^_]+_[0-9]+_'"
 _CLIENTS = "SELECT id FROM information_schema.processlist WHERE db = {} AND id <> CONNECTION_ID()"
+# Of databases, whose names a process never uses twice.
+_NUMBERS = itertools.count(1)
 # A connection that code under test has left holds locks in a database that is to be dropped.
 _LOCK_WAIT_S = 10
 _NO_SUCH_THREAD = 1094
@@ -43,7 +46,6 @@ class ServerSession:
         self.owner = f"{OWN_PREFIX}{os.path.basename(directory).rpartition('.')[2].replace('_', '')}_{os.getpid()}"
         self._connection: Connection | None = None
         self._blueprint: Blueprint | None = None
-        self._count = 0
         self._made: set[str] = set()
         self._lock = threading.RLock()
 
@@ -69,9 +71,7 @@ class ServerSession:
         service = self.endpoint
         with self._lock:
             try:
-                if self._connection is None:
-                    self._connection = self._connect()
-                yield self._connection
+                yield self._alive()
             except (OSError, MariaDBRefusal, UncopiableError) as error:
                 if isinstance(error, OSError):
                     self._connection = None
@@ -87,11 +87,15 @@ class ServerSession:
         """
         blueprint = self.blueprint
         with self.connected() as connection:
-            self._count += 1
-            name = f"{self.owner}_{self._count}"
-            self._made.add(name)
+            name = self.new_name()
             make_copy(connection, blueprint, name)
             return name
+
+    def new_name(self) -> str:
+        """Return a name for a database that is made now, and dropped in the end."""
+        name = f"{self.owner}_{next(_NUMBERS)}"
+        self._made.add(name)
+        return name
 
     def drop_database(self, name: str) -> None:
         """Drop a database, and end the connections that are left in it.
@@ -116,6 +120,18 @@ class ServerSession:
             if self._connection is not None:
                 self._connection.close()
                 self._connection = None
+
+    def _alive(self) -> Connection:
+        """Return the connection, another one if the server has been restarted."""
+        if self._connection is not None:
+            try:
+                self._connection.run("DO 0")
+            except OSError:
+                self._connection.close()
+                self._connection = None
+        if self._connection is None:
+            self._connection = self._connect()
+        return self._connection
 
     def _connect(self) -> Connection:
         service = self.endpoint
