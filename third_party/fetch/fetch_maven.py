@@ -70,8 +70,8 @@ def _check(path: str, sha256: str) -> None:
             digest.update(chunk)
     if digest.hexdigest() != sha256:
         raise FetchError(
-            f"{os.path.basename(path)} has the SHA-256 {digest.hexdigest()}, and {sha256} is pinned: Maven's repository "
-            "serves another file, or its cache has a damaged one; remove that and fetch again"
+            f"{os.path.basename(path)} has the SHA-256 {digest.hexdigest()}, and {sha256} is pinned: Maven's "
+            "repository serves another file, or its cache has a damaged one; remove that and fetch again"
         )
 
 

@@ -25,7 +25,9 @@ class _MariaDB(IsolatedKind):
     def isolation(self, manager: IsolationManager, endpoint: Endpoint) -> MariaDBIsolation:
         from realservices.kinds.mariadb.isolation.isolation import MariaDBIsolation  # noqa: PLC0415 - see above
 
-        return MariaDBIsolation(endpoint, manager.services.private)
+        # What declared servers make in it while a test runs is no leftover.
+        is_tests_own = endpoint.disposable and endpoint.name not in manager.servers.names
+        return MariaDBIsolation(endpoint, manager.services.private, is_tests_own=is_tests_own)
 
     def shares(self, environment: TestEnvironment) -> Shares:
         return _Shares(environment)

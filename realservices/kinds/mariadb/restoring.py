@@ -74,13 +74,12 @@ def _changed_rows(connection: Connection, wanted: Blueprint, name: str, tables: 
     compared = sorted(set(tables) - {sequence for sequence, *_ in wanted.sequences})
     if not compared:
         return set()
-    sums = [
-        connection.run(
-            "CHECKSUM TABLE " + ", ".join(f"{quote_name(database)}.{quote_name(table)}" for table in compared)
-        )
-        for database in (name, wanted.source)
-    ]
+    sums = [connection.run(_checksums(database, compared)) for database in (name, wanted.source)]
     return {table for table, now, then in zip(compared, *sums, strict=True) if now[1] != then[1]}
+
+
+def _checksums(database: str, tables: Iterable[str]) -> str:
+    return "CHECKSUM TABLE " + ", ".join(f"{quote_name(database)}.{quote_name(table)}" for table in tables)
 
 
 def _drop(connection: Connection, programs: Iterable[Program]) -> None:
@@ -106,7 +105,7 @@ def _fill(connection: Connection, wanted: Blueprint, tables: Collection[str]) ->
 
 
 def _restore_numbers(connection: Connection, wanted: Blueprint, name: str) -> None:
-    now, then = (dict(connection.run(_NUMBERS.format(quote_text(each)))) for each in (name, wanted.source))
-    for table, number in then.items():
-        if now.get(table) != number:
+    now = connection.run(_NUMBERS.format(quote_text(name)))
+    for table, number in connection.run(_NUMBERS.format(quote_text(wanted.source))):
+        if (table, number) not in now:
             connection.run(f"ALTER TABLE {quote_name(str(table))} AUTO_INCREMENT = {number}")

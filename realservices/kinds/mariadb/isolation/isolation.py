@@ -10,6 +10,7 @@ from realservices.isolation.errors import IsolationError
 from realservices.isolation.own_process import OwnProcess
 from realservices.isolation.service_isolation import ServiceIsolation
 from realservices.kinds.mariadb.isolation.database import MariaDBDatabase, database_of
+from realservices.kinds.mariadb.isolation.leftovers import Leftovers
 from realservices.kinds.mariadb.isolation.own_copy import OwnCopy
 from realservices.kinds.mariadb.isolation.session import ServerSession
 
@@ -30,11 +31,13 @@ class MariaDBIsolation(ServiceIsolation):
     Args:
         endpoint: The service.
         directory: Of the session.
+        is_tests_own: Whether what comes in the server while tests run is theirs, and is undone.
     """
 
-    def __init__(self, endpoint: Endpoint, directory: str) -> None:
+    def __init__(self, endpoint: Endpoint, directory: str, *, is_tests_own: bool = False) -> None:
         self.endpoint = endpoint
         self._session = ServerSession(endpoint, directory)
+        self._leftovers = Leftovers(self._session, directory) if is_tests_own else None
         self._own = OwnCopy(self._session)
         self._process = OwnProcess()
         self._lock = threading.Lock()
@@ -54,7 +57,7 @@ class MariaDBIsolation(ServiceIsolation):
         self._process.require("isolated_mariadb", _IN_CHILD)
         from realservices.kinds.mariadb.isolation.connection import IsolatedConnection  # noqa: PLC0415 - takes 50 ms
 
-        with self._turn():
+        with self._watched(), self._turn():
             database = database_of(self.endpoint, self._own.name())
             connection = IsolatedConnection(**database.parameters, **arguments)
             try:
@@ -77,12 +80,13 @@ class MariaDBIsolation(ServiceIsolation):
             IsolationError: The server refuses.
         """
         self._process.require("cloned_mariadb", _IN_CHILD)
-        name = self._session.make_database()
-        try:
-            yield database_of(self.endpoint, name)
-        finally:
-            if self._process.is_this:
-                self._session.drop_database(name)
+        with self._watched():
+            name = self._session.make_database()
+            try:
+                yield database_of(self.endpoint, name)
+            finally:
+                if self._process.is_this:
+                    self._session.drop_database(name)
 
     def service_database(self) -> MariaDBDatabase:
         """Return the database that programs have by the service's URL; `server_state` restores it."""
@@ -92,6 +96,9 @@ class MariaDBIsolation(ServiceIsolation):
         """End the process's use of the service; ``drop``: remove every database, because the server goes on."""
         if self._process.is_this:
             self._session.close(drop=drop)
+
+    def _watched(self) -> contextlib.AbstractContextManager[None]:
+        return self._leftovers.watched() if self._leftovers else contextlib.nullcontext()
 
     @contextlib.contextmanager
     def _turn(self) -> Iterator[None]:

@@ -1,0 +1,109 @@
+"""What a test leaves in the whole server is gone after it; what was there before it stays."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import pytest
+
+from realservices.isolation.errors import IsolationBrokenError
+from realservices.kinds.mariadb.isolation.isolation import MariaDBIsolation
+from realservices.kinds.mariadb.isolation.server_objects import server_objects, variables
+from realservices.kinds.mariadb.wire import Connection
+from tests.kinds.mariadb.content import content
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+    from pathlib import Path
+
+    from realservices.contract.runtime import Endpoint
+
+
+@pytest.fixture
+def server(endpoint: Endpoint) -> Iterator[Connection]:
+    with Connection(endpoint.socket, endpoint.user, endpoint.password) as connection:
+        yield connection
+
+
+@pytest.fixture
+def process(endpoint: Endpoint, tmp_path: Path) -> Iterator[Callable[[], MariaDBIsolation]]:
+    """One process of a session after another."""
+    (tmp_path / "x.own").mkdir()
+    made: list[MariaDBIsolation] = []
+
+    def new() -> MariaDBIsolation:
+        made.append(MariaDBIsolation(endpoint, str(tmp_path / "x.own"), is_tests_own=True))
+        return made[-1]
+
+    yield new
+    for isolation in made:
+        isolation.close(drop=True)
+
+
+_LEFT = [
+    "CREATE DATABASE mine; CREATE TABLE mine.t (x INT)",
+    "CREATE USER mine IDENTIFIED BY 'x'; GRANT ALL ON *.* TO mine",
+    "DROP USER reader",
+    "SET PASSWORD FOR reader = PASSWORD('other')",
+    "REVOKE SELECT ON test.* FROM reader",
+    "CREATE ROLE mine; GRANT mine TO reader",
+    "SET GLOBAL sql_mode = 'ANSI'; SET GLOBAL max_connections = 55; SET GLOBAL event_scheduler = ON",
+    "CREATE SERVER mine FOREIGN DATA WRAPPER mysql OPTIONS (HOST '127.0.0.1')",
+]
+
+
+@pytest.mark.parametrize("left", [*_LEFT, "; ".join(_LEFT[:2] + _LEFT[3:])])
+def test_it_is_undone(server: Connection, process: Callable[[], MariaDBIsolation], left: str) -> None:
+    isolation = process()
+    original = variables(server)
+    before = server_objects(server, original)
+    for _ in range(2):
+        with isolation.database():
+            server.run(left)
+            assert server_objects(server, original) != before
+        assert server_objects(server, original) == before
+        assert variables(server) == original
+
+
+def test_the_services_database_is_made_anew(
+    server: Connection, process: Callable[[], MariaDBIsolation], endpoint: Endpoint
+) -> None:
+    before = content(server, str(endpoint.database))
+    with process().database():
+        server.run(f"DROP DATABASE {endpoint.database}")
+    assert content(server, str(endpoint.database)) == before
+
+
+def test_what_comes_between_two_tests_stays(server: Connection, process: Callable[[], MariaDBIsolation]) -> None:
+    isolation = process()
+    with isolation.database():
+        pass
+    server.run("CREATE DATABASE wider; SET GLOBAL max_connections = 66")
+    try:
+        with isolation.database():
+            server.run("SET GLOBAL max_connections = 44; CREATE DATABASE mine")
+        assert server.run("SELECT @@GLOBAL.max_connections") == [("66",)]
+        assert server.run("SHOW DATABASES LIKE 'wider'") == [("wider",)]
+        assert server.run("SHOW DATABASES LIKE 'mine'") == []
+    finally:
+        server.run("DROP DATABASE wider; SET GLOBAL max_connections = 77")
+
+
+def test_nothing_is_undone_while_another_process_has_a_test(
+    server: Connection, process: Callable[[], MariaDBIsolation]
+) -> None:
+    first, second = process(), process()
+    with first.database():
+        with second.database():
+            server.run("CREATE DATABASE mine")
+        assert server.run("SHOW DATABASES LIKE 'mine'") == [("mine",)]
+    assert server.run("SHOW DATABASES LIKE 'mine'") == []
+
+
+def test_what_cannot_be_made_anew_is_told(server: Connection, process: Callable[[], MariaDBIsolation]) -> None:
+    server.run("CREATE SERVER kept FOREIGN DATA WRAPPER mysql OPTIONS (HOST '127.0.0.1')")
+    with (
+        pytest.raises(IsolationBrokenError, match="a test has removed server kept from the server"),
+        process().database(),
+    ):
+        server.run("DROP SERVER kept")
