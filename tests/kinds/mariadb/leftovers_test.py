@@ -58,9 +58,10 @@ def test_it_is_undone(server: Connection, process: Callable[[], MariaDBIsolation
     original = variables(server)
     before = server_objects(server, original)
     for _ in range(2):
-        with isolation.database():
+        with isolation.database() as database:
             server.run(left)
             assert server_objects(server, original) != before
+        assert server.run(f"SELECT * FROM mysql.db WHERE Db LIKE '%{database.name[-10:]}'") == []
         assert server_objects(server, original) == before
         assert variables(server) == original
 

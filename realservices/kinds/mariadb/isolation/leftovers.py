@@ -98,6 +98,7 @@ class Leftovers:
                 original=self._original,
                 make_database=lambda name: make_copy(connection, self._session.blueprint, name),
             )
+            self._session.renew_grants()
 
     def _since_last(self, now: State) -> State:
         """Return what has come, or has changed, since the last test of this process."""

@@ -41,7 +41,8 @@ _DROPS = {
 # Privileges on tests' databases come and go with these.
 _OF_DATABASES = ("db", "tables_priv", "columns_priv", "procs_priv")
 _ACCOUNT_TABLES = ("global_priv", *_OF_DATABASES, "proxies_priv", "roles_mapping")
-_OTHERS_ROWS = f" WHERE Db NOT LIKE '{OWN_PREFIX}%' AND Db NOT LIKE 'realservices\\\\_%'"
+# Those on the template are not: it stays.
+_OTHERS_ROWS = f" WHERE Db NOT LIKE '{OWN_PREFIX}%' OR Db LIKE 'realservices%template'"
 _SET = "SELECT variable_name, global_value FROM information_schema.system_variables WHERE global_value_origin = 'SQL'"
 _ALL = "SELECT variable_name, variable_value FROM information_schema.global_variables"
 
@@ -111,8 +112,8 @@ def undo(
         connection.run("FLUSH PRIVILEGES")
     if lost:
         raise IsolationBrokenError(
-            f"a test has removed {', '.join(lost)} from the server, which cannot be made anew; later tests do without. A "
-            "test may remove what it has made"
+            f"a test has removed {', '.join(lost)} from the server, which cannot be made anew; later tests do without. "
+            "A test may remove what it has made"
         )
 
 

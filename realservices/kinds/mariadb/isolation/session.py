@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING
 
 from realservices.isolation.errors import IsolationError
 from realservices.kinds.mariadb.blueprint import Blueprint, UncopiableError, read_blueprint
-from realservices.kinds.mariadb.copies import drop_copy, make_copy
+from realservices.kinds.mariadb.copies import copy_grants, drop_copy, make_copy
 from realservices.kinds.mariadb.names import OWN_PREFIX, TEMPLATE_DATABASE, quote_text
 from realservices.kinds.mariadb.wire import Connection, MariaDBRefusal
 
@@ -90,6 +90,14 @@ class ServerSession:
             name = self.new_name()
             make_copy(connection, blueprint, name)
             return name
+
+    def renew_grants(self) -> None:
+        """Give this process's databases their privileges again, after accounts have been restored."""
+        blueprint = self.blueprint
+        if blueprint.grants:
+            with self.connected() as connection:
+                for name in self._made:
+                    copy_grants(connection, blueprint, name)
 
     def new_name(self) -> str:
         """Return a name for a database that is made now, and dropped in the end."""
