@@ -66,7 +66,7 @@ def _mariadb_service_impl(ctx):
     check_scripts(ctx.label, "seeds", ctx.files.seeds)
     server = ctx.file.server
     beside = ctx.attr.server[DefaultInfo].default_runfiles
-    args = template_args(ctx, "mariadb-template")
+    args = template_args(ctx, MARIADB)
     args.add("--server", server)
     args.add_all(ctx.files.migrations, before_each = "--migration", map_each = named_path)
     template = template_action(

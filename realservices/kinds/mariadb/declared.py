@@ -48,7 +48,7 @@ class _MariaDB(DeclaredKind):
         user, database = account(declaration, self.taken_names)
         arguments = ["--server", str(server), "--database", database, "--user", user]
         arguments += settings_options(declaration, "settings", "--setting")
-        return recipe_of("mariadb-template", declaration, arguments, _FILES, server)
+        return recipe_of(declaration, arguments, _FILES, server)
 
     def config(
         self, declaration: Declaration, declared: Mapping[str, Declaration], stack: contextlib.ExitStack

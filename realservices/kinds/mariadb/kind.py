@@ -38,6 +38,7 @@ class _MariaDB(Kind):
         "pymysql": with_driver("pymysql"),
         "jdbc": jdbc("mariadb"),
     }
+    build_tools = {"template": "template.build:main"}
     program_keys = ("server", "template", "template_info")
     hyphen = "_"
     owned_settings = {
