@@ -145,7 +145,10 @@ def test_somebody_elses_is_used_and_not_damaged(
         monkeypatch.setenv("TEST_MARIADB_USER", endpoint.user)
         monkeypatch.setenv("TEST_MARIADB_PASSWORD", endpoint.password)
         monkeypatch.setenv("TEST_MARIADB_DB", "elsewhere")
-        before = connection.run("SELECT * FROM elsewhere.customers"), connection.run("SHOW CREATE TABLE elsewhere.customers")
+        before = (
+            connection.run("SELECT * FROM elsewhere.customers"),
+            connection.run("SHOW CREATE TABLE elsewhere.customers"),
+        )
         try:
             _run(project, *arguments).assert_outcomes(passed=7)
             assert before == (
