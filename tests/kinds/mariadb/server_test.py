@@ -59,6 +59,7 @@ def test_the_variables(endpoint: Endpoint) -> None:
 def test_forms_of_the_url(cloned_mariadb: MariaDBDatabase, form: str, beginning: str) -> None:
     url = cloned_mariadb.url_for(form)
     assert url.startswith(beginning)
+    assert cloned_mariadb.url_for(f"mysql+{form}") == url
     assert f"{cloned_mariadb.endpoint.port}/{cloned_mariadb.name}" in url
 
 

@@ -35,12 +35,13 @@ class MariaDBDatabase:
         """Return its address as a library wants it.
 
         Args:
-            form: ``asyncmy``, ``aiomysql`` or ``pymysql`` (SQLAlchemy's ``mysql+…://``), or ``jdbc``.
+            form: ``asyncmy``, ``aiomysql`` or ``pymysql`` (SQLAlchemy's ``mysql+…://``, with or without that beginning),
+                or ``jdbc``.
 
         Raises:
             ManifestError: There is no such form.
         """
-        return written_as("url_for", form, asdict(self.endpoint))
+        return written_as("url_for", form.removeprefix("mysql+"), asdict(self.endpoint))
 
     @property
     def parameters(self) -> dict[str, Any]:
