@@ -21,10 +21,9 @@ def test_files_are_applied_in_order_with_delimiters(build: TemplateBuild, tmp_pa
     build.script(b"\xef\xbb\xbf" + TABLE.encode()).script(
         "DELIMITER //\nCREATE TRIGGER t BEFORE INSERT ON a FOR EACH ROW BEGIN SET NEW.x = NEW.x + 1; END//\n"
     ).script("INSERT INTO a VALUES (1), (-- no end of a text: '\n2)", "--seed")
-    assert build.option("--contents", str(rows)).info() == {
-        "server_version": "11.4.5-MariaDB",
-        "template_database": "realservices_template",
-    }
+    info = build.option("--contents", str(rows)).info()
+    assert info.keys() == {"server_version", "template_database"}
+    assert "-MariaDB" in info["server_version"]
     assert rows.read_text() == "a: ('2',)\na: ('3',)\n"
 
 

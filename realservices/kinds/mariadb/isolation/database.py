@@ -35,7 +35,7 @@ class MariaDBDatabase:
         """Return its address as a library wants it.
 
         Args:
-            form: ``asyncmy``, ``aiomysql`` or ``pymysql`` (SQLAlchemy's ``mysql+…://``, with or without that beginning),
+            form: ``asyncmy``, ``aiomysql`` or ``pymysql`` (SQLAlchemy's ``mysql+…://``, also with that beginning),
                 or ``jdbc``.
 
         Raises:

@@ -41,12 +41,13 @@ _DEFAULTS = {
 _SHARE = "share"
 # Where Debian's packages have it, and where its own archives do, from the directory of the programs.
 _SHARES = (_SHARE, f"{_SHARE}/mysql", f"{_SHARE}/mariadb")
-SYSTEM_TABLES = "mariadb_system_tables.sql"
-"""A file that each MariaDB brings along, and by which the directory of its files is found."""
+# A file that each MariaDB brings along; the beginnings of names are from version 11 on, and from before.
+_SYSTEM_TABLES = "system_tables.sql"
+_PREFIXES = ("mariadb_", "mysql_")
 
 
-def share_directory(server: str) -> str:
-    """Return the directory of a server's own files: messages, character sets, tables of the system.
+def own_files(server: str) -> tuple[str, str]:
+    """Return the directory of a server's messages, character sets and system tables, and how names of the last begin.
 
     Args:
         server: Path of mariadbd.
@@ -56,11 +57,11 @@ def share_directory(server: str) -> str:
     """
     home = os.path.dirname(os.path.dirname(os.path.realpath(server)))
     for directory in _SHARES:
-        if os.path.exists(f"{home}/{directory}/{SYSTEM_TABLES}"):
-            return f"{home}/{directory}"
-    raise FileNotFoundError(
-        f"{server} has no {SYSTEM_TABLES}; looked in {', '.join(f'{home}/{each}' for each in _SHARES)}"
-    )
+        for prefix in _PREFIXES:
+            if os.path.exists(f"{home}/{directory}/{prefix}{_SYSTEM_TABLES}"):
+                return f"{home}/{directory}", prefix
+    places = ", ".join(f"{home}/{each}" for each in _SHARES)
+    raise FileNotFoundError(f"{server} has no {_PREFIXES[0]}{_SYSTEM_TABLES}; looked in {places}")
 
 
 def server_command(server: str, data: str, settings: Mapping[str, str], own: Mapping[str, str]) -> list[str]:
@@ -75,7 +76,7 @@ def server_command(server: str, data: str, settings: Mapping[str, str], own: Map
     Raises:
         FileNotFoundError: The server's own files are not beside it.
     """
-    share = share_directory(server)
+    share, _ = own_files(server)
     merged = _DEFAULTS | {name.replace("_", "-"): value for name, value in settings.items()}
     merged |= {
         "basedir": os.path.dirname(os.path.dirname(os.path.realpath(server))),

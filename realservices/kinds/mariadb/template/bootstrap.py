@@ -10,7 +10,7 @@ import os
 import subprocess
 
 from realservices.contract.errors import TemplateError
-from realservices.kinds.mariadb.server.settings import SYSTEM_TABLES, server_command, share_directory
+from realservices.kinds.mariadb.server.settings import own_files, server_command
 from realservices.schema.psql_words import indented
 
 TYPE_CHECKING = False
@@ -22,7 +22,7 @@ ADMINISTRATOR = "root"
 
 # Each line of it is a statement: a bootstrapping server ends a statement where a line ends with a semicolon.
 _BEFORE = "CREATE DATABASE IF NOT EXISTS mysql;\nUSE mysql;\nSET @auth_root_socket=NULL;\n"
-_FILES = (SYSTEM_TABLES, "mariadb_performance_tables.sql", "mariadb_system_tables_data.sql")
+_FILES = ("system_tables.sql", "performance_tables.sql", "system_tables_data.sql")
 # It waits for a hostname to be looked up as an account, which nobody needs.
 _AFTER = "DELETE FROM mysql.global_priv WHERE User='root' AND Host<>'localhost';\nDELETE FROM mysql.proxies_priv;\n"
 _LAST_LINES = 20
@@ -41,11 +41,11 @@ def bootstrap(server: str, data: str, settings: Mapping[str, str], log: str) -> 
         TemplateError: The server cannot be started, or fails.
         OSError: Its files are not where it is.
     """
-    share = share_directory(server)
+    share, prefix = own_files(server)
     os.makedirs(f"{data}/mysql", 0o700)
     statements = _BEFORE.encode()
     for name in _FILES:
-        with open(f"{share}/{name}", "rb") as file:
+        with open(f"{share}/{prefix}{name}", "rb") as file:
             statements += file.read()
     command = server_command(server, data, settings, {"bootstrap": "", "skip-grant-tables": ""})
     with open(log, "wb") as output:
