@@ -21,7 +21,7 @@ from fetch_site import unpack as unpack_site
 from lock_file import marker_environment, read_lock
 from npm_package import integrity_of, npm_environment, pack
 from pip_wheels import PLATFORM_TAGS, FetchError, Requirement, download
-from verify_pins import BINARIES, load_bzl, npm_pins, pins
+from verify_pins import BINARIES, load_bzl, maven_pins, npm_pins, pins
 
 from tests.scratch import ROOT, Index
 
@@ -93,7 +93,8 @@ def test_documentation_names_every_pin_with_its_version() -> None:
         for package, version, _integrity in npm_pins()
     }
     heads = {("Package", "Version"), ("---", "---")}
-    assert documented - heads == pinned | packed
+    from_maven = {(package, version) for package, version, _sha256 in maven_pins()}
+    assert documented - heads == pinned | packed | from_maven
 
 
 def test_npm_packages_are_pinned_for_known_platforms() -> None:

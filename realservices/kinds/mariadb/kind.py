@@ -16,7 +16,7 @@ class _MariaDB(Kind):
     isolated = "isolated:ISOLATED"
     fixtures = ("fixtures",)
     client_modules = ("asyncmy", "pymysql")
-    client_libraries = {"asyncmy": "0.2.10"}
+    client_libraries = {"asyncmy": "0.2.14"}
     has_extra = False
     resources = {"mariadb": ("asyncmy",)}
     hints = "hints:HINTS"

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import os
 import random
+import sys
 from typing import TYPE_CHECKING, Any
 
 import asyncmy.errors
@@ -207,6 +209,34 @@ async def test_a_deadlock_ends_it_in_words(isolation: MariaDBIsolation, endpoint
             other.run("ROLLBACK")
     async with isolation.transaction() as connection:
         assert await _names(connection) == _SEEDED
+
+
+async def test_without_asyncmy_it_is_told(isolation: MariaDBIsolation, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delitem(sys.modules, "realservices.kinds.mariadb.isolation.connection", raising=False)
+    monkeypatch.setitem(sys.modules, "asyncmy.connection", None)
+    with pytest.raises(IsolationError, match=r"there is no module 'asyncmy.connection': run `pip install asyncmy`"):
+        async with isolation.transaction():
+            raise AssertionError
+
+
+async def test_a_forked_child_is_refused(isolation: MariaDBIsolation) -> None:
+    with isolation.database():
+        read, write = os.pipe()
+        pid = os.fork()
+        if not pid:
+            words = ""
+            try:
+                with isolation.database():
+                    words = "given"
+            except BaseException as error:  # noqa: BLE001 - it must not return into the test
+                words = str(error)
+            finally:
+                os.write(write, words.encode())
+                os._exit(0)
+        os.close(write)
+        with os.fdopen(read) as file:
+            assert "cloned_mariadb belongs to process" in file.read()
+        os.waitpid(pid, 0)
 
 
 # What a program may do with transactions, and how often.

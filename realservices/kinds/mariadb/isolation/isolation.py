@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Iterator
 
     from realservices.contract.runtime import Endpoint
+    from realservices.kinds.mariadb.isolation.connection import IsolatedConnection
 
 _IN_CHILD = "In the child make a connection of its own, by cloned_mariadb.url"
 
@@ -55,11 +56,10 @@ class MariaDBIsolation(ServiceIsolation):
             IsolationError: Another test of this process has one, or the server refuses.
         """
         self._process.require("isolated_mariadb", _IN_CHILD)
-        from realservices.kinds.mariadb.isolation.connection import IsolatedConnection  # noqa: PLC0415 - takes 50 ms
-
+        connection_type = _connection_type()
         with self._watched(), self._turn():
             database = database_of(self.endpoint, self._own.name())
-            connection = IsolatedConnection(**database.parameters, **arguments)
+            connection = connection_type(**database.parameters, **arguments)
             try:
                 await connection.connect()
                 self._transactions += 1
@@ -114,3 +114,14 @@ class MariaDBIsolation(ServiceIsolation):
             yield
         finally:
             self._is_in_use = False
+
+
+def _connection_type() -> type[IsolatedConnection]:
+    try:
+        from realservices.kinds.mariadb.isolation.connection import IsolatedConnection  # noqa: PLC0415 - takes 50 ms
+    except ModuleNotFoundError as error:
+        raise IsolationError(
+            f"isolated_mariadb is a connection of asyncmy, and there is no module {error.name!r}: run `pip install "
+            "asyncmy` (with Bazel, put it into the test's deps), or take cloned_mariadb with the driver that you have"
+        ) from None
+    return IsolatedConnection
