@@ -17,11 +17,11 @@ class _MariaDB(ValidatedKind):
         with _connected(client) as connection:
             connection.run(f"CREATE TABLE {TABLE} (value INT); INSERT INTO {TABLE} VALUES (1)")
             expect("what was written", connection.run(f"SELECT value FROM {TABLE}"), [("1",)])
-            return f"MariaDB {connection.server_version}: written, read"
+            return f"{_shown(connection)}: written, read"
 
     async def use_servers(self, client: MariaDBDatabase) -> str:
         with _connected(client) as connection:
-            return f"MariaDB {connection.server_version}: {SERVERS}"
+            return f"{_shown(connection)}: {SERVERS}"
 
     async def is_seen(self, client: MariaDBDatabase) -> bool:
         with _connected(client) as connection:
@@ -31,6 +31,10 @@ class _MariaDB(ValidatedKind):
 def _connected(client: MariaDBDatabase) -> Connection:
     service = client.endpoint
     return Connection((service.host, service.port), service.user, service.password, client.name)
+
+
+def _shown(connection: Connection) -> str:
+    return f"MariaDB {connection.server_version.removesuffix('-MariaDB')}"
 
 
 VALIDATED = _MariaDB()

@@ -159,3 +159,56 @@ def test_somebody_elses_is_used_and_not_damaged(
             assert left == [("realservices_template",)]
         finally:
             connection.run("DROP DATABASE elsewhere; DROP DATABASE IF EXISTS realservices_dead_1_7")
+
+
+_SERVER = """
+[tool.realservices.services.api]
+kind = "executable"
+command = ["{python}", "api.py", "$(port http)"]
+env = { SHOP_URL = "$(url db)" }
+ready = { http = "/" }
+services = ["db"]
+"""
+_API = """
+    import http.server, os, sys, urllib.parse
+    import pymysql
+
+    url = urllib.parse.urlsplit(os.environ["SHOP_URL"])
+    account = {"user": url.username, "password": url.password, "database": url.path[1:]}
+    client = pymysql.connect(host=url.hostname, port=url.port, autocommit=True, **account)
+    client.cursor().execute("INSERT INTO customers (name) VALUES ('by the server, when it began')")
+
+    class Handler(http.server.BaseHTTPRequestHandler):
+        def do_GET(self):
+            if self.path == "/add":
+                client.cursor().execute("INSERT INTO customers (name) VALUES ('asked for')")
+            cursor = client.cursor()
+            cursor.execute("SELECT MAX(id) FROM customers")
+            self.send_response(200)
+            self.end_headers()
+            self.wfile.write(str(cursor.fetchone()[0]).encode())
+
+    http.server.HTTPServer(("127.0.0.1", int(sys.argv[1])), Handler).serve_forever()
+"""
+_TESTS_WITH_A_SERVER = """
+    import pytest
+
+    @pytest.mark.parametrize("n", range(3))
+    async def test_what_the_server_writes_is_undone(comprehensive_test_environment, n):
+        api, database = comprehensive_test_environment["http"], comprehensive_test_environment["mariadb"]
+        assert (await api.get("/")).text == "2"
+        assert (await api.get("/add")).text == "3"
+        connection = await database.connect()
+        async with connection.cursor() as cursor:
+            await cursor.execute("SELECT name FROM customers ORDER BY id")
+            assert [name for (name,) in await cursor.fetchall()] == ["Ada", "by the server, when it began", "asked for"]
+        await connection.ensure_closed()
+"""
+
+
+def test_a_server_of_the_projects_own(project: pytest.Pytester, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("REALSERVICES_MARIADB", str(places.mariadb_server()))
+    project.makefile(".toml", pyproject=_PROJECT + _SERVER)
+    project.makepyfile(api=_API)
+    project.makepyfile(_TESTS_WITH_A_SERVER)
+    _run(project).assert_outcomes(passed=3)
