@@ -20,8 +20,8 @@ if TYPE_CHECKING:
 
     from realservices.sources.declarations import Declaration
 
-# Of a kind's folder.
-_MAKERS = ("server", "template")
+# Of a kind's folder; the first is itself.
+_MAKERS = ("", "server", "template")
 # The command that builds one.
 _TOOL = "template"
 

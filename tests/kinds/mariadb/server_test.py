@@ -37,7 +37,9 @@ def test_only_its_own_account_is_there_and_has_a_password(endpoint: Endpoint) ->
 
 def test_it_listens_on_loopback_only(endpoint: Endpoint) -> None:
     assert _ask(endpoint, "SELECT @@bind_address, @@port") == [("127.0.0.1", str(endpoint.port))]
-    assert os.stat(os.path.dirname(endpoint.socket)).st_mode & 0o77 == 0
+    directory = os.path.dirname(endpoint.socket)
+    assert os.stat(directory).st_mode & 0o77 == 0
+    assert not os.path.exists(f"{directory}/init.sql")  # It held the password.
 
 
 def test_the_variables(endpoint: Endpoint) -> None:

@@ -53,6 +53,7 @@ class MariaDB(Service):
         }
         self._sandbox = sandbox
         self._data = ""
+        self._init_file = f"{self.directory}/init.sql"
 
     def start(self, env: dict[str, str], output: int) -> int:
         """Start the server, on the data that it had before if it is started again."""
@@ -60,12 +61,13 @@ class MariaDB(Service):
             data = self._place()
             unpack_archive(f"{self.runfiles}/{self.spec.config['template']}", data)
             self._data = data
+        self._write_init_file()
         own = {
             "bind-address": HOST,
             "port": str(self.port),
             "socket": self._socket,
             "pid-file": f"{self.directory}/mariadb.pid",
-            "init-file": self._write_init_file(),
+            "init-file": self._init_file,
         }
         server = f"{self.runfiles}/{self.spec.config['server']}"
         return spawn(
@@ -88,20 +90,20 @@ class MariaDB(Service):
             ).close()
         except MariaDBRefusal:
             return False
+        if os.path.exists(self._init_file):
+            os.unlink(self._init_file)  # It has been read, and holds the password.
         return True
 
     def probe_pause_s(self, elapsed_s: float) -> float:
         """Wait for the announcement, but for a server that says nothing."""
         return _PROBE_PAUSE_S if elapsed_s else _FIRST_PROBE_S
 
-    def _write_init_file(self) -> str:
+    def _write_init_file(self) -> None:
         """Write what the server runs before it listens; no command line shows the password."""
-        path = f"{self.directory}/init.sql"
         user = quote_text(self.spec.config["user"])
-        descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_CLOEXEC, 0o600)
+        descriptor = os.open(self._init_file, os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_CLOEXEC, 0o600)
         with os.fdopen(descriptor, "w") as file:
             file.write(f"ALTER USER {user}@'%' IDENTIFIED BY '{self.password}';\n")
-        return path
 
     def _place(self) -> str:
         parent, memory = self._sandbox.root, self._sandbox.memory
