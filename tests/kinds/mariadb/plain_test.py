@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 from typing import TYPE_CHECKING
 
+import pymysql
 import pytest
 
 from realservices.kinds.mariadb.wire import Connection
@@ -171,6 +172,7 @@ services = ["db"]
 """
 _API = """
     import http.server, os, sys, urllib.parse
+    sys.path.append(DRIVERS)
     import pymysql
 
     url = urllib.parse.urlsplit(os.environ["SHOP_URL"])
@@ -209,6 +211,6 @@ _TESTS_WITH_A_SERVER = """
 def test_a_server_of_the_projects_own(project: pytest.Pytester, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("REALSERVICES_MARIADB", str(places.mariadb_server()))
     project.makefile(".toml", pyproject=_PROJECT + _SERVER)
-    project.makepyfile(api=_API)
+    project.makepyfile(api=_API.replace("DRIVERS", repr(os.path.dirname(os.path.dirname(pymysql.__file__)))))
     project.makepyfile(_TESTS_WITH_A_SERVER)
     _run(project).assert_outcomes(passed=3)
