@@ -10,7 +10,7 @@ from docs_build.textproto import Message, one, parse
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterable, Mapping
 
-EXTRACTS = ("executable_service", "extension", "real_service_test", "rules")
+EXTRACTS = ("executable_service", "extension", "providers", "real_service_test", "rules")
 """What Bazel extracts, as targets of docs_build/BUILD.bazel; for a macro it is the rule behind it."""
 _TYPES = {
     "BOOLEAN": "`True` or `False`",
@@ -42,7 +42,7 @@ real_service_test(
 )
 ```
 
-`@rules_realservices//rules:defs.bzl` has everything on this page. Each target also takes what all rules of Bazel take,
+`@rules_realservices//rules:defs.bzl` has what stands on this page. Each target also takes what all rules of Bazel take,
 such as `tags` and `visibility`.
 """
 
@@ -61,23 +61,25 @@ def rules_page(extracted: Mapping[str, str]) -> str:
     """Return the page of defs.bzl.
 
     Args:
-        extracted: Textproto of ``rules``, and of the rule behind each macro by the macro's name.
+        extracted: Textproto of ``rules`` and ``providers``, and of the rule behind each macro by the macro's name.
     """
-    module = parse(extracted["rules"])
-    behind = {name: parse(text)["rule_info"][0] for name, text in extracted.items() if name != "rules"}
+    modules = {name: parse(text) for name, text in extracted.items()}
+    module, providers = modules.pop("rules"), modules.pop("providers")
+    behind = {name: behind["rule_info"][0] for name, behind in modules.items()}
     found = {one(rule, "rule_name"): _rule(rule) for rule in module["rule_info"]}
     for function in module["func_info"]:
         name = one(function, "function_name")
         found[name] = _function(function, behind.get(name))
     ready = {name: found.pop(name) for name in sorted(found) if name.endswith("_ready")}
     targets = dict(sorted(found.items()))
-    providers = {one(provider, "provider_name"): _provider(provider) for provider in module["provider_info"]}
+    own = {one(provider, "provider_name"): _provider(provider) for provider in providers["provider_info"]}
+    own |= {one(each, "function_name"): _function(each, None) for each in providers.get("func_info", [])}
     index = [
         f"- Targets: {names(targets)}",
         f"- For the attribute `ready`: {names(ready)}",
-        f"- For rules of your own: {names(providers)}",
+        f"- For rules of your own, in `@rules_realservices//rules:providers.bzl`: {names(own)}",
     ]
-    sections = [*targets.values(), *ready.values(), *providers.values()]
+    sections = [*targets.values(), *ready.values(), *own.values()]
     return _page("Rules", [_RULES.strip(), "\n".join(index), *sections])
 
 

@@ -57,7 +57,7 @@ class ServiceHealth:
 
 
 class RealServices:
-    """The services of this process, whoever provides them.
+    """The services of this process, from whatever source.
 
     Args:
         services: The services.
@@ -74,7 +74,7 @@ class RealServices:
     async def ensure_all_services_available(self) -> dict[str, ServiceHealth]:
         """Like `check`, but insist.
 
-        What nobody declares may lack its programs, as long as there is something at all.
+        A service that is not declared may lack its programs, as long as another one is available.
 
         Raises:
             ServicesUnavailableError: A service does not answer.

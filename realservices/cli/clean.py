@@ -1,6 +1,6 @@
 """Remove what killed sessions have left: directories, locks, half-made templates.
 
-Nothing that is in use is touched: whoever uses something holds a lock on it.
+Nothing that is in use is touched: its user holds a lock on it.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ _WORDS = {State.LEFT: "would remove", State.REMOVED: "removed", State.IN_USE: "i
 def add_options(parser: argparse.ArgumentParser) -> None:
     """Declare the command's options."""
     parser.add_argument(
-        "--templates", action="store_true", help="also remove templates that nobody uses; they are made again on demand"
+        "--templates", action="store_true", help="also remove unused templates; they are made again on demand"
     )
     parser.add_argument(
         "--warm", action="store_true", help="also end warm services that wait for a session (docs/warm.md)"

@@ -1,7 +1,7 @@
-"""Say how the services are that somebody has started in this project, from a second terminal.
+"""Say how the running services of this project are, from a second terminal.
 
 They are found by their discovery files (docs/development.md), and asked: their health URL, or else their port, and
-whoever runs them.
+the process that runs them.
 """
 
 from __future__ import annotations

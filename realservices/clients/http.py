@@ -34,7 +34,7 @@ class HttpClient:
 
     Attributes:
         tokens: What signup or login gave: ``access_token``, ``refresh_token``. The access token is sent as
-            ``Authorization: Bearer`` to this service, and to no other. Clear it to be nobody again.
+            ``Authorization: Bearer`` to this service, and to no other. Clear it to log out.
     """
 
     def __init__(self, base_url: str, *, service: str = "", timeout_s: float = _TIMEOUT_S, **options: Any) -> None:

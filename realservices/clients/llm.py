@@ -87,7 +87,7 @@ class LlmClient:
         return ChatStream(self, asked, tools, options)
 
     async def models(self) -> list[str]:
-        """Return the names of the models that the server offers."""
+        """Return the names of the server's models."""
         content = self._json(await self._http.get("models"))
         return [entry["id"] for entry in content.get("data", [])]
 

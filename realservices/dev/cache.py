@@ -31,10 +31,9 @@ class ServiceCache:
 
     @classmethod
     async def get_or_create(cls, config: LauncherConfig | None = None) -> DevLauncher:
-        """Return a launcher whose services serve; a new one if there is none, or its services are ill.
+        """Return a launcher whose services serve; a new one if there is none, or its services are unhealthy.
 
-        Where nobody has said anything about it (``REALSERVICES_WARM``), this process keeps its services warm from now
-        on.
+        Unless ``REALSERVICES_WARM`` says otherwise, this process keeps its services warm from now on.
 
         Args:
             config: What is started, and how.

@@ -17,7 +17,7 @@ _TOKEN = "access_token"
 
 @dataclass(frozen=True, slots=True)
 class RegisteredUser:
-    """Whom the auth service has registered.
+    """A user whom the auth service has registered.
 
     Attributes:
         email: The address, as the service gives it, else as it was given.
@@ -61,7 +61,7 @@ class AuthTestClient(HttpClient):
 
 
 class BackendTestClient(HttpClient):
-    """Asks the backend, as somebody who has logged in, if `use_token` says so."""
+    """Asks the backend, with an access token if `use_token` was called."""
 
     def use_token(self, token: str) -> None:
         """Send this access token from now on."""

@@ -28,7 +28,7 @@ class LauncherConfig:
         dynamic_ports: Ports are leased, so that any number of sessions can run at once. By default what DYNAMIC_PORTS
             says, which is on. False: the ports that services declare in `fixed_ports`.
         test_mode: The services are this session's own affair: discovery files lie in its private directory. False:
-            they lie in the project's `.service_discovery`, for whoever looks there.
+            they lie in the project's `.service_discovery`, where other programs find them.
         startup_timeout: Seconds that the start of all services may take together.
         port_ranges: Where ports come from, with fixed ports, for a service that declares none or whose port is taken:
             pairs of first and last port, in the order in which they are tried.

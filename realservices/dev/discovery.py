@@ -63,7 +63,7 @@ class ServiceInfo:
         host, ports, kind, log: As in its endpoint (contract/runtime.py).
         pid: The process with which it ends, 0: unknown.
         started: When that was started (`processes.start_of`).
-        control: Path of the control socket of whoever runs it. Empty: nobody to ask.
+        control: Path of the control socket of the process that runs it. Empty: there is none.
         ready_at: When it served first, in seconds since the epoch; 0: unknown.
     """
 
@@ -144,11 +144,11 @@ class ServiceDiscovery:
         return info
 
     def write(self, endpoint: Endpoint, control: str = "") -> ServiceInfo:
-        """Write a service's file in one step: nobody reads half of it.
+        """Write a service's file in one step, so that no reader sees half of it.
 
         Args:
             endpoint: The service.
-            control: Path of the control socket of whoever runs it.
+            control: Path of the control socket of the process that runs it.
 
         Raises:
             StaleServiceError: Another process that lives has started a service of this name here.

@@ -10,7 +10,7 @@ class StartupError(RealServicesError, RuntimeError):
 
 
 class PortTakenError(StartupError):
-    """A fixed port on which somebody else listens.
+    """A fixed port on which another process listens.
 
     Args:
         port: The port.

@@ -72,6 +72,6 @@ class TestClientFactory:
         return client
 
     async def close(self) -> None:
-        """Close every client that this factory has made and nobody has closed."""
+        """Close every client of this factory that is still open."""
         while self._clients:
             await self._clients.pop().close()

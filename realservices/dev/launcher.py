@@ -93,7 +93,7 @@ class DevLauncher:
 
     @property
     def control(self) -> str:
-        """Path of the control socket of whoever runs the services. Empty: all are somebody else's."""
+        """Path of the control socket of the process that runs the services. Empty: all are external."""
         is_run = self._manager and any(each.disposable for each in self._endpoints.values())
         return self._manager.services.control if self._manager and is_run else ""
 

@@ -68,13 +68,13 @@ class RealServiceContext:
         self._websockets: list[WebSocketTestClient] = []
 
     async def websocket_factory(self, token: str) -> WebSocketTestClient:
-        """Return a new WebSocket client of whoever has this access token. It is closed after the test."""
+        """Return a new WebSocket client that sends this access token. It is closed after the test."""
         client = await self._make_websocket(token)
         self._websockets.append(client)
         return client
 
     async def end_test(self) -> None:
-        """Close the test's WebSockets, and be nobody again.
+        """Close the test's WebSockets, and log out.
 
         Raises:
             BaseException: What a message handler raised and no call of the test has raised yet.

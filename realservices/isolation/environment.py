@@ -141,11 +141,11 @@ class TestEnvironment(Mapping[str, Any]):
         return resource in self._made
 
     async def entered(self, resource: str, context: AbstractAsyncContextManager[Any]) -> Any:
-        """Enter what is left in the end, as if the environment's maker did; return what it gives.
+        """Enter a context manager that is left with the environment, and return what it gives.
 
         Args:
             resource: What it is for, for messages.
-            context: It.
+            context: The context manager.
         """
         return await self._in_own_context(self._open(resource, context))
 

@@ -45,7 +45,7 @@ class OptimizationSettings:
             pytest-xdist workers.
         enable_resource_pooling: Whether connections and databases serve one test after the other and are made ahead.
             Without it each environment gets new ones.
-        min_ready_databases: Clones that are ready even when nobody has asked for a while.
+        min_ready_databases: Clones that are ready even without demand.
         max_ready_databases: Clones that are ready at most, whatever the demand.
         database_makers: Connections over which clones are made at the same time; no more than there are CPUs.
         memory_share: Which part of the memory that is free may hold clones: their files usually lie in memory.

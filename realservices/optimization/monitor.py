@@ -92,7 +92,7 @@ class PerformanceMonitor:
     """Measures for one process.
 
     Args:
-        control: Path of the socket of whoever runs the services, "" where nobody tells their processes.
+        control: Path of the control socket of the process that runs the services; "": it is not known.
         interval_s: How old the numbers of services' processes may be.
     """
 

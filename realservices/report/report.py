@@ -55,7 +55,7 @@ class RealServiceTestReport:
         Each is asked for its health now.
 
         Args:
-            launcher: It.
+            launcher: The launcher, started.
             test_results: By test, if there were tests: ``passed``, ``failed``, ``error`` or ``skipped``.
         """
         return cls.from_services(await launched_services(launcher), test_results or {})
@@ -92,7 +92,7 @@ class RealServiceTestReport:
 
     @property
     def counts(self) -> dict[str, int]:
-        """Number of targets by status, worst first; what there is none of is left out."""
+        """Number of targets by status, worst first, without those of zero."""
         counted = Counter(target.status for target in self.targets)
         return {status: counted[status] for status in STATUSES if counted[status]}
 

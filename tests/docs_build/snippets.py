@@ -26,6 +26,7 @@ _OTHER_CALLS = frozenset(
         *("archive_override", "git_override", "local_path_override", "new_local_repository", "local_repository"),
         *("git_repository", "http_archive", "http_file", "py_repositories"),
         *("realservices_repositories", "realservices_dependencies"),
+        *("rule", "provider", "depset", "DefaultInfo", "fail"),
     )
 )
 

@@ -46,15 +46,14 @@ def _python(snippet: Snippet, _: Path) -> None:
     tree = compile(snippet.text, str(snippet), "exec", _TOP_LEVEL_AWAIT)
     assert isinstance(tree, ast.Module)
     if is_starlark(tree):
-        made = {one.name for other in _SNIPPETS if other.page == snippet.page for one in _functions(other)}
-        assert set(wrong_names(tree)) <= made
+        assert set(wrong_names(tree)) <= _made(snippet.page)
         return
     for node in ast.walk(tree):
         _check_import(node)
-    made = {one.name for other in _SNIPPETS if other.page == snippet.page for one in _functions(other)}
+    known = fixtures() | _OTHER_FIXTURES | _made(snippet.page)
     for test in _functions(snippet):
         if test.name.startswith("test_") and not test.decorator_list:
-            assert {argument.arg for argument in test.args.args} <= fixtures() | _OTHER_FIXTURES | made, test.name
+            assert {argument.arg for argument in test.args.args} <= known, test.name
 
 
 def _check_import(node: ast.AST) -> None:
@@ -64,10 +63,21 @@ def _check_import(node: ast.AST) -> None:
 
 
 def _functions(snippet: Snippet) -> list[ast.FunctionDef | ast.AsyncFunctionDef]:
+    return [node for node in _nodes(snippet) if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef)]
+
+
+def _nodes(snippet: Snippet) -> list[ast.AST]:
     if snippet.language != "python":
         return []
-    tree = compile(snippet.text, str(snippet), "exec", _TOP_LEVEL_AWAIT)
-    return [node for node in ast.walk(tree) if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef)]
+    return list(ast.walk(compile(snippet.text, str(snippet), "exec", _TOP_LEVEL_AWAIT)))
+
+
+def _made(page: str) -> set[str]:
+    """Return the names of functions and rules that a page defines."""
+    snippets = [snippet for snippet in _SNIPPETS if snippet.page == page]
+    names = {function.name for snippet in snippets for function in _functions(snippet)}
+    stored = [node for snippet in snippets for node in _nodes(snippet) if isinstance(node, ast.Name)]
+    return names | {node.id for node in stored if isinstance(node.ctx, ast.Store)}
 
 
 def _toml(snippet: Snippet, tmp_path: Path) -> None:
@@ -76,7 +86,8 @@ def _toml(snippet: Snippet, tmp_path: Path) -> None:
         (tmp_path / "pyproject.toml").write_text(snippet.text, encoding="utf-8")
     elif "services" in content:
         (tmp_path / "realservices.toml").write_text(snippet.text, encoding="utf-8")
-    read_project(tmp_path)
+    if "realservices.kinds" not in content.get("project", {}).get("entry-points", {}):  # Of a package that is not installed.
+        read_project(tmp_path)
 
 
 def _yaml(snippet: Snippet, _: Path) -> None:

@@ -116,10 +116,10 @@ class ClonedDatabase:
         return Blocking(connection, background)
 
     def check_open(self) -> None:
-        """Refuse what wants a connection when there are no more.
+        """Raise if the database gives no more connections.
 
         Raises:
-            IsolationError: So it is.
+            IsolationError: The database cannot be used any more.
         """
         if self.end_error is not None:
             raise self.end_error.with_traceback(None)
