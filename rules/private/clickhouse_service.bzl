@@ -19,7 +19,7 @@ CLICKHOUSE = kind_info(
     programs = ["clickhouse-client"],
     url_forms = ["jdbc"],
 )
-_OWNED_SETTINGS = {
+OWNED_SETTINGS = {
     "access_control_path": ACCOUNTS,
     "arrowflight_port": ADDRESS,
     "default_profile": ACCOUNTS,
@@ -63,7 +63,7 @@ def _check_names(ctx):
 def _clickhouse_service_impl(ctx):
     _check_names(ctx)
     check_settings(ctx.label, ctx.attr.settings, {})
-    check_settings(ctx.label, ctx.attr.server_settings, _OWNED_SETTINGS, "server_settings")
+    check_settings(ctx.label, ctx.attr.server_settings, OWNED_SETTINGS, "server_settings")
     check_scripts(ctx.label, "schema", ctx.files.schema)
     check_scripts(ctx.label, "seeds", ctx.files.seeds)
     server = ctx.file.server

@@ -21,7 +21,7 @@ POSTGRES = kind_info(
     programs = ["pg_dump", "pg_isready", "pg_restore", "pgbench", "psql"],
     url_forms = ["asyncpg", "psycopg", "psycopg_async", "psycopg2", "jdbc", "r2dbc", "dsn", "npgsql"],
 )
-_OWNED_SETTINGS = {
+OWNED_SETTINGS = {
     "config_file": FILES,
     "data_directory": FILES,
     "external_pid_file": PROCESS,
@@ -98,7 +98,7 @@ def _programs(ctx, distribution, contents, libraries):
 
 def _postgres_service_impl(ctx):
     _check_names(ctx)
-    check_settings(ctx.label, ctx.attr.settings, _OWNED_SETTINGS, hyphen = "_")
+    check_settings(ctx.label, ctx.attr.settings, OWNED_SETTINGS, hyphen = "_")
     check_scripts(ctx.label, "migrations", ctx.files.migrations, ctx.attr.layout)
     check_scripts(ctx.label, "seeds", ctx.files.seeds)
     distribution = _distribution(ctx)

@@ -15,7 +15,7 @@ REDIS = kind_info(
     fields = ["url", "host", "port", "password", "database", "socket"],
     programs = ["redis-cli"],
 )
-_OWNED_SETTINGS = {
+OWNED_SETTINGS = {
     "aclfile": ACCOUNTS,
     "bind": ADDRESS,
     "cluster-enabled": "a cluster has only one database, and tests are isolated by database",
@@ -39,7 +39,7 @@ _OWNED_SETTINGS = {
 _MOST_DATABASES = 65536
 
 def _redis_service_impl(ctx):
-    check_settings(ctx.label, ctx.attr.settings, _OWNED_SETTINGS)
+    check_settings(ctx.label, ctx.attr.settings, OWNED_SETTINGS)
     databases = ctx.attr.databases
     if databases < 1 or databases > _MOST_DATABASES:
         misuse(ctx.label, "databases", repr(databases), "1 to %d" % _MOST_DATABASES)

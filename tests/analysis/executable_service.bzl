@@ -29,7 +29,7 @@ config_test = analysistest.make(
 
 def _clients_test_impl(ctx):
     env = analysistest.begin(ctx)
-    imports = " ".join(analysistest.target_under_test(env)[ServiceInfo].python_client.imports.to_list())
+    imports = " ".join(analysistest.target_under_test(env)[ServiceInfo].python_client.imports)
     for part in ctx.attr.parts:
         asserts.true(env, part in imports, "%s not in %s" % (part, imports))
     return analysistest.end(env)

@@ -1,7 +1,9 @@
 """Wrong uses of the service rules."""
 
 load("//rules:defs.bzl", "clickhouse_service", "exec_ready", "executable_service", "postgres_service", "redis_service")
-load("//rules/private:owned_settings.bzl", "OWNED_SETTINGS")  # buildifier: disable=bzl-visibility
+load("//rules/private:clickhouse_service.bzl", _CLICKHOUSE = "OWNED_SETTINGS")  # buildifier: disable=bzl-visibility
+load("//rules/private:postgres_service.bzl", _POSTGRES = "OWNED_SETTINGS")  # buildifier: disable=bzl-visibility
+load("//rules/private:redis_service.bzl", _REDIS = "OWNED_SETTINGS")  # buildifier: disable=bzl-visibility
 load(":fakes.bzl", "fake_directory", "fake_service")
 load(":misuse.bzl", "misuse")
 
@@ -131,12 +133,12 @@ def _settings():
 
 def _owned_settings():
     """One test for each setting that is the launcher's."""
-    for kind, rule, attribute in [
-        ("clickhouse", clickhouse_service, "server_settings"),
-        ("postgres", postgres_service, "settings"),
-        ("redis", redis_service, "settings"),
+    for kind, rule, attribute, owned in [
+        ("clickhouse", clickhouse_service, "server_settings", _CLICKHOUSE),
+        ("postgres", postgres_service, "settings", _POSTGRES),
+        ("redis", redis_service, "settings", _REDIS),
     ]:
-        for name, reason in OWNED_SETTINGS[kind].items():
+        for name, reason in owned.items():
             misuse(
                 "owned_%s_%s_test" % (kind, name),
                 rule,

@@ -52,4 +52,4 @@ def test_both_sides_say_the_same_of_a_kind(name: str) -> None:
     assert described.name == kind.name
     assert described.url_forms == list(kind.url_forms)
     assert described.programs == list(kind.client_programs)
-    assert rules["_OWNED_SETTINGS"] == kind.owned_settings
+    assert rules["OWNED_SETTINGS"] == kind.owned_settings
