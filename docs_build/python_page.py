@@ -139,7 +139,9 @@ class _Plain:
 
 
 def _plain(parameter: inspect.Parameter) -> inspect.Parameter:
-    return parameter.replace(annotation=_plain_annotation(parameter.annotation))
+    # An object that stands for "not given" is shown by its address, which is another one each time.
+    default = _Plain("…") if type(parameter.default) is object else parameter.default
+    return parameter.replace(annotation=_plain_annotation(parameter.annotation), default=default)
 
 
 def _plain_annotation(annotation: object) -> object:

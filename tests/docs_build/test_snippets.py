@@ -86,7 +86,9 @@ def _toml(snippet: Snippet, tmp_path: Path) -> None:
         (tmp_path / "pyproject.toml").write_text(snippet.text, encoding="utf-8")
     elif "services" in content:
         (tmp_path / "realservices.toml").write_text(snippet.text, encoding="utf-8")
-    if "realservices.kinds" not in content.get("project", {}).get("entry-points", {}):  # Of a package that is not installed.
+    if "realservices.kinds" not in content.get("project", {}).get(
+        "entry-points", {}
+    ):  # Of a package that is not installed.
         read_project(tmp_path)
 
 
