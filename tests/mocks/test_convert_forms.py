@@ -24,6 +24,7 @@ async def test_user_creation(mock_database):
         """@pytest.mark.requires_postgres
 async def test_user_creation(isolated_database):
     # Mock-based test
+    await isolated_database.execute("INSERT INTO users (id, email, name) VALUES ($1, $2, $3)", 1001, "user-1001@example.com", "name-1001")  # Must not be found.
     await UserService(isolated_database).register("test@example.com", "Test")
     assert await isolated_database.fetchval("SELECT count(*) FROM users WHERE email = $1 AND name = $2", "test@example.com", "Test") == 1
 """,
@@ -124,6 +125,7 @@ async def test_put_profile(isolated_redis):
 """,
         """@pytest.mark.requires_postgres
 async def test_kept(isolated_database):
+    await isolated_database.execute("INSERT INTO users (id, email, name) VALUES ($1, $2, $3)", 1001, "user-1001@example.com", "name-1001")  # Must not be found.
     assert not await UserService(isolated_database).remove(5)
 """,
     ),
@@ -321,6 +323,7 @@ def real_service(isolated_database):
 
 @pytest.mark.requires_postgres
 async def test_nobody(isolated_database, real_service):
+    await isolated_database.execute("INSERT INTO users (id, email, name) VALUES ($1, $2, $3)", 1001, "user-1001@example.com", "name-1001")  # Must not be found.
     assert await real_service.get_user(1) is None
 
 

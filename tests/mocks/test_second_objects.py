@@ -48,6 +48,16 @@ def test_a_searched_reference_has_a_parent_of_its_own() -> None:
     assert "Author(id=1001, " in text[: text.index(line)]
 
 
+def test_a_class_without_a_wanted_object_has_one() -> None:
+    text = converted(
+        "def test_none():\n    session = MagicMock()\n"
+        "    session.query.return_value.filter.return_value.first.return_value = None\n"
+        "    assert books.get_author(session, 1) is None\n"
+    )
+    assert _second(text) == [f'isolated_session.add(Author(id=1001, name="name-1001"))  {_MARK}']
+    assert "    isolated_session.commit()\n" in text
+
+
 @pytest.mark.parametrize(
     "body",
     [
@@ -67,12 +77,6 @@ def test_a_searched_reference_has_a_parent_of_its_own() -> None:
             id="the value is not known",
         ),
         pytest.param(_AUTHOR.replace('"Bob"', '"name-1001"'), id="the value is the second object's own"),
-        pytest.param(
-            "def test_none():\n    session = MagicMock()\n"
-            "    session.query.return_value.filter.return_value.first.return_value = None\n"
-            "    assert books.get_author(session, 1) is None\n",
-            id="no object is wanted",
-        ),
     ],
 )
 def test_the_table_stays_as_it_is(body: str) -> None:

@@ -59,14 +59,23 @@ def test_a_searched_foreign_key_has_a_parent_of_its_own() -> None:
     assert "INSERT INTO orders (id, user_id, " in line
 
 
+def test_a_table_without_a_wanted_row_has_one() -> None:
+    body = _GET.replace('{"id": 1, "name": "Ann"}', "None").replace(
+        '(await UserService(db).get_user(1))["name"] == "Ann"', "await UserService(db).get_user(1) is None"
+    )
+    (line,) = _second(converted(body))
+    assert "1001, " in line
+
+
+def test_nothing_is_changed_though_there_is_another_row() -> None:
+    body = 'async def test_kept():\n    db = AsyncMock()\n    db.execute.return_value = "DELETE 0"\n    assert not await UserService(db).remove(5)\n'
+    (line,) = _second(converted(body))
+    assert "1001, " in line
+
+
 @pytest.mark.parametrize(
     "body",
     [
-        pytest.param(
-            'async def test_none():\n    db = AsyncMock()\n    db.fetchrow.return_value = None\n'
-            '    assert await UserService(db).find("a") is None\n',
-            id="no row is wanted",
-        ),
         pytest.param(
             "async def test_count():\n    db = AsyncMock()\n    db.fetchval.return_value = 2\n"
             "    assert await UserService(db).count() == 2\n",

@@ -71,6 +71,11 @@ def other_value(column: Column, table: Table, number: int, used: set[object]) ->
     return None if ast.literal_eval(value) in used else value
 
 
+def is_time(column: Column) -> bool:
+    """Return whether a column holds a date, with or without a time."""
+    return column.type.startswith("timestamp") or column.type == "date"
+
+
 def objection(column: Column, value: ast.expr) -> str:
     """Return why a column does not accept a constant, "" where it does or where the value is no constant."""
     if not isinstance(value, ast.Constant):

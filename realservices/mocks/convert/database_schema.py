@@ -64,6 +64,11 @@ class Column:
     labels: tuple[str, ...] = ()
 
     @property
+    def is_integer(self) -> bool:
+        """Whether it holds whole numbers."""
+        return self.type in ("smallint", "integer", "bigint")
+
+    @property
     def must_be_given(self) -> bool:
         """Whether an INSERT without it fails."""
         return self.is_required and not self.has_default and not self.is_generated

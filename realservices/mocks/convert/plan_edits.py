@@ -8,10 +8,12 @@ from typing import TYPE_CHECKING
 
 from realservices.mocks.convert.case_fixtures import lines_for
 from realservices.mocks.convert.fixture_edits import edit_fixtures
+from realservices.mocks.convert.later_rows import add_later_rows
 from realservices.mocks.convert.placement import act_line
+from realservices.mocks.convert.queries import queries_of
 from realservices.mocks.convert.record_plan import plan_records
 from realservices.mocks.convert.results import Unconvertible
-from realservices.mocks.convert.second_rows import REMARK, add_second_rows
+from realservices.mocks.convert.second_rows import add_second_rows
 
 if TYPE_CHECKING:
     from realservices.mocks.convert.test_plan import TestPlan
@@ -23,10 +25,11 @@ def finish(plan: TestPlan) -> None:
     """Put the plan into the edits of the test and of the fixtures that hand its mocks on."""
     plan_records(plan)
     handle = plan.handle
-    if handle is not None and plan.rows.rows:
+    if handle is not None and (plan.rows.rows or plan.absent):
         add_second_rows(plan)
+        add_later_rows(plan, queries_of(plan.calls))
         inserts = plan.rows.inserts()
-        rows = [handle.execute(each.sql, each.arguments) + (REMARK if each.is_second else "") for each in inserts]
+        rows = [handle.execute(each.sql, each.arguments) + each.remark for each in inserts]
         if any("json.dumps(" in row for row in rows):
             plan.imports.add("import json")
         plan.seeds = [*rows, *handle.commit(), *plan.seeds]

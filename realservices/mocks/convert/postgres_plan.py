@@ -10,6 +10,7 @@ from realservices.mocks.convert.expressions import are_constant
 from realservices.mocks.convert.failures import POOL, client_of, connecting_client, plan_failure
 from realservices.mocks.convert.handles import Handle
 from realservices.mocks.convert.mock_paths import CALLED, ENTERED, Fact, Kind
+from realservices.mocks.convert.ordering import order_of, other_way_round
 from realservices.mocks.convert.postgres_checks import plan_checks
 from realservices.mocks.convert.postgres_shape import place
 from realservices.mocks.convert.queries import Query, queries_of
@@ -17,6 +18,8 @@ from realservices.mocks.convert.results import Unconvertible
 from realservices.mocks.convert.row_plan import Row, columns_of
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from realservices.mocks.convert.database_schema import Table
     from realservices.mocks.convert.test_facts import Mock
     from realservices.mocks.convert.test_plan import TestPlan
@@ -133,14 +136,15 @@ class _Answers:
                 raise Unconvertible(line, word, why, "keep the mock for this one test, or drop it")
             if query is not None and query.statement.verb == "select":
                 self._absent.append((query.statement.table, query.wanted()))
+                self._plan.absent.add(query.statement.table)
             return
         if word in _MANY:
             if not isinstance(value, ast.List | ast.Tuple):
                 raise Unconvertible(
                     line, ast.unparse(value), "the rows are not written out", "write the rows into the test"
                 )
-            for each in value.elts:
-                self._add_row(query, self._known(each), line)
+            for each in self._to_insert(query, value.elts, line):
+                self._add_row(query, each, line)
         elif word in _SCALARS:
             self._add_scalar(query, value, line)
         else:
@@ -157,6 +161,21 @@ class _Answers:
                         return node.value
             return self._plan.module.constants.get(value.id, value)
         return value
+
+    def _to_insert(self, query: Query | None, answers: Sequence[ast.expr], line: int) -> list[ast.expr]:
+        """Return rows in the order of their inserts, which is not that of a statement with ORDER BY."""
+        rows = [self._known(each) for each in answers]
+        order = order_of(query.statement.text) if query is not None else None
+        if query is None or order is None:
+            return rows
+        cells = [self._cells(query, each).get(order[0]) for each in rows]
+        return other_way_round(rows, cells, descends=order[1], column=order[0], line=line)
+
+    @staticmethod
+    def _cells(query: Query, row: ast.expr) -> dict[str, ast.expr]:
+        if isinstance(row, ast.Tuple | ast.List) and len(row.elts) == len(query.statement.columns):
+            return dict(zip(query.statement.columns, row.elts, strict=True))
+        return columns_of(row) or {}
 
     def _add_row(self, query: Query | None, value: ast.expr, line: int) -> None:
         row = columns_of(value)
@@ -261,6 +280,8 @@ class _Answers:
 
     def _add_touched(self) -> None:
         """Insert the rows that the code changes or removes: without them an assertion on that says nothing."""
+        if not self._found:
+            self._plan.absent |= {each.statement.table for each in self._queries if each.statement.verb != "insert"}
         for query in self._queries if self._found else ():
             statement = query.statement
             table = self._plan.schema.table(statement.table)

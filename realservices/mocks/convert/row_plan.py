@@ -23,6 +23,7 @@ class Row:
     table: Table
     values: dict[str, str]
     is_second: bool = False
+    remark: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,7 +32,7 @@ class Insert:
 
     sql: str
     arguments: tuple[str, ...]
-    is_second: bool = False
+    remark: str = ""
 
 
 @dataclass(slots=True)
@@ -157,11 +158,11 @@ def _insert(row: Row) -> Insert:
             places.append(f"${len(arguments)}")
     table = ".".join(_quoted(part) for part in row.table.name.split("."))
     if not names:
-        return Insert(f"INSERT INTO {table} DEFAULT VALUES", (), row.is_second)
+        return Insert(f"INSERT INTO {table} DEFAULT VALUES", (), row.remark)
     # An identity column that is GENERATED ALWAYS takes a value in no other way.
     always = " OVERRIDING SYSTEM VALUE" if any(row.table.columns[name].is_always for name in row.values) else ""
     sql = f"INSERT INTO {table} ({', '.join(names)}){always} VALUES ({', '.join(places)})"
-    return Insert(sql, tuple(arguments), row.is_second)
+    return Insert(sql, tuple(arguments), row.remark)
 
 
 def _document(value: str) -> str:

@@ -26,19 +26,27 @@ REMARK = "  # Must not be found."
 
 
 def add_second_rows(plan: TestPlan) -> None:
-    """Put a second row before the first one of each table where the code's statements cannot find it."""
+    """Put a second row before the first one of each table, and into those that the mock has no row of."""
     rows = plan.rows.rows
     queries = queries_of(plan.calls)
     if _has_unknown_statement(plan):
         return
     for table in {id(row.table): row.table for row in rows}.values():
         searched = _searched(table, queries)
-        if not searched or _is_counted(table, plan):
+        if not searched or is_counted(table, plan):
             continue
         first = next(row for row in rows if row.table is table)
         values = _values(table, first, searched, plan, queries)
         if values is not None:
-            rows.insert(rows.index(first), Row(table, values, is_second=True))
+            rows.insert(rows.index(first), Row(table, values, is_second=True, remark=REMARK))
+    for name in sorted(plan.absent):
+        table_of = plan.schema.table(name)
+        if table_of is None or any(row.table is table_of for row in rows):
+            continue
+        searched = _searched(table_of, queries)
+        values = _values(table_of, Row(table_of, {}), searched, plan, queries) if searched else None
+        if values is not None and not is_counted(table_of, plan):
+            rows.append(Row(table_of, values, is_second=True, remark=REMARK))
 
 
 def _has_unknown_statement(plan: TestPlan) -> bool:
@@ -46,7 +54,7 @@ def _has_unknown_statement(plan: TestPlan) -> bool:
     return any(call.method in SENDERS and call.node.args and call.statement is None for call in plan.calls)
 
 
-def _is_counted(table: Table, plan: TestPlan) -> bool:
+def is_counted(table: Table, plan: TestPlan) -> bool:
     """Return whether an assertion counts all rows of a table."""
     count = " ".join(["SELECT count(*) FROM", quoted(table.name)])
     lines = (line for each in plan.checked.values() for line in each)
@@ -122,7 +130,7 @@ def _key(table: Table, name: str) -> ForeignKey | None:
 def _accepts_parent(key: ForeignKey, plan: TestPlan, queries: list[Query]) -> bool:
     """Return whether one more row, to which the second one refers, disturbs nothing in the parent's table."""
     parent = plan.schema.table(key.parent)
-    if parent is None or parent.foreign_keys or _is_counted(parent, plan):
+    if parent is None or parent.foreign_keys or is_counted(parent, plan):
         return False
     named = [query for query in queries if re.search(rf"\b{re.escape(parent.name)}\b", query.statement.text, re.I)]
     by_key = all({*key.parent_columns} <= _compared(query, parent).keys() for query in named)

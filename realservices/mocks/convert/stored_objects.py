@@ -9,6 +9,7 @@ from realservices.mocks.convert.expressions import are_constant, free_name, sour
 from realservices.mocks.convert.failures import client_of, plan_failure
 from realservices.mocks.convert.handles import ASYNCPG, ASYNCPG_SYNC, Handle
 from realservices.mocks.convert.mock_paths import CALLED, ENTERED, Fact, Kind
+from realservices.mocks.convert.ordering import order_in, other_way_round
 from realservices.mocks.convert.orm_models import Attribute, Model, model_of, models_beside
 from realservices.mocks.convert.project import full_name
 from realservices.mocks.convert.results import Unconvertible
@@ -56,6 +57,8 @@ class StoredObjects:
         self.models: dict[str, Model] = {}
         # Of each class that is searched: where the first object is stored, and its attributes.
         self._firsts: dict[str, tuple[int, dict[str, str]]] = {}
+        # Those of which the mock says that the object is not there.
+        self._absent: set[str] = set()
 
     def add(self) -> None:
         """Store what the facts answer with."""
@@ -70,7 +73,7 @@ class StoredObjects:
             if word in _ONE:
                 self._store(fact.value, fact)
             elif word in _MANY or isinstance(fact.value, ast.List):
-                for each in self._listed(fact):
+                for each in self._to_store(fact):
                     self._store(each, fact)
             elif word == "count":
                 self._store_many(fact)
@@ -108,9 +111,9 @@ class StoredObjects:
     def _add_second(self) -> None:
         """Store an object that the code must not find before the first one, where that is safe."""
         model, _ = self._queried()
-        if model is None or model.name not in self._firsts:
+        if model is None or model.name not in self._firsts.keys() | self._absent:
             return
-        at, first = self._firsts[model.name]
+        at, first = self._firsts.get(model.name, (len(self._lines), {}))
         given = second_object(model, first, self._plan, self._calls)
         if given is None:
             return
@@ -193,6 +196,17 @@ class StoredObjects:
                 found |= {keys[0]: value} if keys else {}
         return {name: value for name, value in found.items() if name in model.attributes}
 
+    def _to_store(self, fact: Fact) -> list[ast.expr]:
+        """Return the objects of an answer in the order in which they are stored."""
+        objects = list(self._listed(fact))
+        order = next((found for call in self._calls if (found := order_in(call.node))), None)
+        if order is None:
+            return objects
+        made = [self._assigned(each) or each for each in objects]
+        words = [{word.arg: word.value for word in getattr(each, "keywords", ())} for each in made]
+        cells = [each.get(order[0]) for each in words]
+        return other_way_round(objects, cells, descends=order[1], column=order[0], line=fact.line)
+
     def _listed(self, fact: Fact) -> Iterator[ast.expr]:
         value = self._assigned(fact.value) or fact.value
         if not isinstance(value, ast.List | ast.Tuple):
@@ -223,7 +237,9 @@ class StoredObjects:
 
     def _store(self, value: ast.expr, fact: Fact) -> None:
         if isinstance(value, ast.Constant) and value.value is None:
-            self._queried()
+            queried, _ = self._queried()
+            if queried is not None:
+                self._absent.add(queried.name)
             return
         made = self._assigned(value) or value
         record = columns_of(made)

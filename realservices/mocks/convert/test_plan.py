@@ -43,6 +43,7 @@ class TestPlan:
         rows: The rows of the database.
         handle: How they are inserted.
         placed: What stands for a mock now.
+        absent: Tables of which the mock says that what is searched is not there.
         gone: Assertions that have no counterpart, by line, and why.
         overrides: Fixtures that the file is to have for those of a conftest.py, and what they give.
         is_async: Whether the test is a coroutine.
@@ -72,6 +73,7 @@ class TestPlan:
     placed: dict[Mock, str] = field(default_factory=dict)
     overrides: dict[str, str] = field(default_factory=dict)
     gone: dict[int, str] = field(default_factory=dict)
+    absent: set[str] = field(default_factory=set)
     rows: RowPlan = field(init=False)
     handle: Handle | None = None
 

@@ -25,6 +25,10 @@ def titles(session, author_id):
     return [book.title for book in session.scalars(select(Book).where(Book.author_id == author_id)).all()]
 
 
+def authors_by_name(session):
+    return session.scalars(select(Author).order_by(Author.name.desc())).all()
+
+
 def delete_author(session, author_id):
     author = session.get(Author, author_id)
     if author is None:

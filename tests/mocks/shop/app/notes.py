@@ -29,6 +29,12 @@ class NoteStore:
         row = cur.fetchone()
         return row[0] if row else None
 
+    def latest(self, author):
+        cur = self.conn.cursor()
+        cur.execute("SELECT body FROM notes WHERE author = %s ORDER BY id DESC LIMIT 1", (author,))
+        row = cur.fetchone()
+        return row[0] if row else None
+
     def pin(self, note_id):
         with self.conn.cursor() as cur:
             cur.execute("UPDATE notes SET pinned = true WHERE id = %s", (note_id,))

@@ -82,3 +82,9 @@ def test_names(factory):
     session = factory.return_value.__enter__.return_value
     session.query.return_value.order_by.return_value.all.return_value = [Author(name="Ann"), Author(name="Bob")]
     assert catalog.author_names() == ["Ann", "Bob"]
+
+
+def test_authors_by_name():
+    session = MagicMock()
+    session.scalars.return_value.all.return_value = [Author(name="dan"), Author(name="bob"), Author(name="ann")]
+    assert [author.name for author in books.authors_by_name(session)] == ["dan", "bob", "ann"]

@@ -64,3 +64,15 @@ def test_legacy_save():
     with patch("psycopg2.connect") as connect:
         legacy.save_note("dbname=shop", "ann", "kept")
         connect.return_value.commit.assert_called_once()
+
+
+def test_latest():
+    conn = Mock()
+    conn.cursor.return_value.fetchone.return_value = ("newest",)
+    assert NoteStore(conn).latest("ann") == "newest"
+
+
+def test_no_latest():
+    conn = Mock()
+    conn.cursor.return_value.fetchone.return_value = None
+    assert NoteStore(conn).latest("ann") is None
