@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, cast
 
 import pytest
 import pytest_asyncio
@@ -21,6 +21,8 @@ from tests.sources.servers import redis_client
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Callable
+
+    from realservices.kinds.redis.pool.lanes import RedisLanes
 
 _DEADLINE_S = 30
 
@@ -90,7 +92,7 @@ async def test_who_waits_longest_is_next(start_manager: Callable[..., Any]) -> N
 
     tests = [asyncio.create_task(test(name)) for name in ("first", "second", "third")]
     async with asyncio.timeout(_DEADLINE_S):
-        while len(redis_of(manager.optimizer.manager)._limit.waiting) < len(tests):
+        while len(cast("RedisLanes", redis_of(manager.optimizer.manager))._limit.waiting) < len(tests):
             await asyncio.sleep(0)
     await holders[0].leave()
     async with asyncio.timeout(_DEADLINE_S):
@@ -159,7 +161,7 @@ async def test_an_environment_that_is_left_waits_no_longer(start_manager: Callab
     environment = manager.create_test_environment("left", ["redis"])
     command = asyncio.create_task(environment["redis"].ping())
     async with asyncio.timeout(_DEADLINE_S):
-        while not redis_of(manager.optimizer.manager)._limit.waiting:
+        while not cast("RedisLanes", redis_of(manager.optimizer.manager))._limit.waiting:
             await asyncio.sleep(0)
     async with asyncio.timeout(_DEADLINE_S):
         await environment.leave()
