@@ -16,7 +16,7 @@ MARIADB = kind_info(
     fields = ["url", "host", "port", "password", "database", "socket", "user"],
     url_forms = ["aiomysql", "asyncmy", "pymysql", "jdbc"],
 )
-_OWNED_SETTINGS = {
+OWNED_SETTINGS = {
     "basedir": FILES,
     "bind_address": ADDRESS,
     "bootstrap": PROCESS,
@@ -61,7 +61,7 @@ def _check_names(ctx):
 
 def _mariadb_service_impl(ctx):
     _check_names(ctx)
-    check_settings(ctx.label, ctx.attr.settings, _OWNED_SETTINGS, hyphen = "_")
+    check_settings(ctx.label, ctx.attr.settings, OWNED_SETTINGS, hyphen = "_")
     check_scripts(ctx.label, "migrations", ctx.files.migrations)
     check_scripts(ctx.label, "seeds", ctx.files.seeds)
     server = ctx.file.server
