@@ -20,10 +20,10 @@ from realservices.cli.places import discovery_directory
 from realservices.cli.running import FOLDER
 from realservices.contract.left_directories import FILES, MEMORY, RUN, SESSION, left_directories
 from realservices.contract.locked_directory import lock_left_directory
-from realservices.contract.offers import OFFER_SUFFIX, OFFERS, end_offer, look_at, offer_path, present_offers
 from realservices.contract.registry import VARIABLE, present_registries, refusal
 from realservices.contract.removal import remove_tree
 from realservices.contract.user_directory import SHORT_BASES, present_user_directories
+from realservices.contract.warm_pool import POOL, SOCKET_SUFFIX, end_session, look_at, socket_path, waiting_sessions
 from realservices.dev.discovery import ServiceDiscovery
 from realservices.host.abandoned import end_left_directory, launcher_ids
 from realservices.host.listeners import program_of
@@ -44,7 +44,7 @@ _PROCESS = "process of a launcher"
 _PORT_LOCK = "lock of a block of ports"
 _PLACE = "mark of a service_group or an `up`"
 _WARM = "warm services that wait"
-_OFFER_LOCK = "lock of warm services"
+_POOL_LOCK = "lock of warm services"
 _TEMPLATE_LOCK = "lock of a template that is gone"
 _DISCOVERY_FILE = "discovery file in this project"
 _CONTROL = "control.sock"
@@ -82,7 +82,7 @@ class Leftover:
     @property
     def is_lock(self) -> bool:
         """Whether it is a mere lock, which takes no space and which the next launcher may take again."""
-        return self.what in (_PORT_LOCK, _PLACE, _OFFER_LOCK, _TEMPLATE_LOCK)
+        return self.what in (_PORT_LOCK, _PLACE, _POOL_LOCK, _TEMPLATE_LOCK)
 
 
 def sweep(*, remove: bool, templates: bool = False, warm: bool = False) -> Iterator[Leftover]:
@@ -94,8 +94,8 @@ def sweep(*, remove: bool, templates: bool = False, warm: bool = False) -> Itera
         templates: Also unpacked and built templates, which nobody has left but anybody can make again.
     """
     # First: their end leaves nothing.
-    for name in present_offers():
-        yield _offer(name, remove, warm)
+    for name in waiting_sessions():
+        yield _entry(name, remove, warm)
     # Files of plain pytest's tests are where the machine's temporary ones are.
     for directory in present_user_directories(dict.fromkeys((*SHORT_BASES, tempfile.gettempdir()))):
         for path in left_directories(directory):
@@ -106,9 +106,9 @@ def sweep(*, remove: bool, templates: bool = False, warm: bool = False) -> Itera
             yield from _lock_file(_PORT_LOCK, path, remove)
         for path in _entries(f"{registry}/{FOLDER}"):
             yield from _lock_file(_PLACE, path, remove)
-        for path in _entries(f"{registry}/{OFFERS}"):
-            if path.endswith(f"{OFFER_SUFFIX}.lock"):
-                yield from _lock_file(_OFFER_LOCK, path, remove)
+        for path in _entries(f"{registry}/{POOL}"):
+            if path.endswith(f"{SOCKET_SUFFIX}.lock"):
+                yield from _lock_file(_POOL_LOCK, path, remove)
         yield from _templates(f"{registry}/templates", "unpacked template", remove, templates)
     yield from _templates(_cache(), "built template", remove, templates)
     yield from _discovery_files(remove)
@@ -122,15 +122,15 @@ def _refused_registry() -> Iterator[Leftover]:
         yield Leftover(f"registry, by {VARIABLE}", named, 0, State.FAILED, reason)
 
 
-def _offer(name: str, remove: bool, wanted: bool) -> Leftover:
-    path = offer_path(name)
+def _entry(name: str, remove: bool, wanted: bool) -> Leftover:
+    path = socket_path(name)
     if not look_at(name):
         return _dealt_with("mark of warm services that were killed", path, remove)
     if not wanted:
         return Leftover(_WARM, path, 0, State.IN_USE)
     if not remove:
         return Leftover(_WARM, path, 0, State.LEFT)
-    if end_offer(name):
+    if end_session(name):
         return Leftover(_WARM, path, 0, State.REMOVED)
     return Leftover(_WARM, path, 0, State.FAILED, "somebody has just taken them")
 

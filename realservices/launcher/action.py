@@ -258,7 +258,7 @@ class Action:
         if self._supervisor:
             if self._control:
                 self._control.close()
-            self._supervisor.settle()
+            self._supervisor.freeze()
             if self._ending.signal is None:  # Else somebody waits for the end, and will not wait long.
                 self._supervisor.end_in_order()
             self._kill_all(self._supervisor)
@@ -273,7 +273,7 @@ class Action:
         self._program.withdraw()
         if self._supervisor and self._control:
             self._control.hang_up()
-            self._supervisor.settle()
+            self._supervisor.freeze()
             self._kill_all(self._supervisor)
         self._let_go()
         self._ending.withdraw()

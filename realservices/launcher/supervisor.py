@@ -38,13 +38,13 @@ class Supervisor:
 
     Attributes:
         services: All by name.
-        spares: Names of those that run although nobody has asked for them yet; nobody is told of them.
+        standby: Names of those that run although nobody has asked for them yet; nobody is told of them.
     """
 
     def __init__(self, services: list[Service], env: dict[str, str], watcher: Watcher | None = None) -> None:
         self._watcher = watcher or Watcher()
         self.services = {service.spec.name: Supervised(service, self._watcher) for service in services}
-        self.spares: set[str] = set()
+        self.standby: set[str] = set()
         self._env = env
         self._poll = select.poll()
         self._readers: dict[int, Callable[[], None]] = {}
@@ -96,8 +96,8 @@ class Supervisor:
 
     @property
     def asked_for(self) -> dict[str, Supervised]:
-        """All services but the spare ones."""
-        return {name: supervised for name, supervised in self.services.items() if name not in self.spares}
+        """All services but those on standby."""
+        return {name: supervised for name, supervised in self.services.items() if name not in self.standby}
 
     def remove(self, name: str) -> None:
         """End a service at once, and know it no more."""
@@ -114,7 +114,7 @@ class Supervisor:
         self._end_probe(supervised)
         self.unwatch(supervised.log.descriptor)
         _kill(supervised)
-        _bury(supervised, time.monotonic() + _END_TIMEOUT_S)
+        _reap(supervised, time.monotonic() + _END_TIMEOUT_S)
 
     def start_waiting(self) -> None:
         """Start every service whose needs are all ready, those first that all others will wait for."""
@@ -224,7 +224,7 @@ class Supervisor:
         elif supervised.state != STOPPED:
             self.stop(name)
 
-    def settle(self) -> None:
+    def freeze(self) -> None:
         """Take note of how the services are at the end of the test; after this, no end is a failure."""
         for supervised in self.services.values():
             supervised.final_state = supervised.state
@@ -250,7 +250,7 @@ class Supervisor:
             _kill(supervised)
         deadline = time.monotonic() + _END_TIMEOUT_S
         for supervised in self.services.values():
-            _bury(supervised, deadline)
+            _reap(supervised, deadline)
 
     def _exited(self, supervised: Supervised, status: int) -> None:
         pid, supervised.pid = supervised.pid, 0
@@ -264,7 +264,7 @@ class Supervisor:
             self._spawn(supervised, may_prepare=False)  # However it has ended.
             return
         has_no_namespace = supervised.state == STARTING and os.waitstatus_to_exitcode(status) == EXIT_NO_NAMESPACE
-        if has_no_namespace and supervised.service.degrade((supervised.log.tail() or [describe_exit(status)])[-1]):
+        if has_no_namespace and supervised.service.fall_back((supervised.log.tail() or [describe_exit(status)])[-1]):
             self.start(supervised.name)
             return
         after_s = time.monotonic() - supervised.started_at
@@ -329,7 +329,7 @@ def _kill(supervised: Supervised) -> None:
     supervised.state = STOPPED
 
 
-def _bury(supervised: Supervised, deadline: float) -> None:
+def _reap(supervised: Supervised, deadline: float) -> None:
     if supervised.pid:
         supervised.add_usage(*reap(supervised.pid, deadline))
         supervised.pid = 0

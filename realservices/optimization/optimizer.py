@@ -28,7 +28,7 @@ class PerformanceReport:
         settings: As they were asked for.
         machine: CPUs and free memory.
         concurrent_tests: Limit, those that run now, those that wait, and the most there were at once.
-        services: Lanes, connections and databases by service.
+        services: Pooled connections, connections and databases by service.
         environments: Statistics of ``wait``, ``set_up``, ``use`` and ``tear_down`` times.
         processes: CPU and memory of this process and of its services.
     """

@@ -148,7 +148,7 @@ class Service:
     def stop_probing(self) -> None:
         """End a probe that is under way: the process has ended, or another start follows."""
 
-    def degrade(self, reason: str) -> bool:
+    def fall_back(self, reason: str) -> bool:
         """Choose a way to run that asks less of the machine than the one that failed; False if there is none left."""
         return False
 

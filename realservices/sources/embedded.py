@@ -18,7 +18,7 @@ from realservices.contract import environment
 from realservices.contract.errors import RealServicesError
 from realservices.contract.resources import explain
 from realservices.contract.runtime import endpoint_of
-from realservices.contract.warmth import warm_wish
+from realservices.contract.warmth import wants_warm
 from realservices.kinds.registry import find
 from realservices.sources.declarations import Project, declared_in, read_project
 from realservices.sources.errors import DeadServiceError, SettingError, UnreachableServiceError
@@ -80,7 +80,7 @@ class EmbeddedServices(Source):
 
     @property
     def _wants_warmth(self) -> bool:
-        wish = warm_wish()
+        wish = wants_warm()
         return self._project.warm if wish is None else wish
 
     @property
@@ -202,7 +202,7 @@ class EmbeddedServices(Source):
         """
         # Whatever the tests are: a mistake is the run's, and not that of the first test with a service.
         assert self._project
-        warm_wish()
+        wants_warm()
         for name in (os.environ.get(environment.EAGER, "") not in ("", "0") and self._everything()) or self._eager:
             self.endpoint(self._known(name).kind, name)
 

@@ -96,7 +96,7 @@ def _joined(warmth: Warmth | None) -> Session | None:
 
 
 def _taken_over(warmth: Warmth | None) -> Session | None:
-    found = warmth.take_over() if warmth else None
+    found = warmth.claim() if warmth else None
     return Session(Path(found[0]), found[1], warmth) if found else None
 
 

@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 import realservices
-from realservices.contract.offers import take_over
+from realservices.contract.warm_pool import claim
 from realservices.contract.warmth import namespace
 from realservices.sources.package import interpreter
 
@@ -46,9 +46,9 @@ class Warmth:
         """What the services' process is told."""
         return self.key, f"{self.idle_s:g}"
 
-    def take_over(self) -> tuple[str, list[int]] | None:
+    def claim(self) -> tuple[str, list[int]] | None:
         """Return a session's directory with services in it, and what holds it, if any wait."""
-        return take_over(self.key)
+        return claim(self.key)
 
 
 def warmth_of(project: Project, root: Path) -> Warmth | None:

@@ -9,9 +9,9 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from realservices.contract.offers import present_offers
+from realservices.contract.warm_pool import waiting_sessions
 from tests.dev.project import Project
-from tests.sources.offers import await_offer, end_offers, pids
+from tests.sources.warm_pool import await_waiting, end_waiting, pids
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -37,7 +37,7 @@ def kept(project: Project, monkeypatch: pytest.MonkeyPatch) -> Iterator[Project]
         auth='inputs = ["realservices.toml"]', backend='services = ["auth"]\ninputs = ["realservices.toml"]'
     )
     yield project
-    end_offers()
+    end_waiting()
     shutil.rmtree(registry)
 
 
@@ -86,7 +86,7 @@ def test_the_next_process_finds_services_that_run(kept: Project) -> None:
     for end in ("", "await ServiceCache.close()", "sys.stdout.flush(); os._exit(0)"):
         found: dict[str, int] = json.loads(kept.output(script.replace("{end}", end)))
         assert found == used or not used
-        used = pids(await_offer("auth", "backend"))
+        used = pids(await_waiting("auth", "backend"))
 
 
 def test_services_that_died_are_replaced(kept: Project) -> None:
@@ -124,4 +124,4 @@ def test_who_wants_nothing_kept_has_his_way(kept: Project) -> None:
     """,
         REALSERVICES_WARM="0",
     )
-    assert present_offers() == []
+    assert waiting_sessions() == []

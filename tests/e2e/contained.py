@@ -18,7 +18,7 @@ import time
 from pathlib import Path
 from threading import Event
 
-from realservices.contract.offers import look_at, present_offers
+from realservices.contract.warm_pool import look_at, waiting_sessions
 
 _TIMEOUT_S = 120.0
 _PLACES = ("/tmp", "/var/tmp", "/dev/shm")
@@ -53,7 +53,7 @@ def _do(command: list[str]) -> tuple[int, str]:
 def _await_warm() -> tuple[int, str]:
     deadline = time.monotonic() + _TIMEOUT_S / 4
     while time.monotonic() < deadline:
-        for found in filter(None, map(look_at, present_offers())):
+        for found in filter(None, map(look_at, waiting_sessions())):
             states = [each["state"] for each in json.loads(found)["services"].values()]
             if set(states) == {"ready"}:
                 return 0, f"{len(states)} wait"

@@ -52,7 +52,7 @@ def _pids(group: Group) -> dict[str, int]:
 
 
 def _touch(path: Path) -> None:
-    """Change a file as a build does: another one in its place."""
+    """Change a file as a build does: another one in its instance."""
     new = path.with_name(path.name + ".new")
     shutil.copy(path, new)
     new.rename(path)

@@ -10,7 +10,7 @@ import pytest_asyncio
 
 from realservices.isolation.background import BackgroundLoop
 from realservices.isolation.ready_databases import ReadyDatabases
-from realservices.kinds.postgres.pool.lanes import PostgresLanes
+from realservices.kinds.postgres.pool.pool import PostgresPool
 from realservices.optimization.levels import OptimizationLevel, settings_for
 from realservices.optimization.machine import Machine
 from realservices.optimization.strategy import AdaptiveStrategy
@@ -51,23 +51,23 @@ def background() -> Iterator[BackgroundLoop]:
 
 
 @pytest_asyncio.fixture
-async def make_lanes(
+async def make_pool(
     postgres_endpoint: Endpoint, background: BackgroundLoop, clock: Clock
-) -> AsyncIterator[Callable[..., PostgresLanes]]:
-    """Makes lanes for a machine and with settings of the test's choice, by its clock."""
-    made: list[PostgresLanes] = []
+) -> AsyncIterator[Callable[..., PostgresPool]]:
+    """Makes pool for a machine and with settings of the test's choice, by its clock."""
+    made: list[PostgresPool] = []
 
-    def make(*, machine: Machine | None = None, clock: Callable[[], float] = clock, **overrides: Any) -> PostgresLanes:
+    def make(*, machine: Machine | None = None, clock: Callable[[], float] = clock, **overrides: Any) -> PostgresPool:
         settings = settings_for(OptimizationLevel.CI_FAST, {"reserved_connections": 2, **overrides})
         strategy = AdaptiveStrategy(settings, lambda: machine or Machine(2, 2**36), clock)
         none_ready = ReadyDatabases(dataclasses.replace(postgres_endpoint, ready_databases=()), "")
-        made.append(PostgresLanes(postgres_endpoint, background, none_ready, strategy))
+        made.append(PostgresPool(postgres_endpoint, background, none_ready, strategy))
         return made[-1]
 
     yield make
-    for lanes in made:
-        await lanes.close_loop()
-        lanes.close(drop=True)
+    for pool in made:
+        await pool.close_loop()
+        pool.close(drop=True)
 
 
 @pytest_asyncio.fixture

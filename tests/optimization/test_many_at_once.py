@@ -91,7 +91,7 @@ async def test_fifty_at_once_are_alone_and_so_are_those_after_them(
     report = manager.report()
     assert report.concurrent_tests == {"limit": 50, "running": 0, "waiting": 0, "peak": 50}
     (postgres,) = [service for service in report.services.values() if "databases_ready" in service]
-    assert postgres["lanes"] == (50 if pooling else 0)
+    assert postgres["pooled"] == (50 if pooling else 0)
 
 
 async def test_more_than_may_run_at_once_wait_in_order(start_manager: Callable[..., Any]) -> None:

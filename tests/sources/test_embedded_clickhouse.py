@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 import clickhouse_connect
 import pytest
 
-from tests.sources.offers import await_offer, pids
+from tests.sources.warm_pool import await_waiting, pids
 from tests.sources.warm_project import WarmProject
 
 if TYPE_CHECKING:
@@ -137,7 +137,7 @@ def test_a_session_finds_one_that_runs(tmp_path: Path, alone: pytest.MonkeyPatch
     try:
         project.run()
         for _ in range(2):
-            waiting = await_offer("clickhouse")
+            waiting = await_waiting("clickhouse")
             assert project.run()["pids"] == pids(waiting)
     finally:
         project.close()

@@ -22,7 +22,7 @@ from tests.sources.servers import redis_client
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Callable
 
-    from realservices.kinds.redis.pool.lanes import RedisLanes
+    from realservices.kinds.redis.pool.pool import RedisPool
 
 _DEADLINE_S = 30
 
@@ -92,7 +92,7 @@ async def test_who_waits_longest_is_next(start_manager: Callable[..., Any]) -> N
 
     tests = [asyncio.create_task(test(name)) for name in ("first", "second", "third")]
     async with asyncio.timeout(_DEADLINE_S):
-        while len(cast("RedisLanes", redis_of(manager.optimizer.manager))._limit.waiting) < len(tests):
+        while len(cast("RedisPool", redis_of(manager.optimizer.manager))._limit.waiting) < len(tests):
             await asyncio.sleep(0)
     await holders[0].leave()
     async with asyncio.timeout(_DEADLINE_S):
@@ -161,7 +161,7 @@ async def test_an_environment_that_is_left_waits_no_longer(start_manager: Callab
     environment = manager.create_test_environment("left", ["redis"])
     command = asyncio.create_task(environment["redis"].ping())
     async with asyncio.timeout(_DEADLINE_S):
-        while not cast("RedisLanes", redis_of(manager.optimizer.manager))._limit.waiting:
+        while not cast("RedisPool", redis_of(manager.optimizer.manager))._limit.waiting:
             await asyncio.sleep(0)
     async with asyncio.timeout(_DEADLINE_S):
         await environment.leave()

@@ -14,8 +14,8 @@ from pathlib import Path
 import pytest
 
 import realservices
-from realservices.contract.offers import end_offer, offer_path, present_offers
-from tests.sources.offers import await_no_offer, await_offer, pids
+from realservices.contract.warm_pool import end_session, socket_path, waiting_sessions
+from tests.sources.warm_pool import await_nothing_waits, await_waiting, pids
 from tests.sources.warm_project import WarmProject, await_removal, kill
 
 _BOTH = ("postgres", "redis")
@@ -67,7 +67,7 @@ def project(tmp_path: Path, alone: pytest.MonkeyPatch) -> Iterator[WarmProject]:
 
 def test_a_session_finds_services_that_run(project: WarmProject) -> None:
     first = project.run()
-    waiting = await_offer(*_BOTH)
+    waiting = await_waiting(*_BOTH)
     second = project.run()
     assert second["REALSERVICES_SESSION"] == waiting["directory"]
     assert second["pids"] == pids(waiting)
@@ -79,7 +79,7 @@ def test_a_session_finds_services_that_run(project: WarmProject) -> None:
 def test_all_workers_have_what_the_session_has_found(project: WarmProject) -> None:
     project.write("test_worker.py", _PRINTS)
     project.run("test_both.py")
-    waiting = await_offer(*_BOTH)
+    waiting = await_waiting(*_BOTH)
     run = project.start(*_XDIST, "test_worker.py")
     output, _ = run.process.communicate()
     assert run.process.returncode == 0, output
@@ -91,7 +91,7 @@ def test_nothing_of_a_session_is_seen_by_the_next(project: WarmProject) -> None:
     project.write("test_both.py", _LEAVES)
     before = project.run()
     for _ in range(3):
-        waiting = await_offer(*_BOTH)
+        waiting = await_waiting(*_BOTH)
         found = project.run()
         assert found["pids"] == pids(waiting)
         # Not even an address or a password that somebody has kept.
@@ -103,27 +103,27 @@ def test_nothing_of_a_session_is_seen_by_the_next(project: WarmProject) -> None:
 def test_sessions_at_once_share_nothing(project: WarmProject) -> None:
     project.write("test_both.py", _LEAVES)
     project.run()
-    waiting = await_offer(*_BOTH)
+    waiting = await_waiting(*_BOTH)
     runs = [project.start() for _ in range(4)]
     found = [run.finish() for run in runs]
     used = [pid for session in found for pid in session["pids"].values()]
     assert len(set(used)) == len(used) == 8
     assert [session["pids"] for session in found].count(pids(waiting)) == 1
     # Of the four sessions' services one set is enough for the next.
-    await_offer(*_BOTH)
-    assert len(present_offers()) == 1
+    await_waiting(*_BOTH)
+    assert len(waiting_sessions()) == 1
 
 
 def test_what_was_used_some_sessions_ago_is_kept(project: WarmProject) -> None:
     project.write("test_redis.py", "async def test_it(told, isolated_redis, service_control):\n    pass\n")
     project.run("test_redis.py")
-    await_offer("redis")
+    await_waiting("redis")
     assert set(project.run("test_both.py")["pids"]) == {"postgres", "redis"}
     for _ in range(5):
-        await_offer(*_BOTH)
+        await_waiting(*_BOTH)
         # Nobody is told of a service that nobody has asked for.
         assert set(project.run("test_redis.py")["pids"]) == {"redis"}
-    waiting = await_offer(*_BOTH)
+    waiting = await_waiting(*_BOTH)
     assert project.run("test_both.py")["pids"] == pids(waiting)
 
 
@@ -131,30 +131,30 @@ def test_what_nobody_uses_any_more_is_not_kept(project: WarmProject) -> None:
     project.write("test_redis.py", "async def test_it(told, isolated_redis):\n    pass\n")
     project.run("test_both.py")
     for _ in range(6):
-        await_offer(*_BOTH)
+        await_waiting(*_BOTH)
         project.run("test_redis.py")
-    await_offer("redis")
+    await_waiting("redis")
 
 
 def test_a_session_that_uses_nothing_leaves_things_as_they_are(project: WarmProject) -> None:
     project.write("test_files.py", "async def test_it(filesystem):\n    await filesystem.create_file('a')\n")
     project.run()
-    waiting = await_offer(*_BOTH)
+    waiting = await_waiting(*_BOTH)
     run = project.start("test_files.py")
     output, _ = run.process.communicate()
     assert run.process.returncode == 0, output
-    assert await_offer(*_BOTH)["services"] == waiting["services"]
+    assert await_waiting(*_BOTH)["services"] == waiting["services"]
 
 
 @pytest.mark.parametrize("number", [signal.SIGKILL, signal.SIGSTOP])
 @pytest.mark.parametrize("name", _BOTH)
 def test_a_broken_service_is_replaced(project: WarmProject, name: str, number: signal.Signals) -> None:
     project.run()
-    waiting = await_offer(*_BOTH)
+    waiting = await_waiting(*_BOTH)
     other = next(each for each in _BOTH if each != name)
     if number == signal.SIGKILL:
         kill(pids(waiting)[name])
-        await_offer(other)
+        await_waiting(other)
     else:
         os.kill(pids(waiting)[name], number)
     found = project.run()["pids"]
@@ -164,71 +164,71 @@ def test_a_broken_service_is_replaced(project: WarmProject, name: str, number: s
 
 def test_after_the_end_of_all_services_nothing_is_offered(project: WarmProject) -> None:
     project.run()
-    waiting = await_offer(*_BOTH)
+    waiting = await_waiting(*_BOTH)
     for pid in pids(waiting).values():
         kill(pid)
-    await_no_offer()
+    await_nothing_waits()
     await_removal(waiting["directory"])
     project.run()
 
 
 def test_an_offer_of_a_killed_process_is_stale(project: WarmProject) -> None:
     project.run()
-    waiting = await_offer(*_BOTH)
-    (name,) = present_offers()
+    waiting = await_waiting(*_BOTH)
+    (name,) = waiting_sessions()
     kill(waiting["pid"])
-    assert Path(offer_path(name)).exists()
+    assert Path(socket_path(name)).exists()
     second = project.run()
     assert not set(second["pids"].values()) & set(pids(waiting).values())
     # The next one has taken its place, and what it left is gone.
-    assert await_offer(*_BOTH)["pid"] != waiting["pid"]
+    assert await_waiting(*_BOTH)["pid"] != waiting["pid"]
     assert not Path(waiting["directory"]).exists()
 
 
 def test_an_offer_of_a_process_that_hangs_is_not_waited_for(project: WarmProject) -> None:
     project.run()
-    waiting = await_offer(*_BOTH)
+    waiting = await_waiting(*_BOTH)
     os.kill(waiting["pid"], signal.SIGSTOP)
     try:
         assert project.run()["pids"] != pids(waiting)
     finally:
         os.kill(waiting["pid"], signal.SIGCONT)
     # It has not given its services to somebody who had gone.
-    assert pids(await_offer(*_BOTH)) == pids(waiting)
+    assert pids(await_waiting(*_BOTH)) == pids(waiting)
 
 
 def test_a_file_in_the_place_of_an_offer_is_not_in_the_way(project: WarmProject) -> None:
     project.run()
-    await_offer(*_BOTH)
-    (name,) = present_offers()
-    assert end_offer(name)
-    Path(offer_path(name)).write_text("no socket", encoding="utf-8")
+    await_waiting(*_BOTH)
+    (name,) = waiting_sessions()
+    assert end_session(name)
+    Path(socket_path(name)).write_text("no socket", encoding="utf-8")
     project.run()
-    await_offer(*_BOTH)
+    await_waiting(*_BOTH)
 
 
 def test_a_killed_session_leaves_fresh_services(project: WarmProject) -> None:
     project.write("test_both.py", _LEAVES)
     project.write("test_end.py", "import os, signal\ndef test_end():\n    os.kill(os.getpid(), signal.SIGKILL)\n")
     project.run("test_both.py")
-    await_offer(*_BOTH)
+    await_waiting(*_BOTH)
     run = project.start("test_both.py", "test_end.py")
     run.process.communicate()
     assert run.process.returncode == -signal.SIGKILL
-    waiting = await_offer(*_BOTH)
+    waiting = await_waiting(*_BOTH)
     assert project.run("test_both.py")["pids"] == pids(waiting)
 
 
 def test_idle_services_end_by_themselves(project: WarmProject) -> None:
     project.declare("", "warm = true\nwarm_idle_s = 0.5")
     project.run()
-    await_no_offer()
+    await_nothing_waits()
     await_removal("/tmp/realservices-*/session.*")
 
 
 def test_how_long_they_wait_is_what_the_project_says_now(project: WarmProject) -> None:
     project.run()
-    waiting = await_offer(*_BOTH)
+    waiting = await_waiting(*_BOTH)
     project.declare("", "warm = true\nwarm_idle_s = 0.5")
     # Those that wait do so for as long as they were told.
     assert not set(project.run()["pids"].values()) & set(pids(waiting).values())
@@ -236,13 +236,13 @@ def test_how_long_they_wait_is_what_the_project_says_now(project: WarmProject) -
 
 def test_who_ends_an_offer_waits_until_nothing_is_left(project: WarmProject) -> None:
     project.run()
-    waiting = await_offer(*_BOTH)
-    (name,) = present_offers()
-    assert end_offer(name)
+    waiting = await_waiting(*_BOTH)
+    (name,) = waiting_sessions()
+    assert end_session(name)
     assert not [pid for pid in pids(waiting).values() if Path(f"/proc/{pid}").exists()]
     assert list(Path("/tmp").glob("realservices-*/session.*")) == []
-    assert list(Path(offer_path(name)).parent.iterdir()) == []
-    assert not end_offer(name)
+    assert list(Path(socket_path(name)).parent.iterdir()) == []
+    assert not end_session(name)
 
 
 def test_the_environment_decides(project: WarmProject) -> None:
@@ -251,7 +251,7 @@ def test_the_environment_decides(project: WarmProject) -> None:
     project.declare("", "")
     project.env["REALSERVICES_WARM"] = "true"
     project.run()
-    await_offer(*_BOTH)
+    await_waiting(*_BOTH)
     project.env["REALSERVICES_WARM"] = "perhaps"
     run = project.start()
     output, _ = run.process.communicate()
@@ -284,6 +284,6 @@ def test_what_is_compiled_changes_no_key_and_what_is_written_does(tmp_path: Path
 
 def test_another_path_is_another_key(project: WarmProject) -> None:
     project.run()
-    waiting = await_offer(*_BOTH)
+    waiting = await_waiting(*_BOTH)
     project.env["PATH"] += f":{project.directory}"
     assert not set(project.run()["pids"].values()) & set(pids(waiting).values())

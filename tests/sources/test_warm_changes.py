@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.sources.offers import await_offer, pids
+from tests.sources.warm_pool import await_waiting, pids
 from tests.sources.warm_project import WarmProject
 
 _ENCLOSURE = Path(__file__).absolute().parents[1] / "host" / "enclosure.py"
@@ -79,19 +79,19 @@ def web(project: WarmProject) -> WarmProject:
 
 def test_a_changed_migration_makes_another_database(project: WarmProject) -> None:
     project.run()
-    waiting = pids(await_offer("db", "cache"))
+    waiting = pids(await_waiting("db", "cache"))
     project.write("002.sql", "INSERT INTO users VALUES ('Ada');")
     project.write("test_both.py", _USES_TABLE.replace("ROWS", "1"))
     found = project.run()["pids"]
     assert found["cache"] == waiting["cache"]
     assert found["db"] != waiting["db"]
-    await_offer("db", "cache")
+    await_waiting("db", "cache")
     assert project.run()["pids"]["db"] != found["db"]
 
 
 def test_changed_settings_make_another_service(project: WarmProject) -> None:
     project.run()
-    waiting = pids(await_offer("db", "cache"))
+    waiting = pids(await_waiting("db", "cache"))
     project.declare(_DATABASE + "databases = 20\n")
     found = project.run()["pids"]
     assert found["db"] == waiting["db"]
@@ -99,12 +99,12 @@ def test_changed_settings_make_another_service(project: WarmProject) -> None:
 
 
 def test_a_server_whose_inputs_are_known_is_kept(web: WarmProject) -> None:
-    waiting = pids(await_offer("db", "cache", "web"))
+    waiting = pids(await_waiting("db", "cache", "web"))
     assert web.run()["pids"] == waiting
 
 
 def test_a_server_of_changed_inputs_is_never_used(web: WarmProject) -> None:
-    waiting = pids(await_offer("db", "cache", "web"))
+    waiting = pids(await_waiting("db", "cache", "web"))
     web.write("web.py", _SERVER.replace("VERSION 1", "VERSION 2"))
     web.write("test_both.py", _USES_WEB.replace("VERSION 1", "VERSION 2"))
     found = web.run()["pids"]
@@ -113,7 +113,7 @@ def test_a_server_of_changed_inputs_is_never_used(web: WarmProject) -> None:
 
 
 def test_inputs_that_were_changed_and_changed_back_are_others(web: WarmProject) -> None:
-    waiting = pids(await_offer("db", "cache", "web"))
+    waiting = pids(await_waiting("db", "cache", "web"))
     # A server that was started in between would be the other one.
     web.write("web.py", _SERVER.replace("VERSION 1", "VERSION 2"))
     web.write("web.py", _SERVER)
@@ -123,7 +123,7 @@ def test_inputs_that_were_changed_and_changed_back_are_others(web: WarmProject) 
 def test_a_further_input_is_a_change(web: WarmProject) -> None:
     web.declare(_DATABASE + _WEB + 'inputs = ["*.py"]\n')
     web.run()
-    waiting = pids(await_offer("db", "cache", "web"))
+    waiting = pids(await_waiting("db", "cache", "web"))
     web.write("more.py", "")
     assert web.run()["pids"]["web"] != waiting["web"]
 
@@ -133,7 +133,7 @@ def test_a_change_below_a_directory_of_inputs(web: WarmProject) -> None:
     web.write("web/deep/words.txt", "one")
     web.declare(_DATABASE + _WEB + 'inputs = ["web"]\n')
     web.run()
-    waiting = pids(await_offer("db", "cache", "web"))
+    waiting = pids(await_waiting("db", "cache", "web"))
     web.write("web/deep/words.txt", "two")
     assert web.run()["pids"]["web"] != waiting["web"]
 
@@ -141,11 +141,11 @@ def test_a_change_below_a_directory_of_inputs(web: WarmProject) -> None:
 def test_a_server_whose_inputs_are_not_known_is_never_kept(web: WarmProject) -> None:
     web.declare(_DATABASE + _WEB)
     web.run()
-    await_offer("db", "cache")
+    await_waiting("db", "cache")
 
 
 def test_a_server_goes_with_the_database_that_it_knows(web: WarmProject) -> None:
-    waiting = pids(await_offer("db", "cache", "web"))
+    waiting = pids(await_waiting("db", "cache", "web"))
     web.write("002.sql", "INSERT INTO users VALUES ('Ada');")
     found = web.run()["pids"]
     assert found["cache"] == waiting["cache"]
@@ -178,7 +178,7 @@ def test_services_on_the_developers_ports_are_not_kept(project: WarmProject) -> 
         """.replace("\n        ", "\n"),
     )
     project.run()
-    await_offer("db")
+    await_waiting("db")
 
 
 @pytest.mark.parametrize("space", ["registry", "cache"])

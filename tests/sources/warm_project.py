@@ -1,6 +1,6 @@
 """A project whose services are kept warm, and its sessions: runs of pytest, each a process of its own.
 
-What is offered lies in a registry that the project alone has, so that a test knows all that there is.
+What waits lies in a registry that the project alone has, so that a test knows all that there is.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ from pathlib import Path
 from threading import Event
 from typing import Any
 
-from tests.sources.offers import end_offers
+from tests.sources.warm_pool import end_waiting
 
 DEADLINE_S = 30.0
 _SERVERS = {
@@ -85,7 +85,7 @@ class WarmProject:
 
     def close(self) -> None:
         """End what waits for a session that will not come."""
-        end_offers()
+        end_waiting()
         shutil.rmtree(self._registry)
 
     def write(self, name: str, text: str) -> None:

@@ -19,7 +19,7 @@ from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).absolute().parent.parent.parent))
 
-from realservices.contract.offers import look_at, present_offers
+from realservices.contract.warm_pool import look_at, waiting_sessions
 from tests.host import places
 from tests.stress import enclosed
 
@@ -48,15 +48,15 @@ def main(arguments: Sequence[str]) -> int:
             if visit.returncode != (-signal.SIGKILL if is_killed else 0):
                 found.append(f"a session ended with {visit.returncode}: {output}")
         broken += chance.random() < 0.5 and _break_what_waits(chance)
-    # What the end of the offering process has left goes with the next session.
+    # What the end of the process that waits has left goes with the next session.
     last, _ = _visit(project, chance, is_killed=False)
     output, _ = last.communicate(timeout=_DEADLINE_S)
     if last.returncode:
         found.append(f"the last session ended with {last.returncode}: {output}")
     found += enclosed.await_all_ends(_DEADLINE_S) or enclosed.leaks()
-    found += [f"offer {name}" for name in present_offers()]
+    found += [f"entry {name}" for name in waiting_sessions()]
     count = options.rounds * _AT_ONCE
-    # At most one of those who come at once; after the end of the process that offers, none.
+    # At most one of those who come at once; after the end of the process that has them, none.
     if warm < max(1, count // 12):
         found.append(f"only {warm} of {count} sessions found warm services: this storm proves nothing")
     print(
@@ -93,11 +93,11 @@ def _visit(project: Path, chance: random.Random, *, is_killed: bool) -> tuple[su
 
 
 def _break_what_waits(chance: random.Random) -> bool:
-    """Kill or stop a service that waits, or kill the process that offers it; say whether there was one.
+    """Kill or stop a service that waits, or kill the process that has it; say whether there was one.
 
     All sessions have ended, so nobody can have taken it.
     """
-    for name in present_offers():
+    for name in waiting_sessions():
         description = json.loads(look_at(name) or b"{}")
         pids = [each["pid"] for each in description.get("services", {}).values() if each["pid"]]
         if pids:

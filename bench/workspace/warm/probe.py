@@ -23,7 +23,7 @@ from realservices.sources.services import find_services
 
 _AT_FIRST_SERVICE = (
     "realservices.clients.control",
-    "realservices.contract.offers",
+    "realservices.contract.warm_pool",
     "realservices.contract.session_directory",
     "realservices.sources.embedded",
     "realservices.sources.engine",

@@ -16,11 +16,11 @@ _KB_OF_MB = 1024
 
 def await_offer(*names: str) -> dict[str, Any]:
     """Wait until services of these names are ready for whoever comes; return what is said of them."""
-    from realservices.contract.offers import look_at, present_offers  # noqa: PLC0415 - found on a path set meanwhile
+    from realservices.contract.warm_pool import look_at, waiting_sessions  # noqa: PLC0415 - found on a path set meanwhile
 
     deadline = time.monotonic() + _DEADLINE_S
     while time.monotonic() < deadline:
-        for found in filter(None, map(look_at, present_offers())):
+        for found in filter(None, map(look_at, waiting_sessions())):
             description: dict[str, Any] = json.loads(found)
             if all(description["services"].get(name, {}).get("state") == "ready" for name in names):
                 return description
@@ -30,10 +30,10 @@ def await_offer(*names: str) -> dict[str, Any]:
 
 def end_offers() -> None:
     """End all that waits."""
-    from realservices.contract.offers import end_offer, present_offers  # noqa: PLC0415 - as above
+    from realservices.contract.warm_pool import end_session, waiting_sessions  # noqa: PLC0415 - as above
 
-    for name in present_offers():
-        end_offer(name)
+    for name in waiting_sessions():
+        end_session(name)
 
 
 def costs(description: dict[str, Any]) -> dict[str, float]:

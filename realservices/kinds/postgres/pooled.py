@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 from realservices.isolation.ready_databases import ReadyDatabases
 from realservices.kinds.postgres.isolated import prepared
-from realservices.kinds.postgres.pool.lanes import PostgresLanes
+from realservices.kinds.postgres.pool.pool import PostgresPool
 from realservices.optimization.pooled_kind import PooledKind
 
 if TYPE_CHECKING:
@@ -20,7 +20,7 @@ class _Postgres(PooledKind):
     def isolation(self, manager: IsolationManager, endpoint: Endpoint, strategy: AdaptiveStrategy) -> ServiceIsolation:
         endpoint, others = prepared(manager, endpoint)
         ready = ReadyDatabases(endpoint, manager.services.private)
-        return PostgresLanes(endpoint, manager.background, ready, strategy, others)
+        return PostgresPool(endpoint, manager.background, ready, strategy, others)
 
 
 POOLED = _Postgres()

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from realservices.kinds.redis.pool.lanes import RedisLanes
+from realservices.kinds.redis.pool.pool import RedisPool
 from realservices.optimization.pooled_kind import PooledKind
 
 if TYPE_CHECKING:
@@ -18,7 +18,7 @@ class _Redis(PooledKind):
     def isolation(self, manager: IsolationManager, endpoint: Endpoint, strategy: AdaptiveStrategy) -> ServiceIsolation:
         settings, directory = strategy.settings, manager.services.private
         pooling = settings.enable_resource_pooling
-        return RedisLanes(endpoint, directory, pooling=pooling, timeout_s=settings.acquire_timeout_s)
+        return RedisPool(endpoint, directory, pooling=pooling, timeout_s=settings.acquire_timeout_s)
 
 
 POOLED = _Redis()

@@ -6,7 +6,7 @@ import json
 import socket
 
 from realservices.contract.control_answers import read_answer, receive_line
-from realservices.launcher.group.place import GroupError
+from realservices.launcher.group.instance_lock import GroupError
 from realservices.launcher.supervised import FAILED, STARTING, STOPPED, WAITING
 
 TYPE_CHECKING = False

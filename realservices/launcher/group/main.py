@@ -10,7 +10,7 @@ from realservices.contract.terminal_text import as_output
 from realservices.launcher.action import Action
 from realservices.launcher.group import commands
 from realservices.launcher.group.client import GroupClient
-from realservices.launcher.group.place import Place
+from realservices.launcher.group.instance_lock import InstanceLock
 from realservices.launcher.group.programs import Command, Hold
 from realservices.launcher.group.screen import Screen
 
@@ -44,16 +44,16 @@ def run_group(manifest: Manifest, runfiles: str, arguments: list[str]) -> int:
     Raises:
         RealServicesError: It cannot be done.
     """
-    place = Place(manifest.label, runfiles)
+    instance = InstanceLock(manifest.label, runfiles)
     if arguments in ([], ["--logs"]):
-        return _hold(manifest, runfiles, place, wants_logs=bool(arguments))
+        return _hold(manifest, runfiles, instance, wants_logs=bool(arguments))
     word, rest = arguments[0], arguments[1:]
     if word == "exec" and rest:
         return _run(manifest, runfiles, commands.command(rest))
     if words := commands.client(manifest, runfiles, word, rest):
-        return _connect(manifest, runfiles, place, words)
+        return _connect(manifest, runfiles, instance, words)
     if (word, len(rest)) in _ASKED:
-        text = _answer(manifest.label, place, word, *rest)
+        text = _answer(manifest.label, instance, word, *rest)
         if sys.stdout.isatty():
             text = as_output(text.replace("\r\n", "\n"))
         print(text, end="" if text.endswith("\n") else "\n", flush=True)
@@ -66,9 +66,9 @@ def run_group(manifest: Manifest, runfiles: str, arguments: list[str]) -> int:
 _ASKED = (("env", 0), ("status", 0), ("logs", 1), ("restart", 1), ("stop", 1))
 
 
-def _answer(label: str, place: Place, word: str, name: str = "") -> str:
+def _answer(label: str, instance: InstanceLock, word: str, name: str = "") -> str:
     """Return what to print after asking the group that runs."""
-    description = place.get()
+    description = instance.get()
     if word == "env":
         return commands.export_lines(description)
     client = GroupClient(label, description)
@@ -82,15 +82,15 @@ def _answer(label: str, place: Place, word: str, name: str = "") -> str:
     return f"{name} is stopped"
 
 
-def _hold(manifest: Manifest, runfiles: str, place: Place, *, wants_logs: bool) -> int:
+def _hold(manifest: Manifest, runfiles: str, instance: InstanceLock, *, wants_logs: bool) -> int:
     screen = Screen([spec.name for spec in manifest.services], wants_logs=wants_logs, announces=True)
-    place.take()
+    instance.take()
     try:
-        program = Hold(manifest, runfiles, place, screen)
+        program = Hold(manifest, runfiles, instance, screen)
         action = Action(manifest, runfiles, program, watcher=screen, fixed_ports=manifest.test.ports)
         code, reason = action.run()
     finally:
-        place.leave()
+        instance.leave()
     if program.begins_anew:
         sys.stdout.flush()
         # As another process image: everything is read again, and ibazel keeps the process that it talks to.
@@ -102,9 +102,9 @@ def _hold(manifest: Manifest, runfiles: str, place: Place, *, wants_logs: bool) 
     return _told(manifest, code, reason)
 
 
-def _connect(manifest: Manifest, runfiles: str, place: Place, words: Words) -> int:
+def _connect(manifest: Manifest, runfiles: str, instance: InstanceLock, words: Words) -> int:
     """Become a client of the group that runs, or run the client with services of its own."""
-    description = place.find()
+    description = instance.find()
     if description:
         argv, env = words(description)
         os.chdir(commands.working_directory())

@@ -8,7 +8,7 @@ import time
 from realservices.contract import environment
 from realservices.host.process import spawn
 from realservices.launcher.group.commands import working_directory
-from realservices.launcher.group.place import load_description
+from realservices.launcher.group.instance_lock import load_description
 from realservices.launcher.group.reload import Reloader, is_under_ibazel
 from realservices.launcher.program import Program
 
@@ -16,7 +16,7 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from realservices.contract.manifest import Manifest
     from realservices.launcher.group.commands import Words
-    from realservices.launcher.group.place import Place
+    from realservices.launcher.group.instance_lock import InstanceLock
     from realservices.launcher.group.screen import Screen
 
 
@@ -27,10 +27,10 @@ class Hold(Program):
         begins_anew: Whether it has ended only to begin anew.
     """
 
-    def __init__(self, manifest: Manifest, runfiles: str, place: Place, screen: Screen) -> None:
+    def __init__(self, manifest: Manifest, runfiles: str, instance: InstanceLock, screen: Screen) -> None:
         super().__init__(manifest, runfiles, [])
         self._label = manifest.label
-        self._place = place
+        self._instance = instance
         self._screen = screen
         self.begins_anew = False
         # Made now: what is built from now on is a change.
@@ -39,7 +39,7 @@ class Hold(Program):
 
     def start(self, env: dict[str, str]) -> None:
         """Tell that all services are ready."""
-        self._place.announce(os.path.dirname(env[environment.RUNTIME]))
+        self._instance.announce(os.path.dirname(env[environment.RUNTIME]))
         self._screen.is_up = True
         self._screen.say(f"{self._label} is ready; Ctrl-C ends it")
         if self._reloader and self._screen.supervisor:

@@ -48,7 +48,7 @@ def _keep_warm(requests: list[dict[str, Any]], key: str, idle_s: float) -> None:
     is_wanted = True
     while is_wanted and requests:
         services = SessionServices()
-        is_wanted = services.run_spares(key, requests, idle_s)
+        is_wanted = services.run_standby(key, requests, idle_s)
         requests = services.kept
 
 

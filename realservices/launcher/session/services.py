@@ -1,11 +1,11 @@
 """The services of one test session outside of Bazel: the launcher without a test program.
 
-It begins without services, or with spare ones that nobody has asked for yet; requests on DIR/control.sock add them one
-by one. It ends when nobody has the FIFO DIR/alive open for writing any more, because the session is over or its first
+It begins without services, or with standby ones that nobody has asked for; requests on DIR/control.sock add them one by
+one. It ends when nobody has the FIFO DIR/alive open for writing any more, because the session is over or its first
 process was killed, or by SIGTERM.
 
-Where services are kept warm, the session may come later than they do: they are offered until one takes them over
-(offer.py), or until they have waited too long.
+Where services are kept warm, the session may come later than they do: they wait in the pool until one claims them
+(pool_entry.py), or for too long.
 """
 
 from __future__ import annotations
@@ -18,7 +18,6 @@ import time
 
 from realservices.contract.errors import InfrastructureError, RealServicesError
 from realservices.contract.locked_directory import share_locked_directory
-from realservices.contract.offers import END, TAKE
 from realservices.contract.removal import remove_tree
 from realservices.contract.session_directory import (
     ALIVE,
@@ -26,14 +25,15 @@ from realservices.contract.session_directory import (
     make_session_directory,
     new_session_path,
 )
+from realservices.contract.warm_pool import CLAIM, END
 from realservices.host.guardian import Guardian, Home, start_guardian
 from realservices.host.marks import mark_children
 from realservices.host.process import adopt_orphans, kill_descendants
 from realservices.host.sandbox import Sandbox
 from realservices.launcher.control import ControlServer
 from realservices.launcher.session.making import ServiceMaker
-from realservices.launcher.session.offer import Offer
-from realservices.launcher.session.spares import Spares
+from realservices.launcher.session.pool_entry import PoolEntry
+from realservices.launcher.session.standby import Standby
 from realservices.launcher.signals import SignalReader
 from realservices.launcher.supervised import Watcher
 from realservices.launcher.supervisor import Supervisor
@@ -60,13 +60,13 @@ class SessionServices:
         self._held: list[int] = []
         # Named first, for the guardian. What is begun for nobody has directories of its own: it may be thrown away.
         self._sandbox = Sandbox(self.directory)
-        self._spares_sandbox = Sandbox(self.directory) if self._comes_first else None
+        self._standby_sandbox = Sandbox(self.directory) if self._comes_first else None
         self._guardian: Guardian | None = None
         self._supervisor = Supervisor([], _environment(self._sandbox), Watcher("while the session ran"))
         self._maker = ServiceMaker(self._supervisor, self._pause)
-        self._spares = Spares(self._supervisor)
+        self._standby = Standby(self._supervisor)
         self._control: ControlServer | None = None
-        self._offer: Offer | None = None
+        self._entry: PoolEntry | None = None
         self._signals: SignalReader | None = None
         self._alive = self._lock = -1
         self._ends = False
@@ -91,7 +91,7 @@ class SessionServices:
         finally:
             self._clean_up()
 
-    def run_spares(self, key: str, requests: list[dict[str, Any]], idle_s: float) -> bool:
+    def run_standby(self, key: str, requests: list[dict[str, Any]], idle_s: float) -> bool:
         """Start services for a session that may come, and serve it.
 
         Args:
@@ -103,20 +103,20 @@ class SessionServices:
             Whether it has come.
 
         Raises:
-            RealServicesError, OSError: They cannot be started or offered.
+            RealServicesError, OSError: They cannot be started, or made an entry of the pool.
         """
         try:
             self._set_up()
-            self._offer = Offer(key, self._describe)
-            self._supervisor.watch(self._offer.descriptor, self._on_request)
+            self._entry = PoolEntry(key, self._describe)
+            self._supervisor.watch(self._entry.descriptor, self._on_request)
             for request in requests:
-                self._begin_spare(request)
+                self._begin_standby(request)
             deadline = time.monotonic() + idle_s
-            while self._offer and not self._ends:
+            while self._entry and not self._ends:
                 self._step(max(0.0, deadline - time.monotonic()))
-                self._spares.drop_broken()
-                self._ends = self._ends or not self._spares.names or time.monotonic() >= deadline
-            is_taken = not self._offer
+                self._standby.drop_broken()
+                self._ends = self._ends or not self._standby.names or time.monotonic() >= deadline
+            is_taken = not self._entry
             while not self._ends:
                 self._step()
         finally:
@@ -126,12 +126,12 @@ class SessionServices:
     @property
     def kept(self) -> list[dict[str, Any]]:
         """What the next session may want: the requests for the services that this one has used."""
-        return [] if self.is_told_to_end else self._spares.kept
+        return [] if self.is_told_to_end else self._standby.kept
 
     # Start
 
     def _set_up(self) -> None:
-        sandboxes = [self._sandbox, *([self._spares_sandbox] if self._spares_sandbox else [])]
+        sandboxes = [self._sandbox, *([self._standby_sandbox] if self._standby_sandbox else [])]
         if self._comes_first:
             self._held = make_session_directory(self.directory)
         self._lock = share_locked_directory(self.directory)
@@ -178,17 +178,17 @@ class SessionServices:
             RealServicesError, OSError: It cannot be made.
         """
         request = {"service": entry, "runfiles": runfiles}
-        if self._spares.is_taken(request):
+        if self._standby.is_taken(request):
             return
         self._maker.make(request, self._sandbox)
 
-    def _begin_spare(self, request: dict[str, Any]) -> None:
-        assert self._spares_sandbox
-        self._spares.begin(request)
+    def _begin_standby(self, request: dict[str, Any]) -> None:
+        assert self._standby_sandbox
+        self._standby.begin(request)
         try:
-            self._maker.make(request, self._spares_sandbox)
+            self._maker.make(request, self._standby_sandbox)
         except (RealServicesError, OSError):
-            self._spares.forget(request)  # Who wants it is told why it does not start.
+            self._standby.forget(request)  # Who wants it is told why it does not start.
 
     def _pause(self, pause_s: float) -> None:
         """Let time pass, but not beyond the session's end.
@@ -205,18 +205,18 @@ class SessionServices:
         if self._ends:
             raise InfrastructureError("ports", "the session has ended while it waited for ports")
 
-    # The offer
+    # The pool
 
     def _on_request(self) -> None:
-        assert self._offer
-        descriptor = self._offer.descriptor
-        outcome = self._offer.answer(self.directory, self._held)
-        if outcome == TAKE:
+        assert self._entry
+        descriptor = self._entry.descriptor
+        outcome = self._entry.answer(self.directory, self._held)
+        if outcome == CLAIM:
             self._supervisor.unwatch(descriptor)
-            self._offer = None
+            self._entry = None
             while self._held:  # From now on it is the session's end that ends them.
                 os.close(self._held.pop())
-            self._spares.check()
+            self._standby.check()
             self._look()
         elif outcome == END:
             self._ends = True
@@ -228,16 +228,16 @@ class SessionServices:
     # The end
 
     def _clean_up(self) -> None:
-        offer, self._offer = self._offer, None
-        if offer:
-            self._supervisor.unwatch(offer.descriptor)
-            offer.withdraw()
-        self._supervisor.settle()
+        entry, self._entry = self._entry, None
+        if entry:
+            self._supervisor.unwatch(entry.descriptor)
+            entry.withdraw()
+        self._supervisor.freeze()
         if not self.is_told_to_end:
             self._supervisor.end_in_order()
         self._supervisor.kill_all()
         kill_descendants({self._guardian.pid} if self._guardian else set())
-        for sandbox in filter(None, (self._sandbox, self._spares_sandbox)):
+        for sandbox in filter(None, (self._sandbox, self._standby_sandbox)):
             for words in sandbox.remove():
                 print(words, file=sys.stderr, flush=True)
         if self._is_orphan or self._held:
@@ -252,8 +252,8 @@ class SessionServices:
                 os.close(descriptor)
         if self._signals:
             self._signals.close()
-        if offer:
-            offer.tell_end()
+        if entry:
+            entry.tell_end()
         # Who waits for the end of a connection has waited for all of this.
         if self._control:
             self._control.hang_up()

@@ -99,7 +99,7 @@ class Postgres(Service):
                 self._fall_back(str(error))
         return self._start_as_user(env, output)
 
-    def degrade(self, reason: str) -> bool:
+    def fall_back(self, reason: str) -> bool:
         """Give up a way to run after the child found that the kernel refuses it."""
         # What has been written since would be lost with the way: that is a failure, not a reason to start afresh.
         if self._ways[0] == _AS_USER or self._was_ready:

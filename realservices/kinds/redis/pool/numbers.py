@@ -1,4 +1,4 @@
-"""Where the lanes of one process get their numbered databases on a Redis server that is the session's own."""
+"""Where pooled connections get their numbered databases on a Redis server that is the session's own."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 
 
 class SharedNumbers:
-    """The numbers of a process, each given to one lane at a time; those that rested longest first."""
+    """The numbers of a process, each given to one pooled connection at a time; those that rested longest first."""
 
     def __init__(self, endpoint: Endpoint, directory: str) -> None:
         self._endpoint = endpoint
@@ -44,15 +44,15 @@ class SharedNumbers:
         self._free.extend(numbers.range)
 
 
-class LaneNumbers:
-    """A lane's view of them. Where there is no other number for its next test it goes on with the one it has."""
+class PooledNumbers:
+    """A pooled connection's view of them. Without another number for its next test it goes on with the one it has."""
 
     def __init__(self, shared: SharedNumbers) -> None:
         self._shared = shared
-        self.number: int | None = None  # What the lane's next test has, or its present one.
+        self.number: int | None = None  # What the pooled connection's next test has, or its present one.
 
     def take(self) -> int:
-        """Return the number for the lane's next test."""
+        """Return the number for the pooled connection's next test."""
         following = self._shared.take() or self.number
         if following is None:
             raise LookupError

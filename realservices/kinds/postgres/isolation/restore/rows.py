@@ -96,7 +96,11 @@ async def bring_back(
 
 
 async def insert(
-    connection: asyncpg.Connection, pristine: RowSource, relation: Relation, origins: list[Place], moved: MovedRows
+    connection: asyncpg.Connection,
+    pristine: RowSource,
+    relation: Relation,
+    origins: list[Place],
+    moved: MovedRows,
 ) -> None:
     """Insert rows of the pristine copy, and note where they lie."""
     if not origins:

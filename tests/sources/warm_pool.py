@@ -7,36 +7,36 @@ import time
 from threading import Event
 from typing import Any
 
-from realservices.contract.offers import end_offer, look_at, present_offers
+from realservices.contract.warm_pool import end_session, look_at, waiting_sessions
 
 _DEADLINE_S = 30.0
 
 
-def await_offer(*services: str) -> dict[str, Any]:
+def await_waiting(*services: str) -> dict[str, Any]:
     """Wait until just these services wait for a session; return what is said of them."""
     deadline = time.monotonic() + _DEADLINE_S
     while True:
-        for found in map(look_at, present_offers()):
+        for found in map(look_at, waiting_sessions()):
             description: dict[str, Any] = json.loads(found) if found else {"services": {}}
             states = {name: each["state"] for name, each in description["services"].items()}
             if states == dict.fromkeys(services, "ready"):
                 return description
-        assert time.monotonic() < deadline, f"{present_offers()} do not offer {services}"
+        assert time.monotonic() < deadline, f"{waiting_sessions()} do not have {services} wait"
         Event().wait(0.01)
 
 
-def await_no_offer() -> None:
+def await_nothing_waits() -> None:
     """Wait until nothing waits for a session any more."""
     deadline = time.monotonic() + _DEADLINE_S
-    while present_offers():
-        assert time.monotonic() < deadline, f"{present_offers()} are still offered"
+    while waiting_sessions():
+        assert time.monotonic() < deadline, f"{waiting_sessions()} still wait"
         Event().wait(0.01)
 
 
-def end_offers() -> None:
+def end_waiting() -> None:
     """End all that waits."""
-    for name in present_offers():
-        end_offer(name)
+    for name in waiting_sessions():
+        end_session(name)
 
 
 def pids(description: dict[str, Any]) -> dict[str, int]:

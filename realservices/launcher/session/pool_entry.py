@@ -1,7 +1,7 @@
-"""The offer of warm services: whoever asks first takes them over, with the session's directory in which they run.
+"""An entry of the pool of warm services: whoever claims it first has them, with the session's directory.
 
-The asking side is `realservices.contract.offers`. There is one offer for a key at a time: who cannot make it, because
-another one does already, has services that nobody needs.
+The other side is `realservices.contract.warm_pool`. There is one entry for a key at a time: a process that cannot make
+it, because another one has done so, has services that nobody needs.
 """
 
 from __future__ import annotations
@@ -10,7 +10,7 @@ import os
 import socket
 
 from realservices.contract.lock_files import lock_file
-from realservices.contract.offers import END, LOOK, TAKE, offer_path
+from realservices.contract.warm_pool import CLAIM, END, LOOK, socket_path
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -22,15 +22,15 @@ _TIMEOUT_S = 0.2
 _MOST_BYTES = 16
 
 
-class Offer:
-    """An offer that stands until `withdraw`, or the end of the process.
+class PoolEntry:
+    """It stands until `withdraw`, or the end of the process.
 
     Attributes:
         descriptor: Becomes readable when somebody asks; call `answer` then.
 
     Args:
         key: For whom it is.
-        describe: Returns what is offered, as JSON.
+        describe: Returns what waits, as JSON.
 
     Raises:
         OSError: There is one, or there is no room for the socket.
@@ -39,7 +39,7 @@ class Offer:
 
     def __init__(self, key: str, describe: Callable[[], bytes]) -> None:
         self._describe = describe
-        self._path = offer_path(key)
+        self._path = socket_path(key)
         os.makedirs(os.path.dirname(self._path), mode=0o700, exist_ok=True)
         self._lock = lock_file(f"{self._path}.lock")
         self._listener = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
@@ -63,7 +63,7 @@ class Offer:
             held: What its first process holds.
 
         Returns:
-            `TAKE`: the services have gone to somebody, and the offer is withdrawn; `END`: they are to end; else "".
+            `CLAIM`: the services have gone to somebody, and the entry is withdrawn; `END`: they are to end; else "".
         """
         try:
             connection, _ = self._listener.accept()
@@ -73,7 +73,7 @@ class Offer:
         words = b""
         try:
             words = connection.recv(_MOST_BYTES)
-            if words == TAKE:
+            if words == CLAIM:
                 socket.send_fds(connection, [directory.encode()], held)
             elif words == LOOK:
                 connection.sendall(self._describe())
@@ -83,13 +83,13 @@ class Offer:
             self._waiting.append(connection)
             return END
         connection.close()
-        if words != TAKE:
+        if words != CLAIM:
             return b""
         self.withdraw()
-        return TAKE
+        return CLAIM
 
     def withdraw(self) -> None:
-        """Offer nothing any more. Those who have come too late are told by the end of their connection."""
+        """PoolEntry nothing any more. Those who have come too late are told by the end of their connection."""
         if self.descriptor >= 0:
             self.descriptor = -1
             _unlink(self._path)

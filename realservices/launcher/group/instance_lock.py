@@ -31,7 +31,7 @@ class GroupError(RealServicesError):
     """A group that runs already, does not run, or was asked for what it has not."""
 
 
-class Place:
+class InstanceLock:
     """The place of one group.
 
     Args:

@@ -1,11 +1,11 @@
-"""One lane: a clone and a connection to it, used by one test after the other, with the reset that all tests have."""
+"""A clone and a connection to it, used by one test after the other, with the reset that all tests have."""
 
 from __future__ import annotations
 
 from realservices.kinds.postgres.isolation.isolation import PostgresIsolation
 
 
-class Lane(PostgresIsolation):
+class PooledConnection(PostgresIsolation):
     """A clone and a connection to it, for one test at a time."""
 
     async def retire(self) -> None:

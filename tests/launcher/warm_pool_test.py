@@ -1,4 +1,4 @@
-"""Offers of warm services: what others say at the sockets, on both sides, ends nothing and blocks nobody for long."""
+"""The pool of warm services: what others say at the sockets, on both sides, ends nothing and blocks nobody for long."""
 
 from __future__ import annotations
 
@@ -11,8 +11,8 @@ from pathlib import Path
 
 import pytest
 
-from realservices.contract.offers import LOOK, TAKE, look_at, offer_path, take_over
-from realservices.launcher.session.offer import Offer
+from realservices.contract.warm_pool import CLAIM, LOOK, claim, look_at, socket_path
+from realservices.launcher.session.pool_entry import PoolEntry
 
 
 @pytest.fixture(autouse=True)
@@ -26,7 +26,7 @@ def registry(monkeypatch: pytest.MonkeyPatch) -> Iterator[str]:
 @pytest.mark.parametrize("answer", [b"\xff\xfe", b"", b"no path", b"/with\0nul"])
 @pytest.mark.parametrize("descriptors", [0, 1, 2])
 def test_what_is_no_answer_is_no_offer(answer: bytes, descriptors: int) -> None:
-    path = offer_path("key")
+    path = socket_path("key")
     Path(path).parent.mkdir()
     read_end, write_end = os.pipe()
     with socket.socket(socket.AF_UNIX) as listener:
@@ -36,12 +36,12 @@ def test_what_is_no_answer_is_no_offer(answer: bytes, descriptors: int) -> None:
         def serve() -> None:
             connection, _ = listener.accept()
             with connection:
-                assert connection.recv(16) == TAKE
+                assert connection.recv(16) == CLAIM
                 socket.send_fds(connection, [answer or b"x"], [write_end] * descriptors)
 
         thread = threading.Thread(target=serve)
         thread.start()
-        assert take_over("key") is None
+        assert claim("key") is None
         thread.join()
     os.close(write_end)
     # Nothing of what came with it is kept.
@@ -50,29 +50,29 @@ def test_what_is_no_answer_is_no_offer(answer: bytes, descriptors: int) -> None:
 
 
 def test_who_asks_for_nothing_changes_nothing() -> None:
-    offer = Offer("key", lambda: b"{}")
+    entry = PoolEntry("key", lambda: b"{}")
     read_end, write_end = os.pipe()
     try:
         for words in (b"", b"\xff\xfe", b"x" * 100_000, b"take", b"{" * 16, None):
             with socket.socket(socket.AF_UNIX) as client:
-                client.connect(offer_path("key"))
+                client.connect(socket_path("key"))
                 if words is not None:
                     client.sendall(words)
                     client.shutdown(socket.SHUT_WR)
-                assert offer.answer("/nowhere", [read_end, write_end]) == b""
+                assert entry.answer("/nowhere", [read_end, write_end]) == b""
         looking = threading.Thread(target=lambda: found.append(look_at("key.0")))
         found: list[bytes] = []
         looking.start()
-        assert offer.answer("/nowhere", []) == b""
+        assert entry.answer("/nowhere", []) == b""
         looking.join()
         assert found == [b"{}"]
         # One who does not wait for what he asked for.
-        for asked in (LOOK, TAKE):
+        for asked in (LOOK, CLAIM):
             with socket.socket(socket.AF_UNIX) as client:
-                client.connect(offer_path("key"))
+                client.connect(socket_path("key"))
                 client.sendall(asked)
-            assert offer.answer("/nowhere", [read_end, write_end]) == b""
+            assert entry.answer("/nowhere", [read_end, write_end]) == b""
     finally:
         os.close(read_end)
         os.close(write_end)
-        offer.withdraw()
+        entry.withdraw()

@@ -1,7 +1,7 @@
-"""PostgreSQL for several tests at once in one process: a lane for each, which is a clone and a connection to it.
+"""PostgreSQL for several tests at once in one process: a pooled connection for each, to a clone of its own.
 
-A lane is `PostgresIsolation` as one test after the other uses it, with the same reset between them. Lanes are made
-when tests wait for one, as many as connections allow, and closed when the demand is gone.
+It is `PostgresIsolation` as one test after the other uses it, with the same reset between them. Pooled connections are
+made when tests wait for one, as many as the server allows, and closed when the demand is gone.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ import asyncpg
 from realservices.isolation.errors import IsolationError
 from realservices.kinds.postgres.isolation.isolation import PostgresIsolation
 from realservices.kinds.postgres.pool.clones import AdaptiveClonePool
-from realservices.kinds.postgres.pool.lane import Lane
+from realservices.kinds.postgres.pool.pooled_connection import PooledConnection
 from realservices.optimization.demand import RecentPeak
 from realservices.optimization.limits import FairLimit, Permit
 from realservices.optimization.monitor import current_test
@@ -43,12 +43,12 @@ class PoolExhaustedError(IsolationError):
     """The server has no connection left for a test."""
 
 
-class PostgresLanes(PostgresIsolation):
+class PostgresPool(PostgresIsolation):
     """What one process uses of one PostgreSQL service, many tests at once.
 
     Attributes:
         limit: How many connections tests may have.
-        clones: Where lanes and cloned databases come from.
+        clones: Where pooled connections and cloned databases come from.
 
     Args:
         endpoint: The service.
@@ -79,8 +79,8 @@ class PostgresLanes(PostgresIsolation):
         )
         self._asked_at: float | None = None
         self._asking: Future[ServerRoom] | None = None
-        self._lanes: set[Lane] = set()
-        self._idle: list[Lane] = []
+        self._pooled: set[PooledConnection] = set()
+        self._idle: list[PooledConnection] = []
         self._clone_connections = 0
         self._peak = RecentPeak(strategy.settings.demand_window_s, strategy.clock)
         self._timers: dict[asyncio.AbstractEventLoop, asyncio.TimerHandle] = {}
@@ -94,7 +94,7 @@ class PostgresLanes(PostgresIsolation):
             "connections_held": len(self.limit.holders),
             "connections_peak": self.limit.peak,
             "connections_waiting": len(self.limit.waiting),
-            "lanes": self.lanes,
+            "pooled": self.size,
             "databases_ready": self.clones.ready,
             "databases_taken": demand.takes,
             "databases_waited_for": demand.waits,
@@ -103,9 +103,9 @@ class PostgresLanes(PostgresIsolation):
         }
 
     @property
-    def lanes(self) -> int:
-        """How many lanes there are."""
-        return len(self._lanes)
+    def size(self) -> int:
+        """How many pooled connections there are."""
+        return len(self._pooled)
 
     def expect(self, *, transactions: bool, databases: int) -> None:
         """Prepare for tests to come."""
@@ -114,8 +114,8 @@ class PostgresLanes(PostgresIsolation):
 
     @contextlib.asynccontextmanager
     async def transaction(self, *, keep: bool) -> AsyncIterator[asyncpg.Connection]:
-        """Give a connection within a transaction that is rolled back, on a lane of the test's own."""
-        async with self._within_limit(lambda: self._on_lane(keep)) as connection:
+        """Give a connection within a transaction that is rolled back, on a pooled connection of the test's own."""
+        async with self._within_limit(lambda: self._on_pooled(keep)) as connection:
             yield connection
 
     @contextlib.asynccontextmanager
@@ -131,13 +131,13 @@ class PostgresLanes(PostgresIsolation):
             timer.cancel()
         mine = [task for task in self._trimming if task.get_loop() is asyncio.get_running_loop()]
         await asyncio.gather(*mine)
-        for lane in list(self._lanes):
-            await lane.close_loop()
+        for pooled in list(self._pooled):
+            await pooled.close_loop()
 
     def close(self, *, drop: bool) -> None:
         """End the process's use of the service; ``drop``: remove every clone, because the server goes on."""
         self._background.run(self.close_loop(), _CLOSE_TIMEOUT_S)
-        self._lanes.clear()
+        self._pooled.clear()
         self._idle.clear()
         self.clones.close(drop=drop, timeout_s=_CLOSE_TIMEOUT_S)
         if self._others:
@@ -191,12 +191,12 @@ class PostgresLanes(PostgresIsolation):
         finally:
             self._asking = None
         self._asked_at = time.monotonic()
-        held = len(self._lanes) + self._clone_connections
+        held = len(self._pooled) + self._clone_connections
         self.limit.resize(self._strategy.connections(room, held=held, own=self.clones.administrative))
 
     def _shrink(self, error: Exception) -> None:
         """Do with the connections that there are: others have taken the rest."""
-        others = len(self._lanes) + self._clone_connections
+        others = len(self._pooled) + self._clone_connections
         if others == 0:
             service = self.endpoint
             raise PoolExhaustedError(
@@ -208,24 +208,24 @@ class PostgresLanes(PostgresIsolation):
         self.limit.resize(others)
 
     @contextlib.asynccontextmanager
-    async def _on_lane(self, keep: bool) -> AsyncIterator[asyncpg.Connection]:
-        lane = self._idle.pop() if self._idle else self._new_lane()
+    async def _on_pooled(self, keep: bool) -> AsyncIterator[asyncpg.Connection]:
+        pooled = self._idle.pop() if self._idle else self._new()
         has_begun = False
         try:
-            async with lane.transaction(keep=keep) as connection:
+            async with pooled.transaction(keep=keep) as connection:
                 has_begun = True
                 yield connection
         finally:
             if has_begun and self._strategy.settings.enable_resource_pooling:
-                self._idle.append(lane)
+                self._idle.append(pooled)
                 self._trim_later()
             else:
-                await self._retire(lane)
+                await self._retire(pooled)
 
     @contextlib.asynccontextmanager
     async def _to_clone(self, keep: bool) -> AsyncIterator[asyncpg.Connection]:
-        # Idle lanes hold connections, too.
-        while self._idle and len(self._lanes) + self._clone_connections >= self.limit.limit:
+        # Idle pooled connections hold connections, too.
+        while self._idle and len(self._pooled) + self._clone_connections >= self.limit.limit:
             await self._retire(self._idle.pop(0))
         async with super().connection_to_clone(keep=keep) as connection:
             self._clone_connections += 1
@@ -234,14 +234,14 @@ class PostgresLanes(PostgresIsolation):
             finally:
                 self._clone_connections -= 1
 
-    def _new_lane(self) -> Lane:
-        lane = Lane(self.endpoint, self._background, self._ready_made, clones=self.clones)
-        self._lanes.add(lane)
-        return lane
+    def _new(self) -> PooledConnection:
+        pooled = PooledConnection(self.endpoint, self._background, self._ready_made, clones=self.clones)
+        self._pooled.add(pooled)
+        return pooled
 
-    async def _retire(self, lane: Lane) -> None:
-        self._lanes.discard(lane)
-        await lane.retire()
+    async def _retire(self, pooled: PooledConnection) -> None:
+        self._pooled.discard(pooled)
+        await pooled.retire()
 
     def _trim_later(self) -> None:
         """Look again when today's demand is forgotten, outside of any test's context: its tasks end with it."""
@@ -257,11 +257,11 @@ class PostgresLanes(PostgresIsolation):
         task.add_done_callback(self._trimming.discard)
 
     async def trim(self) -> None:
-        """Close idle lanes that the demand of late would not have used."""
-        least = min(self._strategy.settings.min_ready_databases, len(self._lanes))
-        while self._idle and len(self._lanes) > max(least, self._peak.value()):
+        """Close idle pooled connections that the demand of late would not have used."""
+        least = min(self._strategy.settings.min_ready_databases, len(self._pooled))
+        while self._idle and len(self._pooled) > max(least, self._peak.value()):
             await self._retire(self._idle.pop(0))
-        if self._idle and len(self._lanes) > least:
+        if self._idle and len(self._pooled) > least:
             self._trim_later()
 
 

@@ -1,7 +1,8 @@
-"""Spare services: started for a session that may come, given to it if they are what it wants, replaced if not.
+"""Standby services: started for a session that may come, given to it if they are what it wants, replaced if not.
 
-A spare that was used is never used again: each session gets services that no other session has ever seen. A spare is
-given only to who would have started just the same (digest.py), while it runs, answers, and what it needs is there.
+A standby service that was used is never used again: each session gets services that no other session has ever seen. It
+is given only to a session that would have started just the same (digest.py), while it runs and answers, and what it needs
+is there.
 """
 
 from __future__ import annotations
@@ -21,8 +22,8 @@ if TYPE_CHECKING:
 _MOST_UNUSED = 5
 
 
-class Spares:
-    """Which of a supervisor's services are spare, and which ones a later session may want again.
+class Standby:
+    """Which of a supervisor's services are on standby, and which ones a later session may want again.
 
     Args:
         supervisor: Has them all.
@@ -37,7 +38,7 @@ class Spares:
     @property
     def names(self) -> set[str]:
         """Those that nobody has asked for."""
-        return self._supervisor.spares
+        return self._supervisor.standby
 
     @property
     def kept(self) -> list[dict[str, Any]]:
@@ -63,7 +64,7 @@ class Spares:
         self.names.add(request["service"]["name"])
 
     def check(self) -> None:
-        """Ask all spares whether they still serve: somebody has taken them over, and prepares what to ask for."""
+        """Ask all of them whether they still serve: somebody has claimed them, and prepares what to ask for."""
         for name in self.names:
             supervised = self._supervisor.services[name]
             if supervised.state == READY and not supervised.service.is_sound():
@@ -93,7 +94,7 @@ class Spares:
         return False
 
     def drop_broken(self) -> None:
-        """Let go of spares that do not run: whoever wants such a service has it started, and is told what is wrong."""
+        """Let go of those that do not run: whoever wants such a service has it started, and is told what is wrong."""
         for name in [*self.names]:
             if name in self.names and self._supervisor.services[name].error:
                 self._discard(name)
@@ -111,7 +112,7 @@ class Spares:
         return name not in self._broken and self._supervisor.services[name].state in (STARTING, READY)
 
     def _discard(self, name: str) -> None:
-        """End a spare, with those that were told of its address."""
+        """End one, with those that were told of its address."""
         for other in [*self._supervisor.services.values()]:
             if name in other.service.spec.needs and other.name in self.names:
                 self._discard(other.name)

@@ -1,7 +1,7 @@
-"""Redis for several tests at once in one process: a lane for each, with accounts and a connection of its own.
+"""Redis for several tests at once in one process: a pooled connection for each, with accounts of its own.
 
-A lane is `RedisIsolation` as one test after the other uses it. All lanes share the process's numbered databases, of
-which further ranges are claimed as they are needed. On a server that somebody else runs each lane leases its own.
+It is `RedisIsolation` as one test after the other uses it. All of them share the process's numbered databases, of which
+further ranges are claimed as they are needed. On an external server each leases its own.
 
 How many numbers there are for this process is found out by asking for one more. Where there is none, a test waits for
 one that another test of the process gives back; what other processes give back is found by who comes next.
@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any
 
 from realservices.isolation.errors import NumbersExhaustedError
 from realservices.kinds.redis.isolation.isolation import RedisIsolation
-from realservices.kinds.redis.pool.numbers import LaneNumbers, SharedNumbers
+from realservices.kinds.redis.pool.numbers import PooledNumbers, SharedNumbers
 from realservices.kinds.redis.pool.waiting import WaitingPool, WaitingRedis
 from realservices.optimization.limits import FairLimit, Permit, PoolTimeoutError
 from realservices.optimization.monitor import current_test
@@ -35,29 +35,29 @@ _RESOURCE = "redis"
 _MORE_NUMBERS = "run fewer pytest-xdist workers, or set databases on the redis_service to more"
 
 
-class _Lane(RedisIsolation):
-    def __init__(self, endpoint: Endpoint, directory: str, numbers: LaneNumbers | None) -> None:
+class _PooledDatabase(RedisIsolation):
+    def __init__(self, endpoint: Endpoint, directory: str, numbers: PooledNumbers | None) -> None:
         super().__init__(endpoint, directory, numbers)
         self.shared_numbers = numbers
 
 
-class RedisLanes(RedisIsolation):
+class RedisPool(RedisIsolation):
     """What one process uses of one Redis service, many tests at once.
 
     Args:
         endpoint: The service.
         directory: What all processes that share it share, for locks.
-        pooling: Whether a lane serves one test after the other.
+        pooling: Whether a pooled connection serves one test after the other.
         timeout_s: How long to wait for a number.
     """
 
     def __init__(self, endpoint: Endpoint, directory: str, *, pooling: bool, timeout_s: float) -> None:
         self._shared = SharedNumbers(endpoint, directory)
-        super().__init__(endpoint, directory, LaneNumbers(self._shared))
+        super().__init__(endpoint, directory, PooledNumbers(self._shared))
         self._directory = directory
         self._pooling = pooling
-        self._idle: list[_Lane] = []
-        self._used: dict[int, tuple[_Lane, Permit]] = {}  # By the number of the lease.
+        self._idle: list[_PooledDatabase] = []
+        self._used: dict[int, tuple[_PooledDatabase, Permit]] = {}  # By the number of the lease.
         self._limit = FairLimit(
             f"the databases that this process can have of Redis service {endpoint.name!r} ({endpoint.label})",
             _UNKNOWN,
@@ -65,15 +65,15 @@ class RedisLanes(RedisIsolation):
             remedy="Leave environments earlier, or lower max_concurrent_tests.",
         )
         self._refusal = ""  # What was said of a server of somebody else's when it had no more.
-        self._ended: list[_Lane] = []  # What they keep can only be closed where the loop runs.
+        self._ended: list[_PooledDatabase] = []  # What they keep can only be closed where the loop runs.
 
     def measures(self) -> dict[str, Any]:
         """Return what a report says of the service."""
-        return {"lanes": self.lanes}
+        return {"pooled": self.size}
 
     @property
-    def lanes(self) -> int:
-        """How many lanes there are."""
+    def size(self) -> int:
+        """How many pooled connections there are."""
         return len(self._idle) + len(self._used)
 
     def lease(self) -> RedisLease:
@@ -119,19 +119,19 @@ class RedisLanes(RedisIsolation):
             self.release(lease)
 
     def release(self, lease: RedisLease) -> None:
-        """Take it back as `RedisIsolation` does; the lane is another test's then."""
-        lane, permit = self._used.pop(lease.number)
+        """Take it back as `RedisIsolation` does; the pooled connection is another test's then."""
+        pooled, permit = self._used.pop(lease.number)
         is_fit = False
         try:
-            lane.release(lease)
+            pooled.release(lease)
             is_fit = self._pooling
         finally:
-            if lane.shared_numbers and lane.shared_numbers.number != lease.number:
+            if pooled.shared_numbers and pooled.shared_numbers.number != lease.number:
                 self._shared.give(lease.number)
             if is_fit:
-                self._idle.append(lane)
+                self._idle.append(pooled)
             else:
-                self._end(lane)
+                self._end(pooled)
             permit.release()
 
     @contextlib.contextmanager
@@ -146,7 +146,7 @@ class RedisLanes(RedisIsolation):
         self, lease: RedisLease, *, decode: bool = True
     ) -> tuple[IsolatedRedis, Callable[[], Awaitable[None]]]:
         """Return an asyncio client for a loop that ends with the test, and what closes it there."""
-        if lease.number not in self._used:  # The servers' own database belongs to no lane.
+        if lease.number not in self._used:  # The servers' own database belongs to no pooled connection.
             return super().client_to_close(lease, decode=decode)
         return self._used[lease.number][0].client_to_close(lease, decode=decode)
 
@@ -158,20 +158,20 @@ class RedisLanes(RedisIsolation):
 
     def restore(self) -> None:
         """Make the accounts again: a restarted server has forgotten them."""
-        for lane in self._all():
-            lane.restore()
+        for pooled in self._all():
+            pooled.restore()
 
     async def close_loop(self) -> None:
         """Close what belongs to the session's loop, before it ends."""
         await super().close_loop()
-        for lane in (*self._all(), *self._ended):
-            await lane.close_loop()
+        for pooled in (*self._all(), *self._ended):
+            await pooled.close_loop()
         self._ended.clear()
 
     def close(self, *, drop: bool = False) -> None:
         """Disconnect and leave the numbers to others."""
-        for lane in self._all():
-            lane.close()
+        for pooled in self._all():
+            pooled.close()
         super().close()
         self._shared.close()
 
@@ -193,11 +193,11 @@ class RedisLanes(RedisIsolation):
 
     def _lease(self, permit: Permit) -> RedisLease:
         try:
-            lane = self._idle.pop() if self._idle else self._new_lane()
+            pooled = self._idle.pop() if self._idle else self._new()
             try:
-                lease = lane.lease()
+                lease = pooled.lease()
             except BaseException as error:
-                self._end(lane)  # With its number: a server that is down for a while must not use them all up.
+                self._end(pooled)  # With its number: a server that is down for a while must not use them all up.
                 if isinstance(error, LookupError):
                     raise self._exhausted() from None
                 raise
@@ -207,21 +207,21 @@ class RedisLanes(RedisIsolation):
                 self._limit.resize(max(1, len(self._used)))
             permit.release()
             raise
-        self._used[lease.number] = lane, permit
+        self._used[lease.number] = pooled, permit
         return lease
 
-    def _new_lane(self) -> _Lane:
-        numbers = LaneNumbers(self._shared) if self.endpoint.disposable else None
-        return _Lane(self.endpoint, self._directory, numbers)
+    def _new(self) -> _PooledDatabase:
+        numbers = PooledNumbers(self._shared) if self.endpoint.disposable else None
+        return _PooledDatabase(self.endpoint, self._directory, numbers)
 
-    def _all(self) -> list[_Lane]:
-        return [*self._idle, *(lane for lane, _ in self._used.values())]
+    def _all(self) -> list[_PooledDatabase]:
+        return [*self._idle, *(pooled for pooled, _ in self._used.values())]
 
-    def _end(self, lane: _Lane) -> None:
-        if lane.shared_numbers and lane.shared_numbers.number is not None:
-            self._shared.give(lane.shared_numbers.number)
-        lane.close()
-        self._ended.append(lane)
+    def _end(self, pooled: _PooledDatabase) -> None:
+        if pooled.shared_numbers and pooled.shared_numbers.number is not None:
+            self._shared.give(pooled.shared_numbers.number)
+        pooled.close()
+        self._ended.append(pooled)
 
     def _exhausted(self) -> NumbersExhaustedError:
         service = self.endpoint
