@@ -136,7 +136,11 @@ def prepared(manager: IsolationManager, endpoint: Endpoint) -> tuple[Endpoint, S
     if endpoint.disposable:
         return endpoint, None
     others = SessionDatabases(endpoint, manager.background, manager.services.private, manager.services.fills(endpoint))
-    return others.prepare(), others
+    try:
+        return others.prepare(), others
+    except BaseException:
+        others.close()
+        raise
 
 
 def has_several_clients(fixtures: Collection[str]) -> bool:
