@@ -1,8 +1,8 @@
 """Standby services: started for a session that may come, given to it if they are what it wants, replaced if not.
 
 A standby service that was used is never used again: each session gets services that no other session has ever seen. It
-is given only to a session that would have started just the same (digest.py), while it runs and answers, and what it needs
-is there.
+is given only to a session that would have started just the same (digest.py), while it runs and answers, and what it
+needs is there.
 """
 
 from __future__ import annotations
