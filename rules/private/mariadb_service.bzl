@@ -3,6 +3,7 @@
 load("//rules:providers.bzl", "ServiceInfo")
 load(":kinds.bzl", "kind_info")
 load(":labels.bzl", "runfiles_path")
+load(":migrate.bzl", "MIGRATE_ATTRS", "migration")
 load(":misuse.bzl", "misuse")
 load(":names.bzl", "is_postgres_name")
 load(":owned_settings.bzl", "ACCOUNTS", "ADDRESS", "FILES", "LOG", "PROCESS")
@@ -48,8 +49,6 @@ _TAKEN_USERS = ["root"]
 # What the isolation of tests calls its own.
 _OWN_PREFIX = "realservices_"
 
-_NO_MIGRATION = struct(args = [], inputs = [], tools = [])
-
 def _check_names(ctx):
     identifier = "up to 63 lower-case letters, digits and '_', starting with a letter or '_'"
     database, user = ctx.attr.database, ctx.attr.user
@@ -76,7 +75,7 @@ def _mariadb_service_impl(ctx):
         seeds = ctx.files.seeds,
         inputs = [server] + ctx.files.migrations,
         contents = beside.files,
-        migration = _NO_MIGRATION,
+        migration = migration(ctx, MARIADB),
         mnemonic = "RealservicesMariaDBTemplate",
         what = "MariaDB",
         files = "%d migrations" % len(ctx.files.migrations),
@@ -112,7 +111,7 @@ mariadb_service(name = "shop", migrations = glob(["migrations/*.sql"]), seeds = 
 
 Tests bring their client library along: put asyncmy (for `isolated_mariadb`), PyMySQL or another one into `deps`.
 """,
-    attrs = SERVICE_ATTRS | TEMPLATE_TOOL_ATTRS | {
+    attrs = SERVICE_ATTRS | TEMPLATE_TOOL_ATTRS | MIGRATE_ATTRS | {
         "migrations": attr.label_list(
             doc = "SQL files, applied in this order; `glob` sorts by name. All tables go into `database`.",
             allow_files = True,

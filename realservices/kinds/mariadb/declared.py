@@ -12,7 +12,7 @@ from realservices.contract.runtime import Endpoint
 from realservices.kinds.mariadb.kind import KIND
 from realservices.kinds.mariadb.names import SYSTEM_DATABASES
 from realservices.sources.attached_address import account_in_url, host_in_url, label_of, port_from
-from realservices.sources.declaration_shapes import EVERY, FILES, SETTINGS
+from realservices.sources.declaration_shapes import EVERY, FILES, MIGRATE, SETTINGS
 from realservices.sources.declared_kind import DeclaredKind, account, from_root, texts
 from realservices.sources.errors import MissingServiceError, SettingError
 from realservices.sources.missing import explain_uninstalled
@@ -36,7 +36,15 @@ _PLACES = ("/usr/sbin/mariadbd", "/usr/local/sbin/mariadbd")
 
 class _MariaDB(DeclaredKind):
     kind = KIND
-    keys = {"migrations?": FILES, "seeds?": FILES, "settings?": SETTINGS, "database?": str, "user?": str, **EVERY}
+    keys = {
+        "migrations?": FILES,
+        **MIGRATE,
+        "seeds?": FILES,
+        "settings?": SETTINGS,
+        "database?": str,
+        "user?": str,
+        **EVERY,
+    }
     has_template = True
     taken_names = (*SYSTEM_DATABASES, "mariadb.sys", "root")
 

@@ -39,6 +39,7 @@ class _MariaDB(Kind):
         "jdbc": jdbc("mariadb"),
     }
     build_tools = {"template": "template.build:main"}
+    migrator_fields = ("url", "host", "port", "user", "password", "database")
     program_keys = ("server", "template", "template_info")
     hyphen = "_"
     owned_settings = {

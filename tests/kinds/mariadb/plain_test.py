@@ -90,6 +90,24 @@ def test_the_sessions_own(
     _run(project, *arguments).assert_outcomes(passed=7)
 
 
+def test_a_function_makes_the_schema(project: pytest.Pytester, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("REALSERVICES_MARIADB", str(places.mariadb_server()))
+    migrate = 'migrate = ["schema:create"]\ninputs = ["schema.py"]\n'
+    project.makefile(".toml", pyproject=_PROJECT.replace('migrations = ["migrations/*.sql"]\n', migrate))
+    project.makepyfile(
+        schema=f"""
+        import os, urllib.parse
+        import pymysql
+
+        def create():
+            url = urllib.parse.urlsplit(os.environ["MARIADB_URL"])
+            account = {{"user": url.username, "password": url.password, "database": url.path[1:]}}
+            pymysql.connect(host=url.hostname, port=url.port, **account).cursor().execute({_SCHEMA!r})
+    """
+    )
+    _run(project).assert_outcomes(passed=7)
+
+
 def test_a_refused_migration_is_told_in_words(project: pytest.Pytester, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("REALSERVICES_MARIADB", str(places.mariadb_server()))
     project.makefile(".toml", pyproject=_PROJECT)

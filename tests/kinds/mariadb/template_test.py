@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import json
+import sys
 from pathlib import Path
 
 import pytest
 
+from tests.host import places
 from tests.kinds.mariadb.template_build import TemplateBuild
 
 TABLE = "CREATE TABLE a (x INT);\n"
@@ -120,3 +123,47 @@ def test_a_template_has_one_account_and_no_password_that_all_know(build: Templat
     rows = (tmp_path / "data" / "mysql" / "global_priv.MAD").read_bytes()
     assert b"app" in rows
     assert not (tmp_path / "data" / "multi-master.info").exists()
+
+
+# Connects as a client that knows the URL, and sends each argument as a statement.
+_SEND = """
+import os, sys, urllib.parse
+sys.excepthook = lambda kind, error, traceback: print(error)
+sys.path.insert(0, os.environ["PACKAGE"])
+from realservices.kinds.mariadb.wire import Connection
+url = urllib.parse.urlsplit(os.environ["MARIADB_URL"])
+connection = Connection((url.hostname, url.port), url.username, url.password, url.path[1:])
+for statement in sys.argv[1:]:
+    connection.run(statement)
+"""
+
+
+def _migrators(*migrators: tuple[str, list[str]]) -> str:
+    spec = {
+        "migrators": [
+            {"name": "//app:send", "program": sys.executable, "args": [["-c"], [code], *([word] for word in words)]}
+            for code, words in migrators
+        ],
+        "env": {"PACKAGE": [str(places.PACKAGE_ROOT)]},
+        "timeout_s": 60,
+    }
+    return json.dumps(spec)
+
+
+def test_migrators_run_between_files_and_seeds(build: TemplateBuild, tmp_path: Path) -> None:
+    rows = tmp_path / "rows"
+    build.script(TABLE).script("INSERT INTO b VALUES (5);", "--seed")
+    spec = _migrators((_SEND, ["CREATE TABLE b AS SELECT * FROM a", "BEGIN; INSERT INTO a VALUES (9)"]))
+    build.option("--migrate", spec, "--contents", str(rows)).info()
+    assert rows.read_text() == "b: ('5',)\n"  # The open transaction has ended with its client.
+
+
+@pytest.mark.parametrize(
+    ("code", "words", "reason"),
+    [
+        (_SEND, ["CREATE TABEL b"], "You have an error in your SQL syntax"),
+        ("", [], "migrate: //app:send ended with code 0 and has never connected to this server"),
+    ],
+)
+def test_a_migrator_that_fails_or_does_nothing(build: TemplateBuild, code: str, words: list[str], reason: str) -> None:
+    assert reason in build.option("--migrate", _migrators((code, words))).refusal()

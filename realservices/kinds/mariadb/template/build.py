@@ -19,23 +19,28 @@ from realservices.host.marks import mark_this_process
 from realservices.host.namespaces import are_namespaces_possible, enter_mount_namespace
 from realservices.host.privileges import may_map_itself
 from realservices.host.scratch import Scratch
+from realservices.host.slots import acquire_slot
 from realservices.kinds.mariadb.blueprint import read_blueprint
 from realservices.kinds.mariadb.copies import make_copy
 from realservices.kinds.mariadb.names import SYSTEM_DATABASES, TEMPLATE_DATABASE, quote_name, quote_text
 from realservices.kinds.mariadb.template.bootstrap import ADMINISTRATOR
 from realservices.kinds.mariadb.template.engine import Engine
 from realservices.kinds.mariadb.template.files import apply_file, client_program
+from realservices.kinds.mariadb.template.migrators import migrate_mariadb
 from realservices.kinds.mariadb.wire import Connection, MariaDBRefusal
 from realservices.schema.marks import refuse_marks
 from realservices.schema.script import Script
+from realservices.services.base import HOST
 from realservices.services.build_memory import BuildMemory
 from realservices.services.data_archive import write_data_archive
+from realservices.services.migrators import add_migrate_option
 from realservices.services.template_lifeline import end_with
 from realservices.services.template_options import add_contents_option, name_value
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Sequence
+    from typing import Any
 
 # What a server makes anew, and what tells two servers apart.
 _TRANSIENT = ("ib_buffer_pool", "ibtmp1", "multi-master.info")
@@ -97,14 +102,18 @@ def _memory(directory: str, options: argparse.Namespace) -> BuildMemory | None:
 
 def _make(options: argparse.Namespace, work: str) -> dict[str, str]:
     """Make the archive; return its description."""
-    engine = Engine(os.path.abspath(options.server), dict(options.setting), work)
+    slot = acquire_slot(1) if options.migrate else None
+    port = slot.ports[0] if slot else 0
+    engine = Engine(os.path.abspath(options.server), dict(options.setting), work, port)
     try:
         with engine.start() as connection:
-            _fill(connection, engine, options, work)
+            _fill(connection, engine, options, work, port)
             version = connection.server_version
         engine.stop()
     finally:
         engine.kill()
+        if slot:
+            slot.release()
     for name in _TRANSIENT:
         if os.path.exists(f"{engine.data}/{name}"):
             os.unlink(f"{engine.data}/{name}")
@@ -112,22 +121,29 @@ def _make(options: argparse.Namespace, work: str) -> dict[str, str]:
     return {"server_version": version, "template_database": TEMPLATE_DATABASE}
 
 
-def _fill(connection: Connection, engine: Engine, options: argparse.Namespace, work: str) -> None:
-    _make_account(connection, options.user, options.database)
-    client = client_program(os.path.abspath(options.server))
-    for key, named in (("migration", options.migration), ("seed", options.seed)):
+def _fill(connection: Connection, engine: Engine, options: argparse.Namespace, work: str, port: int) -> None:
+    # A test's server has another one.
+    password = os.urandom(12).hex()
+    _make_account(connection, options.user, password, options.database)
+
+    def apply(key: str, named: list[tuple[str, str]]) -> None:
         scripts = [Script(key, shown, path) for shown, path in named]
         refuse_marks(scripts, key=f"{key}s", has_layouts=False)
         for script in scripts:
             apply_file(
                 script,
-                client=client,
+                client=client_program(os.path.abspath(options.server)),
                 socket=engine.socket,
-                user=options.user,
+                account=(options.user, password),
                 database=options.database,
                 work=work,
                 connection=connection,
             )
+
+    apply("migration", options.migration)
+    if options.migrate:
+        migrate_mariadb(connection, options.migrate, _endpoint(options, password, port), f"{work}/migrators")
+    apply("seed", options.seed)
     _refuse_elsewhere(connection, options.database)
     _refuse_forgetful_tables(connection, options.database)
     make_copy(connection, read_blueprint(connection, options.database), TEMPLATE_DATABASE)
@@ -137,11 +153,25 @@ def _fill(connection: Connection, engine: Engine, options: argparse.Namespace, w
         connection.run(f"DROP USER {ADMINISTRATOR}@localhost")
 
 
-def _make_account(connection: Connection, user: str, database: str) -> None:
+def _endpoint(options: argparse.Namespace, password: str, port: int) -> dict[str, Any]:
+    """Return how migrators reach the server."""
+    return {
+        "kind": "mariadb",
+        "host": HOST,
+        "port": port,
+        "ports": {"mariadb": port},
+        "user": options.user,
+        "password": password,
+        "database": options.database,
+        "url": f"mysql://{options.user}:{password}@{HOST}:{port}/{options.database}",
+    }
+
+
+def _make_account(connection: Connection, user: str, password: str, database: str) -> None:
     """Make the user, who may do everything, and the database."""
     account = f"{quote_text(user)}@'%'"
     connection.run(
-        f"CREATE DATABASE {quote_name(database)}; CREATE USER {account}; "
+        f"CREATE DATABASE {quote_name(database)}; CREATE USER {account} IDENTIFIED BY '{password}'; "
         f"GRANT ALL PRIVILEGES ON *.* TO {account} WITH GRANT OPTION"
     )
 
@@ -187,6 +217,7 @@ def _parse(arguments: Sequence[str]) -> argparse.Namespace:
     parser.add_argument("--setting", type=name_value, action="append", default=[], metavar="NAME=VALUE")
     parser.add_argument("--output", required=True, help="archive to write")
     parser.add_argument("--info", required=True, help="its description to write, JSON")
+    add_migrate_option(parser)
     add_contents_option(parser)
     parser.add_argument("--lifeline", type=int, default=-1, help="a pipe; its end is this tool's")
     return parser.parse_args(arguments)

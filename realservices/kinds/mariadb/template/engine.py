@@ -1,4 +1,7 @@
-"""The server of one build: it listens on a unix socket only, in a directory that nobody else enters."""
+"""The server of one build.
+
+It listens on a unix socket, in a directory that nobody else enters, and where there are migrators on loopback.
+"""
 
 from __future__ import annotations
 
@@ -11,6 +14,7 @@ from realservices.host.process import describe_exit, spawn
 from realservices.kinds.mariadb.server.settings import server_command
 from realservices.kinds.mariadb.template.bootstrap import ADMINISTRATOR, bootstrap, environment, last_words
 from realservices.kinds.mariadb.wire import Connection, MariaDBRefusal
+from realservices.services.base import HOST
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -32,14 +36,16 @@ class Engine:
         server: Path of mariadbd.
         settings: The user's.
         work: A directory for all of it.
+        port: Of loopback; 0: it does not listen there.
     """
 
-    def __init__(self, server: str, settings: Mapping[str, str], work: str) -> None:
+    def __init__(self, server: str, settings: Mapping[str, str], work: str, port: int = 0) -> None:
         self.data = f"{work}/data"
         self.socket = f"{work}/socket"
         self._server = server
         self._settings = settings
         self._work = work
+        self._port = port
         self._log = f"{work}/log"
         self._pid = 0
 
@@ -50,7 +56,8 @@ class Engine:
             TemplateError: It does not start.
         """
         bootstrap(self._server, self.data, self._settings, self._log)
-        own = {"socket": self.socket, "skip-networking": "", "pid-file": f"{self._work}/pid"}
+        own = {"socket": self.socket, "pid-file": f"{self._work}/pid"}
+        own |= {"bind-address": HOST, "port": str(self._port)} if self._port else {"skip-networking": ""}
         command = server_command(self._server, self.data, self._settings, own)
         output = os.open(self._log, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
         self._pid = spawn(command, env=environment(self._work), output=output, cwd=self.data)

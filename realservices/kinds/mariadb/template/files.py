@@ -54,7 +54,14 @@ def client_program(server: str) -> str:
 
 
 def apply_file(
-    script: Script, *, client: str, socket: str, user: str, database: str, work: str, connection: Connection
+    script: Script,
+    *,
+    client: str,
+    socket: str,
+    account: tuple[str, str],
+    database: str,
+    work: str,
+    connection: Connection,
 ) -> None:
     """Apply a file.
 
@@ -62,7 +69,7 @@ def apply_file(
         script: It.
         client: What `client_program` has returned.
         socket: The server's.
-        user: Whose objects are made.
+        account: User, whose objects are made, and password.
         database: Where.
         work: A directory for the client's home.
         connection: To the same server, for what the file has left.
@@ -71,12 +78,15 @@ def apply_file(
         TemplateError: The server refuses something, or the file cannot mean what it says.
     """
     before = _counters(connection)
+    user, password = account
     command = [client, "--no-defaults", "--skip-ssl", f"--socket={socket}", f"--user={user}", "--binary-mode"]
     command += ["--default-character-set=utf8mb4", "--batch", "--skip-reconnect", f"--database={database}"]
     with open(script.path, "rb") as file:
         _refuse_text(script, file.read())
         file.seek(0)
-        done = subprocess.run(command, stdin=file, capture_output=True, check=False, env=environment(work))
+        done = subprocess.run(
+            command, stdin=file, capture_output=True, check=False, env=environment(work) | {"MYSQL_PWD": password}
+        )
     if done.returncode:
         raise TemplateError(_refused(script, done.stderr.decode(errors="replace").strip()))
     after = _counters(connection)
