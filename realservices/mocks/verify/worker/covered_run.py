@@ -40,7 +40,12 @@ def _run(request: dict[str, Any]) -> dict[str, Any]:
     arguments = pytest_arguments(request["test"], request["scratch"], request["arguments"])
     code = pytest.main(arguments, plugins=[recorder])
     coverage.stop()
-    return recorder.result(int(code)) | {"lines": _lines(coverage), "modules": other_modules(request["root"])}
+    return recorder.result(int(code)) | {"lines": _lines(coverage), "modules": _wanted(request["root"])}
+
+
+def _wanted(root: str) -> list[str]:
+    """Return what the tests import from outside of the project; coverage is only ours."""
+    return [name for name in other_modules(root) if name.partition(".")[0] != "coverage"]
 
 
 def _started_coverage(root: str) -> Coverage:

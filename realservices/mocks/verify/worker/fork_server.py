@@ -25,7 +25,7 @@ from typing import IO, Any, NoReturn
 
 import pytest
 
-from realservices.mocks.verify.worker.arguments import pytest_arguments
+from realservices.mocks.verify.worker.arguments import installed_plugins, pytest_arguments
 from realservices.mocks.verify.worker.modules import is_others
 from realservices.mocks.verify.worker.overlay import Overlay
 from realservices.mocks.verify.worker.recorder import Recorder
@@ -55,6 +55,7 @@ class Server:
             return
         _import(first["modules"])
         _keep_bytecode(first["scratch"])
+        installed_plugins()
         gc.freeze()
         self._answer({"is_clean": _is_clean(first["root"])})
         for line in self._lines:
