@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 from realservices.mocks.convert.asserts_left import check_asserts
 from realservices.mocks.convert.code_under_test import CodeUnderTest
 from realservices.mocks.convert.each_test import Test, check_class, each_test, is_test_case
-from realservices.mocks.convert.failures import connecting_client
+from realservices.mocks.convert.failing_clients import connecting_client
 from realservices.mocks.convert.fake_plan import plan_fake
 from realservices.mocks.convert.file_plan import plan_files
 from realservices.mocks.convert.fixture_edits import applies

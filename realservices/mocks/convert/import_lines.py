@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 import libcst as cst
 
-from realservices.mocks.convert.rewrite import used_names
+from realservices.mocks.convert.code_parts import used_names
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence

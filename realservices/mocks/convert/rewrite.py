@@ -2,16 +2,16 @@
 
 from __future__ import annotations
 
-import ast
-import io
-import tokenize
 from typing import TYPE_CHECKING
 
 import libcst as cst
 from libcst.metadata import MetadataWrapper, PositionProvider
 
+from realservices.mocks.convert.code_parts import body as with_top
+from realservices.mocks.convert.code_parts import is_docstring, leading, parameters, parsed
+
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping, Sequence, Set
+    from collections.abc import Mapping, Sequence, Set
 
     from realservices.mocks.convert.test_facts import FunctionEdits
 
@@ -106,8 +106,8 @@ class _Rewriter(cst.CSTTransformer):
         markers = [cst.Decorator(cst.parse_expression(each)) for each in wanted if each not in known]
         changed = updated_node.with_changes(
             decorators=[*markers, *decorators],
-            params=_parameters(updated_node.params, edits),
-            body=_body(updated_node.body, edits.top),
+            params=parameters(updated_node.params, edits),
+            body=with_top(updated_node.body, edits.top),
             name=cst.Name(edits.name) if edits.name else updated_node.name,
             asynchronous=cst.Asynchronous() if edits.becomes_async else updated_node.asynchronous,
         )
@@ -126,12 +126,12 @@ class _Rewriter(cst.CSTTransformer):
         if not isinstance(updated_node.body, cst.IndentedBlock):
             return updated_node
         statements = list(updated_node.body.body)
-        at = 1 if _is_docstring(statements[0]) else 0
+        at = 1 if is_docstring(statements[0]) else 0
         fixture = cst.parse_statement(_REQUEST)
         if at < len(statements):
             lines = [
                 cst.EmptyLine(indent=False),
-                *(each for each in _leading(statements[at]) if each.comment is not None),
+                *(each for each in leading(statements[at]) if each.comment is not None),
             ]
             statements[at] = statements[at].with_changes(leading_lines=lines)
         if at:
@@ -149,9 +149,9 @@ class _Rewriter(cst.CSTTransformer):
         if edits is None:
             return updated_node
         line = self._line(original_node)
-        before = _parsed(edits.before.get(line, ()))
+        before = parsed(edits.before.get(line, ()))
         if line in edits.replaced:
-            kept: list[cst.BaseStatement] = _parsed(edits.replaced[line])
+            kept: list[cst.BaseStatement] = parsed(edits.replaced[line])
         elif line in edits.removed:
             kept = []
         else:
@@ -165,7 +165,7 @@ class _Rewriter(cst.CSTTransformer):
         if edits is None:
             return updated_node
         line = self._line(original_node)
-        before = _parsed(edits.before.get(line, ()))
+        before = parsed(edits.before.get(line, ()))
         items = [item for number, item in enumerate(updated_node.items) if (line, number) not in edits.unwrapped]
         if len(items) == len(updated_node.items):
             return self._placed(updated_node.leading_lines, before, [updated_node]) if before else updated_node
@@ -179,7 +179,7 @@ class _Rewriter(cst.CSTTransformer):
     ) -> cst.BaseStatement | cst.FlattenSentinel[cst.BaseStatement]:
         """Return a statement with what comes before it."""
         edits = self._stack[-1] if self._stack else None
-        before = _parsed(edits.before.get(line, ())) if edits is not None else []
+        before = parsed(edits.before.get(line, ())) if edits is not None else []
         return cst.FlattenSentinel([*before, node]) if before else node
 
     def leave_For(
@@ -264,93 +264,9 @@ class _Rewriter(cst.CSTTransformer):
         return int(self.get_metadata(PositionProvider, node).start.line)
 
 
-def _parameters(parameters: cst.Parameters, edits: FunctionEdits) -> cst.Parameters:
-    old = list(parameters.params)
-    kept = [each for each in old if each.name.value not in edits.dropped_arguments]
-    names = {each.name.value for each in kept}
-    new = [cst.Param(cst.Name(name)) for name in edits.arguments if name not in names]
-    at = next((place for place, each in enumerate(old) if each.name.value in edits.dropped_arguments), len(kept))
-    together = [*kept[:at], *new, *kept[at:]]
-    flat = [each.with_changes(comma=cst.MaybeSentinel.DEFAULT) for each in together]
-    if together == old:
-        flat = old
-    is_broken = any(
-        isinstance(getattr(each.comma, "whitespace_after", None), cst.ParenthesizedWhitespace) for each in old[:-1]
-    )
-    if is_broken and together != old:
-        comma = next(each.comma for each in old if isinstance(each.comma, cst.Comma))
-        flat = [each.with_changes(comma=comma) for each in together[:-1]] + [
-            each.with_changes(comma=old[-1].comma) for each in together[-1:]
-        ]
-    return parameters.with_changes(params=flat)
-
-
-def _body(body: cst.BaseSuite, top: Sequence[str]) -> cst.BaseSuite:
-    if not top or not isinstance(body, cst.IndentedBlock):
-        return body
-    statements = list(body.body)
-    at = 1 if _is_docstring(statements[0]) else 0
-    return body.with_changes(body=[*statements[:at], *_parsed(top), *statements[at:]])
-
-
-def _leading(statement: cst.BaseStatement) -> Sequence[cst.EmptyLine]:
-    lines: Sequence[cst.EmptyLine] = getattr(statement, "leading_lines", ())
-    return lines
-
-
-def _is_docstring(statement: cst.BaseStatement) -> bool:
-    if not isinstance(statement, cst.SimpleStatementLine) or not isinstance(statement.body[0], cst.Expr):
-        return False
-    return isinstance(statement.body[0].value, cst.SimpleString | cst.ConcatenatedString)
-
-
-def _parsed(lines: Iterable[str]) -> list[cst.BaseStatement]:
-    """Return lines as statements; one that is a comment leads the next, or a `pass`."""
-    statements: list[cst.BaseStatement] = []
-    comments: list[cst.EmptyLine] = []
-    for line in lines:
-        if line.startswith("#"):
-            comments.append(cst.EmptyLine(comment=cst.Comment(line)))
-            continue
-        statement = cst.parse_statement(in_double_quotes(line))
-        statements.append(statement.with_changes(leading_lines=comments) if comments else statement)
-        comments = []
-    if comments:
-        statements.append(cst.parse_statement("pass").with_changes(leading_lines=comments))
-    return statements
-
-
 def _with_fixture(module: cst.Module, text: str) -> cst.Module:
     fixture = cst.parse_module(text).body[0]
     body = list(module.body)
     at = next((place for place, each in enumerate(body) if isinstance(each, cst.FunctionDef | cst.ClassDef)), len(body))
     lines = [cst.EmptyLine(indent=False), cst.EmptyLine(indent=False)]
     return module.with_changes(body=[*body[:at], fixture.with_changes(leading_lines=lines), *body[at:]])
-
-
-def in_double_quotes(line: str) -> str:
-    """Return a statement with its texts in double quotes, where that takes no escape."""
-    tokens = []
-    for token in tokenize.generate_tokens(io.StringIO(line).readline):
-        text = token.string
-        if (
-            token.type == tokenize.STRING
-            and text.endswith("'")
-            and not text.endswith("'''")
-            and '"' not in text
-            and "\\" not in text
-        ):
-            text = text.replace("'", '"')
-        tokens.append(token._replace(string=text))
-    return tokenize.untokenize(tokens)
-
-
-def used_names(text: str) -> set[str]:
-    """Return the names that a file reads, those in annotations that are texts included."""
-    names: set[str] = set()
-    for node in ast.walk(ast.parse(text)):
-        if isinstance(node, ast.Name):
-            names.add(node.id)
-        elif isinstance(node, ast.Constant) and isinstance(node.value, str) and node.value.isidentifier():
-            names.add(node.value)
-    return names

@@ -6,7 +6,8 @@ import ast
 from typing import TYPE_CHECKING
 
 from realservices.mocks.convert.expressions import are_constant, free_name, source_of
-from realservices.mocks.convert.failures import client_of, plan_failure
+from realservices.mocks.convert.failing_clients import client_of
+from realservices.mocks.convert.failures import plan_failure
 from realservices.mocks.convert.handles import ASYNCPG, ASYNCPG_SYNC, Handle
 from realservices.mocks.convert.mock_paths import CALLED, ENTERED, Fact, Kind
 from realservices.mocks.convert.ordering import order_in, other_way_round

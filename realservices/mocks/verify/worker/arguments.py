@@ -32,5 +32,5 @@ def pytest_arguments(test: str, scratch: str, extra: list[str]) -> list[str]:
 
 @functools.cache
 def installed_plugins() -> frozenset[str]:
-    """Return the names of pytest's plugins that are installed. A process looks once: it takes 8 ms, and forks know it."""
+    """Return the names of pytest's plugins that are installed. A process looks once: it takes 8 ms."""
     return frozenset(point.name for point in importlib.metadata.entry_points(group="pytest11"))
