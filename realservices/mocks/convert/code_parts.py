@@ -1,4 +1,4 @@
-"""Parts of a file as LibCST has them: parameters, bodies, statements from lines of text, and the names that are read."""
+"""Parts of a file as LibCST has them: parameters, bodies, statements from lines of text, names that are read."""
 
 from __future__ import annotations
 

@@ -12,15 +12,14 @@ from typing import TYPE_CHECKING
 
 from realservices.mocks.convert.caught import Caught, caught_around
 from realservices.mocks.convert.expressions import inline
-from realservices.mocks.convert.project import Definition, full_name
+from realservices.mocks.convert.names_of_code import NamesOfCode
+from realservices.mocks.convert.project import Definition
 from realservices.mocks.convert.service_calls import ServiceCall
 from realservices.mocks.convert.sql_text import is_sql, parse_sql
 from realservices.mocks.convert.statements import (
-    assigned,
     awaited,
     bound,
     calls_in,
-    defaults,
     direct_call,
     dotted,
     entered,
@@ -32,7 +31,7 @@ from realservices.mocks.convert.statements import (
 )
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Sequence
 
     from realservices.mocks.convert.fixture_index import Fixture
     from realservices.mocks.convert.project import Module, Project
@@ -69,8 +68,7 @@ class CodeUnderTest:
         self._module = module
         self._calls: list[ServiceCall] = []
         self._active: list[ast.AST] = []
-        # Functions that the test defines within itself.
-        self._local: dict[str, ast.AST] = {}
+        self._names = NamesOfCode(project, module)
 
     def calls(self, test: _Function, fixtures: Sequence[Fixture]) -> list[ServiceCall]:
         """Return the calls that lead out of the project, in the order of the text.
@@ -80,59 +78,16 @@ class CodeUnderTest:
             fixtures: Those that it uses: what they return is what their names stand for.
         """
         self._calls, self._active = [], []
-        self._local = {node.name: node for node in ast.walk(test) if isinstance(node, _Function) and node is not test}
-        classes = {each.name: made for each in fixtures if (made := self._made_by(each))}
+        self._names.local = {
+            node.name: node for node in ast.walk(test) if isinstance(node, _Function) and node is not test
+        }
+        classes = {each.name: made for each in fixtures if (made := self._names.made_by(each))}
         for fixture in fixtures:
-            classes |= self._set_up_by(fixture) if fixture.is_set_up else {}
+            classes |= self._names.set_up_by(fixture) if fixture.is_set_up else {}
         frame = _Frame(self._module, None, {}, classes, 0, 0, is_returned=True)
         frame.values = {name: ast.Name(name) for name in local_names(test)}
         self._follow_body(test, frame, is_test=True)
         return self._calls
-
-    def _set_up_by(self, fixture: Fixture) -> dict[str, Definition]:
-        """Return what class the attributes have that a `setup_method` makes."""
-        found = {}
-        for node in ast.walk(fixture.node):
-            if isinstance(node, ast.Assign) and isinstance(node.value, ast.Call):
-                made = self._resolve(node.value.func, fixture.module)
-                name = dotted(node.targets[0])
-                if name.startswith("self.") and made is not None and isinstance(made.node, ast.ClassDef):
-                    found[name] = made
-        return found
-
-    def _made_by(self, fixture: Fixture) -> Definition | None:
-        for node in ast.walk(fixture.node):
-            value = node.value if isinstance(node, ast.Return | ast.Yield) else None
-            if isinstance(value, ast.Name):
-                value = assigned(fixture.node, value.id)
-            if isinstance(value, ast.Call):
-                found = self._resolve(value.func, fixture.module)
-                if found is not None and isinstance(found.node, ast.ClassDef):
-                    return found
-        return None
-
-    def _resolve(self, node: ast.expr, module: Module) -> Definition | None:
-        name = full_name(node, module.imports)
-        if not name:
-            return None
-        own = self._local.get(name) if module is self._module else None
-        own = own if own is not None else module.definitions.get(name)
-        if isinstance(own, ast.FunctionDef | ast.AsyncFunctionDef | ast.ClassDef):
-            return Definition(module, own)
-        found = self._project.resolve(name)
-        if found is None and "." in name:  # A method named by its class: `Users.create`.
-            owner = self._resolve(node.value, module) if isinstance(node, ast.Attribute) else None
-            return self._method(owner, name.rpartition(".")[2]) if owner is not None else None
-        return found
-
-    def _method(self, owner: Definition | None, name: str, depth: int = 0) -> Definition | None:
-        if owner is None or not isinstance(owner.node, ast.ClassDef) or depth > _DEEPEST:
-            return None
-        for node in owner.node.body:
-            if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef) and node.name == name:
-                return Definition(owner.module, node)
-        bases = (self._resolve(base, owner.module) for base in owner.node.bases)
-        return next((found for base in bases if (found := self._method(base, name, depth + 1))), None)
 
     def _follow_body(self, function: _Function, frame: _Frame, *, is_test: bool = False) -> None:
         returned = returned_names(function)
@@ -162,7 +117,7 @@ class CodeUnderTest:
         name = dotted(target)
         if not name or value is None:
             return
-        made = self._resolve(value.func, frame.module) if isinstance(value, ast.Call) else None
+        made = self._names.resolve(value.func, frame.module) if isinstance(value, ast.Call) else None
         if made is not None and isinstance(made.node, ast.ClassDef):
             frame.classes[name] = made
         elif isinstance(value, ast.Name) and value.id in frame.classes:
@@ -214,13 +169,13 @@ class CodeUnderTest:
         if isinstance(function, ast.Attribute):
             base = dotted(function.value)
             if base in ("self", "cls") and frame.owner is not None:
-                return self._method(frame.owner, function.attr)
+                return self._names.method(frame.owner, function.attr)
             owner = frame.classes.get(base)
             if owner is None and isinstance(function.value, ast.Call):
-                owner = self._resolve(function.value.func, frame.module)
+                owner = self._names.resolve(function.value.func, frame.module)
             if owner is not None and isinstance(owner.node, ast.ClassDef):
-                return self._method(owner, function.attr)
-        return self._resolve(function, frame.module)
+                return self._names.method(owner, function.attr)
+        return self._names.resolve(function, frame.module)
 
     def _enter(self, target: Definition, call: ast.Call, frame: _Frame, *, is_returned: bool) -> None:
         owner = self._owner(target, call, frame)
@@ -229,7 +184,7 @@ class CodeUnderTest:
         arguments = [inline(argument, values) for argument in call.args if not isinstance(argument, ast.Starred)]
         named = {word.arg: inline(word.value, values) for word in call.keywords if word.arg}
         if isinstance(node, ast.ClassDef):
-            made = self._method(target, "__init__")
+            made = self._names.method(target, "__init__")
             if made is None or not isinstance(made.node, ast.FunctionDef):
                 return
             owner, node = target, made.node
@@ -239,8 +194,8 @@ class CodeUnderTest:
             frame.depth + 1, is_returned=is_returned and not isinstance(target.node, ast.ClassDef), caught=frame.caught,
         )  # fmt: skip
         if owner is not None:
-            inner.classes = self._attribute_classes(owner)
-            inner.values |= self._attribute_values(owner, inner.values)
+            inner.classes = self._names.attribute_classes(owner)
+            inner.values |= self._names.attribute_values(owner, inner.values)
         self._active.append(node)
         self._follow_body(node, inner)
         self._active.pop()
@@ -252,34 +207,7 @@ class CodeUnderTest:
         if base in ("self", "cls"):
             return frame.owner
         if isinstance(call.func.value, ast.Call):
-            found = self._resolve(call.func.value.func, frame.module)
+            found = self._names.resolve(call.func.value.func, frame.module)
         else:
-            found = frame.classes.get(base) or self._resolve(call.func.value, frame.module)
+            found = frame.classes.get(base) or self._names.resolve(call.func.value, frame.module)
         return found if found is not None and isinstance(found.node, ast.ClassDef) else None
-
-    def _attribute_classes(self, owner: Definition) -> dict[str, Definition]:
-        """Return what class the attributes have that `__init__` makes."""
-        made = self._method(owner, "__init__")
-        found = {}
-        for node in ast.walk(made.node) if made is not None else ():
-            if isinstance(node, ast.Assign) and isinstance(node.value, ast.Call):
-                definition = self._resolve(node.value.func, owner.module)
-                if definition is not None and isinstance(definition.node, ast.ClassDef):
-                    found[dotted(node.targets[0])] = definition
-        return found
-
-    def _attribute_values(self, owner: Definition, known: Mapping[str, ast.expr]) -> dict[str, ast.expr]:
-        """Return the attributes that `__init__` sets to constants, or to parameters with constant defaults."""
-        made = self._method(owner, "__init__")
-        if made is None or not isinstance(made.node, ast.FunctionDef):
-            return {}
-        given = defaults(made.node)
-        found: dict[str, ast.expr] = {}
-        for node in ast.walk(made.node):
-            if isinstance(node, ast.Assign) and len(node.targets) == 1:
-                name, value = dotted(node.targets[0]), node.value
-                if isinstance(value, ast.Name):
-                    value = given.get(value.id, value)
-                if name.startswith("self.") and isinstance(value, ast.Constant) and name not in known:
-                    found[name] = value
-        return found

@@ -6,9 +6,9 @@ import ast
 from typing import TYPE_CHECKING
 
 from realservices.mocks.convert import mock_paths
-from realservices.mocks.convert.mock_checks import checks_of, ends_in_internal, written
+from realservices.mocks.convert.mock_checks import checks_of, ends_in_internal
+from realservices.mocks.convert.mock_looks import MockLooks
 from realservices.mocks.convert.mock_paths import Fact, Kind
-from realservices.mocks.convert.patch_reading import PatchReader
 from realservices.mocks.convert.project import full_name
 from realservices.mocks.convert.test_facts import Check, Mock
 from realservices.mocks.convert.told_facts import Bound
@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterable
 
 
-class FunctionReader(PatchReader):
+class FunctionReader(MockLooks):
     """Reads one function: a fixture or the test."""
 
     def read(self) -> None:
@@ -190,20 +190,6 @@ class FunctionReader(PatchReader):
             mock.checks.append(check)
         return True
 
-    def _looked_at(self, node: ast.expr) -> tuple[Mock, tuple[str, ...]] | None:
-        """Return mock and path where an expression looks at the arguments of its only, or last, call."""
-        found: tuple[Mock, tuple[str, ...]] | None = None
-        for inner in ast.walk(node):
-            if isinstance(inner, ast.Name) and inner.id in self._looked:
-                found = self._looked[inner.id]
-            elif isinstance(inner, ast.Attribute) and inner.attr in ("call_args", "await_args"):
-                chain = mock_paths.chain(inner.value)
-                bound = self.bound.get(chain[0]) if chain else None
-                where = mock_paths.normal(chain[1]) if chain else None
-                if bound is not None and where is not None:
-                    found = bound.mock, (*bound.prefix, *where)
-        return found
-
     def _asked(self, node: ast.expr, line: int) -> tuple[Mock, Check] | None:
         """Return what a condition asks of a mock: `m.called`, `not m.called`, `m.call_count == 2`."""
         negated = isinstance(node, ast.UnaryOp) and isinstance(node.op, ast.Not)
@@ -228,46 +214,3 @@ class FunctionReader(PatchReader):
         word = "not called" if negated or times == 0 else "called"
         path = (*bound.prefix, *where)
         return bound.mock, Check(path=path, word=word, times=times, arguments=None, keywords={}, line=line)
-
-    def _look(self, *nodes: ast.AST) -> None:
-        """Raise for an expression that looks into a mock; calls of real methods and handing it over are fine."""
-        for node in nodes:
-            given = node.value if isinstance(node, ast.Return) else None
-            given = node.value.value if isinstance(node, ast.Expr) and isinstance(node.value, ast.Yield) else given
-            if given is not None and self._is_fixture:
-                self._note_fakes(given)
-                if mock_paths.is_maker(given, self._imports):
-                    continue
-            for inner in ast.walk(node):
-                self._look_at(inner)
-
-    def _look_at(self, inner: ast.AST) -> None:
-        if isinstance(inner, ast.Call) and mock_paths.is_maker(inner, self._imports):
-            use = self._use(inner)
-            if not self._reader.is_kept(use):
-                raise self._refusal(inner, "a mock without a name is handed over", "give it a name of its own")
-        if isinstance(inner, ast.Call) and self._is_patch(inner):
-            use = self._use(inner)
-            handled = inner.lineno in self._reading.installed
-            if not self._reader.is_kept(use) and not handled:
-                raise self._refusal(
-                    inner, "a patcher is started by hand", "use monkeypatch.setattr with the real object"
-                )
-        if isinstance(inner, ast.Call):
-            self._note_fakes(inner)
-        if isinstance(inner, ast.Name) and inner.id in self._looked:
-            raise self._refusal(
-                inner, "the test looks into the mock", "ask the real service for what is there afterwards"
-            )
-        if not isinstance(inner, ast.Attribute):
-            return
-        found = mock_paths.chain(inner)
-        if found is None or found[0] not in self.bound:
-            return
-        if any(map(mock_paths.is_internal, found[1])) and not (self._is_plain_call(inner)):
-            raise self._refusal(
-                inner, "the test looks into the mock", "ask the real service for what is there afterwards"
-            )
-
-    def _is_plain_call(self, node: ast.Attribute) -> bool:
-        return "()" not in ast.unparse(node) and not any(mock_paths.is_internal(name) for name in written(node))

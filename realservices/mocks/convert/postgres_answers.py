@@ -3,15 +3,14 @@
 from __future__ import annotations
 
 import ast
-import re
 from typing import TYPE_CHECKING
 
-from realservices.mocks.convert.expressions import are_constant
 from realservices.mocks.convert.failing_clients import POOL, client_of, connecting_client
 from realservices.mocks.convert.failures import plan_failure
-from realservices.mocks.convert.handles import Handle
 from realservices.mocks.convert.mock_paths import CALLED, ENTERED, Fact, Kind
 from realservices.mocks.convert.ordering import order_of, other_way_round
+from realservices.mocks.convert.postgres_rows import PostgresRows
+from realservices.mocks.convert.postgres_touched import Touched
 from realservices.mocks.convert.queries import Query
 from realservices.mocks.convert.results import Unconvertible
 from realservices.mocks.convert.row_plan import Row, columns_of
@@ -36,7 +35,7 @@ _SILENT = {
 }  # fmt: skip
 
 
-class Answers:
+class Answers(PostgresRows):
     """The answers of a mock, as rows.
 
     Args:
@@ -46,7 +45,8 @@ class Answers:
     """
 
     def __init__(self, mock: Mock, plan: TestPlan, queries: list[Query]) -> None:
-        self._mock, self._plan, self._queries = mock, plan, queries
+        super().__init__(plan)
+        self._mock, self._queries = mock, queries
         self._found = True
         # Tables and conditions for which the mock says that there is no row.
         self._absent: list[tuple[str, dict[str, str]]] = []
@@ -69,9 +69,10 @@ class Answers:
                 raise Unconvertible(
                     fact.line, word, "it cannot be told what this means for a database", "convert by hand"
                 )
-        self._add_touched()
-        self._check_lowered()
-        self._add_parents()
+        touched = Touched(self._plan, self._queries, self._absent, is_found=self._found)
+        touched.add_touched()
+        touched.check_lowered()
+        touched.add_parents()
 
     @staticmethod
     def _word(fact: Fact) -> str:
@@ -179,36 +180,6 @@ class Answers:
             values = {name: each for name, each in values.items() if name in table.columns}
         self._add(query, table, values, line)
 
-    def _add(self, query: Query | None, table: Table, values: dict[str, str], line: int) -> None:
-        if query is not None:
-            for name, wanted in query.wanted().items():
-                if name not in table.columns:
-                    continue
-                if name not in values:
-                    values[name] = wanted
-                elif values[name] != wanted and are_constant(values[name], wanted) and query.statement.verb == "select":
-                    why = f"the mock answers {name}={values[name]} where the code asks for {name}={wanted}"
-                    raise Unconvertible(
-                        line, f"{name}={values[name]}", why, "give the mock's answer and the test the same value"
-                    )
-            if query.statement.verb == "update":
-                written = query.written()
-                values = {name: each for name, each in values.items() if name not in written or name in query.wanted()}
-        self._plan.rows.add(table, values, line)
-
-    def _positional(self, query: Query, value: ast.Tuple | ast.List, line: int) -> dict[str, ast.expr]:
-        statement = query.statement
-        names = list(statement.returning if statement.is_write else statement.columns)
-        table = self._plan.schema.table(statement.table)
-        if names == ["*"] and table is not None:
-            names = list(table.columns)
-        if statement.is_count or statement.is_exists:
-            raise Unconvertible(line, ast.unparse(value), "a count in a row", "convert by hand")
-        if len(names) != len(value.elts) or not names:
-            why = f"the mock answers with {len(value.elts)} columns where the statement gives {len(names)}"
-            raise Unconvertible(line, ast.unparse(value), why, "give the mock's answer the statement's columns")
-        return dict(zip(names, value.elts, strict=True))
-
     def _add_scalar(self, query: Query | None, value: ast.expr, line: int) -> None:
         if query is None:
             raise Unconvertible(
@@ -239,18 +210,6 @@ class Answers:
             name = (statement.returning or statement.columns or ("",))[0]
             self._add(query, table, {name: ast.unparse(value)}, line)
 
-    def _add_generated(self, query: Query, table: Table, row: dict[str, ast.expr]) -> None:
-        """Have the sequence give the number that the test expects of an INSERT."""
-        for name, value in row.items():
-            column = table.columns.get(name)
-            if column is None or not column.has_sequence or name in query.statement.columns:
-                continue
-            if isinstance(value, ast.Constant) and isinstance(value.value, int) and self._plan.mentions(value):
-                handle = self._plan.handle or Handle("", "")
-                sql = f"SELECT setval(pg_get_serial_sequence('{table.name}', '{name}'), {value.value}, false)"
-                self._plan.setup.append(handle.execute(sql, ()))
-                self._plan.setup += handle.commit()
-
     def _add_status(self, fact: Fact) -> None:
         """Insert what an UPDATE or DELETE finds, as `"UPDATE 1"` or a `rowcount` say."""
         value = fact.value
@@ -260,60 +219,6 @@ class Answers:
             raise Unconvertible(fact.line, value.id, why, "insert the row by hand where it is to be found")
         if isinstance(value, ast.Constant) and isinstance(value.value, int | str):
             self._found = not (str(value.value).endswith(" 0") or value.value == 0)
-
-    def _add_touched(self) -> None:
-        """Insert the rows that the code changes or removes: without them an assertion on that says nothing."""
-        if not self._found:
-            self._plan.absent |= {each.statement.table for each in self._queries if each.statement.verb != "insert"}
-        for query in self._queries if self._found else ():
-            statement = query.statement
-            table = self._plan.schema.table(statement.table)
-            if statement.verb in ("update", "delete") and table is not None and not query.unknown() and query.wanted():
-                known = {name: value for name, value in query.wanted().items() if name in table.columns}
-                if (statement.table, known) in self._absent:
-                    continue
-                self._plan.rows.add(table, known, query.line)
-
-    def _check_lowered(self) -> None:
-        """Raise where the code lowers a number, `stock = stock - $1`, of which the test does not say what it is."""
-        for query in self._queries:
-            statement = query.statement
-            pairs = zip(statement.columns, statement.values, strict=False) if statement.verb == "update" else ()
-            lowered = [name for name, text in pairs if re.match(rf'"?{re.escape(name)}"?\s*-', text)]
-            for row in self._plan.rows.rows:
-                missing = [name for name in lowered if name not in row.values]
-                if row.table.name == statement.table and missing:
-                    why = f"the code lowers {missing[0]}, and nothing tells what it is before"
-                    raise Unconvertible(query.line, missing[0], why, "insert the row by hand")
-
-    def _add_parents(self) -> None:
-        """Insert what the rows refer to that the code inserts itself."""
-        for query in self._queries:
-            table = self._plan.schema.table(query.statement.table) if query.statement.verb == "insert" else None
-            known = query.written()
-            for key in table.foreign_keys if table is not None else ():
-                parent = self._plan.schema.table(key.parent)
-                pairs = zip(key.columns, key.parent_columns, strict=True)
-                wanted = {theirs: known[ours] for ours, theirs in pairs if known.get(ours, "None") != "None"}
-                is_absent = any(name == key.parent and wanted == values for name, values in self._absent)
-                if parent is not None and len(wanted) == len(key.columns) and not is_absent:
-                    self._plan.rows.add(parent, wanted, query.line)
-
-    def _table(self, query: Query | None, row: dict[str, ast.expr], line: int) -> Table:
-        if query is not None and query.statement.table:
-            table = self._plan.schema.table(query.statement.table)
-            if table is None:
-                raise Unconvertible(
-                    line, query.statement.table, "the code uses a table that the migrations do not make",
-                    "add its migration, or correct the statement: the test hides a difference",
-                )  # fmt: skip
-            return table
-        fitting = self._plan.schema.with_columns(row)
-        if len(fitting) != 1:
-            names = ", ".join(table.name for table in fitting) or "none"
-            why = f"the statement was not found, and the tables with the columns {', '.join(row)} are: {names}"
-            raise Unconvertible(line, ", ".join(row), why, "insert the row by hand")
-        return fitting[0]
 
 
 def _row(table: Table, query: Query) -> Row:

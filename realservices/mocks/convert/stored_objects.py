@@ -5,14 +5,14 @@ from __future__ import annotations
 import ast
 from typing import TYPE_CHECKING
 
-from realservices.mocks.convert.expressions import are_constant, free_name, source_of
+from realservices.mocks.convert.expressions import are_constant
 from realservices.mocks.convert.failing_clients import client_of
 from realservices.mocks.convert.failures import plan_failure
-from realservices.mocks.convert.handles import ASYNCPG, ASYNCPG_SYNC, Handle
+from realservices.mocks.convert.handles import Handle
 from realservices.mocks.convert.mock_paths import CALLED, ENTERED, Fact, Kind
 from realservices.mocks.convert.ordering import order_in, other_way_round
-from realservices.mocks.convert.orm_models import Attribute, Model, model_of, models_beside
-from realservices.mocks.convert.project import full_name
+from realservices.mocks.convert.orm_models import Attribute, Model
+from realservices.mocks.convert.referred_objects import ReferredObjects
 from realservices.mocks.convert.results import Unconvertible
 from realservices.mocks.convert.row_plan import columns_of
 from realservices.mocks.convert.second_objects import second_object
@@ -21,7 +21,6 @@ from realservices.mocks.convert.second_rows import REMARK
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from realservices.mocks.convert.service_calls import ServiceCall
     from realservices.mocks.convert.test_facts import Mock
     from realservices.mocks.convert.test_plan import TestPlan
 
@@ -37,10 +36,9 @@ _FROM_TEXT = {
     "date": "datetime.date.fromisoformat", "Date": "datetime.date.fromisoformat", "UUID": "uuid.UUID",
     "Uuid": "uuid.UUID",
 }  # fmt: skip
-_DUMPS = ("dict", "model_dump", "asdict", "to_dict")
 
 
-class StoredObjects:
+class StoredObjects(ReferredObjects):
     """The objects that are stored before a test begins.
 
     Args:
@@ -50,12 +48,7 @@ class StoredObjects:
     """
 
     def __init__(self, mock: Mock, plan: TestPlan, handle: Handle) -> None:
-        self._mock, self._plan, self._handle = mock, plan, handle
-        self._calls = [call for call in plan.calls if call.method not in ("connect",)]
-        self._lines: list[str] = []
-        self._stored: set[tuple[str, str]] = set()
-        self.counts: dict[str, int] = {}
-        self.models: dict[str, Model] = {}
+        super().__init__(mock, plan, handle)
         # Of each class that is searched: where the first object is stored, and its attributes.
         self._firsts: dict[str, tuple[int, dict[str, str]]] = {}
         # Those of which the mock says that the object is not there.
@@ -83,21 +76,6 @@ class StoredObjects:
                     fact.line, word, "it cannot be told what this means for a session", "convert by hand"
                 )
 
-    def given(self, node: ast.expr, model: Model) -> dict[str, str]:
-        """Return the attributes with which the code makes an object, as far as they can be told."""
-        if not isinstance(node, ast.Call):
-            return {}
-        words = [*node.keywords]
-        for word in node.keywords:
-            if word.arg is None and isinstance(word.value, ast.Call) and isinstance(word.value.func, ast.Attribute):
-                # `Model(**data.model_dump())`, with the test's own `data`.
-                base = word.value.func.value
-                held = base if isinstance(base, ast.Call) else self._assigned(base)
-                made = held if word.value.func.attr in _DUMPS else None
-                words += made.keywords if isinstance(made, ast.Call) else []
-        known = {word.arg: source_of(word.value) for word in words if word.arg in model.attributes}
-        return {name: value for name, value in known.items() if name is not None and value is not None}
-
     def _add_parents(self) -> None:
         """Store what the objects refer to that the code stores itself."""
         for call in self._calls:
@@ -107,7 +85,7 @@ class StoredObjects:
             values = self.given(call.node.args[0], model) if model is not None else {}
             for attribute in model.attributes.values() if model is not None else ():
                 if attribute.refers_to and attribute.name in values and model is not None:
-                    self._parent(model, attribute.name, values[attribute.name], 1)
+                    self.parent(model, attribute.name, values[attribute.name], 1)
 
     def _add_second(self) -> None:
         """Store an object that the code must not find before the first one, where that is safe."""
@@ -121,7 +99,7 @@ class StoredObjects:
         end = len(self._lines)
         for name in given:
             if model.attributes[name].refers_to:
-                self._parent(model, name, given[name], 1)
+                self.parent(model, name, given[name], 1)
         pairs = ", ".join(f"{name}={value}" for name, value in given.items())
         self._lines.append(f"{self._handle.name}.add({model.name}({pairs})){REMARK}")
         self._lines = [*self._lines[:at], *self._lines[end:], *self._lines[at:end]]
@@ -150,53 +128,6 @@ class StoredObjects:
         made = f"await connection.run_sync({model.name}.metadata.create_all)"
         return f"async with {engine}.begin() as connection:\n    {made}"
 
-    def model_in(self, node: ast.AST, call: ServiceCall) -> Model | None:
-        """Return the first mapped class that an expression of the code names."""
-        for inner in ast.walk(node):
-            if isinstance(inner, ast.Name):
-                name = call.module.imports.get(free_name(inner)) or f"{call.module.name}.{free_name(inner)}"
-                if (model := model_of(self._plan.project.resolve(name), self._plan.project)) is not None:
-                    self.models[model.name] = model
-                    return model
-        return None
-
-    def queried(self) -> Model | None:
-        """Return the class that the code asks for."""
-        return self._queried()[0]
-
-    def _queried(self) -> tuple[Model | None, dict[str, str]]:
-        """Return the class that the code asks for, and what it compares its attributes with."""
-        for call in self._calls:
-            asks = call.method in ("query", "select", "execute", "scalars", "scalar", "get", "exec")
-            if asks and call.node.args and (model := self.model_in(call.node, call)) is not None:
-                return model, self._compared(model)
-        return None, {}
-
-    def _compared(self, model: Model) -> dict[str, str]:
-        found: dict[str, str] = {}
-        for call in self._calls:
-            for inner in ast.walk(call.node):
-                if (
-                    isinstance(inner, ast.Compare)
-                    and isinstance(inner.ops[0], ast.Eq)
-                    and isinstance(inner.left, ast.Attribute)
-                ):
-                    value = source_of(inner.comparators[0])
-                    if isinstance(inner.left.value, ast.Name) and free_name(inner.left.value) == model.name and value:
-                        found[inner.left.attr] = value
-                elif (
-                    isinstance(inner, ast.Call)
-                    and isinstance(inner.func, ast.Attribute)
-                    and inner.func.attr == "filter_by"
-                ):
-                    found |= {
-                        word.arg: value for word in inner.keywords if word.arg and (value := source_of(word.value))
-                    }
-            if call.method == "get" and len(call.node.args) == 2 and (value := source_of(call.node.args[1])):
-                keys = [each.name for each in model.attributes.values() if each.is_key]
-                found |= {keys[0]: value} if keys else {}
-        return {name: value for name, value in found.items() if name in model.attributes}
-
     def _to_store(self, fact: Fact) -> list[ast.expr]:
         """Return the objects of an answer in the order in which they are stored."""
         objects = list(self._listed(fact))
@@ -215,26 +146,6 @@ class StoredObjects:
                 fact.line, ast.unparse(fact.value), "the objects are not written out", "store them by hand"
             )
         yield from value.elts
-
-    def _mapped(self, function: ast.expr) -> Model | None:
-        """Return the mapped class that a call makes an object of, as the test or one of its fixtures names it."""
-        for module in (self._plan.module, *(each.module for each in self._plan.reading.fixtures)):
-            name = full_name(function, module.imports)
-            if (model := model_of(self._plan.project.resolve(name), self._plan.project)) is not None:
-                return model
-        return None
-
-    def _assigned(self, value: ast.expr) -> ast.expr | None:
-        if not isinstance(value, ast.Name):
-            return None
-        for fixture in self._plan.reading.fixtures:
-            if fixture.name == value.id:
-                given = [node.value for node in ast.walk(fixture.node) if isinstance(node, ast.Return | ast.Yield)]
-                return given[0] if len(given) == 1 else None
-        for node in ast.walk(self._plan.reading.test):
-            if isinstance(node, ast.Assign) and ast.unparse(node.targets[0]) == value.id:
-                return node.value
-        return None
 
     def _store(self, value: ast.expr, fact: Fact) -> None:
         if isinstance(value, ast.Constant) and value.value is None:
@@ -278,7 +189,7 @@ class StoredObjects:
                 extra[name] = fitting
                 self._plan.imports.add(f"import {fitting.split('.')[0]}")
         number = self.counts.get(model.name, 0) + 1
-        extra |= self._fillers(model, values | extra, number)
+        extra |= self.fillers(model, values | extra, number)
         self.counts[model.name] = number
         self._stored |= {(model.table, f"{name}={value}") for name, value in (values | extra).items()}
         name = self._handle.name
@@ -289,52 +200,6 @@ class StoredObjects:
         else:
             given = ", ".join(f"{attribute}={value}" for attribute, value in (values | extra).items())
             self._lines.append(f"{name}.add({model.name}({given}))")
-
-    def _fillers(self, model: Model, values: dict[str, str], number: int) -> dict[str, str]:
-        found: dict[str, str] = {}
-        for attribute in model.attributes.values():
-            if attribute.refers_to:
-                found |= self._parent(model, attribute.name, values.get(attribute.name), number)
-            elif attribute.is_required and attribute.name not in values:
-                found[attribute.name] = model.filler(attribute.name, number)
-        for value in found.values():
-            if value.startswith(("datetime.", "uuid.")):
-                self._plan.imports.add(f"import {value.split('.')[0]}")
-        return found
-
-    def _parent(self, model: Model, name: str, value: str | None, number: int) -> dict[str, str]:
-        attribute = model.attributes[name]
-        if value == "None" or (value is None and not attribute.is_required):
-            return {}
-        table, _, column = attribute.refers_to.rpartition(".")
-        real = self._plan.schema.table(table)
-        if real is not None and value is not None and column in real.columns:
-            if (table, f"{column}={value}") not in self._stored:
-                # By the real table: it says what else a row must have.
-                self._plan.rows.add(real, {column: value}, self._mock.line)
-                fixture = "isolated_database" if self._plan.is_async else "isolated_database_sync"
-                style = ASYNCPG if self._plan.is_async else ASYNCPG_SYNC
-                self._plan.handle = Handle(style, self._plan.take(fixture))
-            return {}
-        definition = self._plan.project.module(model.module)
-        known = models_beside(definition, self._plan.project) if definition else []
-        parent = next((each for each in known if each.table == table), None)
-        if parent is None or column not in parent.attributes:
-            return {}
-        key = value or str(number)
-        if (table, f"{column}={key}") not in self._stored:
-            self.models[parent.name] = parent
-            self._stored.add((table, f"{column}={key}"))
-            self.counts[parent.name] = self.counts.get(parent.name, 0) + 1
-            if parent.attributes[column].type in ("UUID", "Uuid") and key.startswith(("'", '"')):
-                key, value = f"uuid.UUID({key})", value or key
-                self._plan.imports.add("import uuid")
-            given = {column: key} | self._fillers(parent, {column: key}, self.counts[parent.name])
-            self._lines.append(
-                f"{self._handle.name}.add({parent.name}({', '.join(f'{each}={held}' for each, held in given.items())}))"
-            )
-            self._lines.append(f"{'await ' if self._handle.is_async else ''}{self._handle.name}.flush()")
-        return {} if value is not None else {name: key}
 
     def _store_many(self, fact: Fact) -> None:
         queried, compared = self._queried()
