@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from realservices.contract.manifest import Manifest
     from realservices.host.sandbox import Sandbox
 
-_PYTEST = "from realservices.launcher.pytest_main import run; run()"
+_PYTEST = "from realservices.fixtures.pytest_main import run; run()"
 _SELECTING = "import sys; sys.path.insert(0, sys.argv.pop(1)); from realservices.launcher.selecting import run; run()"
 
 

@@ -21,8 +21,6 @@ _REPORT = ("contract", "report", "ci_shard", "actions")
 _COMMAND_LINE = ("mocks", "cli")
 # Writes a report on a session, of what the fixtures know.
 _WRITES_REPORT = "fixtures/report.py"
-# The program that the launcher starts: it belongs to the test's side and may import from there.
-_STARTS_PYTEST = "launcher/pytest_main.py"
 
 
 # The modules with names that users import, and the folder whose place in the chain each has.
@@ -105,9 +103,7 @@ def test_every_module_has_a_place() -> None:
 @pytest.mark.parametrize("path", sorted(path for path in _SOURCES if path.removesuffix(".py") not in _ENTRIES))
 def test_a_module_imports_only_what_lies_before_it(path: str) -> None:
     place = _place(path.removesuffix(".py").split("/"))
-    if path == _STARTS_PYTEST:
-        allowed = {"contract", "fixtures"}
-    elif place in _COMMAND_LINE:
+    if place in _COMMAND_LINE:
         allowed = {*_LAUNCHER_SIDE, *_TEST_SIDE, *_COMMAND_LINE[: _COMMAND_LINE.index(place) + 1]}
     else:
         chain = next(chain for chain in (_LAUNCHER_SIDE, _TEST_SIDE, _PROGRAMS, _REPORT) if place in chain)
