@@ -53,14 +53,14 @@ def test_who_asks_for_nothing_changes_nothing() -> None:
     entry = PoolEntry("key", lambda: b"{}")
     read_end, write_end = os.pipe()
     try:
-        for words in (b"", b"\xff\xfe", b"x" * 100_000, b"take", b"{" * 16, None):
+        for words in (b"", b"\xff\xfe", b"x" * 100_000, b"claim", b"{" * 16, None):
             with socket.socket(socket.AF_UNIX) as client:
                 client.connect(socket_path("key"))
                 if words is not None:
                     client.sendall(words)
                     client.shutdown(socket.SHUT_WR)
                 assert entry.answer("/nowhere", [read_end, write_end]) == b""
-        looking = threading.Thread(target=lambda: found.append(look_at("key.0")))
+        looking = threading.Thread(target=lambda: found.append(look_at("key")))
         found: list[bytes] = []
         looking.start()
         assert entry.answer("/nowhere", []) == b""
