@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 import asyncmy.errors
 import pytest
+from asyncmy.cursors import DictCursor, SSCursor
 
 from realservices.isolation.errors import IsolationError
 from realservices.kinds.mariadb.isolation.isolation import MariaDBIsolation
@@ -109,6 +110,19 @@ async def test_prepared_statements(isolated_mariadb: Any) -> None:
     await statement.execute(("two",))
     await isolated_mariadb.commit()
     assert await _names(isolated_mariadb) == [*_SEEDED, "two"]
+
+
+async def test_cursors_of_other_classes(isolated_mariadb: Any) -> None:
+    async with isolated_mariadb.cursor(DictCursor) as cursor:
+        await cursor.executemany("INSERT INTO customers (name) VALUES (%s)", [("one",), ("two",)])
+        await cursor.execute("SELECT name FROM customers ORDER BY id DESC LIMIT 1")
+        assert await cursor.fetchall() == [{"name": "two"}]
+    async with isolated_mariadb.cursor(SSCursor) as cursor:
+        await cursor.execute("SELECT name FROM customers ORDER BY id")
+        assert await cursor.fetchone() == ("Ada",)
+        await cursor.fetchall()
+    await isolated_mariadb.rollback()
+    assert await _names(isolated_mariadb) == _SEEDED
 
 
 async def test_temporary_tables_and_savepoints(isolated_mariadb: Any) -> None:
