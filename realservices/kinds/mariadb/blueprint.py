@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 
 from realservices.contract.errors import RealServicesError
 from realservices.kinds.mariadb.names import quote_name, quote_text
+from realservices.kinds.mariadb.wire import MariaDBRefusal
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
@@ -44,6 +45,8 @@ _GRANT_COLUMNS = (
     "SELECT table_name, column_name FROM information_schema.columns WHERE table_schema = 'mysql' "
     "AND table_name IN ('db', 'tables_priv', 'columns_priv', 'procs_priv') AND column_name <> 'Db'"
 )
+# ER_TABLEACCESS_DENIED_ERROR, ER_DBACCESS_DENIED_ERROR.
+_DENIED = (1142, 1044)
 _LITERAL = r"'(?:[^'\\]|\\.)*'"
 _NAME = r"`(?:[^`]|``)*`"
 
@@ -220,9 +223,19 @@ def _grants(connection: Connection, source: str) -> list[tuple[str, list[str]]]:
     columns = _pairs(connection.run(_GRANT_COLUMNS))
     found = []
     for table in GRANT_TABLES:
-        if connection.run(f"SELECT 1 FROM mysql.{table} WHERE Db IN {patterns(source)} LIMIT 1"):
+        if _names(connection, table, source):
             found.append((table, [column for its, column in columns if its == table]))
     return found
+
+
+def _names(connection: Connection, table: str, source: str) -> bool:
+    """Return whether a table of privileges names a database; an account that may not read it cannot copy it either."""
+    try:
+        return bool(connection.run(f"SELECT 1 FROM mysql.{table} WHERE Db IN {patterns(source)} LIMIT 1"))
+    except MariaDBRefusal as error:
+        if error.code not in _DENIED:
+            raise
+        return False
 
 
 def _texts(rows: Sequence[Row]) -> list[tuple[str, ...]]:

@@ -156,13 +156,15 @@ def test_somebody_elses_is_used_and_not_damaged(
 ) -> None:
     account = endpoint.user, endpoint.password
     with Connection((endpoint.host, endpoint.port), *account) as connection:
-        # Left by a session that was killed.
+        # The second database was left by a session that was killed; the account may do no more than it has to.
+        connection.run("CREATE USER lowly IDENTIFIED BY 'x'; GRANT ALL ON elsewhere.* TO lowly")
+        connection.run("GRANT ALL ON `realservices\\_%`.* TO lowly")
         connection.run("CREATE DATABASE elsewhere; CREATE DATABASE realservices_dead_1_7")
         connection.run(f"USE elsewhere; {_SCHEMA} {_SEED}")
         monkeypatch.setenv("TEST_MARIADB_HOST", endpoint.host)
         monkeypatch.setenv("TEST_MARIADB_PORT", str(endpoint.port))
-        monkeypatch.setenv("TEST_MARIADB_USER", endpoint.user)
-        monkeypatch.setenv("TEST_MARIADB_PASSWORD", endpoint.password)
+        monkeypatch.setenv("TEST_MARIADB_USER", "lowly")
+        monkeypatch.setenv("TEST_MARIADB_PASSWORD", "x")
         monkeypatch.setenv("TEST_MARIADB_DB", "elsewhere")
         before = (
             connection.run("SELECT * FROM elsewhere.customers"),
@@ -177,7 +179,7 @@ def test_somebody_elses_is_used_and_not_damaged(
             left = connection.run("SHOW DATABASES LIKE 'realservices%'")
             assert left == [("realservices_template",)]
         finally:
-            connection.run("DROP DATABASE elsewhere; DROP DATABASE IF EXISTS realservices_dead_1_7")
+            connection.run("DROP DATABASE elsewhere; DROP DATABASE IF EXISTS realservices_dead_1_7; DROP USER lowly")
 
 
 _SERVER = """
