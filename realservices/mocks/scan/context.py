@@ -5,7 +5,8 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from realservices.mocks.model import Service
-from realservices.mocks.scan.vocabulary import is_of_another_store, service_of_name, service_of_package
+from realservices.mocks.scan.names import is_of_another_store, service_of_name
+from realservices.mocks.scan.vocabulary import service_of_package
 
 if TYPE_CHECKING:
     from collections.abc import Iterable

@@ -6,21 +6,14 @@ from typing import TYPE_CHECKING
 
 from realservices.mocks.model import Service
 from realservices.mocks.scan import fakes
-from realservices.mocks.scan.draft import keyword, literal
-from realservices.mocks.scan.scopes import INSTANCE
-from realservices.mocks.scan.usage import facts_of, texts
-from realservices.mocks.scan.vocabulary import (
-    GENERIC_WORDS,
-    METHODS,
-    VAGUE_WORDS,
-    WEAK_METHODS,
+from realservices.mocks.scan.evidence_of_names import NAME, WEAK, named_by, names_say
+from realservices.mocks.scan.names import (
     is_client_word,
     is_of_another_store,
-    service_of_name,
-    service_of_package,
-    service_of_sql,
-    words_of,
 )
+from realservices.mocks.scan.scopes import INSTANCE
+from realservices.mocks.scan.usage import facts_of, texts
+from realservices.mocks.scan.vocabulary import METHODS, WEAK_METHODS, service_of_package, service_of_sql
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -30,9 +23,8 @@ if TYPE_CHECKING:
     from realservices.mocks.scan.project import Definition, Project
 
 _OPEN = (Service.OTHER, Service.OWN_CODE)
-_DATABASE_WORDS = frozenset({"conn", "connection", "pool", "session"})
 _DEPTH = 5
-_STRONG, _WEAK, _SQL, _NAME, _ENOUGH = 2.0, 1.0, 3.0, 1.5, 1.5
+_STRONG, _SQL, _ENOUGH = 2.0, 3.0, 1.5
 
 
 class Verdict:
@@ -145,8 +137,8 @@ class Judge:
     def _by_use(self, draft: Draft, *, is_own: bool) -> Verdict | None:
         scores: dict[Service, float] = {}
         words: dict[Service, list[str]] = {}
-        for service, score, why in (*self._methods(draft), *_names(draft, is_own=is_own)):
-            if is_own and score < _NAME:
+        for service, score, why in (*self._methods(draft), *names_say(draft, is_own=is_own)):
+            if is_own and score < NAME:
                 continue
             if service is Service.POSTGRES and score < _STRONG and is_of_another_store(self._path.stem):
                 continue
@@ -172,7 +164,7 @@ class Judge:
             if service := METHODS.get(attribute):
                 yield service, _STRONG, f"{name}.{attribute}"
             for service in WEAK_METHODS.get(attribute, ()):
-                yield service, _WEAK / len(WEAK_METHODS[attribute]), f"{name}.{attribute}"
+                yield service, WEAK / len(WEAK_METHODS[attribute]), f"{name}.{attribute}"
 
     def _linked(self, number: int, direct: Sequence[Verdict]) -> Verdict | None:
         draft = self._notes.drafts[number]
@@ -223,33 +215,3 @@ def _mentions(value: object, draft: Draft) -> bool:
 
 def _is_around(one: Draft, other: Draft) -> bool:
     return one.scope.name.startswith(other.scope.name) or other.scope.name.startswith(one.scope.name)
-
-
-def _names(draft: Draft, *, is_own: bool) -> Iterator[tuple[Service, float, str]]:
-    """Yield what the names say: of a target the last part, and the module before it where that says nothing."""
-    if is_of_another_store(draft.target):
-        return
-    for name in (*_parts_of_target(draft.target), *draft.names, *draft.hints, *named_by(draft)):
-        found = service_of_name(name.rpartition(".")[2])
-        if found and not (is_own and found[1] in VAGUE_WORDS):
-            yield found[0], _NAME, f'the name {name} says "{found[1]}"'
-            return
-    for name in () if is_own else (*draft.names, *draft.hints):
-        if not _DATABASE_WORDS.isdisjoint(words_of(name.rpartition(".")[2])):
-            yield Service.POSTGRES, _WEAK, f"a database's client may be called {name}"
-            return
-
-
-def named_by(draft: Draft) -> Iterator[str]:
-    """Yield the name that a mock is given for its representation: `Mock(name="connection")`."""
-    if draft.call and (name := literal(keyword(draft.call, "name"))):
-        yield name
-
-
-def _parts_of_target(target: str) -> list[str]:
-    parts = target.split(".")
-    last = parts[-1]
-    words = set(last.lower().strip("_").split("_"))
-    if words <= GENERIC_WORDS:
-        return [last, *parts[-2:-1]]
-    return [last] if target else []

@@ -14,6 +14,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from realservices.contract.errors import RealServicesError
+from realservices.mocks.targets.build_lines import Lines, quoted, with_load, without_load
 from realservices.mocks.targets.foreign_attributes import idle_attributes, without_attributes
 
 if TYPE_CHECKING:
@@ -122,7 +123,7 @@ def with_services(text: str, target: Target, labels: Sequence[str], load: str, w
     if idle:
         text = without_attributes(text, target.call, idle)
         target = next(each for each, _ in read_targets(text, where) if each.name == target.name)
-    lines = _Lines(text)
+    lines = Lines(text)
     call = target.call
     if missing:
         _add_services(lines, call, missing)
@@ -130,7 +131,7 @@ def with_services(text: str, target: Target, labels: Sequence[str], load: str, w
         lines.replace(call.func, RULE)
     changed = lines.text()
     if target.rule != RULE:
-        changed = _without_load(_with_load(changed, load, RULE), target.rule)
+        changed = without_load(with_load(changed, load, RULE), target.rule)
     return changed
 
 
@@ -139,7 +140,7 @@ def with_target(text: str, sources: Sequence[str], labels: Sequence[str], load: 
     name = sources[-1].removesuffix(".py").replace("/", "_")
     srcs, services = _list(sources, "    "), _list(labels, "    ")
     block = f'{RULE}(\n    name = "{name}",\n    srcs = {srcs},\n    services = {services},\n)\n'
-    body = _with_load(text, load, RULE)
+    body = with_load(text, load, RULE)
     return f"{body.rstrip()}\n\n{block}" if body.strip() else block
 
 
@@ -162,40 +163,7 @@ def _by_buildozer(
     return text
 
 
-class _Lines:
-    """Replacements in a text by the places of syntax, the last first."""
-
-    def __init__(self, text: str) -> None:
-        self._text = text.encode()
-        starts = [0]
-        for line in self._text.splitlines(keepends=True):
-            starts.append(starts[-1] + len(line))
-        self._starts = starts
-        self._changes: list[tuple[int, int, str]] = []
-
-    def offset(self, line: int, column: int) -> int:
-        return self._starts[line - 1] + column
-
-    def end(self, node: ast.expr) -> int:
-        return self.offset(node.end_lineno or 1, node.end_col_offset or 0)
-
-    def line_at(self, number: int) -> str:
-        return self._text[self._starts[number - 1] : self._starts[number]].decode()
-
-    def replace(self, node: ast.expr, new: str) -> None:
-        self._changes.append((self.offset(node.lineno, node.col_offset), self.end(node), new))
-
-    def insert(self, place: int, new: str) -> None:
-        self._changes.append((place, place, new))
-
-    def text(self) -> str:
-        data = self._text
-        for begin, end, new in sorted(self._changes, reverse=True):
-            data = data[:begin] + new.encode() + data[end:]
-        return data.decode()
-
-
-def _add_services(lines: _Lines, call: ast.Call, missing: Sequence[str]) -> None:
+def _add_services(lines: Lines, call: ast.Call, missing: Sequence[str]) -> None:
     words = {word.arg: word for word in call.keywords}
     services = words.get("services")
     if services is not None and isinstance(services.value, ast.List):
@@ -219,64 +187,9 @@ def _add_services(lines: _Lines, call: ast.Call, missing: Sequence[str]) -> None
 
 def _list(labels: Sequence[str], indent: str | None) -> str:
     if len(labels) == 1 or indent is None:
-        return f"[{', '.join(_quoted(label) for label in labels)}]"
-    inner = "".join(f"{indent}    {_quoted(label)},\n" for label in labels)
+        return f"[{', '.join(quoted(label) for label in labels)}]"
+    inner = "".join(f"{indent}    {quoted(label)},\n" for label in labels)
     return f"[\n{inner}{indent}]"
-
-
-def _quoted(text: str) -> str:
-    return f'"{text}"'
-
-
-def _loads(tree: ast.Module) -> list[ast.Call]:
-    return [
-        node.value
-        for node in tree.body
-        if isinstance(node, ast.Expr) and isinstance(node.value, ast.Call) and ast.unparse(node.value.func) == "load"
-    ]
-
-
-def _with_load(text: str, file: str, symbol: str) -> str:
-    loads = _loads(ast.parse(text))
-    lines = _Lines(text)
-    for call in loads:
-        names = [each.value for each in call.args if isinstance(each, ast.Constant)]
-        if names[:1] == [file]:
-            if symbol in names:
-                return text
-            ordered = sorted(str(name) for name in [*names[1:], symbol])
-            lines.replace(call, f"load({', '.join(map(_quoted, [file, *ordered]))})")
-            return lines.text()
-    new = f"load({_quoted(file)}, {_quoted(symbol)})\n"
-    if loads:
-        lines.insert(lines.offset((loads[-1].end_lineno or 1) + 1, 0), new)
-        return lines.text()
-    docstring = ast.parse(text).body[:1]
-    if docstring and isinstance(docstring[0], ast.Expr) and isinstance(docstring[0].value, ast.Constant):
-        lines.insert(lines.end(docstring[0].value), f"\n\n{new.rstrip()}")
-        return lines.text()
-    return f"{new}\n{text}" if text.strip() else new
-
-
-def _without_load(text: str, symbol: str) -> str:
-    """Return the file without the load of a symbol that it does not use any more."""
-    tree = ast.parse(text)
-    if any(isinstance(node, ast.Name) and node.id == symbol for node in ast.walk(tree)):
-        return text
-    for call in _loads(tree):
-        names = [str(each.value) for each in call.args if isinstance(each, ast.Constant)]
-        if symbol not in names[1:]:
-            continue
-        lines = _Lines(text)
-        kept = [name for name in names[1:] if name != symbol]
-        if kept or call.keywords:
-            lines.replace(
-                call, f"load({', '.join(map(_quoted, [names[0], *kept]))})" if not call.keywords else ast.unparse(call)
-            )
-            return lines.text()
-        rows = text.splitlines(keepends=True)
-        return "".join(rows[: call.lineno - 1] + rows[(call.end_lineno or call.lineno) :])
-    return text
 
 
 def _texts(node: ast.expr | None) -> list[str]:
