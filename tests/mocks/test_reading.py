@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import ast
 import os
 from pathlib import Path
 
 import pytest
 
+from realservices.mocks.convert.project import Project
 from realservices.mocks.model import Suite
+from realservices.mocks.scan import Project as Files
 from realservices.mocks.scan import reading as reading_module
 from realservices.mocks.scan import scan_tree
 
@@ -110,3 +113,18 @@ async def test_it[T](*, a=Mock()):
     (file,) = _scan(tmp_path, text.replace("[T]", "").encode()).files
     assert file.error == ""
     assert [use.line for use in file.uses] == [3, 4, 6, 8]
+
+
+def test_names_are_followed_as_the_scan_follows_them(tmp_path: Path) -> None:
+    files = {"app/__init__.py": "from app.api import *\n", "app/api.py": "def load():\n    pass\n\n\nLIMIT = 3\n"}
+    for name, text in files.items():
+        (tmp_path / name).parent.mkdir(exist_ok=True)
+        (tmp_path / name).write_text(text)
+    project = Project(Files(tmp_path), Path("test_it.py"), {})
+    found = project.resolve("app.load")
+    assert found is not None
+    assert found.module.name == "app.api"
+    limit = project.constant("app.LIMIT")
+    assert limit is not None
+    assert ast.unparse(limit) == "3"
+    assert project.resolve("app.nothing") is None

@@ -6,12 +6,12 @@ import ast
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
+from realservices.mocks.scan.scopes import absolute, import_bindings, written
+
 if TYPE_CHECKING:
     from pathlib import Path
 
     from realservices.mocks.scan import Project as Files
-
-_FOLLOWED = 8  # Names that are imported from where they were imported.
 
 
 @dataclass(slots=True)
@@ -73,28 +73,25 @@ class Project:
 
     def resolve(self, name: str) -> Definition | None:
         """Return what a full name stands for, where that is a function or class of the project."""
-        for _ in range(_FOLLOWED):
-            head, _, tail = name.rpartition(".")
-            owner = self.module(head) if head else None
-            if owner is None:
-                return None
-            node = owner.definitions.get(tail)
-            if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef | ast.ClassDef):
-                return Definition(owner, node)
-            if tail not in owner.imports:
-                return None
-            name = owner.imports[tail]
-        return None
+        owner, tail = self._followed(name)
+        node = owner.definitions.get(tail) if owner is not None else None
+        if owner is None or not isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef | ast.ClassDef):
+            return None
+        return Definition(owner, node)
 
     def constant(self, name: str) -> ast.expr | None:
         """Return the expression that a full name was assigned, where there is one."""
-        head, _, tail = name.rpartition(".")
-        owner = self.module(head) if head else None
-        if owner is None:
-            return None
-        if tail in owner.constants:
-            return owner.constants[tail]
-        return self.constant(owner.imports[tail]) if owner.imports.get(tail, name) != name else None
+        owner, tail = self._followed(name)
+        return owner.constants.get(tail) if owner is not None else None
+
+    def _followed(self, name: str) -> tuple[Module | None, str]:
+        """Return the module in which a name is bound, and what it is called there: as the scan finds it."""
+        for full in (name, self._files.definition(name, self._near).full):
+            head, _, tail = full.rpartition(".")
+            owner = self.module(head) if head else None
+            if owner is not None and (tail in owner.definitions or tail in owner.constants):
+                return owner, tail
+        return None, ""
 
 
 def read_module(name: str, path: Path) -> Module | None:
@@ -112,14 +109,12 @@ def make_module(name: str, path: Path, text: str) -> Module:
         SyntaxError: It is not Python.
     """
     module = Module(name, path, ast.parse(text))
-    package = name if path.name == "__init__.py" else name.rpartition(".")[0]
     for node in ast.walk(module.tree):
         if isinstance(node, ast.Import):
-            for alias in node.names:
-                bound = alias.asname or alias.name.split(".")[0]
-                module.imports.setdefault(bound, alias.name if alias.asname else bound)
+            for bound, full in import_bindings(node):
+                module.imports.setdefault(bound, full)
         elif isinstance(node, ast.ImportFrom):
-            source = _absolute(node, package)
+            source = absolute(node, name, is_package=path.name == "__init__.py")
             for alias in node.names:
                 module.imports.setdefault(alias.asname or alias.name, f"{source}.{alias.name}")
     for node in module.tree.body:
@@ -134,17 +129,5 @@ def make_module(name: str, path: Path, text: str) -> Module:
 
 def full_name(node: ast.expr, imports: dict[str, str]) -> str:
     """Return the dotted name of an expression with its first part as imported, "" where it is no name."""
-    if isinstance(node, ast.Name):
-        return imports.get(node.id, node.id)
-    if isinstance(node, ast.Attribute):
-        base = full_name(node.value, imports)
-        return f"{base}.{node.attr}" if base else ""
-    return ""
-
-
-def _absolute(node: ast.ImportFrom, package: str) -> str:
-    if not node.level:
-        return node.module or ""
-    parts = package.split(".")
-    base = parts[: len(parts) - node.level + 1]
-    return ".".join([*base, node.module] if node.module else base)
+    head, dot, rest = written(node).partition(".")
+    return f"{imports.get(head, head)}{dot}{rest}"

@@ -65,10 +65,16 @@ class Scope:
 
 
 def dotted(node: ast.AST) -> str:
-    """Return the text of a name with attributes, "" where a node is none."""
+    """Return the text of a name with attributes, `cls` as `self`, "" where a node is none."""
+    text = written(node)
+    return "self" + text[3:] if text == "cls" or text.startswith("cls.") else text
+
+
+def written(node: ast.AST) -> str:
+    """Return the text of a name with attributes as it is written, "" where a node is none."""
     if node.__class__ is ast.Name:  # Most are; this is asked of every target, call and argument.
         name: str = node.id
-        return "self" if name == "cls" else name
+        return name
     if node.__class__ is not ast.Attribute:
         return ""
     parts: list[str] = []
@@ -77,7 +83,7 @@ def dotted(node: ast.AST) -> str:
         node = node.value
     if not isinstance(node, ast.Name):
         return ""
-    parts.append("self" if node.id == "cls" else node.id)
+    parts.append(node.id)
     return ".".join(reversed(parts))
 
 
