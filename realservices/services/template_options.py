@@ -1,8 +1,16 @@
-"""What the command lines of all template tools share."""
+"""What the command lines of all template tools share: options, and how they end."""
 
 from __future__ import annotations
 
 import argparse
+import sys
+
+from realservices.contract.errors import RealServicesError
+from realservices.contract.resources import explain
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Callable
 
 
 def name_value(text: str) -> tuple[str, str]:
@@ -20,3 +28,26 @@ def name_value(text: str) -> tuple[str, str]:
 def add_contents_option(parser: argparse.ArgumentParser) -> None:
     """Declare the option for those who compare two builds."""
     parser.add_argument("--contents", default="", help="file to write what is in the tables to, row by row")
+
+
+def run_build(
+    options: argparse.Namespace,
+    build: Callable[[argparse.Namespace], None],
+    remedy: Callable[[str], str] = lambda _: "",
+) -> int:
+    """Build a template, or say why that cannot be; return the exit code.
+
+    Args:
+        options: The tool's, with a ``label``.
+        build: Builds.
+        remedy: What to add to an error.
+    """
+    try:
+        build(options)
+    except RealServicesError as error:
+        print(f"{options.label}: {error}{remedy(str(error))}", file=sys.stderr)
+        return 1
+    except OSError as error:
+        print(f"{options.label}: {explain(error, 'the template cannot be built')}", file=sys.stderr)
+        return 1
+    return 0

@@ -101,7 +101,7 @@ def test_an_unknown_kind_is_an_error(tmp_path: Path) -> None:
     with Launched(tmp_path / "run", [{**redis(), "kind": "kafka"}]) as launched:
         assert launched.wait() == 1
         assert launched.output == (
-            "realservices: //app:app_test: unknown kind of service 'kafka'; known are clickhouse, executable, postgres, redis\n"
+            "realservices: //app:app_test: unknown kind of service 'kafka'; known are clickhouse, executable, mariadb, postgres, redis\n"
         )
 
 

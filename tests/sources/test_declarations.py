@@ -146,8 +146,14 @@ def test_a_pyproject_that_nobody_may_read(tmp_path: Path) -> None:
         ("services = 'x'", r"realservices\.toml: services = 'x'; it is a table"),
         ("[services]\na = 1", r"service 'a' = 1; it is a table"),
         ("[services.a]\nkind = 'mysql'", r"service 'a': kind = 'mysql'; it is one of clickhouse, executable, postgres"),
-        ("[services.a]\nkind = ['redis']", r"kind = \['redis'\]; it is one of clickhouse, executable, postgres, redis"),
-        ("[services.a]\ndatabases = 3", r"kind is missing; it is one of clickhouse, executable, postgres, redis"),
+        (
+            "[services.a]\nkind = ['redis']",
+            r"kind = \['redis'\]; it is one of clickhouse, executable, mariadb, postgres, redis",
+        ),
+        (
+            "[services.a]\ndatabases = 3",
+            r"kind is missing; it is one of clickhouse, executable, mariadb, postgres, redis",
+        ),
         ("[services.'a b']\nkind = 'redis'", r"a name consists of letters"),
         (
             "[services.a]\nkind = 'redis'\nmigrations = []",

@@ -17,7 +17,7 @@ from realservices.sources.declared_kind import DeclaredKind, account, from_root,
 from realservices.sources.errors import MissingServiceError, SettingError
 from realservices.sources.missing import explain_uninstalled
 from realservices.sources.recipe import recipe_of, settings_options
-from realservices.sources.template_cache import ARCHIVE, INFO, template
+from realservices.sources.templated import template_config
 
 if TYPE_CHECKING:
     import contextlib
@@ -61,15 +61,9 @@ class _ClickHouse(DeclaredKind):
     def config(
         self, declaration: Declaration, declared: Mapping[str, Declaration], stack: contextlib.ExitStack
     ) -> dict[str, Any]:
-        user, database = account(declaration, self.taken_names)
-        directory = stack.enter_context(template(self.recipe(declaration), declaration.name))
         return {
             "server": from_root(clickhouse_server()),
-            "template": from_root(directory / ARCHIVE),
-            "template_info": from_root(directory / INFO),
-            "user": user,
-            "database": database,
-            "settings": texts(declaration.values.get("settings", {})),
+            **template_config(declaration, self.recipe(declaration), self.taken_names, stack),
             "server_settings": texts(declaration.values.get("server_settings", {})),
             "local_dictionaries": declaration.values.get("local_dictionaries", False),
         }

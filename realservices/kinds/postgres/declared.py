@@ -19,9 +19,9 @@ from realservices.kinds.postgres.sources.recipe import postgres_recipe
 from realservices.schema.layouts import LAYOUTS
 from realservices.sources.attached_address import account_in_url, host_in_url, label_of, port_from
 from realservices.sources.declaration_shapes import EVERY, FILES, MIGRATE, SETTINGS
-from realservices.sources.declared_kind import DeclaredKind, account, from_root, texts
+from realservices.sources.declared_kind import DeclaredKind, account, from_root
 from realservices.sources.errors import SettingError
-from realservices.sources.template_cache import ARCHIVE, BASE, INFO, template
+from realservices.sources.templated import template_config
 
 if TYPE_CHECKING:
     import contextlib
@@ -74,19 +74,9 @@ class _Postgres(DeclaredKind):
     def config(
         self, declaration: Declaration, declared: Mapping[str, Declaration], stack: contextlib.ExitStack
     ) -> dict[str, Any]:
-        distribution = postgres_distribution()
-        user, database = account(declaration, self.taken_names)
-        recipe = postgres_recipe(declaration, distribution, user, database)
-        directory = stack.enter_context(template(recipe, declaration.name))
-        base = {"template_base": from_root(directory / BASE)} if (directory / BASE).exists() else {}
         return {
-            "distribution": from_root(distribution),
-            "template": from_root(directory / ARCHIVE),
-            **base,
-            "template_info": from_root(directory / INFO),
-            "user": user,
-            "database": database,
-            "settings": texts(declaration.values.get("settings", {})),
+            "distribution": from_root(postgres_distribution()),
+            **template_config(declaration, self.recipe(declaration), self.taken_names, stack),
         }
 
     def attached(self, name: str) -> Endpoint:

@@ -12,11 +12,9 @@ import os
 import re
 import shutil
 import signal
-import sys
 import time
 
-from realservices.contract.errors import RealServicesError, TemplateError
-from realservices.contract.resources import explain
+from realservices.contract.errors import TemplateError
 from realservices.host.abandoned import remove_abandoned
 from realservices.host.marks import mark_this_process
 from realservices.host.process import describe_exit, spawn
@@ -43,7 +41,7 @@ from realservices.schema.script import Script
 from realservices.services.data_archive import write_data_archive
 from realservices.services.migrators import add_migrate_option
 from realservices.services.template_lifeline import end_with
-from realservices.services.template_options import add_contents_option, name_value
+from realservices.services.template_options import add_contents_option, name_value, run_build
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -72,16 +70,7 @@ _TRANSIENT = ("status", "tmp", "preprocessed_configs")
 
 def main(arguments: Sequence[str]) -> int:
     """Make the archive and its description; return the exit code."""
-    options = _parse(arguments)
-    try:
-        _build(options)
-    except RealServicesError as error:
-        print(f"{options.label}: {error}", file=sys.stderr)
-        return 1
-    except OSError as error:
-        print(f"{options.label}: {explain(error, 'the template cannot be built')}", file=sys.stderr)
-        return 1
-    return 0
+    return run_build(_parse(arguments), _build)
 
 
 def _build(options: argparse.Namespace) -> None:

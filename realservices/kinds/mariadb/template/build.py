@@ -10,10 +10,8 @@ from __future__ import annotations
 import argparse
 import json
 import os
-import sys
 
-from realservices.contract.errors import RealServicesError, TemplateError
-from realservices.contract.resources import explain
+from realservices.contract.errors import TemplateError
 from realservices.host.abandoned import remove_abandoned
 from realservices.host.marks import mark_this_process
 from realservices.host.namespaces import are_namespaces_possible, enter_mount_namespace
@@ -35,7 +33,7 @@ from realservices.services.build_memory import BuildMemory
 from realservices.services.data_archive import write_data_archive
 from realservices.services.migrators import add_migrate_option
 from realservices.services.template_lifeline import end_with
-from realservices.services.template_options import add_contents_option, name_value
+from realservices.services.template_options import add_contents_option, name_value, run_build
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -52,19 +50,14 @@ _FORGETFUL_TABLES = (
 
 def main(arguments: Sequence[str]) -> int:
     """Make the archive and its description; return the exit code."""
-    options = _parse(arguments)
+    return run_build(_parse(arguments), _build_or_explain)
+
+
+def _build_or_explain(options: argparse.Namespace) -> None:
     try:
         _build(options)
-    except RealServicesError as error:
-        print(f"{options.label}: {error}", file=sys.stderr)
-        return 1
     except MariaDBRefusal as error:
-        print(f"{options.label}: MariaDB refuses to build the template: {error}", file=sys.stderr)
-        return 1
-    except OSError as error:
-        print(f"{options.label}: {explain(error, 'the template cannot be built')}", file=sys.stderr)
-        return 1
-    return 0
+        raise TemplateError(f"MariaDB refuses to build the template: {error}") from None
 
 
 def _build(options: argparse.Namespace) -> None:

@@ -13,10 +13,8 @@ import argparse
 import json
 import os
 import pwd
-import sys
 
-from realservices.contract.errors import RealServicesError, TemplateError
-from realservices.contract.resources import explain
+from realservices.contract.errors import TemplateError
 from realservices.host.abandoned import remove_abandoned
 from realservices.host.marks import mark_this_process
 from realservices.host.namespaces import are_namespaces_possible, enter_mount_namespace
@@ -42,7 +40,7 @@ from realservices.schema.layouts import LAYOUTS
 from realservices.services.build_memory import BuildMemory
 from realservices.services.migrators import add_migrate_option
 from realservices.services.template_lifeline import end_with
-from realservices.services.template_options import add_contents_option, name_value
+from realservices.services.template_options import add_contents_option, name_value, run_build
 from realservices.services.template_progress import Progress
 
 TYPE_CHECKING = False
@@ -55,16 +53,7 @@ if TYPE_CHECKING:
 
 def main(arguments: Sequence[str]) -> int:
     """Make the archive and its description; return the exit code."""
-    options = _parse(arguments)
-    try:
-        _build(options)
-    except RealServicesError as error:
-        print(f"{options.label}: {error}{remedy_for_extension(str(error))}", file=sys.stderr)
-        return 1
-    except OSError as error:
-        print(f"{options.label}: {explain(error, 'the template cannot be built')}", file=sys.stderr)
-        return 1
-    return 0
+    return run_build(_parse(arguments), _build, remedy_for_extension)
 
 
 def _build(options: argparse.Namespace) -> None:
