@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pytest
 
+from realservices.kinds.mariadb.server.settings import own_files
 from tests.host import places
 from tests.kinds.mariadb.template_build import TemplateBuild
 
@@ -112,6 +113,21 @@ def test_a_server_without_its_files(tmp_path: Path) -> None:
     lone.write_text("")
     message = TemplateBuild(tmp_path, lone).refusal()
     assert f"{lone} has no mariadb_system_tables.sql; looked in {tmp_path}/share, {tmp_path}/share/mysql" in message
+
+
+@pytest.mark.parametrize(
+    ("program", "file", "prefix"),
+    [
+        ("bin/mariadbd", "share/mariadb_system_tables.sql", "mariadb_"),
+        ("sbin/mariadbd", "share/mysql/mysql_system_tables.sql", "mysql_"),
+        ("sbin/mariadbd", "share/mariadb/mariadb_system_tables.sql", "mariadb_"),
+    ],
+)
+def test_a_servers_files_are_where_its_package_puts_them(tmp_path: Path, program: str, file: str, prefix: str) -> None:
+    for path in (tmp_path / program, tmp_path / file):
+        path.parent.mkdir(parents=True)
+        path.touch()
+    assert own_files(str(tmp_path / program)) == (str((tmp_path / file).parent), prefix)
 
 
 def test_a_template_has_one_account_and_no_password_that_all_know(build: TemplateBuild, tmp_path: Path) -> None:
