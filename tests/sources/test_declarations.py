@@ -145,7 +145,10 @@ def test_a_pyproject_that_nobody_may_read(tmp_path: Path) -> None:
         (_postgres("locale_provider = 'icu'"), r"service 'a': locale_provider = 'icu' needs a key locale"),
         ("services = 'x'", r"realservices\.toml: services = 'x'; it is a table"),
         ("[services]\na = 1", r"service 'a' = 1; it is a table"),
-        ("[services.a]\nkind = 'mysql'", r"service 'a': kind = 'mysql'; it is one of clickhouse, executable, mariadb"),
+        (
+            "[services.a]\nkind = 'mysql'",
+            r"service 'a': kind = 'mysql'; it is one of clickhouse, executable, mariadb, postgres",
+        ),
         (
             "[services.a]\nkind = ['redis']",
             r"kind = \['redis'\]; it is one of clickhouse, executable, mariadb, postgres, redis",

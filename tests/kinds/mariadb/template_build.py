@@ -47,7 +47,7 @@ class TemplateBuild:
         done = self._run()
         assert done.returncode == 1
         assert done.stdout == ""
-        assert "Traceback" not in done.stderr
+        assert "Traceback" not in done.stderr, done.stderr
         assert not self.archive.exists()
         assert not self._info.exists()
         return done.stderr

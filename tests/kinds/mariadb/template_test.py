@@ -148,9 +148,9 @@ sys.excepthook = lambda kind, error, traceback: print(error)
 sys.path.insert(0, os.environ["PACKAGE"])
 from realservices.kinds.mariadb.wire import Connection
 url = urllib.parse.urlsplit(os.environ["MARIADB_URL"])
-connection = Connection((url.hostname, url.port), url.username, url.password, url.path[1:])
-for statement in sys.argv[1:]:
-    connection.run(statement)
+with Connection((url.hostname, url.port), url.username, url.password, url.path[1:]) as connection:
+    for statement in sys.argv[1:]:
+        connection.run(statement)
 """
 
 
