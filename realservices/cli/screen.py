@@ -54,7 +54,7 @@ class Screen:
         if self._is_json:
             return
         url = (endpoint.url if self._shows_passwords else without_password(endpoint.url)) or "(no port)"
-        how = f"ready in {startup_ms:.0f} ms" if endpoint.disposable else "is somebody else's, and there"
+        how = f"ready in {startup_ms:.0f} ms" if endpoint.disposable else "is external, and there"
         self._line(endpoint.name, f"{url}  {how}")
 
     def all_ready(self, endpoints: Mapping[str, Endpoint], startup_ms: Mapping[str, float], **more: Any) -> None:

@@ -164,7 +164,7 @@ class Serving:
     async def _watch(self) -> str:
         """Tell what happens to services, until whoever runs them has ended; return how that was noticed."""
         if not self._launcher.control:
-            await asyncio.Event().wait()  # All are somebody else's.
+            await asyncio.Event().wait()  # All are external.
         control = BlockingServiceControl(self._launcher.control)
         states = {name: _READY for name, each in self._launcher.endpoints.items() if each.disposable}
         while True:

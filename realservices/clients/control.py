@@ -136,7 +136,7 @@ class BlockingServiceControl:
         endpoint: dict[str, Any] = self._ask(op="add", service=service, runfiles=runfiles)["endpoint"]
         return endpoint
 
-    def heal(self) -> dict[str, ServiceStatus]:
+    def recover(self) -> dict[str, ServiceStatus]:
         """Bring every service back that is stopped, paused or dead, and wait for it; return how those were."""
         unhealthy = {name: status for name, status in self.status().items() if status.state != "ready"}
         for name, status in unhealthy.items():

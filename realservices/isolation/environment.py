@@ -4,7 +4,7 @@
 mapping from resource to client. Subscripts do not block on anything but a service that has yet to start.
 
 Where the target declares servers of its own (executable_service), databases are the very ones that these servers use,
-and are put back after the test (server_state.py). Otherwise they are isolated as the single fixtures are.
+and are restored after the test (server_state.py). Otherwise they are isolated as the single fixtures are.
 """
 
 from __future__ import annotations

@@ -45,11 +45,11 @@ class IsolatedKind:
             directory: What all processes that share the servers share.
 
         Raises:
-            IsolationError: The kind does not say how it is put back.
+            IsolationError: The kind does not say how it is restored.
         """
         raise IsolationError(
             f"service {endpoint.name!r} ({endpoint.label}) is used by servers, and kind {endpoint.kind!r} does not say "
-            "how its data are put back after a test: define servers_store in its IsolatedKind (docs/own_kinds.md)"
+            "how its data are restored after a test: define servers_store in its IsolatedKind (docs/own_kinds.md)"
         )
 
     def checked_out(self, manager: IsolationManager) -> CheckedOut:
@@ -84,7 +84,7 @@ class IsolatedKind:
         await writer.wait_closed()
 
     def leave(self, manager: IsolationManager, name: str) -> None:
-        """Remove what the session, which ends, has left on a server of somebody else's.
+        """Remove what the session, which ends, has left on an external server.
 
         Args:
             manager: The session's.

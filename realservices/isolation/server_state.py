@@ -63,7 +63,7 @@ class ServerState:
         self._endpoint = endpoint
         self._background = background
         self._stores: list[ServersStore] = []
-        # What could not be put back when a test ended, because its server was down.
+        # What could not be restored when a test ended, because its server was down.
         self._unrestored: list[ServersStore] = []
         self._directory = directory
         self._lock_path = f"{directory}/servers.lock"
@@ -90,7 +90,7 @@ class ServerState:
         """End a test's use: put everything back. Does nothing where the test did not begin one.
 
         Raises:
-            IsolationError, IsolationBrokenError: Something could not be put back in place.
+            IsolationError, IsolationBrokenError: Something could not be restored in place.
         """
         if self._lock < 0 or not self._process.is_this:
             return
@@ -126,7 +126,7 @@ class ServerState:
                 store.restore()
             except IsolationBrokenError as error:  # It has been made anew.
                 errors.append(error)
-            except Exception as error:  # noqa: BLE001 - raised below; the others are put back first
+            except Exception as error:  # noqa: BLE001 - raised below; the others are restored first
                 errors.append(error)
                 unrestored.append(store)
         self._unrestored = unrestored

@@ -48,11 +48,11 @@ async def launched_services(launcher: Launcher) -> list[Service]:
 def session_target(services: Sequence[Service], tests: Mapping[str, str], started_epoch_ms: float) -> Target:
     """Return the session as a target."""
     bad = [f"{name}: {result}" for name, result in tests.items() if result in _BAD]
-    ill = [f"{each.name}: {each.cause}" for each in services if each.cause]
-    status = FAILED if bad else SERVICE_FAILED if ill else PASSED
+    unhealthy = [f"{each.name}: {each.cause}" for each in services if each.cause]
+    status = FAILED if bad else SERVICE_FAILED if unhealthy else PASSED
     if status == PASSED and tests and all(result == SKIPPED for result in tests.values()):
         status = SKIPPED
-    why = "\n".join([*bad, *ill])
+    why = "\n".join([*bad, *unhealthy])
     ready = [(each.started_ms or 0.0) + each.ready_ms for each in services if each.ready_ms is not None]
     attempt = Attempt(
         run=1, shard=1, attempt=1, status=status, started_epoch_ms=started_epoch_ms, duration_ms=0.0, why=why,

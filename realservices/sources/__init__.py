@@ -1,1 +1,1 @@
-"""Where a test process's services come from: a launcher, somebody else, or this session itself."""
+"""Where a test process's services come from: a launcher, external ones, or this session itself."""

@@ -1,4 +1,4 @@
-"""Services that somebody else runs, named by TEST_<KIND>_HOST: service containers of a CI job, for instance.
+"""External services, named by TEST_<KIND>_HOST: service containers of a CI job, for instance.
 
 They outlive the session and others may use them at the same time, so they are used and never damaged: an endpoint from
 here is not disposable, and isolation keeps to databases and numbers of its own.

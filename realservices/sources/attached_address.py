@@ -1,4 +1,4 @@
-"""Parts of the addresses of servers that somebody else runs, from the environment."""
+"""Parts of the addresses of external servers, from the environment."""
 
 from __future__ import annotations
 

@@ -94,7 +94,7 @@ class DeclaredKind:
         raise NotImplementedError
 
     def attached(self, name: str) -> Endpoint:
-        """Return what the variables say of a server that somebody else runs.
+        """Return what the variables say of an external server.
 
         Raises:
             SettingError: One of them does not say what it should.

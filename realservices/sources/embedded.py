@@ -271,7 +271,7 @@ class EmbeddedServices(Source):
         if self.names(kind)[0] != name:
             for variable in find(kind).variables:
                 variables.pop(variable, None)
-        # A pytest that a test starts must not take them for somebody else's.
+        # A pytest that a test starts must not take them for external ones.
         kinds = {*os.environ.get(EXPORTED, "").split(), kind}
         for variable, value in {**variables, EXPORTED: " ".join(sorted(kinds))}.items():
             self._variables.set(variable, value)

@@ -1,4 +1,4 @@
-"""The variables that name services of somebody else. By itself, because every session asks whether one is set."""
+"""The variables that name external services. By itself, because every session asks whether one is set."""
 
 from __future__ import annotations
 

@@ -220,7 +220,7 @@ def test_a_service_of_somebody_else(development: Development) -> None:
         url = f"http://127.0.0.1:{other.getsockname()[1]}/api"
         development.environment["TEST_HTTP_URL"] = url
         with development.up() as up:
-            up.await_output(f"^http  {url}  is somebody else's, and there$")
+            up.await_output(f"^http  {url}  is external, and there$")
             up.await_ready()
             assert development.states() == {"http": "healthy"}
             done = development.run("logs", "http")

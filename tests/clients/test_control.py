@@ -36,8 +36,8 @@ async def test_stopped_service_refuses_and_comes_back(service_control: ServiceCo
 
 
 @pytest.mark.parametrize("fault", ["stop", "kill"])
-@pytest.mark.parametrize("attempt", ["breaks", "finds it healed"])
-async def test_what_a_test_breaks_is_healed_behind_it(
+@pytest.mark.parametrize("attempt", ["breaks", "finds it recovered"])
+async def test_what_a_test_breaks_is_recovered_behind_it(
     service_control: ServiceControl, isolated_database: Any, isolated_redis: Any, fault: str, attempt: str
 ) -> None:
     status = await service_control.status()
@@ -61,7 +61,7 @@ async def test_paused_service_hangs_and_goes_on(service_control: ServiceControl,
     assert await answer
 
 
-def test_paused_service_is_healed_behind_the_test(
+def test_paused_service_is_recovered_behind_the_test(
     service_control_sync: BlockingServiceControl, isolated_database_sync: Any
 ) -> None:
     isolated_database_sync.execute("CREATE TABLE t (a int)")

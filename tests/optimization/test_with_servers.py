@@ -1,4 +1,4 @@
-"""Where a target declares servers, tests share databases with them: one test at a time, and put back after each."""
+"""Where a target declares servers, tests share databases with them: one test at a time, and restored after each."""
 
 from __future__ import annotations
 

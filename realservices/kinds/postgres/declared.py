@@ -1,4 +1,4 @@
-"""How a project declares a PostgreSQL for plain pytest, and what names one that somebody else runs."""
+"""How a project declares a PostgreSQL for plain pytest, and what names an external one."""
 
 from __future__ import annotations
 

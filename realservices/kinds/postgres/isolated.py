@@ -130,7 +130,7 @@ def postgres_of(manager: IsolationManager, name: str | None = None) -> PostgresI
 
 
 def prepared(manager: IsolationManager, endpoint: Endpoint) -> tuple[Endpoint, SessionDatabases | None]:
-    """Return a service with something to clone from, and what the session has on it if it is somebody else's."""
+    """Return a service with something to clone from, and what the session has on it if it is external."""
     from realservices.kinds.postgres.isolation.session_databases import SessionDatabases  # noqa: PLC0415 - see above
 
     if endpoint.disposable:

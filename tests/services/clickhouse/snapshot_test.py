@@ -1,4 +1,4 @@
-"""The service's own database, put back after a test in which a server wrote into it."""
+"""The service's own database, restored after a test in which a server wrote into it."""
 
 from __future__ import annotations
 
@@ -71,7 +71,7 @@ def test_asynchronous_inserts_are_undone(server: Any, snapshot: ClickHouseSnapsh
 
 def test_a_table_that_a_test_made_is_dropped_and_named(server: Any, snapshot: ClickHouseSnapshot) -> None:
     server.command("CREATE TABLE extra (a Int32) ENGINE = MergeTree ORDER BY a")
-    with pytest.raises(IsolationBrokenError, match=r"has changed the schema .*: made extra\. It has been put back"):
+    with pytest.raises(IsolationBrokenError, match=r"has changed the schema .*: made extra\. It has been restored"):
         snapshot.restore()
     assert server.command("EXISTS TABLE extra") == 0
     snapshot.restore()

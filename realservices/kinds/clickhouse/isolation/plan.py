@@ -1,7 +1,7 @@
 """How a database like the service's own is made: known from the template, or read from the server.
 
 Where the launcher's build action made the service's database, its description tells the statements and which rows to
-copy. On a server of somebody else's the statements are those that the server itself shows of the tables; rows are not
+copy. On an external server the statements are those that the server itself shows of the tables; rows are not
 copied, as nobody knows how many there are.
 """
 
@@ -49,7 +49,7 @@ class ClickHousePlan:
 
 
 def plan_of(endpoint: Endpoint, connection: ClickHouseConnection) -> ClickHousePlan:
-    """Return how a database like the service's own is made. Only somebody else's server is asked.
+    """Return how a database like the service's own is made. Only an external server is asked.
 
     Raises:
         IsolationError: There is no way, because the schema names its database.

@@ -122,6 +122,6 @@ class ClickHouseSnapshot:
         shown = ", ".join(f"{word} {', '.join(names)}" for word, names in differences if names)
         return (
             "a test, or a server on its behalf, has changed the schema of a ClickHouse database that servers use: "
-            f"{shown}. It has been put back. Put the schema "
+            f"{shown}. It has been restored. Put the schema "
             "into the service's schema files, or change it in isolated_clickhouse"
         )

@@ -18,7 +18,7 @@ _CONNECT_TIMEOUT_S = 10.0
 _CLOSE_TIMEOUT_S = 1.0
 # PostgreSQL's own database for such purposes. Where a cluster has none, the programs' database has to serve.
 _ADMIN_DATABASE = "postgres"
-# On somebody else's server nobody can copy a database while we are connected to it.
+# On an external server nobody can copy a database while we are connected to it.
 _ANOTHER_DATABASE = "template1"
 _NO_DEVELOPERS = {"direct_tls": False, "target_session_attrs": "any", "krbsrvname": "postgres", "gsslib": "gssapi"}
 

@@ -65,7 +65,7 @@ class PostgresIsolation(ServiceIsolation):
         ready: Clones that are there already.
         clones: Where its databases come from; by default a pool of its own.
         pristine: Name of the database that those of tests are restored from.
-        others: What the session has on a server of somebody else's.
+        others: What the session has on an external server.
     """
 
     def __init__(

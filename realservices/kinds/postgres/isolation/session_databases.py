@@ -1,4 +1,4 @@
-"""The databases of one test session on a PostgreSQL server that somebody else runs.
+"""The databases of one test session on an external PostgreSQL server.
 
 The session copies the server's own database (TEST_POSTGRES_DB) once, or applies the project's migrations to a fresh
 one, and clones that; it never writes to the original. All its databases carry its token in their names, and so do its

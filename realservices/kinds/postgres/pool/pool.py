@@ -55,7 +55,7 @@ class PostgresPool(PostgresIsolation):
         background: For clones and blocking connections.
         ready: Clones that are there already.
         strategy: Says how much of everything there may be.
-        others: What the session has on a server of somebody else's.
+        others: What the session has on an external server.
     """
 
     def __init__(

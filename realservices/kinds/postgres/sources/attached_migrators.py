@@ -1,4 +1,4 @@
-"""A project's migrators on a server that somebody else runs, in a fresh database of the session's, by the tool."""
+"""A project's migrators on an external server, in a fresh database of the session's, by the tool."""
 
 from __future__ import annotations
 

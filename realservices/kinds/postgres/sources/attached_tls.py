@@ -1,4 +1,4 @@
-"""Whether a PostgreSQL that somebody else runs is spoken to over TLS: by TEST_POSTGRES_SSLMODE, never by PGSSLMODE."""
+"""Whether an external PostgreSQL is spoken to over TLS: by TEST_POSTGRES_SSLMODE, never by PGSSLMODE."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""A project's migrations, migrators and seeds, applied to a database on a server that somebody else runs.
+"""A project's migrations, migrators and seeds, applied to a database on an external server.
 
 By psql, as for the servers that a session starts itself: migrations are written against it.
 """

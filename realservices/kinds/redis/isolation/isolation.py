@@ -4,7 +4,7 @@ The accounts may do everything except what reaches beyond the test's database: t
 SELECT of another number and the like, also to clients that code under test makes from the URL. When the test ends, the
 connections made from the URL are closed and the database is flushed.
 
-On a server that somebody else runs numbers are leased by agreement (leased_numbers.py), and where the accounts cannot
+On an external server numbers are leased by agreement (leased_numbers.py), and where the accounts cannot
 be made the fixtures' clients guard themselves (guard.py).
 
 Publish/subscribe channels, functions and the script cache belong to the whole server; Redis cannot divide them. What

@@ -1,4 +1,4 @@
-"""Numbered databases on a Redis server that somebody else runs, shared out among test sessions by agreement.
+"""Numbered databases on an external Redis server, shared out among test sessions by agreement.
 
 The agreement lies on the server itself, in its database 0: a key `realservices:lease:N` says that number N is taken,
 and by whom. It expires soon; as long as its process lives a thread renews it. A number that holds keys is somebody's

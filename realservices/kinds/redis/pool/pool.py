@@ -64,7 +64,7 @@ class RedisPool(RedisIsolation):
             timeout_s=timeout_s,
             remedy="Leave environments earlier, or lower max_concurrent_tests.",
         )
-        self._refusal = ""  # What was said of a server of somebody else's when it had no more.
+        self._refusal = ""  # What was said of an external server when it had no more.
         self._ended: list[_PooledDatabase] = []  # What they keep can only be closed where the loop runs.
 
     def measures(self) -> dict[str, Any]:
