@@ -12,11 +12,12 @@ if TYPE_CHECKING:
 
 
 class _MariaDB(KindHints):
-    images = ("mariadb", "mysql")
-    packages = ("asyncmy", "aiomysql", "pymysql", "mysqlclient", "mariadb")
+    # Drivers of MySQL say nothing of which of the two it is.
+    images = ("mariadb",)
+    packages = ("mariadb",)
     service = "shop"
-    words = r"MARIADB|MYSQL"
-    schemes = ("mysql", "mariadb")
+    words = r"MARIADB"
+    schemes = ("mariadb",)
     given = ("MARIADB_URL",)
 
     def target(self, proposal: Proposal, found: Evidence) -> str:
