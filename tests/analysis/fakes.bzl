@@ -2,13 +2,15 @@
 
 load("@rules_python//python:py_info.bzl", "PyInfo")
 load("//rules:defs.bzl", "ServiceInfo")
-load("//rules/private:kinds.bzl", "FIELDS", "kind_info")  # buildifier: disable=bzl-visibility
+load("//rules/private:kinds.bzl", "kind_info")  # buildifier: disable=bzl-visibility
 load("//rules/private:service.bzl", "SERVICE_ATTRS", "service_info")  # buildifier: disable=bzl-visibility
+
+_FIELDS = ["url", "host", "port", "password", "database", "socket"]
 
 def _fake_service_impl(ctx):
     return [service_info(
         ctx,
-        kind = kind_info(name = ctx.attr.kind, fields = FIELDS),
+        kind = kind_info(name = ctx.attr.kind, fields = _FIELDS, programs = ["redis-cli"]),
         config = {},
         runfiles = ctx.runfiles(),
         client = ctx.attr.client,
