@@ -97,7 +97,7 @@ def _imported_places(source: str) -> set[str]:
 
 def test_every_module_has_a_place() -> None:
     top = {path.removesuffix(".py") for path in _SOURCES if "/" not in path}
-    assert top == {*_PUBLIC, *_ENTRIES}
+    assert top <= {*_PUBLIC, *_ENTRIES}  # Bazel's tests do not have all of them.
 
 
 @pytest.mark.parametrize("path", sorted(path for path in _SOURCES if path.removesuffix(".py") not in _ENTRIES))
