@@ -8,7 +8,6 @@ import pytest
 
 from realservices.fixtures.loops import enter_in_loop, outlive_loop
 from realservices.fixtures.session import item_of, manager_of, required_service
-from realservices.kinds.mariadb.isolated import mariadb_of
 from realservices.kinds.mariadb.kind import KIND
 
 if TYPE_CHECKING:
@@ -43,5 +42,7 @@ def mariadb_url(cloned_mariadb: MariaDBDatabase) -> str:
 
 
 def _isolation(request: pytest.FixtureRequest) -> MariaDBIsolation:
+    from realservices.kinds.mariadb.isolated import mariadb_of  # noqa: PLC0415 - with it comes asyncio, for its users only
+
     endpoint = required_service(item_of(request), KIND.name)
     return mariadb_of(manager_of(request.config), endpoint.name)

@@ -12,8 +12,10 @@ from __future__ import annotations
 import os
 import re
 import subprocess
+import time
 
 from realservices.contract.errors import TemplateError
+from realservices.kinds.mariadb.names import quote_text
 from realservices.kinds.mariadb.template.bootstrap import environment
 from realservices.schema.psql_words import indented
 
@@ -33,6 +35,8 @@ _TOKEN = re.compile(
 # Then a backslash in a text is a backslash.
 _OTHER_ESCAPES = b"NO_BACKSLASH_ESCAPES"
 _ENDED_ALONE = ("Handler_rollback", "Com_rollback", "Com_rollback_to_savepoint")
+_SESSIONS = "SELECT id FROM information_schema.processlist WHERE user = {} AND id <> CONNECTION_ID()"
+_END_TIMEOUT_S, _PAUSE_S = 60.0, 0.002
 _COUNTERS = f"SHOW GLOBAL STATUS WHERE Variable_name IN ({', '.join(repr(name) for name in _ENDED_ALONE)})"
 
 
@@ -89,6 +93,7 @@ def apply_file(
         )
     if done.returncode:
         raise TemplateError(_refused(script, done.stderr.decode(errors="replace").strip()))
+    _await_end(connection, user)
     after = _counters(connection)
     if after["Handler_rollback"] > before["Handler_rollback"] and all(
         after[name] == before[name] for name in _ENDED_ALONE[1:]
@@ -127,6 +132,15 @@ def _refused(script: Script, words: str) -> str:
         f"MariaDB refused {script.kind} {script.shown}, line {line}:\n"
         f"{indented('ERROR' + (found['code'] or '') + ': ' + found['words'])}{at}"
     )
+
+
+def _await_end(connection: Connection, user: str) -> None:
+    """Wait until the server has ended the client's session, maybe after the client: then it undoes what is open."""
+    deadline = time.monotonic() + _END_TIMEOUT_S
+    while connection.run(_SESSIONS.format(quote_text(user))):
+        if time.monotonic() > deadline:
+            raise TemplateError(f"MariaDB has not ended its client's session within {_END_TIMEOUT_S:.0f} s")
+        time.sleep(_PAUSE_S)
 
 
 def _counters(connection: Connection) -> Mapping[str, int]:
