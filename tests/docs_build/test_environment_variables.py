@@ -1,4 +1,4 @@
-"""Each environment variable that the package names stands in docs/environment_variables.md."""
+"""Each environment variable that the package names stands in docs/environment_variables.md, or on the page of its kind."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ import pytest
 from tests.scratch import ROOT
 
 _VARIABLE = re.compile(
-    r"\b(?:REALSERVICES_[A-Z][A-Z_]*[A-Z]|TEST_(?:POSTGRES|REDIS|CLICKHOUSE|HTTP|WEBSOCKET|LLM)_[A-Z_]+"
+    r"\b(?:REALSERVICES_[A-Z][A-Z_]*[A-Z]|TEST_(?:POSTGRES|REDIS|CLICKHOUSE|MARIADB|HTTP|WEBSOCKET|LLM)_[A-Z_]+"
     r"|USE_REAL_SERVICES|DYNAMIC_PORTS|TEST_ISOLATION)\b"
 )
 # What processes of ours tell each other.
@@ -43,5 +43,7 @@ def test_the_internal_ones_are_there() -> None:
 
 @pytest.mark.parametrize("variable", sorted(_NAMED.keys() - _INTERNAL))
 def test_the_page_has_it(variable: str) -> None:
-    page = (ROOT / "docs" / "environment_variables.md").read_text(encoding="utf-8")
-    assert variable in page, f"{_NAMED[variable]} names {variable}"
+    kind = variable.partition("_")[2].partition("_")[0].lower()
+    pages = [ROOT / "docs" / name for name in ("environment_variables.md", f"{kind}.md")]
+    text = "".join(page.read_text(encoding="utf-8") for page in pages if page.is_file())
+    assert variable in text, f"{_NAMED[variable]} names {variable}"
