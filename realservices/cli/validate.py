@@ -147,7 +147,7 @@ async def _use(manager: IsolatedEnvironmentManager, resource: str) -> str:
     kind = kind_of(resource)
     validated = validated_kind(kind.name) if kind else None
     async with manager.create_test_environment("validate", [resource]) as resources:
-        if kind and validated and _is_servers(kind):
+        if kind and validated and validated.spares_servers and _is_servers(kind):
             return await validated.use_servers(resources[resource])
         detail = await (validated.use if validated else _OTHER_USES[resource])(resources[resource])
     if validated is None and resource != FILESYSTEM:

@@ -16,7 +16,13 @@ class UnexpectedError(Exception):
 
 
 class ValidatedKind:
-    """How a kind is used. The client is that of the kind's first key of an environment."""
+    """How a kind is used. The client is that of the kind's first key of an environment.
+
+    Attributes:
+        spares_servers: What `use` does would disturb running servers that use the same database: `use_servers` then.
+    """
+
+    spares_servers = True
 
     async def use(self, client: Any) -> str:
         """Do what a test does; return what the server is.
@@ -28,7 +34,7 @@ class ValidatedKind:
 
     async def use_servers(self, client: Any) -> str:
         """Do what leaves no trace in a database that running servers have open; return what the server is."""
-        return await self.use(client)
+        raise NotImplementedError
 
     async def is_seen(self, client: Any) -> bool:
         """Return whether the next test finds what the first one has done."""

@@ -35,6 +35,7 @@ def test_everything_that_a_target_has() -> None:
         "database": "ok",
         "redis": "ok",
         "clickhouse": "ok",
+        "mariadb": "missing",
         "http": "missing",
         "websocket": "ok",
         "filesystem": "ok",

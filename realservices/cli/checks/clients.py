@@ -19,19 +19,21 @@ _OTHERS = (
 def check_clients() -> list[Finding]:
     """Look up which versions are installed."""
     kinds = [
-        (library, oldest, kind.name if kind.has_extra else "", f"tests with {kind.title}")
+        _library(library, oldest, kind.name if kind.has_extra else "", f"tests with {kind.title}", kind.is_default)
         for kind in map(find, names())
         for library, oldest in kind.client_libraries.items()
     ]
-    return [_library(*library) for library in (*kinds, *_OTHERS)]
+    return [*kinds, *(_library(*library) for library in _OTHERS)]
 
 
-def _library(name: str, oldest: str, extra: str, used_for: str) -> Finding:
+def _library(name: str, oldest: str, extra: str, used_for: str, is_expected: bool = True) -> Finding:
     identity = f"client.{name}", name
     meaning = f"Outside of Bazel, {used_for} do not work; bazel test brings a version of its own."
     try:
         version = importlib.metadata.version(name)
     except importlib.metadata.PackageNotFoundError:
+        if not is_expected:
+            return Finding(*identity, f"not installed; only {used_for} need it")
         remedy = f"pip install 'rules-realservices[{extra}]'" if extra else f"pip install '{name}>={oldest}'"
         return warning(*identity, "not installed", meaning=meaning, remedy=remedy)
     if _numbers(version) < _numbers(oldest):

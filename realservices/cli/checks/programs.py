@@ -35,6 +35,8 @@ def _check(described: Kind) -> Finding:
     try:
         program = declared_kind(kind).find_program()
     except MissingServiceError:
+        if not described.is_default:
+            return Finding(*identity, "none found; only a project that declares one needs it")
         return warning(
             *identity, f"none found: no wheel, no REALSERVICES_{kind.upper()}, none of the machine's own",
             meaning=f"Plain pytest cannot start {title}: tests that need it skip, unless TEST_{kind.upper()}_HOST "

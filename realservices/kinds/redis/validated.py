@@ -8,6 +8,8 @@ from realservices.cli.validated_kind import TABLE, ValidatedKind, expect
 
 
 class _Redis(ValidatedKind):
+    spares_servers = False
+
     async def use(self, client: Any) -> str:
         await client.set(TABLE, "value")
         expect("what was written", await client.strlen(TABLE), len("value"))
