@@ -65,6 +65,14 @@ def test_a_test_that_does_not_read_the_mock_of_its_set_up_is_no_obstacle() -> No
     assert "@pytest.fixture\nasync def database_pool" not in result.after
 
 
+def test_a_test_that_has_nothing_to_do_with_its_set_up_stays_as_it_is() -> None:
+    result = convert(
+        _HEAD.replace("IsolatedAsyncioTestCase", "TestCase")
+        + "    def setUp(self):\n        self.redis = MagicMock()\n\n    def test_sum(self):\n        self.assertEqual(1 + 1, 2)\n"
+    )
+    assert (result.converted, result.left, result.after) == ([], [], result.before)
+
+
 def test_a_set_up_beside_another_one_is_left() -> None:
     result = convert(
         _HEAD

@@ -132,6 +132,21 @@ def test_it(get):
     assert 'isolated_http.answer("GET", "/v2/latest/USD", status=500)' in text
 
 
+def test_any_of_several_requests_will_do() -> None:
+    text = _converted("""@patch("httpx.get")
+def test_it(get):
+    get.return_value.json.return_value = {"rate": 2}
+    assert rates.latest("USD") == 2
+    get.assert_any_call("https://rates.example/v2/latest/USD", params={"base": "EUR"}, headers={"A": "1"})
+""")
+    assert (
+        '    assert ("GET", "/v2/latest/USD") in [(each.method, each.path) for each in isolated_http.requests]\n'
+        in text
+    )
+    assert '    assert {"base": "EUR"} in [each.params for each in isolated_http.requests]\n' in text
+    assert '    assert "1" in [each.headers.get("a") for each in isolated_http.requests]\n' in text
+
+
 @pytest.mark.parametrize(
     ("body", "why"),
     [
@@ -153,6 +168,9 @@ def test_it(get):
                      "this part of a response has no counterpart", id="a part of a response"),
         pytest.param('@patch("httpx.get", side_effect=httpx.ReadTimeout("x"))\ndef test_it(get):\n    assert rates.latest("A")\n',
                      "no server that is gone gives this failure", id="a time-out"),
+        pytest.param('class Poster:\n    api = None\n\n    def post(self, link):\n        return requests.post(self.api, json={"link": link}).text\n\n\n'
+                     '@patch("requests.post")\ndef test_it(post):\n    post.return_value.text = "up"\n    assert Poster().post("https://links.example") == "up"\n',
+                     "nothing sets the address of the API", id="another URL in the test"),
         pytest.param('def twice():\n    return requests.get(API + "/a").json(), requests.get(API + "/b").json()\n\n\n'
                      '@patch("requests.get")\ndef test_it(get):\n    get.return_value.json.return_value = 1\n    assert twice() == (1, 1)\n',
                      "the code makes several requests, and one answer is for all", id="several requests"),

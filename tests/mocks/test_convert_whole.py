@@ -316,3 +316,21 @@ def test_that_nothing_is_committed_is_told_as_gone() -> None:
         "test_pin: line 16: that nothing was committed is not told by the rows alone; the assertion is gone"
     ]
     assert "isolated_database_sync" not in result.after
+
+
+def test_a_name_that_would_be_lost_is_told() -> None:
+    left(
+        """from app import rates
+
+
+@patch("app.rates.httpx.get")
+def test_latest(get):
+    response = MagicMock()
+    response.status_code = 200
+    response.json.return_value = {"rate": 4}
+    get.return_value = response
+    assert rates.latest("USD") == 4
+    assert response.status_code == 200
+""",
+        "the test uses a part of the mock by itself",
+    )

@@ -13,6 +13,7 @@ from realservices.mocks.convert.fixture_edits import applies
 from realservices.mocks.convert.fixture_index import FixtureIndex
 from realservices.mocks.convert.import_lines import mend_imports
 from realservices.mocks.convert.kept_mocks import kept_mock
+from realservices.mocks.convert.lost_names import lost_names
 from realservices.mocks.convert.module_fakes import (
     ModuleFakes,
     check_foreign,
@@ -23,6 +24,7 @@ from realservices.mocks.convert.module_fakes import (
 from realservices.mocks.convert.project import Module, Project, make_module
 from realservices.mocks.convert.results import FileResult, Left, Unconvertible
 from realservices.mocks.convert.rewrite import rewrite
+from realservices.mocks.convert.set_up_attributes import is_read
 from realservices.mocks.convert.shared_fixtures import (
     Planned,
     copied_fixtures,
@@ -126,7 +128,8 @@ class FileConverter:
                 self._check_foreign(reading)
                 has_work = _has_work(reading) or self._names_fakes(reading)
                 plan = self._plan(test, reading, module, project, calls) if has_work else None
-                kept = kept_mock(test, module.path, fixtures, calls, self._uses) if plan is None else None
+                is_without = plan is None and not reading.mocks  # What its set-up makes for others is none of its own.
+                kept = kept_mock(test, module.path, fixtures, calls, self._uses) if is_without else None
                 result.left += [kept] if kept is not None else []
                 found.append((test, plan, reading))
             except Unconvertible as refusal:
@@ -161,7 +164,7 @@ class FileConverter:
                 uses = self._uses.get(str(fixture.module.path), ())
                 check_foreign(fakes_at_top(fixture.module, uses), [fixture.node])
 
-    def _write(self, module: Module, plans: list[Planned], result: FileResult) -> dict[str, MockUse]:
+    def _write(self, module: Module, plans: list[Planned], result: FileResult) -> dict[str, tuple[str, str]]:
         """Put the plans into the result; return tests that would still have a mock, and which: nothing is done then."""
         result.converted, result.notes, result.services = [], [], set()
         edits: dict[int, FunctionEdits] = {}
@@ -194,15 +197,15 @@ class FileConverter:
             result.converted, result.notes, result.services = [], [], set()
             result.error = f"the converted file was not right, so it stays as it is: {type(error).__name__}: {error}"
             return {}
-        if half := self._half_converted(text, result):
+        if half := self._half_converted(text, result) | lost_names(result.before, text, result.converted):
             return half
         result.after = text
         return {}
 
-    def _half_converted(self, text: str, result: FileResult) -> dict[str, MockUse]:
+    def _half_converted(self, text: str, result: FileResult) -> dict[str, tuple[str, str]]:
         """Return the converted tests that still have a mock of a service: the scan itself is asked."""
         return {
-            use.scope: use
+            use.scope: (use.api, f"a mock of {use.service.value} could not be told from others")
             for use in scan_source(text, self._relative(result.path), self._files).uses
             if not use.stays
             and use.form is not Form.MONKEYPATCH
@@ -218,7 +221,8 @@ def scanned_file(result: FileResult, root: Path) -> TestFile:
 
 
 def _has_work(reading: Reading) -> bool:
-    return bool(reading.mocks or any(not fake.is_foreign for fake in reading.fakes))
+    is_read_one = any(is_read(mock, reading) for mock in reading.mocks)
+    return is_read_one or any(not fake.is_foreign for fake in reading.fakes)
 
 
 def _check_same_tests(before: ast.Module, after: ast.Module) -> None:

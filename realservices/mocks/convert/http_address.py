@@ -9,6 +9,7 @@ from __future__ import annotations
 import ast
 from typing import TYPE_CHECKING
 
+from realservices.mocks.convert.http_heads import heads_of, is_given
 from realservices.mocks.convert.http_settings import Address, fits, of_defaults, of_project, origin_of, written_in
 from realservices.mocks.convert.results import Unconvertible
 
@@ -32,10 +33,13 @@ def find_address(plan: TestPlan, origin: str, line: int, what: str) -> Address:
     Raises:
         Unconvertible: It is written into the code, or there are several that it may be.
     """
-    own = _of_test(plan, origin)
-    if own is not None:
+    heads = set() if origin else heads_of(plan)
+    own = _of_test(plan, origin, heads)
+    if own is not None and not (origin and written_in(plan, origin)):
         return own
     everywhere = [*of_project(plan, origin), *of_defaults(plan, origin)]
+    if not origin:
+        everywhere = [each for each in everywhere if each.last_names() & heads]
     found = {str(each.targets or each.variables or each.parameter): each for each in everywhere}
     if len(found) == 1:
         return next(iter(found.values()))
@@ -92,7 +96,7 @@ def _value(text: str) -> str:
     return f'f"{{isolated_http.url}}{rest}"' if rest else "isolated_http.url"
 
 
-def _of_test(plan: TestPlan, origin: str) -> Address | None:
+def _of_test(plan: TestPlan, origin: str, heads: set[str]) -> Address | None:
     """Return the constants of the test and its fixtures that have the address."""
     found = Address()
     functions = [plan.reading.test, *(each.node for each in plan.reading.fixtures if each.module is plan.module)]
@@ -102,6 +106,8 @@ def _of_test(plan: TestPlan, origin: str) -> Address | None:
             if statement.lineno in gone or _is_text(statement):
                 continue
             for node in _own_nodes(statement):
+                if not origin and not (isinstance(node, ast.expr) and is_given(node, function, heads, plan)):
+                    continue
                 if isinstance(node, ast.Constant) and isinstance(node.value, str) and fits(node.value, origin):
                     found.texts.append((function, node))
                 elif isinstance(node, ast.Name) and fits(_constant(plan.module, node.id), origin):

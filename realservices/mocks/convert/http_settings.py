@@ -46,6 +46,10 @@ class Address:
     calls: list[tuple[Function, ast.Call]] = field(default_factory=list)
     parameter: str = ""
 
+    def last_names(self) -> set[str]:
+        """Return the last parts of the names that hold it."""
+        return {each.rpartition(".")[2] for each in (*self.targets, *self.variables, self.parameter)}
+
     @property
     def prefix(self) -> str:
         """The path that belongs to the address."""

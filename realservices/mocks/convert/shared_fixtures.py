@@ -20,7 +20,6 @@ from realservices.mocks.convert.test_plan import TestPlan
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from realservices.mocks.model import MockUse
 
 # A test, its plan or None where it is left, and what was read in it.
 Planned = tuple[Test, TestPlan | None, Reading | None]
@@ -104,7 +103,7 @@ def copied_fixtures(plans: Sequence[Planned], path: Path) -> dict[int, str]:
                 other is None and reading is not None and any(each.key == fixture.key for each in reading.fixtures)
                 for _, other, reading in plans
             )
-            if is_changed and is_left and plan is not None:
+            if is_changed and is_left and plan is not None and not fixture.is_set_up:
                 found[line] = f"real_{fixture.name}"
                 edits = plan.reading.edit(plan.reading.test)
                 edits.dropped_arguments.add(fixture.name)
@@ -113,14 +112,14 @@ def copied_fixtures(plans: Sequence[Planned], path: Path) -> dict[int, str]:
     return found
 
 
-def without_half(plans: list[Planned], half: dict[str, MockUse], result: FileResult) -> list[Planned]:
+def without_half(plans: list[Planned], half: dict[str, tuple[str, str]], result: FileResult) -> list[Planned]:
     """Return the plans without those of tests that would keep a mock."""
     kept: list[Planned] = []
     for test, plan, reading in plans:
-        use = half.get(test.name)
-        if use is not None and plan is not None:
-            why = f"a mock of {use.service.value} could not be told from others"
-            left = Left(test=test.name, line=test.node.lineno, what=use.api, why=why, remedy="convert by hand")
+        found = half.get(test.name)
+        if found is not None and plan is not None:
+            what, why = found
+            left = Left(test=test.name, line=test.node.lineno, what=what, why=why, remedy="convert by hand")
             result.left.append(left)
             plan = None
         kept.append((test, plan, reading))
