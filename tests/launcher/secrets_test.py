@@ -42,7 +42,7 @@ def test_passwords_appear_nowhere(tmp_path: Path, template: Path) -> None:
             answers = str([control.ask("status"), *(control.ask("logs", service=name) for name in endpoints)]).encode()
         own = _descendants(launched.pid)
         assert len(own) > 4
-        command_lines = b"\n".join(Path(f"/proc/{pid}/cmdline").read_bytes() for pid in own)
+        command_lines = b"\n".join(map(_command_line, own))
         launched.finish(1)
         logs = [launched.written(f"outputs/{name}.log").encode() for name in endpoints]
         assert b"a statement that is logged" in logs[0]
@@ -86,6 +86,13 @@ def test_services_listen_on_loopback_only(tmp_path: Path, template: Path) -> Non
         own = _socket_inodes([launched.pid, *_descendants(launched.pid)])
         assert {port for _, port, inode in _listeners(launched.pid) if inode in own} == ports
         launched.finish()
+
+
+def _command_line(pid: int) -> bytes:
+    try:
+        return Path(f"/proc/{pid}/cmdline").read_bytes()
+    except FileNotFoundError:
+        return b""  # A worker of PostgreSQL's that has ended since.
 
 
 def test_files_are_closed_to_others(tmp_path: Path, template: Path) -> None:
