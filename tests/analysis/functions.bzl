@@ -162,9 +162,10 @@ def _references_test_impl(ctx):
     )
     asserts.equals(env, None, absolute_references(None, resolve))
     asserts.equals(env, {"A": "$(port http) $(port @@//auth:db admin)"}, absolute_references({"A": "$(port http) $(port :db  admin)"}, resolve, keep_names = True))
-    cache = struct(name = "cache", kind = "redis", label = Label("//auth:cache"), config = {})
-    server = struct(name = "server", kind = "executable", label = Label("//auth:server"), config = {"ports": ["http", "admin"], "websocket_url": []})
-    worker = struct(name = "worker", kind = "executable", label = Label("//auth:worker"), config = {"password": False, "ports": [], "websocket_url": []})
+    fields = ["host", "password", "port", "url", "websocket_url"]
+    cache = struct(name = "cache", kind = "redis", label = Label("//auth:cache"), config = {}, fields = fields, url_forms = [])
+    server = struct(name = "server", kind = "executable", label = Label("//auth:server"), config = {"ports": ["http", "admin"], "websocket_url": []}, fields = fields, url_forms = [])
+    worker = struct(name = "worker", kind = "executable", label = Label("//auth:worker"), config = {"password": False, "ports": [], "websocket_url": []}, fields = fields, url_forms = [])
     test = Label("//auth:login_test")
     asserts.equals(env, ({"field": "port", "service": "cache"}, None), service_reference(test, [cache], "port", ":cache"))
     asserts.equals(env, ({"field": "port", "port": "redis", "service": "cache"}, None), service_reference(test, [cache], "port", ":cache redis"))
