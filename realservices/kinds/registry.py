@@ -21,7 +21,8 @@ if TYPE_CHECKING:
 
 _GROUP = "realservices.kinds"
 _DESCRIPTION = "kind"
-_known: dict[str, Kind] = {}
+# Also names that are none: to look for an entry point takes long.
+_known: dict[str, Kind | None] = {}
 # Packages of kinds that lie elsewhere, by name.
 _elsewhere: dict[str, str] = {}
 
@@ -45,9 +46,7 @@ def find_known(name: str) -> Kind | None:
     """Return a kind, None if there is none of this name."""
     if name not in _known and name.isidentifier():
         package = _elsewhere.get(name) or f"{kinds.__name__}.{name}"
-        found = _described(package) or _described(_entry_point(name))
-        if found is not None:
-            _known[name] = found
+        _known[name] = _described(package) or _described(_entry_point(name))
     return _known.get(name)
 
 
