@@ -12,24 +12,18 @@ from realservices.contract.left_directories import SESSION, new_id
 from realservices.contract.locked_directory import make_locked_directory
 from realservices.contract.user_directory import SHORT_BASES, user_directory
 
-# A short one, as unix sockets lie in it, whose paths have 107 bytes at most.
-SESSION_BASE = "/tmp"
 ALIVE = "alive"
 CONTROL = "control.sock"
 
 
-def new_session_path(base: str = SESSION_BASE) -> str:
+def new_session_path() -> str:
     """Return the path of a directory that is still to be made.
-
-    Args:
-        base: Where, if it can be there.
 
     Raises:
         InfrastructureError: There is no place for it.
     """
-    bases = (base, *(other for other in SHORT_BASES if other != base))
     directory = user_directory(
-        bases,
+        SHORT_BASES,
         component="session",
         purpose="the session's services",
         remedy="make room in one of these, or let this user write to it",
