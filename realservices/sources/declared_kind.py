@@ -86,7 +86,19 @@ class DeclaredKind:
         return self.kind.made_of({key: f"/{config[key]}" for key in self.kind.program_keys if key in config})
 
     def recipe(self, declaration: Declaration) -> Recipe:
-        """Return how a template is made.
+        """Return how a template is made on this machine.
+
+        Raises:
+            RealServicesError: Something that it needs is not there.
+        """
+        return self.recipe_with(self.find_program(), declaration)
+
+    def recipe_with(self, program: Path, declaration: Declaration) -> Recipe:
+        """Return how a template is made with a server.
+
+        Args:
+            program: What `find_program` has returned: it may have asked a program for its version.
+            declaration: What declares the service.
 
         Raises:
             RealServicesError: Something that it needs is not there.

@@ -49,3 +49,38 @@ def major_version(program: Path, pattern: str) -> int:
     if not found:
         raise SettingError(f"{program} --version says {(done.stdout + done.stderr).strip()!r}, which is no version")
     return int(found.group(1))
+
+
+def named_program(variable: str, shown: str) -> Path | None:
+    """Return the program that a variable names, None if it names none.
+
+    Args:
+        variable: It.
+        shown: What to name in it.
+
+    Raises:
+        SettingError: It is no program.
+    """
+    named = os.environ.get(variable)
+    if named and not is_program(Path(named)):
+        raise SettingError(f"{variable}={named}: it is no executable file; name a {shown}")
+    return Path(named) if named else None
+
+
+def new_enough(program: Path, shown: str, *, pattern: str, oldest: int, variable: str) -> Path:
+    """Return a program.
+
+    Args:
+        program: It.
+        shown: What names it, for the message.
+        pattern: As of `major_version`.
+        oldest: The oldest major version that serves.
+        variable: What another one can be named in.
+
+    Raises:
+        SettingError: It is too old, or says no version.
+    """
+    version = major_version(program, pattern)
+    if version < oldest:
+        raise SettingError(f"{shown} is version {version}; {oldest} or later is needed (set {variable} to one)")
+    return program

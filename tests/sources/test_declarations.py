@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import subprocess
 import sys
@@ -16,6 +17,7 @@ from realservices.kinds.clickhouse.declared import clickhouse_server
 from realservices.kinds.postgres.sources.programs import postgres_distribution
 from realservices.kinds.postgres.sources.recipe import postgres_recipe
 from realservices.kinds.redis.declared import redis_server
+from realservices.sources import templated
 from realservices.sources.declarations import Declaration, read_project
 from realservices.sources.entries import entry_of
 from realservices.sources.errors import MissingServiceError, SettingError
@@ -470,3 +472,33 @@ def test_clickhouse_is_looked_for_where_the_environment_says(tmp_path: Path, mon
         clickhouse_server()
     (tmp_path / "libchdb.so").touch()
     assert clickhouse_server() == tmp_path / "libchdb.so"
+
+
+def test_a_name_that_is_no_kind_is_looked_for_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    asked: list[str] = []
+
+    def entry_point(name: str) -> str:
+        asked.append(name)
+        return ""
+
+    monkeypatch.setattr(registry, "_entry_point", entry_point)
+    monkeypatch.setattr(registry, "_known", {})
+    for _ in range(3):
+        assert registry.find_known("no_kind") is None
+        assert registry.find_known("redis") is not None
+    assert asked == ["no_kind"]
+
+
+def test_a_program_is_asked_for_its_version_once_for_a_service(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    distribution = tmp_path / "17"
+    for name in ("initdb", "psql"):
+        _program(distribution / "bin" / name, "")
+    asked = tmp_path / "asked"
+    postgres = _program(distribution / "bin" / "postgres", "postgres (PostgreSQL) 17.2")
+    postgres.write_text(f"{postgres.read_text(encoding='utf-8')}echo >> '{asked}'\n", encoding="utf-8")
+    monkeypatch.setenv("REALSERVICES_POSTGRES", str(distribution))
+    monkeypatch.setattr(templated, "template", lambda recipe, service: contextlib.nullcontext(tmp_path))
+    declaration = Declaration("db", "postgres", "realservices.toml: service 'db'", tmp_path)
+    with entry_of(declaration, {"db": declaration}) as entry:
+        assert entry["config"]["distribution"] == str(distribution.resolve()).removeprefix("/")
+    assert asked.read_text(encoding="utf-8") == "\n"

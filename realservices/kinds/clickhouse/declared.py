@@ -50,20 +50,20 @@ class _ClickHouse(DeclaredKind):
     def find_program(self) -> Path:
         return clickhouse_server()
 
-    def recipe(self, declaration: Declaration) -> Recipe:
-        server = clickhouse_server()
+    def recipe_with(self, program: Path, declaration: Declaration) -> Recipe:
         user, database = account(declaration, self.taken_names)
-        arguments = ["--server", str(server), "--database", database, "--user", user]
+        arguments = ["--server", str(program), "--database", database, "--user", user]
         arguments += settings_options(declaration, "settings", "--setting")
         arguments += settings_options(declaration, "server_settings", "--server-setting")
-        return recipe_of(declaration, arguments, _FILES, server)
+        return recipe_of(declaration, arguments, _FILES, program)
 
     def config(
         self, declaration: Declaration, declared: Mapping[str, Declaration], stack: contextlib.ExitStack
     ) -> dict[str, Any]:
+        server = self.find_program()
         return {
-            "server": from_root(clickhouse_server()),
-            **template_config(declaration, self.recipe(declaration), self.taken_names, stack),
+            "server": from_root(server),
+            **template_config(declaration, self.recipe_with(server, declaration), self.taken_names, stack),
             "server_settings": texts(declaration.values.get("server_settings", {})),
             "local_dictionaries": declaration.values.get("local_dictionaries", False),
         }

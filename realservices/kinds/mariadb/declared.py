@@ -14,9 +14,9 @@ from realservices.kinds.mariadb.names import SYSTEM_DATABASES
 from realservices.sources.attached_address import account_in_url, host_in_url, label_of, port_from
 from realservices.sources.declaration_shapes import EVERY, FILES, MIGRATE, SETTINGS
 from realservices.sources.declared_kind import DeclaredKind, account, from_root
-from realservices.sources.errors import MissingServiceError, SettingError
+from realservices.sources.errors import MissingServiceError
 from realservices.sources.missing import explain_uninstalled
-from realservices.sources.programs import is_program, major_version
+from realservices.sources.programs import is_program, named_program, new_enough
 from realservices.sources.recipe import recipe_of, settings_options
 from realservices.sources.templated import template_config
 
@@ -51,19 +51,19 @@ class _MariaDB(DeclaredKind):
     def find_program(self) -> Path:
         return mariadb_server()
 
-    def recipe(self, declaration: Declaration) -> Recipe:
-        server = mariadb_server()
+    def recipe_with(self, program: Path, declaration: Declaration) -> Recipe:
         user, database = account(declaration, self.taken_names)
-        arguments = ["--server", str(server), "--database", database, "--user", user]
+        arguments = ["--server", str(program), "--database", database, "--user", user]
         arguments += settings_options(declaration, "settings", "--setting")
-        return recipe_of(declaration, arguments, _FILES, server)
+        return recipe_of(declaration, arguments, _FILES, program)
 
     def config(
         self, declaration: Declaration, declared: Mapping[str, Declaration], stack: contextlib.ExitStack
     ) -> dict[str, Any]:
+        server = self.find_program()
         return {
-            "server": from_root(mariadb_server()),
-            **template_config(declaration, self.recipe(declaration), self.taken_names, stack),
+            "server": from_root(server),
+            **template_config(declaration, self.recipe_with(server, declaration), self.taken_names, stack),
         }
 
     def attached(self, name: str) -> Endpoint:
@@ -85,11 +85,9 @@ def mariadb_server() -> Path:
         SettingError: The environment names something that is none, or too old.
         MissingServiceError: There is none.
     """
-    named = os.environ.get(_VARIABLE)
+    named = named_program(_VARIABLE, "mariadbd")
     if named:
-        if not is_program(Path(named)):
-            raise SettingError(f"{_VARIABLE}={named}: it is no executable file; name a mariadbd")
-        return _new_enough(Path(named), f"{_VARIABLE}={named}")
+        return _new_enough(named, f"{_VARIABLE}={named}")
     own = shutil.which("mariadbd") or next((place for place in _PLACES if is_program(Path(place))), None)
     if own:
         return _new_enough(Path(own), own)
@@ -97,10 +95,7 @@ def mariadb_server() -> Path:
 
 
 def _new_enough(program: Path, shown: str) -> Path:
-    version = major_version(program, r"Ver (\d+)\.\d+\.\d+-MariaDB")
-    if version < _OLDEST:
-        raise SettingError(f"{shown} is version {version}; {_OLDEST} or later is needed (set {_VARIABLE} to one)")
-    return program
+    return new_enough(program, shown, pattern=r"Ver (\d+)\.\d+\.\d+-MariaDB", oldest=_OLDEST, variable=_VARIABLE)
 
 
 DECLARED = _MariaDB()

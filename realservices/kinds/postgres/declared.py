@@ -68,15 +68,16 @@ class _Postgres(DeclaredKind):
     def find_program(self) -> Path:
         return postgres_distribution()
 
-    def recipe(self, declaration: Declaration) -> Recipe:
-        return postgres_recipe(declaration, postgres_distribution(), *account(declaration, self.taken_names))
+    def recipe_with(self, program: Path, declaration: Declaration) -> Recipe:
+        return postgres_recipe(declaration, program, *account(declaration, self.taken_names))
 
     def config(
         self, declaration: Declaration, declared: Mapping[str, Declaration], stack: contextlib.ExitStack
     ) -> dict[str, Any]:
+        distribution = self.find_program()
         return {
-            "distribution": from_root(postgres_distribution()),
-            **template_config(declaration, self.recipe(declaration), self.taken_names, stack),
+            "distribution": from_root(distribution),
+            **template_config(declaration, self.recipe_with(distribution, declaration), self.taken_names, stack),
         }
 
     def attached(self, name: str) -> Endpoint:

@@ -12,9 +12,9 @@ from realservices.kinds.redis.kind import DATABASES, KIND
 from realservices.sources.attached_address import account_in_url, host_in_url, label_of, port_from
 from realservices.sources.declaration_shapes import EVERY, SETTINGS
 from realservices.sources.declared_kind import DeclaredKind, from_root, texts
-from realservices.sources.errors import MissingServiceError, SettingError
+from realservices.sources.errors import MissingServiceError
 from realservices.sources.missing import explain_uninstalled
-from realservices.sources.programs import in_wheel, is_program, major_version
+from realservices.sources.programs import in_wheel, is_program, named_program, new_enough
 
 if TYPE_CHECKING:
     import contextlib
@@ -63,11 +63,9 @@ def redis_server() -> Path:
         SettingError: The environment names one that is none, or too old.
         MissingServiceError: There is none.
     """
-    named = os.environ.get(_VARIABLE)
+    named = named_program(_VARIABLE, "redis-server")
     if named:
-        if not is_program(Path(named)):
-            raise SettingError(f"{_VARIABLE}={named}: it is no executable file; name a redis-server")
-        return _new_enough(Path(named), f"{_VARIABLE}={named}")
+        return _new_enough(named, f"{_VARIABLE}={named}")
     found = in_wheel(_WHEEL, _IN_WHEEL)
     if found and is_program(found):
         return found
@@ -78,10 +76,7 @@ def redis_server() -> Path:
 
 
 def _new_enough(program: Path, shown: str) -> Path:
-    version = major_version(program, r"v=(\d+)")
-    if version < _OLDEST:
-        raise SettingError(f"{shown} is version {version}; {_OLDEST} or later is needed (set {_VARIABLE} to one)")
-    return program
+    return new_enough(program, shown, pattern=r"v=(\d+)", oldest=_OLDEST, variable=_VARIABLE)
 
 
 DECLARED = _Redis()
