@@ -14,20 +14,16 @@ import time
 
 from realservices.contract.bazel_files import tell_warnings
 from realservices.contract.errors import ServiceError
-from realservices.host.guardian import Guardian, start_guardian
-from realservices.host.marks import mark_children
-from realservices.host.process import adopt_orphans, kill_descendants
 from realservices.host.sandbox import Sandbox
 from realservices.host.slots import Slot, lease_ports
 from realservices.launcher import contract_files
-from realservices.launcher.control import ControlServer
 from realservices.launcher.ending import Ending
 from realservices.launcher.failures import LostPortsError, failures_in_words
 from realservices.launcher.program import program_environment
 from realservices.launcher.runtime_file import write_runtime_file
 from realservices.launcher.signals import SignalReader
 from realservices.launcher.supervised import READY
-from realservices.launcher.supervisor import Supervisor
+from realservices.launcher.supervised_session import SupervisedSession
 from realservices.launcher.timeline import Timeline
 from realservices.services.kinds import class_of
 
@@ -38,6 +34,7 @@ if TYPE_CHECKING:
     from realservices.launcher.checkouts import Checkouts
     from realservices.launcher.program import Program
     from realservices.launcher.supervised import Supervised, Watcher
+    from realservices.launcher.supervisor import Supervisor
     from realservices.services.base import Service
 
 # A port is lost once in a blue moon; a machine on which each start loses one has another trouble.
@@ -72,10 +69,7 @@ class Action:
         self._fixed_ports = fixed_ports or {}
         self._ending = Ending(program)
         self._slot = Slot()
-        self._sandbox: Sandbox | None = None
-        self._guardian: Guardian | None = None
-        self._supervisor: Supervisor | None = None
-        self._control: ControlServer | None = None
+        self._session: SupervisedSession | None = None
         self._checkouts: Checkouts | None = None
         self._signals: SignalReader | None = None
         self._foreground: Foreground | None = None
@@ -102,7 +96,7 @@ class Action:
             supervisor = self._run_to_its_end()
             reason = self._reason(supervisor)
         except ServiceError as error:
-            reason = (failures_in_words(self._supervisor) if self._supervisor else "") or str(error)
+            reason = (failures_in_words(self._session.supervisor) if self._session else "") or str(error)
         finally:
             self._program.kill()
             self._clean_up()
@@ -114,7 +108,7 @@ class Action:
     @property
     def services(self) -> list[Supervised]:
         """The services with their final states."""
-        return list(self._supervisor.services.values()) if self._supervisor else []
+        return list(self._session.supervisor.services.values()) if self._session else []
 
     @property
     def timeline(self) -> Timeline:
@@ -143,24 +137,26 @@ class Action:
 
     def _set_up(self) -> Supervisor:
         self._starts += 1
-        self._sandbox = sandbox = Sandbox()
-        runtime_path = f"{sandbox.private}/runtime.json"
+        sandbox = Sandbox()
         kinds = [class_of(spec, self._manifest.label, self._runfiles) for spec in self._manifest.services]
-        ports = self._lease_ports(kinds)
-        self._guardian = start_guardian(sandbox.name, sandbox.paths)
-        mark_children(sandbox.name)
-        sandbox.create()
-        adopt_orphans()
+        ports = self._lease_ports(kinds)  # Before there is a guardian, which keeps them until all has ended.
+        self._session = session = SupervisedSession([sandbox], self._watcher)
+        session.begin()
         services = self._make_services(kinds, sandbox, ports)
         endpoints = {service.spec.name: service.endpoint for service in services}
-        control_path = f"{sandbox.private}/control.sock"
+        runtime_path, control_path = f"{sandbox.private}/runtime.json", f"{sandbox.private}/control.sock"
         write_runtime_file(runtime_path, self._manifest, sandbox, control_path, endpoints)
         env = program_environment(self._manifest, self._runfiles, sandbox, (runtime_path, control_path), endpoints)
-        self._supervisor = supervisor = Supervisor(services, _service_environment(env), self._watcher)
+        supervisor = session.supervisor
+        supervisor.take(services)
         self._checkouts = self._make_checkouts(sandbox, supervisor)
-        self._control = ControlServer(control_path, supervisor, checkouts=self._checkouts)
         self._signals = self._signals or SignalReader(self._ending.on_signal, self._on_exit)
-        supervisor.watch(self._signals.descriptor, self._signals.read)
+        session.listen(control_path, self._signals, checkouts=self._checkouts)
+        self._start(supervisor, env)
+        return supervisor
+
+    def _start(self, supervisor: Supervisor, env: dict[str, str]) -> None:
+        """Start the services and the program, which waits for them where it does not know how to."""
         if self._manifest.test.runner == "pytest":
             self._program.start(env)
         supervisor.start_waiting()
@@ -170,7 +166,6 @@ class Action:
             if self._checkouts:
                 self._checkouts.start(env)
             self._program.start(env)
-        return supervisor
 
     def _take_foreground(self) -> Foreground | None:
         """Have the terminal of a `bazel run`, so that a debugger's prompt hears what is typed."""
@@ -197,7 +192,6 @@ class Action:
     def _make_services(
         self, kinds: list[type[Service]], sandbox: Sandbox, ports: dict[str, list[int]]
     ) -> list[Service]:
-        os.mkdir(sandbox.logs, 0o700)
         services = [
             kind(spec, sandbox, self._runfiles, ports[spec.name])
             for kind, spec in zip(kinds, self._manifest.services, strict=True)
@@ -214,8 +208,8 @@ class Action:
         self._has_begun = self._has_begun or all(each.state == READY for each in self.services)
         if not self._has_begun:
             self._look_for_lost_ports()  # Before anybody is told that a service has failed.
-        if self._control:
-            self._control.answer_waiting()
+        if self._session:
+            self._session.answer_waiting()
         self._ending.look(has_failed=bool(supervisor.failures()))
 
     def _look_for_lost_ports(self) -> None:
@@ -234,8 +228,8 @@ class Action:
     def _on_exit(self, pid: int, status: int, cpu_s: float, peak_bytes: int) -> None:
         if pid == self._program.pid:
             self._program.ended(status, cpu_s, peak_bytes)
-        elif self._supervisor:
-            self._supervisor.on_exit(pid, status, cpu_s, peak_bytes)
+        elif self._session:
+            self._session.supervisor.on_exit(pid, status, cpu_s, peak_bytes)
 
     # The end
 
@@ -255,45 +249,31 @@ class Action:
         return "\n".join(reasons)
 
     def _clean_up(self) -> None:
-        if self._supervisor:
-            if self._control:
-                self._control.close()
-            self._supervisor.freeze()
-            if self._ending.signal is None:  # Else somebody waits for the end, and will not wait long.
-                self._supervisor.end_in_order()
-            self._kill_all(self._supervisor)
-            tell_warnings([s.service.warning for s in self.services])
-            if self._program.exit_code != 0 or self._supervisor.failures() or contract_files.wants_logs():
-                contract_files.keep_logs([s.log.path for s in self.services])
+        session = self._session
+        if session:
+            session.refuse_requests()
+            # Who has sent a signal waits for the end, and will not wait long.
+            session.end_services(in_order=self._ending.signal is None)
+            tell_warnings([each.service.warning for each in self.services])
+            if self._program.exit_code != 0 or session.supervisor.failures() or contract_files.wants_logs():
+                contract_files.keep_logs([each.log.path for each in self.services])
                 contract_files.keep_text("services.json", self.timeline.as_json())
         self._let_go()
 
     def _undo(self) -> None:
         """Bring back the state before `_set_up`: nobody has asked anything of the services yet."""
         self._program.withdraw()
-        if self._supervisor and self._control:
-            self._control.hang_up()
-            self._supervisor.freeze()
-            self._kill_all(self._supervisor)
+        if self._session:
+            self._session.hang_up()
+            self._session.end_services(in_order=False)
         self._let_go()
         self._ending.withdraw()
-        self._supervisor = self._control = self._sandbox = self._guardian = None
+        self._session = None
         self._slot = Slot()
 
-    def _kill_all(self, supervisor: Supervisor) -> None:
-        supervisor.kill_all()
-        kill_descendants({self._guardian.pid} if self._guardian else set())
-
     def _let_go(self) -> None:
-        if self._sandbox:
-            # A test may have mounted something in it, or made files as another user: that is no failure of its own.
-            tell_warnings(self._sandbox.remove())
-        if self._guardian:
-            tell_warnings([self._guardian.dismiss()])
+        if self._session:
+            # A test may have mounted something there, or made files as another user: that is no failure of its own.
+            tell_warnings(self._session.remove())
+            tell_warnings(self._session.dismiss_guardian())
         self._slot.release()
-
-
-def _service_environment(env: dict[str, str]) -> dict[str, str]:
-    """Return what services get: nothing of the test's own wishes."""
-    names = ("PATH", "HOME", "TMPDIR")
-    return {name: env[name] for name in names if name in env} | {"LC_ALL": "C", "TZ": "UTC"}

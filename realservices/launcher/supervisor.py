@@ -29,10 +29,10 @@ _LONGEST_WAIT_S = 86400.0
 
 
 class Supervisor:
-    """All services of one test action.
+    """All services of one session.
 
     Args:
-        services: In dependency order.
+        services: The first ones, in dependency order.
         env: Environment of the services.
         watcher: Is told what happens to them.
 
@@ -43,7 +43,8 @@ class Supervisor:
 
     def __init__(self, services: list[Service], env: dict[str, str], watcher: Watcher | None = None) -> None:
         self._watcher = watcher or Watcher()
-        self.services = {service.spec.name: Supervised(service, self._watcher) for service in services}
+        self.services: dict[str, Supervised] = {}
+        self.take(services)
         self.standby: set[str] = set()
         self._env = env
         self._poll = select.poll()
@@ -89,9 +90,13 @@ class Supervisor:
 
     # Start
 
+    def take(self, services: list[Service]) -> None:
+        """Take more services, in dependency order, and leave them waiting."""
+        self.services |= {service.spec.name: Supervised(service, self._watcher) for service in services}
+
     def add(self, service: Service) -> None:
         """Take one more service, and start it if what it needs is ready."""
-        self.services[service.spec.name] = Supervised(service, self._watcher)
+        self.take([service])
         self.start_waiting()
 
     @property

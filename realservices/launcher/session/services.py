@@ -26,17 +26,14 @@ from realservices.contract.session_directory import (
     new_session_path,
 )
 from realservices.contract.warm_pool import CLAIM, END
-from realservices.host.guardian import Guardian, Home, start_guardian
-from realservices.host.marks import mark_children
-from realservices.host.process import adopt_orphans, kill_descendants
+from realservices.host.guardian import Home
 from realservices.host.sandbox import Sandbox
-from realservices.launcher.control import ControlServer
 from realservices.launcher.session.making import ServiceMaker
 from realservices.launcher.session.pool_entry import PoolEntry
 from realservices.launcher.session.standby import Standby
 from realservices.launcher.signals import SignalReader
 from realservices.launcher.supervised import Watcher
-from realservices.launcher.supervisor import Supervisor
+from realservices.launcher.supervised_session import SupervisedSession
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -61,11 +58,11 @@ class SessionServices:
         # Named first, for the guardian. What is begun for nobody has directories of its own: it may be thrown away.
         self._sandbox = Sandbox(self.directory)
         self._standby_sandbox = Sandbox(self.directory) if self._comes_first else None
-        self._guardian: Guardian | None = None
-        self._supervisor = Supervisor([], _environment(self._sandbox), Watcher("while the session ran"))
+        sandboxes = [self._sandbox, *([self._standby_sandbox] if self._standby_sandbox else [])]
+        self._session = SupervisedSession(sandboxes, Watcher("while the session ran"))
+        self._supervisor = self._session.supervisor
         self._maker = ServiceMaker(self._supervisor, self._pause)
         self._standby = Standby(self._supervisor)
-        self._control: ControlServer | None = None
         self._entry: PoolEntry | None = None
         self._signals: SignalReader | None = None
         self._alive = self._lock = -1
@@ -131,25 +128,14 @@ class SessionServices:
     # Start
 
     def _set_up(self) -> None:
-        sandboxes = [self._sandbox, *([self._standby_sandbox] if self._standby_sandbox else [])]
         if self._comes_first:
             self._held = make_session_directory(self.directory)
         self._lock = share_locked_directory(self.directory)
-        self._guardian = start_guardian(
-            self._sandbox.name,
-            [path for sandbox in sandboxes for path in sandbox.paths],
-            Home(self.directory, self._lock, self._held),
-        )
-        mark_children(self._sandbox.name)
+        self._session.begin(Home(self.directory, self._lock, self._held))
         self._alive = os.open(f"{self.directory}/{ALIVE}", os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC)
-        for sandbox in sandboxes:
-            sandbox.create()
-            os.mkdir(sandbox.logs, 0o700)
-        adopt_orphans()
-        self._signals = SignalReader(self._on_end_signal, self._supervisor.on_exit)
-        self._supervisor.watch(self._signals.descriptor, self._signals.read)
         self._supervisor.watch(self._alive, self._look)
-        self._control = ControlServer(f"{self.directory}/{CONTROL}", self._supervisor, self._add)
+        self._signals = SignalReader(self._on_end_signal, self._supervisor.on_exit)
+        self._session.listen(f"{self.directory}/{CONTROL}", self._signals, add=self._add)
         # A FIFO that had no writer when it was opened never reports one's end.
         self._look()
 
@@ -157,8 +143,7 @@ class SessionServices:
         self._supervisor.step(timeout_s)
         if not self._ends:
             self._maker.make_lost_anew()
-        if self._control:
-            self._control.answer_waiting()
+        self._session.answer_waiting()
 
     def _look(self) -> None:
         try:
@@ -232,20 +217,12 @@ class SessionServices:
         if entry:
             self._supervisor.unwatch(entry.descriptor)
             entry.withdraw()
-        self._supervisor.freeze()
-        if not self.is_told_to_end:
-            self._supervisor.end_in_order()
-        self._supervisor.kill_all()
-        kill_descendants({self._guardian.pid} if self._guardian else set())
-        for sandbox in filter(None, (self._sandbox, self._standby_sandbox)):
-            for words in sandbox.remove():
-                print(words, file=sys.stderr, flush=True)
+        self._session.end_services(in_order=not self.is_told_to_end)
+        warnings = self._session.remove()
         if self._is_orphan or self._held:
             _remove(self.directory)
-        if self._guardian:
-            warning = self._guardian.dismiss()
-            if warning:
-                print(warning, file=sys.stderr, flush=True)
+        for words in [*warnings, *self._session.dismiss_guardian()]:
+            print(words, file=sys.stderr, flush=True)
         self._maker.release_ports()
         for descriptor in [*self._held, self._alive, self._lock]:
             if descriptor >= 0:
@@ -255,8 +232,7 @@ class SessionServices:
         if entry:
             entry.tell_end()
         # Who waits for the end of a connection has waited for all of this.
-        if self._control:
-            self._control.hang_up()
+        self._session.hang_up()
 
 
 def _remove(directory: str) -> None:
@@ -270,9 +246,3 @@ def _remove(directory: str) -> None:
             if time.monotonic() > deadline:
                 return  # The next session removes it.
         time.sleep(_REMOVE_PAUSE_S)
-
-
-def _environment(sandbox: Sandbox) -> dict[str, str]:
-    """Return what services get: nothing of the session's own wishes."""
-    own = {"HOME": sandbox.home, "TMPDIR": sandbox.temporary, "LC_ALL": "C", "TZ": "UTC"}
-    return {"PATH": os.environ.get("PATH", "/usr/bin:/bin")} | own
