@@ -8,10 +8,10 @@ from __future__ import annotations
 import dataclasses
 from typing import TYPE_CHECKING
 
-from realservices.cli.console import Console, shown_bytes
 from realservices.cli.exit_codes import EXIT_ERROR, EXIT_OK
 from realservices.cli.leftovers import Leftover, State, sweep
 from realservices.contract.terminal_text import as_text
+from realservices.control.console import Console, shown_bytes
 
 if TYPE_CHECKING:
     import argparse

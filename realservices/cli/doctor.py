@@ -31,9 +31,9 @@ from realservices.cli.checks.memory import (
 from realservices.cli.checks.network import check_abstract_sockets, check_loopback, check_ports
 from realservices.cli.checks.programs import check_programs
 from realservices.cli.checks.whole_session import check_session
-from realservices.cli.console import Console
 from realservices.cli.exit_codes import EXIT_ERROR, EXIT_OK
 from realservices.cli.servers import add_server_options, use_servers
+from realservices.control.console import Console
 
 if TYPE_CHECKING:
     import argparse

@@ -8,12 +8,12 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from realservices.cli.console import Console
 from realservices.cli.exit_codes import EXIT_ERROR, EXIT_OK
 from realservices.cli.proposal.build_file import build_text
 from realservices.cli.proposal.declaration import propose
 from realservices.cli.proposal.evidence import look
 from realservices.contract.errors import RealServicesError
+from realservices.control.console import Console
 from realservices.kinds.registry import find
 from realservices.sources.declarations import declared_in, read_project
 from realservices.sources.errors import SettingError

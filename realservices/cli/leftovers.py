@@ -26,10 +26,10 @@ from realservices.contract.user_directory import SHORT_BASES, present_user_direc
 from realservices.contract.warm_pool import POOL, SOCKET_SUFFIX, end_session, look_at, socket_path, waiting_sessions
 from realservices.dev.discovery import ServiceDiscovery
 from realservices.host.abandoned import end_left_directory, launcher_ids
-from realservices.host.listeners import program_of
 from realservices.host.marks import marked
 from realservices.sources.project import project_root
 from realservices.sources.template_cache import cache_directory
+from realservices.system.processes import program_of
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator

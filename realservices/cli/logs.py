@@ -11,16 +11,16 @@ import time
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from realservices.cli.console import forget_output
 from realservices.cli.exit_codes import EXIT_OK
-from realservices.cli.log_files import LogFile
 from realservices.cli.places import discovery_directory
 from realservices.contract.errors import RealServicesError
 from realservices.contract.shapes import whole_number
 from realservices.contract.terminal_text import as_output
+from realservices.control.console import forget_output
+from realservices.control.log_files import LogFile
 from realservices.dev.discovery import ServiceDiscovery
-from realservices.dev.processes import is_alive
 from realservices.sources.project import project_root
+from realservices.system.processes import is_alive
 
 if TYPE_CHECKING:
     import argparse

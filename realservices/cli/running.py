@@ -15,11 +15,11 @@ import time
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 
-from realservices.cli.console import shown_duration
 from realservices.contract.errors import RealServicesError
 from realservices.contract.registry import present_registries, registry_directory
 from realservices.contract.shapes import Rule, check, is_number, load_json
-from realservices.dev.processes import is_alive, start_of
+from realservices.control.console import shown_duration
+from realservices.system.processes import is_alive, start_of
 
 FOLDER = "groups"
 _END_TIMEOUT_S = 15.0

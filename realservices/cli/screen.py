@@ -10,9 +10,9 @@ from dataclasses import asdict
 from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit, urlunsplit
 
-from realservices.cli.console import COLOURS, Console, forget_output
 from realservices.contract.environment import service_environment
 from realservices.contract.terminal_text import as_output
+from realservices.control.console import COLOURS, Console, forget_output
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence

@@ -12,9 +12,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from realservices.cli.exit_codes import EXIT_ERROR, EXIT_INTERRUPTED, EXIT_OK
-from realservices.cli.log_files import LogFile
-from realservices.clients.control import BlockingServiceControl
 from realservices.contract.errors import RealServicesError
+from realservices.control.client import BlockingServiceControl
+from realservices.control.log_files import LogFile
 from realservices.dev.errors import PortTakenError, StartupError
 from realservices.dev.launcher import DevLauncher
 from realservices.dev.threads import in_thread
@@ -27,8 +27,8 @@ if TYPE_CHECKING:
 
     from realservices.cli.running import Running
     from realservices.cli.screen import Screen
-    from realservices.clients.control import ServiceStatus
     from realservices.contract.runtime import Endpoint
+    from realservices.control.client import ServiceStatus
     from realservices.dev.config import LauncherConfig
     from realservices.sources.source import Declared
 

@@ -12,19 +12,19 @@ import functools
 import time
 from typing import TYPE_CHECKING
 
-from realservices.cli.console import Console, shown_duration
 from realservices.cli.exit_codes import EXIT_ERROR, EXIT_OK
 from realservices.cli.places import discovery_directory
 from realservices.cli.running import Running
-from realservices.clients.control import BlockingServiceControl
 from realservices.contract.errors import RealServicesError
 from realservices.contract.terminal_text import as_text
+from realservices.control.client import BlockingServiceControl
+from realservices.control.console import Console, shown_duration
 from realservices.dev.discovery import ServiceDiscovery
 from realservices.dev.errors import DamagedDiscoveryError, UnknownServiceError
 from realservices.dev.health import complaint_of
-from realservices.dev.processes import is_alive
 from realservices.dev.threads import in_thread
 from realservices.sources.project import project_root
+from realservices.system.processes import is_alive
 
 if TYPE_CHECKING:
     import argparse
@@ -32,7 +32,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from realservices.cli.running import Run
-    from realservices.clients.control import ServiceStatus
+    from realservices.control.client import ServiceStatus
     from realservices.dev.discovery import ServiceInfo
 
 HELP = "say how the running services are"

@@ -11,11 +11,11 @@ import time
 from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
 
-from realservices.cli.console import Console
 from realservices.cli.exit_codes import EXIT_ERROR, EXIT_OK
 from realservices.cli.validated_kind import TABLE, expect, validated_kind
 from realservices.clients.errors import WebSocketConnectError
 from realservices.contract.errors import RealServicesError
+from realservices.control.console import Console
 from realservices.isolated_environment_manager import get_isolated_environment_manager
 from realservices.isolation.manager import process_manager
 from realservices.isolation.resources import FILESYSTEM, kind_of

@@ -12,9 +12,9 @@ import socket
 import sys
 
 from realservices.contract import environment
-from realservices.contract.control_answers import read_answer, receive_line
 from realservices.contract.errors import RealServicesError
 from realservices.contract.manifest import load_manifest
+from realservices.control.answers import read_answer, receive_line
 
 TYPE_CHECKING = False  # A shell test runs this command many times, and typing takes 5 ms of each.
 if TYPE_CHECKING:

@@ -1,6 +1,6 @@
 """Hears of changes of services' states, over one connection to the launcher that stays open.
 
-The launcher answers a request `watch` when a service is in another state than the asker knows (launcher/control.py). So
+The launcher (control_server.py) answers a request `watch` when a service is in another state than the asker knows. So
 to ask whether all still serve is to look whether the socket has something to read: microseconds, before each test.
 """
 

@@ -19,9 +19,9 @@ from urllib.parse import urlsplit, urlunsplit
 
 from realservices.contract.shapes import NOT_NEGATIVE, PORT_OR_NONE, check, load_json, whole_number
 from realservices.contract.terminal_text import as_text
+from realservices.control.regular_file import open_regular
 from realservices.dev.errors import DamagedDiscoveryError, StaleServiceError, UnknownServiceError
-from realservices.dev.processes import is_alive, start_of
-from realservices.dev.regular_file import open_regular
+from realservices.system.processes import is_alive, start_of
 
 if TYPE_CHECKING:
     from collections.abc import Mapping

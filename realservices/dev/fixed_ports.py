@@ -8,10 +8,10 @@ import os
 import socket
 from typing import TYPE_CHECKING
 
-from realservices.clients.control import BlockingServiceControl
+from realservices.control.client import BlockingServiceControl
 from realservices.dev.errors import PortTakenError
-from realservices.dev.processes import listener_on
 from realservices.sources.errors import SettingError
+from realservices.system.listeners import owner_of_port
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Sequence
@@ -135,6 +135,6 @@ def _obstacle(port: int) -> str:
             probe.bind((_HOST, port))
         except OSError as error:
             if error.errno == errno.EADDRINUSE:
-                return f"is taken by {listener_on(port)}"
+                return f"is taken by {owner_of_port(port)}"
             return f"cannot be had: {error.strerror}"
     return ""

@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
 
 if TYPE_CHECKING:
-    from realservices.clients.control import ServiceStatus
     from realservices.contract.runtime import Endpoint
+    from realservices.control.client import ServiceStatus
     from realservices.dev.discovery import ServiceInfo
 
     # What all of these have: host, port, health_url.

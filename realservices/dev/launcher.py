@@ -20,9 +20,9 @@ import time
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Self
 
-from realservices.clients.control import BlockingServiceControl
 from realservices.contract.errors import RealServicesError
 from realservices.contract.removal import discard_tree
+from realservices.control.client import BlockingServiceControl
 from realservices.dev.config import LauncherConfig
 from realservices.dev.discovery import DIRECTORY, VARIABLE, ServiceDiscovery
 from realservices.dev.errors import StartupError, UnhealthyError

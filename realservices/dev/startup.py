@@ -11,9 +11,9 @@ import functools
 import time
 from typing import TYPE_CHECKING
 
-from realservices.clients.control import BlockingServiceControl, ControlError
 from realservices.contract.errors import RealServicesError, ServiceError
 from realservices.contract.resources import explain
+from realservices.control.client import BlockingServiceControl, ControlError
 from realservices.dev.errors import StartupError
 from realservices.dev.threads import in_thread
 

@@ -16,6 +16,7 @@ import time
 
 from realservices.host.libc import libc
 from realservices.host.marks import mark_child
+from realservices.system.processes import descendants
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -150,18 +151,6 @@ def _take_own_signals(mask: set[int | signal.Signals]) -> None:
     for number in _RESET_SIGNALS:
         signal.signal(number, signal.SIG_DFL)
     signal.pthread_sigmask(signal.SIG_SETMASK, mask)
-
-
-def descendants(pid: int) -> list[int]:
-    """Return the process ids of all children of ``pid`` and theirs (Linux, by /proc; elsewhere none)."""
-    found: list[int] = []
-    try:
-        for task in os.listdir(f"/proc/{pid}/task"):
-            with open(f"/proc/{pid}/task/{task}/children", encoding="ascii") as file:
-                found += map(int, file.read().split())
-    except OSError:
-        return []  # No /proc, or it ended meanwhile.
-    return found + [grandchild for child in found for grandchild in descendants(child)]
 
 
 def kill_descendants(spared: set[int]) -> None:

@@ -15,7 +15,7 @@ from realservices.contract.errors import InfrastructureError
 from realservices.contract.registry import registry_directory
 from realservices.contract.shapes import whole_number
 from realservices.host.blocks import BLOCK_SIZE, FOLDER, Block, hold_block
-from realservices.host.listeners import is_free, owner_of_port
+from realservices.system.listeners import is_free, owner_of_port
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:

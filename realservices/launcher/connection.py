@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import json
 
-from realservices.contract.control_messages import MOST_LINE_BYTES
+from realservices.control.messages import MOST_LINE_BYTES
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:

@@ -7,8 +7,8 @@ import time
 
 from realservices.contract.errors import ServiceError
 from realservices.contract.resources import explain, is_lack
-from realservices.host.listeners import foreign_owner
 from realservices.launcher.service_log import ServiceLog
+from realservices.system.listeners import foreign_owner
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:

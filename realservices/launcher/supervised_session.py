@@ -11,7 +11,7 @@ import os
 from realservices.host.guardian import Guardian, start_guardian
 from realservices.host.marks import mark_children
 from realservices.host.process import adopt_orphans, kill_descendants
-from realservices.launcher.control import ControlServer
+from realservices.launcher.control_server import ControlServer
 from realservices.launcher.supervisor import Supervisor
 
 TYPE_CHECKING = False

@@ -13,7 +13,7 @@ from collections import deque
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from realservices.clients.control import BlockingServiceControl, ControlError
+from realservices.control.client import BlockingServiceControl, ControlError
 from realservices.optimization.machine import MissingPsutilError, load_psutil
 
 if TYPE_CHECKING:

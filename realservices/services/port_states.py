@@ -9,7 +9,7 @@ from __future__ import annotations
 import os
 import socket
 
-from realservices.host.listeners import stranger_on
+from realservices.system.listeners import stranger_on
 
 _CONNECT_TIMEOUT_S = 0.02
 OPEN = "open"

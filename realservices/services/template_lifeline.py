@@ -13,7 +13,8 @@ import time
 
 from realservices.contract.removal import remove_tree
 from realservices.host.namespaces import detach
-from realservices.host.process import descendants, kill_descendants
+from realservices.host.process import kill_descendants
+from realservices.system.processes import descendants
 
 _GRACE_S, _PAUSE_S = 5.0, 0.01
 

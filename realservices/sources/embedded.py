@@ -186,7 +186,7 @@ class EmbeddedServices(Source):
         """Ask how the session's services are; return what there is to say of those that have failed."""
         if self._watch is None:
             return []
-        from realservices.clients.control import BlockingServiceControl, ControlError  # noqa: PLC0415 - it is there
+        from realservices.control.client import BlockingServiceControl, ControlError  # noqa: PLC0415 - it is there
 
         try:
             found = BlockingServiceControl(self._engine.control).status()

@@ -12,9 +12,9 @@ import socket
 import subprocess
 from typing import TYPE_CHECKING, Any
 
-from realservices.clients.control import BlockingServiceControl
 from realservices.contract.own_environment import own_environment
 from realservices.contract.resources import explain
+from realservices.control.client import BlockingServiceControl
 from realservices.sources.errors import UnreachableServiceError
 from realservices.sources.package import package_command
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from realservices.clients.control import BlockingServiceControl
+from realservices.control.client import BlockingServiceControl
 from realservices.sources.source import Declared, Source, protocols
 
 if TYPE_CHECKING:

@@ -13,7 +13,7 @@ from aiokafka import AIOKafkaConsumer, AIOKafkaProducer
 from aiokafka.admin import AIOKafkaAdminClient, NewTopic
 from aiokafka.errors import TopicAlreadyExistsError, for_code
 
-from realservices.clients.control import ServiceControl
+from realservices.clients.service_control import ServiceControl
 
 _BOOTSTRAP = os.environ["KAFKA_BOOTSTRAP_SERVERS"]
 _DEADLINE_S = 20

@@ -15,7 +15,7 @@ import nats.errors
 import pytest
 from nats.aio.msg import Msg
 
-from realservices.clients.control import ServiceControl
+from realservices.clients.service_control import ServiceControl
 from tests.catalog.command_lines import command_lines
 
 _URL = os.environ["NATS_URL"]

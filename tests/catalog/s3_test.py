@@ -17,7 +17,7 @@ import pytest
 from botocore.config import Config
 from botocore.exceptions import ClientError
 
-from realservices.clients.control import BlockingServiceControl
+from realservices.control.client import BlockingServiceControl
 from tests.catalog.command_lines import command_lines
 
 # More than one part, which boto3 then uploads concurrently.

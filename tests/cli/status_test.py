@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from realservices.clients.control import BlockingServiceControl
+from realservices.control.client import BlockingServiceControl
 from tests.cli.development import ask
 
 if TYPE_CHECKING:

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
+from realservices.system.processes import program_of
 from tests.cli.development import ask
 from tests.host.ports import free_port
 from tests.host.terminal import CTRL_C, opened_terminal
@@ -207,7 +208,7 @@ def test_a_declared_port_that_is_taken(development: Development) -> None:
         development.project.declare(auth=f"fixed_ports = {{ http = {port} }}")
         done = development.run("up")
         assert done.returncode == 1
-        assert f"port {port} (http) is taken by process {os.getpid()} (" in done.stderr
+        assert f"port {port} (http) is taken by {program_of(os.getpid())} (process {os.getpid()})" in done.stderr
         assert "Here that is `up --dynamic-ports`" in done.stderr
         with development.up("--dynamic-ports") as up:
             up.await_ready()

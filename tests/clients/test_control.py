@@ -14,14 +14,14 @@ import asyncpg
 import pytest
 import redis
 
-from realservices.clients.control import BlockingServiceControl, ControlError
-from realservices.contract.control_messages import MOST_LINE_BYTES
+from realservices.control.client import BlockingServiceControl, ControlError
+from realservices.control.messages import MOST_LINE_BYTES
 from realservices.sources.services import find_services
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
-    from realservices.clients.control import ServiceControl
+    from realservices.clients.service_control import ServiceControl
 
 
 async def test_stopped_service_refuses_and_comes_back(service_control: ServiceControl, isolated_redis: Any) -> None:

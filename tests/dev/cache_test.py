@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
 _PIDS = """
     import os
-    from realservices.clients.control import BlockingServiceControl
+    from realservices.control.client import BlockingServiceControl
     from realservices.service_cache import ServiceCache
 
     def pids():

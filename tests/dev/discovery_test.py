@@ -10,13 +10,13 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from realservices.contract.runtime import Endpoint
-from realservices.dev.processes import start_of
 from realservices.service_discovery import (
     DamagedDiscoveryError,
     ServiceDiscovery,
     StaleServiceError,
     UnknownServiceError,
 )
+from realservices.system.processes import start_of
 
 if TYPE_CHECKING:
     from pathlib import Path

@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+from realservices.system.processes import program_of
 from tests.host.ports import free_port
 
 if TYPE_CHECKING:
@@ -160,7 +161,7 @@ def test_what_gets_sick(project: Project) -> None:
 def test_what_has_died(project: Project) -> None:
     project.declare(auth="")
     error = project.error("""
-        from realservices.clients.control import BlockingServiceControl
+        from realservices.control.client import BlockingServiceControl
         async def main():
             async with DevLauncher() as launcher:
                 BlockingServiceControl(os.environ["REALSERVICES_SESSION"] + "/control.sock").kill("auth")
@@ -260,7 +261,7 @@ def test_a_fixed_port_that_is_taken(project: Project) -> None:
         port = other.getsockname()[1]
         project.declare(auth=f"fixed_ports = {{ http = {port} }}")
         error = project.error(_RUN.format("dynamic_ports=False"))
-        assert f"port {port} (http) is taken by process {os.getpid()} (" in error
+        assert f"port {port} (http) is taken by {program_of(os.getpid())} (process {os.getpid()})" in error
         assert "declare another one in fixed_ports" in error
         output = project.output(_RUN.format(f"dynamic_ports=False, port_ranges=[({fallback}, {fallback})]"))
         assert json.loads(output) == {"auth": fallback}

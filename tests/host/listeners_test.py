@@ -12,7 +12,7 @@ from pathlib import Path
 
 import pytest
 
-from realservices.host.listeners import foreign_owner, is_free, owner_of_port, stranger_on
+from realservices.system.listeners import foreign_owner, is_free, owner_of_port, stranger_on
 
 _UNSEEN = "a process that cannot be seen from here: another user's, or a container's"
 _LISTEN = """

@@ -140,7 +140,8 @@ def _launch_and_die(read_end: int, write_end: int) -> int:
 def test_all_descendants_are_killed_daemons_and_restless_ones_too() -> None:
     done = _script("""
 import time
-from realservices.host.process import adopt_orphans, descendants, kill_descendants
+from realservices.system.processes import descendants
+from realservices.host.process import adopt_orphans, kill_descendants
 adopt_orphans()
 ready = os.pipe()
 def daemonize(is_restless):

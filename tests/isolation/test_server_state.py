@@ -20,8 +20,8 @@ if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Iterator
     from pathlib import Path
 
-    from realservices.clients.control import BlockingServiceControl
     from realservices.contract.runtime import Endpoint
+    from realservices.control.client import BlockingServiceControl
     from realservices.isolation.background import BackgroundLoop
     from realservices.kinds.postgres.isolation.cloned_database import ClonedDatabase
     from realservices.sources.services import Services

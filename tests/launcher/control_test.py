@@ -17,8 +17,8 @@ from typing import Any
 
 import pytest
 
-from realservices.contract.control_messages import MOST_LINE_BYTES
-from realservices.launcher.control import ControlServer
+from realservices.control.messages import MOST_LINE_BYTES
+from realservices.launcher.control_server import ControlServer
 from realservices.launcher.supervisor import Supervisor
 from tests.host import places
 from tests.launcher.control_client import ControlClient
@@ -413,7 +413,7 @@ def test_who_finds_the_socket_finds_somebody_who_listens(monkeypatch: pytest.Mon
             was_there.append(path.exists())
             super().listen(*backlog)
 
-    monkeypatch.setattr("realservices.launcher.control.socket.socket", Listener)
+    monkeypatch.setattr("realservices.launcher.control_server.socket.socket", Listener)
     server = ControlServer(str(path), Supervisor([], {}))
     assert was_there == [False]
     with socket.socket(socket.AF_UNIX, socket.SOCK_STREAM) as client:

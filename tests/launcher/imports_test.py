@@ -46,7 +46,7 @@ def test_the_launcher_loads_no_slow_module() -> None:
 
 def test_the_launcher_loads_nothing_of_the_tests_side() -> None:
     parts = {name.split(".")[1] for name in _loaded() if name.startswith("realservices.")}
-    assert parts == {"contract", "host", "kinds", "services", "launcher"}
+    assert parts == {"contract", "system", "control", "host", "kinds", "services", "launcher"}
     assert "realservices.contract.runtime" not in _loaded()
     assert "realservices.kinds.postgres.template.build" not in _loaded()
     others = ("realservices.launcher.group", "realservices.launcher.session")

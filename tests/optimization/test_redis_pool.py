@@ -16,7 +16,7 @@ from realservices.sources.services import find_services
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
-    from realservices.clients.control import BlockingServiceControl
+    from realservices.control.client import BlockingServiceControl
 
 _DEADLINE_S = 60.0
 

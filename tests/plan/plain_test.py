@@ -194,7 +194,7 @@ def test_the_report_of_a_session_with_a_dead_service(project: pytest.Pytester, m
     _use_command_line(monkeypatch)
     project.makepyfile(
         dead_test="""
-        from realservices.clients.control import BlockingServiceControl
+        from realservices.control.client import BlockingServiceControl
 
         async def test_it(real_services, dev_launcher):
             BlockingServiceControl(dev_launcher.control).kill("backend")

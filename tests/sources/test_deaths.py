@@ -18,7 +18,7 @@ _XDIST = ("-p", "xdist.plugin", "-n2")
 _CONFTEST = """
 import os, signal
 import pytest
-from realservices.clients.control import BlockingServiceControl
+from realservices.control.client import BlockingServiceControl
 from realservices.isolation.manager import process_manager
 
 @pytest.fixture
@@ -107,7 +107,7 @@ def test_fixtures_and_tests_that_meet_a_dead_service_name_it(pytester: pytest.Py
     pytester.makepyfile("""
         import os, signal
         import asyncpg, pytest
-        from realservices.clients.control import BlockingServiceControl
+        from realservices.control.client import BlockingServiceControl
         from realservices.isolation.manager import process_manager
 
         def kill():  # Without waiting until the launcher has heard of it.

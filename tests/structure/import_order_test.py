@@ -11,8 +11,19 @@ import pytest
 
 from realservices.kinds import NAMES
 
-_LAUNCHER_SIDE = ("contract", "schema", "host", "services", "launcher")
-_TEST_SIDE = ("contract", "schema", "clients", "sources", "isolation", "optimization", "dev", "fixtures")
+_LAUNCHER_SIDE = ("contract", "system", "control", "schema", "host", "services", "launcher")
+_TEST_SIDE = (
+    "contract",
+    "system",
+    "control",
+    "schema",
+    "clients",
+    "sources",
+    "isolation",
+    "optimization",
+    "dev",
+    "fixtures",
+)
 # Server programs run by themselves, also where nothing else of the package can be imported.
 _PROGRAMS = ("programs",)
 # The report on a run stands alone, but for how foreign data is checked. Bazel's tests do not have it: this module runs outside of Bazel as well.

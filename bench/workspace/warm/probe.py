@@ -22,7 +22,7 @@ import realservices.fixtures.plugin  # noqa: F401
 from realservices.sources.services import find_services
 
 _AT_FIRST_SERVICE = (
-    "realservices.clients.control",
+    "realservices.control.client",
     "realservices.contract.warm_pool",
     "realservices.contract.session_directory",
     "realservices.sources.embedded",

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from realservices.cli.checks.finding import Finding, warning
-from realservices.cli.console import shown_bytes
 from realservices.cli.leftovers import State, sweep
+from realservices.control.console import shown_bytes
 
 
 def check_leftovers() -> Finding:

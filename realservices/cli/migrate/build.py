@@ -8,11 +8,11 @@ from __future__ import annotations
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from realservices.cli.console import Console
 from realservices.cli.exit_codes import EXIT_ERROR, EXIT_OK
 from realservices.cli.proposal.build_file import service_blocks
 from realservices.cli.proposal.declaration import Proposal, propose
 from realservices.cli.proposal.evidence import Evidence, look
+from realservices.control.console import Console
 from realservices.sources.declarations import declared_in, read_project
 from realservices.sources.project import project_root
 

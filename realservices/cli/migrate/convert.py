@@ -9,9 +9,9 @@ from __future__ import annotations
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from realservices.cli.console import Console
 from realservices.cli.exit_codes import EXIT_ERROR, EXIT_OK
 from realservices.contract.errors import RealServicesError
+from realservices.control.console import Console
 from realservices.sources.project import project_root
 
 if TYPE_CHECKING:

@@ -6,10 +6,10 @@ import datetime
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from realservices.cli.console import Console
 from realservices.cli.exit_codes import EXIT_ERROR, EXIT_OK
 from realservices.cli.migrate.scanned import add_path_options, scanned
 from realservices.contract.terminal_text import as_text
+from realservices.control.console import Console
 from realservices.mocks import history
 from realservices.mocks.counts import count, leaving, order
 from realservices.mocks.page import render

@@ -12,7 +12,7 @@ from realservices.mocks.scan import scan_tree
 if TYPE_CHECKING:
     import argparse
 
-    from realservices.cli.console import Console
+    from realservices.control.console import Console
     from realservices.mocks.model import Suite
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import socket
 
-from realservices.contract.control_answers import read_answer, receive_line
+from realservices.control.answers import read_answer, receive_line
 from realservices.launcher.group.instance_lock import GroupError
 from realservices.launcher.supervised import FAILED, STARTING, STOPPED, WAITING
 

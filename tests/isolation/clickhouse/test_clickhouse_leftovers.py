@@ -21,8 +21,8 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
     from pathlib import Path
 
-    from realservices.clients.control import BlockingServiceControl
     from realservices.contract.runtime import Endpoint
+    from realservices.control.client import BlockingServiceControl
 
 _DEADLINE_S = 60.0
 _LEAVE = (

@@ -22,8 +22,8 @@ if TYPE_CHECKING:
     from collections.abc import AsyncIterator
     from pathlib import Path
 
-    from realservices.clients.control import BlockingServiceControl
     from realservices.contract.runtime import Endpoint
+    from realservices.control.client import BlockingServiceControl
     from realservices.kinds.redis.isolation.clients import IsolatedRedis
     from realservices.kinds.redis.isolation.lease import RedisLease
     from realservices.sources.services import Services

@@ -11,8 +11,8 @@ import pytest
 from realservices.kinds.mariadb.wire import Connection, MariaDBRefusal
 
 if TYPE_CHECKING:
-    from realservices.clients.control import BlockingServiceControl
     from realservices.contract.runtime import Endpoint
+    from realservices.control.client import BlockingServiceControl
     from realservices.kinds.mariadb.isolation.database import MariaDBDatabase
 
 

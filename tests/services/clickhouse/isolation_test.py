@@ -11,7 +11,7 @@ import clickhouse_connect
 import pytest
 from clickhouse_connect.driver.exceptions import DatabaseError
 
-from realservices.clients.control import BlockingServiceControl
+from realservices.control.client import BlockingServiceControl
 from realservices.isolation.errors import IsolationError
 from realservices.isolation.ready_databases import ReadyDatabases
 from realservices.kinds.clickhouse.isolation.pool import DatabasePool

@@ -13,7 +13,7 @@ from urllib.parse import urlencode
 import clickhouse_connect
 import pytest
 
-from realservices.clients.control import ServiceControl
+from realservices.clients.service_control import ServiceControl
 from tests.services.clickhouse.native import login
 
 OWN = {"user": os.environ["TEST_CLICKHOUSE_USER"], "password": os.environ["TEST_CLICKHOUSE_PASSWORD"]}

@@ -14,7 +14,6 @@ from __future__ import annotations
 import os
 
 from realservices.host.archive import unpack_archive
-from realservices.host.listeners import stranger_on
 from realservices.host.process import spawn
 from realservices.host.templates import free_bytes
 from realservices.kinds.clickhouse.server.config import USER_FILES, write_configuration
@@ -22,6 +21,7 @@ from realservices.kinds.clickhouse.server.http import ClickHouseRefusal, is_aliv
 from realservices.services.base import HOST, Service
 from realservices.services.port_states import connect
 from realservices.services.template_info import read_info
+from realservices.system.listeners import stranger_on
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:

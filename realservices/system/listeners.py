@@ -10,7 +10,7 @@ import os
 import socket
 import time
 
-from realservices.host.process import descendants
+from realservices.system.processes import descendants, program_of
 
 _LISTENING = "0A"  # linux/include/net/tcp_states.h
 _UNKNOWN = "a process that cannot be seen from here: another user's, or a container's"
@@ -160,12 +160,3 @@ def _sockets_of(pid: int) -> set[str]:
 
 def _words(pid: int) -> str:
     return f"{program_of(pid)} (process {pid})"
-
-
-def program_of(pid: int) -> str:
-    """Return what a process calls itself."""
-    try:
-        with open(f"/proc/{pid}/comm", encoding="utf-8", errors="replace") as file:
-            return file.read().strip()
-    except OSError:
-        return "a process that has just ended"

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from realservices.contract.control_messages import MOST_LINE_BYTES
 from realservices.contract.endpoint_shapes import ENDPOINT
 from realservices.contract.shapes import LOG_TEXT, check, load_json, shown
+from realservices.control.messages import MOST_LINE_BYTES
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:

@@ -1,6 +1,6 @@
 """What is asked at the control socket: one JSON object per line each way, checked on both sides.
 
-launcher/control.py answers; those who ask read that by control_answers.py, which the launcher does without.
+launcher/control_server.py answers; those who ask read that by answers.py, which the launcher does without.
 """
 
 from __future__ import annotations

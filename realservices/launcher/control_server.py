@@ -1,7 +1,7 @@
 """The control socket: a running test asks the launcher to wait for, stop, start, kill or pause a service.
 
 One JSON object per line each way, answered in the order of the requests; the client is
-`realservices.clients.control`. Requests are served in the supervisor's poll loop; `wait`, `stop` and `kill` are
+`realservices.control.client`. Requests are served in the supervisor's poll loop; `wait`, `stop` and `kill` are
 answered when it is so, `watch` when a service is in another state than the asker knows.
 
 Whatever a client sends or does not read, others are served, and the process goes on.
@@ -13,11 +13,11 @@ import os
 import signal
 import socket
 
-from realservices.contract.control_messages import REQUESTS, read_request
 from realservices.contract.errors import ManifestError, RealServicesError, ServiceError
 from realservices.contract.manifest_shapes import check_service
 from realservices.contract.resources import explain
 from realservices.contract.shapes import shown
+from realservices.control.messages import REQUESTS, read_request
 from realservices.launcher.connection import Connection
 from realservices.launcher.supervised import FAILED, PAUSED, READY, STARTING, STOPPED, WAITING
 

@@ -1,0 +1,1 @@
+"""What both sides use of the operating system: locks, directories, caches, removal, and errors in words."""
