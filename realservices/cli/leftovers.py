@@ -17,13 +17,13 @@ from enum import StrEnum
 from typing import TYPE_CHECKING
 
 from realservices.cli.places import discovery_directory
-from realservices.cli.running import FOLDER
 from realservices.contract.left_directories import FILES, MEMORY, RUN, SESSION, left_directories
 from realservices.contract.locked_directory import lock_left_directory
 from realservices.contract.registry import VARIABLE, present_registries, refusal
 from realservices.contract.removal import remove_tree
 from realservices.contract.user_directory import SHORT_BASES, present_user_directories
 from realservices.contract.warm_pool import POOL, SOCKET_SUFFIX, end_session, look_at, socket_path, waiting_sessions
+from realservices.control.run_record import FOLDER
 from realservices.dev.discovery import ServiceDiscovery
 from realservices.host.abandoned import end_left_directory, launcher_ids
 from realservices.host.marks import marked

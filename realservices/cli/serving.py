@@ -25,10 +25,10 @@ from realservices.sources.session import SESSION
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from realservices.cli.running import Running
-    from realservices.cli.screen import Screen
     from realservices.contract.runtime import Endpoint
     from realservices.control.client import ServiceStatus
+    from realservices.control.run_record import RunRecord
+    from realservices.control.screen import Screen
     from realservices.dev.config import LauncherConfig
     from realservices.sources.source import Declared
 
@@ -52,7 +52,7 @@ class Serving:
     """
 
     def __init__(
-        self, root: Path, config: LauncherConfig, wanted: Sequence[Declared], running: Running, *, shows_logs: bool
+        self, root: Path, config: LauncherConfig, wanted: Sequence[Declared], running: RunRecord, *, shows_logs: bool
     ) -> None:
         self._root = root
         self._kinds = {each.name: each.kind for each in wanted}
@@ -111,7 +111,8 @@ class Serving:
         raise failure
 
     def _on_ready(self, endpoint: Endpoint) -> None:
-        self._screen.ready(endpoint, self._launcher.startup_ms[endpoint.name])
+        startup_ms = self._launcher.startup_ms[endpoint.name] if endpoint.disposable else None
+        self._screen.ready(endpoint.name, endpoint.url, startup_ms)
         if endpoint.log and self._shows_logs:
             self._logs[endpoint.name] = LogFile(Path(endpoint.log))
 
@@ -147,7 +148,8 @@ class Serving:
 
     async def _serve(self) -> int:
         launcher = self._launcher
-        self._running.tell(is_up=True)
+        # Where all are external, nothing answers for them, and nothing ends with this process.
+        self._running.tell(directory=None if launcher.control else "", is_up=True)
         self._screen.all_ready(
             launcher.endpoints, launcher.startup_ms,
             pid=os.getpid(), project=str(self._root), discovery=str(launcher.discovery.discovery_dir),

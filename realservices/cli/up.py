@@ -11,12 +11,11 @@ import logging
 import os
 from typing import TYPE_CHECKING
 
-from realservices.cli.places import discovery_directory
-from realservices.cli.running import Running
-from realservices.cli.screen import Screen
+from realservices.cli.places import discovery_directory, up_record
 from realservices.cli.servers import add_server_options, use_servers
 from realservices.cli.serving import Serving
 from realservices.cli.wanted import services_to_start
+from realservices.control.screen import Screen
 from realservices.dev.config import LauncherConfig
 from realservices.dev.discovery import ServiceDiscovery
 from realservices.dev.settings import DYNAMIC_PORTS, check_switches, is_on
@@ -29,6 +28,7 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
     from pathlib import Path
 
+    from realservices.control.run_record import RunRecord
     from realservices.sources.source import Declared
 
 HELP = "start this project's services and serve until Ctrl-C"
@@ -74,11 +74,11 @@ def run(options: argparse.Namespace) -> int:
         dynamic_ports=_has_dynamic_ports(options), test_mode=False, startup_timeout=options.startup_timeout,
         services=options.services, discovery_dir=discovery_directory(root),
     )  # fmt: skip
-    running = Running(root)
+    running = up_record(root)
     running.take()
     try:
         manager.services.share()
-        running.tell(session=os.environ.get(SESSION, ""))
+        running.tell(directory=os.environ.get(SESSION, ""))
         for path in ServiceDiscovery(config.discovery_dir).stale_files():
             path.unlink(missing_ok=True)
         return asyncio.run(_serve(options, root, config, wanted, running))
@@ -87,11 +87,13 @@ def run(options: argparse.Namespace) -> int:
 
 
 async def _serve(
-    options: argparse.Namespace, root: Path, config: LauncherConfig, wanted: Sequence[Declared], running: Running
+    options: argparse.Namespace, root: Path, config: LauncherConfig, wanted: Sequence[Declared], running: RunRecord
 ) -> int:
     serving = Serving(root, config, wanted, running, shows_logs=options.logs)
     names = [each.name for each in wanted]
-    screen = Screen(names, is_json=options.json, shows_passwords=options.show_passwords, on_gone=serving.end)
+    screen = Screen(
+        names, "realservices up", is_json=options.json, shows_passwords=options.show_passwords, on_gone=serving.end
+    )
     return await serving.run(screen)
 
 

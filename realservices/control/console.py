@@ -31,6 +31,7 @@ class Console:
         # https://no-color.org: set and not empty, whatever the value.
         self._has_colour = self._output.isatty() and not os.environ.get("NO_COLOR") and os.environ.get("TERM") != "dumb"
         self._shows_progress = self._progress.isatty() and os.environ.get("TERM") != "dumb"
+        self._is_under_way = False
 
     @property
     def is_terminal(self) -> bool:
@@ -77,7 +78,8 @@ class Console:
 
     def progress(self, text: str) -> None:
         """Say what is under way; "" wipes it away."""
-        if self._shows_progress:
+        if self._shows_progress and (text or self._is_under_way):
+            self._is_under_way = bool(text)
             self._progress.write(_CLEAR_LINE + as_text(text))
             self._progress.flush()
 

@@ -14,6 +14,7 @@ import time
 
 from realservices.contract.bazel_files import tell_warnings
 from realservices.contract.errors import ServiceError
+from realservices.control.states import READY
 from realservices.host.sandbox import Sandbox
 from realservices.host.slots import Slot, lease_ports
 from realservices.launcher import contract_files
@@ -22,7 +23,6 @@ from realservices.launcher.failures import LostPortsError, failures_in_words
 from realservices.launcher.program import program_environment
 from realservices.launcher.runtime_file import write_runtime_file
 from realservices.launcher.signals import SignalReader
-from realservices.launcher.supervised import READY
 from realservices.launcher.supervised_session import SupervisedSession
 from realservices.launcher.timeline import Timeline
 from realservices.services.kinds import class_of

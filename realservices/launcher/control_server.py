@@ -18,8 +18,8 @@ from realservices.contract.manifest_shapes import check_service
 from realservices.contract.resources import explain
 from realservices.contract.shapes import shown
 from realservices.control.messages import REQUESTS, read_request
+from realservices.control.states import FAILED, PAUSED, READY, STARTING, STOPPED, WAITING
 from realservices.launcher.connection import Connection
-from realservices.launcher.supervised import FAILED, PAUSED, READY, STARTING, STOPPED, WAITING
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:

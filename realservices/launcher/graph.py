@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from realservices.launcher.supervised import FAILED, READY, STOPPED, WAITING
+from realservices.control.states import FAILED, READY, STOPPED, WAITING
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:

@@ -7,6 +7,7 @@ import time
 
 from realservices.contract.errors import ServiceError
 from realservices.contract.resources import explain, is_lack
+from realservices.control.states import FAILED, READY, STARTING, WAITING
 from realservices.launcher.service_log import ServiceLog
 from realservices.system.listeners import foreign_owner
 
@@ -15,8 +16,6 @@ if TYPE_CHECKING:
     from realservices.contract.errors import InfrastructureError
     from realservices.launcher.supervisor import Supervisor
     from realservices.services.base import Service
-
-STARTING, READY, STOPPED, PAUSED, FAILED, WAITING = "starting", "ready", "stopped", "paused", "failed", "waiting"
 
 
 class Watcher:

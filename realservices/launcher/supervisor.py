@@ -13,9 +13,10 @@ import signal
 import time
 
 from realservices.contract.errors import InfrastructureError, ManifestError, ServiceError
+from realservices.control.states import FAILED, PAUSED, READY, STARTING, STOPPED, WAITING
 from realservices.host.process import EXIT_NO_NAMESPACE, describe_exit, kill_session, reap, run_beside
 from realservices.launcher.graph import blocker_of, can_start
-from realservices.launcher.supervised import FAILED, PAUSED, READY, STARTING, STOPPED, WAITING, Supervised, Watcher
+from realservices.launcher.supervised import Supervised, Watcher
 from realservices.system.processes import descendants
 
 TYPE_CHECKING = False

@@ -16,12 +16,25 @@ from tests.host import places
 
 def test_every_command_explains_itself() -> None:
     commands = re.findall(r"^    (\w+) ", run("--help").output, re.MULTILINE)
-    assert {"doctor", "validate", "clean", "test", "up", "status", "logs", "exec", "init", "migrate"} == set(commands)
+    assert {
+        "doctor",
+        "validate",
+        "clean",
+        "test",
+        "up",
+        "status",
+        "logs",
+        "restart",
+        "stop",
+        "exec",
+        "init",
+        "migrate",
+    } == set(commands)
     for command in commands:
         outcome = run(command, "--help")
         assert outcome.code == 0
         assert "Exit codes: " in outcome.output
-        assert ("--json" in outcome.output) == (command not in ("test", "exec", "logs", "migrate"))
+        assert ("--json" in outcome.output) == (command not in ("test", "exec", "logs", "restart", "stop", "migrate"))
 
 
 @pytest.mark.parametrize(

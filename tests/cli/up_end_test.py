@@ -52,8 +52,9 @@ def test_a_second_one_is_told_of_the_first(development: Development) -> None:
             done = development.run("up", *arguments)
             assert done.returncode == 1
             assert re.match(
-                rf"realservices up: the services of {development.directory} run already: process {up.pid}, since "
-                rf"\d\d:\d\d:\d\d \(\d+ s\)\. Ctrl-C in its terminal \(or `kill {up.pid}`\) ends them",
+                rf"realservices up: `up` of {development.directory} runs already: process {up.pid}, since "
+                rf"\d\d:\d\d:\d\d \(\d+ s\)\. Ctrl-C in its terminal \(or `kill {up.pid}`\) ends it; "
+                r"`python -m realservices status` says how its services are",
                 done.stderr,
             )
         assert development.states() == {"auth": "healthy"}

@@ -222,13 +222,13 @@ def test_a_service_is_restarted_with_its_data_and_address(group: Group, run: Run
 
 
 def test_a_service_that_died_is_started_again(group: Group, run: Running) -> None:
-    found = re.search(r"^app +\S+  ready \(process (\d+)\)$", group.run("status")[1], re.MULTILINE)
+    found = re.search(r"^✓ app +\S+ +ready +process (\d+)$", group.run("status")[1], re.MULTILINE)
     assert found
     os.kill(int(found[1]), signal.SIGKILL)
     run.await_output("was killed by SIGKILL while the group ran")
-    assert re.search(r"^app +\S+  failed$", group.run("status")[1], re.MULTILINE)
+    assert re.search(r"^✗ app +\S+ +failed$", group.run("status")[1], re.MULTILINE)
     assert group.run("restart", "app")[0] == 0
-    assert re.search(r"^app +\S+  ready \(process \d+\)$", group.run("status")[1], re.MULTILINE)
+    assert re.search(r"^✓ app +\S+ +ready +process \d+$", group.run("status")[1], re.MULTILINE)
 
 
 def test_a_restart_in_vain_is_told_in_both_terminals(group: Group, run: Running) -> None:
@@ -243,15 +243,24 @@ def test_a_restart_in_vain_is_told_in_both_terminals(group: Group, run: Running)
 def test_a_service_is_stopped_until_it_is_restarted(group: Group, run: Running) -> None:
     assert group.run("stop", "cache") == (0, "cache is stopped\n")
     assert group.run("stop", "cache") == (0, "cache is stopped\n")
-    assert re.search(r"^cache +\S+  stopped$", group.run("status")[1], re.MULTILINE)
+    assert re.search(r"^✗ cache +\S+ +stopped$", group.run("status")[1], re.MULTILINE)
     assert group.run("restart", "cache")[0] == 0
-    assert re.search(r"^cache +\S+  ready", group.run("status")[1], re.MULTILINE)
+    assert re.search(r"^✓ cache +\S+ +ready", group.run("status")[1], re.MULTILINE)
 
 
 def test_logs_are_what_a_service_has_written(group: Group, run: Running) -> None:
     assert group.run("logs", "app") == (0, "hello\n")
+    assert group.run("logs", "app", "-n", "0") == (0, "")
     code, output = group.run("logs", "queue")
     assert (code, output) == (1, f"realservices: {LABEL} has no service 'queue'; it has db, cache, app\n")
+
+
+@pytest.mark.parametrize(("ends", "code"), [("group", 0), ("reader", 128 + signal.SIGINT)])
+def test_logs_can_be_followed(group: Group, run: Running, ends: str, code: int) -> None:
+    with group.start("logs", "app", "--follow") as following:
+        following.await_output("^hello$")
+        (run if ends == "group" else following).signal(signal.SIGINT)
+        assert following.wait() == code
 
 
 def test_help_is_no_error(group: Group) -> None:

@@ -46,7 +46,7 @@ def run(group: Group) -> Iterator[Running]:
 def _pids(group: Group) -> dict[str, int]:
     """Return the services' processes; all of them must be ready."""
     status = group.run("status")[1]
-    pids = {name: int(pid) for name, pid in re.findall(r"^(\w+) .*  ready \(process (\d+)\)$", status, re.MULTILINE)}
+    pids = {name: int(pid) for name, pid in re.findall(r"^✓ (\w+) .* ready +process (\d+)$", status, re.MULTILINE)}
     assert set(pids) == set(_SERVICES), status
     return pids
 

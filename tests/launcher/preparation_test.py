@@ -11,11 +11,11 @@ from pathlib import Path
 import pytest
 
 from realservices.contract.manifest import ServiceSpec
+from realservices.control.states import READY, STARTING
 from realservices.host.process import run_beside, spawn
 from realservices.host.sandbox import Sandbox
 from realservices.host.slots import lease_ports
 from realservices.launcher.signals import SignalReader
-from realservices.launcher.supervised import READY, STARTING
 from realservices.launcher.supervisor import Supervisor
 from realservices.services.base import Service
 from tests.launcher.family import children

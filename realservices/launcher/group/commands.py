@@ -6,7 +6,7 @@ import os
 
 from realservices.contract import environment
 from realservices.kinds.registry import find, names
-from realservices.launcher.group.instance_lock import GroupError
+from realservices.launcher.group.description import GroupError
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:

@@ -8,16 +8,16 @@ import time
 from realservices.contract import environment
 from realservices.host.process import spawn
 from realservices.launcher.group.commands import working_directory
-from realservices.launcher.group.instance_lock import load_description
+from realservices.launcher.group.description import load_description
 from realservices.launcher.group.reload import Reloader, is_under_ibazel
 from realservices.launcher.program import Program
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from realservices.contract.manifest import Manifest
+    from realservices.control.run_record import RunRecord
     from realservices.launcher.group.commands import Words
-    from realservices.launcher.group.instance_lock import InstanceLock
-    from realservices.launcher.group.screen import Screen
+    from realservices.launcher.group.watching import GroupWatcher
 
 
 class Hold(Program):
@@ -27,23 +27,23 @@ class Hold(Program):
         begins_anew: Whether it has ended only to begin anew.
     """
 
-    def __init__(self, manifest: Manifest, runfiles: str, instance: InstanceLock, screen: Screen) -> None:
+    def __init__(self, manifest: Manifest, runfiles: str, record: RunRecord, watcher: GroupWatcher) -> None:
         super().__init__(manifest, runfiles, [])
         self._label = manifest.label
-        self._instance = instance
-        self._screen = screen
+        self._record = record
+        self._watcher = watcher
         self.begins_anew = False
         # Made now: what is built from now on is a change.
         is_reloaded = is_under_ibazel()
-        self._reloader = Reloader(manifest, runfiles, screen.say, self._begin_anew) if is_reloaded else None
+        self._reloader = Reloader(manifest, runfiles, watcher.screen.say, self._begin_anew) if is_reloaded else None
 
     def start(self, env: dict[str, str]) -> None:
         """Tell that all services are ready."""
-        self._instance.announce(os.path.dirname(env[environment.RUNTIME]))
-        self._screen.is_up = True
-        self._screen.say(f"{self._label} is ready; Ctrl-C ends it")
-        if self._reloader and self._screen.supervisor:
-            self._reloader.watch(self._screen.supervisor)
+        self._record.tell(directory=os.path.dirname(env[environment.RUNTIME]), is_up=True)
+        self._watcher.is_up = True
+        self._watcher.screen.say(f"{self._label} is ready; Ctrl-C ends it")
+        if self._reloader and self._watcher.supervisor:
+            self._reloader.watch(self._watcher.supervisor)
 
     def _begin_anew(self) -> None:
         self.begins_anew = True

@@ -6,8 +6,8 @@ import sys
 
 from realservices.contract.errors import RealServicesError
 from realservices.contract.manifest import ServiceSpec
+from realservices.control.states import WAITING
 from realservices.host.slots import Slot, acquire_slot, hold_ports
-from realservices.launcher.supervised import WAITING
 from realservices.services.kinds import class_of
 
 TYPE_CHECKING = False

@@ -9,8 +9,8 @@ from __future__ import annotations
 
 import time
 
+from realservices.control.states import READY, STARTING
 from realservices.launcher.session.digest import service_digest
-from realservices.launcher.supervised import READY, STARTING
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:

@@ -1,4 +1,4 @@
-"""What `up` shows: a line for each service that is ready, what is under way, failures, and what services write.
+"""What runs for a developer shows: a line for each service that is ready, what is under way, failures, and logs.
 
 As text for people, or as JSON, one object in a line, for a program that starts this one.
 """
@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import sys
 from dataclasses import asdict
-from typing import TYPE_CHECKING, Any
+from typing import IO, TYPE_CHECKING, Any
 from urllib.parse import urlsplit, urlunsplit
 
 from realservices.contract.environment import service_environment
@@ -28,15 +28,26 @@ class Screen:
 
     Args:
         names: The services', in order.
+        speaker: Who says what is no service's, for errors.
+        output: By default standard output; it may be a command's own.
         is_json: Whether to write JSON.
         shows_passwords: Whether URLs have their passwords in the text.
         on_gone: Called when nobody reads any more.
     """
 
     def __init__(
-        self, names: Sequence[str], *, is_json: bool, shows_passwords: bool, on_gone: Callable[[], None]
+        self,
+        names: Sequence[str],
+        speaker: str,
+        *,
+        output: IO[str] | None = None,
+        is_json: bool = False,
+        shows_passwords: bool = False,
+        on_gone: Callable[[], None] = lambda: None,
     ) -> None:
-        self._console = Console()
+        self._console = Console(output)
+        self._output = output or sys.stdout
+        self._speaker = speaker
         self._names = list(names)
         self._width = max(map(len, names), default=0)
         self._is_json = is_json
@@ -49,13 +60,13 @@ class Screen:
         """Whether anybody sees what is under way."""
         return self._console.shows_progress
 
-    def ready(self, endpoint: Endpoint, startup_ms: float) -> None:
-        """Show where a service is."""
+    def ready(self, name: str, url: str, startup_ms: float | None) -> None:
+        """Show where a service is, and how long its start took; None: it is external."""
         if self._is_json:
             return
-        url = (endpoint.url if self._shows_passwords else without_password(endpoint.url)) or "(no port)"
-        how = f"ready in {startup_ms:.0f} ms" if endpoint.disposable else "is external, and there"
-        self._line(endpoint.name, f"{url}  {how}")
+        shown = (url if self._shows_passwords else without_password(url)) or "(no port)"
+        how = "is external, and there" if startup_ms is None else f"ready in {startup_ms:.0f} ms"
+        self._line(name, f"{shown}  {how}")
 
     def all_ready(self, endpoints: Mapping[str, Endpoint], startup_ms: Mapping[str, float], **more: Any) -> None:
         """Show that everything serves."""
@@ -106,7 +117,7 @@ class Screen:
         progress = self._progress
         self.progress("")
         try:
-            print(as_output(f"realservices up: {text}"), file=sys.stderr, flush=True)
+            print(as_output(f"{self._speaker}: {text}"), file=sys.stderr, flush=True)
         except OSError:
             forget_output(sys.stderr)
         self.progress(progress)
@@ -133,7 +144,7 @@ class Screen:
         try:
             write()
         except OSError:
-            forget_output(sys.stdout)  # A closed pipe or terminal.
+            forget_output(self._output)  # A closed pipe or terminal.
             self._on_gone()
         self.progress(progress)
 

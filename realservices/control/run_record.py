@@ -1,0 +1,195 @@
+"""The record of services that run for a developer: who runs them, since when and where, in a file in the registry.
+
+Each project's `up` and each `service_group` has one, and holds a lock on it, so that a second one is refused and told
+of the first. After a killed one the file stays. It names the directory of the services, which may be just ending: the
+next one waits for that, because they may have the ports that it wants.
+"""
+
+from __future__ import annotations
+
+import fcntl
+import hashlib
+import json
+import os
+import socket
+import time
+from dataclasses import asdict, dataclass, replace
+
+from realservices.contract.errors import RealServicesError
+from realservices.contract.registry import present_registries, registry_directory
+from realservices.contract.session_directory import CONTROL
+from realservices.contract.shapes import Rule, check, is_number, load_json
+from realservices.control.console import shown_duration
+from realservices.system.processes import is_alive, start_of
+
+FOLDER = "groups"
+_END_TIMEOUT_S = 15.0
+_PAUSE_S = 0.01
+_MOST_BYTES = 4096
+# Times that a calendar has.
+_TIME = Rule("a time in seconds since the epoch", lambda value: is_number(value) and 0 <= value < 1e11)
+_RUN = {"pid": range(1, 1 << 31), "started": str, "since": _TIME, "directory?": str, "is_up?": bool}
+
+
+class AlreadyRunningError(RealServicesError):
+    """The services run already."""
+
+
+@dataclass(frozen=True, slots=True)
+class Run:
+    """What the record says.
+
+    Attributes:
+        pid: The process that runs the services, or has them run.
+        started: When that was started (`start_of`).
+        since: The same, in seconds since the epoch.
+        directory: Where the services' control socket is; "" until there is one.
+        is_up: Whether all services have been ready.
+    """
+
+    pid: int
+    started: str
+    since: float
+    directory: str = ""
+    is_up: bool = False
+
+    @property
+    def words(self) -> str:
+        """Which process it is, and since when."""
+        since = time.strftime("%H:%M:%S", time.localtime(self.since))
+        return f"process {self.pid}, since {since} ({shown_duration(time.time() - self.since)})"
+
+    @property
+    def is_alive(self) -> bool:
+        """Whether the process still runs."""
+        return is_alive(self.pid, self.started)
+
+    @property
+    def is_ending(self) -> bool:
+        """Whether the services, which have been up, are ending: whoever runs them listens to nobody any more."""
+        if not self.is_alive:
+            return True  # The guardian of a killed one keeps the record until it has cleaned up.
+        return self.is_up and bool(self.directory) and not self._answers()
+
+    def _answers(self) -> bool:
+        with socket.socket(socket.AF_UNIX, socket.SOCK_STREAM) as connection:
+            try:
+                connection.connect(f"{self.directory}/{CONTROL}")
+            except OSError:
+                return False
+        return True
+
+
+class RunRecord:
+    """The record of one project or group.
+
+    Args:
+        key: What tells it from all others.
+        title: What runs, for messages.
+        status: The command that says how it is, for messages.
+    """
+
+    def __init__(self, key: str, title: str, status: str) -> None:
+        self._name = hashlib.sha256(key.encode()).hexdigest()[:24]
+        self._title = title
+        self._status = status
+        self._path = ""
+        self._lock = -1
+        self._run: Run | None = None
+
+    def take(self) -> None:
+        """Become the one that runs, after the end of one that is ending, or of what a killed one has left.
+
+        Raises:
+            AlreadyRunningError: Another one runs.
+        """
+        folder = f"{registry_directory()}/{FOLDER}"
+        os.makedirs(folder, mode=0o700, exist_ok=True)
+        self._path = f"{folder}/{self._name}"
+        deadline = time.monotonic() + _END_TIMEOUT_S
+        while not self._try_to_take(deadline):
+            time.sleep(_PAUSE_S)
+        killed = _read(self._lock)
+        if killed and killed.directory:
+            _await_end(killed.directory)
+        self._run = Run(os.getpid(), start_of(os.getpid()), time.time())
+        self._write()
+
+    def tell(self, *, directory: str | None = None, is_up: bool = False) -> None:
+        """Say how it is with this one."""
+        assert self._run
+        known = self._run.directory if directory is None else directory
+        self._run = replace(self._run, directory=known, is_up=is_up or self._run.is_up)
+        self._write()
+
+    def leave(self) -> None:
+        """Be the one that runs no more."""
+        if self._lock >= 0:
+            os.unlink(self._path)
+            os.close(self._lock)
+            self._lock = -1
+
+    def find(self) -> Run | None:
+        """Return the one that runs, if one does."""
+        for registry in present_registries():
+            try:
+                file = os.open(f"{registry}/{FOLDER}/{self._name}", os.O_RDONLY | os.O_CLOEXEC)
+            except OSError:
+                continue
+            run = _read(file)
+            os.close(file)
+            # Not by the lock: to try it would keep one that is just starting from it.
+            if run and run.is_alive:
+                return run
+        return None
+
+    def _write(self) -> None:
+        # In one write, and never shorter than before: who reads at this moment finds one or the other.
+        os.pwrite(self._lock, json.dumps(asdict(self._run) if self._run else {}).encode().ljust(_MOST_BYTES), 0)
+
+    def _try_to_take(self, deadline: float) -> bool:
+        """Return whether the lock is held now; if not, the file was removed meanwhile, or its holder is ending."""
+        lock = os.open(self._path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+        try:
+            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            if os.fstat(lock).st_ino == os.stat(self._path).st_ino:
+                self._lock = lock
+                return True
+        except BlockingIOError:
+            other = _read(lock)
+            os.close(lock)
+            if not (other and other.is_ending) or time.monotonic() > deadline:
+                raise self._already_running(other) from None
+            return False
+        except FileNotFoundError:
+            pass
+        os.close(lock)
+        return False
+
+    def _already_running(self, other: Run | None) -> AlreadyRunningError:
+        who = other.words if other else "another process, which is just starting"
+        kill = f" (or `kill {other.pid}`)" if other else ""
+        return AlreadyRunningError(
+            f"{self._title} runs already: {who}. Ctrl-C in its terminal{kill} ends it; "
+            f"`{self._status}` says how its services are"
+        )
+
+
+def _read(file: int) -> Run | None:
+    try:
+        content = load_json(os.pread(file, _MOST_BYTES, 0))
+        check(content, _RUN)
+    except (OSError, ValueError):
+        return None  # It has not said anything yet.
+    return Run(**{key: content[key] for key in Run.__slots__ if key in content})
+
+
+def _await_end(directory: str) -> None:
+    """Wait until the process that runs services has ended, which it does when their session has."""
+    with socket.socket(socket.AF_UNIX, socket.SOCK_STREAM) as connection:
+        connection.settimeout(_END_TIMEOUT_S)
+        try:
+            connection.connect(f"{directory}/{CONTROL}")
+            connection.recv(1)  # Nothing is sent: it returns with the end of the process.
+        except OSError:
+            return  # It has ended.
