@@ -10,8 +10,8 @@ from typing import TYPE_CHECKING
 
 from realservices.cli.exit_codes import EXIT_ERROR, EXIT_OK
 from realservices.cli.leftovers import Leftover, State, sweep
-from realservices.contract.terminal_text import as_text
 from realservices.control.console import Console, shown_bytes
+from realservices.system.terminal_text import as_text
 
 if TYPE_CHECKING:
     import argparse

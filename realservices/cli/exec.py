@@ -17,11 +17,11 @@ from typing import TYPE_CHECKING
 
 from realservices.cli.servers import add_server_options, use_servers
 from realservices.cli.wanted import services_to_start
-from realservices.contract.own_environment import own_environment
 from realservices.isolation.manager import process_manager
 from realservices.sources.build_progress import show_builds
 from realservices.sources.package import PROJECTS_PYTHON
 from realservices.sources.project import project_root
+from realservices.system.own_environment import own_environment
 
 if TYPE_CHECKING:
     import argparse

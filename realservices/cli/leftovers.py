@@ -1,6 +1,6 @@
 """What sessions that were killed together with their guardians have left, and its removal.
 
-Only this user's own directories are looked into (contract/user_directory.py): what lies beside them is never ours,
+Only this user's own directories are looked into (system/user_directory.py): what lies beside them is never ours,
 whatever it is called. A lock proves that something was left: whoever lives in a directory holds one on it, and the
 kernel lets go of it with the process. What is looked at is locked meanwhile, as its owner would do it, so that nobody
 can begin to use it while it is removed.
@@ -8,7 +8,6 @@ can begin to use it while it is removed.
 
 from __future__ import annotations
 
-import fcntl
 import os
 import socket
 import tempfile
@@ -17,19 +16,20 @@ from enum import StrEnum
 from typing import TYPE_CHECKING
 
 from realservices.cli.places import discovery_directory
-from realservices.contract.left_directories import FILES, MEMORY, RUN, SESSION, left_directories
-from realservices.contract.locked_directory import lock_left_directory
-from realservices.contract.registry import VARIABLE, present_registries, refusal
-from realservices.contract.removal import remove_tree
-from realservices.contract.user_directory import SHORT_BASES, present_user_directories
-from realservices.contract.warm_pool import POOL, SOCKET_SUFFIX, end_session, look_at, socket_path, waiting_sessions
 from realservices.control.run_record import FOLDER
 from realservices.dev.discovery import ServiceDiscovery
 from realservices.host.abandoned import end_left_directory, launcher_ids
 from realservices.host.marks import marked
 from realservices.sources.project import project_root
 from realservices.sources.template_cache import cache_directory
+from realservices.system.directory_safety import SHORT_BASES
+from realservices.system.left_directories import FILES, MEMORY, RUN, SESSION, left_directories
+from realservices.system.locks import lock_left_directory, lock_present_file
 from realservices.system.processes import program_of
+from realservices.system.registry import VARIABLE, present_registries, refusal
+from realservices.system.removal import remove_tree
+from realservices.system.user_directory import present_user_directories
+from realservices.system.warm_pool import POOL, SOCKET_SUFFIX, end_session, look_at, socket_path, waiting_sessions
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -174,7 +174,7 @@ def _lock_file(what: str, path: str, remove: bool) -> Iterator[Leftover]:
     if lock < 0:
         return  # It has just gone.
     try:
-        # As its owner does (contract/lock_files.py): removed while it is locked.
+        # As its owner does (system/locks.py): removed while it is locked.
         yield _dealt_with(what, path, remove)
     finally:
         os.close(lock)
@@ -212,7 +212,7 @@ def _template(what: str, digest: str, directories: list[str], remove: bool, want
                 yield Leftover(shown, path, tree_size(path), State.IN_USE)
             elif is_partial or wanted:
                 yield _dealt_with(shown, path, remove)
-        # As their owners do (contract/directory_cache.py): removed while they are locked.
+        # As their owners do (system/directory_cache.py): removed while they are locked.
         if None not in locks.values() and not any(map(os.path.isdir, directories)):
             for path, lock in locks.items():
                 if lock is not None and lock >= 0 and os.path.exists(path):
@@ -243,21 +243,11 @@ def _refusal(operation: Callable[[str], None], path: str) -> str:
 def _locked_file(path: str) -> int | None:
     """Lock a file and return its descriptor: None if somebody else has it or it may not be read, -1 if it is gone."""
     try:
-        # For reading only: what was left on a file system that is read-only now can be looked at all the same.
-        lock = os.open(path, os.O_RDONLY | os.O_CLOEXEC | os.O_NOFOLLOW)
+        return lock_present_file(path)
     except FileNotFoundError:
         return -1
     except OSError:
         return None
-    try:
-        fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        # Its last holder may have unlinked it, and another one may have made it anew.
-        if os.fstat(lock).st_ino == os.lstat(path).st_ino:
-            return lock
-    except OSError:
-        pass
-    os.close(lock)
-    return None
 
 
 def _has_listener(directory: str) -> bool:

@@ -15,9 +15,9 @@ from typing import TYPE_CHECKING
 from realservices import __version__
 from realservices.cli.exit_codes import EXIT_ERROR, EXIT_INTERRUPTED, EXIT_UNREAD
 from realservices.contract.errors import RealServicesError
-from realservices.contract.resources import explain, explain_thread
-from realservices.contract.terminal_text import as_output
 from realservices.control.console import forget_output
+from realservices.system.os_errors import explain, explain_thread
+from realservices.system.terminal_text import as_output
 
 if TYPE_CHECKING:
     from collections.abc import Sequence

@@ -15,11 +15,11 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from realservices.contract.errors import TemplateError
-from realservices.contract.own_environment import own_environment
 from realservices.contract.template_info import ROLES, STATISTICS
 from realservices.sources.declarations import read_project
 from realservices.sources.declared_kind import declared_kind
 from realservices.sources.package import package_command
+from realservices.system.own_environment import own_environment
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

@@ -13,8 +13,9 @@ import sys
 
 from realservices.contract import environment
 from realservices.contract.errors import RealServicesError
-from realservices.contract.manifest import load_manifest
-from realservices.control.answers import read_answer, receive_line
+from realservices.control.answers import read_answer
+from realservices.control.received_lines import receive_line
+from realservices.system.bazel_files import load_manifest
 
 TYPE_CHECKING = False  # A shell test runs this command many times, and typing takes 5 ms of each.
 if TYPE_CHECKING:

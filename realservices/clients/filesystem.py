@@ -9,10 +9,11 @@ import tempfile
 from pathlib import Path
 
 from realservices.contract.errors import RealServicesError
-from realservices.contract.left_directories import FILES, new_id, remove_left_directories
-from realservices.contract.locked_directory import make_locked_directory
-from realservices.contract.removal import remove_tree
-from realservices.contract.user_directory import SHORT_BASES, user_directory
+from realservices.system.directory_safety import SHORT_BASES
+from realservices.system.left_directories import FILES, new_id, remove_left_directories
+from realservices.system.locks import make_locked_directory
+from realservices.system.removal import remove_tree
+from realservices.system.user_directory import user_directory
 
 LIMIT_BYTES = 64 * 1024 * 1024
 

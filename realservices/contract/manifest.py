@@ -8,7 +8,6 @@ from __future__ import annotations
 
 from realservices.contract.errors import ManifestError
 from realservices.contract.manifest_shapes import check_manifest
-from realservices.contract.resources import explain, is_lack
 from realservices.contract.shapes import check, load_json, shown
 
 TYPE_CHECKING = False
@@ -114,15 +113,18 @@ class Manifest:
         self.isolation: str = content["isolation"]
 
 
-def load_manifest(path: str) -> Manifest:
-    """Read a manifest file.
+def parse_manifest(path: str, text: bytes) -> Manifest:
+    """Return what a manifest file says.
+
+    Args:
+        path: The file, for messages.
+        text: What it contains.
 
     Raises:
-        ManifestError: It is missing, not JSON, of another version, or a value in it is not what it should be.
+        ManifestError: It is not JSON, of another version, or a value in it is not what it should be.
     """
     try:
-        with open(path, "rb") as file:
-            content = load_json(file.read())
+        content = load_json(text)
         check(content, {"version": object})
         if content["version"] != VERSION:
             raise ManifestError(
@@ -130,12 +132,6 @@ def load_manifest(path: str) -> Manifest:
                 "rules and launcher come from different releases of rules_realservices; rebuild the target"
             )
         check_manifest(content)
-    except OSError as error:
-        if is_lack(error):
-            raise explain(error, f"cannot read manifest {path}") from None
-        raise ManifestError(
-            f"cannot read manifest {path}: {error.strerror}; build the target with Bazel first"
-        ) from None
     except ValueError as error:
         raise ManifestError(
             f"manifest {path} is damaged: {error}; it is written by real_service_test, not by hand: rebuild the target"

@@ -1,4 +1,4 @@
-"""What both sides must know of warm services: the wish for them, and what those who may share them have in common."""
+"""Whether this run keeps its services warm, as the environment says."""
 
 from __future__ import annotations
 
@@ -20,15 +20,3 @@ def wants_warm() -> bool | None:
     if said and said.lower() not in _WORDS:
         raise ManifestError(f"{WARM}={said!r}; it is one of {', '.join(_WORDS)}")
     return _WORDS[said.lower()] if said else None
-
-
-def namespace(name: str) -> str:
-    """Return which namespace of a kind this process is in, "" where there are none (namespaces(7), Linux only).
-
-    Args:
-        name: As in /proc/self/ns; ``net`` says which ports are visible.
-    """
-    try:
-        return os.readlink(f"/proc/self/ns/{name}")
-    except OSError:
-        return ""

@@ -4,11 +4,9 @@ from __future__ import annotations
 
 from realservices.contract.endpoint_shapes import ENDPOINT
 from realservices.contract.shapes import LOG_TEXT, check, load_json, shown
-from realservices.control.messages import MOST_LINE_BYTES
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    import socket
     from typing import Any
 
 _COUNT = (int, None)
@@ -53,28 +51,3 @@ def read_answer(line: bytes, operation: str) -> dict[str, Any]:
     except ValueError as error:
         raise ValueError(f"{shown(line[:200])} is no answer to {operation!r}: {error}") from None
     return answer
-
-
-def receive_line(connection: socket.socket, received: bytearray) -> bytes:
-    """Return the next line, nothing where the connection ends before.
-
-    Args:
-        connection: It comes from there.
-        received: What came before, and was not yet asked for; changed in place.
-
-    Raises:
-        OSError: The connection is broken.
-        ValueError: The line does not end.
-    """
-    looked_at = 0
-    while (end := received.find(b"\n", looked_at)) < 0:
-        looked_at = len(received)
-        if looked_at > MOST_LINE_BYTES:
-            raise ValueError(f"an answer of more than {MOST_LINE_BYTES >> 20} MB without the end of a line")
-        more = connection.recv(65536)
-        if not more:
-            return b""
-        received += more
-    line = bytes(received[:end])
-    del received[: end + 1]
-    return line

@@ -11,7 +11,8 @@ from dataclasses import dataclass, field, fields
 from typing import TYPE_CHECKING, Any
 
 from realservices.contract.errors import RealServicesError
-from realservices.control.answers import read_answer, receive_line
+from realservices.control.answers import read_answer
+from realservices.control.received_lines import receive_line
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence

@@ -5,9 +5,9 @@ from __future__ import annotations
 import dataclasses
 from typing import TYPE_CHECKING
 
-from realservices.contract.terminal_text import as_text
 from realservices.control.console import shown_duration
 from realservices.control.states import READY
+from realservices.system.terminal_text import as_text
 
 if TYPE_CHECKING:
     from collections.abc import Sequence

@@ -9,7 +9,7 @@ import sys
 import textwrap
 from typing import IO, Any
 
-from realservices.contract.terminal_text import as_json_text, as_output, as_text
+from realservices.system.terminal_text import as_json_text, as_output, as_text
 
 _CODES = {"red": 31, "green": 32, "yellow": 33, "blue": 34, "magenta": 35, "cyan": 36, "bold": 1}
 # What tells several from each other, in this order.

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections import deque
 from typing import TYPE_CHECKING
 
-from realservices.control.regular_file import open_regular
+from realservices.system.regular_file import open_regular
 
 if TYPE_CHECKING:
     from pathlib import Path

@@ -12,8 +12,8 @@ import time
 from typing import TYPE_CHECKING
 
 from realservices.contract.shapes import whole_number
-from realservices.contract.terminal_text import as_output
 from realservices.control.console import forget_output
+from realservices.system.terminal_text import as_output
 
 if TYPE_CHECKING:
     from collections.abc import Callable

@@ -7,7 +7,6 @@ next one waits for that, because they may have the ports that it wants.
 
 from __future__ import annotations
 
-import fcntl
 import hashlib
 import json
 import os
@@ -16,11 +15,12 @@ import time
 from dataclasses import asdict, dataclass, replace
 
 from realservices.contract.errors import RealServicesError
-from realservices.contract.registry import present_registries, registry_directory
-from realservices.contract.session_directory import CONTROL
 from realservices.contract.shapes import Rule, check, is_number, load_json
 from realservices.control.console import shown_duration
+from realservices.system.locks import lock_file
 from realservices.system.processes import is_alive, start_of
+from realservices.system.registry import present_registries, registry_directory
+from realservices.system.session_directory import CONTROL
 
 FOLDER = "groups"
 _END_TIMEOUT_S = 15.0
@@ -107,8 +107,14 @@ class RunRecord:
         os.makedirs(folder, mode=0o700, exist_ok=True)
         self._path = f"{folder}/{self._name}"
         deadline = time.monotonic() + _END_TIMEOUT_S
-        while not self._try_to_take(deadline):
-            time.sleep(_PAUSE_S)
+        while self._lock < 0:
+            try:
+                self._lock = lock_file(self._path)
+            except BlockingIOError:
+                other = self._read_other()
+                if not (other and other.is_ending) or time.monotonic() > deadline:
+                    raise self._already_running(other) from None
+                time.sleep(_PAUSE_S)
         killed = _read(self._lock)
         if killed and killed.directory:
             _await_end(killed.directory)
@@ -147,24 +153,16 @@ class RunRecord:
         # In one write, and never shorter than before: who reads at this moment finds one or the other.
         os.pwrite(self._lock, json.dumps(asdict(self._run) if self._run else {}).encode().ljust(_MOST_BYTES), 0)
 
-    def _try_to_take(self, deadline: float) -> bool:
-        """Return whether the lock is held now; if not, the file was removed meanwhile, or its holder is ending."""
-        lock = os.open(self._path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+    def _read_other(self) -> Run | None:
+        """Return what the holder of the lock has said."""
         try:
-            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-            if os.fstat(lock).st_ino == os.stat(self._path).st_ino:
-                self._lock = lock
-                return True
-        except BlockingIOError:
-            other = _read(lock)
-            os.close(lock)
-            if not (other and other.is_ending) or time.monotonic() > deadline:
-                raise self._already_running(other) from None
-            return False
+            file = os.open(self._path, os.O_RDONLY | os.O_CLOEXEC)
         except FileNotFoundError:
-            pass
-        os.close(lock)
-        return False
+            return None  # It has ended meanwhile.
+        try:
+            return _read(file)
+        finally:
+            os.close(file)
 
     def _already_running(self, other: Run | None) -> AlreadyRunningError:
         who = other.words if other else "another process, which is just starting"

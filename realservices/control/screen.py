@@ -11,8 +11,8 @@ from typing import IO, TYPE_CHECKING, Any
 from urllib.parse import urlsplit, urlunsplit
 
 from realservices.contract.environment import service_environment
-from realservices.contract.terminal_text import as_output
 from realservices.control.console import COLOURS, Console, forget_output
+from realservices.system.terminal_text import as_output
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence

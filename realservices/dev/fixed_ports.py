@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import errno
-import fcntl
-import os
 import socket
 from typing import TYPE_CHECKING
 
@@ -12,6 +10,7 @@ from realservices.control.client import BlockingServiceControl
 from realservices.dev.errors import PortTakenError
 from realservices.sources.errors import SettingError
 from realservices.system.listeners import owner_of_port
+from realservices.system.locks import FileLock
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Sequence
@@ -111,9 +110,7 @@ def pin_ports(
     """
     embedded = services.embedded
     assert embedded is not None
-    lock = os.open(f"{services.private}/fixed_ports.lock", os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
-    stack.callback(os.close, lock)
-    fcntl.flock(lock, fcntl.LOCK_EX)
+    stack.enter_context(FileLock(f"{services.private}/fixed_ports.lock"))
     running = BlockingServiceControl(services.control).status()
     ports = FixedPorts(ranges)
     declared = [found for each in wanted if (found := embedded.declaration(each.name)) and each.name not in running]

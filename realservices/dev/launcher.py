@@ -21,7 +21,6 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Self
 
 from realservices.contract.errors import RealServicesError
-from realservices.contract.removal import discard_tree
 from realservices.control.client import BlockingServiceControl
 from realservices.dev.config import LauncherConfig
 from realservices.dev.discovery import DIRECTORY, VARIABLE, ServiceDiscovery
@@ -32,6 +31,7 @@ from realservices.dev.startup import Startup
 from realservices.dev.threads import in_thread
 from realservices.dev.wanted import wanted_services
 from realservices.isolation.manager import IsolationManager, process_manager
+from realservices.system.removal import discard_tree
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping

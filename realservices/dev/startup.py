@@ -12,10 +12,10 @@ import time
 from typing import TYPE_CHECKING
 
 from realservices.contract.errors import RealServicesError, ServiceError
-from realservices.contract.resources import explain
 from realservices.control.client import BlockingServiceControl, ControlError
 from realservices.dev.errors import StartupError
 from realservices.dev.threads import in_thread
+from realservices.system.os_errors import explain
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence

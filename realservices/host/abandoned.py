@@ -1,7 +1,7 @@
 """What killed launchers have left in this user's directories, and its end by the next one that passes by.
 
 Only launchers that were killed together with their guardians leave anything: Bazel ends a sandbox by killing all that
-is in it, and shared memory belongs to no sandbox. A lock tells (contract/locked_directory.py), so one that runs is
+is in it, and shared memory belongs to no sandbox. A lock tells (system/locks.py), so one that runs is
 never disturbed, and what is removed is locked meanwhile.
 """
 
@@ -9,18 +9,18 @@ from __future__ import annotations
 
 import os
 
-from realservices.contract.left_directories import is_id, left_directories
-from realservices.contract.locked_directory import lock_left_directory
-from realservices.contract.removal import remove_tree
 from realservices.host.libc import libc
 from realservices.host.marks import kill_marked
 from realservices.host.privileges import become_unprivileged
+from realservices.system.left_directories import is_id, left_directories
+from realservices.system.locks import lock_left_directory
+from realservices.system.removal import remove_tree
 
 _IPC_RMID = 0
 
 
 def remove_abandoned(directory: str) -> None:
-    """End and remove what was left in a directory of this user's (contract/user_directory.py)."""
+    """End and remove what was left in a directory of this user's (system/user_directory.py)."""
     for path in left_directories(directory):
         lock = lock_left_directory(path)
         if lock >= 0:

@@ -15,8 +15,8 @@ import os
 import stat
 
 from realservices.contract.errors import ArchiveError
-from realservices.contract.removal import discard_tree
-from realservices.contract.writing import write_all
+from realservices.system.removal import discard_tree
+from realservices.system.writing import write_all
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:

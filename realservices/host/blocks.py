@@ -14,8 +14,8 @@ import os
 import socket
 import sys
 
-from realservices.contract.lock_files import lock_file
-from realservices.contract.registry import present_registries
+from realservices.system.locks import lock_file
+from realservices.system.registry import present_registries
 
 FOLDER = "slots"
 """Where lock files lie in the registry."""

@@ -7,15 +7,15 @@ the launcher's directories. The launcher's locks are inherited, so nobody gets i
 
 from __future__ import annotations
 
-import fcntl
 import os
 import signal
 
-from realservices.contract.removal import discard_tree
 from realservices.host.abandoned import end_left_directory, end_processes
 from realservices.host.blocks import remove_left_blocks
 from realservices.host.marks import mark_this_process
 from realservices.host.templates import remove_half_made_templates
+from realservices.system import locks
+from realservices.system.removal import discard_tree
 
 _FIRST_OWN_DESCRIPTOR = 3
 
@@ -123,7 +123,7 @@ def _let_go(home: Home | None) -> None:
 
 def _outlive(home: Home) -> None:
     """Remove a session's directory if its other processes end without having done that."""
-    fcntl.flock(_FIRST_OWN_DESCRIPTOR, fcntl.LOCK_EX)
+    locks.lock(_FIRST_OWN_DESCRIPTOR)
     try:
         end_left_directory(home.path)
     except OSError:

@@ -9,12 +9,12 @@ from __future__ import annotations
 import os
 
 from realservices.contract.errors import InfrastructureError
-from realservices.contract.left_directories import MEMORY, RUN, new_id
-from realservices.contract.removal import remove_tree
-from realservices.contract.resources import explain
-from realservices.contract.user_directory import SHARED_MEMORY
 from realservices.host.abandoned import remove_abandoned
 from realservices.host.scratch import make_private, scratch_base
+from realservices.system.directory_safety import SHARED_MEMORY
+from realservices.system.left_directories import MEMORY, RUN, new_id
+from realservices.system.os_errors import explain
+from realservices.system.removal import remove_tree
 
 _MOST_SOCKET_BYTES = 107  # unix(7), without the byte that ends the path.
 

@@ -9,11 +9,12 @@ from __future__ import annotations
 import os
 
 from realservices.contract.errors import InfrastructureError
-from realservices.contract.left_directories import RUN, new_id
-from realservices.contract.locked_directory import make_locked_directory
-from realservices.contract.removal import remove_tree
-from realservices.contract.resources import explain
-from realservices.contract.user_directory import SHORT_BASES, user_directory
+from realservices.system.directory_safety import SHORT_BASES
+from realservices.system.left_directories import RUN, new_id
+from realservices.system.locks import make_locked_directory
+from realservices.system.os_errors import explain
+from realservices.system.removal import remove_tree
+from realservices.system.user_directory import user_directory
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:

@@ -10,9 +10,9 @@ from __future__ import annotations
 
 import os
 
-from realservices.contract.removal import discard_tree, remove_tree
-from realservices.contract.writing import write_all
 from realservices.host.archive import unpack_archive
+from realservices.system.removal import discard_tree, remove_tree
+from realservices.system.writing import write_all
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:

@@ -10,22 +10,19 @@ from __future__ import annotations
 import errno
 import os
 
-from realservices.contract.directory_cache import DirectoryCache
-from realservices.contract.numbers import number_from
-from realservices.contract.registry import present_registries, registry_directory
 from realservices.host.template_tree import unpack_shared
+from realservices.system.directory_cache import DirectoryCache, cache_limit_bytes
+from realservices.system.registry import present_registries, registry_directory
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from typing import NoReturn
 
-    from realservices.contract.directory_cache import Lease
     from realservices.host.template_tree import Template
+    from realservices.system.directory_cache import Lease
 
-# Unpacked templates are kept up to this size in all; the variable overrides it.
-_LIMIT_VARIABLE = "REALSERVICES_TEMPLATE_CACHE_MB"
-_DEFAULT_LIMIT_MB = 512
-_MOST_MB = 1 << 24
+LIMIT_VARIABLE = "REALSERVICES_TEMPLATE_CACHE_MB"
+"""How much unpacked templates may take in all, in megabytes."""
 # Space to leave in the file system of the cache: other programs keep shared memory there.
 _RESERVE_BYTES = 16 << 20
 _FOLDER, _MUTEX = "templates", "unpacking"
@@ -90,25 +87,12 @@ def remove_half_made_templates() -> None:
 
 
 def _make_room(cache: DirectoryCache, size_bytes: int) -> None:
-    limit = limit_bytes()
-    kept = cache.kept()
-    used = sum(size for _, _, size in kept)
-    for _, digest, size in sorted(kept):
-        if used + size_bytes <= limit and free_bytes(cache.path) > size_bytes + _RESERVE_BYTES:
-            return
-        if cache.evict(digest):
-            used -= size
-    if free_bytes(cache.path) <= size_bytes + _RESERVE_BYTES:
+    def has_room() -> bool:
+        return free_bytes(cache.path) > size_bytes + _RESERVE_BYTES
+
+    cache.shrink(cache_limit_bytes(LIMIT_VARIABLE), needed_bytes=size_bytes, has_room=has_room)
+    if not has_room():
         _no_room(cache.path, size_bytes)
-
-
-def limit_bytes() -> int:
-    """Return how much unpacked templates may take in all.
-
-    Raises:
-        ManifestError: The variable says something else than a number.
-    """
-    return number_from(_LIMIT_VARIABLE, _DEFAULT_LIMIT_MB, 0, _MOST_MB, "megabytes") << 20
 
 
 def _no_room(directory: str, size_bytes: int) -> NoReturn:

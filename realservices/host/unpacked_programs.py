@@ -8,10 +8,10 @@ from __future__ import annotations
 
 import os
 
-from realservices.contract.directory_cache import Lease
-from realservices.contract.registry import registry_directory
 from realservices.host.template_tree import Template, unpack_shared
 from realservices.host.templates import lease_template, leased_if_made
+from realservices.system.directory_cache import Lease
+from realservices.system.registry import registry_directory
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:

@@ -8,13 +8,12 @@ the first one.
 
 from __future__ import annotations
 
-import fcntl
-import os
 from typing import TYPE_CHECKING
 
 from realservices.isolation.errors import IsolationBrokenError
 from realservices.isolation.isolated_kind import is_isolated, isolated_kind
 from realservices.isolation.own_process import OwnProcess
+from realservices.system.locks import FileLock
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping
@@ -66,24 +65,22 @@ class ServerState:
         # What could not be restored when a test ended, because its server was down.
         self._unrestored: list[ServersStore] = []
         self._directory = directory
-        self._lock_path = f"{directory}/servers.lock"
         self._process = OwnProcess()
-        self._lock = -1
+        self._lock = FileLock(f"{directory}/servers.lock")
 
     def enter(self) -> None:
         """Begin a test's use: wait for other processes' tests, and look what is there before the first one."""
-        if not self._kinds or self._lock >= 0:
+        if not self._kinds or self._lock.is_held:
             return
-        self._lock = os.open(self._lock_path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+        self._lock.acquire()
         try:
-            fcntl.flock(self._lock, fcntl.LOCK_EX)
             if self._stores:
                 self._resume()
             else:
                 self._stores = self._take()
         except BaseException:
             # Else the next one to ask would go on with databases that nobody puts back.
-            self._release_lock()
+            self._lock.release()
             raise
 
     def leave(self) -> None:
@@ -92,12 +89,12 @@ class ServerState:
         Raises:
             IsolationError, IsolationBrokenError: Something could not be restored in place.
         """
-        if self._lock < 0 or not self._process.is_this:
+        if not self._lock.is_held or not self._process.is_this:
             return
         try:
             self._restore(self._stores)
         finally:
-            self._release_lock()
+            self._lock.release()
 
     def _resume(self) -> None:
         for store in self._stores:
@@ -132,11 +129,6 @@ class ServerState:
         self._unrestored = unrestored
         if errors:
             raise errors[0]
-
-    def _release_lock(self) -> None:
-        fcntl.flock(self._lock, fcntl.LOCK_UN)  # A child that a test has forked may have it open for long.
-        os.close(self._lock)
-        self._lock = -1
 
     def close(self) -> None:
         """Disconnect."""

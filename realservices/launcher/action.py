@@ -12,7 +12,6 @@ import os
 import signal
 import time
 
-from realservices.contract.bazel_files import tell_warnings
 from realservices.contract.errors import ServiceError
 from realservices.control.states import READY
 from realservices.host.sandbox import Sandbox
@@ -26,6 +25,7 @@ from realservices.launcher.signals import SignalReader
 from realservices.launcher.supervised_session import SupervisedSession
 from realservices.launcher.timeline import Timeline
 from realservices.services.kinds import class_of
+from realservices.system.bazel_files import tell_warnings
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:

@@ -7,9 +7,9 @@ from __future__ import annotations
 
 import os
 
-from realservices.contract.bazel_files import cannot, write_file
 from realservices.contract.environment import PREMATURE_EXIT
-from realservices.contract.writing import write_all
+from realservices.system.bazel_files import cannot, write_file
+from realservices.system.writing import write_all
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:

@@ -15,11 +15,11 @@ import socket
 
 from realservices.contract.errors import ManifestError, RealServicesError, ServiceError
 from realservices.contract.manifest_shapes import check_service
-from realservices.contract.resources import explain
 from realservices.contract.shapes import shown
 from realservices.control.messages import REQUESTS, read_request
 from realservices.control.states import FAILED, PAUSED, READY, STARTING, STOPPED, WAITING
 from realservices.launcher.connection import Connection
+from realservices.system.os_errors import explain
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:

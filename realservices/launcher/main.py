@@ -5,14 +5,13 @@ from __future__ import annotations
 import os
 import sys
 
-from realservices.contract.bazel_files import note, tell_warnings
 from realservices.contract.errors import InfrastructureError, RealServicesError
-from realservices.contract.manifest import load_manifest
-from realservices.contract.resources import explain
 from realservices.launcher import contract_files
 from realservices.launcher.action import Action
 from realservices.launcher.program import Program
 from realservices.launcher.report import write_report
+from realservices.system.bazel_files import load_manifest, note, tell_warnings
+from realservices.system.os_errors import explain
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:

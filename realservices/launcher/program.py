@@ -8,9 +8,9 @@ import sys
 import time
 
 from realservices.contract import environment
-from realservices.contract.bazel_files import advertise_shards
 from realservices.contract.coverage_environment import with_coverage
 from realservices.host.process import describe_exit, spawn, wait
+from realservices.system.bazel_files import advertise_shards
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import os
 
-from realservices.contract.bazel_files import cannot
+from realservices.system.bazel_files import cannot
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:

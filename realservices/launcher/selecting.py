@@ -11,9 +11,9 @@ import re
 import subprocess
 import sys
 
-from realservices.contract.bazel_files import note, tell_warnings
 from realservices.contract.test_filter import FILTER, no_match
 from realservices.launcher.test_runners import INDEX, TOTAL, TRANSLATED, split_filter, translated
+from realservices.system.bazel_files import note, tell_warnings
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:

@@ -6,10 +6,10 @@ import os
 import time
 
 from realservices.contract.errors import ServiceError
-from realservices.contract.resources import explain, is_lack
 from realservices.control.states import FAILED, READY, STARTING, WAITING
 from realservices.launcher.service_log import ServiceLog
 from realservices.system.listeners import foreign_owner
+from realservices.system.os_errors import explain, is_lack
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:

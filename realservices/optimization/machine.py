@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from realservices.contract.errors import RealServicesError
-from realservices.contract.memory import left_to_container
+from realservices.system.memory import left_to_container
 
 
 class MissingPsutilError(RealServicesError, ImportError):

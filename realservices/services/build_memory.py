@@ -14,9 +14,9 @@ import contextlib
 import errno
 import os
 
-from realservices.contract.memory import free_memory_bytes
 from realservices.host.namespaces import detach, mount_tmpfs
 from realservices.host.templates import free_bytes
+from realservices.system.memory import free_memory_bytes
 
 _MOST_BYTES = 1 << 30
 # Several builds and tests run at the same time, each with its own.

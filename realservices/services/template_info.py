@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from realservices.contract.errors import ManifestError
-from realservices.contract.resources import explain, is_lack
 from realservices.contract.template_info import load_template_info
 from realservices.kinds.registry import find
+from realservices.system.os_errors import explain, is_lack
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:

@@ -6,7 +6,7 @@ import argparse
 import sys
 
 from realservices.contract.errors import RealServicesError
-from realservices.contract.resources import explain
+from realservices.system.os_errors import explain
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:

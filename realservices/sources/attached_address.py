@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from urllib.parse import quote
 
+from realservices.contract.environment_numbers import number_from
 from realservices.contract.errors import ManifestError
-from realservices.contract.numbers import number_from
 from realservices.sources.errors import SettingError
 from realservices.sources.variables import variable_of
 

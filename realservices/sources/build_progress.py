@@ -13,7 +13,7 @@ import time
 from typing import TYPE_CHECKING
 
 from realservices.contract.template_info import PROGRESS
-from realservices.contract.terminal_text import as_text
+from realservices.system.terminal_text import as_text
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import contextlib
 import os
-import resource  # noqa: F401 - for contract/resources.py, which may have no descriptor left to import it with
+import resource  # noqa: F401 - for system/resources.py, which may have no descriptor left to import it with
 import threading
 from collections import defaultdict
 from functools import cached_property
@@ -16,7 +16,6 @@ from typing import TYPE_CHECKING, Any
 
 from realservices.contract import environment
 from realservices.contract.errors import RealServicesError
-from realservices.contract.resources import explain
 from realservices.contract.runtime import endpoint_of
 from realservices.contract.warmth import wants_warm
 from realservices.kinds.registry import find
@@ -25,6 +24,7 @@ from realservices.sources.errors import DeadServiceError, SettingError, Unreacha
 from realservices.sources.replaced_variables import ReplacedVariables
 from realservices.sources.source import Declared, Source
 from realservices.sources.variables import EXPORTED
+from realservices.system.os_errors import explain
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence

@@ -6,17 +6,17 @@ one. A session that was taken over has it already.
 
 from __future__ import annotations
 
-import fcntl
 import os
 import socket
 import subprocess
 from typing import TYPE_CHECKING, Any
 
-from realservices.contract.own_environment import own_environment
-from realservices.contract.resources import explain
 from realservices.control.client import BlockingServiceControl
 from realservices.sources.errors import UnreachableServiceError
 from realservices.sources.package import package_command
+from realservices.system.locks import FileLock
+from realservices.system.os_errors import explain
+from realservices.system.own_environment import own_environment
 
 if TYPE_CHECKING:
     from realservices.sources.session import Session
@@ -54,13 +54,9 @@ class Engine:
         """
         if os.path.exists(self.control):  # noqa: PTH110 - asked before each use
             return
-        lock = os.open(self._session.directory / "engine.lock", os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
-        try:
-            fcntl.flock(lock, fcntl.LOCK_EX)
+        with FileLock(str(self._session.directory / "engine.lock")):
             if not os.path.exists(self.control):  # noqa: PTH110
                 self._start()
-        finally:
-            os.close(lock)
 
     def end(self) -> None:
         """End the process, if the session ends with this one, and wait until nothing is left of the services."""

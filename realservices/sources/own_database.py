@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
 
 from realservices.contract import environment
-from realservices.contract.manifest import load_manifest
+from realservices.system.bazel_files import load_manifest
 
 if TYPE_CHECKING:
     from collections.abc import Sequence

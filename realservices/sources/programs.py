@@ -11,8 +11,8 @@ import re
 import subprocess
 from pathlib import Path
 
-from realservices.contract.own_environment import own_environment
 from realservices.sources.errors import SettingError
+from realservices.system.own_environment import own_environment
 
 _VERSION_TIMEOUT_S = 10
 

@@ -90,7 +90,7 @@ class Services:
                 try:
                     self._session, self._made_session = join_session(warmth)
                 except OSError as error:
-                    from realservices.contract.resources import explain  # noqa: PLC0415 - errors only
+                    from realservices.system.os_errors import explain  # noqa: PLC0415 - errors only
 
                     raise explain(error, "the test session cannot begin") from None
             return self._session

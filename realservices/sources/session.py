@@ -1,7 +1,7 @@
 """A test session: the processes that share services without a launcher, and the directory in which they meet.
 
 The first process of a session (pytest, the controller of pytest-xdist, or a script) makes the directory and names it
-in REALSERVICES_SESSION; the processes that it starts find it there (contract/session_directory.py). Where services are
+in REALSERVICES_SESSION; the processes that it starts find it there (system/session_directory.py). Where services are
 kept warm, it takes over a directory that was made for it, with services in it.
 """
 
@@ -12,10 +12,10 @@ import threading
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from realservices.contract.left_directories import SESSION as SESSION_PREFIX
-from realservices.contract.left_directories import remove_left_directories
-from realservices.contract.removal import discard_tree
-from realservices.contract.session_directory import ALIVE, make_session_directory, new_session_path
+from realservices.system.left_directories import SESSION as SESSION_PREFIX
+from realservices.system.left_directories import remove_left_directories
+from realservices.system.removal import discard_tree
+from realservices.system.session_directory import ALIVE, make_session_directory, new_session_path
 
 if TYPE_CHECKING:
     from realservices.sources.warm import Warmth

@@ -1,7 +1,7 @@
 """The user's cache of templates for sessions outside of Bazel: a schema is built once, not once a session.
 
 A template lies under the digest of everything that it is made from. Two sessions that need the same one build it once
-(contract/directory_cache.py). What nobody uses is removed when the cache grows.
+(system/directory_cache.py). What nobody uses is removed when the cache grows.
 """
 
 from __future__ import annotations
@@ -16,21 +16,21 @@ import tempfile
 from pathlib import Path
 from typing import IO, TYPE_CHECKING
 
-from realservices.contract.directory_cache import DirectoryCache
 from realservices.contract.errors import TemplateError
-from realservices.contract.numbers import number_from
-from realservices.contract.own_environment import own_environment
-from realservices.contract.removal import discard_tree
-from realservices.contract.user_directory import SHORT_BASES, present_user_directories, user_directory
 from realservices.sources.build_progress import build_of
 from realservices.sources.package import package_command
+from realservices.system.directory_cache import DirectoryCache, cache_limit_bytes
+from realservices.system.directory_safety import SHORT_BASES
+from realservices.system.own_environment import own_environment
+from realservices.system.removal import discard_tree
+from realservices.system.user_directory import present_user_directories, user_directory
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from realservices.contract.directory_cache import Lease
     from realservices.sources.build_progress import Build
     from realservices.sources.recipe import Layers, Recipe
+    from realservices.system.directory_cache import Lease
 
 ARCHIVE, INFO = "template.tar", "template.json"
 BASE = "base.tar"
@@ -38,10 +38,9 @@ BASE = "base.tar"
 
 _VARIABLE = "XDG_CACHE_HOME"
 _FOLDER = "schemas"
-_LIMIT_VARIABLE = "REALSERVICES_CACHE_MB"
-_DEFAULT_LIMIT_MB = 512
+LIMIT_VARIABLE = "REALSERVICES_CACHE_MB"
+"""How much built templates may take in all, in megabytes."""
 _MUTEX = "building"
-_MOST_MB = 1 << 24
 # The tool's words, and those of the servers that it runs.
 _FULL = os.strerror(errno.ENOSPC)
 
@@ -147,7 +146,7 @@ def _build(cache: DirectoryCache, partial: Path, recipe: Recipe, build: Build) -
             stack.callback(lease.release)
             base = Path(lease.path)
             command = [*recipe.layers.last_command(count), *_base_options(base)]
-        _make_room(cache)  # Now the base is in use, and stays.
+        cache.shrink(cache_limit_bytes(LIMIT_VARIABLE))  # Now the base is in use, and stays.
         _run(partial, command, recipe.directory, build)
         if base and json.loads((partial / INFO).read_bytes()).get("base"):
             _keep(base / BASE if (base / BASE).exists() else base / ARCHIVE, partial / BASE)
@@ -225,23 +224,3 @@ def _started(command: list[str], directory: Path, lifeline: int, errors: IO[str]
         )  # fmt: skip
     except OSError as error:
         raise TemplateError(f"the template tool ({command[0]}) does not start: {error.strerror or error}") from None
-
-
-def limit_bytes() -> int:
-    """Return how much built templates may take in all.
-
-    Raises:
-        ManifestError: The variable says something else than a number.
-    """
-    return number_from(_LIMIT_VARIABLE, _DEFAULT_LIMIT_MB, 0, _MOST_MB, "megabytes") << 20
-
-
-def _make_room(cache: DirectoryCache) -> None:
-    """Remove the templates that were not used for longest, until the others are within the limit."""
-    limit = limit_bytes()
-    kept = cache.kept()
-    used = sum(size for _, _, size in kept)
-    for _, name, size in sorted(kept):
-        if used <= limit:
-            return
-        used -= size * cache.evict(name)

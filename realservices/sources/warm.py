@@ -14,9 +14,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 import realservices
-from realservices.contract.warm_pool import claim
-from realservices.contract.warmth import namespace
 from realservices.sources.package import interpreter
+from realservices.system.warm_pool import claim
 
 if TYPE_CHECKING:
     from realservices.sources.declarations import Project
@@ -26,7 +25,7 @@ _COVERAGE = ("COVERAGE_DIR", "COVERAGE_OUTPUT_FILE")
 # What is visible, and which ports are whose, depends on these (namespaces(7)).
 _NAMESPACES = ("mnt", "net", "pid", "user", "ipc")
 _VARIABLES = ("PATH", "REALSERVICES_PORT_RANGE", "TEST_TMPDIR")
-_LAUNCHER_SIDE = ("contract", "host", "kinds", "services", "launcher", "programs")
+_LAUNCHER_SIDE = ("contract", "system", "schema", "host", "kinds", "services", "launcher", "programs")
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,7 +65,7 @@ def _key(root: Path, idle_s: float) -> str:
         interpreter(),
         *_package(),
         *(os.environ.get(name, "") for name in _VARIABLES),
-        *map(namespace, _NAMESPACES),
+        *map(_namespace, _NAMESPACES),
     ]
     return hashlib.sha256(json.dumps(parts).encode()).hexdigest()[:24]
 
@@ -79,3 +78,15 @@ def _package() -> tuple[str, str, int]:
     modules = [module for name in _LAUNCHER_SIDE for module in (directory / name).rglob("*.py")]
     newest = max(module.stat().st_mtime_ns for module in modules)
     return realservices.__version__, str(directory), newest
+
+
+def _namespace(name: str) -> str:
+    """Return which namespace of a kind this process is in, "" where there are none (namespaces(7), Linux only).
+
+    Args:
+        name: As in /proc/self/ns; ``net`` says which ports are visible.
+    """
+    try:
+        return str(Path(f"/proc/self/ns/{name}").readlink())
+    except OSError:
+        return ""

@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from realservices.contract.errors import ManifestError
-from realservices.contract.manifest import load_manifest
+from realservices.system.bazel_files import load_manifest
 
 _REDIS = {"server": "redis/redis-server", "databases": 4, "settings": {}}
 _POSTGRES = {

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from realservices.contract.warm_pool import waiting_sessions
+from realservices.system.warm_pool import waiting_sessions
 from tests.dev.project import Project
 from tests.sources.warm_pool import await_waiting, end_waiting, pids
 

@@ -18,7 +18,7 @@ import time
 from pathlib import Path
 from threading import Event
 
-from realservices.contract.warm_pool import look_at, waiting_sessions
+from realservices.system.warm_pool import look_at, waiting_sessions
 
 _TIMEOUT_S = 120.0
 _PLACES = ("/tmp", "/var/tmp", "/dev/shm")

@@ -14,8 +14,8 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from realservices.contract.session_directory import CONTROL, make_session_directory, new_session_path
 from realservices.sources.package import package_command
+from realservices.system.session_directory import CONTROL, make_session_directory, new_session_path
 from tests.fuzz.mutations import Mutations
 from tests.host import places
 from tests.launcher.control_client import ControlClient

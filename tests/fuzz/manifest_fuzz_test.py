@@ -8,11 +8,12 @@ from typing import TYPE_CHECKING, Any
 
 from realservices.contract.environment import mapped_environment, service_environment
 from realservices.contract.errors import ManifestError, RealServicesError
-from realservices.contract.manifest import Manifest, ServiceSpec, load_manifest
+from realservices.contract.manifest import Manifest, ServiceSpec
 from realservices.contract.runtime import load_runtime
 from realservices.host.sandbox import Sandbox
 from realservices.services.kinds import class_of
 from realservices.services.template_info import read_info
+from realservices.system.bazel_files import load_manifest
 from tests.fuzz.mutations import Mutations, check_words
 from tests.launcher.executables import PORT, executable
 from tests.launcher.launched import postgres, redis

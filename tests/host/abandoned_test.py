@@ -16,11 +16,12 @@ _MACHINE = ["--uid", "1000", "--tmpfs", "/tmp", "--tmpfs", "/dev/shm", "--tmpfs"
 _BEGIN = """
 import os, signal, subprocess, sys
 sys.path.insert(0, sys.argv[1])
-from realservices.contract.locked_directory import make_locked_directory
+from realservices.system.locks import make_locked_directory
 from realservices.host.abandoned import remove_abandoned
 from realservices.host.marks import mark_child, mark_children, marked
 from realservices.host.sandbox import Sandbox
-from realservices.contract.user_directory import SHORT_BASES, present_user_directories
+from realservices.system.directory_safety import SHORT_BASES
+from realservices.system.user_directory import present_user_directories
 from realservices.host.scratch import scratch_base
 
 def killed(work):
@@ -96,8 +97,8 @@ print(len(left()))
 
 def test_a_session_lives_as_long_as_one_of_its_processes() -> None:
     code = """
-from realservices.contract.locked_directory import share_locked_directory
-from realservices.contract.session_directory import make_session_directory, new_session_path
+from realservices.system.locks import share_locked_directory
+from realservices.system.session_directory import make_session_directory, new_session_path
 path = new_session_path()
 held = make_session_directory(path)
 other = share_locked_directory(path)
@@ -159,7 +160,7 @@ sandbox.remove()
 def test_a_place_where_others_may_rename_is_passed_over() -> None:
     code = """
 os.mkdir("/tmp/open"); os.chmod("/tmp/open", 0o777)
-from realservices.contract.user_directory import user_directory
+from realservices.system.user_directory import user_directory
 from realservices.contract.errors import InfrastructureError
 print(user_directory(("/tmp/open", "/dev/shm"), component="", purpose="", remedy=""))
 try:

@@ -11,8 +11,8 @@ from contextlib import contextmanager
 
 import pytest
 
-from realservices.contract.left_directories import new_id
 from realservices.host.marks import kill_marked, marked
+from realservices.system.left_directories import new_id
 from tests.host import places
 
 # Prints its process id when it is what it is to be; its end is the end of its standard input, or a signal.

@@ -9,8 +9,8 @@ from pathlib import Path
 import pytest
 
 from realservices.contract.errors import InfrastructureError
-from realservices.contract.locked_directory import lock_left_directory
 from realservices.host.sandbox import Sandbox
+from realservices.system.locks import lock_left_directory
 
 
 def test_its_directories_are_private_and_short(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -16,11 +16,11 @@ from pathlib import Path
 
 import pytest
 
-from realservices.contract.directory_cache import Lease
 from realservices.contract.errors import ArchiveError, RealServicesError
 from realservices.host.archive import unpack_archive
 from realservices.host.template_tree import Template
 from realservices.host.templates import lease_template
+from realservices.system.directory_cache import Lease
 from tests.host import places
 
 _HERE = Path(__file__).absolute().parent

@@ -10,9 +10,9 @@ from pathlib import Path
 import pytest
 
 from realservices.contract.errors import ArchiveError
-from realservices.contract.registry import registry_directory
 from realservices.host.unpacked_programs import UnpackedPrograms
 from realservices.kinds.postgres.template import programs as programs_archive
+from realservices.system.registry import registry_directory
 
 
 @pytest.fixture(autouse=True)

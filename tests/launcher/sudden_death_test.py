@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 
-from realservices.contract.removal import remove_tree
+from realservices.system.removal import remove_tree
 from tests.launcher.executables import PORT, executable, http
 from tests.launcher.family import children
 from tests.launcher.launched import DEADLINE_S, Launched, postgres, redis

@@ -11,8 +11,8 @@ from pathlib import Path
 
 import pytest
 
-from realservices.contract.warm_pool import CLAIM, LOOK, claim, look_at, socket_path
 from realservices.launcher.session.pool_entry import PoolEntry
+from realservices.system.warm_pool import CLAIM, LOOK, claim, look_at, socket_path
 
 
 @pytest.fixture(autouse=True)

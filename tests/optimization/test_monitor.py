@@ -96,7 +96,7 @@ def test_machine_has_cpus_and_memory() -> None:
 
 
 def test_container_with_less_memory_than_the_machine(monkeypatch: pytest.MonkeyPatch, tmp_path: Any) -> None:
-    monkeypatch.setattr("realservices.contract.memory._CONTAINER", str(tmp_path))
+    monkeypatch.setattr("realservices.system.memory._CONTAINER", str(tmp_path))
     whole = this_machine().free_bytes
     (tmp_path / "memory.max").write_text("max\n")
     assert this_machine().free_bytes > whole / 2

@@ -14,10 +14,10 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from realservices.contract.session_directory import make_session_directory, new_session_path
 from realservices.host.blocks import BLOCK_SIZE
 from realservices.host.slots import acquire_slot
 from realservices.sources.package import package_command
+from realservices.system.session_directory import make_session_directory, new_session_path
 from tests.host import places
 from tests.launcher.control_client import ControlClient
 from tests.launcher.executables import PORT, executable

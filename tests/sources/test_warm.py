@@ -14,7 +14,7 @@ from pathlib import Path
 import pytest
 
 import realservices
-from realservices.contract.warm_pool import end_session, socket_path, waiting_sessions
+from realservices.system.warm_pool import end_session, socket_path, waiting_sessions
 from tests.sources.warm_pool import await_nothing_waits, await_waiting, pids
 from tests.sources.warm_project import WarmProject, await_removal, kill
 

@@ -7,7 +7,7 @@ import time
 from threading import Event
 from typing import Any
 
-from realservices.contract.warm_pool import end_session, look_at, waiting_sessions
+from realservices.system.warm_pool import end_session, look_at, waiting_sessions
 
 _DEADLINE_S = 30.0
 

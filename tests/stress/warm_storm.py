@@ -19,7 +19,7 @@ from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).absolute().parent.parent.parent))
 
-from realservices.contract.warm_pool import look_at, waiting_sessions
+from realservices.system.warm_pool import look_at, waiting_sessions
 from tests.host import places
 from tests.stress import enclosed
 

@@ -23,8 +23,8 @@ from realservices.sources.services import find_services
 
 _AT_FIRST_SERVICE = (
     "realservices.control.client",
-    "realservices.contract.warm_pool",
-    "realservices.contract.session_directory",
+    "realservices.system.warm_pool",
+    "realservices.system.session_directory",
     "realservices.sources.embedded",
     "realservices.sources.engine",
     "realservices.sources.entries",

@@ -16,7 +16,7 @@ _KB_OF_MB = 1024
 
 def await_offer(*names: str) -> dict[str, Any]:
     """Wait until services of these names are ready for whoever comes; return what is said of them."""
-    from realservices.contract.warm_pool import look_at, waiting_sessions  # noqa: PLC0415 - found on a path set meanwhile
+    from realservices.system.warm_pool import look_at, waiting_sessions  # noqa: PLC0415 - found on a path set meanwhile
 
     deadline = time.monotonic() + _DEADLINE_S
     while time.monotonic() < deadline:
@@ -30,7 +30,7 @@ def await_offer(*names: str) -> dict[str, Any]:
 
 def end_offers() -> None:
     """End all that waits."""
-    from realservices.contract.warm_pool import end_session, waiting_sessions  # noqa: PLC0415 - as above
+    from realservices.system.warm_pool import end_session, waiting_sessions  # noqa: PLC0415 - as above
 
     for name in waiting_sessions():
         end_session(name)

@@ -14,11 +14,11 @@ from typing import TYPE_CHECKING
 
 from realservices.cli.checks.finding import Finding, Verdict, error, warning
 from realservices.cli.checks.scratch import scratch_directory
-from realservices.contract.user_directory import SHARED_MEMORY, SHORT_BASES
 from realservices.host import namespaces
 from realservices.host.libc import libc
 from realservices.host.namespaces import UNPRIVILEGED_ID
 from realservices.host.privileges import become_unprivileged, obstacle
+from realservices.system.directory_safety import SHARED_MEMORY, SHORT_BASES
 
 if TYPE_CHECKING:
     from collections.abc import Callable

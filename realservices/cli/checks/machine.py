@@ -13,6 +13,7 @@ from realservices.contract import environment
 from realservices.contract.errors import RealServicesError
 from realservices.host import templates
 from realservices.sources import template_cache
+from realservices.system.directory_cache import cache_limit_bytes
 
 _SYSTEMS = {"linux": ("x86_64", "aarch64"), "darwin": ("arm64", "x86_64")}
 _OLDEST_PYTHON = (3, 11)
@@ -30,8 +31,8 @@ _SETTINGS = (
     "REALSERVICES_RUNTIME",
     "REALSERVICES_TEMPLATE_CACHE_MB",
 )
-# What reads those that are numbers.
-_READERS = (templates.limit_bytes, template_cache.limit_bytes)
+# Those that are numbers.
+_LIMITS = (templates.LIMIT_VARIABLE, template_cache.LIMIT_VARIABLE)
 
 
 def check_platform() -> Finding:
@@ -102,9 +103,9 @@ def check_settings() -> Finding:
     """Look at the variables that change how all of this works."""
     present = {name: os.environ[name] for name in _SETTINGS if os.environ.get(name)}
     wrong = []
-    for reader in _READERS:
+    for variable in _LIMITS:
         try:
-            reader()
+            cache_limit_bytes(variable)
         except RealServicesError as complaint:
             wrong.append(str(complaint))
     runtime = present.get(environment.RUNTIME, "")

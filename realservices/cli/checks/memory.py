@@ -11,10 +11,10 @@ from pathlib import Path
 from realservices.cli.checks.finding import Finding, error, warning
 from realservices.cli.checks.scratch import scratch_directory
 from realservices.contract.errors import InfrastructureError
-from realservices.contract.registry import REGISTRY_BASES, VARIABLE, present_registries, refusal
-from realservices.contract.user_directory import SHARED_MEMORY, SHORT_BASES, untrustworthy
 from realservices.control.console import shown_bytes
 from realservices.host.templates import free_bytes
+from realservices.system.directory_safety import SHARED_MEMORY, SHORT_BASES, untrustworthy
+from realservices.system.registry import REGISTRY_BASES, VARIABLE, present_registries, refusal
 
 # A small schema unpacked is 20 MB, its private copy 50 MB, and 16 MB are left to others.
 _ENOUGH_SHARED = 128 << 20

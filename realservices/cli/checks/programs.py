@@ -9,11 +9,11 @@ from typing import TYPE_CHECKING
 from realservices.cli.checks.finding import Finding, error, warning
 from realservices.cli.checks.scratch import scratch_directory
 from realservices.contract.errors import RealServicesError
-from realservices.contract.user_directory import SHARED_MEMORY, SHORT_BASES
 from realservices.host.templates import free_bytes
 from realservices.kinds.registry import find, load, names
 from realservices.sources.declared_kind import declared_kind
 from realservices.sources.errors import MissingServiceError
+from realservices.system.directory_safety import SHARED_MEMORY, SHORT_BASES
 
 if TYPE_CHECKING:
     from collections.abc import Sequence

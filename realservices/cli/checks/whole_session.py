@@ -13,7 +13,7 @@ import realservices
 from realservices.cli.checks.finding import Finding, error
 from realservices.cli.checks.scratch import scratch_directory
 from realservices.contract import environment
-from realservices.contract.user_directory import SHORT_BASES
+from realservices.system.directory_safety import SHORT_BASES
 
 _TIMEOUT_S = 120
 _SHOWN_LINES = 5

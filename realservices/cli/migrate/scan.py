@@ -8,13 +8,13 @@ from typing import TYPE_CHECKING
 
 from realservices.cli.exit_codes import EXIT_ERROR, EXIT_OK
 from realservices.cli.migrate.scanned import add_path_options, scanned
-from realservices.contract.terminal_text import as_text
 from realservices.control.console import Console
 from realservices.mocks import history
 from realservices.mocks.counts import count, leaving, order
 from realservices.mocks.page import render
 from realservices.mocks.project_root import commit_of
 from realservices.mocks.scan_json import scan_as_json
+from realservices.system.terminal_text import as_text
 
 if TYPE_CHECKING:
     import argparse

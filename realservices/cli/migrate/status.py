@@ -8,13 +8,13 @@ from typing import TYPE_CHECKING, Any
 
 from realservices.cli.exit_codes import EXIT_ERROR, EXIT_OK
 from realservices.cli.migrate.scanned import add_path_options, scanned
-from realservices.contract.terminal_text import as_text
 from realservices.control.console import Console
 from realservices.mocks.added_lines import added_lines
 from realservices.mocks.checklist import Item, State, file_items, services, suite_items
 from realservices.mocks.checklist.results import junit_results, local_results
 from realservices.mocks.counts import count, leaving
 from realservices.mocks.scan_json import counts_as_json, use_as_json
+from realservices.system.terminal_text import as_text
 
 if TYPE_CHECKING:
     import argparse

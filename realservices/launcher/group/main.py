@@ -7,7 +7,6 @@ import signal
 import sys
 from pathlib import Path
 
-from realservices.contract.terminal_text import as_output
 from realservices.control.client import BlockingServiceControl
 from realservices.control.conditions import Condition, print_conditions
 from realservices.control.console import Console
@@ -19,6 +18,7 @@ from realservices.launcher.group import commands
 from realservices.launcher.group.description import GroupError, find_description, get_description, group_record
 from realservices.launcher.group.programs import Command, Hold
 from realservices.launcher.group.watching import GroupWatcher
+from realservices.system.terminal_text import as_output
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:

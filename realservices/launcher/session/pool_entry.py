@@ -1,6 +1,6 @@
 """An entry of the pool of warm services: whoever claims it first has them, with the session's directory.
 
-The other side is `realservices.contract.warm_pool`. There is one entry for a key at a time: a process that cannot make
+The other side is `realservices.system.warm_pool`. There is one entry for a key at a time: a process that cannot make
 it, because another one has done so, has services that nobody needs.
 """
 
@@ -9,8 +9,8 @@ from __future__ import annotations
 import os
 import socket
 
-from realservices.contract.lock_files import lock_file
-from realservices.contract.warm_pool import CLAIM, END, LOOK, socket_path
+from realservices.system.locks import lock_file
+from realservices.system.warm_pool import CLAIM, END, LOOK, socket_path
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:

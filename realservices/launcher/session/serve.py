@@ -11,8 +11,8 @@ import os
 import sys
 
 from realservices.contract.errors import RealServicesError
-from realservices.contract.resources import explain
 from realservices.launcher.session.services import SessionServices
+from realservices.system.os_errors import explain
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:

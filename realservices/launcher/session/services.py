@@ -17,15 +17,6 @@ import sys
 import time
 
 from realservices.contract.errors import InfrastructureError, RealServicesError
-from realservices.contract.locked_directory import share_locked_directory
-from realservices.contract.removal import remove_tree
-from realservices.contract.session_directory import (
-    ALIVE,
-    CONTROL,
-    make_session_directory,
-    new_session_path,
-)
-from realservices.contract.warm_pool import CLAIM, END
 from realservices.host.guardian import Home
 from realservices.host.sandbox import Sandbox
 from realservices.launcher.session.making import ServiceMaker
@@ -34,6 +25,15 @@ from realservices.launcher.session.standby import Standby
 from realservices.launcher.signals import SignalReader
 from realservices.launcher.supervised import Watcher
 from realservices.launcher.supervised_session import SupervisedSession
+from realservices.system.locks import share_locked_directory
+from realservices.system.removal import remove_tree
+from realservices.system.session_directory import (
+    ALIVE,
+    CONTROL,
+    make_session_directory,
+    new_session_path,
+)
+from realservices.system.warm_pool import CLAIM, END
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:

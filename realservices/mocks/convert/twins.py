@@ -17,7 +17,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from realservices.contract.errors import RealServicesError
-from realservices.contract.twin_files import twin_of
+from realservices.fixtures.twin_files import twin_of
 from realservices.mocks.convert.each_test import each_test
 
 if TYPE_CHECKING:

@@ -9,7 +9,7 @@ import multiprocessing
 import os
 from typing import TYPE_CHECKING
 
-from realservices.contract.twin_files import twin_of
+from realservices.fixtures.twin_files import twin_of
 from realservices.mocks.model import Suite, TestFile
 from realservices.mocks.scan.files import Found, is_test_side, python_files
 from realservices.mocks.scan.project import Project

@@ -12,9 +12,9 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from realservices.contract.own_environment import own_environment
 from realservices.dev.settings import USE_REAL_SERVICES
 from realservices.mocks.verify.errors import VerifyError
+from realservices.system.own_environment import own_environment
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence

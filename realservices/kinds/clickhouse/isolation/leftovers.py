@@ -7,7 +7,6 @@ and is published as such to the other processes.
 
 from __future__ import annotations
 
-import fcntl
 import json
 import os
 import threading
@@ -17,6 +16,7 @@ from typing import TYPE_CHECKING
 from realservices.isolation.errors import IsolationBrokenError, IsolationError
 from realservices.kinds.clickhouse.isolation.connection import ClickHouseConnection
 from realservices.kinds.clickhouse.isolation.server_objects import ServerObject, server_objects
+from realservices.system.locks import SHARED, lock, try_lock, unlock
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
@@ -55,7 +55,7 @@ class Leftovers:
             if not self._directory():
                 return
             if not self._tests:
-                self._hold(fcntl.LOCK_SH)  # Waits where another process removes something just now.
+                lock(self._opened(), SHARED)  # Waits where another process removes something just now.
             try:
                 if not self._tests:
                     self._before = server_objects(self._directory())
@@ -79,7 +79,7 @@ class Leftovers:
             if self._tests:
                 return
             try:
-                if self._is_alone():
+                if try_lock(self._opened()):
                     self._restore()
             finally:
                 self._last = server_objects(self._directory())
@@ -133,21 +133,14 @@ class Leftovers:
             self._data = data if os.access(f"{data}/metadata", os.R_OK | os.X_OK) else ""
         return self._data
 
-    def _hold(self, how: int) -> None:
+    def _opened(self) -> int:
         if self._descriptor < 0:
             self._descriptor = os.open(self._path, os.O_RDWR | os.O_CREAT | os.O_APPEND | os.O_CLOEXEC, 0o600)
-        fcntl.flock(self._descriptor, how)
-
-    def _is_alone(self) -> bool:
-        try:
-            self._hold(fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError:
-            return False
-        return True
+        return self._descriptor
 
     def _let_go(self) -> None:
         if self._descriptor >= 0 and not self._tests:
-            fcntl.flock(self._descriptor, fcntl.LOCK_UN)
+            unlock(self._descriptor)
 
     def _publish(self, found: Iterable[ServerObject]) -> None:
         """Tell all processes what no test has left."""

@@ -8,7 +8,6 @@ and is there from then on.
 from __future__ import annotations
 
 import contextlib
-import fcntl
 import json
 import os
 import threading
@@ -17,6 +16,7 @@ from typing import TYPE_CHECKING
 
 from realservices.kinds.mariadb.copies import make_copy
 from realservices.kinds.mariadb.isolation.server_objects import State, server_objects, undo, variables
+from realservices.system.locks import SHARED, lock, try_lock
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -68,7 +68,7 @@ class Leftovers:
         flags = os.O_RDWR | os.O_CREAT | os.O_APPEND | os.O_CLOEXEC
         self._descriptor = os.open(self._path, flags, 0o600)
         try:
-            fcntl.flock(self._descriptor, fcntl.LOCK_SH)  # Waits where another process undoes something just now.
+            lock(self._descriptor, SHARED)  # Waits where another process undoes something just now.
             with self._session.connected() as connection:
                 if not self._original:
                     self._original = variables(connection)
@@ -82,7 +82,7 @@ class Leftovers:
     def _end(self) -> None:
         try:
             with self._session.connected() as connection:
-                if self._is_alone():
+                if try_lock(self._descriptor):
                     self._undo(connection)
                 self._last = server_objects(connection, self._original)
         finally:
@@ -104,13 +104,6 @@ class Leftovers:
         """Return what has come, or has changed, since the last test of this process."""
         last = now if self._last is None else self._last
         return {key: value for key, value in now.items() if last.get(key) != value}
-
-    def _is_alone(self) -> bool:
-        try:
-            fcntl.flock(self._descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError:
-            return False
-        return True
 
     def _known(self) -> State:
         """Return what no test has made, as all processes have noted it."""

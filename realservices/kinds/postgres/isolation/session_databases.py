@@ -11,7 +11,6 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import dataclasses
-import fcntl
 import os
 import time
 from typing import TYPE_CHECKING
@@ -21,6 +20,7 @@ import asyncpg
 from realservices.isolation.errors import IsolationError
 from realservices.kinds.postgres.databases import copy_settings
 from realservices.kinds.postgres.isolation.administration import Administration, quote_identifier
+from realservices.system.locks import FileLock
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -78,12 +78,8 @@ class SessionDatabases:
         Raises:
             IsolationError: The server refuses, or the original is in use.
         """
-        lock = os.open(self._lock, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
-        try:
-            fcntl.flock(lock, fcntl.LOCK_EX)
+        with FileLock(self._lock):
             template = self._background.run(self._prepare())
-        finally:
-            os.close(lock)
         return dataclasses.replace(self._endpoint, template_database=template)
 
     def remove(self) -> None:

@@ -21,9 +21,9 @@ if TYPE_CHECKING:
     from collections.abc import Callable
     from typing import Any
 
-    from realservices.contract.directory_cache import Lease
     from realservices.contract.manifest import ServiceSpec
     from realservices.host.sandbox import Sandbox
+    from realservices.system.directory_cache import Lease
 
 
 class ServerFiles:

@@ -11,7 +11,6 @@ import tempfile
 from typing import TYPE_CHECKING
 
 from realservices.contract.errors import TemplateError
-from realservices.contract.own_environment import own_environment
 from realservices.kinds.postgres.databases import end_clients
 from realservices.kinds.postgres.libpq import libpq_environment
 from realservices.kinds.postgres.sources.attached_migrators import migrate_attached
@@ -19,6 +18,7 @@ from realservices.kinds.postgres.sources.programs import postgres_distribution
 from realservices.schema.arrange import arrange
 from realservices.schema.psql_run import QUIET, run_scripts
 from realservices.sources.errors import MissingServiceError, SettingError
+from realservices.system.own_environment import own_environment
 
 if TYPE_CHECKING:
     from realservices.contract.runtime import Endpoint

@@ -29,7 +29,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
     from typing import Any
 
-    from realservices.contract.directory_cache import Lease
+    from realservices.system.directory_cache import Lease
 
 _CHUNK_BYTES = 1 << 20
 _WHOLE = ("digest", "archive_digest", "size_bytes", "links")

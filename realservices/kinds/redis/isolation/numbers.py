@@ -6,12 +6,11 @@ process that dies, whatever kills it.
 
 from __future__ import annotations
 
-import fcntl
 import itertools
-import os
 from typing import TYPE_CHECKING, Protocol
 
 from realservices.isolation.errors import IsolationError
+from realservices.system.locks import FileLock
 
 if TYPE_CHECKING:
     from realservices.contract.runtime import Endpoint
@@ -48,8 +47,8 @@ class Numbers:
         usable = endpoint.databases - 1
         ranges = min(_MOST_PROCESSES, usable)
         for index in range(ranges):
-            self._descriptor = _try_lock(f"{directory}/{endpoint.name}.numbers-{index}")
-            if self._descriptor >= 0:
+            self._lock = FileLock(f"{directory}/{endpoint.name}.numbers-{index}")
+            if self._lock.try_acquire():
                 width = usable // ranges
                 self.range = range(1 + index * width, 1 + (index + 1) * width)
                 self._cycle = itertools.cycle(self.range)
@@ -66,16 +65,4 @@ class Numbers:
 
     def close(self) -> None:
         """Leave the range to others."""
-        fcntl.flock(self._descriptor, fcntl.LOCK_UN)  # A child that a test has forked may have it open for long.
-        os.close(self._descriptor)
-
-
-def _try_lock(path: str) -> int:
-    """Return a descriptor that holds the lock, or -1 where somebody else has it."""
-    descriptor = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
-    try:
-        fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
-    except BlockingIOError:
-        os.close(descriptor)
-        return -1
-    return descriptor
+        self._lock.release()

@@ -11,8 +11,8 @@ import os
 import threading
 from typing import TYPE_CHECKING, Any
 
-from realservices.contract.own_environment import own_environment
 from realservices.kinds.postgres.libpq import NO_FILE, without_libpq
+from realservices.system.own_environment import own_environment
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-import fcntl
 import os
 from typing import TYPE_CHECKING
+
+from realservices.system.locks import EXCLUSIVE, SHARED, lock, try_lock, unlock
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator
@@ -31,16 +32,16 @@ class ServerTurns:
         if not self._path:
             return
         queue, use = self._opened()
-        await _lock(queue, fcntl.LOCK_EX)
+        await _lock(queue, EXCLUSIVE)
         try:
-            await _lock(use, fcntl.LOCK_SH)
+            await _lock(use, SHARED)
         finally:
-            fcntl.flock(queue, fcntl.LOCK_UN)
+            unlock(queue)
 
     def end_test(self) -> None:
         """End the use."""
         if self._path:
-            fcntl.flock(self._opened()[1], fcntl.LOCK_UN)
+            unlock(self._opened()[1])
 
     @contextlib.asynccontextmanager
     async def alone(self) -> AsyncIterator[None]:
@@ -49,15 +50,15 @@ class ServerTurns:
             yield
             return
         queue, use = self._opened()
-        await _lock(queue, fcntl.LOCK_EX)
+        await _lock(queue, EXCLUSIVE)
         try:
-            await _lock(use, fcntl.LOCK_EX)
+            await _lock(use, EXCLUSIVE)
             try:
                 yield
             finally:
-                fcntl.flock(use, fcntl.LOCK_UN)
+                unlock(use)
         finally:
-            fcntl.flock(queue, fcntl.LOCK_UN)
+            unlock(queue)
 
     @contextlib.asynccontextmanager
     async def alone_soon(self) -> AsyncIterator[bool]:
@@ -68,7 +69,7 @@ class ServerTurns:
         files = self._opened()
         try:
             async with asyncio.timeout(_SOON_S):
-                while not all(_try_lock(file) for file in files):
+                while not all(try_lock(file) for file in files):
                     await asyncio.sleep(_PAUSE_S)
         except TimeoutError:
             yield False
@@ -76,7 +77,7 @@ class ServerTurns:
             yield True
         finally:
             for file in files:
-                fcntl.flock(file, fcntl.LOCK_UN)
+                unlock(file)
 
     def close(self) -> None:
         """Give back what is held."""
@@ -90,16 +91,6 @@ class ServerTurns:
         return self._files
 
 
-def _try_lock(file: int) -> bool:
-    try:
-        fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-    except BlockingIOError:
-        return False
-    return True
-
-
-async def _lock(file: int, how: int) -> None:
-    try:
-        fcntl.flock(file, how | fcntl.LOCK_NB)
-    except BlockingIOError:
-        await asyncio.to_thread(fcntl.flock, file, how)
+async def _lock(file: int, kind: int) -> None:
+    if not try_lock(file, kind):
+        await asyncio.to_thread(lock, file, kind)

@@ -10,12 +10,12 @@ from pathlib import Path
 
 import pytest
 
-from realservices.contract import removal
-from realservices.contract.removal import remove_tree
+from realservices.system import removal
+from realservices.system.removal import remove_tree
 from tests.host import places
 
 _ENCLOSURE = Path(__file__).absolute().parents[1] / "host" / "enclosure.py"
-_REMOVE = "import sys; sys.path.insert(0, sys.argv[1]); from realservices.contract.removal import remove_tree; remove_tree(sys.argv[2])"
+_REMOVE = "import sys; sys.path.insert(0, sys.argv[1]); from realservices.system.removal import remove_tree; remove_tree(sys.argv[2])"
 
 
 def test_removing_does_not_follow_links(tmp_path: Path) -> None:

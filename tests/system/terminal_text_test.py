@@ -6,7 +6,7 @@ import json
 
 import pytest
 
-from realservices.contract.terminal_text import as_json_text, as_output, as_text
+from realservices.system.terminal_text import as_json_text, as_output, as_text
 
 
 @pytest.mark.parametrize(

@@ -5,8 +5,8 @@ from __future__ import annotations
 import os
 import time
 
-from realservices.contract.locked_directory import UNFINISHED, lock_left_directory
-from realservices.contract.removal import discard_tree
+from realservices.system.locks import UNFINISHED, lock_left_directory
+from realservices.system.removal import discard_tree
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:

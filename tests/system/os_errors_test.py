@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 
-from realservices.contract.resources import explain, explain_thread, is_lack
+from realservices.system.os_errors import explain, explain_thread, is_lack
 from tests.host import places
 
 _ENCLOSURE = Path(__file__).absolute().parents[1] / "host" / "enclosure.py"
@@ -87,7 +87,7 @@ def test_a_place_that_has_room_and_is_not_used_is_named() -> None:
     # As where Kubernetes mounts a directory of its own on /tmp.
     code = (
         "import os, sys; sys.path.insert(0, sys.argv[1]); os.chmod('/tmp', 0o777)\n"
-        "from realservices.contract.resources import explain\n"
+        "from realservices.system.os_errors import explain\n"
         "print(explain(OSError(28, 'No space left on device', '/dev/shm/data'), 'cannot copy'))"
     )
     command = [sys.executable, str(_ENCLOSURE), "--uid", "1000", "--tmpfs", "/tmp", "--", sys.executable, "-c", code]

@@ -12,18 +12,20 @@ ever ask for again. `python -m realservices clean` does so, too. A process that 
 from __future__ import annotations
 
 import errno
-import fcntl
 import os
 import stat
 
-from realservices.contract.lock_files import lock_file
-from realservices.contract.removal import discard_tree
+from realservices.contract.environment_numbers import number_from
+from realservices.system import locks
+from realservices.system.locks import SHARED, lock_file
+from realservices.system.removal import discard_tree
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Callable
 
 LOCK, PARTIAL = "lock", "partial"
+_DEFAULT_LIMIT_MB, _MOST_MB = 512, 1 << 24
 
 
 class Lease:
@@ -88,7 +90,7 @@ class DirectoryCache:
             OSError: It cannot be made, or something else has its name and cannot be removed.
         """
         path = f"{self.path}/{name}"
-        lock = lock_file(f"{path}.{LOCK}", fcntl.LOCK_SH)
+        lock = lock_file(f"{path}.{LOCK}", SHARED, waits=True)
         try:
             if not self._is_usable(path):
                 self._make_once(path, lock, make, make_room)
@@ -107,7 +109,7 @@ class DirectoryCache:
         path = f"{self.path}/{name}"
         if not self._is_usable(path):
             return None
-        lock = lock_file(f"{path}.{LOCK}", fcntl.LOCK_SH)
+        lock = lock_file(f"{path}.{LOCK}", SHARED, waits=True)
         if not self._is_usable(path):  # It has been removed meanwhile.
             os.close(lock)
             return None
@@ -124,6 +126,21 @@ class DirectoryCache:
                 except OSError:
                     continue  # Another process is removing it.
         return found
+
+    def shrink(self, limit_bytes: int, *, needed_bytes: int = 0, has_room: Callable[[], bool] = lambda: True) -> None:
+        """Remove directories that no process uses, the least recently used first, until the others keep to a limit.
+
+        Args:
+            limit_bytes: What all may take.
+            needed_bytes: Of that, what is to be left for one that is about to be made.
+            has_room: Whether the file system has room enough, too.
+        """
+        kept = self.kept()
+        used = sum(size for _, _, size in kept)
+        for _, name, size in sorted(kept):
+            if used + needed_bytes <= limit_bytes and has_room():
+                return
+            used -= size * self.evict(name)
 
     def evict(self, name: str) -> bool:
         """Remove a directory and its locks, and return whether that was possible: nobody uses it."""
@@ -147,7 +164,7 @@ class DirectoryCache:
     def _make_once(self, path: str, lock: int, make: Callable[[str], None], make_room: Callable[[], None]) -> None:
         # A lock of its own: those who are done keep the other one for as long as they use the directory, so that an
         # exclusive lock on that is not to be had.
-        mutex = lock_file(f"{path}.{self._mutex}", fcntl.LOCK_EX)
+        mutex = lock_file(f"{path}.{self._mutex}", waits=True)
         try:
             if self._is_usable(path):
                 return
@@ -171,12 +188,13 @@ class DirectoryCache:
         """Remove what has the name and is not the directory that it should be, if nobody uses it."""
         if not os.path.lexists(path):
             return
+        if not locks.try_lock(lock):
+            raise _taken(path)
         try:
-            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
             self._remove(path)
-            fcntl.flock(lock, fcntl.LOCK_SH)
         except OSError:
             raise _taken(path) from None
+        locks.lock(lock, SHARED)
 
     def _remove(self, path: str) -> None:
         # Renamed first: who gets the lock afterwards must not find half a directory.
@@ -217,6 +235,15 @@ class DirectoryCache:
                 os.unlink(f"{path}.{ending}")
             except FileNotFoundError:
                 continue
+
+
+def cache_limit_bytes(variable: str) -> int:
+    """Return how much a cache may take, as an environment variable says in megabytes.
+
+    Raises:
+        ManifestError: The variable says something else than a number.
+    """
+    return number_from(variable, _DEFAULT_LIMIT_MB, 0, _MOST_MB, "megabytes") << 20
 
 
 def is_own_directory(path: str) -> bool:

@@ -1,4 +1,4 @@
-"""The files of a test action that the launcher and the test program both write for Bazel, and what is said beside them.
+"""The files of a test action that the launcher and the test program both read from Bazel or write for it.
 
 Source: "Test encyclopedia" of the Bazel documentation.
 """
@@ -8,8 +8,33 @@ from __future__ import annotations
 import os
 import sys
 
-from realservices.contract.resources import explain
-from realservices.contract.writing import write_all
+from realservices.contract.errors import ManifestError
+from realservices.contract.manifest import parse_manifest
+from realservices.system.os_errors import explain, is_lack
+from realservices.system.writing import write_all
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from realservices.contract.manifest import Manifest
+
+
+def load_manifest(path: str) -> Manifest:
+    """Read a manifest file.
+
+    Raises:
+        ManifestError: It is missing, or damaged.
+        InfrastructureError: The machine lacks what it takes to open a file.
+    """
+    try:
+        with open(path, "rb") as file:
+            text = file.read()
+    except OSError as error:
+        if is_lack(error):
+            raise explain(error, f"cannot read manifest {path}") from None
+        raise ManifestError(
+            f"cannot read manifest {path}: {error.strerror}; build the target with Bazel first"
+        ) from None
+    return parse_manifest(path, text)
 
 
 def advertise_shards() -> None:

@@ -14,22 +14,16 @@ import os
 import stat
 
 from realservices.contract.errors import InfrastructureError
-from realservices.contract.resources import explain
+from realservices.system.directory_safety import OVERFLOW_ID, unsafe, untrustworthy
+from realservices.system.os_errors import explain
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
-SHARED_MEMORY = "/dev/shm"
-SHORT_BASES = ("/tmp", SHARED_MEMORY, "/var/tmp")
-"""Where such a directory may lie, the best place first: paths of unix sockets in it are short enough there."""
 
 _MOST_NUMBERS = 16
-# As which a user appears in a namespace that has no other id for it (user_namespaces(7)): root, for instance, or this
-# user itself in a sandbox.
-OVERFLOW_ID = 65534
 _MODE = 0o700
-_WRITABLE_BY_OTHERS = stat.S_IWGRP | stat.S_IWOTH
 
 
 def user_directory(bases: Iterable[str], *, component: str, purpose: str, remedy: str) -> str:
@@ -85,47 +79,6 @@ def present_user_directories(bases: Iterable[str]) -> list[str]:
     ids = dict.fromkeys((os.geteuid(), OVERFLOW_ID))
     paths = [path for base in bases for each in ids for path in _names(base, each)]
     return [path for path in paths if os.path.lexists(path) and not unsafe(path)]
-
-
-def untrustworthy(base: str, *, to_write: bool = True) -> str:
-    """Say why a directory of ours must not lie in ``base``, or return "".
-
-    Who may write to a directory may rename what is in it, unless the sticky bit forbids that; its owner always may.
-
-    Args:
-        base: The directory.
-        to_write: Whether ours is to be made in it.
-    """
-    try:
-        status = os.stat(base)
-    except OSError as error:
-        return error.strerror or str(error)
-    mode = status.st_mode
-    if not stat.S_ISDIR(mode):
-        return "not a directory"
-    if status.st_uid not in (0, os.geteuid(), OVERFLOW_ID):
-        return f"it belongs to user {status.st_uid}, who may rename what is in it"
-    if mode & stat.S_IWOTH and not mode & stat.S_ISVTX:
-        return f"mode {stat.S_IMODE(mode):04o}: every user may rename what is in it (chmod +t {base})"
-    if not to_write or os.access(base, os.W_OK | os.X_OK):
-        return ""
-    return "a read-only file system" if os.statvfs(base).f_flag & os.ST_RDONLY else "not writable"
-
-
-def unsafe(path: str) -> str:
-    """Say why a directory that was found must not be used as ours, or return ""."""
-    try:
-        status = os.lstat(path)
-    except OSError as error:
-        return error.strerror or str(error)
-    if not stat.S_ISDIR(status.st_mode):
-        return "not a directory"
-    if status.st_uid != os.geteuid():
-        return f"it belongs to user {status.st_uid}, not to user {os.geteuid()}"
-    if status.st_mode & _WRITABLE_BY_OTHERS:
-        return f"mode {stat.S_IMODE(status.st_mode):04o}: others may write to it (chmod go-w {path})"
-    # An owner without a name here shows as the overflow id, which may equal our own: only a real access settles it.
-    return "" if os.access(path, os.R_OK | os.W_OK | os.X_OK) else "this user may not use it (chmod u+rwx)"
 
 
 def _names(base: str, user_id: int) -> list[str]:

@@ -8,9 +8,10 @@ from __future__ import annotations
 
 import os
 
-from realservices.contract.left_directories import SESSION, new_id
-from realservices.contract.locked_directory import make_locked_directory
-from realservices.contract.user_directory import SHORT_BASES, user_directory
+from realservices.system.directory_safety import SHORT_BASES
+from realservices.system.left_directories import SESSION, new_id
+from realservices.system.locks import make_locked_directory
+from realservices.system.user_directory import user_directory
 
 ALIVE = "alive"
 CONTROL = "control.sock"

@@ -13,12 +13,12 @@ from importlib.resources.abc import Traversable
 
 import pytest
 
-from realservices.contract.own_environment import own_environment
+from realservices.system.own_environment import own_environment
 
 _NAMES = 2000
 _FOR_S = 2.0
 # What runs in the process of the tests, beside them.
-_FOLDERS = ("contract", "clients", "sources", "isolation", "optimization", "dev", "fixtures")
+_FOLDERS = ("contract", "system", "clients", "sources", "isolation", "optimization", "dev", "fixtures")
 _STARTS = {"run", "Popen", "call", "check_call", "check_output", "create_subprocess_exec", "create_subprocess_shell"}
 
 

@@ -10,8 +10,9 @@ from __future__ import annotations
 import os
 
 from realservices.contract.errors import InfrastructureError
-from realservices.contract.resources import explain
-from realservices.contract.user_directory import present_user_directories, unsafe, untrustworthy, user_directory
+from realservices.system.directory_safety import unsafe, untrustworthy
+from realservices.system.os_errors import explain
+from realservices.system.user_directory import present_user_directories, user_directory
 
 REGISTRY_BASES = ("/dev/shm", "/tmp")
 VARIABLE = "REALSERVICES_REGISTRY"

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import pytest
 
+from realservices.contract.environment_numbers import number_from
 from realservices.contract.errors import ManifestError
-from realservices.contract.numbers import number_from
 
 
 @pytest.mark.parametrize(("text", "number"), [("", 5), ("0", 0), ("10", 10), ("007", 7)])

@@ -11,11 +11,11 @@ import os
 import sys
 
 from realservices.contract.errors import InfrastructureError
+from realservices.system.directory_safety import SHORT_BASES, untrustworthy
 
 _CLEAN = "`python -m realservices clean` removes what killed sessions left"
 # Where this package writes to; asked when the kernel does not say which file it was.
 _PLACES = ("TEST_TMPDIR", "TMPDIR", "TEST_UNDECLARED_OUTPUTS_DIR", "XDG_CACHE_HOME")
-_SHARED = ("/tmp", "/dev/shm", "/var/tmp")
 _ENOUGH_BYTES = 1 << 20
 # Numbers of resource.h.
 _LINUX = os.uname().sysname == "Linux"
@@ -58,15 +58,13 @@ def _full(error: OSError) -> str:
     path = _named(error)
     places = [path] if path else _full_places()
     if not places:
-        return f"{error.strerror}; the system does not say where; make room in {', '.join(_SHARED)}: {_CLEAN}"
+        return f"{error.strerror}; the system does not say where; make room in {', '.join(SHORT_BASES)}: {_CLEAN}"
     found = "; ".join(_room(place) for place in places)
     return f"{error.strerror}: {found}; make room there ({_CLEAN}){_larger(places[0])}{_passed_over()}"
 
 
 def _passed_over() -> str:
     """Name a place that may have room, and that is not used because others may rename what is in it."""
-    from realservices.contract.user_directory import SHORT_BASES, untrustworthy  # noqa: PLC0415 - that imports this
-
     reasons = [(base, untrustworthy(base)) for base in SHORT_BASES]
     return "".join(f"; {base} is not used: {reason}" for base, reason in reasons if reason.startswith("mode"))
 
@@ -128,7 +126,7 @@ def _named(error: OSError) -> str:
 def _full_places() -> list[str]:
     named = (os.environ.get(name, "") for name in _PLACES)
     places: dict[int, str] = {}
-    for path in (*named, *_SHARED):
+    for path in (*named, *SHORT_BASES):
         try:
             status = os.statvfs(path)
             device = os.stat(path).st_dev

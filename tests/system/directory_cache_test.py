@@ -12,13 +12,13 @@ from pathlib import Path
 import pytest
 
 import realservices
-from realservices.contract.directory_cache import DirectoryCache, is_own_directory
+from realservices.system.directory_cache import DirectoryCache, is_own_directory
 
 _ROOT = Path(realservices.__file__).absolute().parent.parent
 # Makes "NAME" and is killed half-way.
 _KILLED = """
 import os, signal, sys
-from realservices.contract.directory_cache import DirectoryCache
+from realservices.system.directory_cache import DirectoryCache
 def make(path):
     os.mkdir(path)
     open(path + "/half", "w").close()
@@ -28,7 +28,7 @@ DirectoryCache(sys.argv[1], "making", size_of=lambda path: 1).lease(sys.argv[2],
 # Leases directories of three names again and again, each made anew as each is thrown away at once.
 _VISIT = """
 import os, sys
-from realservices.contract.directory_cache import DirectoryCache
+from realservices.system.directory_cache import DirectoryCache
 def make(path):
     os.mkdir(path, 0o700)
     for name in ("one", "two"):
