@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ast
 import json
 import subprocess
 import time
@@ -96,6 +97,31 @@ def test_a_killed_session_leaves_nothing(installed: Installed, project: Path) ->
     while not left_behind() <= before and time.monotonic() < deadline:
         Event().wait(0.01)
     assert left_behind() <= before
+
+
+def test_pytest_rewrites_none_of_our_modules_and_nothing_in_our_threads(installed: Installed, project: Path) -> None:
+    (project / "pytest.ini").write_text("[pytest]\npython_files = *.py\n", encoding="utf-8")
+    (project / "conftest.py").write_text(
+        "import sys, threading\n"
+        "from pathlib import Path\n"
+        "parsing = []\n"
+        "def pytest_configure(config):\n"
+        "    sys.addaudithook(note)\n"
+        "def note(event, arguments):\n"
+        "    if event == 'compile' and threading.current_thread() is not threading.main_thread():\n"
+        "        parsing.extend(name for name in (str(arguments[1]),) if name.endswith('.py'))\n"
+        "def pytest_unconfigure(config):\n"
+        "    hook = type(config.pluginmanager.rewrite_hook)\n"
+        "    loaded = [name for name, module in sys.modules.items() if isinstance(getattr(module, '__loader__', 0), hook)]\n"
+        "    ours = sorted(name for name in loaded if name.startswith('realservices'))\n"
+        "    Path('rewritten').write_text(repr((ours, parsing)))\n",
+        encoding="utf-8",
+    )
+    done = installed.pytest(project, PYTHONDONTWRITEBYTECODE="1")
+    assert f"{_ALL} passed" in done.stdout, done.stdout + done.stderr
+    ours, parsing = ast.literal_eval((project / "rewritten").read_text(encoding="utf-8"))
+    assert ours == [f"realservices{name}" for name in ("", ".fixtures", ".fixtures.plugin", ".fixtures.unrewritten")]
+    assert parsing == []
 
 
 def test_a_project_that_uses_none_of_it_loads_none_of_it(installed: Installed, project: Path) -> None:
