@@ -8,14 +8,20 @@ from __future__ import annotations
 
 import asyncio
 from dataclasses import dataclass
+from itertools import count
 from typing import TYPE_CHECKING, Any, Protocol
 
 import asyncpg
 
+from realservices.kinds.postgres.isolation.restore.pages import UndecidedError, row_numbers, unknown_transactions
 from realservices.kinds.postgres.isolation.restore.rows import ranges
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
+
+# A larger table has several files.
+_MOST_BLOCKS = 1 << 17
+_MOST_READ_BLOCKS = 1024
 
 Place = tuple[int, int]
 """Where a row lies: block and number in it (ctid)."""
@@ -57,6 +63,10 @@ _BY_FILE = RELATION + "c.oid = pg_filenode_relation($1, $2)"
 BY_OID = RELATION + "c.oid = ANY ($1)"
 """Likewise, for some object ids."""
 _UNLOGGED = "SELECT oid FROM pg_class WHERE relpersistence = 'u' AND relkind IN ('r', 'S')"
+_PAGES = """SELECT pg_read_binary_file(pg_relation_filepath($1::oid), $2::bigint * size, $3::bigint * size), size
+    FROM current_setting('block_size') AS setting, CAST(setting AS int) AS size"""
+_OUTCOMES = """SELECT xid, pg_xact_status(xid::text::xid8) AS outcome, pg_current_xact_id()::text::bigint >> 32 AS epoch
+    FROM unnest($1::bigint[]) AS xid"""
 _PLACES = "SELECT ctid FROM ONLY {} WHERE ctid >= $1::text::tid AND ctid < $2::text::tid"
 
 
@@ -109,6 +119,7 @@ class Pristine:
         self._by_file: dict[tuple[int, int], Relation | None] = {}
         self._by_oid: dict[int, Relation] = {}
         self._places: dict[tuple[int, int], list[Place]] = {}
+        self._outcome: dict[int, bool] = {}
         self._sequences: dict[int, tuple[int, bool]] = {}
         self._unlogged: list[Relation] | None = None
 
@@ -150,14 +161,52 @@ class Pristine:
         wanted = [block for block in blocks if block < relation.blocks]
         unknown = [block for block in wanted if (relation.oid, block) not in self._places]
         for first, end in ranges(unknown):
-            rows = await self._fetch(_PLACES.format(relation.name), f"({first},0)", f"({end},0)")
-            places: dict[tuple[int, int], list[Place]] = {(relation.oid, block): [] for block in range(first, end)}
-            for row in rows:
-                places[relation.oid, row["ctid"][0]].append(row["ctid"])
-            self._places |= places  # All at once: databases are restored side by side.
+            try:
+                read = await self._places_in_file(relation, first, end)
+            except UndecidedError:
+                read = await self._places_in_table(relation, first, end)
+            self._places |= read  # All at once: databases are restored side by side.
         for block in wanted:
             found += self._places[relation.oid, block]
         return found
+
+    async def _places_in_file(self, relation: Relation, first: int, end: int) -> dict[tuple[int, int], list[Place]]:
+        """Return where rows are in a range of blocks, by table and block, without opening the table.
+
+        Raises:
+            UndecidedError: The table has to be asked.
+        """
+        if relation.blocks > _MOST_BLOCKS or end - first > _MOST_READ_BLOCKS:
+            raise UndecidedError
+        ((pages, size),) = await self._fetch(_PAGES, relation.oid, first, end - first)
+        if len(pages) != (end - first) * size:
+            raise UndecidedError
+        by_block = {block: pages[begin : begin + size] for block, begin in zip(range(first, end), count(0, size))}
+        outcomes = await self._outcomes({xid for page in by_block.values() for xid in unknown_transactions(page)})
+        return {
+            (relation.oid, block): [(block, number) for number in row_numbers(page, outcomes)]
+            for block, page in by_block.items()
+        }
+
+    async def _outcomes(self, xids: set[int]) -> dict[int, bool]:
+        """Return whether transactions have committed.
+
+        Raises:
+            UndecidedError: That is not known of one.
+        """
+        unknown = xids - self._outcome.keys()
+        for xid, outcome, epoch in await self._fetch(_OUTCOMES, list(unknown)) if unknown else ():
+            if epoch or outcome not in ("committed", "aborted"):
+                raise UndecidedError
+            self._outcome[xid] = outcome == "committed"
+        return self._outcome
+
+    async def _places_in_table(self, relation: Relation, first: int, end: int) -> dict[tuple[int, int], list[Place]]:
+        """Return the same from the server."""
+        places: dict[tuple[int, int], list[Place]] = {(relation.oid, block): [] for block in range(first, end)}
+        for row in await self._fetch(_PLACES.format(relation.name), f"({first},0)", f"({end},0)"):
+            places[relation.oid, row["ctid"][0]].append(row["ctid"])
+        return places
 
     async def rows(self, relation: Relation, places: list[Place]) -> list[str]:
         """Return rows of a table as texts, in the order of ``places``."""
