@@ -30,8 +30,8 @@ if TYPE_CHECKING:
 _MOST_FILES = 5
 _LONGEST_ROW = 300
 _TIMES = (
-    "a migration or a seed writes the time or a random value there: now(), random(), gen_random_uuid(), or the DEFAULT "
-    "of a column. Write a constant, or call setseed() before random()"
+    "a migration or a seed writes the time or a random value there: now(), random(), a new UUID, or the DEFAULT of a "
+    "column. Write a constant; or call setseed() before random() in PostgreSQL, and rand(1) in MariaDB"
 )
 _PASSWORDS = (
     'PostgreSQL draws a salt for each password. Give the role the verifier that it makes of it ("PASSWORD '

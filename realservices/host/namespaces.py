@@ -9,6 +9,7 @@ Sources: clone(2), user_namespaces(7), and the kernel's Documentation/filesystem
 
 from __future__ import annotations
 
+import contextlib
 import ctypes
 import errno
 import os
@@ -76,6 +77,20 @@ def enter_mount_namespace(*, is_unprivileged: bool) -> None:
     if libc.unshare(_CLONE_NEWUSER | _CLONE_NEWNS | _CLONE_NEWIPC) != 0:
         raise _os_error("unshare")
     _write_maps((inner[0], uid), (inner[1], gid))
+
+
+def fork_into_process_namespace() -> int:
+    """Fork a child as process 1 of a new process namespace, so that its number is the same each time.
+
+    Where the kernel grants no such namespace it is an ordinary child: one must have entered a user namespace before.
+
+    Raises:
+        OSError: There can be no more processes.
+    """
+    if _SYS_CLONE is not None:
+        with contextlib.suppress(OSError):
+            return _clone(_CLONE_NEWPID)
+    return os.fork()
 
 
 def open_namespaces(pid: int) -> list[int]:

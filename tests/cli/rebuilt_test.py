@@ -12,6 +12,7 @@ if TYPE_CHECKING:
 
 _POSTGRES = '[tool.realservices.services.db]\nkind = "postgres"\nmigrations = ["schema.sql"]\nseeds = ["seed.sql"]\n'
 _CLICKHOUSE = '[tool.realservices.services.olap]\nkind = "clickhouse"\nschema = ["schema.sql"]\nseeds = ["seed.sql"]\n'
+_MARIADB = '[tool.realservices.services.shop]\nkind = "mariadb"\nmigrations = ["schema.sql"]\nseeds = ["seed.sql"]\n'
 _TABLE = "CREATE TABLE orders (id int PRIMARY KEY, at timestamptz DEFAULT clock_timestamp());\n"
 _ROWS = "INSERT INTO orders VALUES (1, '2020-01-01');\n"
 
@@ -24,6 +25,7 @@ def _validate(directory: Path, declaration: str, schema: str, seed: str, *option
         "BUILD_WORKING_DIRECTORY": str(directory),
         "REALSERVICES_POSTGRES": str(places.postgres_distribution()),
         "REALSERVICES_CLICKHOUSE": str(places.clickhouse_server()),
+        "REALSERVICES_MARIADB": str(places.mariadb_server()),
     }
     return run("validate", "--reproducible", *options, env=env)
 
@@ -96,3 +98,18 @@ def test_a_row_of_clickhouse_is_shown(tmp_path: Path) -> None:
     schema = "CREATE TABLE orders (id Int32, at DateTime64(9)) ENGINE = MergeTree ORDER BY id;"
     outcome = _validate(tmp_path, _CLICKHOUSE, schema, "INSERT INTO orders SELECT 1, now64(9);")
     assert (outcome.code, "it differs in test.orders, row 1:" in outcome.output) == (1, True), outcome.output
+
+
+def test_a_mariadb_has_the_same_bytes(tmp_path: Path) -> None:
+    outcome = _validate(
+        tmp_path, _MARIADB, "CREATE TABLE orders (id INT PRIMARY KEY);", "INSERT INTO orders VALUES (1);"
+    )
+    assert (outcome.code, "built twice: the same bytes" in outcome.output) == (0, True), outcome.output
+
+
+def test_a_row_of_mariadb_is_shown(tmp_path: Path) -> None:
+    schema = "CREATE TABLE orders (id INT PRIMARY KEY, at DATETIME(6));"
+    seed = "INSERT INTO orders VALUES (1, '2020-01-01'), (2, NOW(6));"
+    outcome = _validate(tmp_path, _MARIADB, schema, seed)
+    assert (outcome.code, "it differs in orders, row 2:" in outcome.output) == (1, True), outcome.output
+    assert "rand(1) in MariaDB" in outcome.output

@@ -1,16 +1,15 @@
-"""What a data directory knows of its origin: a checksum, and a version of the server that is not known yet."""
+"""What a data directory knows of its origin, with a version of the server that is not known yet."""
 
 from __future__ import annotations
 
 import struct
 from typing import TYPE_CHECKING
 
-from realservices.kinds.postgres.template.control import crc32c, forget_origin
+from realservices.kinds.postgres.template.control import forget_origin
 
 if TYPE_CHECKING:
     from pathlib import Path
 
-_CHECK = 0xE3069283  # "Check value" of CRC-32/ISCSI in the catalogue of parametrised CRC algorithms.
 _SEGMENT_BYTES = 1 << 20
 
 
@@ -27,10 +26,6 @@ def _data_directory(top: Path, version: int, segment: int) -> Path:
     for name in ("base/5/pg_internal.init", "pg_stat/pgstat.stat", "postmaster.opts"):
         (top / name).touch()
     return top
-
-
-def test_the_checksum_is_castagnolis() -> None:
-    assert crc32c(b"123456789") == _CHECK
 
 
 def test_a_version_that_is_not_known_keeps_its_identity_and_the_log_that_it_needs(tmp_path: Path) -> None:

@@ -21,7 +21,7 @@ from tests.services.template_tool import TemplateBuild
 
 _BUILDS = int(os.environ.get("BUILDS", "2"))
 _CLOCK = os.environ.get("FAKETIME_LIBRARY", "")
-_FAKED = {"postgres", *(["clickhouse"] if os.environ.get("FAKETIME_CLICKHOUSE") else [])}
+_FAKED = {"postgres", "mariadb", *(["clickhouse"] if os.environ.get("FAKETIME_CLICKHOUSE") else [])}
 # The servers get an environment of their own, in which nothing is of this one's.
 _BUILD = """
 import sys
@@ -29,10 +29,14 @@ root, module, *preload = sys.argv[1:4]
 sys.path.insert(0, root)
 from importlib import import_module
 from realservices.kinds.clickhouse.template import build as clickhouse_template
+from realservices.kinds.mariadb.template import bootstrap as mariadb_bootstrap, engine as mariadb_engine
 from realservices.kinds.postgres.template import cluster as postgres_cluster
 later = dict(word.split("=", 1) for word in preload[0].split()) if preload[0] else {}
 own, spawn = postgres_cluster._environment, clickhouse_template.spawn
+mariadbs = mariadb_bootstrap.environment
 postgres_cluster._environment = lambda: own() | later
+for module_ in (mariadb_bootstrap, mariadb_engine):
+    module_.environment = lambda home: mariadbs(home) | later
 clickhouse_template.spawn = lambda command, *, env, **others: spawn(command, env=env | later, **others)
 sys.exit(import_module(f"realservices.kinds.{module}.template.build").main(sys.argv[4:]))
 """
@@ -86,6 +90,45 @@ _CLICKHOUSE_SEED = (
     + "INSERT INTO changed SELECT number, 'a' FROM numbers(9);\nINSERT INTO merged VALUES (1);\nINSERT INTO merged VALUES (2);\nOPTIMIZE TABLE merged;\n"
     "ALTER TABLE changed UPDATE kind = 'z' WHERE id = 5;\nDELETE FROM changed WHERE id = 6;\n"
 )
+# ALTER TABLE makes tables with the server's process number in their names, and DROP leaves records.
+_MARIADB_SCHEMA = """
+CREATE TABLE people (id INT AUTO_INCREMENT PRIMARY KEY, name VARCHAR(50) UNIQUE, body TEXT, KEY (body(20)));
+CREATE TABLE notes (id INT PRIMARY KEY, author INT, words TEXT, FULLTEXT (words), place POINT NOT NULL,
+    SPATIAL INDEX (place), FOREIGN KEY (author) REFERENCES people (id) ON DELETE CASCADE);
+CREATE TABLE dropped (id INT PRIMARY KEY);
+ALTER TABLE people ADD colour ENUM ('red', 'green') DEFAULT 'red', ALGORITHM=COPY;
+ALTER TABLE people ADD born DATE, ADD INDEX (born), ALGORITHM=INPLACE;
+DROP TABLE dropped;
+CREATE TABLE small (id INT PRIMARY KEY, body TEXT) ROW_FORMAT=COMPRESSED;
+CREATE TABLE old (id INT PRIMARY KEY, name VARCHAR(10), KEY (name)) ENGINE=MyISAM;
+CREATE TABLE aria (id INT PRIMARY KEY, name VARCHAR(10), KEY (name)) ENGINE=Aria;
+CREATE TABLE plain (id INT PRIMARY KEY, name VARCHAR(10)) ENGINE=Aria TRANSACTIONAL=0 ROW_FORMAT=DYNAMIC;
+CREATE TABLE parts (id INT PRIMARY KEY) PARTITION BY HASH (id) PARTITIONS 3;
+CREATE SEQUENCE numbers START WITH 100;
+CREATE OR REPLACE PROCEDURE p() SELECT 1;
+CREATE OR REPLACE PROCEDURE p() SELECT 22;
+CREATE VIEW named AS SELECT name, COUNT(*) FROM people GROUP BY name;
+CREATE TRIGGER lower BEFORE INSERT ON people FOR EACH ROW SET NEW.name = LOWER(NEW.name);
+CREATE TRIGGER lower_too BEFORE UPDATE ON people FOR EACH ROW SET NEW.name = LOWER(NEW.name);
+CREATE EVENT now_and_then ON SCHEDULE EVERY 1 DAY DO DELETE FROM aria;
+CREATE EVENT later ON SCHEDULE EVERY 1 DAY STARTS '2030-01-01' DO DELETE FROM aria;
+CREATE USER reader IDENTIFIED BY 'secret';
+GRANT SELECT ON test.people TO reader;
+GRANT UPDATE (body) ON test.people TO reader;
+"""
+_MARIADB_SEED = """
+INSERT INTO people (name, body, born) SELECT CONCAT('N', seq), REPEAT(MD5(seq), 20), '2020-01-01' FROM seq_1_to_4000;
+INSERT INTO notes SELECT seq, seq, CONCAT('word', seq, ' other'), POINT(seq, 1) FROM seq_1_to_40;
+UPDATE people SET colour = 'green', body = MD5(id) WHERE id % 3 = 0;
+DELETE FROM people WHERE id > 3000;
+INSERT INTO small SELECT id, body FROM people;
+INSERT INTO old SELECT seq, LEFT(MD5(seq), 10) FROM seq_1_to_2000;
+INSERT INTO aria SELECT * FROM old;
+INSERT INTO plain SELECT * FROM old;
+DELETE FROM aria WHERE id % 2;
+INSERT INTO parts SELECT id FROM old;
+DO NEXTVAL(numbers);
+"""
 
 
 @dataclass(frozen=True)
@@ -152,10 +195,20 @@ def _clickhouse(directory: Path, number: int) -> list[_Built]:
     return [_build(directory, "clickhouse", server, number, files)]
 
 
+def _mariadb(directory: Path, number: int) -> list[_Built]:
+    server = ["--server", str(places.mariadb_server())]
+    files = {"--migration": _MARIADB_SCHEMA, "--seed": _MARIADB_SEED}
+    return [_build(directory, "mariadb", server, number, files)]
+
+
 @pytest.mark.skipif(not _CLOCK, reason="FAKETIME_LIBRARY is not set: there is one day only")
 def test_the_clock_is_another_one(tmp_path: Path) -> None:
     late = "DO $$ BEGIN ASSERT now() > '{}'::timestamptz + interval '39 days'; END $$;"
     _postgres(tmp_path, 1, migration=late.format(datetime.datetime.now(datetime.UTC).isoformat()))
+    signal = "IF NOW() < '{}' + INTERVAL 39 DAY THEN SIGNAL SQLSTATE '45000' SET MESSAGE_TEXT = 'today'; END IF"
+    today_too = datetime.datetime.now(datetime.UTC).strftime("%Y-%m-%d %H:%M:%S")
+    late = "DELIMITER //\nBEGIN NOT ATOMIC " + signal.format(today_too) + "; END//\n"
+    _build(tmp_path, "mariadb", ["--server", str(places.mariadb_server())], 1, {"--migration": late})
     if "clickhouse" not in _FAKED:
         return
     files = {"--schema": "CREATE TABLE days (day Date) ENGINE = MergeTree ORDER BY day;"}
@@ -164,7 +217,7 @@ def test_the_clock_is_another_one(tmp_path: Path) -> None:
     _build(tmp_path, "clickhouse", ["--server", str(places.clickhouse_server())], 1, files)
 
 
-@pytest.mark.parametrize("make", [_plain, _layered, _migrated, _clickhouse])
+@pytest.mark.parametrize("make", [_plain, _layered, _migrated, _clickhouse, _mariadb])
 def test_the_same_files_come_out_again(tmp_path: Path, make: object) -> None:
     assert callable(make)
     first, *others = ([built.content for built in make(tmp_path / str(number), number)] for number in range(_BUILDS))

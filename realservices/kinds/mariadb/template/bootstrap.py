@@ -7,10 +7,12 @@ of several without passwords. https://mariadb.com/kb/en/mariadb-install-db/
 from __future__ import annotations
 
 import os
-import subprocess
 
 from realservices.contract.errors import TemplateError
+from realservices.host.namespaces import fork_into_process_namespace
+from realservices.host.process import describe_exit, spawn
 from realservices.kinds.mariadb.server.settings import own_files, server_command
+from realservices.kinds.mariadb.template.noted import STEADY_SETTINGS
 from realservices.schema.psql_words import indented
 
 TYPE_CHECKING = False
@@ -43,27 +45,31 @@ def bootstrap(server: str, data: str, settings: Mapping[str, str], log: str) -> 
     """
     share, prefix = own_files(server)
     os.makedirs(f"{data}/mysql", 0o700)
-    statements = _BEFORE.encode()
-    for name in _FILES:
-        with open(f"{share}/{prefix}{name}", "rb") as file:
-            statements += file.read()
-    command = server_command(server, data, settings, {"bootstrap": "", "skip-grant-tables": ""})
-    with open(log, "wb") as output:
-        try:
-            done = subprocess.run(
-                command,
-                input=statements + _AFTER.encode(),
-                stdout=output,
-                stderr=output,
-                check=False,
-                env=environment(data),
-            )
-        except OSError as error:
-            raise TemplateError(f"cannot start {server}: {error.strerror}") from None
-    if done.returncode:
+    script = f"{os.path.dirname(data)}/bootstrap.sql"
+    with open(script, "wb") as output:
+        output.write(_BEFORE.encode())
+        for name in _FILES:
+            with open(f"{share}/{prefix}{name}", "rb") as file:
+                output.write(file.read())
+        output.write(_AFTER.encode())
+    own = STEADY_SETTINGS | {"bootstrap": "", "skip-grant-tables": ""}
+    status = _run(server_command(server, data, settings, own), data, script, log)
+    if status:
         raise TemplateError(
-            f"MariaDB cannot make its system tables (exit code {done.returncode}). It says:\n{last_words(log)}"
+            f"MariaDB {describe_exit(status)} before it had made its system tables. It says:\n{last_words(log)}"
         )
+
+
+def _run(command: list[str], data: str, script: str, log: str) -> int:
+    """Run a bootstrapping server to its end; return how it has ended, as waitpid(2) says it."""
+    descriptors = os.open(script, os.O_RDONLY), os.open(log, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
+    try:
+        fork = fork_into_process_namespace
+        pid = spawn(command, env=environment(data), stdin=descriptors[0], output=descriptors[1], cwd=data, fork=fork)
+    finally:
+        for descriptor in descriptors:
+            os.close(descriptor)
+    return os.waitpid(pid, 0)[1]
 
 
 def environment(home: str) -> dict[str, str]:

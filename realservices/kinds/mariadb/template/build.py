@@ -25,6 +25,8 @@ from realservices.kinds.mariadb.template.bootstrap import ADMINISTRATOR
 from realservices.kinds.mariadb.template.engine import Engine
 from realservices.kinds.mariadb.template.files import apply_file, client_program
 from realservices.kinds.mariadb.template.migrators import migrate_mariadb
+from realservices.kinds.mariadb.template.noted import SEE_ALL, fix_events, forget_notes
+from realservices.kinds.mariadb.template.origin import forget_origin
 from realservices.kinds.mariadb.wire import Connection, MariaDBRefusal
 from realservices.schema.marks import refuse_marks
 from realservices.schema.script import Script
@@ -40,8 +42,6 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
     from typing import Any
 
-# What a server makes anew, and what tells two servers apart.
-_TRANSIENT = ("ib_buffer_pool", "ibtmp1", "multi-master.info")
 _DATABASES = "SELECT schema_name FROM information_schema.schemata ORDER BY schema_name"
 _FORGETFUL_TABLES = (
     "SELECT table_name FROM information_schema.tables WHERE engine = 'MEMORY' AND table_schema = {} ORDER BY table_name"
@@ -99,7 +99,8 @@ def _make(options: argparse.Namespace, work: str) -> dict[str, str]:
     port = slot.ports[0] if slot else 0
     engine = Engine(os.path.abspath(options.server), dict(options.setting), work, port)
     try:
-        with engine.start() as connection:
+        with engine.start() as connection, Connection(engine.socket, ADMINISTRATOR) as observer:
+            observer.run(SEE_ALL)
             _fill(connection, engine, options, work, port)
             version = connection.server_version
         engine.stop()
@@ -107,9 +108,7 @@ def _make(options: argparse.Namespace, work: str) -> dict[str, str]:
         engine.kill()
         if slot:
             slot.release()
-    for name in _TRANSIENT:
-        if os.path.exists(f"{engine.data}/{name}"):
-            os.unlink(f"{engine.data}/{name}")
+    forget_origin(engine.data)
     write_data_archive(engine.data, options.output)
     return {"server_version": version, "template_database": TEMPLATE_DATABASE}
 
@@ -139,11 +138,13 @@ def _fill(connection: Connection, engine: Engine, options: argparse.Namespace, w
     apply("seed", options.seed)
     _refuse_elsewhere(connection, options.database)
     _refuse_forgetful_tables(connection, options.database)
+    fix_events(connection)
     make_copy(connection, read_blueprint(connection, options.database), TEMPLATE_DATABASE)
     if options.contents:
         _write_contents(connection, options.database, options.contents)
     if options.user != ADMINISTRATOR:
         connection.run(f"DROP USER {ADMINISTRATOR}@localhost")
+    forget_notes(connection, options.user, (options.database, TEMPLATE_DATABASE))
 
 
 def _endpoint(options: argparse.Namespace, password: str, port: int) -> dict[str, Any]:
@@ -196,7 +197,7 @@ def _write_contents(connection: Connection, database: str, output: str) -> None:
     with open(output, "w", encoding="utf-8") as file:
         for table in sorted(tables):
             for row in sorted(map(repr, connection.run(f"SELECT * FROM {quote_name(table)}"))):
-                file.write(f"{table}: {row}\n")
+                file.write(f"{table}\t{row}\n")
 
 
 def _parse(arguments: Sequence[str]) -> argparse.Namespace:

@@ -10,9 +10,11 @@ import signal
 import time
 
 from realservices.contract.errors import TemplateError
+from realservices.host.namespaces import fork_into_process_namespace
 from realservices.host.process import describe_exit, spawn
 from realservices.kinds.mariadb.server.settings import server_command
 from realservices.kinds.mariadb.template.bootstrap import ADMINISTRATOR, bootstrap, environment, last_words
+from realservices.kinds.mariadb.template.noted import STEADY_SETTINGS
 from realservices.kinds.mariadb.wire import Connection, MariaDBRefusal
 from realservices.services.base import HOST
 
@@ -21,7 +23,8 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
 
 _READY_TIMEOUT_S = 60.0
-_STOP_TIMEOUT_S = 120.0
+# All removed rows are cleared up then.
+_STOP_TIMEOUT_S = 600.0
 _PAUSE_S = 0.005
 
 
@@ -56,11 +59,12 @@ class Engine:
             TemplateError: It does not start.
         """
         bootstrap(self._server, self.data, self._settings, self._log)
-        own = {"socket": self.socket, "pid-file": f"{self._work}/pid"}
+        own = STEADY_SETTINGS | {"socket": self.socket, "pid-file": f"{self._work}/pid"}
         own |= {"bind-address": HOST, "port": str(self._port)} if self._port else {"skip-networking": ""}
         command = server_command(self._server, self.data, self._settings, own)
         output = os.open(self._log, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
-        self._pid = spawn(command, env=environment(self._work), output=output, cwd=self.data)
+        fork = fork_into_process_namespace
+        self._pid = spawn(command, env=environment(self._work), output=output, cwd=self.data, fork=fork)
         os.close(output)
         deadline = time.monotonic() + _READY_TIMEOUT_S
         while True:

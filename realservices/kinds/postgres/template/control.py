@@ -14,6 +14,8 @@ import contextlib
 import os
 import struct
 
+from realservices.host.crc32c import crc32c
+
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -131,20 +133,3 @@ def _number(data: bytearray, offset: int, form: str) -> int:
 
 def _private(path: str, flags: int) -> int:
     return os.open(path, flags, 0o600)
-
-
-def crc32c(data: bytes | bytearray) -> int:
-    """Return the checksum that PostgreSQL uses, Castagnoli's."""
-    value = 0xFFFFFFFF
-    for byte in data:
-        value = _TABLE[(value ^ byte) & 0xFF] ^ value >> 8
-    return value ^ 0xFFFFFFFF
-
-
-def _entry(number: int) -> int:
-    for _ in range(8):
-        number = number >> 1 ^ (0x82F63B78 if number & 1 else 0)
-    return number
-
-
-_TABLE = [_entry(number) for number in range(256)]
