@@ -18,10 +18,6 @@ class IsolationBrokenError(RealServicesError):
     """Something reached beyond its test. What it touched has been thrown away; later tests start clean."""
 
 
-class NumbersExhaustedError(IsolationError):
-    """All numbered databases of a Redis server are in use."""
-
-
 def ended(what: str, owner: str = "test") -> IsolationError:
     """Return the error for what code uses beyond the test (or the class, module or session) that it was made for."""
     return IsolationError(

@@ -68,7 +68,7 @@ redis_service(name = "cache", settings = {"maxmemory": "64mb", "maxmemory-policy
 """,
     attrs = SERVICE_ATTRS | {
         "databases": attr.int(
-            doc = "How many numbered databases the server has. Each test function leases one for itself.",
+            doc = "How many databases the server has. Each test function leases one for itself.",
             default = 128,
         ),
         "server": attr.label(

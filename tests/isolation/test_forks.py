@@ -176,7 +176,7 @@ def test_a_child_gets_a_manager_of_its_own_and_leaves_its_parents(isolated_redis
         theirs.close()
         ours.close()
         atexit._run_exitfuncs()
-        return value, lease.number != isolated_redis_sync.number
+        return value, lease.database_index != isolated_redis_sync.database_index
 
     assert in_child(use) == "(1, True)"
     assert isolated_redis_sync.get("a") == "1"
@@ -206,10 +206,10 @@ def test_a_child_that_stays_holds_no_lock_of_its_parent() -> None:
         os.read(read_end, 1)
         os._exit(0)
     try:
-        held = isolation._numbers
+        held = isolation._indexes
         isolation.close()
         another = RedisIsolation(services.endpoint("redis"), services.private)
-        assert another._numbers.range == held.range  # type: ignore[attr-defined]
+        assert another._indexes.range == held.range  # type: ignore[attr-defined]
         another.close()
     finally:
         os.close(write_end)

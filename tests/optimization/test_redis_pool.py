@@ -8,7 +8,8 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from realservices.isolation.errors import IsolationError, NumbersExhaustedError
+from realservices.isolation.errors import IsolationError
+from realservices.kinds.redis.isolation.index_ranges import IndexesExhaustedError
 from realservices.kinds.redis.pool.pool import RedisPool
 from realservices.optimization.limits import PoolTimeoutError
 from realservices.sources.services import find_services
@@ -37,17 +38,17 @@ def make_pool(tmp_path: Any) -> Iterator[Callable[..., RedisPool]]:
 
 
 @pytest.mark.parametrize("pooling", [True, False])
-def test_numbers_come_back(make_pool: Callable[..., RedisPool], pooling: bool) -> None:
+def test_indexes_come_back(make_pool: Callable[..., RedisPool], pooling: bool) -> None:
     pool = make_pool(8, pooling=pooling)
     for _ in range(5):
         leases = [pool.lease() for _ in range(7)]
-        assert sorted(lease.number for lease in leases) == list(range(1, 8))
+        assert sorted(lease.database_index for lease in leases) == list(range(1, 8))
         assert len({lease.user for lease in leases}) == 7
         for lease in leases:
             pool.release(lease)
 
 
-def test_pooled_connections_that_fail_keep_no_number(
+def test_pooled_connections_that_fail_keep_no_database(
     make_pool: Callable[..., RedisPool], service_control_sync: BlockingServiceControl
 ) -> None:
     pool = make_pool(4)
@@ -56,16 +57,16 @@ def test_pooled_connections_that_fail_keep_no_number(
         with pytest.raises(IsolationError, match="does not answer"):
             pool.lease()
     service_control_sync.start("redis")
-    assert sorted(pool.lease().number for _ in range(3)) == [1, 2, 3]
+    assert sorted(pool.lease().database_index for _ in range(3)) == [1, 2, 3]
 
 
 def test_error_names_limit_and_remedy_and_the_next_release_helps(make_pool: Callable[..., RedisPool]) -> None:
     pool = make_pool(4)
     leases = [pool.lease() for _ in range(3)]
-    with pytest.raises(NumbersExhaustedError, match=r"all of the 4 databases .*Lower max_concurrent_tests"):
+    with pytest.raises(IndexesExhaustedError, match=r"all of the 4 databases .*Lower max_concurrent_tests"):
         pool.lease()
     pool.release(leases[0])
-    assert pool.lease().number == leases[0].number
+    assert pool.lease().database_index == leases[0].database_index
 
 
 async def test_a_wait_ends_with_the_next_release_or_with_the_reason(make_pool: Callable[..., RedisPool]) -> None:
@@ -79,7 +80,7 @@ async def test_a_wait_ends_with_the_next_release_or_with_the_reason(make_pool: C
             pass
     pool.release(leases[0])
     async with pool.client_in_turn(keep=False) as client:
-        assert (client.number, await client.dbsize()) == (leases[0].number, 0)
+        assert (client.database_index, await client.dbsize()) == (leases[0].database_index, 0)
     for lease in leases[1:]:
         pool.release(lease)
 
@@ -87,11 +88,11 @@ async def test_a_wait_ends_with_the_next_release_or_with_the_reason(make_pool: C
 async def test_nobody_takes_a_number_from_who_has_waited_for_it(make_pool: Callable[..., RedisPool]) -> None:
     async def wait() -> int:
         async with pool.client_in_turn(keep=False) as client:
-            return client.number
+            return client.database_index
 
     pool = make_pool(4)
     leases = [pool.lease() for _ in range(3)]
-    with pytest.raises(NumbersExhaustedError):
+    with pytest.raises(IndexesExhaustedError):
         pool.lease()
     waiting = asyncio.create_task(wait())
     async with asyncio.timeout(_DEADLINE_S):
@@ -99,27 +100,27 @@ async def test_nobody_takes_a_number_from_who_has_waited_for_it(make_pool: Calla
             await asyncio.sleep(0)
     pool.release(leases[0])
     # It is the other one's now, which has not had its turn of the loop yet.
-    with pytest.raises(NumbersExhaustedError):
+    with pytest.raises(IndexesExhaustedError):
         pool.lease()
-    assert await waiting == leases[0].number
+    assert await waiting == leases[0].database_index
     for lease in leases[1:]:
         pool.release(lease)
 
 
 def test_two_processes_never_have_the_same(make_pool: Callable[..., RedisPool]) -> None:
     one, two = make_pool(9), make_pool(9)
-    numbers = [pool.lease().number for _ in range(4) for pool in (one, two)]
-    assert sorted(numbers) == list(range(1, 9))
+    indexes = [pool.lease().database_index for _ in range(4) for pool in (one, two)]
+    assert sorted(indexes) == list(range(1, 9))
 
 
 def test_number_rests_before_it_is_used_again(make_pool: Callable[..., RedisPool]) -> None:
     pool = make_pool(128)
-    numbers = []
+    indexes = []
     for _ in range(3):
         lease = pool.lease()
-        numbers.append(lease.number)
+        indexes.append(lease.database_index)
         pool.release(lease)
-    assert len(set(numbers)) == 3
+    assert len(set(indexes)) == 3
 
 
 async def test_blocking_and_asynchronous_clients_of_a_lease_are_one_database(

@@ -123,7 +123,7 @@ async def test_numbers_of_others_stay_as_they_were(
             client.set("theirs", number)
     pytester.makepyfile("""
         async def test_keys(isolated_redis):
-            assert isolated_redis.number == 3
+            assert isolated_redis.database_index == 3
             await isolated_redis.set("a", 1)
             await isolated_redis.flushdb()
     """)
@@ -154,7 +154,7 @@ async def test_a_killed_session_is_cleared_away_by_the_next(
     pytester.makepyfile(
         test_next="""
         async def test_keys(isolated_database, isolated_redis):
-            assert isolated_redis.number == 1
+            assert isolated_redis.database_index == 1
             assert await isolated_redis.dbsize() == 0
     """
     )

@@ -58,7 +58,7 @@ class _Redis(IsolatedKind):
 
 
 class _CheckedOut(CheckedOut):
-    """A numbered database for each test."""
+    """A database for each test."""
 
     def __init__(self, manager: IsolationManager) -> None:
         super().__init__(manager)
@@ -71,14 +71,14 @@ class _CheckedOut(CheckedOut):
         lease = isolation.lease()
         account = {"user": lease.user, "password": lease.password}
         try:
-            yield fields(isolation.endpoint, database=lease.number, url=lease.url, **account)
+            yield fields(isolation.endpoint, database=lease.database_index, url=lease.url, **account)
         finally:
             isolation.release(lease)
             with self._lock:
                 self._idle[service].append(isolation)
 
     def _isolation(self, service: str) -> RedisIsolation:
-        """Return an isolation that has no test; each has an account, and numbers, of its own."""
+        """Return an isolation that has no test; each has an account, and indexes, of its own."""
         with self._lock:
             idle = self._idle.setdefault(service, [])
             if idle:
@@ -87,7 +87,7 @@ class _CheckedOut(CheckedOut):
             return make_redis(self.manager, service)
         except IsolationError as error:
             raise IsolationError(
-                f"no database of Redis service {service!r} is left: as many tests as it has numbers for hold one. "
+                f"no database of Redis service {service!r} is left: as many tests as it has databases for hold one. "
                 "Release those that are done, run fewer tests at once, or set databases on the redis_service to more"
             ) from error
 
@@ -103,10 +103,10 @@ def redis_of(manager: IsolationManager, name: str | None = None) -> RedisIsolati
 
 
 def make_redis(manager: IsolationManager, name: str | None = None) -> RedisIsolation:
-    """Return one more isolation of a Redis service, with numbers of its own: for tests that run at the same time.
+    """Return one more isolation of a Redis service, with indexes of its own: for tests that run at the same time.
 
     Raises:
-        IsolationError: There are no more numbers.
+        IsolationError: There are no more indexes.
         RealServicesError: There is no such service, or it does not serve.
     """
     return ISOLATED.isolation(manager, manager.services.endpoint(KIND.name, name))

@@ -1,6 +1,6 @@
-"""Redis: one private server per test action, without persistence, with a database number for each test.
+"""Redis: one private server per test action, without persistence, with a database index for each test.
 
-Config keys in the manifest: ``server`` (runfiles path of redis-server), ``databases`` (how many numbers), ``settings``
+Config keys in the manifest: ``server`` (runfiles path of redis-server), ``databases`` (how many indexes), ``settings``
 (redis.conf directives), ``password`` (false: it asks for none). Readiness is the protocol's own: AUTH and PING
 (https://redis.io/docs/latest/commands/ping/).
 """

@@ -143,7 +143,7 @@ def test_copy_to_another_database_is_refused_by_the_client(isolated_redis_sync: 
     with pytest.raises(NoPermissionError, match=r"whose database index is \d+"):
         isolated_redis_sync.pipeline().copy("a", "b", destination_db=0).execute()
     assert isolated_redis_sync.copy("a", "b")
-    assert isolated_redis_sync.copy("a", "c", destination_db=isolated_redis_sync.number)
+    assert isolated_redis_sync.copy("a", "c", destination_db=isolated_redis_sync.database_index)
     assert isolated_redis_sync.mget("b", "c") == ["1", "1"]
     assert server.exists("b") == 0
 

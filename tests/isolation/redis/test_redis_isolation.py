@@ -14,8 +14,8 @@ import redis.asyncio
 from redis.exceptions import NoPermissionError
 
 from realservices.isolation.errors import IsolationBrokenError, IsolationError
+from realservices.kinds.redis.isolation.index_ranges import IndexRange
 from realservices.kinds.redis.isolation.isolation import RedisIsolation
-from realservices.kinds.redis.isolation.numbers import Numbers
 from realservices.kinds.redis.isolation.refusals import ServerWideCommandError
 
 if TYPE_CHECKING:
@@ -57,7 +57,7 @@ async def test_both_clients_and_the_url_lead_to_one_database(isolated_redis: Any
     assert isolated_redis.url == isolated_redis_sync.url
     async with redis.asyncio.Redis.from_url(isolated_redis.url, decode_responses=True) as other:
         assert await other.get("a") == "1"
-        assert isolated_redis.number != 0
+        assert isolated_redis.database_index != 0
 
 
 @pytest.mark.parametrize(
@@ -127,7 +127,7 @@ async def test_leases_are_separate_and_empty(isolation: RedisIsolation, keep: bo
     isolation.release(first)
     second = isolation.lease()
     async with _client(isolation, second, keep) as other:
-        assert second.number != first.number
+        assert second.database_index != first.database_index
         assert await other.dbsize() == 0
         with pytest.raises(IsolationError, match="has ended"):
             await client.get("a")
@@ -137,9 +137,9 @@ async def test_leases_are_separate_and_empty(isolation: RedisIsolation, keep: bo
 def test_number_comes_back_empty(isolation: RedisIsolation, endpoint: Endpoint) -> None:
     first = isolation.lease()
     isolation.release(first)
-    with redis.Redis.from_url(endpoint.url.rsplit("/", 1)[0] + f"/{first.number}") as program:
+    with redis.Redis.from_url(endpoint.url.rsplit("/", 1)[0] + f"/{first.database_index}") as program:
         program.set("late", "write")
-    while (lease := isolation.lease()).number != first.number:
+    while (lease := isolation.lease()).database_index != first.database_index:
         isolation.release(lease)
     with isolation.client_sync(lease) as client:
         assert client.dbsize() == 0
@@ -229,7 +229,7 @@ async def test_writer_with_another_account_is_found(isolation: RedisIsolation, e
     stop = asyncio.Event()
 
     async def write() -> None:
-        address = endpoint.url.rsplit("/", 1)[0] + f"/{lease.number}"
+        address = endpoint.url.rsplit("/", 1)[0] + f"/{lease.database_index}"
         async with redis.asyncio.Redis.from_url(address) as program:
             while not stop.is_set():
                 await program.eval("for n = 1, 2000 do redis.call('set', 'k' .. n, n) end", 0)
@@ -285,21 +285,21 @@ def test_refused_command_does_not_confuse_later_ones(isolation: RedisIsolation) 
     assert isolation._call(("ECHO", "two")) == [b"two"]
 
 
-def test_processes_hold_different_numbers(endpoint: Endpoint, tmp_path: Path) -> None:
+def test_processes_hold_different_indexes(endpoint: Endpoint, tmp_path: Path) -> None:
     small = dataclasses.replace(endpoint, databases=4)
-    held = [Numbers(small, str(tmp_path)) for _ in range(3)]
-    assert {numbers.take() for numbers in held} == {1, 2, 3}
+    held = [IndexRange(small, str(tmp_path)) for _ in range(3)]
+    assert {each.claim() for each in held} == {1, 2, 3}
     with pytest.raises(IsolationError, match="has 4 databases"):
-        Numbers(small, str(tmp_path))
+        IndexRange(small, str(tmp_path))
     held.pop().close()
-    held.append(Numbers(small, str(tmp_path)))
-    for numbers in held:
-        numbers.close()
+    held.append(IndexRange(small, str(tmp_path)))
+    for each in held:
+        each.close()
 
 
 def test_numbers_of_a_range_take_turns(endpoint: Endpoint, tmp_path: Path) -> None:
-    first, second = Numbers(endpoint, str(tmp_path)), Numbers(endpoint, str(tmp_path))
-    ours, theirs = [first.take() for _ in range(40)], [second.take() for _ in range(40)]
+    first, second = IndexRange(endpoint, str(tmp_path)), IndexRange(endpoint, str(tmp_path))
+    ours, theirs = [first.claim() for _ in range(40)], [second.claim() for _ in range(40)]
     assert len(set(ours)) == (endpoint.databases - 1) // 32
     assert not {0, *theirs} & set(ours)
     first.close()

@@ -1,1 +1,1 @@
-"""Redis: numbered databases, leased to one test at a time, with accounts and clients that reach no other."""
+"""Redis: databases, leased to one test at a time, with accounts and clients that reach no other."""

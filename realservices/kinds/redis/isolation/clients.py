@@ -39,18 +39,18 @@ class _OwnDatabase:
 
     Attributes:
         url: The URL for code under test that makes its own client.
-        number: The database index.
+        database_index: Which database it is.
     """
 
     url = ""
-    number = 0
+    database_index = 0
 
     def channel(self, name: str) -> str:
         """Return a name for a publish/subscribe channel that no other test uses at the same time.
 
         Channels belong to the whole server: on one of a fixed name a test hears those of other processes, too.
         """
-        return f"{name}:{self.number}"
+        return f"{name}:{self.database_index}"
 
 
 class IsolatedRedis(_OwnDatabase, redis.asyncio.Redis):  # type: ignore[misc]  # The library's own bases disagree.
@@ -178,7 +178,7 @@ class KeepingPool(redis.asyncio.ConnectionPool):
         if old is None:
             return
         commands = _renewal(self._lease)
-        old.db, old.before_load = self._lease.number, self._lease.libraries.before_load
+        old.db, old.before_load = self._lease.database_index, self._lease.libraries.before_load
         try:
             await old.send_packed_command(old.pack_commands(commands))
             for _ in commands:
@@ -254,7 +254,7 @@ class KeepingPoolSync(redis.ConnectionPool):
     def _begin(self) -> None:
         old, self._old = self._old, None
         commands = _renewal(self._lease)
-        old.db, old.before_load = self._lease.number, self._lease.libraries.before_load
+        old.db, old.before_load = self._lease.database_index, self._lease.libraries.before_load
         try:
             old.send_packed_command(old.pack_commands(commands))
             for _ in commands:
@@ -269,7 +269,7 @@ def client_of(kind: type[C], lease: RedisLease, pool: Any) -> C:
     """Return a new client of a test's own. Copied, because redis-py takes 0.1 ms to fill its table of callbacks."""
     client: C = copy.copy(_model(kind))
     client.connection_pool = pool
-    client.url, client.number = lease.url, lease.number
+    client.url, client.database_index = lease.url, lease.database_index
     return client
 
 
@@ -283,7 +283,7 @@ def _arguments(lease: RedisLease, decode: bool, socket: Any, ordinary: Any, guar
     arguments = {
         "username": lease.client_user or None,
         "password": lease.password or None,
-        "db": lease.number,
+        "db": lease.database_index,
         "protocol": PROTOCOL,
         "decode_responses": decode,
         "before_load": lease.libraries.before_load,
@@ -303,7 +303,7 @@ def without_client_info() -> dict[str, Any]:
 
 
 def _renewal(lease: RedisLease) -> tuple[tuple[Any, ...], ...]:
-    return ("RESET",), ("AUTH", lease.client_user, lease.password), ("SELECT", lease.number)
+    return ("RESET",), ("AUTH", lease.client_user, lease.password), ("SELECT", lease.database_index)
 
 
 def _fit(made: list[Any], idle: set[Any]) -> Any:

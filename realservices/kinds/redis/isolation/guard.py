@@ -20,7 +20,7 @@ from redis.exceptions import NoPermissionError
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
 
-# What reaches beyond one database. "config|set" names a subcommand. RESET would go to number 0.
+# What reaches beyond one database. "config|set" names a subcommand. RESET would go to database 0.
 REFUSED = (
     *("flushall", "swapdb", "move", "shutdown", "debug", "monitor", "replicaof", "slaveof", "failover", "migrate"),
     *("sync", "psync", "replconf", "save", "bgsave", "bgrewriteaof"),

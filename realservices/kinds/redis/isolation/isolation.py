@@ -1,10 +1,10 @@
-"""Redis, isolated: a numbered database per test, and accounts that reach no other.
+"""Redis, isolated: a database per test, and accounts that reach no other.
 
 The accounts may do everything except what reaches beyond the test's database: the server itself refuses FLUSHALL,
-SELECT of another number and the like, also to clients that code under test makes from the URL. When the test ends, the
-connections made from the URL are closed and the database is flushed.
+SELECT of another database and the like, also to clients that code under test makes from the URL. When the test ends,
+the connections made from the URL are closed and the database is flushed.
 
-On an external server numbers are leased by agreement (leased_numbers.py), and where the accounts cannot
+On an external server database indexes are leased by agreement (leased_index.py), and where the accounts cannot
 be made the fixtures' clients guard themselves (guard.py).
 
 Publish/subscribe channels, functions and the script cache belong to the whole server; Redis cannot divide them. What
@@ -29,10 +29,10 @@ from realservices.isolation.service_isolation import ServiceIsolation
 from realservices.kinds.redis.isolation import clients
 from realservices.kinds.redis.isolation.clients import IsolatedRedis, IsolatedRedisSync, KeepingPool, KeepingPoolSync
 from realservices.kinds.redis.isolation.guard import REFUSED
+from realservices.kinds.redis.isolation.index_ranges import IndexRange, IndexSource
 from realservices.kinds.redis.isolation.lease import RedisLease
-from realservices.kinds.redis.isolation.leased_numbers import LeasedNumbers
+from realservices.kinds.redis.isolation.leased_index import LeasedIndex
 from realservices.kinds.redis.isolation.libraries import LoadedLibraries
-from realservices.kinds.redis.isolation.numbers import Numbers, NumberSource
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
@@ -51,13 +51,13 @@ class RedisIsolation(ServiceIsolation):
     Args:
         endpoint: The service.
         directory: What all processes that share it share, for locks.
-        numbers: Where its numbers come from; by default a range of its own.
+        indexes: Where its indexes come from; by default a range of its own.
     """
 
-    def __init__(self, endpoint: Endpoint, directory: str, numbers: NumberSource | None = None) -> None:
+    def __init__(self, endpoint: Endpoint, directory: str, indexes: IndexSource | None = None) -> None:
         self.endpoint = endpoint
-        self._leased = None if numbers or endpoint.disposable else LeasedNumbers(endpoint)
-        self._numbers: NumberSource = numbers or self._leased or Numbers(endpoint, directory)
+        self._leased = None if indexes or endpoint.disposable else LeasedIndex(endpoint)
+        self._indexes: IndexSource = indexes or self._leased or IndexRange(endpoint, directory)
         token = self._leased.token if self._leased else f"{os.getpid()}-{secrets.token_hex(4)}"
         self._user = f"realservices-{token}"
         self._password = secrets.token_hex(16)
@@ -66,9 +66,9 @@ class RedisIsolation(ServiceIsolation):
         try:
             self._has_accounts = self._leased is None or self._can_make_accounts(self._leased)
         except BaseException:
-            self._numbers.close()  # Else whoever tries again and again leases all that there are.
+            self._indexes.close()  # Else whoever tries again and again leases all that there are.
             raise
-        self._allowed = 0  # The number that the accounts may select.
+        self._allowed = 0  # The index that the accounts may select.
         self._prepared = False
         self._is_taken = False
         # By whether they decode.
@@ -78,18 +78,18 @@ class RedisIsolation(ServiceIsolation):
         self._kept_sync: dict[bool, Any] = {}
 
     def lease(self) -> RedisLease:
-        """Give a test a number; the database is empty.
+        """Give a test a database; the database is empty.
 
         Raises:
-            IsolationError: Another test of this process has its number still.
+            IsolationError: Another test of this process has its database still.
         """
         if self._is_taken:
-            raise IsolationError(one_at_a_time("database number", self.endpoint))
+            raise IsolationError(one_at_a_time("database index", self.endpoint))
         if not self._prepared:
-            number = self._numbers.take()
-            self._call(*self._accounts("reset", "on", f">{self._password}", *_RULES, f"+select|{number}"))
-            self._call(("SELECT", number), ("FLUSHDB",))
-            self._allowed = number
+            index = self._indexes.claim()
+            self._call(*self._accounts("reset", "on", f">{self._password}", *_RULES, f"+select|{index}"))
+            self._call(("SELECT", index), ("FLUSHDB",))
+            self._allowed = index
         # Only now: what has failed is no lease, and nobody would release it.
         self._prepared, self._is_taken = False, True
         service, libraries = self.endpoint, LoadedLibraries(self._call)
@@ -108,18 +108,18 @@ class RedisIsolation(ServiceIsolation):
         """
         self._is_taken = False
         lease.libraries.restore()
-        following = self._numbers.take()
+        following = self._indexes.claim()
         users = [self._user, lease.client_user] if self._stale else [self._user]
         answers = self._call(
             *self._accounts("-select", f"+select|{following}"),
             *(("CLIENT", "KILL", "USER", user) for user in users if self._has_accounts),
             *(("SELECT", following), ("FLUSHDB",)),
-            *(("SELECT", lease.number), ("FLUSHDB",), ("DBSIZE",)),
+            *(("SELECT", lease.database_index), ("FLUSHDB",), ("DBSIZE",)),
         )
         self._allowed, self._prepared = following, True
         if answers[-1] != 0:
             raise IsolationBrokenError(
-                f"Redis database {lease.number} of {self.endpoint.label} holds {answers[-1]} keys right after "
+                f"Redis database {lease.database_index} of {self.endpoint.label} holds {answers[-1]} keys right after "
                 "FLUSHDB: something writes to it with another account than the test's; give it isolated_redis.url"
             )
 
@@ -176,10 +176,10 @@ class RedisIsolation(ServiceIsolation):
 
         `server_state` puts the database back. The client may do there what a test's own may.
         """
-        number = int(self.endpoint.database or 0)
+        index = int(self.endpoint.database or 0)
         user = f"{self._user}-server"
-        self._call(("ACL", "SETUSER", user, "reset", "on", f">{self._password}", *_RULES, f"+select|{number}"))
-        lease = RedisLease(self.endpoint, number, user, user, self._password, LoadedLibraries(self._call))
+        self._call(("ACL", "SETUSER", user, "reset", "on", f">{self._password}", *_RULES, f"+select|{index}"))
+        lease = RedisLease(self.endpoint, index, user, user, self._password, LoadedLibraries(self._call))
         client, close = self.client_to_close(lease, decode=decode)
 
         async def end() -> None:
@@ -224,23 +224,23 @@ class RedisIsolation(ServiceIsolation):
             await connection.disconnect()
 
     def close(self, *, drop: bool = False) -> None:
-        """Disconnect and leave the numbers to others."""
+        """Disconnect and leave the indexes to others."""
         if self._leased and self._has_accounts:
             with contextlib.suppress(redis.RedisError, IsolationError):
                 self._call(("ACL", "DELUSER", self._user, f"{self._user}-client"))
-        self._numbers.close()
+        self._indexes.close()
         for connection in filter(None, (self._admin, *self._kept_sync.values())):
             connection.disconnect()
 
-    def _can_make_accounts(self, numbers: LeasedNumbers) -> bool:
+    def _can_make_accounts(self, indexes: LeasedIndex) -> bool:
         """Make the accounts on a server of others, and remove those of processes that were killed.
 
         Redis before 6 knows no accounts, Redis before 7 not the rules, and a hosted one may not let us.
         """
         try:
-            # In this order: a process holds its number before it makes accounts.
+            # In this order: a process holds its index before it makes accounts.
             present = [name.decode() for name in self._call(("ACL", "USERS"))[0]]
-            alive = numbers.live_tokens()
+            alive = indexes.live_tokens()
             dead = [name for name in present if (match := _ACCOUNT.fullmatch(name)) and match[1] not in alive]
             if dead:
                 self._call(("ACL", "DELUSER", *dead))

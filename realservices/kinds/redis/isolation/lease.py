@@ -17,8 +17,8 @@ class RedisLease:
 
     Attributes:
         endpoint: The service.
-        number: The database's number.
-        user: The account of the URL, which may select this number only.
+        database_index: Which database it is.
+        user: The account of the URL, which may select this index only.
         client_user: The account of the fixtures' clients, whose connections outlive the test.
         password: Both accounts'.
         is_guarded: The account is the service's own, and only the fixtures' clients themselves refuse what reaches
@@ -27,7 +27,7 @@ class RedisLease:
     """
 
     endpoint: Endpoint
-    number: int
+    database_index: int
     user: str
     client_user: str
     password: str
@@ -36,6 +36,6 @@ class RedisLease:
 
     @property
     def url(self) -> str:
-        """The URL for code under test: over TCP, with account and number."""
+        """The URL for code under test: over TCP, with account and database index."""
         account = f"{quote(self.user, safe='')}:{quote(self.password, safe='')}@" if self.password else ""
-        return f"redis://{account}{self.endpoint.host}:{self.endpoint.port}/{self.number}"
+        return f"redis://{account}{self.endpoint.host}:{self.endpoint.port}/{self.database_index}"

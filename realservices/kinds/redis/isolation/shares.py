@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from realservices.isolation.errors import IsolationError, NumbersExhaustedError
+from realservices.isolation.errors import IsolationError
 from realservices.isolation.shares import Shares
 from realservices.kinds.redis.isolated import redis_of
+from realservices.kinds.redis.isolation.index_ranges import IndexesExhaustedError
 
 if TYPE_CHECKING:
     from realservices.isolation.environment import TestEnvironment
@@ -46,7 +47,7 @@ class RedisShares(Shares):
         if self._lease is None:
             try:
                 self._lease = redis.lease()
-            except NumbersExhaustedError:
+            except IndexesExhaustedError:
                 waiting = redis.waiting_client(self.environment) if decode else None
                 if waiting is None:
                     raise

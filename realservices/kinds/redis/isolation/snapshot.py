@@ -15,7 +15,7 @@ _BATCH = 1000
 
 
 class RedisSnapshot:
-    """One numbered database as it was when `take` was called.
+    """One database as it was when `take` was called.
 
     Args:
         client: A blocking client of the database, with full power and without decoding.

@@ -1,9 +1,9 @@
 """Redis for several tests at once in one process: a pooled connection for each, with accounts of its own.
 
-It is `RedisIsolation` as one test after the other uses it. All of them share the process's numbered databases, of which
+It is `RedisIsolation` as one test after the other uses it. All of them share the databases of the process, of which
 further ranges are claimed as they are needed. On an external server each leases its own.
 
-How many numbers there are for this process is found out by asking for one more. Where there is none, a test waits for
+How many indexes there are for this process is found out by asking for one more. Where there is none, a test waits for
 one that another test of the process gives back; what other processes give back is found by who comes next.
 """
 
@@ -12,9 +12,9 @@ from __future__ import annotations
 import contextlib
 from typing import TYPE_CHECKING, Any
 
-from realservices.isolation.errors import NumbersExhaustedError
+from realservices.kinds.redis.isolation.index_ranges import IndexesExhaustedError
 from realservices.kinds.redis.isolation.isolation import RedisIsolation
-from realservices.kinds.redis.pool.numbers import PooledNumbers, SharedNumbers
+from realservices.kinds.redis.pool.shared_indexes import PooledIndexes, SharedIndexes
 from realservices.kinds.redis.pool.waiting import WaitingPool, WaitingRedis
 from realservices.optimization.limits import FairLimit, Permit, PoolTimeoutError
 from realservices.optimization.monitor import current_test
@@ -29,16 +29,16 @@ if TYPE_CHECKING:
     from realservices.kinds.redis.isolation.lease import RedisLease
 
 
-# More than a server has: how many numbers there are is not known yet.
+# More than a server has: how many indexes there are is not known yet.
 _UNKNOWN = 1_000_000
 _RESOURCE = "redis"
-_MORE_NUMBERS = "run fewer pytest-xdist workers, or set databases on the redis_service to more"
+_MORE_DATABASES = "run fewer pytest-xdist workers, or set databases on the redis_service to more"
 
 
 class _PooledDatabase(RedisIsolation):
-    def __init__(self, endpoint: Endpoint, directory: str, numbers: PooledNumbers | None) -> None:
-        super().__init__(endpoint, directory, numbers)
-        self.shared_numbers = numbers
+    def __init__(self, endpoint: Endpoint, directory: str, indexes: PooledIndexes | None) -> None:
+        super().__init__(endpoint, directory, indexes)
+        self.shared_indexes = indexes
 
 
 class RedisPool(RedisIsolation):
@@ -48,16 +48,16 @@ class RedisPool(RedisIsolation):
         endpoint: The service.
         directory: What all processes that share it share, for locks.
         pooling: Whether a pooled connection serves one test after the other.
-        timeout_s: How long to wait for a number.
+        timeout_s: How long to wait for an index.
     """
 
     def __init__(self, endpoint: Endpoint, directory: str, *, pooling: bool, timeout_s: float) -> None:
-        self._shared = SharedNumbers(endpoint, directory)
-        super().__init__(endpoint, directory, PooledNumbers(self._shared))
+        self._shared = SharedIndexes(endpoint, directory)
+        super().__init__(endpoint, directory, PooledIndexes(self._shared))
         self._directory = directory
         self._pooling = pooling
         self._idle: list[_PooledDatabase] = []
-        self._used: dict[int, tuple[_PooledDatabase, Permit]] = {}  # By the number of the lease.
+        self._used: dict[int, tuple[_PooledDatabase, Permit]] = {}  # By the index of the lease.
         self._limit = FairLimit(
             f"the databases that this process can have of Redis service {endpoint.name!r} ({endpoint.label})",
             _UNKNOWN,
@@ -77,20 +77,20 @@ class RedisPool(RedisIsolation):
         return len(self._idle) + len(self._used)
 
     def lease(self) -> RedisLease:
-        """Give a test a number; the database is empty.
+        """Give a test an index; the database is empty.
 
         Raises:
-            NumbersExhaustedError: Other tests and processes have them all. `waiting_client` waits.
+            IndexesExhaustedError: Other tests and processes have them all. `waiting_client` waits.
         """
         if not self._limit.waiting and len(self._limit.holders) == len(self._used):
-            self._limit.resize(_UNKNOWN)  # Nobody is before us, and other processes may have left numbers.
+            self._limit.resize(_UNKNOWN)  # Nobody is before us, and other processes may have left indexes.
         permit = self._limit.acquire_now(current_test().test_id)
         if permit is None:
             raise self._exhausted()
         return self._lease(permit)
 
     def waiting_client(self, environment: TestEnvironment) -> IsolatedRedis | None:
-        """Return a client that waits for its number with its first command; None where no test has one."""
+        """Return a client that waits for its index with its first command; None where no test has one."""
         if not self._used:
             return None
         pool = WaitingPool(lambda: environment.entered(_RESOURCE, self.client_in_turn(keep=environment.keep)))
@@ -98,14 +98,14 @@ class RedisPool(RedisIsolation):
 
     @contextlib.asynccontextmanager
     async def client_in_turn(self, *, keep: bool) -> AsyncIterator[IsolatedRedis]:
-        """Give an asyncio client of a number that another test of this process gives back.
+        """Give an asyncio client of an index that another test of this process gives back.
 
         Args:
             keep: The running loop serves later tests, too, so that connections are worth keeping.
 
         Raises:
             PoolTimeoutError: It took too long.
-            NumbersExhaustedError: No test of this process has one any more, and other processes have them all.
+            IndexesExhaustedError: No test of this process has one any more, and other processes have them all.
         """
         lease = await self._lease_in_turn()
         try:
@@ -120,14 +120,14 @@ class RedisPool(RedisIsolation):
 
     def release(self, lease: RedisLease) -> None:
         """Take it back as `RedisIsolation` does; the pooled connection is another test's then."""
-        pooled, permit = self._used.pop(lease.number)
+        pooled, permit = self._used.pop(lease.database_index)
         is_fit = False
         try:
             pooled.release(lease)
             is_fit = self._pooling
         finally:
-            if pooled.shared_numbers and pooled.shared_numbers.number != lease.number:
-                self._shared.give(lease.number)
+            if pooled.shared_indexes and pooled.shared_indexes.index != lease.database_index:
+                self._shared.release(lease.database_index)
             if is_fit:
                 self._idle.append(pooled)
             else:
@@ -139,21 +139,21 @@ class RedisPool(RedisIsolation):
         self, lease: RedisLease, *, decode: bool = True, loop: asyncio.AbstractEventLoop | None = None
     ) -> Iterator[IsolatedRedis]:
         """Give an asyncio client for the session's loop."""
-        with self._used[lease.number][0].client(lease, decode=decode, loop=loop) as client:
+        with self._used[lease.database_index][0].client(lease, decode=decode, loop=loop) as client:
             yield client
 
     def client_to_close(
         self, lease: RedisLease, *, decode: bool = True
     ) -> tuple[IsolatedRedis, Callable[[], Awaitable[None]]]:
         """Return an asyncio client for a loop that ends with the test, and what closes it there."""
-        if lease.number not in self._used:  # The servers' own database belongs to no pooled connection.
+        if lease.database_index not in self._used:  # The servers' own database belongs to no pooled connection.
             return super().client_to_close(lease, decode=decode)
-        return self._used[lease.number][0].client_to_close(lease, decode=decode)
+        return self._used[lease.database_index][0].client_to_close(lease, decode=decode)
 
     @contextlib.contextmanager
     def client_sync(self, lease: RedisLease, *, decode: bool = True) -> Iterator[IsolatedRedisSync]:
         """Give a blocking client."""
-        with self._used[lease.number][0].client_sync(lease, decode=decode) as client:
+        with self._used[lease.database_index][0].client_sync(lease, decode=decode) as client:
             yield client
 
     def restore(self) -> None:
@@ -169,7 +169,7 @@ class RedisPool(RedisIsolation):
         self._ended.clear()
 
     def close(self, *, drop: bool = False) -> None:
-        """Disconnect and leave the numbers to others."""
+        """Disconnect and leave the indexes to others."""
         for pooled in self._all():
             pooled.close()
         super().close()
@@ -187,7 +187,7 @@ class RedisPool(RedisIsolation):
             has_waited = True
             try:
                 return self._lease(permit)
-            except NumbersExhaustedError:
+            except IndexesExhaustedError:
                 if not self._used:
                     raise
 
@@ -197,43 +197,43 @@ class RedisPool(RedisIsolation):
             try:
                 lease = pooled.lease()
             except BaseException as error:
-                self._end(pooled)  # With its number: a server that is down for a while must not use them all up.
+                self._end(pooled)  # With its index: a server that is down for a while must not use them all up.
                 if isinstance(error, LookupError):
                     raise self._exhausted() from None
                 raise
         except BaseException as error:
-            if isinstance(error, NumbersExhaustedError):
+            if isinstance(error, IndexesExhaustedError):
                 self._refusal = str(error)
                 self._limit.resize(max(1, len(self._used)))
             permit.release()
             raise
-        self._used[lease.number] = pooled, permit
+        self._used[lease.database_index] = pooled, permit
         return lease
 
     def _new(self) -> _PooledDatabase:
-        numbers = PooledNumbers(self._shared) if self.endpoint.disposable else None
-        return _PooledDatabase(self.endpoint, self._directory, numbers)
+        indexes = PooledIndexes(self._shared) if self.endpoint.disposable else None
+        return _PooledDatabase(self.endpoint, self._directory, indexes)
 
     def _all(self) -> list[_PooledDatabase]:
         return [*self._idle, *(pooled for pooled, _ in self._used.values())]
 
     def _end(self, pooled: _PooledDatabase) -> None:
-        if pooled.shared_numbers and pooled.shared_numbers.number is not None:
-            self._shared.give(pooled.shared_numbers.number)
+        if pooled.shared_indexes and pooled.shared_indexes.index is not None:
+            self._shared.release(pooled.shared_indexes.index)
         pooled.close()
         self._ended.append(pooled)
 
-    def _exhausted(self) -> NumbersExhaustedError:
+    def _exhausted(self) -> IndexesExhaustedError:
         service = self.endpoint
         tests = ", ".join(sorted(permit.holder for _, permit in self._used.values()))
-        return NumbersExhaustedError(
+        return IndexesExhaustedError(
             f"{current_test().test_id}: all of the {service.databases} databases of Redis service {service.name!r} "
             f"({service.label}) that this process can have are in use, by {tests or 'other processes of this test'}. "
-            f"Lower max_concurrent_tests, {_MORE_NUMBERS}"
+            f"Lower max_concurrent_tests, {_MORE_DATABASES}"
         )
 
     def _shortage(self) -> str:
         """Say how many there are altogether, and how to have more."""
         if not self.endpoint.disposable:
             return self._refusal
-        return f"The server has {self.endpoint.databases}, of which number 0 is what programs use: {_MORE_NUMBERS}"
+        return f"The server has {self.endpoint.databases}, of which database 0 is what programs use: {_MORE_DATABASES}"

@@ -1,6 +1,6 @@
-"""A Redis client whose numbered database comes with its first command, once another test has given one back.
+"""A Redis client whose database comes with its first command, once another test has given one back.
 
-A subscript of an environment cannot await; so where all numbers are in use, what it returns waits here.
+A subscript of an environment cannot await; so where all indexes are in use, what it returns waits here.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
 
 class WaitingRedis(IsolatedRedis):
-    """`IsolatedRedis` on a `WaitingPool`, which knows its URL and its number after its first command."""
+    """`IsolatedRedis` on a `WaitingPool`, which knows its URL and its database after its first command."""
 
     connection_pool: WaitingPool
 
@@ -28,15 +28,15 @@ class WaitingRedis(IsolatedRedis):
         return self._arrived("url").url
 
     @property
-    def number(self) -> int:  # type: ignore[override]
-        """The database's number."""
-        return self._arrived("number").number
+    def database_index(self) -> int:  # type: ignore[override]
+        """Which database it is."""
+        return self._arrived("database_index").database_index
 
     def _arrived(self, name: str) -> IsolatedRedis:
         client = self.connection_pool.client
         if client is None:
             raise IsolationError(
-                f"redis.{name}: all numbered databases were in use when this test asked for Redis, so it gets one with "
+                f"redis.{name}: all databases were in use when this test asked for Redis, so it gets one with "
                 f"its first command: await redis.ping() before redis.{name}"
             )
         return client

@@ -1,9 +1,9 @@
-"""Numbered databases on an external Redis server, shared out among test sessions by agreement.
+"""The database index of a test process on an external Redis server, leased by agreement among all sessions.
 
-The agreement lies on the server itself, in its database 0: a key `realservices:lease:N` says that number N is taken,
-and by whom. It expires soon; as long as its process lives a thread renews it. A number that holds keys is somebody's
-and never taken, unless a killed session of ours has left them: `realservices:used:N` says until when it held N, and
-every key must have been untouched since.
+The agreement lies on the server itself, in its database 0: a key `realservices:lease:N` says that database N is leased,
+and which process holds it. The key expires soon; a thread renews it for as long as its process lives. A database with
+keys in it belongs to another user of the server and is not leased, unless a killed session of ours has left the keys:
+`realservices:used:N` says until when that session held N, and every key must have been untouched since.
 """
 
 from __future__ import annotations
@@ -18,23 +18,24 @@ import redis
 from redis.backoff import NoBackoff
 from redis.retry import Retry
 
-from realservices.isolation.errors import IsolationBrokenError, IsolationError, NumbersExhaustedError
+from realservices.isolation.errors import IsolationBrokenError, IsolationError
 from realservices.kinds.redis.isolation import clients
+from realservices.kinds.redis.isolation.index_ranges import IndexesExhaustedError
 
 if TYPE_CHECKING:
     from realservices.contract.runtime import Endpoint
 
 LEASE_MS = 30_000
 RENEW_S = 10.0
-# How long one can still tell that the keys in a number are ours.
+# How long the keys of a database are known to be ours.
 _REMEMBER_S = 7 * 24 * 3600
 _MOST_LEFT = 10_000
 _USUAL_DATABASES = 16
 _LEASE, _USED = "realservices:lease:{}", "realservices:used:{}"
 
 
-class LeasedNumbers:
-    """One number, held against all other sessions until `close` or this process's death.
+class LeasedIndex:
+    """One database index, held against all other sessions until `close` or this process's death.
 
     Attributes:
         token: What the holder is called on the server.
@@ -43,8 +44,8 @@ class LeasedNumbers:
         endpoint: The service.
 
     Raises:
-        NumbersExhaustedError: All numbers are in use.
-        IsolationError: The server has no numbers, or refuses.
+        IndexesExhaustedError: All databases are in use.
+        IsolationError: The server has only one database, or refuses.
     """
 
     def __init__(self, endpoint: Endpoint) -> None:
@@ -54,7 +55,7 @@ class LeasedNumbers:
         self._is_lost = False
         self._ended = threading.Event()
         try:
-            self._number = self._lease()
+            self._index = self._lease()
             self._remove_abandoned()
         except redis.RedisError as error:
             self._give_up()
@@ -65,31 +66,31 @@ class LeasedNumbers:
         self._renewal = threading.Thread(target=self._renew, name="realservices-redis-lease", daemon=True)
         self._renewal.start()
 
-    def take(self) -> int:
-        """Return the number.
+    def claim(self) -> int:
+        """Return the database index.
 
         Raises:
-            IsolationBrokenError: Somebody else has it by now.
+            IsolationBrokenError: Another session has it by now.
         """
         if self._is_lost:
             raise IsolationBrokenError(
-                f"{self._where}: this process has lost its database number {self._number} to another test session; "
+                f"{self._where}: this process has lost its database index {self._index} to another test session; "
                 f"it did not renew its lease for {LEASE_MS // 1000} s (the machine slept, or the process was stopped)"
             )
-        return self._number
+        return self._index
 
     def live_tokens(self) -> set[str]:
-        """Return the tokens of all processes that hold numbers now."""
-        keys = [_LEASE.format(number) for number in range(1, self._databases())]
+        """Return the tokens of all processes that hold indexes now."""
+        keys = [_LEASE.format(index) for index in range(1, self._databases())]
         return {value for value in self._client.mget(keys) if value}
 
     def close(self) -> None:
-        """Leave the number to others; the database is empty."""
+        """Leave the index to others; the database is empty."""
         self._ended.set()
         self._renewal.join()
         try:
             if not self._is_lost:
-                self._client.delete(_USED.format(self._number), _LEASE.format(self._number))
+                self._client.delete(_USED.format(self._index), _LEASE.format(self._index))
             self._client.close()
         except redis.RedisError:
             return  # The lease expires by itself.
@@ -97,7 +98,7 @@ class LeasedNumbers:
     def _give_up(self) -> None:
         """Leave what was leased before it failed to others at once, and not when the leases expire."""
         with contextlib.suppress(redis.RedisError):
-            keys = [_LEASE.format(number) for number in range(1, self._databases())]
+            keys = [_LEASE.format(index) for index in range(1, self._databases())]
             ours = [key for key, value in zip(keys, self._client.mget(keys), strict=True) if value == self.token]
             if ours:
                 self._client.delete(*ours)
@@ -107,43 +108,43 @@ class LeasedNumbers:
         count = self._databases()
         if count < 2:
             raise IsolationError(
-                f"{self._where} has {count} database: tests need numbers besides 0, which is its owner's. Set "
+                f"{self._where} has {count} database: tests need databases besides 0, which is its owner's. Set "
                 "databases 16 in its redis.conf (a Redis Cluster has only one database: take an ordinary server)"
             )
         foreign, leased = 0, 0
-        for number in range(1, count):
-            if not self._client.set(_LEASE.format(number), self.token, nx=True, px=LEASE_MS):
+        for index in range(1, count):
+            if not self._client.set(_LEASE.format(index), self.token, nx=True, px=LEASE_MS):
                 leased += 1
                 continue
-            if self._is_usable(number):
-                self._client.set(_USED.format(number), self._now(), ex=_REMEMBER_S)
-                return number
-            self._client.delete(_LEASE.format(number))
+            if self._is_usable(index):
+                self._client.set(_USED.format(index), self._now(), ex=_REMEMBER_S)
+                return index
+            self._client.delete(_LEASE.format(index))
             foreign += 1
-        raise NumbersExhaustedError(
+        raise IndexesExhaustedError(
             f"{self._where} has {count} databases and none is free: {leased} are leased by test processes "
-            f"({_LEASE.format('N')}), {foreign} hold keys that no test session has left, and number 0 is never used. "
-            "Run fewer processes at once, raise databases in its redis.conf, or empty the numbers that nobody needs "
-            "(redis-cli -n N FLUSHDB)"
+            f"({_LEASE.format('N')}), {foreign} hold keys that no test session has left, and database 0 is never "
+            "used. Run fewer processes at once, raise databases in its redis.conf, or empty the databases that you do "
+            "not need (redis-cli -n N FLUSHDB)"
         )
 
     def _remove_abandoned(self) -> None:
-        """Remove what killed sessions have left in other numbers: nobody may ever lease those again."""
-        numbers = range(1, self._databases())
-        used = self._client.mget([_USED.format(number) for number in numbers])
-        for number in (number for number, value in zip(numbers, used, strict=True) if value and number != self._number):
-            if self._client.set(_LEASE.format(number), self.token, nx=True, px=LEASE_MS):
-                if self._is_usable(number):
-                    self._client.delete(_USED.format(number))
-                self._client.delete(_LEASE.format(number))
+        """Remove what killed sessions have left in other databases, which may never be leased again."""
+        indexes = range(1, self._databases())
+        used = self._client.mget([_USED.format(index) for index in indexes])
+        for index in (index for index, value in zip(indexes, used, strict=True) if value and index != self._index):
+            if self._client.set(_LEASE.format(index), self.token, nx=True, px=LEASE_MS):
+                if self._is_usable(index):
+                    self._client.delete(_USED.format(index))
+                self._client.delete(_LEASE.format(index))
 
-    def _is_usable(self, number: int) -> bool:
-        """Say whether a number is empty; what a killed session of ours has left in it is removed."""
-        client = self._connect(number)
+    def _is_usable(self, index: int) -> bool:
+        """Return whether a database is empty; what a killed session of ours has left in it is removed."""
+        client = self._connect(index)
         try:
             if client.dbsize() == 0:
                 return True
-            used_at = self._client.get(_USED.format(number))
+            used_at = self._client.get(_USED.format(index))
             if used_at is None or not self._is_left(client, self._now() - int(used_at)):
                 return False
             client.flushdb()
@@ -152,7 +153,7 @@ class LeasedNumbers:
             client.close()
 
     def _is_left(self, client: Any, ended_s_ago: int) -> bool:
-        """Say whether all keys have been untouched since a session last renewed its lease, some seconds ago."""
+        """Return whether all keys have been untouched since a session last renewed its lease, some seconds ago."""
         if client.dbsize() > _MOST_LEFT:
             return False
         try:
@@ -169,12 +170,12 @@ class LeasedNumbers:
                 continue  # The server may be restarting; the lease lasts for three attempts.
 
     def _renew_once(self) -> None:
-        key = _LEASE.format(self._number)
+        key = _LEASE.format(self._index)
         # Expired while this process stood still, or forgotten by a restarted server: taken anew if it is still free.
         is_ours = bool(self._client.set(key, self.token, nx=True, px=LEASE_MS)) or self._client.get(key) == self.token
         if is_ours:
             self._client.pexpire(key, LEASE_MS)
-            self._client.set(_USED.format(self._number), self._now(), ex=_REMEMBER_S)
+            self._client.set(_USED.format(self._index), self._now(), ex=_REMEMBER_S)
         self._is_lost = not is_ours
 
     def _databases(self) -> int:
@@ -184,12 +185,12 @@ class LeasedNumbers:
             return self._count_databases()  # Hosted servers often hide their settings.
 
     def _count_databases(self) -> int:
-        for number in range(1, _USUAL_DATABASES):
-            client = self._connect(number)
+        for index in range(1, _USUAL_DATABASES):
+            client = self._connect(index)
             try:
                 client.ping()
             except redis.ResponseError:
-                return number
+                return index
             finally:
                 client.close()
         return _USUAL_DATABASES
@@ -197,14 +198,14 @@ class LeasedNumbers:
     def _now(self) -> int:
         return int(self._client.time()[0])
 
-    def _connect(self, number: int) -> Any:
+    def _connect(self, index: int) -> Any:
         service = self._endpoint
         return redis.Redis(
             host=service.host,
             port=service.port,
             username=service.user or None,
             password=service.password or None,
-            db=number,
+            db=index,
             protocol=2,
             decode_responses=True,
             retry=Retry(NoBackoff(), 0),
@@ -222,4 +223,4 @@ def _remedy(error: redis.RedisError) -> str:
         return "Correct TEST_REDIS_PASSWORD"
     if isinstance(error, redis.ConnectionError | redis.TimeoutError):
         return "The server of TEST_REDIS_HOST must be a Redis that serves"
-    return "The account needs SELECT, SET, GET, DEL, SCAN and FLUSHDB on all numbers"
+    return "The account needs SELECT, SET, GET, DEL, SCAN and FLUSHDB on all databases"

@@ -1,4 +1,4 @@
-"""The numbered Redis databases of one process, held by a file lock against all other processes of the same test.
+"""The database indexes of one process, held by a file lock against all other processes of the same test.
 
 pytest-xdist's workers are such processes, and so is a pytest that a test starts. The kernel releases the lock of a
 process that dies, whatever kills it.
@@ -19,38 +19,42 @@ if TYPE_CHECKING:
 _MOST_PROCESSES = 32
 
 
-class NumberSource(Protocol):
-    """What gives database numbers to `RedisIsolation`."""
+class IndexesExhaustedError(IsolationError):
+    """All databases of a Redis server are in use."""
 
-    def take(self) -> int:
-        """Return a number that no test uses."""
+
+class IndexSource(Protocol):
+    """What gives database indexes to `RedisIsolation`."""
+
+    def claim(self) -> int:
+        """Return the index of a database that no test uses."""
 
     def close(self) -> None:
-        """Leave the numbers to others."""
+        """Leave the indexes to other processes."""
 
 
-class Numbers:
-    """A range of database numbers, given out in turn, so that something late of one test does not meet the next.
+class IndexRange:
+    """A range of database indexes, given out in turn, so that something late of one test does not meet the next.
 
     Attributes:
-        range: The numbers.
+        range: The indexes.
 
     Args:
-        endpoint: The Redis service. Its number 0 is what programs have by REDIS_URL, and never given out.
+        endpoint: The Redis service. Its database 0 is what programs have by REDIS_URL, and never given out.
         directory: Where the locks lie.
 
     Raises:
-        IsolationError: Other processes hold all numbers.
+        IsolationError: Other processes hold all indexes.
     """
 
     def __init__(self, endpoint: Endpoint, directory: str) -> None:
         usable = endpoint.databases - 1
         ranges = min(_MOST_PROCESSES, usable)
-        for index in range(ranges):
-            self._lock = FileLock(f"{directory}/{endpoint.name}.numbers-{index}")
+        for number in range(ranges):
+            self._lock = FileLock(f"{directory}/{endpoint.name}.indexes-{number}")
             if self._lock.try_acquire():
                 width = usable // ranges
-                self.range = range(1 + index * width, 1 + (index + 1) * width)
+                self.range = range(1 + number * width, 1 + (number + 1) * width)
                 self._cycle = itertools.cycle(self.range)
                 return
         raise IsolationError(
@@ -59,10 +63,10 @@ class Numbers:
             "redis_service to more than their number"
         )
 
-    def take(self) -> int:
-        """Return the next number."""
+    def claim(self) -> int:
+        """Return the next index."""
         return next(self._cycle)
 
     def close(self) -> None:
-        """Leave the range to others."""
+        """Leave the range to other processes."""
         self._lock.release()

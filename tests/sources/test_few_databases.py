@@ -10,10 +10,11 @@ import pytest_asyncio
 import redis.asyncio
 
 from realservices.contract.runtime import Endpoint
-from realservices.isolation.errors import IsolationError, NumbersExhaustedError
+from realservices.isolation.errors import IsolationError
 from realservices.isolation.manager import IsolationManager
 from realservices.kinds.redis.isolated import redis_of
-from realservices.kinds.redis.isolation.leased_numbers import LeasedNumbers
+from realservices.kinds.redis.isolation.index_ranges import IndexesExhaustedError
+from realservices.kinds.redis.isolation.leased_index import LeasedIndex
 from realservices.optimization.levels import OptimizationLevel, settings_for
 from realservices.performance_optimization import OptimizedEnvironmentManager, PoolTimeoutError
 from realservices.sources.services import find_services
@@ -29,8 +30,8 @@ _DEADLINE_S = 30
 
 @pytest.fixture
 def launched_redis() -> Endpoint:
-    """The one with few numbers."""
-    return find_services().endpoint("redis", "few_numbers")
+    """The one with few databases."""
+    return find_services().endpoint("redis", "few_databases")
 
 
 @pytest_asyncio.fixture
@@ -55,7 +56,7 @@ async def start_manager(attached: pytest.MonkeyPatch, launched_redis: Endpoint) 
 
 
 async def _be_alone(manager: OptimizedEnvironmentManager, number: int) -> int:
-    """Write the same key as everybody, and see one's own only; return the number of the database."""
+    """Write the same key as everybody, and see one's own only; return the index of the database."""
     async with manager.create_test_environment(f"test {number}", ["redis"]) as environment:
         client = environment["redis"]
         assert await client.setnx("only", number)
@@ -64,7 +65,7 @@ async def _be_alone(manager: OptimizedEnvironmentManager, number: int) -> int:
             assert await other.get("only") == str(number).encode()
         async with client.pipeline() as pipeline:
             assert await pipeline.get("only").dbsize().execute() == [str(number), 1]
-        return int(client.number)
+        return int(client.database_index)
 
 
 @pytest.mark.parametrize("pooling", [True, False])
@@ -74,8 +75,8 @@ async def test_environments_wait_for_a_number_that_another_one_gives_back(
     manager = await start_manager(enable_resource_pooling=pooling)
     async with asyncio.timeout(_DEADLINE_S):
         for _ in range(2):
-            numbers = await asyncio.gather(*(_be_alone(manager, number) for number in range(20)))
-            assert set(numbers) == {1, 2, 3}
+            indexes = await asyncio.gather(*(_be_alone(manager, number) for number in range(20)))
+            assert set(indexes) == {1, 2, 3}
 
 
 async def test_who_waits_longest_is_next(start_manager: Callable[..., Any]) -> None:
@@ -107,7 +108,7 @@ async def test_too_long_a_wait_says_how_many_there_are_who_has_them_and_what_to_
     start_manager: Callable[..., Any], launched_redis: Endpoint
 ) -> None:
     manager = await start_manager(acquire_timeout_s=0.05)
-    other_session = LeasedNumbers(find_services().endpoint("redis"))
+    other_session = LeasedIndex(find_services().endpoint("redis"))
     holders = [manager.create_test_environment(f"holder {number}", ["redis"]) for number in range(2)]
     for holder in holders:
         await holder["redis"].set("key", "value")
@@ -128,9 +129,9 @@ async def test_too_long_a_wait_says_how_many_there_are_who_has_them_and_what_to_
 
 async def test_where_other_sessions_have_all_there_is_nothing_to_wait_for(start_manager: Callable[..., Any]) -> None:
     manager = await start_manager()
-    sessions = [LeasedNumbers(find_services().endpoint("redis")) for _ in range(3)]
+    sessions = [LeasedIndex(find_services().endpoint("redis")) for _ in range(3)]
     async with manager.create_test_environment("test", ["redis"]) as environment:
-        with pytest.raises(NumbersExhaustedError, match=r"has 4 databases and none is free: 3 are leased"):
+        with pytest.raises(IndexesExhaustedError, match=r"has 4 databases and none is free: 3 are leased"):
             environment["redis"]
     sessions.pop().close()
     await _be_alone(manager, 1)
@@ -140,7 +141,7 @@ async def test_where_other_sessions_have_all_there_is_nothing_to_wait_for(start_
 
 async def test_a_number_that_another_session_leaves_is_found(start_manager: Callable[..., Any]) -> None:
     manager = await start_manager()
-    session = LeasedNumbers(find_services().endpoint("redis"))
+    session = LeasedIndex(find_services().endpoint("redis"))
     holders = [manager.create_test_environment(f"holder {number}", ["redis"]) for number in range(2)]
     for holder in holders:
         await holder["redis"].ping()
@@ -220,7 +221,7 @@ async def test_a_client_of_bytes_does_not_wait(start_manager: Callable[..., Any]
         await environment["redis_bytes"].set("a", b"1")
         assert await environment["redis"].get("a") == "1"
     waiting = manager.create_test_environment("the fourth", ["redis", "redis_bytes"])
-    with pytest.raises(NumbersExhaustedError):
+    with pytest.raises(IndexesExhaustedError):
         waiting["redis_bytes"]
     client = waiting["redis"]
     with pytest.raises(IsolationError, match=r"the fourth: environment\['redis'\] waits .* lower max_concurrent_tests"):

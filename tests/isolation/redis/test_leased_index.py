@@ -1,4 +1,4 @@
-"""Numbers on a Redis that somebody else runs: leased by agreement, and never one that holds others' keys."""
+"""Database indexes on an external Redis: leased by agreement, and never one whose database holds others' keys."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ import redis
 
 from realservices.isolation.errors import IsolationBrokenError, IsolationError
 from realservices.kinds.redis.isolation.isolation import RedisIsolation
-from realservices.kinds.redis.isolation.leased_numbers import LeasedNumbers
+from realservices.kinds.redis.isolation.leased_index import LeasedIndex
 from realservices.kinds.redis.isolation.refusals import ServerWideCommandError
 from realservices.sources.services import find_services
 
@@ -44,48 +44,48 @@ def client(endpoint: Endpoint) -> Iterator[Callable[[int], Any]]:
 
 
 def test_holders_have_different_numbers_and_give_them_back(endpoint: Endpoint, client: Callable[[int], Any]) -> None:
-    first, second = LeasedNumbers(endpoint), LeasedNumbers(endpoint)
-    assert (first.take(), first.take(), second.take()) == (1, 1, 2)
+    first, second = LeasedIndex(endpoint), LeasedIndex(endpoint)
+    assert (first.claim(), first.claim(), second.claim()) == (1, 1, 2)
     assert first.live_tokens() == {first.token, second.token}
     assert 0 < client(0).pttl("realservices:lease:1") <= 30_000
     first.close()
-    third = LeasedNumbers(endpoint)
-    assert third.take() == 1
+    third = LeasedIndex(endpoint)
+    assert third.claim() == 1
     third.close()
     second.close()
     assert client(0).keys() == []
 
 
-def test_holder_that_fails_leaves_its_number(endpoint: Endpoint, client: Callable[[int], Any]) -> None:
+def test_holder_that_fails_leaves_its_database(endpoint: Endpoint, client: Callable[[int], Any]) -> None:
     client(0).acl_setuser(
         "weak", enabled=True, passwords=["+x"], keys=["*"], categories=["+@all"], commands=["-dbsize"]
     )
     weak = dataclasses.replace(endpoint, user="weak", password="x")
-    for _ in range(4):  # There are three numbers.
+    for _ in range(4):  # There are three databases.
         with pytest.raises(IsolationError, match=r"NoPermission.*needs SELECT, SET"):
-            LeasedNumbers(weak)
+            LeasedIndex(weak)
     assert client(0).keys("realservices:lease:*") == []
     client(0).acl_deluser("weak")
 
 
 def test_exhausted_says_who_has_them(endpoint: Endpoint, client: Callable[[int], Any]) -> None:
     client(2).set("theirs", 1)
-    holders = [LeasedNumbers(endpoint), LeasedNumbers(endpoint)]
-    assert [holder.take() for holder in holders] == [1, 3]
+    holders = [LeasedIndex(endpoint), LeasedIndex(endpoint)]
+    assert [holder.claim() for holder in holders] == [1, 3]
     message = r"4 databases and none is free: 2 are leased .*, 1 hold keys .*redis-cli -n N FLUSHDB"
     with pytest.raises(IsolationError, match=message):
-        LeasedNumbers(endpoint)
+        LeasedIndex(endpoint)
     assert client(2).get("theirs") == "1"
     for holder in holders:
         holder.close()
 
 
 def test_keys_of_a_killed_holder_go(endpoint: Endpoint, client: Callable[[int], Any]) -> None:
-    killed = LeasedNumbers(endpoint)
+    killed = LeasedIndex(endpoint)
     client(1).set("left", 1)
     client(0).delete("realservices:lease:1")  # As after 30 seconds.
-    successor = LeasedNumbers(endpoint)
-    assert (successor.take(), client(1).dbsize()) == (1, 0)
+    successor = LeasedIndex(endpoint)
+    assert (successor.claim(), client(1).dbsize()) == (1, 0)
     successor.close()
     killed.close()
 
@@ -93,18 +93,18 @@ def test_keys_of_a_killed_holder_go(endpoint: Endpoint, client: Callable[[int], 
 def test_what_a_killed_holder_left_in_another_number_goes(endpoint: Endpoint, client: Callable[[int], Any]) -> None:
     client(0).set("realservices:used:2", client(0).time()[0])
     client(2).set("left", 1)
-    successor = LeasedNumbers(endpoint)
-    assert (successor.take(), client(2).dbsize()) == (1, 0)
+    successor = LeasedIndex(endpoint)
+    assert (successor.claim(), client(2).dbsize()) == (1, 0)
     assert client(0).exists("realservices:used:2", "realservices:lease:2") == 0
     successor.close()
 
 
 def test_a_living_holders_number_is_not_cleared(endpoint: Endpoint, client: Callable[[int], Any]) -> None:
-    living, other = LeasedNumbers(endpoint), LeasedNumbers(endpoint)
+    living, other = LeasedIndex(endpoint), LeasedIndex(endpoint)
     client(2).set("theirs", 1)
     living.close()
-    successor = LeasedNumbers(endpoint)
-    assert (other.take(), successor.take(), client(2).get("theirs")) == (2, 1, "1")
+    successor = LeasedIndex(endpoint)
+    assert (other.claim(), successor.claim(), client(2).get("theirs")) == (2, 1, "1")
     assert client(0).exists("realservices:used:2", "realservices:lease:2") == 2
     client(2).flushdb()
     successor.close()
@@ -114,23 +114,23 @@ def test_a_living_holders_number_is_not_cleared(endpoint: Endpoint, client: Call
 def test_keys_written_after_a_killed_holder_stay(endpoint: Endpoint, client: Callable[[int], Any]) -> None:
     client(0).set("realservices:used:1", client(0).time()[0] - 40)
     client(1).set("theirs", 1)
-    successor = LeasedNumbers(endpoint)
-    assert (successor.take(), client(1).get("theirs")) == (2, "1")
+    successor = LeasedIndex(endpoint)
+    assert (successor.claim(), client(1).get("theirs")) == (2, "1")
     successor.close()
 
 
 def test_a_lease_is_renewed_and_its_loss_noticed(endpoint: Endpoint, client: Callable[[int], Any]) -> None:
-    holder = LeasedNumbers(endpoint)
+    holder = LeasedIndex(endpoint)
     client(0).pexpire("realservices:lease:1", 1000)
     holder._renew_once()
     assert client(0).pttl("realservices:lease:1") > 20_000
     client(0).delete("realservices:lease:1")
     holder._renew_once()
-    assert holder.take() == 1
+    assert holder.claim() == 1
     client(0).set("realservices:lease:1", "another")
     holder._renew_once()
-    with pytest.raises(IsolationBrokenError, match="lost its database number 1"):
-        holder.take()
+    with pytest.raises(IsolationBrokenError, match="lost its database index 1"):
+        holder.claim()
     holder.close()
     assert client(0).get("realservices:lease:1") == "another"
 
@@ -145,7 +145,7 @@ def test_a_lease_is_renewed_and_its_loss_noticed(endpoint: Endpoint, client: Cal
 )
 def test_what_the_server_refuses(endpoint: Endpoint, changes: dict[str, Any], message: str) -> None:
     with pytest.raises(IsolationError, match=message):
-        LeasedNumbers(dataclasses.replace(endpoint, **changes))
+        LeasedIndex(dataclasses.replace(endpoint, **changes))
 
 
 def test_one_database_is_too_few(endpoint: Endpoint, client: Callable[[int], Any]) -> None:
@@ -153,7 +153,7 @@ def test_one_database_is_too_few(endpoint: Endpoint, client: Callable[[int], Any
     client(0).acl_setuser("one", enabled=True, nopass=True, keys=["*"], categories=["+@all"], commands=["-config"])
     client(0).execute_command("ACL", "SETUSER", "one", "-select")
     with pytest.raises(IsolationError, match=r"needs SELECT|has 1 database"):
-        LeasedNumbers(dataclasses.replace(endpoint, user="one", password="x"))
+        LeasedIndex(dataclasses.replace(endpoint, user="one", password="x"))
     client(0).acl_deluser("one")
 
 
@@ -190,7 +190,7 @@ async def test_clients_guard_themselves_where_no_account_can_be_made(
     with redis.Redis.from_url(lease.url) as other:
         assert other.get("a") == b"1"
     guarded.release(lease)
-    assert (client(lease.number).dbsize(), client(0).get("theirs")) == (0, "1")
+    assert (client(lease.database_index).dbsize(), client(0).get("theirs")) == (0, "1")
 
 
 async def test_no_connection_of_a_guarded_client_outlives_its_test(guarded: RedisIsolation) -> None:
