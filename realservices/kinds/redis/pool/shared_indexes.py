@@ -45,7 +45,7 @@ class SharedIndexes:
 
 
 class PooledIndexes:
-    """The indexes as one pooled connection sees them: where no other one is free for its next test, it keeps its own."""
+    """The indexes as one pooled connection sees them: without a free one for its next test, it keeps its own."""
 
     def __init__(self, shared: SharedIndexes) -> None:
         self._shared = shared
