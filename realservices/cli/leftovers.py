@@ -19,7 +19,7 @@ from realservices.cli.places import discovery_directory
 from realservices.control.run_record import FOLDER
 from realservices.dev.discovery import ServiceDiscovery
 from realservices.host.abandoned import end_left_directory, launcher_ids
-from realservices.host.marks import marked
+from realservices.host.process_tags import tagged
 from realservices.sources.project import project_root
 from realservices.sources.template_cache import cache_directory
 from realservices.system.directory_safety import SHORT_BASES
@@ -151,7 +151,7 @@ def _directory(path: str, remove: bool) -> Iterator[Leftover]:
             yield Leftover(what, path, tree_size(path), State.IN_USE)
         return
     try:
-        running = [pid for launcher in launcher_ids(path) for pid in marked(launcher)]
+        running = [pid for launcher in launcher_ids(path) for pid in tagged(launcher)]
         if not running and _has_listener(path):
             yield Leftover(what, path, tree_size(path), State.IN_USE)
             return

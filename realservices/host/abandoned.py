@@ -10,8 +10,8 @@ from __future__ import annotations
 import os
 
 from realservices.host.libc import libc
-from realservices.host.marks import kill_marked
 from realservices.host.privileges import become_unprivileged
+from realservices.host.process_tags import kill_tagged
 from realservices.system.left_directories import is_id, left_directories
 from realservices.system.locks import lock_left_directory
 from realservices.system.removal import remove_tree
@@ -47,9 +47,9 @@ def end_processes(name: str) -> None:
     """Kill all processes of a launcher, and remove the shared memory that they leave.
 
     Args:
-        name: The launcher's, which they bear as their mark.
+        name: The launcher's, which they carry as their tag.
     """
-    killed = kill_marked(name)
+    killed = kill_tagged(name)
     if killed:
         _remove_segments(killed)
 

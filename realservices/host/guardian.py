@@ -1,7 +1,7 @@
 """The guardian: a process that outlives a killed launcher just long enough to clean up after it.
 
 It holds the read end of a pipe whose write end only the launcher has. End-of-file without a word means that the
-launcher died: the guardian then kills every process that bears the launcher's mark and removes their shared memory and
+launcher died: the guardian then kills every process that carries the launcher's tag and removes their shared memory and
 the launcher's directories. The launcher's locks are inherited, so nobody gets its ports before that is done.
 """
 
@@ -12,7 +12,7 @@ import signal
 
 from realservices.host.abandoned import end_left_directory, end_processes
 from realservices.host.blocks import remove_left_blocks
-from realservices.host.marks import mark_this_process
+from realservices.host.process_tags import tag_this_process
 from realservices.host.templates import remove_half_made_templates
 from realservices.system import locks
 from realservices.system.removal import discard_tree
@@ -75,7 +75,7 @@ def start_guardian(name: str, paths: list[str], home: Home | None = None) -> Gua
     """Fork the guardian.
 
     Args:
-        name: The launcher's, which all processes that belong to it bear as their mark.
+        name: The launcher's, which all processes that belong to it carry as their tag.
         paths: Directories to remove after the launcher's sudden death.
         home: The session's directory, where there is one.
     """
@@ -92,7 +92,7 @@ def start_guardian(name: str, paths: list[str], home: Home | None = None) -> Gua
             os.close(descriptor)
         os.setsid()
         # It belongs to this launcher, and must not be ended with another one that this one runs in.
-        mark_this_process(name)
+        tag_this_process(name)
         # Whoever waits for the end of the test's output must not wait for the guardian.
         null = os.open("/dev/null", os.O_RDWR)
         for descriptor in (0, 1, 2):

@@ -15,7 +15,7 @@ import sys
 import time
 
 from realservices.host.libc import libc
-from realservices.host.marks import mark_child
+from realservices.host.process_tags import tag_child
 from realservices.system.processes import descendants
 
 TYPE_CHECKING = False
@@ -98,7 +98,7 @@ def spawn(
             code = EXIT_CANNOT_START
         if cwd:
             os.chdir(cwd)
-        mark_child()
+        tag_child()
         die_with_parent(parent_pid, death_signal)
         os.execve(argv[0], argv, env)  # noqa: S606 - there is no shell on purpose
     # The child must end here whatever happens; it must never return into the caller.
@@ -121,7 +121,7 @@ def run_beside(work: Callable[[], object]) -> int:
     try:
         _take_own_signals(mask)
         os.setsid()
-        mark_child()
+        tag_child()
         die_with_parent(parent_pid)
         work()
         code = 0

@@ -25,7 +25,7 @@ class Scratch:
     """A directory that is locked from the start until `remove`.
 
     Attributes:
-        name: By which the process that works in it can be known (`marks.mark_this_process`).
+        name: By which the process that works in it can be known (`process_tags.tag_this_process`).
         path: Where it is.
 
     Args:
@@ -60,7 +60,7 @@ def scratch_base(bases: Sequence[str] = SHORT_BASES) -> str:
     """
     return user_directory(
         bases,
-        component="sandbox",
+        component="directories",
         purpose="unix sockets, whose paths must be short",
         remedy="make room in one of these, or let this user write to it",
     )
@@ -75,4 +75,4 @@ def make_private(path: str) -> int:
     try:
         return make_locked_directory(path)
     except OSError as error:
-        raise InfrastructureError("sandbox", str(explain(error, f"cannot make {path}"))) from None
+        raise InfrastructureError("directories", str(explain(error, f"cannot make {path}"))) from None

@@ -14,7 +14,7 @@ import time
 
 from realservices.contract.errors import ServiceError
 from realservices.control.states import READY
-from realservices.host.sandbox import Sandbox
+from realservices.host.launcher_directories import LauncherDirectories
 from realservices.host.slots import Slot, lease_ports
 from realservices.launcher import contract_files
 from realservices.launcher.ending import Ending
@@ -137,19 +137,19 @@ class Action:
 
     def _set_up(self) -> Supervisor:
         self._starts += 1
-        sandbox = Sandbox()
+        directories = LauncherDirectories()
         kinds = [class_of(spec, self._manifest.label, self._runfiles) for spec in self._manifest.services]
         ports = self._lease_ports(kinds)  # Before there is a guardian, which keeps them until all has ended.
-        self._session = session = SupervisedSession([sandbox], self._watcher)
+        self._session = session = SupervisedSession([directories], self._watcher)
         session.begin()
-        services = self._make_services(kinds, sandbox, ports)
+        services = self._make_services(kinds, directories, ports)
         endpoints = {service.spec.name: service.endpoint for service in services}
-        runtime_path, control_path = f"{sandbox.private}/runtime.json", f"{sandbox.private}/control.sock"
-        write_runtime_file(runtime_path, self._manifest, sandbox, control_path, endpoints)
-        env = program_environment(self._manifest, self._runfiles, sandbox, (runtime_path, control_path), endpoints)
+        runtime_path, control_path = f"{directories.private}/runtime.json", f"{directories.private}/control.sock"
+        write_runtime_file(runtime_path, self._manifest, directories, control_path, endpoints)
+        env = program_environment(self._manifest, self._runfiles, directories, (runtime_path, control_path), endpoints)
         supervisor = session.supervisor
         supervisor.take(services)
-        self._checkouts = self._make_checkouts(sandbox, supervisor)
+        self._checkouts = self._make_checkouts(directories, supervisor)
         self._signals = self._signals or SignalReader(self._ending.on_signal, self._on_exit)
         session.listen(control_path, self._signals, checkouts=self._checkouts)
         self._start(supervisor, env)
@@ -175,14 +175,14 @@ class Action:
 
         return Foreground()
 
-    def _make_checkouts(self, sandbox: Sandbox, supervisor: Supervisor) -> Checkouts | None:
+    def _make_checkouts(self, directories: LauncherDirectories, supervisor: Supervisor) -> Checkouts | None:
         paths = self._manifest.test.checkout_paths
         if paths is None:
             return None
         from realservices.launcher.checkouts import Checkouts  # noqa: PLC0415 - few tests are to pay for it
 
         imported = [f"{self._runfiles}/{path}" for path in paths]
-        return Checkouts(self._manifest.services, imported, f"{sandbox.private}/checkouts.log", supervisor)
+        return Checkouts(self._manifest.services, imported, f"{directories.private}/checkouts.log", supervisor)
 
     def _lease_ports(self, kinds: list[type[Service]]) -> dict[str, list[int]]:
         counts = {spec.name: kind.ports_for(spec) for kind, spec in zip(kinds, self._manifest.services, strict=True)}
@@ -190,10 +190,10 @@ class Action:
         return ports
 
     def _make_services(
-        self, kinds: list[type[Service]], sandbox: Sandbox, ports: dict[str, list[int]]
+        self, kinds: list[type[Service]], directories: LauncherDirectories, ports: dict[str, list[int]]
     ) -> list[Service]:
         services = [
-            kind(spec, sandbox, self._runfiles, ports[spec.name])
+            kind(spec, directories, self._runfiles, ports[spec.name])
             for kind, spec in zip(kinds, self._manifest.services, strict=True)
         ]
         endpoints = {service.spec.name: service.endpoint for service in services}

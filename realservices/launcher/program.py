@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from typing import Any
 
     from realservices.contract.manifest import Manifest
-    from realservices.host.sandbox import Sandbox
+    from realservices.host.launcher_directories import LauncherDirectories
 
 _PYTEST = "from realservices.fixtures.pytest_main import run; run()"
 _SELECTING = "import sys; sys.path.insert(0, sys.argv.pop(1)); from realservices.launcher.selecting import run; run()"
@@ -117,7 +117,7 @@ class Program:
 def program_environment(
     manifest: Manifest,
     runfiles: str,
-    sandbox: Sandbox,
+    directories: LauncherDirectories,
     paths: tuple[str, str],
     endpoints: dict[str, dict[str, Any]],
 ) -> dict[str, str]:
@@ -126,7 +126,7 @@ def program_environment(
     Args:
         manifest: The target's.
         runfiles: The directory that runfiles paths start from.
-        sandbox: The action's.
+        directories: The action's.
         paths: Those of the runtime description and of the control socket.
         endpoints: All services by name.
 
@@ -136,9 +136,9 @@ def program_environment(
     test = manifest.test
     runtime_path, control_path = paths
     env = dict(os.environ)
-    env |= {"HOME": sandbox.home, "TMPDIR": sandbox.temporary, environment.SANDBOX: sandbox.root}
+    env |= {"HOME": directories.home, "TMPDIR": directories.temporary, environment.SANDBOX: directories.root}
     env |= environment.service_environment(endpoints)
-    env[environment.PREMATURE_EXIT] = f"{sandbox.private}/premature_exit"
+    env[environment.PREMATURE_EXIT] = f"{directories.private}/premature_exit"
     env |= {
         environment.CONTROL: control_path,
         environment.RUNTIME: runtime_path,
@@ -152,7 +152,7 @@ def program_environment(
     if test.on_path or test.checkout_paths is not None:
         from realservices.launcher.path_programs import put_on_path  # noqa: PLC0415 - for its users only
 
-        programs = put_on_path(manifest, runfiles, f"{sandbox.private}/bin")
+        programs = put_on_path(manifest, runfiles, f"{directories.private}/bin")
         env["PATH"] = os.pathsep.join(filter(None, [programs, env.get("PATH")]))
     if test.durations:
         env[environment.DURATIONS] = f"{runfiles}/{test.durations}"

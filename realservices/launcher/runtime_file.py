@@ -10,19 +10,23 @@ if TYPE_CHECKING:
     from typing import Any
 
     from realservices.contract.manifest import Manifest
-    from realservices.host.sandbox import Sandbox
+    from realservices.host.launcher_directories import LauncherDirectories
 
 
 def write_runtime_file(
-    path: str, manifest: Manifest, sandbox: Sandbox, control_path: str, endpoints: dict[str, dict[str, Any]]
+    path: str,
+    manifest: Manifest,
+    directories: LauncherDirectories,
+    control_path: str,
+    endpoints: dict[str, dict[str, Any]],
 ) -> None:
     """Write it; nobody has done so before."""
     content = {
         "version": 1,
         "label": manifest.label,
         "control": control_path,
-        "sandbox": sandbox.root,
-        "private": sandbox.private,
+        "sandbox": directories.root,
+        "private": directories.private,
         "isolation": manifest.isolation,
         "services": endpoints,
     }

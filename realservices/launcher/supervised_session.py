@@ -9,8 +9,8 @@ from __future__ import annotations
 import os
 
 from realservices.host.guardian import Guardian, start_guardian
-from realservices.host.marks import mark_children
 from realservices.host.process import adopt_orphans, kill_descendants
+from realservices.host.process_tags import tag_children
 from realservices.launcher.control_server import ControlServer
 from realservices.launcher.supervisor import Supervisor
 
@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from typing import Any
 
     from realservices.host.guardian import Home
-    from realservices.host.sandbox import Sandbox
+    from realservices.host.launcher_directories import LauncherDirectories
     from realservices.launcher.signals import SignalReader
     from realservices.launcher.supervised import Watcher
 
@@ -29,19 +29,19 @@ class SupervisedSession:
 
     Attributes:
         supervisor: Has the services.
-        sandbox: The directories of its services; where there are several, the first ones.
+        directories: Those of its services; where there are several, the first ones.
 
     Args:
-        sandboxes: All of them. The first one names the session.
+        directories: Of its services. The first of them name the session.
         watcher: Is told what happens to services.
     """
 
-    def __init__(self, sandboxes: list[Sandbox], watcher: Watcher | None = None) -> None:
-        self.sandbox = sandboxes[0]
-        self._sandboxes = sandboxes
+    def __init__(self, directories: list[LauncherDirectories], watcher: Watcher | None = None) -> None:
+        self.directories = directories[0]
+        self._all_directories = directories
         self._guardian: Guardian | None = None
         self._control: ControlServer | None = None
-        self.supervisor = Supervisor([], _environment(self.sandbox), watcher)
+        self.supervisor = Supervisor([], _environment(self.directories), watcher)
 
     def begin(self, home: Home | None = None) -> None:
         """Make the directories, watched over by a guardian.
@@ -52,12 +52,12 @@ class SupervisedSession:
         Raises:
             InfrastructureError: One cannot be made.
         """
-        paths = [path for sandbox in self._sandboxes for path in sandbox.paths]
-        self._guardian = start_guardian(self.sandbox.name, paths, home)
-        mark_children(self.sandbox.name)
-        for sandbox in self._sandboxes:
-            sandbox.create()
-            os.mkdir(sandbox.logs, 0o700)
+        paths = [path for directories in self._all_directories for path in directories.paths]
+        self._guardian = start_guardian(self.directories.name, paths, home)
+        tag_children(self.directories.name)
+        for directories in self._all_directories:
+            directories.create()
+            os.mkdir(directories.logs, 0o700)
         adopt_orphans()
 
     def listen(self, path: str, signals: SignalReader, **asked: Any) -> None:
@@ -100,7 +100,7 @@ class SupervisedSession:
 
     def remove(self) -> list[str]:
         """Remove the directories; return what cannot be removed, in words."""
-        return [words for sandbox in self._sandboxes for words in sandbox.remove()]
+        return [words for directories in self._all_directories for words in directories.remove()]
 
     def dismiss_guardian(self) -> list[str]:
         """Let the guardian go, because nothing is left to clean up; return what is wrong with it, in words."""
@@ -109,7 +109,7 @@ class SupervisedSession:
         return [warning] if warning else []
 
 
-def _environment(sandbox: Sandbox) -> dict[str, str]:
+def _environment(directories: LauncherDirectories) -> dict[str, str]:
     """Return what services get: nothing of the test's own wishes."""
-    own = {"HOME": sandbox.home, "TMPDIR": sandbox.temporary, "LC_ALL": "C", "TZ": "UTC"}
+    own = {"HOME": directories.home, "TMPDIR": directories.temporary, "LC_ALL": "C", "TZ": "UTC"}
     return {"PATH": os.environ.get("PATH", "/usr/bin:/bin")} | own

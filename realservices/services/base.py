@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from typing import Any
 
     from realservices.contract.manifest import ServiceSpec
-    from realservices.host.sandbox import Sandbox
+    from realservices.host.launcher_directories import LauncherDirectories
 
 HOST = "127.0.0.1"
 # A probe talks to a server on this machine; one that takes longer than this is not serving yet.
@@ -49,14 +49,14 @@ class Service:
     ready_timeout_s = 60.0
     is_slow_to_start = False
 
-    def __init__(self, spec: ServiceSpec, sandbox: Sandbox, runfiles: str, ports: list[int]) -> None:
+    def __init__(self, spec: ServiceSpec, directories: LauncherDirectories, runfiles: str, ports: list[int]) -> None:
         self.spec = spec
         self.port = ports[0]
         self.runfiles = runfiles
         # Names have any length, paths of unix sockets have not; the port keeps shortened names apart.
         ending = f".{self.port}"
-        name = sandbox.socket_name(spec.name, f"{ending}/{_LONGEST_SOCKET}")
-        self.directory = f"{sandbox.private}/{name}{ending}"
+        name = directories.socket_name(spec.name, f"{ending}/{_LONGEST_SOCKET}")
+        self.directory = f"{directories.private}/{name}{ending}"
         os.mkdir(self.directory, 0o700)
         self.password = os.urandom(12).hex()
         self.warning = ""
@@ -66,7 +66,7 @@ class Service:
             "host": HOST,
             "port": self.port,
             "password": self.password,
-            "log": f"{sandbox.logs}/{spec.name}.log",
+            "log": f"{directories.logs}/{spec.name}.log",
             "ports": {spec.kind: self.port},
             "needs": spec.needs,
             "websocket_url": "",

@@ -22,7 +22,7 @@ _UNFINISHED_S = 60.0
 
 
 def new_id() -> str:
-    """Return a new id, 12 hexadecimal digits; a launcher's is also its processes' mark (host/marks.py)."""
+    """Return a new id, 12 hexadecimal digits; a launcher's is also the tag of its processes (host/process_tags.py)."""
     return os.urandom(_ID_LENGTH // 2).hex()
 
 

@@ -1,7 +1,7 @@
 """The registry: the one directory per user where launchers of all sandboxes meet.
 
 On Linux it lies in /dev/shm, because Bazel's sandbox gives every action a /tmp of its own but shares /dev/shm
-(a lock file in /tmp coordinates nothing there). It holds lock files of slots, unpacked templates, and marks of what
+(a lock file in /tmp coordinates nothing there). It holds lock files of slots, unpacked templates, and records of what
 runs for a developer (service groups, `up`, warm services), nothing else.
 """
 

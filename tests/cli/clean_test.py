@@ -93,9 +93,9 @@ def test_what_is_locked_stays() -> None:
 # A daemon of a launcher that was killed with its guardian: it has left its parent, and its environment.
 _DAEMON = """
 import subprocess
-from realservices.host.marks import mark_this_process
+from realservices.host.process_tags import tag_this_process
 if not os.fork():
-    mark_this_process(RUN.rpartition(".")[2])
+    tag_this_process(RUN.rpartition(".")[2])
     os.setsid()
     os.execve("/bin/sleep", ["sleep", "1000"], {})
 """
@@ -108,7 +108,7 @@ def test_processes_that_outlived_their_launcher_are_ended(is_removed: bool) -> N
         *([] if is_removed else ["--dry-run"]),
         enclosure=(*_HERE, "--pid"),
         before=f"{_TOOLS}RUN = '{_RUN}'; make(RUN)\n{_DAEMON}",
-        after=f"from realservices.host.marks import marked; print('LEFT', len(marked('{_ID}'))){_AFTER}",
+        after=f"from realservices.host.process_tags import tagged; print('LEFT', len(tagged('{_ID}'))){_AFTER}",
     )
     word = "removed  " if is_removed else "would remove  "
     (line,) = [line for line in outcome.output.splitlines() if "process of a launcher" in line]
@@ -151,10 +151,10 @@ def test_a_live_launcher_and_a_killed_one() -> None:
         """
 import subprocess
 SANDBOX = '''
-from realservices.host.sandbox import Sandbox
+from realservices.host.launcher_directories import LauncherDirectories
 import sys
-sandbox = Sandbox(); sandbox.create(); sandbox.create_memory()
-print(sandbox.private, flush=True)
+directories = LauncherDirectories(); directories.create(); directories.create_memory()
+print(directories.private, flush=True)
 sys.stdin.read()
 '''
 def start():

@@ -41,10 +41,10 @@ def is_home_whole():
     return sorted(os.listdir(HOME)) == ["key", "thesis"] and os.listdir(f"{HOME}/thesis") == ["chapter"]
 """
 _LAUNCH = """
-from realservices.host.sandbox import Sandbox
-sandbox = Sandbox(); sandbox.create(); sandbox.create_memory()
-print(*sorted(os.path.dirname(path) for path in (sandbox.private, sandbox.memory)))
-sandbox.remove()
+from realservices.host.launcher_directories import LauncherDirectories
+directories = LauncherDirectories(); directories.create(); directories.create_memory()
+print(*sorted(os.path.dirname(path) for path in (directories.private, directories.memory)))
+directories.remove()
 """
 
 

@@ -10,7 +10,7 @@ from realservices.contract.environment import mapped_environment, service_enviro
 from realservices.contract.errors import ManifestError, RealServicesError
 from realservices.contract.manifest import Manifest, ServiceSpec
 from realservices.contract.runtime import load_runtime
-from realservices.host.sandbox import Sandbox
+from realservices.host.launcher_directories import LauncherDirectories
 from realservices.services.kinds import class_of
 from realservices.services.template_info import read_info
 from realservices.system.bazel_files import load_manifest
@@ -113,8 +113,8 @@ def test_descriptions_of_templates(tmp_path: Path) -> None:
 
 def _use(manifest: Manifest, directory: Path) -> None:
     """Do with a manifest what the launcher does before anything starts."""
-    sandbox = Sandbox(str(directory / "sandbox"))
-    sandbox.create()
+    directories = LauncherDirectories(str(directory / "sandbox"))
+    directories.create()
     try:
         endpoints: dict[str, dict[str, Any]] = {}
         for spec in manifest.services:
@@ -123,11 +123,11 @@ def _use(manifest: Manifest, directory: Path) -> None:
                 continue
             kind = class_of(spec, spec.label, "/")
             ports = list(range(20_000, 20_000 + kind.ports_for(spec)))
-            service = kind(spec, sandbox, str(directory), ports)
+            service = kind(spec, directories, str(directory), ports)
             endpoints[spec.name] = service.endpoint
             service.resolve(endpoints)
         service_environment(endpoints)
         mapped_environment(manifest.env, endpoints)
     finally:
-        sandbox.remove()
+        directories.remove()
         shutil.rmtree(directory / "sandbox", ignore_errors=True)

@@ -18,8 +18,8 @@ import os, signal, subprocess, sys
 sys.path.insert(0, sys.argv[1])
 from realservices.system.locks import make_locked_directory
 from realservices.host.abandoned import remove_abandoned
-from realservices.host.marks import mark_child, mark_children, marked
-from realservices.host.sandbox import Sandbox
+from realservices.host.process_tags import tag_child, tag_children, tagged
+from realservices.host.launcher_directories import LauncherDirectories
 from realservices.system.directory_safety import SHORT_BASES
 from realservices.system.user_directory import present_user_directories
 from realservices.host.scratch import scratch_base
@@ -59,37 +59,37 @@ def _on_a_machine(code: str, *options: str) -> str:
 def test_the_next_launcher_removes_directories_and_processes_of_a_killed_one() -> None:
     code = """
 def launch():
-    sandbox = Sandbox(); sandbox.create(); sandbox.create_memory()
-    for path in sandbox.paths:
+    directories = LauncherDirectories(); directories.create(); directories.create_memory()
+    for path in directories.paths:
         open(f"{path}/file", "w").close()
-    mark_children(sandbox.name)
+    tag_children(directories.name)
     read_end, write_end = os.pipe()
     if not os.fork():
-        mark_child(); os.setsid()
+        tag_child(); os.setsid()
         os.execve("/bin/sleep", ["sleep", "1000"], {})
     os.close(write_end)
     os.read(read_end, 1)  # It returns when the other program runs, which holds no lock any more.
     with open("/tmp/name", "w") as file:
-        file.write(sandbox.name)
+        file.write(directories.name)
 killed(launch)
 with open("/tmp/name") as file:
     name = file.read()
 os.unlink("/tmp/name")
-print(len(left()), len(marked(name)))
+print(len(left()), len(tagged(name)))
 pass_by()
-print(len(left()), len(marked(name)))
+print(len(left()), len(tagged(name)))
 """
     assert _on_a_machine(code, "--pid").splitlines() == ["3 1", "0 0"]
 
 
 def test_one_that_runs_is_left_alone() -> None:
     code = """
-sandbox = Sandbox(); sandbox.create(); sandbox.create_memory()
-for path in sandbox.paths:
+directories = LauncherDirectories(); directories.create(); directories.create_memory()
+for path in directories.paths:
     open(f"{path}/file", "w").close()
 pass_by()
 print(len(left()))
-sandbox.remove()
+directories.remove()
 print(len(left()))
 """
     assert _on_a_machine(code).splitlines() == ["3", "0"]
@@ -150,9 +150,9 @@ def test_a_name_that_is_taken_is_passed_over(planted: str) -> None:
     }
     code = f"""
 {plant[planted]}
-sandbox = Sandbox(); sandbox.create()
-print(sandbox.private.startswith("/tmp/realservices-1000-1/run."))
-sandbox.remove()
+directories = LauncherDirectories(); directories.create()
+print(directories.private.startswith("/tmp/realservices-1000-1/run."))
+directories.remove()
 """
     assert _on_a_machine(code) == "True\n"
 
@@ -164,7 +164,7 @@ from realservices.system.user_directory import user_directory
 from realservices.contract.errors import InfrastructureError
 print(user_directory(("/tmp/open", "/dev/shm"), component="", purpose="", remedy=""))
 try:
-    user_directory(("/tmp/open", "/tmp/gone"), component="sandbox", purpose="files", remedy="make room")
+    user_directory(("/tmp/open", "/tmp/gone"), component="directories", purpose="files", remedy="make room")
 except InfrastructureError as error:
     print(error)
 """

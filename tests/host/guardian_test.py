@@ -24,17 +24,17 @@ _SMALL_LAUNCHER = """
 import fcntl, json, os, signal, sys
 sys.path.insert(0, sys.argv[1])
 from realservices.host.guardian import start_guardian
-from realservices.host.marks import mark_child, mark_children
+from realservices.host.process_tags import tag_child, tag_children
 directory, name, ending = sys.argv[2:5]
 lock = os.open(directory + ".lock", os.O_RDWR | os.O_CREAT)
 fcntl.flock(lock, fcntl.LOCK_EX)
 guardian = start_guardian(name, [directory])
-mark_children(name)
+tag_children(name)
 os.mkdir(directory)
 open(directory + "/file", "w").close()
 started = os.pipe()
 if not os.fork():
-    mark_child()
+    tag_child()
     os.setsid()
     pid = os.fork()
     if pid:

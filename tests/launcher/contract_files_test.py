@@ -64,7 +64,7 @@ def test_an_unusable_directory_for_the_sandbox_is_a_fault_of_the_machine(tmp_pat
     with Launched(tmp_path / "run", [redis()], env={"TEST_TMPDIR": "/proc/nowhere"}) as launched:
         assert launched.wait() == 1
         assert "Traceback" not in launched.output
-        assert launched.written("infrastructure_failure").startswith("sandbox\ncannot make /proc/nowhere/sandbox.")
+        assert launched.written("infrastructure_failure").startswith("directories\ncannot make /proc/nowhere/scratch.")
 
 
 def test_a_failing_test_keeps_a_log_per_service(tmp_path: Path, template: Path) -> None:

@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 
 from realservices.host.blocks import BLOCK_SIZE
-from realservices.host.marks import marked
+from realservices.host.process_tags import tagged
 from realservices.host.slots import acquire_slot
 from tests.host.ports import free_port
 from tests.host.running import Running
@@ -43,7 +43,7 @@ def _private(run: Running) -> Path:
     """Return the launcher's private directory, whose name its processes bear as their mark."""
     own = set(children(run.pid))
     directories = Path("/tmp").glob("realservices-*/run.*")
-    (private,) = [path for path in directories if own <= set(marked(path.suffix.removeprefix(".")))]
+    (private,) = [path for path in directories if own <= set(tagged(path.suffix.removeprefix(".")))]
     return private
 
 

@@ -44,7 +44,7 @@ def test_a_full_tmp(elsewhere: Path, shape: str, room: str) -> None:
     enclosure = ["--uid", "1000", "--tmpfs", f"/tmp={shape}", "--fill", "/tmp"]
     with Launched(elsewhere / "run", [redis()], enclosure=enclosure, base="/dev/shm") as launched:
         component, reason = _refused(launched)
-    assert component in ("disk", "sandbox")
+    assert component in ("disk", "directories")
     assert "No space left on device: the file system of /tmp" in reason
     assert room in reason
     assert f"; make room there ({_CLEAN})" in reason
@@ -54,9 +54,9 @@ def test_a_test_tmpdir_without_inodes(tmp_path: Path) -> None:
     enclosure = [*_PRIVATE, "--tmpfs", "/var/tmp=1m,nr_inodes=1"]
     with Launched(tmp_path / "run", [redis()], enclosure=enclosure, env={"TEST_TMPDIR": "/var/tmp"}) as launched:
         component, reason = _refused(launched)
-    assert component == "sandbox"
-    assert reason.startswith("cannot make /var/tmp/sandbox.")
-    assert "No space left on device: the file system of /var/tmp/sandbox." in reason
+    assert component == "directories"
+    assert reason.startswith("cannot make /var/tmp/scratch.")
+    assert "No space left on device: the file system of /var/tmp/scratch." in reason
     assert "1.0 MB of 1.0 MB are free, 0 of 1 inodes; make room there" in reason
 
 
@@ -64,8 +64,8 @@ def test_a_read_only_test_tmpdir(tmp_path: Path) -> None:
     enclosure = [*_PRIVATE, "--read-only", "/var/tmp"]
     with Launched(tmp_path / "run", [redis()], enclosure=enclosure, env={"TEST_TMPDIR": "/var/tmp"}) as launched:
         component, reason = _refused(launched)
-    assert component == "sandbox"
-    assert reason.startswith("cannot make /var/tmp/sandbox.")
+    assert component == "directories"
+    assert reason.startswith("cannot make /var/tmp/scratch.")
     assert "lies on a read-only file system; mount it writable, or name another directory" in reason
 
 

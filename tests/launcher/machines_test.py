@@ -286,9 +286,9 @@ def test_what_cannot_be_removed_is_a_warning(tmp_path: Path) -> None:
     with Launched(tmp_path / "run", [redis()], script=script, enclosure=["--uid", "0"]) as launched:
         assert launched.wait() == 0, launched.output
     assert re.fullmatch(
-        r"cannot remove /\S+/sandbox\.\w+: Device or resource busy: mounted\n", launched.written("warnings")
+        r"cannot remove /\S+/scratch\.\w+: Device or resource busy: mounted\n", launched.written("warnings")
     ), launched.written("warnings")
-    (left,) = (tmp_path / "run" / "tmp").glob("sandbox.*/tmp/*")
+    (left,) = (tmp_path / "run" / "tmp").glob("scratch.*/tmp/*")
     assert left.name == "mounted"
 
 

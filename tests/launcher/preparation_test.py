@@ -12,8 +12,8 @@ import pytest
 
 from realservices.contract.manifest import ServiceSpec
 from realservices.control.states import READY, STARTING
+from realservices.host.launcher_directories import LauncherDirectories
 from realservices.host.process import run_beside, spawn
-from realservices.host.sandbox import Sandbox
 from realservices.host.slots import lease_ports
 from realservices.launcher.signals import SignalReader
 from realservices.launcher.supervisor import Supervisor
@@ -65,12 +65,12 @@ class _Prepared(_Serving):
 def services(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[tuple[_Prepared, _Serving, Supervisor]]:
     """A service that is prepared, one that is not, and what supervises both."""
     monkeypatch.setenv("TEST_TMPDIR", str(tmp_path))
-    sandbox = Sandbox()
-    sandbox.create()
-    os.mkdir(sandbox.logs)
+    directories = LauncherDirectories()
+    directories.create()
+    os.mkdir(directories.logs)
     slot, ports = lease_ports({"slow": 1, "quick": 1}, {})
     slow, quick = (
-        kind(ServiceSpec(_entry(name)), sandbox, str(tmp_path), ports[name])
+        kind(ServiceSpec(_entry(name)), directories, str(tmp_path), ports[name])
         for kind, name in ((_Prepared, "slow"), (_Serving, "quick"))
     )
     supervisor = Supervisor([slow, quick], dict(os.environ))
@@ -81,7 +81,7 @@ def services(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[tuple[
     finally:
         supervisor.kill_all()
         signals.close()
-        sandbox.remove()
+        directories.remove()
         slot.release()
 
 

@@ -15,14 +15,14 @@ from realservices.services.base import HOST, Service, connect_unix
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from realservices.contract.manifest import ServiceSpec
-    from realservices.host.sandbox import Sandbox
+    from realservices.host.launcher_directories import LauncherDirectories
 
 
 class Redis(Service):
     """A redis-server on a leased port and a unix socket."""
 
-    def __init__(self, spec: ServiceSpec, sandbox: Sandbox, runfiles: str, ports: list[int]) -> None:
-        super().__init__(spec, sandbox, runfiles, ports)
+    def __init__(self, spec: ServiceSpec, directories: LauncherDirectories, runfiles: str, ports: list[int]) -> None:
+        super().__init__(spec, directories, runfiles, ports)
         self._socket = f"{self.directory}/redis.sock"
         if not spec.config.get("password", True):
             self.password = ""

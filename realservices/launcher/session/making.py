@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable
     from typing import Any
 
-    from realservices.host.sandbox import Sandbox
+    from realservices.host.launcher_directories import LauncherDirectories
     from realservices.launcher.supervisor import Supervisor
     from realservices.services.base import Service
 
@@ -36,20 +36,20 @@ class ServiceMaker:
         self._pause = pause
         self._slot = Slot()
         # How each service was made on leased ports, once for each time; for those that lose them.
-        self._made: dict[str, list[tuple[dict[str, Any], Sandbox]]] = {}
+        self._made: dict[str, list[tuple[dict[str, Any], LauncherDirectories]]] = {}
 
-    def make(self, request: dict[str, Any], sandbox: Sandbox) -> None:
+    def make(self, request: dict[str, Any], directories: LauncherDirectories) -> None:
         """Make a service, and have it started as soon as what it needs is ready.
 
         Args:
             request: Its entry of a manifest (``service``), and where paths in that start from (``runfiles``).
-            sandbox: Where its files lie.
+            directories: Where its files lie.
 
         Raises:
             RealServicesError, OSError: It cannot be made.
         """
         self._made.pop(request["service"]["name"], None)
-        self._supervisor.add(self._new_service(request, sandbox))
+        self._supervisor.add(self._new_service(request, directories))
 
     def make_lost_anew(self) -> None:
         """Have services whose ports foreign processes took before they were ever ready on other ports."""
@@ -74,7 +74,7 @@ class ServiceMaker:
         """Let others have the ports."""
         self._slot.release()
 
-    def _new_service(self, request: dict[str, Any], sandbox: Sandbox) -> Service:
+    def _new_service(self, request: dict[str, Any], directories: LauncherDirectories) -> Service:
         """Make a service: on leased ports or, other than in a manifest, on those in the entry's ``ports``."""
         entry = request["service"]
         spec = ServiceSpec(entry)
@@ -83,14 +83,14 @@ class ServiceMaker:
         # Services are added one by one, and two of them may have fixed ports of one block.
         ports = hold_ports(fixed, with_blocks=False).ports if fixed else self._lease(kind.ports_for(spec))
         try:
-            service = kind(spec, sandbox, request["runfiles"], ports)
+            service = kind(spec, directories, request["runfiles"], ports)
             service.resolve(self._endpoints | {spec.name: service.endpoint})
         except BaseException:
             if not fixed:
                 self._slot.use_no_more(ports)
             raise
         if not fixed:
-            self._made.setdefault(spec.name, []).append((request, sandbox))
+            self._made.setdefault(spec.name, []).append((request, directories))
         return service
 
     @property

@@ -18,7 +18,7 @@ import time
 
 from realservices.contract.errors import InfrastructureError, RealServicesError
 from realservices.host.guardian import Home
-from realservices.host.sandbox import Sandbox
+from realservices.host.launcher_directories import LauncherDirectories
 from realservices.launcher.session.making import ServiceMaker
 from realservices.launcher.session.pool_entry import PoolEntry
 from realservices.launcher.session.standby import Standby
@@ -56,10 +56,10 @@ class SessionServices:
         # What the session's first process holds, while there is none.
         self._held: list[int] = []
         # Named first, for the guardian. What is begun for nobody has directories of its own: it may be thrown away.
-        self._sandbox = Sandbox(self.directory)
-        self._standby_sandbox = Sandbox(self.directory) if self._comes_first else None
-        sandboxes = [self._sandbox, *([self._standby_sandbox] if self._standby_sandbox else [])]
-        self._session = SupervisedSession(sandboxes, Watcher("while the session ran"))
+        self._directories = LauncherDirectories(self.directory)
+        self._standby_directories = LauncherDirectories(self.directory) if self._comes_first else None
+        directories = [self._directories, *([self._standby_directories] if self._standby_directories else [])]
+        self._session = SupervisedSession(directories, Watcher("while the session ran"))
         self._supervisor = self._session.supervisor
         self._maker = ServiceMaker(self._supervisor, self._pause)
         self._standby = Standby(self._supervisor)
@@ -165,13 +165,13 @@ class SessionServices:
         request = {"service": entry, "runfiles": runfiles}
         if self._standby.is_taken(request):
             return
-        self._maker.make(request, self._sandbox)
+        self._maker.make(request, self._directories)
 
     def _begin_standby(self, request: dict[str, Any]) -> None:
-        assert self._standby_sandbox
+        assert self._standby_directories
         self._standby.begin(request)
         try:
-            self._maker.make(request, self._standby_sandbox)
+            self._maker.make(request, self._standby_directories)
         except (RealServicesError, OSError):
             self._standby.forget(request)  # Who wants it is told why it does not start.
 

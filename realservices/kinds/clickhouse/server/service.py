@@ -26,7 +26,7 @@ from realservices.system.listeners import stranger_on
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from realservices.contract.manifest import ServiceSpec
-    from realservices.host.sandbox import Sandbox
+    from realservices.host.launcher_directories import LauncherDirectories
 
 # What tests may put in; less than that is free in the shared memory of a container with Docker's default of 64 MB.
 _ROOM_BYTES = 256 << 20
@@ -42,8 +42,8 @@ class ClickHouse(Service):
     port_count = 2
     is_slow_to_start = True
 
-    def __init__(self, spec: ServiceSpec, sandbox: Sandbox, runfiles: str, ports: list[int]) -> None:
-        super().__init__(spec, sandbox, runfiles, ports)
+    def __init__(self, spec: ServiceSpec, directories: LauncherDirectories, runfiles: str, ports: list[int]) -> None:
+        super().__init__(spec, directories, runfiles, ports)
         config = spec.config
         self._info = read_info(spec, f"{runfiles}/{config['template_info']}")
         self._ports = {"http": ports[0], "tcp": ports[1]}
@@ -58,7 +58,7 @@ class ClickHouse(Service):
             "template_info": f"{runfiles}/{config['template_info']}",
             "url": f"http://{user}:{self.password}@{HOST}:{ports[0]}/{database}",
         }
-        self._sandbox = sandbox
+        self._directories = directories
         self._data = ""
 
     def start(self, env: dict[str, str], output: int) -> int:
@@ -114,7 +114,7 @@ class ClickHouse(Service):
         return _PROBE_PAUSE_S if elapsed_s < _LATE_S else _LATE_PROBE_PAUSE_S
 
     def _place(self) -> str:
-        parent, memory = self._sandbox.root, self._sandbox.memory
+        parent, memory = self._directories.root, self._directories.memory
         if memory and free_bytes(os.path.dirname(memory)) > _ROOM_BYTES:
-            parent = self._sandbox.create_memory()
+            parent = self._directories.create_memory()
         return f"{parent}/{self.spec.name}.data"

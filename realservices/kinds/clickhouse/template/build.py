@@ -16,8 +16,8 @@ import time
 
 from realservices.contract.errors import TemplateError
 from realservices.host.abandoned import remove_abandoned
-from realservices.host.marks import mark_this_process
 from realservices.host.process import describe_exit, spawn
+from realservices.host.process_tags import tag_this_process
 from realservices.host.scratch import Scratch
 from realservices.host.slots import acquire_slot
 from realservices.kinds.clickhouse.server.config import HOST, lost_settings, write_configuration
@@ -79,7 +79,7 @@ def _build(options: argparse.Namespace) -> None:
         raise TemplateError(lost)
     scratch = Scratch()
     remove_abandoned(os.path.dirname(scratch.path))
-    mark_this_process(scratch.name)
+    tag_this_process(scratch.name)
     work = scratch.path
     end_with(options.lifeline, work)
     slot = acquire_slot(2)

@@ -34,7 +34,7 @@ if TYPE_CHECKING:
     from typing import Any
 
     from realservices.contract.manifest import ServiceSpec
-    from realservices.host.sandbox import Sandbox
+    from realservices.host.launcher_directories import LauncherDirectories
 
 # A service that says it serves has opened its ports, or is about to.
 _PORT_GRACE_S = 5.0
@@ -46,8 +46,8 @@ class Executable(Service):
     # Most are written in languages that take longer to start than a database does.
     is_slow_to_start = True
 
-    def __init__(self, spec: ServiceSpec, sandbox: Sandbox, runfiles: str, ports: list[int]) -> None:
-        super().__init__(spec, sandbox, runfiles, ports)
+    def __init__(self, spec: ServiceSpec, directories: LauncherDirectories, runfiles: str, ports: list[int]) -> None:
+        super().__init__(spec, directories, runfiles, ports)
         config = spec.config
         self.stop_signal = int(signal.Signals[config["stop_signal"]])
         self.grace_s = float(config["grace_s"])

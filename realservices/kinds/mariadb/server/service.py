@@ -25,7 +25,7 @@ from realservices.services.template_info import read_info
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from realservices.contract.manifest import ServiceSpec
-    from realservices.host.sandbox import Sandbox
+    from realservices.host.launcher_directories import LauncherDirectories
 
 # What tests may put in; less than that is free in the shared memory of a container with Docker's default of 64 MB.
 _ROOM_BYTES = 256 << 20
@@ -38,8 +38,8 @@ class MariaDB(Service):
 
     is_slow_to_start = True
 
-    def __init__(self, spec: ServiceSpec, sandbox: Sandbox, runfiles: str, ports: list[int]) -> None:
-        super().__init__(spec, sandbox, runfiles, ports)
+    def __init__(self, spec: ServiceSpec, directories: LauncherDirectories, runfiles: str, ports: list[int]) -> None:
+        super().__init__(spec, directories, runfiles, ports)
         config = spec.config
         info = read_info(spec, f"{runfiles}/{config['template_info']}")
         user, database = config["user"], config["database"]
@@ -51,7 +51,7 @@ class MariaDB(Service):
             "template_database": info["template_database"],
             "url": f"mysql://{user}:{self.password}@{HOST}:{self.port}/{database}",
         }
-        self._sandbox = sandbox
+        self._directories = directories
         self._data = ""
         self._init_file = f"{self.directory}/init.sql"
 
@@ -106,7 +106,7 @@ class MariaDB(Service):
             file.write(f"ALTER USER {user}@'%' IDENTIFIED BY '{self.password}';\n")
 
     def _place(self) -> str:
-        parent, memory = self._sandbox.root, self._sandbox.memory
+        parent, memory = self._directories.root, self._directories.memory
         if memory and free_bytes(os.path.dirname(memory)) > _ROOM_BYTES:
-            parent = self._sandbox.create_memory()
+            parent = self._directories.create_memory()
         return f"{parent}/{self.spec.name}.data"

@@ -13,9 +13,9 @@ import os
 
 from realservices.contract.errors import TemplateError
 from realservices.host.abandoned import remove_abandoned
-from realservices.host.marks import mark_this_process
 from realservices.host.namespaces import are_namespaces_possible, enter_mount_namespace
 from realservices.host.privileges import may_map_itself
+from realservices.host.process_tags import tag_this_process
 from realservices.host.scratch import Scratch
 from realservices.host.slots import acquire_slot
 from realservices.kinds.mariadb.blueprint import read_blueprint
@@ -63,7 +63,7 @@ def _build_or_explain(options: argparse.Namespace) -> None:
 def _build(options: argparse.Namespace) -> None:
     scratch = Scratch()
     remove_abandoned(os.path.dirname(scratch.path))
-    mark_this_process(scratch.name)
+    tag_this_process(scratch.name)
     memory = _memory(scratch.path, options)
     end_with(options.lifeline, scratch.path, (scratch.path,))
     try:

@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from typing import Any
 
     from realservices.contract.manifest import ServiceSpec
-    from realservices.host.sandbox import Sandbox
+    from realservices.host.launcher_directories import LauncherDirectories
     from realservices.system.directory_cache import Lease
 
 
@@ -31,7 +31,7 @@ class ServerFiles:
 
     Args:
         spec: What the manifest says.
-        sandbox: Where copies of its own go.
+        directories: Where copies of its own go.
         runfiles: The directory that runfiles paths start from.
         info: The template's description.
 
@@ -39,13 +39,15 @@ class ServerFiles:
         ManifestError: The archive of programs is not described.
     """
 
-    def __init__(self, spec: ServiceSpec, sandbox: Sandbox, runfiles: str, info: dict[str, Any]) -> None:
+    def __init__(
+        self, spec: ServiceSpec, directories: LauncherDirectories, runfiles: str, info: dict[str, Any]
+    ) -> None:
         config = spec.config
         base = f"{runfiles}/{config['template_base']}" if config.get("template_base") else ""
         self._template = described_template(info, f"{runfiles}/{config['template']}", base)
         self._copy_size_bytes: int = info["copy_size_bytes"]
-        self._spec, self._sandbox, self._runfiles = spec, sandbox, runfiles
-        self._programs = _unpacked_programs(spec, runfiles, f"{sandbox.root}/{spec.name}.programs")
+        self._spec, self._directories, self._runfiles = spec, directories, runfiles
+        self._programs = _unpacked_programs(spec, runfiles, f"{directories.root}/{spec.name}.programs")
         self._lease: Lease | None = None
         self._copy = ""
 
@@ -104,7 +106,7 @@ class ServerFiles:
                 lease.release()
 
     def _link_programs(self, distribution: str) -> None:
-        link = link_to_programs(self._sandbox.private, self._spec.name)
+        link = link_to_programs(self._directories.private, self._spec.name)
         if self._programs and not os.path.lexists(link):
             os.symlink(distribution, link)
 
@@ -131,9 +133,9 @@ class ServerFiles:
         return data
 
     def _place_of_copy(self) -> str:
-        parent, memory = self._sandbox.root, self._sandbox.memory
+        parent, memory = self._directories.root, self._directories.memory
         if memory and (os.path.isdir(memory) or free_bytes(os.path.dirname(memory)) > 2 * self._copy_size_bytes):
-            parent = self._sandbox.create_memory()
+            parent = self._directories.create_memory()
         return f"{parent}/{self._spec.name}.data"
 
 

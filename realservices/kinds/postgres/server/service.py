@@ -41,7 +41,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
     from realservices.contract.manifest import ServiceSpec
-    from realservices.host.sandbox import Sandbox
+    from realservices.host.launcher_directories import LauncherDirectories
 
 # Descriptors and processes: without them no way to run is any better.
 _NEEDED_BY_ALL = (errno.EMFILE, errno.ENFILE, errno.EAGAIN)
@@ -57,8 +57,8 @@ class Postgres(Service):
     # Smart shutdown (SIGTERM) would wait for clients; fast shutdown (SIGINT) ends their connections and keeps data.
     stop_signal = int(signal.SIGINT)
 
-    def __init__(self, spec: ServiceSpec, sandbox: Sandbox, runfiles: str, ports: list[int]) -> None:
-        super().__init__(spec, sandbox, runfiles, ports)
+    def __init__(self, spec: ServiceSpec, directories: LauncherDirectories, runfiles: str, ports: list[int]) -> None:
+        super().__init__(spec, directories, runfiles, ports)
         config = spec.config
         self._info = read_info(spec, f"{runfiles}/{config['template_info']}")
         user, database = config["user"], config["database"]
@@ -71,7 +71,7 @@ class Postgres(Service):
             "socket": self.directory,
             "url": f"postgresql://{user}:{self.password}@{HOST}:{self.port}/{database}",
         }
-        self._files = ServerFiles(spec, sandbox, runfiles, self._info)
+        self._files = ServerFiles(spec, directories, runfiles, self._info)
         self._mount_point = f"{self.directory}/fs"
         os.mkdir(self._mount_point, 0o700)
         self._ways = [_ON_OVERLAY, _IN_NAMESPACES, _AS_USER] if are_namespaces_possible() else [_AS_USER]

@@ -16,9 +16,9 @@ import pwd
 
 from realservices.contract.errors import TemplateError
 from realservices.host.abandoned import remove_abandoned
-from realservices.host.marks import mark_this_process
 from realservices.host.namespaces import are_namespaces_possible, enter_mount_namespace
 from realservices.host.privileges import leave_root, may_map_itself
+from realservices.host.process_tags import tag_this_process
 from realservices.host.scratch import Scratch
 from realservices.host.slots import acquire_slot
 from realservices.kinds.postgres.databases import (
@@ -75,7 +75,7 @@ def _make(options: argparse.Namespace, archive: str, info_file: str) -> None:
     # Its path is short enough for the server's socket.
     scratch = Scratch()
     remove_abandoned(os.path.dirname(scratch.path))
-    mark_this_process(scratch.name)
+    tag_this_process(scratch.name)
     # Migrators come by TCP: JDBC has no unix sockets.
     slot = acquire_slot(1) if options.migrate else None
     memory = None

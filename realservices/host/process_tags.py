@@ -1,4 +1,4 @@
-"""The mark of a launcher: by it every process that it started, and all that those started, can be told from others.
+"""The tag of a launcher, which identifies every process that it has started, and all that those have started.
 
 It is a resource limit, because the kernel hands limits on to every child and through every exec (setrlimit(2)),
 whatever a program does with its environment, its session or its parents: nginx overwrites its environment with its
@@ -38,20 +38,20 @@ class _Limit(ctypes.Structure):
     _fields_ = (("soft", ctypes.c_ulong), ("hard", ctypes.c_ulong))
 
 
-def mark_children(name: str) -> None:
-    """Have all that this process spawns from now on bear a launcher's mark (host/process.py)."""
+def tag_children(name: str) -> None:
+    """Have all that this process spawns from now on carry a launcher's tag (host/process.py)."""
     global _children
     _children = name
 
 
-def mark_child() -> None:
-    """Give a child that has just been forked the mark that `mark_children` has named, if any."""
+def tag_child() -> None:
+    """Give a child that has just been forked the tag that `tag_children` has named, if any."""
     if _children:
-        mark_this_process(_children)
+        tag_this_process(_children)
 
 
-def mark_this_process(name: str) -> None:
-    """Mark this process and all that it will start, instead of any mark that it had; elsewhere than on Linux nothing.
+def tag_this_process(name: str) -> None:
+    """Tag this process and all that it will start, in the place of any other tag. Does nothing elsewhere than on Linux.
 
     Args:
         name: The launcher's, 12 hexadecimal digits.
@@ -64,14 +64,14 @@ def mark_this_process(name: str) -> None:
     libc.setrlimit(_RLIMIT_LOCKS, ctypes.byref(limit))  # Refused where somebody has set the hard one.
 
 
-def kill_marked(name: str) -> list[int]:
-    """Kill every process with a launcher's mark but this one, and return the process ids.
+def kill_tagged(name: str) -> list[int]:
+    """Kill every process with a launcher's tag but this one, and return the process ids.
 
     Sweeps until none is left, as new ones may be forked meanwhile.
     """
     killed: list[int] = []
     for _ in range(_MOST_SWEEPS):
-        found = [pid for pid in marked(name) if pid != os.getpid()]
+        found = [pid for pid in tagged(name) if pid != os.getpid()]
         if not found:
             break
         for pid in found:
@@ -84,8 +84,8 @@ def kill_marked(name: str) -> list[int]:
     return killed
 
 
-def marked(name: str) -> list[int]:
-    """Return the process ids of all that bear a launcher's mark and have not ended."""
+def tagged(name: str) -> list[int]:
+    """Return the process ids of all that carry a launcher's tag and have not ended."""
     wanted = str(_PREFIX | int(name, 16)).encode()
     found: list[int] = []
     for entry in os.listdir("/proc") if os.path.isdir("/proc/self") else ():

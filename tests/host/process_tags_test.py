@@ -1,4 +1,4 @@
-"""The mark by which a launcher's processes are told from others, whatever they do to be somebody else."""
+"""The tag that identifies the processes of a launcher, whatever they do to look like others."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from contextlib import contextmanager
 
 import pytest
 
-from realservices.host.marks import kill_marked, marked
+from realservices.host.process_tags import kill_tagged, tagged
 from realservices.system.left_directories import new_id
 from tests.host import places
 
@@ -19,8 +19,8 @@ from tests.host import places
 _MARKED = """
 import os, sys
 sys.path.insert(0, sys.argv[1])
-from realservices.host.marks import mark_this_process
-mark_this_process(sys.argv[2])
+from realservices.host.process_tags import tag_this_process
+tag_this_process(sys.argv[2])
 exec(sys.argv[3])
 print(os.getpid(), flush=True)
 sys.stdin.read()
@@ -34,7 +34,7 @@ _SURROUNDINGS = {
         "os.execve(sys.executable, [sys.executable, '-S', '-c', code], {})"
     ),
     "in a user namespace": "import ctypes\nassert ctypes.CDLL(None).unshare(0x10000000) == 0",
-    "in a marked process": "mark_this_process('0' * 12)\nmark_this_process(sys.argv[2])",
+    "in a tagged process": "tag_this_process('0' * 12)\ntag_this_process(sys.argv[2])",
 }
 
 
@@ -50,21 +50,21 @@ def _process(name: str, before: str) -> Iterator[int]:
 def test_it_stays_with_a_process(before: str) -> None:
     name = new_id()
     with _process(name, before) as pid:
-        assert marked(name) == [pid]
-        assert kill_marked(name) == [pid]
-    assert marked(name) == []
+        assert tagged(name) == [pid]
+        assert kill_tagged(name) == [pid]
+    assert tagged(name) == []
 
 
 def test_another_launchers_are_left_alone() -> None:
     with _process(new_id(), "") as pid:
-        assert kill_marked(new_id()) == []
+        assert kill_tagged(new_id()) == []
         os.kill(pid, 0)
 
 
 def test_a_process_that_kills_is_not_killed() -> None:
     code = (
-        "import sys; sys.path.insert(0, sys.argv[1]); from realservices.host.marks import *; "
-        "mark_this_process(sys.argv[2]); print(kill_marked(sys.argv[2]))"
+        "import sys; sys.path.insert(0, sys.argv[1]); from realservices.host.process_tags import *; "
+        "tag_this_process(sys.argv[2]); print(kill_tagged(sys.argv[2]))"
     )
     command = [sys.executable, "-c", code, str(places.PACKAGE_ROOT), new_id()]
     done = subprocess.run(command, capture_output=True, text=True, check=True)
@@ -76,13 +76,13 @@ def test_one_that_has_ended_is_not_found() -> None:
     command = [sys.executable, "-c", _MARKED, str(places.PACKAGE_ROOT), name, ""]
     process = subprocess.Popen(command, stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL)
     os.waitid(os.P_PID, process.pid, os.WEXITED | os.WNOWAIT)
-    assert marked(name) == []
+    assert tagged(name) == []
     assert process.wait() == 0
 
 
 def test_who_has_a_hard_limit_on_it_goes_without() -> None:
     name = new_id()
-    code = "import resource; resource.setrlimit(10, (5, 5)); mark_this_process(sys.argv[2])"
+    code = "import resource; resource.setrlimit(10, (5, 5)); tag_this_process(sys.argv[2])"
     with _process(name, code) as pid:
-        assert marked(name) == []
+        assert tagged(name) == []
         os.kill(pid, signal.SIGKILL)

@@ -1,4 +1,4 @@
-"""The directories that one launcher owns: a short private one for sockets, and the test's filesystem sandbox.
+"""The scratch directories of one launcher: a short private one for sockets, and one for the files of the test.
 
 Unix socket paths are limited to 107 bytes and Bazel's TEST_TMPDIR is often longer, so sockets have a directory of
 their own in this user's directory below /tmp (which Bazel's sandbox makes private to the action).
@@ -19,7 +19,7 @@ from realservices.system.removal import remove_tree
 _MOST_SOCKET_BYTES = 107  # unix(7), without the byte that ends the path.
 
 
-class Sandbox:
+class LauncherDirectories:
     """The launcher's directories: named by the constructor, made by `create`, removed by `remove`.
 
     The guardian must know the names before there is anything to clean up.
@@ -27,8 +27,8 @@ class Sandbox:
     Attributes:
         name: By which the launcher's processes and directories are known.
         private: Short path, 0700: sockets, the runtime description, mount points.
-        root: The filesystem sandbox of this test action or shard, with ``home`` and ``tmp`` in it.
-        home, temporary: HOME and TMPDIR of the test, in the filesystem sandbox.
+        root: For the files of this test action or shard, with ``home`` and ``tmp`` in it.
+        home, temporary: HOME and TMPDIR of the test, in ``root``.
         logs: A path for the services' log files.
         memory: A path in shared memory, where the machine has that, else None; `create_memory` makes the directory.
 
@@ -45,7 +45,7 @@ class Sandbox:
         self.private = f"{above}/{self.name}" if above else f"{self._shared}/{RUN}{self.name}"
         # A worker that runs actions in the root directory makes it begin with two slashes.
         base = os.environ.get("TEST_TMPDIR", "").replace("//", "/")
-        self.root = f"{base}/sandbox.{self.name}" if base else f"{self.private}/sandbox"
+        self.root = f"{base}/scratch.{self.name}" if base else f"{self.private}/scratch"
         self.home = f"{self.root}/home"
         self.temporary = f"{self.root}/tmp"
         self.logs = f"{self.private}/logs"
@@ -65,7 +65,7 @@ class Sandbox:
             try:
                 os.mkdir(path, 0o700)
             except OSError as error:
-                raise InfrastructureError("sandbox", str(explain(error, f"cannot make {path}"))) from None
+                raise InfrastructureError("directories", str(explain(error, f"cannot make {path}"))) from None
 
     def create_memory(self) -> str:
         """Make the directory in shared memory, unless it is there, and return its path.
