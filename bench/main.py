@@ -20,6 +20,7 @@ from bench.measurements import (
     fresh,
     inputs,
     isolation,
+    layers,
     many,
     memory,
     mocks,
@@ -35,7 +36,7 @@ from bench.workspace import cache_directory, write_workspace
 CHECKOUT = Path(__file__).resolve().parent.parent
 MEASUREMENTS: dict[str, ModuleType] = {
     module.LETTER: module
-    for module in (start, target, isolation, many, memory, inputs, pools, fresh, warm, commits, mocks, analysis)
+    for module in (start, target, isolation, many, memory, inputs, pools, fresh, warm, commits, mocks, analysis, layers)
 }
 _EXIT_MISSED, _EXIT_BROKEN = 1, 2
 

@@ -171,14 +171,14 @@ def mount_overlay_on(lower: str, merged: str, directory: str, *, is_volatile: bo
     Args:
         lower: The ready directory.
         merged: What to mount it on.
-        directory: An empty directory for what is written.
+        directory: A directory for what is written. It may have an ``upper`` already, which then lies over ``lower``.
         is_volatile: Whether that need not be on the disk when it is unmounted (Linux 5.10).
 
     Raises:
         OSError: overlayfs cannot be mounted here.
     """
     for name in ("upper", "work"):
-        os.mkdir(f"{directory}/{name}", 0o700)
+        os.makedirs(f"{directory}/{name}", 0o700, exist_ok=True)
     # index=off, which some kernels do not have as default: files that are hard links below must part when written.
     options = f"lowerdir={lower},upperdir={directory}/upper,workdir={directory}/work,userxattr,index=off"
     _mount("overlay", merged, "overlay", f"{options},volatile" if is_volatile else options)

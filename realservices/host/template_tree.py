@@ -115,9 +115,18 @@ def unpack_private(template: Template, target: str, *, with_copies: bool = True)
     _make_copies(template, target, _copy_file if with_copies else _leave_out)
 
 
+def remove_names(tree: str, names: Collection[str]) -> None:
+    """Remove files and directories, by their paths in a tree.
+
+    Raises:
+        OSError: No permission.
+    """
+    for name in sorted(names, reverse=True):  # What is in a directory before that.
+        remove_tree(f"{tree}/{name}")
+
+
 def _lay_over(template: Template, target: str, *, shares_links: bool) -> None:
-    for name in sorted(template.removed, reverse=True):  # What is in a directory before that.
-        remove_tree(f"{target}/{name}")
+    remove_names(target, template.removed)
     unpack_archive(template.archive, target, digest=template.archive_digest, shares_links=shares_links, replaces=True)
 
 

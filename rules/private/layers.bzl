@@ -6,12 +6,9 @@ from, so it needs no cuts near the end of the list.
 
 FILES_PER_LAYER = 250
 
-# A migration that is appended mostly costs no more than these.
-FILES_AT_THE_END = 25
-
-# Behind the last layer of 250 there are cuts after 200, 100, 50 and 25 files, each if the rest is long enough. Where a
-# cut lies says which one comes before it, so that a longer list finds the templates of a shorter one.
-_STEPS = [8, 4, 2, 1]
+# A migration that is appended mostly costs no more than these: a whole number of them, behind the last layer of 250,
+# is a layer, too. More such cuts would cost each build what they save the next one: a layer costs as much as 200 files.
+FILES_AT_THE_END = 50
 
 # Tools that order files by the numbers that their names begin with. The orders of the others need a look into the files.
 _NUMBERED = [
@@ -46,11 +43,8 @@ def layers(layout, files):
         return [struct(files = files, is_whole = False)]
     whole = range(FILES_PER_LAYER, len(files), FILES_PER_LAYER)
     ends = list(whole)
-    if ends:
-        for step in _STEPS:
-            end = ends[-1] + step * FILES_AT_THE_END
-            if end < len(files):
-                ends.append(end)
+    if ends and len(files) - ends[-1] > FILES_AT_THE_END:
+        ends.append(ends[-1] + (len(files) - ends[-1] - 1) // FILES_AT_THE_END * FILES_AT_THE_END)
     ends.append(len(files))
     return [
         struct(files = files[start:end], is_whole = end in whole)

@@ -126,6 +126,17 @@ def test_a_template_may_begin_from_one_that_begins_from_another(
     _succeed(fourth.seed("5.sql", _ASSERT.format("(SELECT x FROM second) = 1 AND to_regclass('third') IS NOT NULL")))
 
 
+def test_a_chain_is_the_same_with_a_view_and_without(tmp_path: Path, whole: TemplateBuild) -> None:
+    made = []
+    for number, machine in enumerate(_MACHINES):
+        second = _begin(tmp_path / f"second{number}", whole, machine)
+        second.migration("2.sql", "CREATE TABLE second (x int);\nDROP TABLE t1;\nUPDATE t2 SET id = id + 1000;\n")
+        third = _begin(tmp_path / f"third{number}", _succeed(second), machine)
+        _succeed(third.migration("3.sql", "DROP TABLE second;\nDROP TABLE t3;\nINSERT INTO t2 VALUES (1);\n"))
+        made.append((second.archive.read_bytes(), second.info, third.archive.read_bytes(), third.info))
+    assert made[0] == made[1]
+
+
 def test_one_that_has_changed_most_is_whole(tmp_path: Path, whole: TemplateBuild) -> None:
     build = _begin(tmp_path / "next", whole)
     _succeed(

@@ -115,18 +115,24 @@ class _Archive:
 
     def _add_file(self, name: str, status: os.stat_result, file: FileIO) -> None:
         size = status.st_size
+        # Nearly all are small: they are read once, and written with what is around them.
+        content = file.read(size) if size <= _CHUNK_BYTES else b""
         if size and self._sizes[size] > 1:
-            digest = hashlib.file_digest(file, "sha256").digest()
+            digest = (hashlib.sha256(content) if content else hashlib.file_digest(file, "sha256")).digest()
             original = self._first_with.setdefault(digest, name)
             if original != name:
                 self._write(_header(name, HARD_LINK, status.st_mode, link=original))
                 return
-            file.seek(0)
         self._size_bytes += size
-        self._write(_header(name, FILE, status.st_mode, size=size))
+        header, padding = _header(name, FILE, status.st_mode, size=size), bytes(-size % BLOCK)
+        if len(content) == size:
+            self._write(header + content + padding)
+            return
+        file.seek(0)
+        self._write(header)
         while chunk := file.read(_CHUNK_BYTES):
             self._write(chunk)
-        self._write(bytes(-size % BLOCK))
+        self._write(padding)
 
     def _write(self, data: bytes) -> None:
         self._digest.update(data)

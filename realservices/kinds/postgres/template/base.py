@@ -16,10 +16,11 @@ import os
 import stat
 
 from realservices.contract.errors import InfrastructureError, TemplateError
+from realservices.contract.removal import discard_tree
 from realservices.contract.template_info import load_template_info
-from realservices.host.archive import member_names
+from realservices.host.archive import member_names, unpack_archive
 from realservices.host.namespaces import detach, mount_overlay_on
-from realservices.host.template_tree import described_template, unpack_private
+from realservices.host.template_tree import described_template, remove_names, unpack_private
 from realservices.host.templates import lease_template
 from realservices.kinds.postgres.kind import KIND
 from realservices.kinds.postgres.template.archive import files_of, sorted_tree, write_archive
@@ -54,15 +55,20 @@ class Base:
             self._template = described_template(self._info, archive, whole)
         except ValueError as error:
             raise TemplateError(f"cannot begin from {archive}: {info} does not describe it: {error}") from None
+        self._whole = self._template.base or self._template
         self._lease: Lease | None = None
         self._data = self._upper = ""
-        self._before: set[str] = set()
+        # What the template has beside the whole one; without a view, what it has, and with which content.
+        self._laid: set[str] = set()
         self._contents: dict[str, bytes] = {}
 
     def lease(self) -> None:
-        """Have the template in the machine's cache for a view of it, which takes a mount namespace, if it has room."""
+        """Have the whole template in the machine's cache, if it has room, for a view of it in a mount namespace.
+
+        Tests need that, too. The whole tree of one that only lies between the two would be made for a single build.
+        """
         with contextlib.suppress(OSError, InfrastructureError):  # No room, or no place for a shared tree.
-            self._lease = lease_template(self._template)
+            self._lease = lease_template(self._whole)
 
     def lay(self, data: str, changes: str) -> None:
         """Make the data directory.
@@ -76,23 +82,36 @@ class Base:
             OSError: There is no archive, no room, or no permission.
         """
         self._data = data
-        if self._lease:
-            os.mkdir(data, 0o700)
-            os.mkdir(changes, 0o700)
-            try:
-                # Volatile: else all that was written goes to the disk at the end, before it is removed.
-                mount_overlay_on(self._lease.path, data, changes, is_volatile=True)
-            except OSError:
-                os.rmdir(data)  # The scratch directory lies on a file system that overlays refuse.
-            else:
-                self._upper = f"{changes}/upper"
-                self._before = set(sorted_tree(self._lease.path, self._template.copies))
-                return
+        if self._lease and self._view(self._lease.path, data, changes):
+            return
         unpack_private(self._template, data, with_copies=False)
-        self._before = set(sorted_tree(data, self._template.copies))
-        self._contents = {name: _content(f"{data}/{name}") for name in self._before}
-        for name in self._before:
+        self._laid = member_names(self._template.archive) if self._template.base else set()
+        names = set(sorted_tree(data, self._template.copies))
+        self._contents = {name: _content(f"{data}/{name}") for name in names}
+        for name in names:
             os.utime(f"{data}/{name}", (0, 0), follow_symlinks=False)
+
+    def _view(self, tree: str, data: str, changes: str) -> bool:
+        """Make a view of the whole template with what this one has beside it; return whether that is possible here."""
+        upper = f"{changes}/upper"
+        os.mkdir(data, 0o700)
+        os.mkdir(changes, 0o700)
+        if self._template.base:
+            # Not through the view: that would look for each file below, and note that it hides one.
+            unpack_archive(self._template.archive, upper, digest=self._template.archive_digest)
+            self._laid = set(sorted_tree(upper))
+        try:
+            # Volatile: else all that was written goes to the disk at the end, before it is removed.
+            mount_overlay_on(tree, data, changes, is_volatile=True)
+        except OSError:
+            discard_tree(changes)
+            os.rmdir(data)  # The scratch directory lies on a file system that overlays refuse.
+            return False
+        self._upper = upper
+        remove_names(data, self._template.removed)
+        for copy in self._template.copies:
+            os.makedirs(f"{data}/{copy}", mode=0o700, exist_ok=True)
+        return True
 
     def remove_view(self) -> None:
         """Unmount the view of the template."""
@@ -129,34 +148,34 @@ class Base:
             is_part: Whether it is one in any case; else it is one of all, if most has changed.
         """
         files = files_of(data, links)
-        unchanged = self._unchanged()
-        kept = {name for name, status in files.items() if name in unchanged and not stat.S_ISDIR(status.st_mode)}
+        changed = self._laid | self._changed()
+        kept = {name for name, status in files.items() if name not in changed and not stat.S_ISDIR(status.st_mode)}
         size = sum(status.st_size for status in files.values())
         if not is_part and 2 * sum(files[name].st_size for name in kept) < size:
             return write_whole(data, archive, links)
         described = write_archive(data, archive, files, links, kept)
-        removed = sorted((self._before | set(self._template.removed)) - files.keys())
-        whole = self._template.base or self._template
-        digest = hashlib.sha256(json.dumps([whole.digest, described["archive_digest"], removed]).encode()).hexdigest()
+        removed = sorted(self._names_of_whole() - files.keys())
+        digest = hashlib.sha256(
+            json.dumps([self._whole.digest, described["archive_digest"], removed]).encode()
+        ).hexdigest()
         info = self._info.get("base") or self._info
         base = {key: info[key] for key in _WHOLE}
         return {"digest": digest, **described, "links": links, "removed": removed, "base": base}
 
-    def _unchanged(self) -> set[str]:
-        """Return the names of files that are as they are in the whole template."""
-        changed = self._changed()
-        if self._template.base:
-            changed |= member_names(self._template.archive)
-        return self._before - changed
+    def _names_of_whole(self) -> set[str]:
+        if self._lease:
+            return set(sorted_tree(self._lease.path, self._whole.copies))
+        return member_names(self._whole.archive)
 
     def _changed(self) -> set[str]:
+        """Return the names of what is not as it is in the whole template, beside what was laid over that."""
         if not (self._upper and self._lease):
             touched = [name for name, status in files_of(self._data).items() if status.st_mtime_ns]
             # As on an overlay: what is as it was has not changed, however often it was written.
             return {name for name in touched if not self._is_as_before(name)}
         # A file is there as soon as the server has opened it.
-        tree = self._lease.path
-        return {name for name in sorted_tree(self._upper) if not _is_same(f"{self._upper}/{name}", f"{tree}/{name}")}
+        tree, new = self._lease.path, set(sorted_tree(self._upper)) - self._laid
+        return {name for name in new if not _is_same(f"{self._upper}/{name}", f"{tree}/{name}")}
 
     def _is_as_before(self, name: str) -> bool:
         content = _content(f"{self._data}/{name}")

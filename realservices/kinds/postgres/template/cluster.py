@@ -189,15 +189,15 @@ class Cluster:
         command = [os.path.join(self._bin, "psql"), *self._address]
         run_scripts(command, scripts, self._work, env=_environment(), database=database, begin=begin)
 
-    def ask(self, database: str, query: str) -> list[str]:
-        """Return the lines that a query of our own gives.
+    def ask(self, database: str, *queries: str, what: str = "cannot ask the server") -> list[str]:
+        """Return the lines that queries of our own give, each in its transaction.
 
         Raises:
-            TemplateError: The server refused it.
+            TemplateError: The server refused one; ``what`` begins the message.
         """
-        done = self.psql(database, "-At", "-c", query)
+        done = self.psql(database, "-At", *(word for query in queries for word in ("-c", query)))
         if done.returncode:
-            raise TemplateError(f"cannot ask the server:\n{indented(done.stderr)}")
+            raise TemplateError(f"{what}:\n{indented(done.stderr)}")
         return done.stdout.splitlines()
 
     def execute(self, database: str, *statements: str, what: str) -> None:
@@ -206,9 +206,7 @@ class Cluster:
         Raises:
             TemplateError: The server refused one; ``what`` begins the message.
         """
-        done = self.psql(database, *(word for statement in statements for word in ("-c", statement)))
-        if done.returncode:
-            raise TemplateError(f"{what}:\n{indented(done.stderr)}")
+        self.ask(database, *statements, what=what)
 
     @contextlib.contextmanager
     def closed(self, database: str) -> Iterator[None]:

@@ -52,8 +52,9 @@ def finish_copies(cluster: Cluster, source: str) -> dict[int, int]:
     if cluster.version_num >= _FIRST_WITH_LOGIN_TRIGGERS:
         statements.append(_COPY_LOGIN_TRIGGERS.format(**names))
     statements.append(f"ALTER DATABASE {TEMPLATE_DATABASE} WITH IS_TEMPLATE true ALLOW_CONNECTIONS false")
-    cluster.execute("postgres", *statements, what=f"cannot set up the copies of {source!r}")
-    original, *copies = map(int, cluster.ask("postgres", _NUMBERS.format(**names)))
+    statements.append(_NUMBERS.format(**names))
+    what = f"cannot set up the copies of {source!r}"
+    original, *copies = map(int, cluster.ask("postgres", *statements, what=what))
     return dict.fromkeys(copies, original)
 
 
