@@ -67,13 +67,14 @@ def described_template(info: Mapping[str, Any], archive: str, base_archive: str 
     return found
 
 
-def unpack_shared(template: Template, target: str, base_tree: str = "") -> None:
+def unpack_shared(template: Template, target: str, base_tree: str = "", *, with_copies: bool = True) -> None:
     """Make a tree that nobody writes to: equal files are one, also between it and its base's tree.
 
     Args:
         template: What it is made from.
         target: A directory that does not exist yet; after a failure it does not exist again.
         base_tree: The tree of its base, if it has one.
+        with_copies: Whether the copies are there.
 
     Raises:
         ArchiveError: The archive is damaged.
@@ -89,7 +90,8 @@ def unpack_shared(template: Template, target: str, base_tree: str = "") -> None:
             raise
     else:
         unpack_archive(template.archive, target, digest=template.archive_digest, shares_links=True)
-    _make_copies(template, target, os.link)
+    if with_copies:
+        _make_copies(template, target, os.link)
 
 
 def unpack_private(template: Template, target: str, *, with_copies: bool = True) -> None:

@@ -26,6 +26,7 @@ LIMIT_VARIABLE = "REALSERVICES_TEMPLATE_CACHE_MB"
 # Space to leave in the file system of the cache: other programs keep shared memory there.
 _RESERVE_BYTES = 16 << 20
 _FOLDER, _MUTEX = "templates", "unpacking"
+_WITHOUT_COPIES = "-base"
 
 
 def lease_template(template: Template) -> Lease:
@@ -44,6 +45,17 @@ def lease_template(template: Template) -> Lease:
         InfrastructureError: The setting of the cache's size is no number.
     """
     return _lease(_cache(registry_directory()), template)
+
+
+def lease_base(template: Template) -> Lease:
+    """Return the unpacked template as one that another one begins from: it may lack the files of its copies.
+
+    They are most of its files, and nothing that begins from it has use for them.
+
+    Raises:
+        OSError, ArchiveError, InfrastructureError: As `lease_template`.
+    """
+    return _lease_base(_cache(registry_directory()), template)
 
 
 def leased_if_made(template: Template) -> Lease | None:
@@ -65,11 +77,19 @@ def _lease(cache: DirectoryCache, template: Template) -> Lease:
     )
 
 
+def _lease_base(cache: DirectoryCache, template: Template) -> Lease:
+    return cache.lease_made(template.digest) or cache.lease(
+        f"{template.digest}{_WITHOUT_COPIES}",
+        lambda path: unpack_shared(template, path, with_copies=False),
+        lambda: _make_room(cache, template.size_bytes),
+    )
+
+
 def _unpack(cache: DirectoryCache, template: Template, path: str) -> None:
     if not template.base:
         unpack_shared(template, path)
         return
-    base = _lease(cache, template.base)
+    base = _lease_base(cache, template.base)
     try:
         unpack_shared(template, path, base.path)
     finally:

@@ -11,7 +11,7 @@ from realservices.schema.flyway import arrange_flyway
 from realservices.schema.marks import refuse_marks
 from realservices.schema.names import by_dependency, by_directory, by_version
 from realservices.schema.psql_scan import pieces
-from realservices.schema.script import Script
+from realservices.schema.script import APPLIED, Script
 from realservices.schema.sections import SECTIONS, up_part
 from realservices.schema.sqitch import arrange_sqitch
 
@@ -42,12 +42,7 @@ def arrange(layout: str, migrations: Named, seeds: Named = ()) -> list[Script]:
     Raises:
         TemplateError: They are not what the layout says, or a tool's without one.
     """
-    files = [Script("migration", shown, path) for shown, path in migrations]
-    rest = [Script("seed", shown, path) for shown, path in seeds]
-    if layout != "plain":
-        refuse_marks(files, key="migrations", own=layout)
-        refuse_marks(rest, key="seeds")
-    return [*_migrations(layout, files), *rest]
+    return arrange_after(layout, (), migrations, seeds)
 
 
 def arrange_after(layout: str, applied: Named, migrations: Named, seeds: Named) -> list[Script]:
@@ -55,20 +50,25 @@ def arrange_after(layout: str, applied: Named, migrations: Named, seeds: Named) 
 
     Args:
         layout: As for `arrange`.
-        applied: Migrations that are in the database already.
+        applied: Migrations that are in the database already. Where names give the order, the files need not be there.
         migrations: Those that come after them.
         seeds: As for `arrange`.
 
     Raises:
         TemplateError: As `arrange`; or a file that was applied comes after one that was not.
     """
-    done = {path for _, path in applied}
-    scripts = arrange(layout, [*applied, *migrations], seeds)
-    left = [script for script in scripts if script.path not in done]
-    late = next((script for script in scripts[len(scripts) - len(left) :] if script.path in done), None)
+    named = ((APPLIED, applied), ("migration", migrations))
+    files = [Script(kind, shown, path) for kind, group in named for shown, path in group]
+    rest = [Script("seed", shown, path) for shown, path in seeds]
+    if layout != "plain":
+        refuse_marks(files, key="migrations", own=layout)
+        refuse_marks(rest, key="seeds")
+    scripts = _migrations(layout, files)
+    left = [script for script in scripts if script.kind != APPLIED]
+    late = next((script for script in scripts[len(scripts) - len(left) :] if script.kind == APPLIED), None)
     if late:
         raise TemplateError(f"{late.shown} is in the base already, and {left[0].shown} comes before it")
-    return left
+    return [*left, *rest]
 
 
 def _migrations(layout: str, files: list[Script]) -> list[Script]:
@@ -83,12 +83,15 @@ def _migrations(layout: str, files: list[Script]) -> list[Script]:
     if layout == "yoyo":
         ordered = by_dependency(files, _yoyo_needs)
         return [replace(file, transaction=not _YOYO_ALONE.search(_read(file))) for file in ordered]
-    ordered = by_version(layout, files)
+    return [file if file.kind == APPLIED else _as_run(layout, file) for file in by_version(layout, files)]
+
+
+def _as_run(layout: str, file: Script) -> Script:
     if layout in SECTIONS:
-        return [up_part(layout, file) for file in ordered]
+        return up_part(layout, file)
     if layout == "sqlx":
-        return [replace(file, transaction=not _SQLX_ALONE.match(_read(file))) for file in ordered]
-    return [replace(file, transaction=layout in _ALWAYS or _is_one_query(layout, file)) for file in ordered]
+        return replace(file, transaction=not _SQLX_ALONE.match(_read(file)))
+    return replace(file, transaction=layout in _ALWAYS or _is_one_query(layout, file))
 
 
 def _is_one_query(layout: str, file: Script) -> bool:

@@ -12,6 +12,7 @@ import re
 from realservices.contract.errors import TemplateError
 from realservices.schema.flyway import order_flyway
 from realservices.schema.psql_scan import LARGEST_SCANNED_BYTES
+from realservices.schema.script import APPLIED
 from realservices.schema.sections import SECTIONS
 
 TYPE_CHECKING = False
@@ -68,7 +69,8 @@ def refuse_marks(files: Sequence[Script], *, key: str, own: str = "", has_layout
             if not own and pattern.fullmatch(file.name):
                 what = f"{file.shown} has the name of a file that undoes a migration, as {tool} calls them"
                 raise TemplateError(f"{what}, and would be run, too: {_remedy(tool, key, has_layouts)}")
-        _refuse_contents(file, key, own, has_layouts)
+        if file.kind != APPLIED:
+            _refuse_contents(file, key, own, has_layouts)
     if not own:
         _refuse_order(files, key, has_layouts)
 

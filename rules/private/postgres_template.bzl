@@ -67,6 +67,8 @@ def postgres_template(ctx, kind, distribution, contents):
             args.add("--layout", ctx.attr.layout)
         args.add_all(_base_options(base))
         args.add("--form", "whole" if part.is_whole or not base else "part")
+
+        # Their names are looked at, for the order. As inputs they would let a comment in the first file rebuild all.
         args.add_all(applied, before_each = "--applied", map_each = named_path)
         args.add_all(part.files, before_each = "--migration", map_each = named_path)
         args.add_all(ctx.attr.extensions, before_each = "--extension")
@@ -79,7 +81,7 @@ def postgres_template(ctx, kind, distribution, contents):
             args,
             name = ctx.label.name if is_last else "%s.%d" % (ctx.label.name, len(applied) + len(part.files)),
             seeds = ctx.files.seeds if is_last else [],
-            inputs = applied + part.files + ctx.files.data + _base_files(base),
+            inputs = part.files + ctx.files.data + _base_files(base),
             contents = contents,
             # They are run when all migrations have been.
             migration = migration(ctx, kind) if is_last else NO_MIGRATION,

@@ -68,6 +68,11 @@ def _parts_test_impl(ctx):
         _, paths, _, _ = _told(action, package)
         bases = sorted([path for option, path in paths.items() if option != "form"])
         asserts.equals(env, bases, sorted([name for name in inputs if name.partition(".")[0].endswith("_db")]))
+
+        # What an earlier part has applied is none: a comment in it changes nothing here.
+        applied = [word.partition("=")[0] for index, word in enumerate(action.argv) if action.argv[index - 1] in ["--migration", "--seed"]]
+        read = [file.short_path for file in action.inputs.to_list() if file.short_path.startswith(package) and file.extension == "sql"]
+        asserts.equals(env, sorted(applied), sorted(read))
     asserts.equals(env, json.decode(ctx.attr.parts), json.decode(json.encode([_told(action, package) for action in actions])))
     config = json.decode(json.encode(analysistest.target_under_test(env)[ServiceInfo].config))
     asserts.equals(env, ctx.attr.whole, config.get("template_base", "").rpartition("/")[2])

@@ -19,7 +19,7 @@ import pytest
 from realservices.contract.errors import ArchiveError, RealServicesError
 from realservices.host.archive import unpack_archive
 from realservices.host.template_tree import Template
-from realservices.host.templates import lease_template
+from realservices.host.templates import lease_base, lease_template
 from realservices.system.directory_cache import Lease
 from tests.host import places
 
@@ -135,6 +135,19 @@ def test_the_first_use_unpacks_and_the_second_finds_it(registry: Path, archive: 
         assert path.stat().st_mode & 0o777 == 0o700, path
     first.release()
     second.release()
+
+
+def test_what_others_begin_from_has_no_copies_unless_it_is_there_with_them(registry: Path, archive: Path) -> None:
+    template = Template(str(archive), digest_of(archive), _MB)
+    template.copies = {"copy": "base"}
+    bare = lease_base(template)
+    assert os.listdir(bare.path) == ["base"]
+    with_copies = lease_template(template)
+    assert sorted(os.listdir(with_copies.path)) == ["base", "copy"]
+    again = lease_base(template)
+    assert again.path == with_copies.path != bare.path
+    for each in (bare, with_copies, again):
+        each.release()
 
 
 def test_equal_files_share_their_content_only_where_nobody_writes(tmp_path: Path, archive: Path) -> None:

@@ -21,7 +21,7 @@ from realservices.contract.template_info import load_template_info
 from realservices.host.archive import member_names, unpack_archive
 from realservices.host.namespaces import detach, mount_overlay_on
 from realservices.host.template_tree import described_template, remove_names, unpack_private
-from realservices.host.templates import lease_template
+from realservices.host.templates import lease_base
 from realservices.kinds.postgres.kind import KIND
 from realservices.kinds.postgres.template.archive import files_of, sorted_tree, write_archive
 
@@ -65,10 +65,10 @@ class Base:
     def lease(self) -> None:
         """Have the whole template in the machine's cache, if it has room, for a view of it in a mount namespace.
 
-        Tests need that, too. The whole tree of one that only lies between the two would be made for a single build.
+        Tests on what begins from it need that, too. A tree of one that lies between would be made for a single build.
         """
         with contextlib.suppress(OSError, InfrastructureError):  # No room, or no place for a shared tree.
-            self._lease = lease_template(self._whole)
+            self._lease = lease_base(self._whole)
 
     def lay(self, data: str, changes: str) -> None:
         """Make the data directory.
