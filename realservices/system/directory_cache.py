@@ -26,6 +26,7 @@ if TYPE_CHECKING:
 
 LOCK, PARTIAL = "lock", "partial"
 _DEFAULT_LIMIT_MB, _MOST_MB = 512, 1 << 24
+_MOST_DIGITS = 20
 
 
 class Lease:
@@ -122,7 +123,8 @@ class DirectoryCache:
         for entry in os.scandir(self.path):
             if "." not in entry.name and entry.is_dir(follow_symlinks=False):
                 try:
-                    found.append((os.stat(f"{entry.path}.{LOCK}").st_mtime, entry.name, self._size_of(entry.path)))
+                    used, size = self._use_and_size(entry.path)
+                    found.append((used, entry.name, size))
                 except OSError:
                     continue  # Another process is removing it.
         return found
@@ -141,6 +143,22 @@ class DirectoryCache:
             if used + needed_bytes <= limit_bytes and has_room():
                 return
             used -= size * self.evict(name)
+
+    def _use_and_size(self, path: str) -> tuple[float, int]:
+        """Return when a directory was last used, and its size, which is measured once and noted in its lock file."""
+        lock = os.open(f"{path}.{LOCK}", os.O_RDWR | os.O_NOFOLLOW | os.O_CLOEXEC)
+        try:
+            status = os.fstat(lock)
+            noted = os.pread(lock, _MOST_DIGITS, 0)
+            if noted.isdigit():
+                return status.st_mtime, int(noted)
+            size = self._size_of(path)
+            os.ftruncate(lock, 0)
+            os.pwrite(lock, b"%d" % size, 0)
+            os.utime(lock, ns=(status.st_atime_ns, status.st_mtime_ns))  # That was no use of it.
+            return status.st_mtime, size
+        finally:
+            os.close(lock)
 
     def evict(self, name: str) -> bool:
         """Remove a directory and its locks, and return whether that was possible: nobody uses it."""

@@ -172,3 +172,29 @@ def test_only_what_is_there_is_leased_by_who_does_not_make_it(cache: DirectoryCa
     lease.release()
     assert cache.evict("a")
     assert cache.lease_made("a") is None
+
+
+def test_each_is_measured_once(place: Path) -> None:
+    measured = []
+
+    def measure(path: str) -> int:
+        measured.append(os.path.basename(path))
+        return 12345
+
+    for _ in range(2):
+        cache = DirectoryCache(str(place), "making", size_of=measure)
+        _lease(cache, "a")
+        used = os.stat(place / "a.lock").st_mtime
+        assert cache.kept() == [(used, "a", 12345)]
+    assert measured == ["a"]
+    assert cache.evict("a")
+    _lease(cache, "a")
+    assert len(cache.kept()) == 1
+    assert measured == ["a", "a"]
+
+
+def test_a_note_that_is_no_number_is_measured_again(cache: DirectoryCache, place: Path) -> None:
+    _lease(cache, "a")
+    (place / "a.lock").write_text("12 x", encoding="ascii")
+    assert [size for _, _, size in cache.kept()] == [1]
+    assert (place / "a.lock").read_text(encoding="ascii") == "1"

@@ -16,7 +16,6 @@ import os
 import stat
 
 from realservices.contract.errors import InfrastructureError, TemplateError
-from realservices.contract.removal import discard_tree
 from realservices.contract.template_info import load_template_info
 from realservices.host.archive import member_names, unpack_archive
 from realservices.host.namespaces import detach, mount_overlay_on
@@ -24,6 +23,7 @@ from realservices.host.template_tree import described_template, remove_names, un
 from realservices.host.templates import lease_base
 from realservices.kinds.postgres.kind import KIND
 from realservices.kinds.postgres.template.archive import files_of, sorted_tree, write_archive
+from realservices.system.removal import discard_tree
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
