@@ -23,7 +23,7 @@ _KINDS: tuple[tuple[str, str, str, float | None], ...] = (
         *("ClickHouse database, test upon test (to the same INSERT over a client that all tests share)", 5),
     ),
     ("clickhouse_ahead", "clickhouse_slow", "ClickHouse database made ahead (tests of 50 ms, likewise)", 5),
-    ("servers", "servers_shared", "putting back servers' databases (2 of 10 tables, 3 Redis keys, likewise)", None),
+    ("servers", "servers_shared", "restoring servers' databases (2 of 10 tables, 3 Redis keys, likewise)", None),
 )
 # In this order: each beside what it is compared with, and Bazel analyses anew where the number of tests changes.
 _ORDER = (

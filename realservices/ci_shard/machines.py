@@ -28,7 +28,7 @@ def this_machine(total: int | None, index: int | None, env: Mapping[str, str] = 
         env: The environment.
 
     Raises:
-        ShardError: Nobody says so, or it is no such pair.
+        ShardError: The variables do not say so, or it is no such pair.
     """
     where = "--total and --index"
     if total is None and index is None:

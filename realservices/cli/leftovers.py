@@ -1,9 +1,9 @@
 """What sessions that were killed together with their guardians have left, and its removal.
 
 Only this user's own directories are looked into (system/user_directory.py): what lies beside them is never ours,
-whatever it is called. A lock proves that something was left: whoever lives in a directory holds one on it, and the
-kernel lets go of it with the process. What is looked at is locked meanwhile, as its owner would do it, so that nobody
-can begin to use it while it is removed.
+whatever it is called. A lock proves that something was left: each process that lives in a
+directory holds one on it, which the kernel releases with the process. What is looked at is locked meanwhile, as its
+owner would do it, so that no process can begin to use it while it is removed.
 """
 
 from __future__ import annotations
@@ -54,7 +54,7 @@ class State(StrEnum):
     """What is to be said of something that was found."""
 
     LEFT = "left"
-    """Nobody holds it; it is still there."""
+    """No process holds it; it is still there."""
     REMOVED = "removed"
     IN_USE = "in use"
     FAILED = "failed"
@@ -132,7 +132,7 @@ def _entry(name: str, remove: bool, wanted: bool) -> Leftover:
         return Leftover(_WARM, path, 0, State.LEFT)
     if end_session(name):
         return Leftover(_WARM, path, 0, State.REMOVED)
-    return Leftover(_WARM, path, 0, State.FAILED, "somebody has just taken them")
+    return Leftover(_WARM, path, 0, State.FAILED, "another session has just claimed them")
 
 
 def _cache() -> str:
@@ -241,7 +241,7 @@ def _refusal(operation: Callable[[str], None], path: str) -> str:
 
 
 def _locked_file(path: str) -> int | None:
-    """Lock a file and return its descriptor: None if somebody else has it or it may not be read, -1 if it is gone."""
+    """Lock a file and return its descriptor: None if it is in use or may not be read, -1 if it is gone."""
     try:
         return lock_present_file(path)
     except FileNotFoundError:
@@ -251,7 +251,7 @@ def _locked_file(path: str) -> int | None:
 
 
 def _has_listener(directory: str) -> bool:
-    """Say whether somebody listens on a unix socket in there: a server that has outlived the holder of the lock."""
+    """Return whether something listens on a unix socket in there: a server that has outlived the holder of the lock."""
     with socket.socket(socket.AF_UNIX, socket.SOCK_STREAM) as client:
         try:
             client.connect(f"{directory}/{_CONTROL}")

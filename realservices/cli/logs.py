@@ -41,7 +41,7 @@ def run(options: argparse.Namespace) -> int:
 def _opened(info: ServiceInfo) -> LogFile:
     if not info.log:
         raise RealServicesError(
-            f"service {info.name!r} at {info.host}:{info.port} was not started here: whoever runs it has its log"
+            f"service {info.name!r} at {info.host}:{info.port} was not started here: its log is where it was started"
         )
     try:
         return LogFile(Path(info.log))

@@ -49,7 +49,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         print(file=sys.stderr)
         return EXIT_INTERRUPTED
     except BrokenPipeError:
-        forget_output(sys.stdout)  # Whoever has read, such as `head`, has enough.
+        forget_output(sys.stdout)  # The reader, such as `head`, has enough.
         return EXIT_UNREAD
     except OSError as error:
         return _lacks(options.command, explain(error, _LACKS))

@@ -95,7 +95,7 @@ class Serving:
     # Start
 
     async def _start(self) -> bool:
-        """Return whether all serve; not, if somebody has interrupted it."""
+        """Return whether all serve; not, if it was interrupted."""
         start = asyncio.create_task(self._launcher.run())
         await self._first_of(start)
         if not start.done():
@@ -134,7 +134,7 @@ class Serving:
                         self._screen.say(f"building the schema of {name} …")
 
     async def _being_built(self, starting: Sequence[str]) -> list[str]:
-        """Return those that whoever runs services does not know of yet, because their schema is built first."""
+        """Return those that the services' process does not know of yet, because their schema is built first."""
         candidates = [name for name in starting if declared_kind(self._kinds[name]).has_template]
         control = Path(os.environ.get(SESSION, ""), "control.sock")
         if not candidates or not control.is_socket():
@@ -164,7 +164,7 @@ class Serving:
         return EXIT_OK
 
     async def _watch(self) -> str:
-        """Tell what happens to services, until whoever runs them has ended; return how that was noticed."""
+        """Tell what happens to services, until the process that runs them has ended; return how that was noticed."""
         if not self._launcher.control:
             await asyncio.Event().wait()  # All are external.
         control = BlockingServiceControl(self._launcher.control)

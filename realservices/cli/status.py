@@ -103,7 +103,7 @@ def _ill(condition: Condition, state: str, detail: str) -> Condition:
 
 
 async def _status(info: ServiceInfo) -> ServiceStatus | None:
-    """Return what whoever runs a service says of it, if there is such a one."""
+    """Return what the process that runs a service says of it, if there is such a one."""
     if not info.control:
         return None
     try:

@@ -11,7 +11,7 @@ from realservices.system.processes import is_alive
 
 
 def control_of(name: str) -> BlockingServiceControl:
-    """Return what asks whoever runs a service.
+    """Return what asks the process that runs a service.
 
     Raises:
         RealServicesError: Nothing runs under this name, or it was not started here.
@@ -19,7 +19,8 @@ def control_of(name: str) -> BlockingServiceControl:
     info = ServiceDiscovery(discovery_directory(project_root())).read(name)
     if not info.control:
         raise RealServicesError(
-            f"service {name!r} at {info.host}:{info.port} was not started here: whoever runs it stops and restarts it"
+            f"service {name!r} at {info.host}:{info.port} was not started here: stop and restart "
+            "it where it was started"
         )
     if info.pid and not is_alive(info.pid, info.started):
         raise RealServicesError(

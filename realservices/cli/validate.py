@@ -44,7 +44,7 @@ class Step:
 
     Attributes:
         id: The environment's key, or ``environment``.
-        state: ``ok``, ``missing`` (nobody has declared or installed it) or ``failed``.
+        state: ``ok``, ``missing`` (it is not declared or not installed) or ``failed``.
         detail: What was seen, or why not.
         elapsed_ms: How long it took, the service's start included.
     """
@@ -128,7 +128,7 @@ async def _validate(console: Console, quiet: bool, required: list[str]) -> list[
 
 async def _step(manager: IsolatedEnvironmentManager, resource: str, is_present: bool) -> Step:
     if not is_present:
-        return Step(resource, "missing", "nobody has declared a service that gives this", 0.0)
+        return Step(resource, "missing", "no service that gives this is declared", 0.0)
     begin = time.monotonic()
     try:
         async with asyncio.timeout(_TIMEOUT_S):
@@ -165,7 +165,7 @@ def _uses() -> list[str]:
 
 
 def _is_servers(kind: Kind) -> bool:
-    """Say whether a test's database is one that running servers have open: a test must leave its tables alone."""
+    """Return whether a test's database is one that running servers have open: a test must leave its tables alone."""
     manager = process_manager()
     return manager.services.names(kind.name)[0] in manager.servers.names
 

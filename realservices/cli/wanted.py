@@ -28,7 +28,7 @@ def services_to_start(services: Services, names: Sequence[str], root: Path) -> l
         raise RealServicesError(f"no service {unknown[0]!r} in {root}; there are {', '.join(known)}")
     if not names and all(each.is_default for each in declared):
         raise RealServicesError(
-            f"nobody declares a service in {root}: add [tool.realservices.services.NAME] to its pyproject.toml "
+            f"no service is declared in {root}: add [tool.realservices.services.NAME] to its pyproject.toml "
             f"(docs/pytest.md), or name some of those that need no declaration: {', '.join(known)}"
         )
     return wanted_services(services, names)

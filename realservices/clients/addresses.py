@@ -1,4 +1,4 @@
-"""How messages speak of an address: its URL without secrets, and whether anybody listens there."""
+"""How messages speak of an address: its URL without secrets, and whether something listens there."""
 
 from __future__ import annotations
 
@@ -38,7 +38,7 @@ def port_of(parts: SplitResult) -> int:
 
 
 async def describe_port(url: str) -> str:
-    """Say whether somebody listens where ``url`` leads, in words that end a message."""
+    """Return whether something listens where ``url`` leads, in words that end a message."""
     host, port = host_and_port(url)
     try:
         async with asyncio.timeout(_PROBE_TIMEOUT_S):

@@ -131,7 +131,7 @@ class BlockingFilesystem:
         return place
 
     def exists(self, name: str | os.PathLike[str]) -> bool:
-        """Say whether there is a file or directory of that name."""
+        """Return whether there is a file or directory of that name."""
         return self.path(name).exists()
 
     def list_files(self, name: str | os.PathLike[str] = ".") -> list[Path]:
@@ -202,7 +202,7 @@ class IsolatedFilesystem:
         return self.blocking.create_directory(name)
 
     async def exists(self, name: str | os.PathLike[str]) -> bool:
-        """Say whether there is a file or directory of that name."""
+        """Return whether there is a file or directory of that name."""
         return self.blocking.exists(name)
 
     async def list_files(self, name: str | os.PathLike[str] = ".") -> list[Path]:

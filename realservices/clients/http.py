@@ -1,4 +1,4 @@
-"""HTTP client of a test: a real service's base URL, paths relative to it, and the tokens of whoever logged in.
+"""HTTP client of a test: a real service's base URL, paths relative to it, and the tokens of the user that logged in.
 
 httpx is imported and its client made at the first request: together they cost more than a hundred requests.
 """

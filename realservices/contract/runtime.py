@@ -80,11 +80,11 @@ class Runtime:
 
     Attributes:
         label: The test target.
-        control: Path of the launcher's control socket. Empty: nobody to ask.
+        control: Path of the launcher's control socket. Empty: there is none.
         sandbox: Directory for the files of this test process and its workers.
         isolation: ``transaction`` or ``database``: what ``isolated_database`` is.
         services: Endpoints by name, in the order of declaration.
-        private: Directory that all processes of this test share and nobody else, for locks.
+        private: Directory that all processes of this test share, and no other one, for locks.
     """
 
     label: str

@@ -104,7 +104,7 @@ def shown_bytes(size: int) -> str:
 
 
 def forget_output(stream: IO[str]) -> None:
-    """Let what is written from now on, and what Python still holds, go nowhere: nobody reads any more."""
+    """Let what is written from now on, and what Python still holds, go nowhere: there is no reader any more."""
     null = os.open(os.devnull, os.O_WRONLY)
     os.dup2(null, stream.fileno())
     os.close(null)

@@ -12,7 +12,7 @@ if TYPE_CHECKING:
 
 
 class LogFile:
-    """A file that somebody else appends to; what is no text is shown as well as it can be.
+    """A file that another process appends to; what is no text is shown as well as it can be.
 
     It is held open: what a service writes when it ends is there also when its session has removed the file.
 

@@ -38,7 +38,7 @@ def print_log(log: LogFile, options: argparse.Namespace, is_running: Callable[[]
     Args:
         log: The service's.
         options: See `add_log_options`.
-        is_running: Returns whether whoever runs the service still does.
+        is_running: Returns whether the process that runs the service still does.
 
     Raises:
         KeyboardInterrupt: Ctrl-C has ended it.
@@ -56,7 +56,7 @@ def print_log(log: LogFile, options: argparse.Namespace, is_running: Callable[[]
                 raise KeyboardInterrupt
         _print([*log.new_lines(), *log.rest()])
     except BrokenPipeError:
-        forget_output(sys.stdout)  # Whoever has read has enough.
+        forget_output(sys.stdout)  # The reader has enough.
     finally:
         log.close()
 

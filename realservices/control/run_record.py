@@ -66,7 +66,7 @@ class Run:
 
     @property
     def is_ending(self) -> bool:
-        """Whether the services, which have been up, are ending: whoever runs them listens to nobody any more."""
+        """Whether the services, which have been up, are ending: their process takes no more requests."""
         if not self.is_alive:
             return True  # The guardian of a killed one keeps the record until it has cleaned up.
         return self.is_up and bool(self.directory) and not self._answers()

@@ -32,7 +32,7 @@ class Screen:
         output: By default standard output; it may be a command's own.
         is_json: Whether to write JSON.
         shows_passwords: Whether URLs have their passwords in the text.
-        on_gone: Called when nobody reads any more.
+        on_gone: Called when there is no reader any more.
     """
 
     def __init__(
@@ -86,7 +86,7 @@ class Screen:
             self.complain(error)
 
     def changed(self, name: str, state: str) -> None:
-        """Show that a service is in another state, as somebody wished."""
+        """Show that a service is in another state, at a user's request."""
         if self._is_json:
             self._event("changed", service=name, state=state)
         else:

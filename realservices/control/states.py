@@ -1,3 +1,3 @@
-"""The states of a service, as whoever runs it tells them."""
+"""The states of a service, as the process that runs it tells them."""
 
 STARTING, READY, STOPPED, PAUSED, FAILED, WAITING = "starting", "ready", "stopped", "paused", "failed", "waiting"

@@ -13,7 +13,7 @@ def stop(control: BlockingServiceControl, name: str) -> None:
     """Stop a service and wait for its end; one that does not run is left as it is.
 
     Raises:
-        ControlError: There is none of this name, or whoever runs it does not answer.
+        ControlError: There is none of this name, or the process that runs it does not answer.
     """
     known = control.status().get(name)
     if known and known.state == STARTING:

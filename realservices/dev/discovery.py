@@ -1,4 +1,4 @@
-"""Discovery files: where a running service is, one JSON file for each, written by whoever has started it.
+"""Discovery files: where a running service is, one JSON file for each, written by the process that has started it.
 
 A file has `port`, `health_url`, `base_url`, `websocket_url`, `host`, `ports`, `kind`, `log`, `control`, `ready_at`, and
 `pid` and `started` of the process that it ends with. It has no password: this process's own endpoints have,
@@ -97,7 +97,7 @@ class ServiceDiscovery:
         """Return where a service is.
 
         Raises:
-            UnknownServiceError: Nobody has started it.
+            UnknownServiceError: It was not started.
             StaleServiceError: It was there, and is not any more.
             DamagedDiscoveryError: Its file cannot be understood.
         """
@@ -110,7 +110,7 @@ class ServiceDiscovery:
             )
         if info.port and not await _is_open(info.host, info.port):
             raise StaleServiceError(
-                f"service {service!r} is not there any more: nobody listens on {info.host}:{info.port}, where {path} "
+                f"service {service!r} is not there any more: nothing listens on {info.host}:{info.port}, where {path} "
                 f"says it is. Start it again (`await DevLauncher().run()`){_see(info.log)}"
             )
         return info
@@ -226,7 +226,7 @@ def _content(path: Path) -> dict[str, Any]:
 def _info(service: str, content: dict[str, Any]) -> ServiceInfo:
     known = {key: value for key, value in content.items() if key in ServiceInfo.__slots__ and key != "name"}
     if not known.get("base_url"):
-        # A file that somebody else has written may say no more than where the service listens.
+        # A file that another tool has written may say no more than where the service listens.
         known["base_url"] = f"http://{known.get('host', _HOST)}:{known['port']}"
     return ServiceInfo(name=service, **known)
 

@@ -31,7 +31,7 @@ class DiscoveryError(RealServicesError):
 
 
 class UnknownServiceError(DiscoveryError):
-    """Nobody has started a service of this name."""
+    """No service of this name was started."""
 
 
 class StaleServiceError(DiscoveryError):

@@ -29,7 +29,7 @@ class TestClientFactory:
         self.discovery = discovery
         self._auth = auth
         self._backend = backend
-        # What reads for a WebSocket belongs to whoever makes the factory, not to the test that asks for the client.
+        # The reader of a WebSocket belongs to the code that makes the factory, not to the test that wants the client.
         self._context = contextvars.copy_context()
         self._clients: list[AuthTestClient | BackendTestClient | WebSocketTestClient] = []
 

@@ -133,5 +133,5 @@ def _obstacle(port: int) -> str:
         except OSError as error:
             if error.errno == errno.EADDRINUSE:
                 return f"is taken by {owner_of_port(port)}"
-            return f"cannot be had: {error.strerror}"
+            return f"cannot be used: {error.strerror}"
     return ""

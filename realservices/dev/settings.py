@@ -17,7 +17,7 @@ _VALUES = {"": True, "true": True, "1": True, "false": False, "0": False}
 
 
 def is_on(variable: str) -> bool:
-    """Say whether a switch is on. One that is not set, or empty, is.
+    """Return whether a switch is on. One that is not set, or empty, is.
 
     Raises:
         SettingError: It has another value than the allowed ones.

@@ -33,7 +33,7 @@ def wanted_services(services: Services, names: Sequence[str] = ()) -> list[Decla
     chosen = list(names) or [each.name for each in known.values() if not each.is_default]
     if not chosen:
         raise StartupError(
-            "DevLauncher: nobody declares a service here: add [tool.realservices.services.NAME] to pyproject.toml "
+            "DevLauncher: no service is declared here: add [tool.realservices.services.NAME] to pyproject.toml "
             "(docs/pytest.md) or `services` to the real_service_test, or name some in LauncherConfig(services=…)"
         )
     ordered: dict[str, Declared] = {}

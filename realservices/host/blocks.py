@@ -34,7 +34,7 @@ class Block:
 
     def release(self) -> None:
         """Give it back."""
-        # Unlinked while still locked: whoever opened the old file sees a foreign inode and tries again.
+        # Unlinked while still locked: a process that opened the old file sees a foreign inode and tries again.
         try:
             os.unlink(self._path)
         except FileNotFoundError:

@@ -93,7 +93,7 @@ def start_guardian(name: str, paths: list[str], home: Home | None = None) -> Gua
         os.setsid()
         # It belongs to this launcher, and must not be ended with another one that this one runs in.
         tag_this_process(name)
-        # Whoever waits for the end of the test's output must not wait for the guardian.
+        # A reader of the test's output must not wait for the guardian.
         null = os.open("/dev/null", os.O_RDWR)
         for descriptor in (0, 1, 2):
             os.dup2(null, descriptor)

@@ -36,7 +36,7 @@ _libc_with_lock = ctypes.PyDLL(None, use_errno=True)
 
 
 def are_namespaces_possible() -> bool:
-    """Say whether this kind of machine has what `fork_into_namespaces` needs; the kernel may still refuse."""
+    """Return whether this kind of machine has what `fork_into_namespaces` needs; the kernel may still refuse."""
     return _SYS_CLONE is not None and os.path.exists("/proc/self/ns/user")
 
 

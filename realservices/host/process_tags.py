@@ -101,7 +101,7 @@ def tagged(name: str) -> list[int]:
 
 
 def _is_zombie(pid: str) -> bool:
-    """Say whether a process has ended and only waits for its parent to take note."""
+    """Return whether a process has ended and only waits for its parent to take note."""
     try:
         with open(f"/proc/{pid}/stat", "rb") as file:
             return file.read().rpartition(b")")[2].split()[:1] == [b"Z"]

@@ -2,7 +2,7 @@
 
 Each port is probed by binding: a foreign process on one of them means the next block. Where other launchers hold all
 blocks, a launcher waits for one, for a limited time. It holds nothing meanwhile: two that each held what the other
-waits for would wait in vain.
+waits for would wait for ever.
 """
 
 from __future__ import annotations

@@ -1,8 +1,8 @@
 """The machine's cache of unpacked templates: each is unpacked once and then shared by every launcher.
 
 A template is a tar archive that a build action made. It lies unpacked in the registry under its digest, with which it
-was compared when it was unpacked. Launchers lease it while their servers stand on it (directory_cache.py), and whoever
-needs room removes the ones that nobody uses, the least recently used first.
+was compared when it was unpacked. Launchers lease it while their servers stand on it (directory_cache.py). A launcher
+that needs room removes those that are not in use, the least recently used first.
 """
 
 from __future__ import annotations
@@ -62,7 +62,7 @@ def leased_if_made(template: Template) -> Lease | None:
     """Return the unpacked template if there is one; nobody unpacks it now.
 
     Raises:
-        OSError: Its lock, or its place, cannot be had.
+        OSError: Its lock, or its directory, is not available.
     """
     return _cache(registry_directory()).lease_made(template.digest)
 

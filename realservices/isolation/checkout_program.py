@@ -58,7 +58,7 @@ class _Program:
     def _quietly(self, work: Callable[[], None]) -> None:
         try:
             work()
-        except RealServicesError as error:  # Whoever checks out meets it too.
+        except RealServicesError as error:  # A check-out meets it, too.
             print(error, file=sys.stderr)
 
 

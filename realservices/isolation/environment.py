@@ -33,7 +33,7 @@ if TYPE_CHECKING:
 class TestEnvironment(Mapping[str, Any]):
     """What one test has of its services.
 
-    Iterating gives the resources that can be had here. A subscript with another one of them calls ``missing``.
+    Iterating yields the resources that are available here. A subscript with another one of them calls ``missing``.
 
     Attributes:
         test_id: The test's name, for messages.
@@ -49,7 +49,7 @@ class TestEnvironment(Mapping[str, Any]):
         test_id: See above.
         resources: Which keys this environment has; by default all.
         names: See above.
-        missing: Called with the error when a resource cannot be had; by default the error is raised.
+        missing: Called with the error when a resource is not available; by default the error is raised.
         keep: See above.
         isolation: See above; by default what the target says.
     """
@@ -166,7 +166,7 @@ class TestEnvironment(Mapping[str, Any]):
         if self._external is None:
             from realservices.external_service_integration import ExternalServiceManager  # noqa: PLC0415 - for its users
 
-            # A WebSocket's reader is a task, which belongs to whoever makes the manager.
+            # A WebSocket's reader is a task, which belongs to the code that makes the manager.
             self._external = self._context.run(ExternalServiceManager, self.manager.services)
             self.stack.push_async_callback(self._external.close)
         client = getattr(self._external, protocol)(name)

@@ -55,7 +55,7 @@ class IsolationManager:
         return ServerState(stores, self.services.endpoint, self.background, self.services.private)
 
     def has(self, resource: str, name: str | None = None) -> bool:
-        """Say whether a resource of an environment can be had here, from the named service or from any."""
+        """Return whether a resource of an environment is available here, from the named service or from any."""
         if not are_packages_there(resource):
             return False
         if kind := kind_of(resource):
@@ -91,7 +91,7 @@ class IsolationManager:
     def changes_on_purpose(self) -> Iterator[None]:
         """Take for given what is changed meanwhile in servers that this process uses, or is about to use."""
         with contextlib.ExitStack() as stack:
-            # Who needs the service and cannot have it is told by its own fixture.
+            # A test that needs an unavailable service gets its message from its own fixture.
             with contextlib.suppress(RealServicesError, OSError, TimeoutError):
                 for key in {*self._expected, *self._isolations}:
                     if changes := self.isolation_of(*key).changes_on_purpose():

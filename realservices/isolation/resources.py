@@ -1,4 +1,4 @@
-"""The keys of an environment: which kind of service each is a client of, and what it needs to be had."""
+"""The keys of an environment: which kind of service each is a client of, and what it needs to be available."""
 
 from __future__ import annotations
 

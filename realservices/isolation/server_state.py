@@ -79,7 +79,7 @@ class ServerState:
             else:
                 self._stores = self._take()
         except BaseException:
-            # Else the next one to ask would go on with databases that nobody puts back.
+            # Else the next one to ask would go on with databases that are not restored.
             self._lock.release()
             raise
 

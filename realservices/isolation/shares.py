@@ -28,7 +28,7 @@ class Shares:
 
         Raises:
             MissingServiceError: There is none.
-            IsolationError: It cannot be had any more.
+            IsolationError: It is not available any more.
         """
         raise NotImplementedError
 

@@ -2,7 +2,7 @@
 
 A kind is a folder. Its `kind.py` has an object `KIND` of a subclass of `Kind`. Both the launcher and tests read it for
 each service of a target: so it says what both sides need, and imports nothing slow. Parts of the kind that it names as
-``"module:name"`` are in its folder; `registry.load` imports one when somebody uses it.
+``"module:name"`` are in its folder; `registry.load` imports one when it is used.
 """
 
 from __future__ import annotations
@@ -56,7 +56,7 @@ class Kind:
         owned_settings: Settings of the server that are the launcher's: why, and what to do instead.
         owned_key: The key that these would stand in.
         hyphen: What a hyphen in the name of a setting stands for.
-        is_default: A session of plain pytest has one that nobody declares.
+        is_default: A session of plain pytest has one without a declaration.
         trial: The part that starts a server on this machine for `doctor`, and returns what it is. Empty: none does.
         validated: The part that `validate` uses it by: a `realservices.cli.validated_kind.ValidatedKind`. Empty: none.
     """

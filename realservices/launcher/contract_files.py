@@ -47,7 +47,7 @@ def write_infrastructure_failure(error: InfrastructureError) -> None:
 
 
 def wants_logs() -> bool:
-    """Say whether logs are to be kept for a test that passes, too (``--test_env=REALSERVICES_LOGS=always``).
+    """Return whether logs are to be kept for a test that passes, too (``--test_env=REALSERVICES_LOGS=always``).
 
     Not the default: Bazel starts several processes for each file that a test leaves behind.
     """

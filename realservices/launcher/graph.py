@@ -10,7 +10,7 @@ if TYPE_CHECKING:
 
 
 def can_start(services: dict[str, Supervised], supervised: Supervised) -> bool:
-    """Say whether a service waits, and all that it needs is ready."""
+    """Return whether a service waits, and all that it needs is ready."""
     return supervised.state == WAITING and all(services[name].state == READY for name in supervised.service.spec.needs)
 
 

@@ -35,7 +35,7 @@ def put_on_path(manifest: Manifest, runfiles: str, directory: str) -> str:
         directory: Where it is made.
 
     Raises:
-        ManifestError: One of them is not to be had.
+        ManifestError: One of them is not available.
     """
     names = [*manifest.test.on_path, *([CHECKOUT] if manifest.test.checkout_paths is not None else [])]
     if not names:

@@ -44,7 +44,7 @@ class SignalReader:
             self._reap()
 
     def close(self) -> None:
-        """Listen no more; signals are of no effect until somebody else does."""
+        """Listen no more; signals have no effect until another reader listens."""
         signal.set_wakeup_fd(-1)
         os.close(self.descriptor)
         os.close(self._write_end)

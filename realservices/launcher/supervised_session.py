@@ -110,6 +110,6 @@ class SupervisedSession:
 
 
 def _environment(directories: LauncherDirectories) -> dict[str, str]:
-    """Return what services get: nothing of the test's own wishes."""
+    """Return the variables of services, which take nothing from those of the test."""
     own = {"HOME": directories.home, "TMPDIR": directories.temporary, "LC_ALL": "C", "TZ": "UTC"}
     return {"PATH": os.environ.get("PATH", "/usr/bin:/bin")} | own

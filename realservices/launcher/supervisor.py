@@ -26,7 +26,7 @@ if TYPE_CHECKING:
     from realservices.services.base import Service
 
 _END_TIMEOUT_S = 5.0
-# Whoever wants to wait for longer waits again: poll(2) takes at most 24 days.
+# To wait for longer, wait again: poll(2) takes at most 24 days.
 _LONGEST_WAIT_S = 86400.0
 
 
@@ -161,7 +161,7 @@ class Supervisor:
                 self.watch(supervised.log.descriptor, lambda: self._on_log(supervised))
 
     def is_ready(self, names: list[str] | None = None) -> bool:
-        """Say whether these services (all by default) are ready.
+        """Return whether these services (all by default) are ready.
 
         Raises:
             ServiceError: One of them has failed, or cannot start because one that it needs has failed or was stopped.
@@ -297,7 +297,7 @@ class Supervisor:
 
     def _probe(self, supervised: Supervised, now: float) -> None:
         if supervised.state != STARTING:
-            return  # Killed or settled while an answer was awaited: whatever comes now says nothing.
+            return  # It was killed, or its state was decided, while an answer was awaited: a late answer means nothing.
         service = supervised.service
         try:
             is_ready = service.probe()

@@ -1,4 +1,4 @@
-"""Bazel's wishes about a test run, in the words of the runners that do not know Bazel: which tests, which shard.
+"""Bazel's options for a test run, in the words of the runners that do not know Bazel: which tests, which shard.
 
 `real_service_test(test = …, test_runner = "jest")` names the runner; rules/private/test_runners.bzl has the names, too.
 What Bazel says is in its Test Encyclopedia, "Test sharding" and "Test filtering"; what a runner takes, in its own help.

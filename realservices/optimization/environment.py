@@ -23,7 +23,7 @@ class MeasuredEnvironment(TestEnvironment):
         manager: The process's services.
         test_id: The test's name, for messages.
         resources: Its keys.
-        monitor: Is told; to be had from the environment as ``monitor``.
+        monitor: Records what is used; the environment gives it as ``monitor``.
         turns: How many environments there may be at once; None: no limit.
         options: Further arguments of `TestEnvironment`.
     """

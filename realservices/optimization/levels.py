@@ -68,7 +68,7 @@ class OptimizationSettings:
 
 
 _LEVELS = {
-    # Beside an editor and a browser: nothing is kept that nobody uses, and one server process works at a time.
+    # Beside an editor and a browser: nothing is kept that is not in use, and one server process works at a time.
     OptimizationLevel.DEVELOPMENT: OptimizationSettings(
         max_concurrent_tests=4,
         pool_max_connections=10,

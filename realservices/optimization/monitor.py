@@ -123,7 +123,7 @@ class PerformanceMonitor:
             for kind, value in values.items():
                 self._times[kind].append(value)
         if self._sampled_at is None or time.monotonic() - self._sampled_at > self._interval_s:
-            with contextlib.suppress(MissingPsutilError):  # Whoever wants to see the samples is told.
+            with contextlib.suppress(MissingPsutilError):  # A reader of the samples gets the error.
                 self.sample()
 
     def sample(self) -> dict[str, Usage]:
@@ -182,7 +182,7 @@ class PerformanceMonitor:
             try:
                 status = BlockingServiceControl(self._control).status()
             except ControlError:
-                return {}  # Whoever runs the services is ending; a measurement must not be what fails.
+                return {}  # The process that runs the services is ending; a measurement must not be what fails.
             self._pids = {name: each.pid for name, each in status.items() if each.pid}
         return self._pids
 

@@ -113,7 +113,7 @@ class PerformanceOptimizer:
 
 
 def _runs_in(loop: asyncio.AbstractEventLoop) -> bool:
-    """Say whether this is the loop in which the pools are going to be shut down, so that connections may be kept."""
+    """Return whether this is the loop in which the pools are going to be shut down, so that connections may be kept."""
     try:
         return asyncio.get_running_loop() is loop
     except RuntimeError:

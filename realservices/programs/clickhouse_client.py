@@ -65,10 +65,10 @@ def _ask(options: dict[str, str], statement: str) -> bytes:
         "X-ClickHouse-Key": options.get("password") or unquote(url.password or ""),
     }
     database = options.get("database") or unquote(url.path.strip("/"))
-    wishes = {"database": database, "default_format": options.get("format") or "TabSeparated"}
+    settings = {"database": database, "default_format": options.get("format") or "TabSeparated"}
     connection = http.client.HTTPConnection(host, port, timeout=_TIMEOUT_S)
     try:
-        query = urlencode({name: value for name, value in wishes.items() if value})
+        query = urlencode({name: value for name, value in settings.items() if value})
         connection.request("POST", f"/?{query}", statement.encode("utf-8", "surrogateescape"), account)
         answer = connection.getresponse()
         content = answer.read()

@@ -100,7 +100,7 @@ class Service:
         raise NotImplementedError
 
     def is_ready_line(self, line: str) -> bool:
-        """Say whether a log line announces that a probe will succeed."""
+        """Return whether a log line announces that a probe will succeed."""
         raise NotImplementedError
 
     def probe(self) -> bool:
@@ -112,14 +112,14 @@ class Service:
         raise NotImplementedError
 
     def is_sound(self) -> bool:
-        """Say whether a server that was found ready before still serves. It may take as long as a probe."""
+        """Return whether a server that was found ready before still serves. It may take as long as a probe."""
         try:
             return self.probe()
         except OSError:
             return False
 
     def probe_pause_s(self, elapsed_s: float) -> float:
-        """Return how long to wait after a probe in vain. The log announces readiness, so this is only the net.
+        """Return how long to wait after a probe that fails. The log announces readiness, so this is only the net.
 
         Args:
             elapsed_s: Time since the start.
@@ -160,7 +160,7 @@ def connect_unix(path: str) -> socket.socket:
     """Connect to a unix socket for a probe.
 
     Raises:
-        OSError: Nobody listens there.
+        OSError: Nothing listens there.
     """
     connection = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
     connection.settimeout(_PROBE_TIMEOUT_S)

@@ -4,8 +4,8 @@ A PostgreSQL data directory is thousands of small files, which are removed a sec
 takes longer than all the rest: ext4 uses the number of a removed file again only after minutes, and looks at each of
 these when it makes a new one. Tests run on memory as well.
 
-What the build may take is limited, so that it takes nothing from the tests beside it. Whoever needs more builds again
-on the disk.
+What the build may take is limited, so that it takes nothing from the tests beside it. A build that needs more is
+repeated on the disk.
 """
 
 from __future__ import annotations

@@ -19,7 +19,7 @@ def connect(host: str, port: int) -> socket.socket:
     """Connect without waiting.
 
     Raises:
-        OSError: Nobody listens there.
+        OSError: Nothing listens there.
     """
     connection = socket.socket(socket.AF_INET, socket.SOCK_STREAM)
     connection.settimeout(_CONNECT_TIMEOUT_S)

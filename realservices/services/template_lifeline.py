@@ -1,4 +1,4 @@
-"""A template tool's end when whoever wants the template is gone: a session that was ended while it built a schema.
+"""The end of a template tool with the process that wants the template: a session that ends while it builds a schema.
 
 Bazel ends its build actions itself; a session's process can be killed without a word. So the tool holds one end of a
 pipe whose other end only that process has.

@@ -1,4 +1,4 @@
-"""What a template tool is about to do, for whoever waits for the template: a line on stdout for each step.
+"""What a template tool is about to do, for the process that waits for the template: a line on stdout for each step.
 
 They are told from anything else that the tool prints by their beginning (sources/build_progress.py reads them).
 """

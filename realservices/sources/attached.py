@@ -44,11 +44,11 @@ class AttachedServices(Source):
         return [Declared(name, kind, speaks=[kind] if kind in _BY_URL else []) for name, kind in named]
 
     def endpoint(self, kind: str, name: str) -> Endpoint:
-        """Return it if somebody listens there.
+        """Return it if something listens there.
 
         Raises:
             SettingError: A variable does not say what it should.
-            UnreachableServiceError: Nobody listens.
+            UnreachableServiceError: Nothing listens.
         """
         if kind not in self._endpoints:
             endpoint = attached_endpoint(kind, name)

@@ -120,5 +120,5 @@ def _is_terminal() -> bool:
 
 def _write(text: str) -> None:
     if _terminal >= 0:
-        with contextlib.suppress(OSError):  # Nobody reads any more.
+        with contextlib.suppress(OSError):  # There is no reader any more.
             os.write(_terminal, text.encode("utf-8", "replace"))

@@ -46,7 +46,7 @@ class Declaration:
         where: File and table, for messages.
         root: The directory that relative paths start from.
         values: The table's other keys.
-        is_default: Nobody has declared it.
+        is_default: It is not declared.
         base: The service whose schema and data it begins with.
     """
 
@@ -100,7 +100,7 @@ class Project:
     """What a project says.
 
     Attributes:
-        services: By name, in the order of declaration; the kinds that nobody declares come with their defaults.
+        services: By name, in the order of declaration; the kinds that are not declared come with their defaults.
         env: Variables of the project's own, as parts of a manifest (contract/environment.py).
         isolation: What `isolated_database` is.
         warm: Whether services are kept for the next session.

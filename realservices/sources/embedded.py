@@ -44,7 +44,7 @@ class EmbeddedServices(Source):
 
     Args:
         root: The project's directory.
-        session: Returns the session, which begins when somebody first asks for it.
+        session: Returns the session, which begins with the first request for it.
         eager: Names of services to start before the first conftest.py is imported.
     """
 
@@ -80,8 +80,8 @@ class EmbeddedServices(Source):
 
     @property
     def _wants_warmth(self) -> bool:
-        wish = wants_warm()
-        return self._project.warm if wish is None else wish
+        wanted = wants_warm()
+        return self._project.warm if wanted is None else wanted
 
     @property
     def control(self) -> str:  # type: ignore[override]
@@ -131,7 +131,7 @@ class EmbeddedServices(Source):
         self._ports[name] = list(ports)
 
     def is_had(self, kind: str) -> bool:
-        """Say whether somebody has declared such a service, or there is at least a program for one."""
+        """Return whether somebody has declared such a service, or there is at least a program for one."""
         declared = [each for each in self._project.services.values() if each.kind == kind]
         if not all(each.is_default for each in declared):
             return True
@@ -207,7 +207,7 @@ class EmbeddedServices(Source):
             self.endpoint(self._known(name).kind, name)
 
     def _everything(self) -> list[str]:
-        """Return the services that the project declares; where it declares none, those that can be had."""
+        """Return the services that the project declares; where it declares none, those that are available."""
         services = self._project.services.values()
         declared = [each.name for each in services if not each.is_default]
         return declared or [each.name for each in services if each.kind != "executable" and self.is_had(each.kind)]

@@ -1,4 +1,4 @@
-"""The process that runs a session's services: started by whoever needs the first one, ended with the session.
+"""The process that runs a session's services: started by the process that needs the first one, ended with the session.
 
 It is the launcher in its serve mode (launcher/session/serve.py); all processes of the session speak with the same
 one. A session that was taken over has it already.

@@ -6,7 +6,7 @@ from realservices.contract.errors import RealServicesError
 
 
 class MissingServiceError(RealServicesError):
-    """A test uses a service that nobody declares or provides.
+    """A test uses a service that is neither declared nor provided.
 
     Args:
         kind: The kind of service, ``postgres`` for instance.

@@ -15,19 +15,19 @@ _READY_MADE = "@rules_realservices//services:{kind}"
 
 
 def services_are_required() -> bool:
-    """Say whether a test without its service must fail: under Bazel, or where REALSERVICES_REQUIRE says so."""
+    """Return whether a test without its service must fail: under Bazel, or where REALSERVICES_REQUIRE says so."""
     if os.environ.get(REQUIRE, "") not in ("", "0"):
         return True
     return is_under_bazel()
 
 
 def is_under_bazel() -> bool:
-    """Say whether this is a test action of Bazel."""
+    """Return whether this is a test action of Bazel."""
     return "TEST_SRCDIR" in os.environ or "BAZEL_TEST" in os.environ
 
 
 def explain_unlaunched(kind: str) -> str:
-    """Explain that nobody has started a service of this kind."""
+    """Explain that there is no a service of this kind."""
     target = os.environ.get("TEST_TARGET", "")
     where = f"target {target}" if target else "the test's real_service_test target"
     return (

@@ -1,4 +1,4 @@
-"""The services of this test process, whoever provides them. Everything after this knows no origin.
+"""The services of this test process, wherever they come from. Everything after this knows no origin.
 
 For each kind of service the first origin that has one serves: the launcher, then what the environment names, then the
 session itself.
@@ -56,7 +56,7 @@ class Services:
         self.make_own_database: Callable[[Endpoint], str] | None = None
         self._own: dict[str, Endpoint] = {}
         self._renaming = threading.Lock()
-        # Services are started by several threads at once, and whoever comes first makes the session.
+        # Services are started by several threads at once, and the first one makes the session.
         self._joining = threading.Lock()
 
     @property
@@ -66,7 +66,7 @@ class Services:
 
     @property
     def control(self) -> str:
-        """Path of the control socket of whoever runs the services. Empty: nobody to ask."""
+        """Path of the control socket of the process that runs the services. Empty: there is none."""
         return self._main.control
 
     @property
@@ -76,12 +76,12 @@ class Services:
 
     @property
     def private(self) -> str:
-        """Directory that all processes of this test share and nobody else, for locks."""
+        """Directory that all processes of this test share, and no other one, for locks."""
         return self._main.private or str(self.session.directory)
 
     @property
     def session(self) -> Session:
-        """The session that this process belongs to; it begins when somebody first asks for it."""
+        """The session that this process belongs to; it begins with the first request for it."""
         with self._joining:
             if self._session is None:
                 from realservices.sources.session import join_session  # noqa: PLC0415 - under a launcher there is none
@@ -122,7 +122,7 @@ class Services:
         return source.names(kind) if source else []
 
     def is_had(self, kind: str) -> bool:
-        """Say whether a service of a kind can be had here. It starts nothing."""
+        """Return whether a service of a kind is available here. It starts nothing."""
         source = self._source(kind)
         return source is not None and source.is_had(kind)
 
@@ -166,7 +166,7 @@ class Services:
         return declared_kind(declaration.kind).fills(declaration, endpoint) if declaration else None
 
     def is_launched(self, kind: str) -> bool:
-        """Say whether the services of a kind serve already, so that asking for one takes no time."""
+        """Return whether the services of a kind serve already, so that asking for one takes no time."""
         return isinstance(self._source(kind), LaunchedServices)
 
     def start(self) -> None:

@@ -23,7 +23,7 @@ class Declared:
         kind: Its kind.
         needs: Names of the services that it needs directly.
         speaks: What a test can speak with it, if it is no database: of ``http``, ``websocket`` and ``llm``.
-        is_default: Nobody has declared it; it is there for who wants it.
+        is_default: It is not declared; it is there for who wants it.
     """
 
     name: str
@@ -47,9 +47,9 @@ class Source:
 
     Attributes:
         label: The test target that declares the services.
-        control: Path of a control socket. Empty: nobody to ask.
+        control: Path of a control socket. Empty: there is none.
         sandbox: Directory for the files of this test process and its workers. Empty: pytest's own serves.
-        private: Directory that all processes of this test share and nobody else, for locks.
+        private: Directory that all processes of this test share, and no other one, for locks.
         isolation: ``transaction`` or ``database``: what ``isolated_database`` is.
     """
 
@@ -68,7 +68,7 @@ class Source:
         return [service.name for service in self.declared() if service.kind == kind]
 
     def is_had(self, kind: str) -> bool:
-        """Say whether there is what services of a kind need. It starts nothing."""
+        """Return whether there is what services of a kind need. It starts nothing."""
         return bool(self.names(kind))
 
     def endpoint(self, kind: str, name: str) -> Endpoint:

@@ -1,7 +1,7 @@
 """The user's cache of templates for sessions outside of Bazel: a schema is built once, not once a session.
 
 A template lies under the digest of everything that it is made from. Two sessions that need the same one build it once
-(system/directory_cache.py). What nobody uses is removed when the cache grows.
+(system/directory_cache.py). What is not in use is removed when the cache grows.
 """
 
 from __future__ import annotations
@@ -194,8 +194,8 @@ def _no_room(directory: Path, error: OSError) -> TemplateError:
     place = f" ({error.filename})" if error.filename and error.filename != str(directory) else ""
     return TemplateError(
         f"no room for a template in {directory}: {error.strerror or error}{place}; make room there "
-        "(`python -m realservices clean --templates` removes templates that nobody uses), or set XDG_CACHE_HOME to a "
-        "directory that can be written to"
+        "(`python -m realservices clean --templates` removes templates that are not in use), or set "
+        "XDG_CACHE_HOME to a directory that can be written to"
     )
 
 

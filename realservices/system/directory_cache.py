@@ -105,7 +105,7 @@ class DirectoryCache:
         """Return the directory of this name if there is one; nobody makes it now.
 
         Raises:
-            OSError: Its lock cannot be had.
+            OSError: Its lock cannot be opened.
         """
         path = f"{self.path}/{name}"
         if not self._is_usable(path):
@@ -180,8 +180,8 @@ class DirectoryCache:
         self._remove_abandoned("")
 
     def _make_once(self, path: str, lock: int, make: Callable[[str], None], make_room: Callable[[], None]) -> None:
-        # A lock of its own: those who are done keep the other one for as long as they use the directory, so that an
-        # exclusive lock on that is not to be had.
+        # A lock of its own: those who are done keep the other one for as long as they use the directory, so nobody can
+        # have that alone.
         mutex = lock_file(f"{path}.{self._mutex}", waits=True)
         try:
             if self._is_usable(path):

@@ -138,7 +138,7 @@ def _holds(pid: int, sockets: set[str]) -> bool:
     try:
         return not sockets.isdisjoint(_sockets_of(pid))
     except OSError:
-        return False  # Gone meanwhile, or somebody else's.
+        return False  # It has just ended, or belongs to another user.
 
 
 def _sockets_of(pid: int) -> set[str]:

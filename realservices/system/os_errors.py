@@ -177,7 +177,7 @@ def _limit(number: int, name: str) -> str:
 
 
 def _limits(number: int) -> tuple[int, int]:
-    # To import either takes a descriptor: the launcher has this one, and whoever else imports the other one beforehand.
+    # To import either takes a descriptor: the launcher has ctypes already, and other processes import resource early.
     loaded = sys.modules.get("resource")
     if loaded:
         soft, hard = loaded.getrlimit(number)

@@ -31,7 +31,7 @@ def is_alive(pid: int, start: str) -> bool:
     except ProcessLookupError:
         return False
     except PermissionError:
-        pass  # It runs, as somebody else.
+        pass  # It runs, as another user.
     return not start or start_of(pid) == start
 
 

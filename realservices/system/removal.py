@@ -1,4 +1,4 @@
-"""The removal of a directory tree, whatever a test did to it and whoever changes it meanwhile.
+"""The removal of a directory tree, whatever a test did to it and whatever changes it meanwhile.
 
 Not shutil.rmtree: its import takes 8 ms (it loads every compression library), which each test would pay; it gives up
 on what a test has taken its own permissions from; and it needs a descriptor for each level of a deep tree.
@@ -115,7 +115,7 @@ class _Removal:
             self._error = self._error or error
             return
         try:
-            # What is mounted here belongs to somebody else; the attempt to remove it says so.
+            # What is mounted here is not part of the tree; the attempt to remove it says so.
             if os.fstat(child).st_dev == self._device:
                 self._empty(child, top, level + 1)
         finally:

@@ -1,9 +1,9 @@
 """The one directory per user, in each place that all users can write to, with everything of ours below it.
 
-Nobody else can enter it, so nothing in it can be somebody else's: what is found there may be locked, used and removed
-without asking whose it is. What lies beside it in /tmp or /dev/shm is never looked at, whatever it is called.
+Only this user can enter it, so all in it is this user's: what is found there may be locked, used and removed
+without a further check. What lies beside it in /tmp or /dev/shm is never looked at, whatever it is called.
 
-The name carries the user id. A name that somebody else has taken, or that others may write to, is passed over for the
+The name carries the user id. A name that another user has taken, or that others may write to, is passed over for the
 next number, so that nobody can keep a user from having one. Two users can show the same id, too: Bazel's
 --sandbox_fake_username makes everybody 65534.
 """

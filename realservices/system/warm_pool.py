@@ -1,8 +1,8 @@
 """Where warm services wait, and how a session claims them.
 
-A process with services that nobody has used yet listens at a socket in the registry. Its name is a key: what must be
-the same for services to be of any use to a session. Whoever says `CLAIM` first gets the directory of a session in which
-they run, with the descriptors that its first process holds; the process ends them with that session.
+A process with services that are still unused listens at a socket in the registry. Its name is a key: what must be
+the same for services to be of any use to a session. The first process that says `CLAIM` gets the directory of a
+session in which they run, with the descriptors that its first process holds; the process ends them with that session.
 """
 
 from __future__ import annotations

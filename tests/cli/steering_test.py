@@ -46,8 +46,8 @@ def test_what_was_not_started_here_is_left_alone(development: Development) -> No
         done = development.run(word, "auth")
         assert done.returncode == 1
         assert done.stderr == (
-            f"realservices {word}: service 'auth' at 127.0.0.1:1234 was not started here: whoever runs it stops and "
-            "restarts it\n"
+            f"realservices {word}: service 'auth' at 127.0.0.1:1234 was not started here: stop and "
+            "restart it where it was started\n"
         )
 
 

@@ -212,7 +212,7 @@ def test_a_terminal_that_is_closed(development: Development) -> None:
     assert not development.discovery.exists()
 
 
-def test_hang_ups_are_ignored_where_the_user_wishes_so(development: Development) -> None:
+def test_hang_ups_are_ignored_where_the_user_asks_for_it(development: Development) -> None:
     development.project.declare(auth="")
     handler = signal.signal(signal.SIGHUP, signal.SIG_IGN)  # As nohup does; a child inherits it.
     try:

@@ -160,7 +160,7 @@ def test_a_timeout_that_is_none(development: Development, value: str) -> None:
 def test_there_is_nothing_to_start(development: Development) -> None:
     done = development.run("up")
     assert done.returncode == 1
-    assert f"nobody declares a service in {development.directory}: add [tool.realservices.services.NAME]" in done.stderr
+    assert f"no service is declared in {development.directory}: add [tool.realservices.services.NAME]" in done.stderr
     assert "clickhouse, postgres, redis, websocket_relay" in done.stderr
     development.project.declare(auth="")
     done = development.run("up", "auth", "api")
@@ -226,7 +226,7 @@ def test_a_service_of_somebody_else(development: Development) -> None:
             assert development.states() == {"http": "healthy"}
             done = development.run("logs", "http")
             assert "service 'http' at 127.0.0.1:" in done.stderr
-            assert "was not started here: whoever runs it has its log" in done.stderr
+            assert "was not started here: its log is where it was started" in done.stderr
             assert up.end() == 0
 
 

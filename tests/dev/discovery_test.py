@@ -39,7 +39,7 @@ async def test_a_file_of_another_program(discovery: ServiceDiscovery) -> None:
         _write(discovery, "auth", {"port": port, "health_url": f"http://127.0.0.1:{port}/health", "more": 1})
         info = await discovery.get_service_info("auth")
     assert (info.name, info.port, info.base_url) == ("auth", port, f"http://127.0.0.1:{port}")
-    with pytest.raises(StaleServiceError, match=rf"nobody listens on 127\.0\.0\.1:{port}, where .*/auth\.json says"):
+    with pytest.raises(StaleServiceError, match=rf"nothing listens on 127\.0\.0\.1:{port}, where .*/auth\.json says"):
         await discovery.get_service_info("auth")
 
 

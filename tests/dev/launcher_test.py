@@ -102,7 +102,7 @@ def test_services_of_choice(project: Project) -> None:
 
 
 def test_nothing_is_declared(project: Project) -> None:
-    assert "nobody declares a service here: add [tool.realservices.services.NAME]" in project.error(_RUN.format(""))
+    assert "no service is declared here: add [tool.realservices.services.NAME]" in project.error(_RUN.format(""))
 
 
 def test_a_failure_names_itself_and_ends_the_rest(project: Project) -> None:
@@ -171,7 +171,7 @@ def test_what_has_died(project: Project) -> None:
                     assert "/health cannot be reached: " in str(error), error
                 await launcher.discovery.get_service_info("auth")
     """)
-    assert "StaleServiceError: service 'auth' is not there any more: nobody listens on 127.0.0.1:" in error
+    assert "StaleServiceError: service 'auth' is not there any more: nothing listens on 127.0.0.1:" in error
 
 
 def test_use_before_the_start(project: Project) -> None:
@@ -278,7 +278,7 @@ def test_a_port_of_the_system(project: Project) -> None:
         else:
             pytest.skip("this user may listen on every port")
     project.declare(auth="fixed_ports = { http = 9 }")
-    assert "port 9 (http) cannot be had: Permission denied. " in project.error(_RUN.format("dynamic_ports=False"))
+    assert "port 9 (http) cannot be used: Permission denied. " in project.error(_RUN.format("dynamic_ports=False"))
 
 
 def test_ranges_for_services_without_a_port(project: Project) -> None:

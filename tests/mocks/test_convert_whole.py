@@ -281,7 +281,7 @@ async def test_remove(status):
     db.execute.return_value = status
     assert await UserService(db).remove(5) is (status == "DELETE 1")
 """,
-        "whether a row is found is told by a variable",
+        "whether a row is found depends on a variable",
     )
 
 
@@ -313,7 +313,7 @@ def test_that_nothing_is_committed_is_told_as_gone() -> None:
 """
     )
     assert result.notes == [
-        "test_pin: line 16: that nothing was committed is not told by the rows alone; the assertion is gone"
+        "test_pin: line 16: that nothing was committed cannot be seen from the rows alone; the assertion is gone"
     ]
     assert "isolated_database_sync" not in result.after
 

@@ -21,9 +21,9 @@ def project(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Project:
     return made
 
 
-def old(project: Project, **wishes: str | Path) -> OldVersion:
+def old(project: Project, **options: str | Path) -> OldVersion:
     found = find_project(project.directory)
-    return find_old_version(found, "tests/test_a.py", **wishes)  # type: ignore[arg-type]
+    return find_old_version(found, "tests/test_a.py", **options)  # type: ignore[arg-type]
 
 
 def test_the_twin_comes_first(project: Project) -> None:
@@ -44,7 +44,7 @@ def test_twins_are_named_as_the_converter_names_them() -> None:
 
 
 @pytest.mark.parametrize(
-    ("wishes", "message"),
+    ("options", "message"),
     [
         ({}, "no old version of tests/test_a.py: there is no mocked_test_a.py or test_a_mocked.py beside it, and at HEAD it is the same as now; name one with --old PATH or --old-revision REVISION"),
         ({"revision": "HEAD"}, "no old version of tests/test_a.py: at HEAD it is the same as now; name one with"),
@@ -55,10 +55,10 @@ def test_twins_are_named_as_the_converter_names_them() -> None:
         ({"old": Path("../none.py")}, "../none.py is outside of the project "),
     ],
 )  # fmt: skip
-def test_what_is_no_old_version_is_an_error(project: Project, wishes: dict[str, str | Path], message: str) -> None:
+def test_what_is_no_old_version_is_an_error(project: Project, options: dict[str, str | Path], message: str) -> None:
     project.commit()
     with pytest.raises(VerifyError) as error:
-        old(project, **wishes)
+        old(project, **options)
     assert str(error.value).startswith(message)
 
 

@@ -236,7 +236,7 @@ async def test_a_server_that_is_not_trusted(attached: pytest.MonkeyPatch) -> Non
         ("verify-full", "/no/file", r"'/no/file' cannot be read as certificates: .*No such file"),
     ],
 )
-def test_wishes_that_cannot_be(attached: pytest.MonkeyPatch, mode: str, certificates: str, message: str) -> None:
+def test_settings_that_are_refused(attached: pytest.MonkeyPatch, mode: str, certificates: str, message: str) -> None:
     attached.setenv("TEST_POSTGRES_SSLMODE", mode)
     attached.setenv("TEST_POSTGRES_SSLROOTCERT", certificates)
     with pytest.raises(SettingError, match=message):

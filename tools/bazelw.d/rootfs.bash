@@ -8,7 +8,7 @@ rootfs_packages=ca-certificates,bazel-bootstrap,bazel-rules-shell,bazel-stardoc
 rootfs_packages+=,python3-venv,python3-pip,git,procps,zip,file
 # What fetches MariaDB.
 rootfs_packages+=,maven
-# What tests start as a service of somebody else's making.
+# What tests start as an external service.
 rootfs_packages+=,nginx
 # The workers of tools/farm, and what gives each of their actions a root directory of its own.
 rootfs_packages+=,buildbox,bubblewrap

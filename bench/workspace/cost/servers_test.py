@@ -1,4 +1,4 @@
-"""Rows in two of a server's ten tables and three of its Redis keys, which are put back after each test."""
+"""Rows in two of a server's ten tables and three of its Redis keys, which are restored after each test."""
 
 from __future__ import annotations
 

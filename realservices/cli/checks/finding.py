@@ -25,7 +25,7 @@ class Finding:
         title: What was looked at.
         found: The actual values.
         verdict: How good or bad that is.
-        meaning: What it means for somebody who runs tests. Empty: nothing.
+        meaning: What it means for those who run tests. Empty: nothing.
         remedy: What to do about it, where there is something to do.
     """
 

@@ -12,7 +12,7 @@ def check_leftovers() -> Finding:
     left = [each for each in sweep(remove=False) if each.state is State.LEFT]
     locks = [each for each in left if each.is_lock]
     if len(left) == len(locks):
-        return Finding("leftovers", "leftovers", f"{len(locks)} locks that nobody holds" if locks else "none")
+        return Finding("leftovers", "leftovers", f"{len(locks)} locks that no process holds" if locks else "none")
     size = sum(each.size_bytes for each in left)
     paths = [each.path for each in left if not each.is_lock]
     shown = ", ".join(paths[:3]) + (f" and {len(left) - len(paths[:3])} more" if len(left) > len(paths[:3]) else "")

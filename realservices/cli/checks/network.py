@@ -109,7 +109,7 @@ def _held_blocks() -> set[int]:
 
 
 def _listeners() -> set[int]:
-    """Return the ports that somebody listens on (Linux; elsewhere they are found out when a slot is taken)."""
+    """Return the ports that are listened on (Linux; elsewhere they are found out when a slot is taken)."""
     fields = [line.split() for name in ("tcp", "tcp6") for line in _lines(name)]
     return {int(field[1].rpartition(":")[2], 16) for field in fields if field[3] == _LISTENING}
 

@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     import argparse
 
     from realservices.mocks.verify.comparison import Comparison
-    from realservices.mocks.verify.session import Wishes
+    from realservices.mocks.verify.session import VerifyOptions
 
 HELP = "compare what a converted test and its old version notice of broken code"
 _MAX_MUTANTS = 500
@@ -68,11 +68,11 @@ def run(options: argparse.Namespace) -> int:
     # Interrupted as by Ctrl-C, so that nothing is left.
     signal.signal(signal.SIGTERM, signal.default_int_handler)
     console = Console()
-    wishes = _wishes(options)
+    chosen = _verify_options(options)
     with shared_services():
         found = []
         for test in options.tests:
-            found.append(verify(test, wishes, console.progress))
+            found.append(verify(test, chosen, console.progress))
             console.progress("")
             if not options.json:
                 _print(console, found[-1], is_long=options.all)
@@ -81,11 +81,11 @@ def run(options: argparse.Namespace) -> int:
     return EXIT_OK if all(each.verdict is Verdict.OK for each in found) else EXIT_ERROR
 
 
-def _wishes(options: argparse.Namespace) -> Wishes:
-    from realservices.mocks.verify.session import Wishes  # noqa: PLC0415 - as above
+def _verify_options(options: argparse.Namespace) -> VerifyOptions:
+    from realservices.mocks.verify.session import VerifyOptions  # noqa: PLC0415 - as above
     from realservices.mocks.verify.trial import Limits  # noqa: PLC0415 - as above
 
-    return Wishes(
+    return VerifyOptions(
         old=options.old,
         revision=options.old_revision,
         sources=tuple(options.source),

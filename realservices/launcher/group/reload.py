@@ -29,7 +29,7 @@ _Stamp = tuple[tuple[int, int, int] | None, ...]
 
 
 def is_under_ibazel() -> bool:
-    """Say whether ibazel will tell of builds."""
+    """Return whether ibazel will tell of builds."""
     return bool(os.environ.get(_VARIABLE))
 
 

@@ -1,7 +1,7 @@
 """What a service is, as a digest: two starts with the same digest would make the same service.
 
-Files are told by what the kernel says of them, not by their content: that is quick, and a file that was changed and
-changed back counts as another one, because nobody knows which of the two a running program has read.
+Files are identified by what the kernel says of them, not by their content. That is quick, and a file that was changed
+and changed back counts as another one: a running program may have read either.
 """
 
 from __future__ import annotations

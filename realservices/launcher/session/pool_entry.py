@@ -1,4 +1,4 @@
-"""An entry of the pool of warm services: whoever claims it first has them, with the session's directory.
+"""An entry of the pool of warm services: the first session that claims it has them, with the session's directory.
 
 The other side is `realservices.system.warm_pool`. There is one entry for a key at a time: a process that cannot make
 it, because another one has done so, has services that nobody needs.
@@ -89,12 +89,12 @@ class PoolEntry:
         return CLAIM
 
     def withdraw(self) -> None:
-        """PoolEntry nothing any more. Those who have come too late are told by the end of their connection."""
+        """Leave the pool. Sessions that connect too late see the end of their connection."""
         if self.descriptor >= 0:
             self.descriptor = -1
             _unlink(self._path)
             self._listener.close()
-            # While it is still locked: whoever has opened it already sees that it is another one's no more.
+            # While it is still locked: a process that has opened it already sees that it is another one's no more.
             _unlink(f"{self._path}.lock")
             os.close(self._lock)
 

@@ -95,11 +95,11 @@ def _open_log(path: str) -> None:
 
 def _tell_or_log(pipe: int, words: str) -> None:
     if not _tell(pipe, words.encode(errors="replace")):
-        print(f"realservices: {words}", file=sys.stderr, flush=True)  # The log: whoever asked has gone.
+        print(f"realservices: {words}", file=sys.stderr, flush=True)  # The log: the one that asked is gone.
 
 
 def _tell(pipe: int, words: bytes) -> bool:
-    """Return whether it was told: not if it has been told something already, or whoever asked is gone."""
+    """Return whether it was told: not if it has been told something already, or the one that asked is gone."""
     try:
         os.write(pipe, words)
         os.close(pipe)

@@ -1,6 +1,6 @@
 """The services of one test session outside of Bazel: the launcher without a test program.
 
-It begins without services, or with standby ones that nobody has asked for; requests on DIR/control.sock add them one by
+It begins without services, or with standby ones that were not asked for; requests on DIR/control.sock add them one by
 one. It ends when nobody has the FIFO DIR/alive open for writing any more, because the session is over or its first
 process was killed, or by SIGTERM.
 

@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
     from realservices.launcher.supervisor import Supervisor
 
-# For how many sessions a service is started in vain.
+# For how many sessions a service is started that none of them uses.
 _MOST_UNUSED = 5
 
 
@@ -37,7 +37,7 @@ class Standby:
 
     @property
     def names(self) -> set[str]:
-        """Those that nobody has asked for."""
+        """Those that were not asked for."""
         return self._supervisor.standby
 
     @property

@@ -215,7 +215,7 @@ class Answers(PostgresRows):
         value = fact.value
         self._found = True
         if isinstance(value, ast.Name):
-            why = "whether a row is found is told by a variable"
+            why = "whether a row is found depends on a variable"
             raise Unconvertible(fact.line, value.id, why, "insert the row by hand where it is to be found")
         if isinstance(value, ast.Constant) and isinstance(value.value, int | str):
             self._found = not (str(value.value).endswith(" 0") or value.value == 0)

@@ -45,7 +45,7 @@ def plan_checks(mock: Mock, plan: TestPlan, queries: list[Query], handle: Handle
         elif check.word == "not called" and word in ("fetchrow", "fetchval", "fetch", "fetchone", "fetchall"):
             plan.note_gone(check, "that nothing was read leaves no trace in a database")
         elif word == "commit" and check.word == "not called":
-            plan.note_gone(check, "that nothing was committed is not told by the rows alone")
+            plan.note_gone(check, "that nothing was committed cannot be seen from the rows alone")
         elif word not in ("commit",):
             plan.note_gone(check, f"that {word or 'the mock'} was called leaves no trace")
 

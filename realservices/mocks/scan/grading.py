@@ -91,7 +91,7 @@ def stays_because(draft: Draft, notes: Notes, verdict: Verdict, definition: str,
     if definition.startswith(_MACHINE) and not definition.startswith("sys.modules"):
         return "a property of the machine or the process"
     if verdict.service is Service.FILES and _fails(draft, notes):
-        return "a failure of the operating system, which cannot be had at will"
+        return "a failure of the operating system, which cannot be caused at will"
     return ""
 
 

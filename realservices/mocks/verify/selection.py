@@ -1,4 +1,4 @@
-"""Which mutants are tried: those of lines that a test runs, and no more than wished, spread over the files."""
+"""Which mutants are tried: those of lines that a test runs, and no more than the limit, spread over the files."""
 
 from __future__ import annotations
 

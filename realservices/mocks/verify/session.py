@@ -33,7 +33,7 @@ _T = TypeVar("_T")
 
 
 @dataclass(frozen=True, kw_only=True)
-class Wishes:
+class VerifyOptions:
     """What the user wants.
 
     Attributes:
@@ -53,12 +53,12 @@ class Wishes:
     arguments: tuple[str, ...] = ()
 
 
-def verify(test: Path, wishes: Wishes, progress: Callable[[str], None]) -> Comparison:
+def verify(test: Path, options: VerifyOptions, progress: Callable[[str], None]) -> Comparison:
     """Compare a test with its old version.
 
     Args:
         test: The new test's file.
-        wishes: What the user wants.
+        options: What the user wants.
         progress: Is told what is under way.
 
     Raises:
@@ -66,14 +66,14 @@ def verify(test: Path, wishes: Wishes, progress: Callable[[str], None]) -> Compa
     """
     project = find_project()
     path = project.test_file(test)
-    sources = tuple(project.relative(source) for source in wishes.sources)
+    sources = tuple(project.relative(source) for source in options.sources)
     for source in sources:
         if not (project.root / source).exists():
             raise VerifyError(f"--source {source}: there is no such file or directory in {project.root}")
-    old = find_old_version(project, path, old=wishes.old, revision=wishes.revision)
+    old = find_old_version(project, path, old=options.old, revision=options.revision)
     with tempfile.TemporaryDirectory(prefix="realservices-verify-") as scratch:
-        sides = _sides(project, path, old, Path(scratch).resolve(), wishes)
-        return _Session(project, path, old, sides, progress).run(sources, wishes)
+        sides = _sides(project, path, old, Path(scratch).resolve(), options)
+        return _Session(project, path, old, sides, progress).run(sources, options)
 
 
 @contextlib.contextmanager
@@ -87,7 +87,7 @@ def shared_services() -> Iterator[None]:
         manager.close()
 
 
-def _sides(project: Project, path: str, old: OldVersion, scratch: Path, wishes: Wishes) -> tuple[Side, Side]:
+def _sides(project: Project, path: str, old: OldVersion, scratch: Path, options: VerifyOptions) -> tuple[Side, Side]:
     root = project.root
     if old.commit:
         assert project.repository
@@ -99,11 +99,11 @@ def _sides(project: Project, path: str, old: OldVersion, scratch: Path, wishes: 
     return (
         Side(
             name="old", test=root / old.path, directory=root / below, scratch=scratch / "old",
-            arguments=wishes.arguments,
+            arguments=options.arguments,
         ),
         Side(
             name="new", test=project.root / path, directory=project.directory, scratch=scratch / "new",
-            arguments=wishes.arguments, environment={REQUIRE: "1"},
+            arguments=options.arguments, environment={REQUIRE: "1"},
         ),
     )  # fmt: skip
 
@@ -118,7 +118,7 @@ class _Session:
         self._sides = sides
         self._progress = progress
 
-    def run(self, sources: tuple[str, ...], wishes: Wishes) -> Comparison:
+    def run(self, sources: tuple[str, ...], options: VerifyOptions) -> Comparison:
         self._progress("running the old and the new test under coverage")
         runs = Runs()
         covered = _both(lambda index: run_covered(self._sides[index], self._project.root, runs), runs.end)
@@ -133,9 +133,9 @@ class _Session:
             found, notes = candidates(self._project, paths, covered, tests)
             if not found:
                 raise VerifyError(f"there is nothing to break in the lines of {', '.join(paths)} that the tests run")
-            chosen = spread(found, wishes.max_mutants)
+            chosen = spread(found, options.max_mutants)
             begin = time.monotonic()
-            tried = try_mutants(benches, chosen, self._project.root, wishes.limits, self._counter(len(chosen)))
+            tried = try_mutants(benches, chosen, self._project.root, options.limits, self._counter(len(chosen)))
             seconds = time.monotonic() - begin
         comparison = self._comparison(covered, paths, benches=benches)
         notes = [*_notes_on_tests(covered, benches), *notes, *comparison.notes]

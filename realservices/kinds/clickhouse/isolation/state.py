@@ -23,7 +23,7 @@ WITHOUT_ROWS = {"View", "MaterializedView", "Dictionary", "Null"}
 
 @dataclass(frozen=True, slots=True)
 class TableState:
-    """A table as it was. Whether it has changed is told by ``sql``, whether its rows have by ``parts`` and ``rows``."""
+    """A table as it was: ``sql`` shows whether it has changed, ``parts`` and ``rows`` whether its rows have."""
 
     name: str
     engine: str
@@ -43,7 +43,7 @@ class TableState:
         return self.engine.endswith("MergeTree")
 
     def has_rows_of(self, other: TableState) -> bool:
-        """Say whether it has the same rows, as far as that can be seen from outside."""
+        """Return whether it has the same rows, as far as that can be seen from outside."""
         return self.parts == other.parts and (self.has_parts or self.rows == other.rows)
 
 

@@ -57,7 +57,7 @@ def lost_settings(server: str, server_settings: Mapping[str, str]) -> str:
 
 
 def is_library(server: str) -> bool:
-    """Say whether a file is the engine as a library."""
+    """Return whether a file is the engine as a library."""
     return os.path.realpath(server).endswith(".so") or server.endswith(".so")
 
 

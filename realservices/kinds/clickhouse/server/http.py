@@ -61,7 +61,7 @@ def query(
 
 
 def is_alive(address: tuple[str, int], *, timeout_s: float) -> bool:
-    """Say whether the server answers at ``/ping``, which takes a tenth of the time of a query.
+    """Return whether the server answers at ``/ping``, which takes a tenth of the time of a query.
 
     Raises:
         OSError: Not reachable.

@@ -85,7 +85,7 @@ def statements_of(run: Run, database: str) -> list[Statement]:
             waiting = refused
     finally:
         run(f"DROP DATABASE {quote_name(_ORDER_DATABASE)} SYNC", {})
-    # The ones that cannot be made come last: whoever replays them says why.
+    # The ones that cannot be made come last: their replay says why.
     return [statement for sql in (*made, *waiting) for statement in split_statements(sql)]
 
 

@@ -58,7 +58,7 @@ class Readiness:
         raise NotImplementedError
 
     def is_telling(self, line: str) -> bool:
-        """Say whether a log line is a reason to ask: by default any is, as a server often speaks when it listens."""
+        """Return whether a log line is a reason to ask: by default any is, as a server often speaks when it listens."""
         return True
 
     def pause_s(self, now: float, elapsed_s: float) -> float:
@@ -108,7 +108,7 @@ class LogReadiness(Readiness):
         return self._is_matched
 
     def attempt(self, now: float, elapsed_s: float) -> bool:
-        """Say whether the line has come."""
+        """Return whether the line has come."""
         return self._is_matched
 
     def pause_s(self, now: float, elapsed_s: float) -> float:

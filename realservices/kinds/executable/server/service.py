@@ -95,7 +95,7 @@ class Executable(Service):
         return spawn(self._argv, env=whole, output=output, cwd=self.spec.config.get("cwd") or self.directory)
 
     def is_ready_line(self, line: str) -> bool:
-        """Say whether the line is a reason to ask."""
+        """Return whether the line is a reason to ask."""
         return self._passed_at is not None or self._readiness.is_telling(line)
 
     def probe(self) -> bool:

@@ -36,7 +36,7 @@ class Effect(enum.Enum):
     ROLLBACK = "rolls back"
     AUTOCOMMIT_ON = "autocommit on"
     AUTOCOMMIT_OFF = "autocommit off"
-    REFUSED = "cannot be had"
+    REFUSED = "is refused"
 
 
 def effect_of(statement: bytes) -> Effect:

@@ -394,11 +394,11 @@ class ClonePool:
         )
 
     def _is_wanted_again(self) -> bool:
-        """Say whether a clone that comes back is going to be used."""
+        """Return whether a clone that comes back is going to be used."""
         return len(self._ready) < max(1, self._wanted())
 
     def _lacks_one(self) -> bool:
-        """Say whether another clone should be made ahead."""
+        """Return whether another clone should be made ahead."""
         # One that is in use comes back, where it can be restored.
         coming = self._taken if self._restorer.may_be_able else 0
         return len(self._ready) + coming < self._wanted()

@@ -42,7 +42,7 @@ class HeldTransaction:
         self._follows_clock = follows_clock
         self._clock_is_anywhere = False
         self._schema_is_old = False  # The traits say nothing of what the test has made.
-        # With a random name: if it is gone in the end, somebody else has ended the transaction.
+        # With a random name: if it is gone in the end, other code has ended the transaction.
         self._marker = f"realservices_{secrets.token_hex(8)}"
         self._is_begun = False  # In the server.
         self._is_empty = True  # Nothing was done in it that counts as committed.
@@ -63,7 +63,7 @@ class HeldTransaction:
         return needs.hangs or self._traits.hanging.is_in(sql, needs)
 
     def must_commit(self, sql: str, needs: Needs) -> bool:
-        """Return whether a text outside of a transaction cannot be had within the test's."""
+        """Return whether a text outside of a transaction cannot run within the test's."""
         if self.hangs_on_commit(sql, needs):
             return True
         if needs.steps and not can_be_held(needs.steps):

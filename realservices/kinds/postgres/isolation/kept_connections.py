@@ -75,7 +75,7 @@ class KeptConnections(Generic[C]):
             return None
         self._idle.remove(found)
         for _ in range(2):
-            await asyncio.sleep(0)  # What the server has closed meanwhile is told by the loop.
+            await asyncio.sleep(0)  # The loop reports what the server has closed meanwhile.
         if found.connection.is_closed():
             found.pool.terminate()
             return None

@@ -64,11 +64,11 @@ class LazyConnection:
         return _Later(self, "cursor", (query, *args), options)
 
     def is_closed(self) -> bool:
-        """Say whether the connection is closed; one that has not been made yet is not."""
+        """Return whether the connection is closed; one that has not been made yet is not."""
         return self._connection is not None and bool(self._connection.is_closed())
 
     def is_in_transaction(self) -> bool:
-        """Say whether code under test has opened a transaction."""
+        """Return whether code under test has opened a transaction."""
         return self._connection is not None and bool(self._connection.is_in_transaction())
 
     def __repr__(self) -> str:

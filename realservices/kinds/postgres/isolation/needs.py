@@ -1,7 +1,7 @@
 """What one SQL text needs of a connection, as far as its words tell: a pure function of the text.
 
 A statement on which something hangs at the end of its transaction, or that wants a transaction of its own at the top,
-cannot be had within a transaction that is rolled back later. Where words do not tell exactly, the answer is yes: that
+is impossible within a transaction that is rolled back later. Where words do not tell exactly, the answer is yes: that
 is slower and never wrong.
 """
 
@@ -192,7 +192,7 @@ def _hangs(text: str, words: list[str]) -> bool:
 
 
 def _sets_for_the_session(words: list[str], position: int) -> bool:
-    """Return whether a setting is set at this position that stays beyond the transaction: ``set_config(…, false)``."""
+    """Return whether a setting is set at this position that outlives the transaction: ``set_config(…, false)``."""
     if words[position] != "SET_CONFIG":
         return False
     depth = 0

@@ -157,7 +157,7 @@ class SessionDatabases:
         return (
             f"{self._where}: database {original!r} cannot be copied for this session while clients are connected to "
             f"it, and after {_BUSY_TIMEOUT_S:.0f} s there still were:{shown}\n  Let them disconnect (an application, a "
-            "psql, a connection pool of a migration), or name a database in TEST_POSTGRES_DB that nobody uses"
+            "psql, a connection pool of a migration), or name a database in TEST_POSTGRES_DB that has no clients"
         )
 
     def _explain(self, error: Exception) -> str:

@@ -1,7 +1,7 @@
 """What a database's schema does by itself, which the words of a statement do not tell.
 
 Triggers, column defaults, functions and views may use the time, defer a check to COMMIT, or call what hangs on it.
-Read once for each schema; what a test changes in it is told by the words of its own statements.
+Read once for each schema; what a test changes in it shows in the words of its own statements.
 """
 
 from __future__ import annotations

@@ -266,5 +266,5 @@ class PostgresPool(PostgresIsolation):
 
 
 def _is_full(error: Exception) -> bool:
-    """Say whether the server had no connection left, for the test's connection or for making its clone."""
+    """Return whether the server had no connection left, for the test's connection or for making its clone."""
     return any(isinstance(each, asyncpg.TooManyConnectionsError) for each in (error, error.__cause__))

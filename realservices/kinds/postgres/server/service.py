@@ -155,7 +155,7 @@ class Postgres(Service):
         """Start after a stop, on the same data."""
 
         def prepare() -> None:
-            # Written by process 1 of a namespace that is gone; here that number is somebody else's.
+            # Written by process 1 of a namespace that is gone; here that number is another process's.
             for lock in (f"{self._data}/postmaster.pid", f"{self.directory}/.s.PGSQL.{self.port}.lock"):
                 if os.path.exists(lock):
                     os.unlink(lock)

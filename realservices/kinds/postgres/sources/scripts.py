@@ -28,7 +28,7 @@ _KEYS = ("migrations", "seeds")
 
 
 def has_scripts(declaration: Declaration) -> bool:
-    """Say whether a project declares what a database of its own is made of."""
+    """Return whether a project declares what a database of its own is made of."""
     return any(declaration.values.get(key) for key in ("base", "migrations", "migrate", "seeds", "extensions"))
 
 

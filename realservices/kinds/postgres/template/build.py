@@ -180,7 +180,7 @@ def _leave_root(work: str, distribution: str) -> None:
 
 
 def _has_name(uid: int) -> bool:
-    """Say whether the machine knows a user by this id; in a container often nobody does, and initdb refuses."""
+    """Return whether the machine knows a user by this id; in a container often nobody does, and initdb refuses."""
     try:
         return bool(pwd.getpwuid(uid))
     except KeyError:

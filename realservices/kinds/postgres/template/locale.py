@@ -1,6 +1,6 @@
 """The locale of a template's databases: what initdb is told, and what to say where the machine or the build lacks it.
 
-Without a wish it sorts by code point and knows the letters of Unicode, on every major version. PostgreSQL's own
+By default it sorts by code point and knows the letters of Unicode, on every major version. PostgreSQL's own
 provider does both from 17 on, but full-text search asks the C library for letters until 18.
 
 Sources: initdb's and CREATE DATABASE's reference pages; the chapter "Locale Support" of PostgreSQL's manual.

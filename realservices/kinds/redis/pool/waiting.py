@@ -59,7 +59,7 @@ class WaitingPool(redis.asyncio.ConnectionPool):
         self.client: IsolatedRedis | None = None
 
     async def get_connection(self, *args: Any, **options: Any) -> Any:
-        """Wait for the client, and borrow a connection of its pool."""
+        """Wait for the client, and check out a connection of its pool."""
         async with self._waiting:
             if self.client is None:
                 self.client = await self._wait()

@@ -49,7 +49,7 @@ class Server:
         signal.signal(signal.SIGCHLD, lambda *_: None)
 
     def serve(self) -> None:
-        """Answer until nobody asks any more."""
+        """Answer until the last request."""
         first = json.loads(self._lines.readline() or "{}")
         if not first:
             return
@@ -94,7 +94,7 @@ class Server:
             ready, _, _ = select.select([self._ended, self._connection.fileno()], [], [], left_s)
             if self._connection.fileno() in ready:
                 _kill(pid)
-                sys.exit()  # Nothing is sent while a run is under way: whoever asked has gone.
+                sys.exit()  # Nothing is sent while a run is under way: the one that asked is gone.
             if self._ended in ready:
                 with contextlib.suppress(BlockingIOError):
                     os.read(self._ended, 512)

@@ -55,7 +55,7 @@ class Restorer:
         self._suspects: list[str] = []
 
     async def adopt(self, name: str) -> None:
-        """Begin with a database that is as the template and that nobody has used yet."""
+        """Begin with a database that is as the template and that are still unused."""
         if not await self._ask():
             return
         assert self._log is not None
