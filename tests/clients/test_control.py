@@ -67,6 +67,14 @@ def test_paused_service_is_recovered_behind_the_test(
     isolated_database_sync.execute("CREATE TABLE t (a int)")
     for name in service_control_sync.status():
         service_control_sync.pause(name)
+    assert {each.state for each in service_control_sync.status().values()} == {"paused"}
+
+
+def test_what_was_paused_serves_again(
+    service_control_sync: BlockingServiceControl, isolated_database_sync: Any
+) -> None:
+    assert {each.state for each in service_control_sync.status().values()} == {"ready"}
+    assert isolated_database_sync.fetchval("SELECT to_regclass('t')") is None
 
 
 def test_logs_and_wait(service_control_sync: BlockingServiceControl) -> None:

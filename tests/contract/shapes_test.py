@@ -34,21 +34,22 @@ _SHAPE = {
 
 
 def test_what_has_the_shape_passes() -> None:
-    check(
-        {
-            "name": "db",
-            "ports": {"http": 80},
-            "timeout": 0.5,
-            "needs": [],
-            "parts": ["x", {"service": "", "field": "url", "port": "p"}],
-            "state": "ready",
-            "pid": None,
-            "env": {"A": ["b"]},
-            "more": {"a": True, "b": 1},
-            "of a later release": [],
-        },
-        _SHAPE,
-    )
+    content = {
+        "name": "db",
+        "ports": {"http": 80},
+        "timeout": 0.5,
+        "needs": [],
+        "parts": ["x", {"service": "", "field": "url", "port": "p"}],
+        "state": "ready",
+        "pid": None,
+        "env": {"A": ["b"]},
+        "more": {"a": True, "b": 1},
+        "of a later release": [],
+    }
+    check(content, _SHAPE)
+    for key in _SHAPE:
+        with pytest.raises(ShapeError, match=key.removesuffix("?")):
+            check({**content, key.removesuffix("?"): object()}, _SHAPE)
 
 
 @pytest.mark.parametrize(

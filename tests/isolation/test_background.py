@@ -45,4 +45,6 @@ def test_stop_cancels_what_runs_and_may_be_repeated() -> None:
 
 
 def test_stop_without_a_start() -> None:
+    before = set(threading.enumerate())
     BackgroundLoop().stop()
+    assert set(threading.enumerate()) == before

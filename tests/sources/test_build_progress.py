@@ -94,6 +94,6 @@ def test_where_nobody_reads_nothing_fails(monkeypatch: pytest.MonkeyPatch) -> No
     os.close(reads)
     monkeypatch.setattr(build_progress, "_terminal", writes)
     monkeypatch.setattr(build_progress, "_TOLD_AFTER_S", 0)
-    with build_of("db"):
-        pass
+    with build_of("db") as build:
+        assert build.follow(["a line\n"]) == "a line\n"
     os.close(writes)

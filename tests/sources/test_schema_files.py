@@ -131,6 +131,7 @@ def test_data_of_copy_holds_no_commands_whatever_its_size(project: Path) -> None
 def test_text_that_looks_like_an_include_is_none(project: Path) -> None:
     (project / "1.sql").write_text("SELECT '\n\\i nowhere.sql\n', $$\n\\! x\n$$; -- \\i :x\n/*\n\\ir :x\n*/\n")
     _build(project)
+    assert included_files(Declaration("db", "postgres", "here", project, {}), project / "1.sql") == []
 
 
 def test_a_migration_that_is_appended_costs_itself(project: Path) -> None:

@@ -34,6 +34,7 @@ def test_removing_does_not_follow_links(tmp_path: Path) -> None:
 
 def test_removing_what_is_not_there(tmp_path: Path) -> None:
     remove_tree(str(tmp_path / "missing"))
+    assert list(tmp_path.iterdir()) == []
 
 
 def test_removing_what_a_test_has_locked_itself_out_of(tmp_path: Path) -> None:

@@ -108,7 +108,8 @@ async def test_waits_for_clients_that_are_about_to_leave(make: Make, postgres_en
         while not await watcher.fetchval("SELECT count(*) FROM pg_stat_activity WHERE query LIKE 'CREATE DATABASE%'"):
             await asyncio.sleep(0)
     await client.close()
-    await preparing
+    template = (await preparing).template_database
+    assert await watcher.fetchval("SELECT count(*) FROM pg_database WHERE datname = $1", template) == 1
     await watcher.close()
     session.remove()
     session.close()

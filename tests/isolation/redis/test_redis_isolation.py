@@ -211,7 +211,7 @@ async def test_lost_connection_is_replaced(isolation: RedisIsolation, endpoint: 
             lease = isolation.lease()
             with isolation.client(lease) as client:
                 number = await client.client_id()
-                program.client_kill_filter(_id=str(number))
+                assert program.client_kill_filter(_id=str(number)) == 1
             isolation.release(lease)
 
 

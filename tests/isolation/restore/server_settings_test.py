@@ -22,11 +22,14 @@ def connection(request: pytest.FixtureRequest) -> Any:
 async def test_the_schema_changes(connection: Any, number: int) -> None:
     await connection.execute(f"CREATE TABLE made_{number} (a int); CREATE INDEX ON made_{number} (a)")
     await connection.execute(f"VACUUM made_{number}")
+    made = await connection.fetch("SELECT relname FROM pg_class WHERE relname LIKE 'made\\_%' AND relkind = 'r'")
+    assert [row["relname"] for row in made] == [f"made_{number}"]
 
 
 async def test_a_setting_of_the_server_changes(connection: Any) -> None:
     await connection.execute("ALTER SYSTEM SET work_mem = '7MB'")
     await connection.execute("SELECT pg_reload_conf()")
+    assert await connection.fetchval("SELECT setting FROM pg_file_settings WHERE name = 'work_mem'") == "7MB"
 
 
 async def test_the_next_test_finds_the_setting_of_the_service(connection: Any) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import dataclasses
+import time
 import urllib.request
 from typing import Any
 
@@ -90,6 +91,7 @@ async def test_what_a_dictionary_has_read_is_forgotten(isolated_clickhouse: Any,
 
 async def test_what_a_test_puts_into_the_services_own_database_is_no_seed(isolated_clickhouse: Any) -> None:
     await isolated_clickhouse.execute("INSERT INTO test.users VALUES (99, 'elsewhere')")
+    assert await isolated_clickhouse.execute("SELECT count() FROM users WHERE id = 99") == [(0,)]
     await isolated_clickhouse.execute("ALTER TABLE users ADD COLUMN age UInt8")  # Not to be used again.
 
 
@@ -100,13 +102,13 @@ async def test_rows_elsewhere_are_not_here(isolated_clickhouse: Any, again: int)
 
 
 async def test_databases_of_tests_that_are_over_are_gone(isolated_clickhouse: Any) -> None:
-    async with asyncio.timeout(30):
-        while True:
-            rows = await isolated_clickhouse.execute(
-                "SELECT name FROM system.databases WHERE name LIKE 'realservices_%'"
-            )
-            if not {name for (name,) in rows} & set(_seen):
-                break
+    async def present() -> set[str]:
+        rows = await isolated_clickhouse.execute("SELECT name FROM system.databases WHERE name LIKE 'realservices_%'")
+        return {name for (name,) in rows}
+
+    deadline = time.monotonic() + 30
+    while left := await present() & set(_seen):
+        assert time.monotonic() < deadline, left
 
 
 async def test_get_table_name_is_qualified(isolated_clickhouse: Any) -> None:
