@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from realservices.kinds.registry import find, load
+from realservices.kinds.registry import part_of
 
 TABLE = "realservices_validation"
 """The one that is made and looked for."""
@@ -42,13 +42,8 @@ class ValidatedKind:
 
 
 def validated_kind(name: str) -> ValidatedKind:
-    """Return how a kind is used.
-
-    Raises:
-        ManifestError: There is no such kind.
-    """
-    kind = find(name)
-    found: ValidatedKind = load(kind, kind.validated)
+    """Return how a kind is used."""
+    found: ValidatedKind = part_of(name, "validated")
     return found
 
 

@@ -6,7 +6,7 @@ import asyncio
 from typing import TYPE_CHECKING
 
 from realservices.isolation.errors import IsolationError
-from realservices.kinds.registry import find, find_known, load
+from realservices.kinds.registry import find_known, part_of
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterable
@@ -99,11 +99,6 @@ def is_isolated(name: str) -> bool:
 
 
 def isolated_kind(name: str) -> IsolatedKind:
-    """Return how a kind is isolated.
-
-    Raises:
-        ManifestError: There is no such kind.
-    """
-    kind = find(name)
-    found: IsolatedKind = load(kind, kind.isolated)
+    """Return how a kind is isolated."""
+    found: IsolatedKind = part_of(name, "isolated")
     return found

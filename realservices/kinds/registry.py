@@ -104,6 +104,17 @@ def load(kind: Kind, part: str) -> Any:
     return getattr(_import(f"{kind.package}.{module}"), name)
 
 
+def part_of(name: str, part: str) -> Any:
+    """Return a part of a kind by the name of the attribute of `Kind` that says where it is; None: it has none.
+
+    Raises:
+        ManifestError: There is no such kind.
+    """
+    kind = find(name)
+    place = getattr(kind, part)
+    return load(kind, place) if place else None
+
+
 def _described(package: str) -> Kind | None:
     """Return the description that a package has; None: there is no such package."""
     if not package:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from realservices.kinds.registry import find, load
+from realservices.kinds.registry import part_of
 
 if TYPE_CHECKING:
     from realservices.contract.runtime import Endpoint
@@ -31,13 +31,6 @@ class PooledKind:
 
 
 def pooled_kind(name: str) -> PooledKind | None:
-    """Return how a kind is pooled, None if it is not: then tests share it as one at a time do.
-
-    Raises:
-        ManifestError: There is no such kind.
-    """
-    kind = find(name)
-    if not kind.pooled:
-        return None
-    found: PooledKind = load(kind, kind.pooled)
+    """Return how a kind is pooled, None if it is not: then tests share it as one at a time do."""
+    found: PooledKind | None = part_of(name, "pooled")
     return found

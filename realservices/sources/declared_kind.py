@@ -9,7 +9,7 @@ import os
 import re
 from typing import TYPE_CHECKING, Any
 
-from realservices.kinds.registry import find, load
+from realservices.kinds.registry import part_of
 from realservices.sources.errors import SettingError
 
 if TYPE_CHECKING:
@@ -128,13 +128,8 @@ class DeclaredKind:
 
 
 def declared_kind(name: str) -> DeclaredKind:
-    """Return how a kind is declared.
-
-    Raises:
-        ManifestError: There is no such kind.
-    """
-    kind = find(name)
-    found: DeclaredKind = load(kind, kind.declared)
+    """Return how a kind is declared."""
+    found: DeclaredKind = part_of(name, "declared")
     return found
 
 

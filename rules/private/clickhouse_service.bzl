@@ -5,8 +5,7 @@ load("//rules:providers.bzl", "ServiceInfo")
 load(":clickhouse_template.bzl", "CLICKHOUSE_TEMPLATE_ATTRS", "clickhouse_template")
 load(":kinds.bzl", "kind_info")
 load(":labels.bzl", "runfiles_path")
-load(":misuse.bzl", "misuse")
-load(":names.bzl", "is_postgres_name")
+load(":names.bzl", "check_account")
 load(":owned_settings.bzl", "ACCOUNTS", "ADDRESS", "FILES", "LOG")
 load(":service.bzl", "SERVICE_ATTRS", "service_info")
 load(":settings.bzl", "check_settings")
@@ -48,20 +47,8 @@ OWNED_SETTINGS = {
 
 _TAKEN_DATABASES = ["default", "information_schema", "system"]
 
-# What the isolation of tests calls its own.
-_OWN_PREFIX = "realservices_"
-
-def _check_names(ctx):
-    identifier = "up to 63 lower-case letters, digits and '_', starting with a letter or '_'"
-    database, user = ctx.attr.database, ctx.attr.user
-    if not is_postgres_name(database) or database in _TAKEN_DATABASES or database.startswith(_OWN_PREFIX):
-        taken = ", ".join(_TAKEN_DATABASES)
-        misuse(ctx.label, "database", repr(database), "%s; not %s and %s…" % (identifier, taken, _OWN_PREFIX))
-    if not is_postgres_name(user) or user == "default":
-        misuse(ctx.label, "user", repr(user), identifier + "; not default, which the server keeps for itself")
-
 def _clickhouse_service_impl(ctx):
-    _check_names(ctx)
+    check_account(ctx, _TAKEN_DATABASES, "default", "the server keeps for itself")
     check_settings(ctx.label, ctx.attr.settings, {})
     check_settings(ctx.label, ctx.attr.server_settings, OWNED_SETTINGS, "server_settings")
     check_scripts(ctx.label, "schema", ctx.files.schema)

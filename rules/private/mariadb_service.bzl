@@ -4,8 +4,7 @@ load("//rules:providers.bzl", "ServiceInfo")
 load(":kinds.bzl", "kind_info")
 load(":labels.bzl", "runfiles_path")
 load(":migrate.bzl", "MIGRATE_ATTRS", "migration")
-load(":misuse.bzl", "misuse")
-load(":names.bzl", "is_postgres_name")
+load(":names.bzl", "check_account")
 load(":owned_settings.bzl", "ACCOUNTS", "ADDRESS", "FILES", "LOG", "PROCESS")
 load(":service.bzl", "SERVICE_ATTRS", "service_info")
 load(":settings.bzl", "check_settings")
@@ -44,22 +43,9 @@ OWNED_SETTINGS = {
 }
 
 _TAKEN_DATABASES = ["information_schema", "mysql", "performance_schema", "sys"]
-_TAKEN_USERS = ["root"]
-
-# What the isolation of tests calls its own.
-_OWN_PREFIX = "realservices_"
-
-def _check_names(ctx):
-    identifier = "up to 63 lower-case letters, digits and '_', starting with a letter or '_'"
-    database, user = ctx.attr.database, ctx.attr.user
-    if not is_postgres_name(database) or database in _TAKEN_DATABASES or database.startswith(_OWN_PREFIX):
-        taken = ", ".join(_TAKEN_DATABASES)
-        misuse(ctx.label, "database", repr(database), "%s; not %s and %s…" % (identifier, taken, _OWN_PREFIX))
-    if not is_postgres_name(user) or user in _TAKEN_USERS:
-        misuse(ctx.label, "user", repr(user), identifier + "; not root, which only the build action has")
 
 def _mariadb_service_impl(ctx):
-    _check_names(ctx)
+    check_account(ctx, _TAKEN_DATABASES, "root", "only the build action has")
     check_settings(ctx.label, ctx.attr.settings, OWNED_SETTINGS, hyphen = "_")
     check_scripts(ctx.label, "migrations", ctx.files.migrations)
     check_scripts(ctx.label, "seeds", ctx.files.seeds)

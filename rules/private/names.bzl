@@ -1,7 +1,12 @@
 """Which names the rules accept. Starlark has no regular expressions, hence the character sets."""
 
+load(":misuse.bzl", "misuse")
+
 _LOWER = "abcdefghijklmnopqrstuvwxyz"
 _DIGITS = "0123456789"
+
+# What the isolation of tests calls its own.
+_OWN_PREFIX = "realservices_"
 
 # NAMEDATALEN - 1: PostgreSQL cuts longer identifiers off without an error.
 _POSTGRES_NAME_BYTES = 63
@@ -35,6 +40,22 @@ def is_postgres_name(text):
       text: the name.
     """
     return len(text) <= _POSTGRES_NAME_BYTES and _consists_of(text, _LOWER + "_", _LOWER + _DIGITS + "_")
+
+def check_account(ctx, databases, user, owner):
+    """Fails if `database` or `user` of a rule is no name, or one that the server or the isolation of tests has.
+
+    Args:
+      ctx: context of a rule with these attributes.
+      databases: the databases that a server has by itself.
+      user: the user that a server has by itself.
+      owner: text: who has that user.
+    """
+    identifier = "up to 63 lower-case letters, digits and '_', starting with a letter or '_'"
+    database = ctx.attr.database
+    if not is_postgres_name(database) or database in databases or database.startswith(_OWN_PREFIX):
+        misuse(ctx.label, "database", repr(database), "%s; not %s and %s…" % (identifier, ", ".join(databases), _OWN_PREFIX))
+    if not is_postgres_name(ctx.attr.user) or ctx.attr.user == user:
+        misuse(ctx.label, "user", repr(ctx.attr.user), "%s; not %s, which %s" % (identifier, user, owner))
 
 def is_extension_name(text):
     """Whether a PostgreSQL extension can have this name; unlike other names it may hold `-`, as `uuid-ossp` does.

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from realservices.kinds.registry import find, load, names
+from realservices.kinds.registry import find, names, part_of
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
@@ -58,11 +58,6 @@ def hinted_kinds() -> list[str]:
 
 
 def kind_hints(name: str) -> KindHints:
-    """Return what speaks for a kind.
-
-    Raises:
-        ManifestError: There is no such kind.
-    """
-    kind = find(name)
-    found: KindHints = load(kind, kind.hints)
+    """Return what speaks for a kind."""
+    found: KindHints = part_of(name, "hints")
     return found

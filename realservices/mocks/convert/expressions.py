@@ -45,15 +45,6 @@ def text_of(node: ast.expr | None) -> str | None:
     return node.value if isinstance(node, ast.Constant) and isinstance(node.value, str) else None
 
 
-def without_marks(node: ast.expr) -> ast.expr:
-    """Return the expression with free names as the code under test has them."""
-    plain = copy.deepcopy(node)
-    for inner in ast.walk(plain):
-        if isinstance(inner, ast.Name):
-            inner.id = inner.id.removeprefix(_FREE)
-    return plain
-
-
 class _Inliner(ast.NodeTransformer):
     def __init__(self, values: Mapping[str, ast.expr]) -> None:
         self._values = values

@@ -5,14 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
-from realservices.contract.errors import RealServicesError
-
 if TYPE_CHECKING:
     from pathlib import Path
-
-
-class MissingLibcstError(RealServicesError):
-    """LibCST is not installed."""
 
 
 class Unconvertible(Exception):  # noqa: N818 - a verdict on a test, which is reported, and no failure of the tool

@@ -107,27 +107,24 @@ class _Rewriter(cst.CSTTransformer):
     def leave_SimpleStatementLine(
         self, original_node: cst.SimpleStatementLine, updated_node: cst.SimpleStatementLine
     ) -> cst.BaseStatement | cst.FlattenSentinel[cst.BaseStatement] | cst.RemovalSentinel:
-        edits = self._stack[-1] if self._stack else None
+        edits, line = self._current, self._line(original_node)
         if edits is None:
             return updated_node
-        line = self._line(original_node)
-        before = parsed(edits.before.get(line, ()))
         if line in edits.replaced:
             kept: list[cst.BaseStatement] = parsed(edits.replaced[line])
         elif line in edits.removed:
             kept = []
         else:
             kept = [updated_node]
-        return self._placed(updated_node.leading_lines, before, kept)
+        return self._placed(updated_node.leading_lines, self._before(line), kept)
 
     def leave_With(
         self, original_node: cst.With, updated_node: cst.With
     ) -> cst.BaseStatement | cst.FlattenSentinel[cst.BaseStatement] | cst.RemovalSentinel:
-        edits = self._stack[-1] if self._stack else None
+        edits, line = self._current, self._line(original_node)
         if edits is None:
             return updated_node
-        line = self._line(original_node)
-        before = parsed(edits.before.get(line, ()))
+        before = self._before(line)
         items = [item for number, item in enumerate(updated_node.items) if (line, number) not in edits.unwrapped]
         if len(items) == len(updated_node.items):
             return self._placed(updated_node.leading_lines, before, [updated_node]) if before else updated_node
@@ -137,27 +134,13 @@ class _Rewriter(cst.CSTTransformer):
         return self._placed(updated_node.leading_lines, before, [updated_node.with_changes(items=items)])
 
     def _with_seeds(
-        self, line: int, node: cst.BaseStatement
+        self, original_node: cst.BaseStatement, updated_node: cst.BaseStatement
     ) -> cst.BaseStatement | cst.FlattenSentinel[cst.BaseStatement]:
         """Return a statement with what comes before it."""
-        edits = self._stack[-1] if self._stack else None
-        before = parsed(edits.before.get(line, ())) if edits is not None else []
-        return cst.FlattenSentinel([*before, node]) if before else node
+        before = self._before(self._line(original_node))
+        return cst.FlattenSentinel([*before, updated_node]) if before else updated_node
 
-    def leave_For(
-        self, original_node: cst.For, updated_node: cst.For
-    ) -> cst.BaseStatement | cst.FlattenSentinel[cst.BaseStatement]:
-        return self._with_seeds(self._line(original_node), updated_node)
-
-    def leave_Try(
-        self, original_node: cst.Try, updated_node: cst.Try
-    ) -> cst.BaseStatement | cst.FlattenSentinel[cst.BaseStatement]:
-        return self._with_seeds(self._line(original_node), updated_node)
-
-    def leave_If(
-        self, original_node: cst.If, updated_node: cst.If
-    ) -> cst.BaseStatement | cst.FlattenSentinel[cst.BaseStatement]:
-        return self._with_seeds(self._line(original_node), updated_node)
+    leave_For = leave_Try = leave_If = _with_seeds  # noqa: N815 - LibCST's names
 
     def leave_IndentedBlock(
         self, original_node: cst.IndentedBlock, updated_node: cst.IndentedBlock
@@ -189,7 +172,7 @@ class _Rewriter(cst.CSTTransformer):
     # Names.
 
     def leave_Call(self, original_node: cst.Call, updated_node: cst.Call) -> cst.BaseExpression:
-        edits = self._stack[-1] if self._stack else None
+        edits = self._current
         if edits is None or not (edits.calls or edits.spans):
             return updated_node
         whole = self.get_metadata(PositionProvider, original_node)
@@ -199,7 +182,7 @@ class _Rewriter(cst.CSTTransformer):
         return cst.parse_expression(new) if new else updated_node
 
     def leave_SimpleString(self, original_node: cst.SimpleString, updated_node: cst.SimpleString) -> cst.BaseExpression:
-        edits = self._stack[-1] if self._stack else None
+        edits = self._current
         if edits is None or not edits.texts:
             return updated_node
         place = self.get_metadata(PositionProvider, original_node).start
@@ -221,6 +204,15 @@ class _Rewriter(cst.CSTTransformer):
         edits = self._stack[-1] if self._stack and not self._words else None
         new = edits.renames.get(original_node.value) if edits is not None else None
         return cst.parse_expression(new) if new else updated_node
+
+    @property
+    def _current(self) -> FunctionEdits | None:
+        """What changes in the function that is being left, or around it."""
+        return self._stack[-1] if self._stack else None
+
+    def _before(self, line: int) -> list[cst.BaseStatement]:
+        """Return the statements to be put before a line."""
+        return parsed(self._current.before.get(line, ())) if self._current else []
 
     def _line(self, node: cst.CSTNode) -> int:
         return int(self.get_metadata(PositionProvider, node).start.line)
