@@ -19,6 +19,7 @@ from pathlib import Path
 
 import pytest
 
+from realservices.actions.log import read_log
 from tests.e2e.bazel_results import results
 from tests.scratch import ROOT, Workspace, copy_of_the_example
 
@@ -26,6 +27,8 @@ _DEADLINE_S = 900.0
 _IS_FULL = bool(os.environ.get("FARM_FULL"))
 # Without services, with each, and with servers of the example's own.
 _PART = ["//auth:tokens_test", "//auth:users_test", "//auth:sessions_test", "//auth:server_test"]
+# How many files a remote action may have, and PostgreSQL and Redis add to it at most.
+_FILES, _FILES_OF_SERVICES = 150, 300
 # As docs/remote.md has them.
 _OPTIONS = [
     "--@rules_realservices//rules:remote",
@@ -106,9 +109,14 @@ def _run(workspace: Workspace, *arguments: str) -> str:
     return output
 
 
-def test_a_part_of_the_example_as_root_without_capabilities(monorepo: Workspace, farm: Farm) -> None:
-    output = _run(monorepo, *_PART, *farm.options())
+def test_a_part_of_the_example_as_root_without_capabilities(monorepo: Workspace, farm: Farm, tmp_path: Path) -> None:
+    log = tmp_path / "actions.json"
+    output = _run(monorepo, *_PART, *farm.options(f"--execution_log_json_file={log}"))
     assert len(results(output)) == len(_PART)
+    files = {action.name.target: len(action.inputs) for action in read_log(log) if action.name.mnemonic == "TestRunner"}
+    without, *others = (files[label] for label in _PART)
+    assert 0 < without <= _FILES
+    assert max(others) - without <= _FILES_OF_SERVICES
 
 
 @pytest.mark.skipif(not _IS_FULL, reason="takes ten minutes: set FARM_FULL")
