@@ -22,7 +22,10 @@ from realservices.system.terminal_text import as_output
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-COMMANDS = ("up", "status", "logs", "restart", "stop", "exec", "test", "init", "doctor", "validate", "clean", "migrate")
+COMMANDS = (
+    *("up", "status", "logs", "restart", "stop", "exec", "test", "init", "doctor", "validate", "fetch", "clean"),
+    "migrate",
+)
 """Names of the commands, and of their modules."""
 
 _LACKS = "the machine does not give what the command needs"

@@ -57,6 +57,8 @@ class Kind:
         owned_key: The key that these would stand in.
         hyphen: What a hyphen in the name of a setting stands for.
         is_default: A session of plain pytest has one without a declaration.
+        fetch: The part by which `fetch` gets, when it is asked for, what the server's package lacks; it returns what
+            there is to say. Empty: it lacks nothing.
         trial: The part that starts a server on this machine for `doctor`, and returns what it is. Empty: none does.
         validated: The part that `validate` uses it by: a `realservices.cli.validated_kind.ValidatedKind`. Empty: none.
     """
@@ -93,6 +95,7 @@ class Kind:
     owned_key = "settings"
     hyphen = "-"
     is_default = False
+    fetch = ""
     trial = ""
     validated = ""
 

@@ -76,10 +76,14 @@ class Installed(Environment):
 
     def pytest(self, project: Path, *arguments: str, **variables: str) -> subprocess.CompletedProcess[str]:
         """Run pytest in a project."""
-        command = [self.python, "-m", "pytest", "-p", "no:cacheprovider", "-W", "error", *arguments]
+        ours = ("-m", "pytest", "-p", "no:cacheprovider", "-W", "error")
+        return self.run(*ours, *arguments, directory=project, **variables)
+
+    def run(self, *arguments: str, directory: Path | None = None, **variables: str) -> subprocess.CompletedProcess[str]:
+        """Run the interpreter."""
         return subprocess.run(
-            command,
-            cwd=project,
+            [self.python, *arguments],
+            cwd=directory,
             env=self.environment | variables,
             capture_output=True,
             text=True,

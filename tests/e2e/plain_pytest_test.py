@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ast
 import json
+import shutil
 import subprocess
 import time
 from pathlib import Path
@@ -12,6 +13,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+from realservices.kinds.postgres.sources.completed import NPM_PACKAGES, NPM_VERSION
 from tests.e2e.installed import Installed
 from tests.e2e.left_behind import left_behind
 from tests.scratch import ROOT
@@ -122,6 +124,29 @@ def test_pytest_rewrites_none_of_our_modules_and_nothing_in_our_threads(installe
     ours, parsing = ast.literal_eval((project / "rewritten").read_text(encoding="utf-8"))
     assert ours == [f"realservices{name}" for name in ("", ".fixtures", ".fixtures.plugin", ".fixtures.unrewritten")]
     assert parsing == []
+
+
+@pytest.mark.skipif(shutil.which("npm") is None, reason="this machine has no npm")
+def test_what_is_fetched_is_what_bazel_pins_and_is_in_the_server(installed: Installed, project: Path) -> None:
+    pins = (ROOT / "third_party" / "postgres" / "npm_versions.bzl").read_text(encoding="utf-8")
+    assert f'version = "{NPM_VERSION}"' in pins
+    for name, integrity in NPM_PACKAGES.values():
+        assert f'"{name}"' in pins
+        assert f'"{integrity}"' in pins
+    done = installed.run("-m", "realservices", "fetch")
+    assert done.returncode == 0, done.stderr
+    (project / "pyproject.toml").write_text(
+        '[tool.realservices.services.db]\nkind = "postgres"\nextensions = ["pgcrypto", "uuid-ossp"]\n', encoding="utf-8"
+    )
+    (project / "test_pairs.py").write_text(
+        "async def test_it(isolated_database):\n"
+        "    hashed = await isolated_database.fetchval(\"SELECT crypt('a', gen_salt('bf', 4))\")\n"
+        "    assert await isolated_database.fetchval('SELECT crypt($1, $2) = $2', 'a', hashed)\n"
+        "    assert await isolated_database.fetchval('SELECT uuid_generate_v1() <> uuid_generate_v1()')\n",
+        encoding="utf-8",
+    )
+    done = installed.pytest(project)
+    assert "1 passed" in done.stdout, done.stdout + done.stderr
 
 
 def test_a_project_that_uses_none_of_it_loads_none_of_it(installed: Installed, project: Path) -> None:

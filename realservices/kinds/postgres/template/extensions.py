@@ -27,6 +27,8 @@ _PACKAGES = {
     "postgis_topology": "postgresql-17-postgis-3",
     "vector": "postgresql-17-pgvector",
 }
+# By sources/completed.py.
+_FETCHED = ("pgcrypto", "uuid-ossp")
 _IN_SERVERS_PACKAGE = ("pgcrypto", "sslinfo", "uuid-ossp", "xml2")
 
 
@@ -47,14 +49,13 @@ def remedy_for_extension(message: str) -> str:
 def _take_another(name: str) -> str:
     directory, known = _machines_own(name)
     bazels = f'in MODULE.bazel realservices.postgres(path = "{directory}")'
+    pytests = f"REALSERVICES_POSTGRES={directory} in the environment"
+    if name in _FETCHED:
+        pytests = f"`python -m realservices fetch`, once; or {pytests}"
     if name in _IN_SERVERS_PACKAGE:
         # The default has two of them; a build that lacks them is another one.
         bazels = f'attribute distribution = "@rules_realservices//third_party/postgres:18", or {bazels}'
-    return (
-        f"  {name!r} is not in this PostgreSQL; {known}\n"
-        f"    under Bazel: {bazels}\n"
-        f"    in plain pytest: REALSERVICES_POSTGRES={directory} in the environment"
-    )
+    return f"  {name!r} is not in this PostgreSQL; {known}\n    under Bazel: {bazels}\n    in plain pytest: {pytests}"
 
 
 def _machines_own(name: str) -> tuple[str, str]:
