@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import contextlib
 import os
-import resource  # noqa: F401 - for system/resources.py, which may have no descriptor left to import it with
+import resource  # noqa: F401 - for system/os_errors.py, which may have no descriptor left to import it with
 import threading
 from collections import defaultdict
 from functools import cached_property
