@@ -8,6 +8,7 @@ import os
 import tempfile
 from pathlib import Path
 
+from realservices.clients.twins import in_place
 from realservices.contract.errors import RealServicesError
 from realservices.system.directory_safety import SHORT_BASES
 from realservices.system.left_directories import FILES, new_id, remove_left_directories
@@ -177,41 +178,15 @@ class IsolatedFilesystem:
         """Return where ``name`` is or would be; see `BlockingFilesystem.path`."""
         return self.blocking.path(name)
 
-    async def create_file(self, name: str | os.PathLike[str], content: str = "", *, encoding: str = "utf-8") -> Path:
-        """Write a text file, with the directories above it, and return its path."""
-        return self.blocking.create_file(name, content, encoding=encoding)
-
-    async def create_binary(self, name: str | os.PathLike[str], content: bytes = b"") -> Path:
-        """Write a file of bytes, with the directories above it, and return its path."""
-        return self.blocking.create_binary(name, content)
-
-    async def append_file(self, name: str | os.PathLike[str], content: str, *, encoding: str = "utf-8") -> Path:
-        """Add text to the end of a file, which is made if need be, and return its path."""
-        return self.blocking.append_file(name, content, encoding=encoding)
-
-    async def read_file(self, name: str | os.PathLike[str], *, encoding: str = "utf-8") -> str:
-        """Return a text file's content."""
-        return self.blocking.read_file(name, encoding=encoding)
-
-    async def read_binary(self, name: str | os.PathLike[str]) -> bytes:
-        """Return a file's bytes."""
-        return self.blocking.read_binary(name)
-
-    async def create_directory(self, name: str | os.PathLike[str]) -> Path:
-        """Make a directory, with those above it, and return its path. It may exist already."""
-        return self.blocking.create_directory(name)
-
-    async def exists(self, name: str | os.PathLike[str]) -> bool:
-        """Return whether there is a file or directory of that name."""
-        return self.blocking.exists(name)
-
-    async def list_files(self, name: str | os.PathLike[str] = ".") -> list[Path]:
-        """Return all files in a directory and below, relative to the test's directory, sorted."""
-        return self.blocking.list_files(name)
-
-    async def delete(self, name: str | os.PathLike[str]) -> None:
-        """Remove a file or a whole directory."""
-        self.blocking.delete(name)
+    create_file = in_place(BlockingFilesystem.create_file)
+    create_binary = in_place(BlockingFilesystem.create_binary)
+    append_file = in_place(BlockingFilesystem.append_file)
+    read_file = in_place(BlockingFilesystem.read_file)
+    read_binary = in_place(BlockingFilesystem.read_binary)
+    create_directory = in_place(BlockingFilesystem.create_directory)
+    exists = in_place(BlockingFilesystem.exists)
+    list_files = in_place(BlockingFilesystem.list_files)
+    delete = in_place(BlockingFilesystem.delete)
 
 
 def _tree_bytes(root: Path) -> int:

@@ -48,7 +48,7 @@ class Blocking:
 
         def call(*args: Any, **kwargs: Any) -> Any:
             self._check()
-            return self._settle(value(*args, **kwargs))
+            return self._resolved(value(*args, **kwargs))
 
         return call
 
@@ -56,16 +56,16 @@ class Blocking:
         self._check()
         if _ends_by_closing(self._target):
             return self
-        return self._settle(self._target.__aenter__())
+        return self._resolved(self._target.__aenter__())
 
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> bool | None:
         self._check()
         if _ends_by_closing(self._target):
-            self._settle(self._target.close())
+            self._resolved(self._target.close())
             return None
-        suppressed: bool | None = self._settle(self._target.__aexit__(kind, error, trace))
+        suppressed: bool | None = self._resolved(self._target.__aexit__(kind, error, trace))
         return suppressed
 
     def __iter__(self) -> Iterator[Any]:
@@ -73,7 +73,7 @@ class Blocking:
         iterator: AsyncIterator[Any] = self._target.__aiter__()
         while True:
             try:
-                yield self._settle(iterator.__anext__())
+                yield self._resolved(iterator.__anext__())
             except StopAsyncIteration:
                 return
 
@@ -86,7 +86,7 @@ class Blocking:
         # Before the target is asked: what it does at once it would do to the parent's socket.
         self._process.require(repr(self), _IN_CHILD)
 
-    def _settle(self, value: Any) -> Any:
+    def _resolved(self, value: Any) -> Any:
         # A cursor is both awaitable and iterable; unless it is awaited by name it is there to be iterated.
         if inspect.isawaitable(value) and not hasattr(value, "__aiter__"):
             value = self._background.run(_awaited(value))
