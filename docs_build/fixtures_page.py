@@ -24,7 +24,7 @@ _IMPORT = r"from (realservices\S+) import (?:[^(\n]*|\([^)]*)\b{}\b"
 _MARKER = re.compile(r"requires_\w+:|realservices\(|\w+\(limit_s=")
 # What the environments have by the keys `http`, `websocket` and `llm`; no fixture returns one alone.
 _CLIENTS = (
-    ("realservices.clients.http", "HttpClient"),
+    ("realservices.clients.http_client", "HttpClient"),
     ("realservices.clients.websocket", "WebSocketClient"),
     ("realservices.clients.llm", "LlmClient"),
 )

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from realservices.dev.clients import AuthTestClient, BackendTestClient, RegisteredUser, WebSocketTestClient
 from realservices.dev.factory import TestClientFactory
+from realservices.dev.test_clients import AuthTestClient, BackendTestClient, RegisteredUser, WebSocketTestClient
 
 __all__ = ["AuthTestClient", "BackendTestClient", "RegisteredUser", "TestClientFactory", "WebSocketTestClient"]

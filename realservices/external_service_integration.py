@@ -15,15 +15,15 @@ import contextvars
 import os
 from typing import TYPE_CHECKING, Self
 
-from realservices.clients.filesystem import new_filesystem
-from realservices.clients.http import HttpClient
+from realservices.clients.http_client import HttpClient
+from realservices.clients.isolated_filesystem import new_filesystem
 from realservices.clients.llm import LlmClient
 from realservices.clients.websocket import WebSocketClient
 from realservices.sources.errors import MissingServiceError
 from realservices.sources.services import find_services
 
 if TYPE_CHECKING:
-    from realservices.clients.filesystem import IsolatedFilesystem
+    from realservices.clients.isolated_filesystem import IsolatedFilesystem
     from realservices.contract.runtime import Endpoint
     from realservices.sources.services import Services
     from realservices.sources.source import Declared

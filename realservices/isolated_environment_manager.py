@@ -15,10 +15,10 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from realservices.isolation.environment import TestEnvironment
 from realservices.isolation.errors import IsolationError
-from realservices.isolation.manager import IsolationManager, process_manager
+from realservices.isolation.isolation_manager import IsolationManager, process_manager
 from realservices.isolation.resources import all_resources
+from realservices.isolation.test_environment import TestEnvironment
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence

@@ -22,23 +22,23 @@ from typing import TYPE_CHECKING, Any
 
 from realservices.isolated_environment_manager import IsolatedEnvironmentManager
 from realservices.isolation.errors import IsolationError
-from realservices.isolation.manager import process_manager
-from realservices.optimization.levels import (
+from realservices.isolation.isolation_manager import process_manager
+from realservices.optimization.limits import PoolTimeoutError
+from realservices.optimization.machine_resources import MissingPsutilError
+from realservices.optimization.monitor import PerformanceMonitor
+from realservices.optimization.optimization_levels import (
     OptimizationLevel,
     OptimizationSettings,
     OptimizationSettingsError,
     settings_for,
 )
-from realservices.optimization.limits import PoolTimeoutError
-from realservices.optimization.machine import MissingPsutilError
-from realservices.optimization.monitor import PerformanceMonitor
 from realservices.optimization.optimizer import PerformanceOptimizer, PerformanceReport
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
-    from realservices.isolation.environment import TestEnvironment
-    from realservices.isolation.manager import IsolationManager
+    from realservices.isolation.isolation_manager import IsolationManager
+    from realservices.isolation.test_environment import TestEnvironment
 
 __all__ = [
     "MissingPsutilError",

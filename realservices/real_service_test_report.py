@@ -11,7 +11,7 @@ report.generate()["services_started"]
 from __future__ import annotations
 
 from realservices.report.errors import ReportError
-from realservices.report.model import Service
-from realservices.report.report import RealServiceTestReport
+from realservices.report.report_model import Service
+from realservices.report.run_report import RealServiceTestReport
 
 __all__ = ["RealServiceTestReport", "ReportError", "Service"]

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 
 from realservices.contract.errors import RealServicesError
 from realservices.isolation.isolated_kind import is_isolated, isolated_kind
-from realservices.isolation.manager import process_manager
+from realservices.isolation.isolation_manager import process_manager
 from realservices.sources.errors import MissingServiceError
 
 if TYPE_CHECKING:

@@ -2,6 +2,6 @@
 
 from __future__ import annotations
 
-from realservices.dev.manager import RealServiceContext, RealServicesManager
+from realservices.dev.services_manager import RealServiceContext, RealServicesManager
 
 __all__ = ["RealServiceContext", "RealServicesManager"]

@@ -15,8 +15,8 @@ import sys
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from realservices.actions.comparison import Comparison, compare_logs
 from realservices.actions.errors import LogError
+from realservices.actions.log_comparison import Comparison, compare_logs
 
 if TYPE_CHECKING:
     from collections.abc import Sequence

@@ -12,7 +12,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
     from pathlib import Path
 
-    from realservices.ci_shard.bazel import Bazel
+    from realservices.ci_shard.bazel_query import Bazel
 
 _BUILD_FILES = ("BUILD.bazel", "BUILD")
 # What other repositories, toolchains and macros are made from: bazel query knows of no edge from it to targets.

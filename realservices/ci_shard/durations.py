@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from realservices.ci_shard.errors import ShardError
-from realservices.ci_shard.targets import canonical
+from realservices.ci_shard.test_targets import canonical
 from realservices.contract.shapes import check, load_json
 from realservices.report.build_events import read_build_events
 from realservices.report.targets import read_targets
@@ -18,7 +18,7 @@ from realservices.report.targets import read_targets
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
 
-    from realservices.report.model import Target
+    from realservices.report.report_model import Target
 
 _VERSION = 1
 _SHAPE = {"version": int, "targets": {str: [float]}}

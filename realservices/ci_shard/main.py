@@ -20,12 +20,12 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from realservices.ci_shard.affected import EVERYTHING, affected, changed_files
-from realservices.ci_shard.bazel import Bazel
+from realservices.ci_shard.bazel_query import Bazel
 from realservices.ci_shard.durations import read_durations, recorded, write_durations
 from realservices.ci_shard.errors import ShardError
 from realservices.ci_shard.machines import this_machine
 from realservices.ci_shard.plan import Plan, TestTarget, make_plan
-from realservices.ci_shard.targets import find_targets
+from realservices.ci_shard.test_targets import find_targets
 
 if TYPE_CHECKING:
     from collections.abc import Sequence

@@ -9,27 +9,27 @@ import dataclasses
 import time
 from typing import TYPE_CHECKING
 
-from realservices.cli.checks.attached import check_attached
-from realservices.cli.checks.bazel import check_bazel
-from realservices.cli.checks.clients import check_clients
+from realservices.cli.checks.bazel_itself import check_bazel
+from realservices.cli.checks.client_libraries import check_clients
+from realservices.cli.checks.external_servers import check_attached
 from realservices.cli.checks.finding import Finding, Verdict, error
 from realservices.cli.checks.isolation import check_isolation
-from realservices.cli.checks.leftovers import check_leftovers
-from realservices.cli.checks.machine import (
+from realservices.cli.checks.killed_sessions import check_leftovers
+from realservices.cli.checks.network import check_abstract_sockets, check_loopback, check_ports
+from realservices.cli.checks.platform_and_settings import (
     check_open_files,
     check_platform,
     check_processes,
     check_python,
     check_settings,
 )
-from realservices.cli.checks.memory import (
+from realservices.cli.checks.server_programs import check_programs
+from realservices.cli.checks.shared_memory import (
     check_registry,
     check_shared_memory,
     check_socket_paths,
     check_temporary_space,
 )
-from realservices.cli.checks.network import check_abstract_sockets, check_loopback, check_ports
-from realservices.cli.checks.programs import check_programs
 from realservices.cli.checks.whole_session import check_session
 from realservices.cli.exit_codes import EXIT_ERROR, EXIT_OK
 from realservices.cli.servers import add_server_options, use_servers

@@ -15,9 +15,9 @@ import sys
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from realservices.cli.named_services import services_to_start
 from realservices.cli.servers import add_server_options, use_servers
-from realservices.cli.wanted import services_to_start
-from realservices.isolation.manager import process_manager
+from realservices.isolation.isolation_manager import process_manager
 from realservices.sources.build_progress import show_builds
 from realservices.sources.package import PROJECTS_PYTHON
 from realservices.sources.project import project_root
@@ -27,7 +27,7 @@ if TYPE_CHECKING:
     import argparse
     from collections.abc import Iterator
 
-    from realservices.isolation.manager import IsolationManager
+    from realservices.isolation.isolation_manager import IsolationManager
 
 HELP = "run a command with this project's services, and return its exit code"
 HAS_JSON = False

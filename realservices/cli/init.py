@@ -9,9 +9,9 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from realservices.cli.exit_codes import EXIT_ERROR, EXIT_OK
-from realservices.cli.proposal.build_file import build_text
-from realservices.cli.proposal.declaration import propose
-from realservices.cli.proposal.evidence import look
+from realservices.cli.proposal.project_evidence import look
+from realservices.cli.proposal.proposed_target import build_text
+from realservices.cli.proposal.proposed_toml import propose
 from realservices.contract.errors import RealServicesError
 from realservices.control.console import Console
 from realservices.kinds.registry import find
@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     import argparse
     from pathlib import Path
 
-    from realservices.cli.proposal.declaration import Proposal
+    from realservices.cli.proposal.proposed_toml import Proposal
 
 HELP = "propose what this project should declare"
 EPILOG = "Exit codes: 0 something is proposed; 1 nothing was found, or it is declared already; 2 wrong usage."

@@ -25,8 +25,8 @@ from realservices.sources.template_cache import cache_directory
 from realservices.system.directory_safety import SHORT_BASES
 from realservices.system.left_directories import FILES, MEMORY, RUN, SESSION, left_directories
 from realservices.system.locks import lock_left_directory, lock_present_file
-from realservices.system.processes import program_of
-from realservices.system.registry import VARIABLE, present_registries, refusal
+from realservices.system.process_ids import program_of
+from realservices.system.registry_directory import VARIABLE, present_registries, refusal
 from realservices.system.removal import remove_tree
 from realservices.system.user_directory import present_user_directories
 from realservices.system.warm_pool import POOL, SOCKET_SUFFIX, end_session, look_at, socket_path, waiting_sessions

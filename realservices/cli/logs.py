@@ -13,7 +13,7 @@ from realservices.control.log_files import LogFile
 from realservices.control.log_printing import add_log_options, print_log
 from realservices.dev.discovery import ServiceDiscovery
 from realservices.sources.project import project_root
-from realservices.system.processes import is_alive
+from realservices.system.process_ids import is_alive
 
 if TYPE_CHECKING:
     import argparse

@@ -23,7 +23,7 @@ from realservices.dev.errors import DamagedDiscoveryError, UnknownServiceError
 from realservices.dev.health import complaint_of
 from realservices.dev.threads import in_thread
 from realservices.sources.project import project_root
-from realservices.system.processes import is_alive
+from realservices.system.process_ids import is_alive
 
 if TYPE_CHECKING:
     import argparse

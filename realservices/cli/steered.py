@@ -7,7 +7,7 @@ from realservices.contract.errors import RealServicesError
 from realservices.control.client import BlockingServiceControl
 from realservices.dev.discovery import ServiceDiscovery
 from realservices.sources.project import project_root
-from realservices.system.processes import is_alive
+from realservices.system.process_ids import is_alive
 
 
 def control_of(name: str) -> BlockingServiceControl:

@@ -11,8 +11,8 @@ import sys
 from typing import TYPE_CHECKING
 
 from realservices.contract.environment import LEVELS
-from realservices.dev.levels import LIMITS_S
 from realservices.dev.settings import USE_REAL_SERVICES, check_switches
+from realservices.dev.test_levels import LIMITS_S
 from realservices.sources.errors import SettingError
 from realservices.sources.missing import REQUIRE
 

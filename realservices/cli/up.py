@@ -11,15 +11,15 @@ import logging
 import os
 from typing import TYPE_CHECKING
 
+from realservices.cli.named_services import services_to_start
 from realservices.cli.places import discovery_directory, up_record
 from realservices.cli.servers import add_server_options, use_servers
 from realservices.cli.serving import Serving
-from realservices.cli.wanted import services_to_start
 from realservices.control.screen import Screen
 from realservices.dev.config import LauncherConfig
 from realservices.dev.discovery import ServiceDiscovery
 from realservices.dev.settings import DYNAMIC_PORTS, check_switches, is_on
-from realservices.isolation.manager import process_manager
+from realservices.isolation.isolation_manager import process_manager
 from realservices.sources.project import project_root
 from realservices.sources.session import SESSION
 

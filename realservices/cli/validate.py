@@ -17,7 +17,7 @@ from realservices.clients.errors import WebSocketConnectError
 from realservices.contract.errors import RealServicesError
 from realservices.control.console import Console
 from realservices.isolated_environment_manager import get_isolated_environment_manager
-from realservices.isolation.manager import process_manager
+from realservices.isolation.isolation_manager import process_manager
 from realservices.isolation.resources import FILESYSTEM, kind_of
 from realservices.kinds.registry import find, names
 from realservices.sources.errors import MissingServiceError

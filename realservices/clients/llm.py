@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any, Self
 
 from realservices.clients.addresses import shown_service
 from realservices.clients.errors import HttpRequestError, LlmError, shown_body
-from realservices.clients.http import HttpClient
+from realservices.clients.http_client import HttpClient
 from realservices.clients.llm_answers import ChatResult, ChunkCollector, read_completion
 
 if TYPE_CHECKING:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from realservices.clients.twins import in_thread
+from realservices.clients.asynchronous_twins import in_thread
 from realservices.control.client import BlockingServiceControl
 
 

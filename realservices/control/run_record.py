@@ -18,8 +18,8 @@ from realservices.contract.errors import RealServicesError
 from realservices.contract.shapes import Rule, check, is_number, load_json
 from realservices.control.console import shown_duration
 from realservices.system.locks import lock_file
-from realservices.system.processes import is_alive, start_of
-from realservices.system.registry import present_registries, registry_directory
+from realservices.system.process_ids import is_alive, start_of
+from realservices.system.registry_directory import present_registries, registry_directory
 from realservices.system.session_directory import CONTROL
 
 FOLDER = "groups"

@@ -19,7 +19,7 @@ from urllib.parse import urlsplit, urlunsplit
 
 from realservices.contract.shapes import NOT_NEGATIVE, PORT_OR_NONE, check, load_json, whole_number
 from realservices.dev.errors import DamagedDiscoveryError, StaleServiceError, UnknownServiceError
-from realservices.system.processes import is_alive, start_of
+from realservices.system.process_ids import is_alive, start_of
 from realservices.system.regular_file import open_regular
 from realservices.system.terminal_text import as_text
 

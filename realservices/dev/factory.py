@@ -6,7 +6,7 @@ import contextvars
 from typing import TYPE_CHECKING
 from urllib.parse import quote
 
-from realservices.dev.clients import AuthTestClient, BackendTestClient, WebSocketTestClient
+from realservices.dev.test_clients import AuthTestClient, BackendTestClient, WebSocketTestClient
 
 if TYPE_CHECKING:
     from realservices.dev.discovery import ServiceDiscovery

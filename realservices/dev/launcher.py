@@ -27,10 +27,10 @@ from realservices.dev.discovery import DIRECTORY, VARIABLE, ServiceDiscovery
 from realservices.dev.errors import StartupError, UnhealthyError
 from realservices.dev.fixed_ports import pin_ports
 from realservices.dev.health import complaint_of
+from realservices.dev.launched_services import wanted_services
 from realservices.dev.startup import Startup
 from realservices.dev.threads import in_thread
-from realservices.dev.wanted import wanted_services
-from realservices.isolation.manager import IsolationManager, process_manager
+from realservices.isolation.isolation_manager import IsolationManager, process_manager
 from realservices.system.removal import discard_tree
 
 if TYPE_CHECKING:

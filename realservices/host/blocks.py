@@ -15,7 +15,7 @@ import socket
 import sys
 
 from realservices.system.locks import lock_file
-from realservices.system.registry import present_registries
+from realservices.system.registry_directory import present_registries
 
 FOLDER = "slots"
 """Where lock files lie in the registry."""

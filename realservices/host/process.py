@@ -16,7 +16,7 @@ import time
 
 from realservices.host.libc import libc
 from realservices.host.process_tags import tag_child
-from realservices.system.processes import descendants
+from realservices.system.process_ids import descendants
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:

@@ -15,7 +15,7 @@ from realservices.contract.errors import InfrastructureError
 from realservices.contract.shapes import whole_number
 from realservices.host.blocks import BLOCK_SIZE, FOLDER, Block, hold_block
 from realservices.system.listeners import is_free, owner_of_port
-from realservices.system.registry import registry_directory
+from realservices.system.registry_directory import registry_directory
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:

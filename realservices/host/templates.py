@@ -12,7 +12,7 @@ import os
 
 from realservices.host.template_tree import unpack_shared
 from realservices.system.directory_cache import DirectoryCache, cache_limit_bytes
-from realservices.system.registry import present_registries, registry_directory
+from realservices.system.registry_directory import present_registries, registry_directory
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:

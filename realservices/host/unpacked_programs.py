@@ -11,7 +11,7 @@ import os
 from realservices.host.template_tree import Template, unpack_shared
 from realservices.host.templates import lease_template, leased_if_made
 from realservices.system.directory_cache import Lease
-from realservices.system.registry import registry_directory
+from realservices.system.registry_directory import registry_directory
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:

@@ -12,7 +12,7 @@ if TYPE_CHECKING:
     from contextlib import AbstractContextManager
 
     from realservices.contract.runtime import Endpoint
-    from realservices.isolation.manager import IsolationManager
+    from realservices.isolation.isolation_manager import IsolationManager
 
 SHOWN = ("host", "port", "user", "password", "database", "url")
 _OTHER_FORMS = ("jdbc", "dsn")

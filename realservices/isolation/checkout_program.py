@@ -14,8 +14,8 @@ import traceback
 from typing import TYPE_CHECKING, Any
 
 from realservices.contract.errors import RealServicesError
-from realservices.isolation.checkouts import Checkouts
-from realservices.isolation.manager import process_manager
+from realservices.isolation.checkout_databases import Checkouts
+from realservices.isolation.isolation_manager import process_manager
 
 if TYPE_CHECKING:
     from collections.abc import Callable

@@ -14,11 +14,11 @@ if TYPE_CHECKING:
     from realservices.contract.runtime import Endpoint
     from realservices.isolation.background import BackgroundLoop
     from realservices.isolation.checked_out import CheckedOut
-    from realservices.isolation.environment import TestEnvironment
-    from realservices.isolation.manager import IsolationManager
+    from realservices.isolation.isolation_manager import IsolationManager
     from realservices.isolation.servers_store import ServersStore
     from realservices.isolation.service_isolation import ServiceIsolation
     from realservices.isolation.shares import Shares
+    from realservices.isolation.test_environment import TestEnvironment
 
 
 class IsolatedKind:

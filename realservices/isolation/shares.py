@@ -5,8 +5,8 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from realservices.isolation.environment import TestEnvironment
     from realservices.isolation.service_isolation import ServiceIsolation
+    from realservices.isolation.test_environment import TestEnvironment
 
 
 class Shares:

@@ -19,12 +19,12 @@ from realservices.host.slots import Slot, lease_ports
 from realservices.launcher import contract_files
 from realservices.launcher.ending import Ending
 from realservices.launcher.failures import LostPortsError, failures_in_words
-from realservices.launcher.program import program_environment
 from realservices.launcher.runtime_file import write_runtime_file
 from realservices.launcher.signals import SignalReader
 from realservices.launcher.supervised_session import SupervisedSession
+from realservices.launcher.tested_program import program_environment
 from realservices.launcher.timeline import Timeline
-from realservices.services.kinds import class_of
+from realservices.services.service_classes import class_of
 from realservices.system.bazel_files import tell_warnings
 
 TYPE_CHECKING = False
@@ -32,9 +32,9 @@ if TYPE_CHECKING:
     from realservices.contract.manifest import Manifest
     from realservices.host.foreground import Foreground
     from realservices.launcher.checkouts import Checkouts
-    from realservices.launcher.program import Program
     from realservices.launcher.supervised import Supervised, Watcher
     from realservices.launcher.supervisor import Supervisor
+    from realservices.launcher.tested_program import Program
     from realservices.services.base import Service
 
 # A port is lost once in a blue moon; a machine on which each start loses one has another trouble.

@@ -8,8 +8,8 @@ import sys
 from realservices.contract.errors import InfrastructureError, RealServicesError
 from realservices.launcher import contract_files
 from realservices.launcher.action import Action
-from realservices.launcher.program import Program
-from realservices.launcher.report import write_report
+from realservices.launcher.junit_report import write_report
+from realservices.launcher.tested_program import Program
 from realservices.system.bazel_files import load_manifest, note, tell_warnings
 from realservices.system.os_errors import explain
 

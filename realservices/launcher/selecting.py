@@ -1,7 +1,7 @@
 """The way to a test program that lists its tests and cannot divide them: find this shard's, and become the program.
 
-It runs in the program's process (launcher/program.py), so that the launcher goes on watching services meanwhile. The
-runners are those of `test_runners.LISTING`: a Go test binary, and one of Rust's libtest.
+It runs in the program's process (launcher/tested_program.py), so that the launcher goes on watching services meanwhile.
+The runners are those of `test_runners.LISTING`: a Go test binary, and one of Rust's libtest.
 """
 
 from __future__ import annotations

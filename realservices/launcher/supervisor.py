@@ -17,7 +17,7 @@ from realservices.control.states import FAILED, PAUSED, READY, STARTING, STOPPED
 from realservices.host.process import EXIT_NO_NAMESPACE, describe_exit, kill_session, reap, run_beside
 from realservices.launcher.graph import blocker_of, can_start
 from realservices.launcher.supervised import Supervised, Watcher
-from realservices.system.processes import descendants
+from realservices.system.process_ids import descendants
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:

@@ -16,8 +16,8 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from typing import Any
 
-    from realservices.launcher.program import Program
     from realservices.launcher.supervised import Supervised
+    from realservices.launcher.tested_program import Program
 
 
 class Timeline:

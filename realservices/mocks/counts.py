@@ -6,12 +6,12 @@ from collections import Counter
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from realservices.mocks.model import Complexity, Form, Service
+from realservices.mocks.scan_model import Complexity, Form, Service
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
-    from realservices.mocks.model import MockUse, Suite, TestFile
+    from realservices.mocks.scan_model import MockUse, Suite, TestFile
 
 _GAINS = {
     Service.POSTGRES: 3,

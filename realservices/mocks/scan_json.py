@@ -9,7 +9,7 @@ from realservices.mocks.counts import count, leaving, order
 
 if TYPE_CHECKING:
     from realservices.mocks.counts import Counts
-    from realservices.mocks.model import MockUse, Suite, TestFile
+    from realservices.mocks.scan_model import MockUse, Suite, TestFile
 
 VERSION = 1
 

@@ -14,7 +14,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from realservices.control.client import BlockingServiceControl, ControlError
-from realservices.optimization.machine import MissingPsutilError, load_psutil
+from realservices.optimization.machine_resources import MissingPsutilError, load_psutil
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

@@ -7,17 +7,17 @@ import dataclasses
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from realservices.optimization.environment import MeasuredEnvironment
 from realservices.optimization.limits import FairLimit
-from realservices.optimization.manager import PooledIsolationManager
 from realservices.optimization.monitor import PerformanceMonitor
+from realservices.optimization.optimized_environment import MeasuredEnvironment
+from realservices.optimization.pooled_manager import PooledIsolationManager
 from realservices.optimization.strategy import AdaptiveStrategy
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
-    from realservices.isolation.manager import IsolationManager
-    from realservices.optimization.levels import OptimizationSettings
+    from realservices.isolation.isolation_manager import IsolationManager
+    from realservices.optimization.optimization_levels import OptimizationSettings
 
 
 @dataclass(frozen=True, slots=True)

@@ -6,14 +6,14 @@ import time
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from realservices.optimization.machine import this_machine
+from realservices.optimization.machine_resources import this_machine
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
     from realservices.optimization.demand import Demand
-    from realservices.optimization.levels import OptimizationSettings
-    from realservices.optimization.machine import Machine
+    from realservices.optimization.machine_resources import Machine
+    from realservices.optimization.optimization_levels import OptimizationSettings
 
 # Looking at the machine takes 0.1 ms; within a second it does not change by what matters here.
 _MACHINE_S = 1.0

@@ -6,7 +6,8 @@ from typing import Any
 
 from realservices.report.build_events import duration_ms, epoch_ms
 from realservices.report.junit import JUnit, read_junit
-from realservices.report.model import (
+from realservices.report.outputs import Outputs
+from realservices.report.report_model import (
     FAILED,
     MACHINE_FAILED,
     NOT_BUILT,
@@ -17,7 +18,6 @@ from realservices.report.model import (
     Attempt,
     Log,
 )
-from realservices.report.outputs import Outputs
 from realservices.report.services_json import read_services_json
 
 _BAZEL_STATUS = {

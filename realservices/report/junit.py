@@ -1,4 +1,4 @@
-"""Reads a test.xml: the program's cases, and the services suite that realservices/launcher/report.py adds to it."""
+"""Reads a test.xml: the program's cases, and the suite of services that launcher/junit_report.py adds to it."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from textwrap import dedent
 
 from realservices.contract.shapes import shown, whole_number
 from realservices.report.event_shapes import finite
-from realservices.report.model import Case, Program, Service
+from realservices.report.report_model import Case, Program, Service
 
 _SERVICES_SUITE = "services"
 _TAIL_MARK = "its last log lines:\n"

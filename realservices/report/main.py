@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from realservices.report.errors import ReportError
-from realservices.report.report import RealServiceTestReport
+from realservices.report.run_report import RealServiceTestReport
 
 _EXIT_BROKEN = 2
 

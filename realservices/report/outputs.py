@@ -15,7 +15,7 @@ from typing import Any, BinaryIO
 from urllib.parse import unquote, urlparse
 
 from realservices.contract.shapes import is_text, shown
-from realservices.report.model import Log
+from realservices.report.report_model import Log
 
 TAIL_BYTES = 16_000
 _MOST_XML_BYTES = 50_000_000

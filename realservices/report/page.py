@@ -10,7 +10,7 @@ from collections.abc import Sequence
 from html import escape
 from importlib.resources import files
 
-from realservices.report.model import FAILURES, Target
+from realservices.report.report_model import FAILURES, Target
 
 _SCRIPTS = ("elements.js", "timeline.js", "details.js", "sections.js", "table.js")
 # Inside of a script element only these can end it or start another state of the HTML parser; the two line separators

@@ -10,7 +10,7 @@ from typing import Any
 from realservices.contract.shapes import check, load_json
 from realservices.report.event_shapes import SERVICES
 from realservices.report.junit import JUnit
-from realservices.report.model import Program, Service
+from realservices.report.report_model import Program, Service
 
 
 def read_services_json(text: str) -> JUnit:

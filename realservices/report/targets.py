@@ -6,7 +6,8 @@ from collections.abc import Sequence
 
 from realservices.report.attempts import read_attempt
 from realservices.report.build_events import BuildEvents, TargetKey, target_key
-from realservices.report.model import (
+from realservices.report.outputs import read_tail
+from realservices.report.report_model import (
     FAILED,
     FLAKY,
     NOT_BUILT,
@@ -18,7 +19,6 @@ from realservices.report.model import (
     BuildFailure,
     Target,
 )
-from realservices.report.outputs import read_tail
 
 _MOST_WORDS = 600
 

@@ -8,8 +8,8 @@ from dataclasses import replace
 
 from realservices.contract.errors import TemplateError
 from realservices.schema.flyway import arrange_flyway
-from realservices.schema.marks import refuse_marks
-from realservices.schema.names import by_dependency, by_directory, by_version
+from realservices.schema.layout_marks import refuse_marks
+from realservices.schema.layout_names import by_dependency, by_directory, by_version
 from realservices.schema.psql_scan import pieces
 from realservices.schema.script import APPLIED, Script
 from realservices.schema.sections import SECTIONS, up_part

@@ -9,7 +9,7 @@ import re
 from dataclasses import replace
 
 from realservices.contract.errors import TemplateError
-from realservices.schema.names import unknown_name
+from realservices.schema.layout_names import unknown_name
 from realservices.schema.psql_scan import pieces
 
 TYPE_CHECKING = False

@@ -9,7 +9,7 @@ from __future__ import annotations
 import re
 
 from realservices.contract.errors import TemplateError
-from realservices.schema.names import unknown_name
+from realservices.schema.layout_names import unknown_name
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:

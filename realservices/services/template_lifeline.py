@@ -13,7 +13,7 @@ import time
 
 from realservices.host.namespaces import detach
 from realservices.host.process import kill_descendants
-from realservices.system.processes import descendants
+from realservices.system.process_ids import descendants
 from realservices.system.removal import remove_tree
 
 _GRACE_S, _PAUSE_S = 5.0, 0.01

@@ -15,11 +15,11 @@ from typing import TYPE_CHECKING, Any
 from realservices.contract.manifest_shapes import is_service_name
 from realservices.contract.shapes import Only, ShapeError, UnknownKeyError, check
 from realservices.kinds import registry
-from realservices.sources.bases import with_bases
+from realservices.sources.base_templates import with_bases
 from realservices.sources.declaration_shapes import PROJECT
 from realservices.sources.declared_kind import declared_kind
+from realservices.sources.declared_migrators import check_migrate
 from realservices.sources.errors import SettingError
-from realservices.sources.migrators import check_migrate
 from realservices.sources.package import package_command
 from realservices.sources.references import parts_of
 from realservices.sources.server_settings import check_server_settings

@@ -1,7 +1,7 @@
 """A migrator that is a function of the project: a program that imports it and calls it.
 
 It is run by the project's interpreter as text (`python -c`), from the project's directory, so it imports nothing of
-this package: sources/migrators.py passes its source.
+this package: sources/declared_migrators.py passes its source.
 """
 
 from __future__ import annotations

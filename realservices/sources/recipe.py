@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 
 import realservices
 from realservices.schema.layers import last_cut
-from realservices.sources.migrators import made_of_migrators, migrate_spec
+from realservices.sources.declared_migrators import made_of_migrators, migrate_spec
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence

@@ -10,7 +10,7 @@ import os
 import socket
 import time
 
-from realservices.system.processes import descendants, program_of
+from realservices.system.process_ids import descendants, program_of
 
 _LISTENING = "0A"  # linux/include/net/tcp_states.h
 _UNKNOWN = "a process that cannot be seen from here: another user's, or a container's"

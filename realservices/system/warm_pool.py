@@ -11,7 +11,7 @@ import os
 import socket
 
 from realservices.contract.errors import RealServicesError
-from realservices.system.registry import present_registries, registry_directory
+from realservices.system.registry_directory import present_registries, registry_directory
 
 CLAIM, LOOK, END = b"claim\n", b"look\n", b"end\n"
 """What can be asked for: the services, who they are (JSON), their end."""

@@ -60,7 +60,7 @@ def _migrator(ctx, target, kind, ports):
     return info
 
 def migration(ctx, kind, ports = []):
-    """Checks the attributes and describes what runs, see realservices/services/migrators.py.
+    """Checks the attributes and describes what runs, see realservices/services/migrator_runs.py.
 
     Args:
       ctx: context of a rule with `MIGRATE_ATTRS`.

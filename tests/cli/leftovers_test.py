@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 import realservices
-from realservices.system.registry import VARIABLE
+from realservices.system.registry_directory import VARIABLE
 from tests.host import places
 
 if TYPE_CHECKING:

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from realservices.system.processes import program_of
+from realservices.system.process_ids import program_of
 from tests.cli.development import ask
 from tests.host.ports import free_port
 from tests.host.terminal import CTRL_C, opened_terminal

@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from realservices.clients import filesystem
-from realservices.clients.filesystem import (
+from realservices.clients import isolated_filesystem
+from realservices.clients.isolated_filesystem import (
     BlockingFilesystem,
     IsolatedFilesystem,
     PathEscapesError,
@@ -187,7 +187,7 @@ def test_what_a_killed_run_has_left_is_removed_and_never_met(tmp_path: Path, mon
     left = own / "files.0123456789ab"
     left.mkdir()
     (left / "file").write_text("of a killed run", "utf-8")
-    filesystem._remove_left.cache_clear()
+    isolated_filesystem._remove_left.cache_clear()
     files = new_filesystem().blocking
     assert not left.exists()
     assert running.root.exists()

@@ -16,7 +16,7 @@ import pytest
 import pytest_asyncio
 
 from realservices.clients.errors import HttpBodyError, HttpRequestError, HttpStatusError
-from realservices.clients.http import HttpClient
+from realservices.clients.http_client import HttpClient
 
 
 class AuthServer:
@@ -230,7 +230,7 @@ async def test_proxies_of_the_environment_are_not_asked(http: HttpClient, monkey
 def test_nothing_is_imported_before_the_first_request() -> None:
     program = (
         "import sys\n"
-        "from realservices.clients.http import HttpClient\n"
+        "from realservices.clients.http_client import HttpClient\n"
         "from realservices.clients.websocket import WebSocketClient\n"
         "from realservices.clients.llm import LlmClient\n"
         "HttpClient('http://127.0.0.1:1'), WebSocketClient('ws://127.0.0.1:1'), LlmClient('http://127.0.0.1:1/v1')\n"

@@ -11,7 +11,7 @@ import pytest
 from realservices.contract.errors import ManifestError
 from realservices.contract.manifest import ServiceSpec
 from realservices.contract.runtime import load_runtime
-from realservices.services.template_info import read_info
+from realservices.services.template_description import read_info
 
 _ENDPOINT = {
     "kind": "redis", "label": "//a:cache", "host": "127.0.0.1", "port": 1, "password": "x", "url": "redis://", "database": 0,

@@ -16,7 +16,7 @@ from realservices.service_discovery import (
     StaleServiceError,
     UnknownServiceError,
 )
-from realservices.system.processes import start_of
+from realservices.system.process_ids import start_of
 
 if TYPE_CHECKING:
     from pathlib import Path

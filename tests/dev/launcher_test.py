@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from realservices.system.processes import program_of
+from realservices.system.process_ids import program_of
 from tests.host.ports import free_port
 
 if TYPE_CHECKING:

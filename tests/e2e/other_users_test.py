@@ -126,7 +126,7 @@ def test_a_registry_that_is_somebody_elses_is_refused(mode: str) -> None:
 as_user(OTHER, "os.umask(0); os.mkdir('/tmp/theirs', {mode})")
 print(as_user(VICTIM, '''
 from realservices.contract.errors import InfrastructureError
-from realservices.system.registry import present_registries, registry_directory
+from realservices.system.registry_directory import present_registries, registry_directory
 print(present_registries())
 try:
     registry_directory()
@@ -158,7 +158,7 @@ if {mode} == 0o755:
     os.chown("/tmp/open", OTHER, OTHER)
 print(as_user(VICTIM, '''
 from realservices.contract.errors import InfrastructureError
-from realservices.system.registry import registry_directory
+from realservices.system.registry_directory import registry_directory
 try:
     registry_directory()
 except InfrastructureError as error:

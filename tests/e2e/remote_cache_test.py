@@ -11,8 +11,8 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from realservices.actions.comparison import compare_logs
-from realservices.actions.log import read_log
+from realservices.actions.execution_log import read_log
+from realservices.actions.log_comparison import compare_logs
 from tests.e2e.http_cache import http_cache
 from tests.scratch import Workspace, cache_directory, copy_of_the_example
 

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 import realservices
 from realservices.dev.discovery import ServiceDiscovery, ServiceInfo
 from realservices.dev.errors import DiscoveryError
-from realservices.system.processes import start_of
+from realservices.system.process_ids import start_of
 from tests.fuzz.mutations import Mutations, check_words, steering
 from tests.host import places
 

@@ -11,8 +11,8 @@ from realservices.contract.errors import ManifestError, RealServicesError
 from realservices.contract.manifest import Manifest, ServiceSpec
 from realservices.contract.runtime import load_runtime
 from realservices.host.launcher_directories import LauncherDirectories
-from realservices.services.kinds import class_of
-from realservices.services.template_info import read_info
+from realservices.services.service_classes import class_of
+from realservices.services.template_description import read_info
 from realservices.system.bazel_files import load_manifest
 from tests.fuzz.mutations import Mutations, check_words
 from tests.launcher.executables import PORT, executable

@@ -15,7 +15,7 @@ from typing import Any
 import pytest
 
 from realservices.report.errors import ReportError
-from realservices.report.report import RealServiceTestReport
+from realservices.report.run_report import RealServiceTestReport
 from tests.fuzz.mutations import Mutations, check_words
 from tests.report.events import LABEL, START_MS, EventFile, junit, service_case
 

@@ -140,7 +140,7 @@ def _launch_and_die(read_end: int, write_end: int) -> int:
 def test_all_descendants_are_killed_daemons_and_restless_ones_too() -> None:
     done = _script("""
 import time
-from realservices.system.processes import descendants
+from realservices.system.process_ids import descendants
 from realservices.host.process import adopt_orphans, kill_descendants
 adopt_orphans()
 ready = os.pipe()

@@ -12,7 +12,7 @@ import pytest
 from realservices.contract.errors import ArchiveError
 from realservices.host.unpacked_programs import UnpackedPrograms
 from realservices.kinds.postgres.template import programs as programs_archive
-from realservices.system.registry import registry_directory
+from realservices.system.registry_directory import registry_directory
 
 
 @pytest.fixture(autouse=True)

@@ -12,10 +12,10 @@ import asyncpg
 import pytest
 
 from realservices.isolated_environment_manager import IsolatedEnvironmentManager, get_isolated_environment_manager
-from realservices.isolation.environment import TestEnvironment
 from realservices.isolation.errors import IsolationError
-from realservices.isolation.manager import IsolationManager
+from realservices.isolation.isolation_manager import IsolationManager
 from realservices.isolation.resources import all_resources
+from realservices.isolation.test_environment import TestEnvironment
 from realservices.kinds.postgres.isolation.connection import IsolatedConnection
 from realservices.sources.errors import MissingServiceError
 

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from realservices.isolation.background import BackgroundLoop
-from realservices.isolation.manager import IsolationManager, process_manager
+from realservices.isolation.isolation_manager import IsolationManager, process_manager
 from realservices.isolation.own_process import ForkedProcessError, OwnProcess
 from realservices.kinds.postgres.isolated import postgres_of
 from realservices.kinds.redis.isolated import redis_of

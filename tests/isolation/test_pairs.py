@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 if TYPE_CHECKING:
-    from realservices.clients.filesystem import BlockingFilesystem, IsolatedFilesystem
+    from realservices.clients.isolated_filesystem import BlockingFilesystem, IsolatedFilesystem
     from realservices.kinds.postgres.isolation.cloned_database import ClonedDatabase
 
 _COPIES = pytest.mark.parametrize("copy", range(4))

@@ -55,4 +55,4 @@ def test_the_launcher_loads_nothing_of_the_tests_side() -> None:
 
 def test_the_launcher_loads_a_kind_only_for_a_service_of_it() -> None:
     loaded = {name for name in _loaded() if name.startswith(("realservices.services.", "realservices.kinds."))}
-    assert loaded == {"realservices.services.kinds", "realservices.kinds.registry"}
+    assert loaded == {"realservices.services.service_classes", "realservices.kinds.registry"}

@@ -20,7 +20,13 @@ _TIMEOUT_S = 180
 # An interpreter's start and the imports take longer than most commands. tests/cli start the program itself.
 _FORKS = multiprocessing.get_context("forkserver")
 _FORKS.set_forkserver_preload(
-    [__name__, *(f"realservices.{name}" for name in ("mocks.scan", "mocks.verify.report", "mocks.verify.session"))]
+    [
+        __name__,
+        *(
+            f"realservices.{name}"
+            for name in ("mocks.scan", "mocks.verify.comparison_text", "mocks.verify.verify_session")
+        ),
+    ]
 )
 
 

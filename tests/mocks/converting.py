@@ -10,7 +10,7 @@ from realservices.mocks.scan import Project
 from tests.mocks.shop_schema import shop_schema
 
 if TYPE_CHECKING:
-    from realservices.mocks.convert.results import FileResult
+    from realservices.mocks.convert.conversion_results import FileResult
 
 SHOP = Path(__file__).with_name("shop")
 HEAD = """import json

@@ -10,7 +10,7 @@ import pytest
 from realservices.cli.main import main
 from realservices.mocks.targets.build_files import BuildFileError, target_of, with_services
 from realservices.mocks.targets.changes import changes_for
-from realservices.mocks.targets.wanted import kinds_of
+from realservices.mocks.targets.needed_kinds import kinds_of
 
 _LOAD = "@rules_realservices//rules:defs.bzl"
 _BEFORE = '''"""The package."""

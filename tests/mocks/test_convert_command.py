@@ -16,7 +16,7 @@ import pytest
 from realservices.cli.main import main
 from realservices.cli.migrate import convert as command
 from realservices.contract.errors import RealServicesError
-from realservices.mocks.convert.results import FileResult
+from realservices.mocks.convert.conversion_results import FileResult
 from realservices.mocks.convert.twins import TwinError, write_with_twin
 from tests.mocks.converting import SHOP
 

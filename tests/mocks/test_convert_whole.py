@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 from tests.mocks.converting import convert
 
 if TYPE_CHECKING:
-    from realservices.mocks.convert.results import FileResult
+    from realservices.mocks.convert.conversion_results import FileResult
 
 
 def left(body: str, why: str) -> FileResult:

@@ -8,11 +8,11 @@ from pathlib import Path
 
 import pytest
 
-from realservices.mocks.convert.project import Project
-from realservices.mocks.model import Suite
+from realservices.mocks.convert.project_modules import Project
 from realservices.mocks.scan import Project as Files
 from realservices.mocks.scan import reading as reading_module
 from realservices.mocks.scan import scan_tree
+from realservices.mocks.scan_model import Suite
 
 _MOCK = "from unittest.mock import Mock\nredis = Mock()\n"
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from realservices.mocks.convert.results import Unconvertible
+from realservices.mocks.convert.conversion_results import Unconvertible
 from realservices.mocks.convert.row_plan import RowPlan
 from tests.mocks.shop_schema import shop_schema
 

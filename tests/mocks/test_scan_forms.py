@@ -7,8 +7,8 @@ from textwrap import dedent
 
 import pytest
 
-from realservices.mocks.model import Form, MockUse, Service
 from realservices.mocks.scan import Project, scan_source
+from realservices.mocks.scan_model import Form, MockUse, Service
 
 
 def _uses(text: str, tmp_path: Path) -> tuple[MockUse, ...]:

@@ -9,7 +9,7 @@ import pytest
 
 from realservices.mocks.convert import orm_models
 from realservices.mocks.convert.orm_models import model_of
-from realservices.mocks.convert.project import Definition, Project
+from realservices.mocks.convert.project_modules import Definition, Project
 from realservices.mocks.scan import Project as Files
 from tests.mocks.converting import SHOP, converted
 

@@ -6,8 +6,8 @@ from pathlib import Path
 
 import pytest
 
-from realservices.mocks.verify.mutants.finder import mutants_of
-from realservices.mocks.verify.mutants.model import Change
+from realservices.mocks.verify.mutants.mutant_finder import mutants_of
+from realservices.mocks.verify.mutants.mutant_model import Change
 from realservices.mocks.verify.mutants.sql_tokens import is_sql
 from tests.scratch import ROOT
 

@@ -8,8 +8,8 @@ import pytest
 
 from realservices.mocks.verify.errors import VerifyError
 from realservices.mocks.verify.old_version import OldVersion, find_old_version, twins
-from realservices.mocks.verify.project import find_project, is_test_code
 from realservices.mocks.verify.snapshot import make_snapshot
+from realservices.mocks.verify.tested_project import find_project, is_test_code
 from tests.mocks.verify_project import APP, MOCKED, REAL, Project, results
 
 

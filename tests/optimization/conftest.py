@@ -11,8 +11,8 @@ import pytest_asyncio
 from realservices.isolation.background import BackgroundLoop
 from realservices.isolation.ready_databases import ReadyDatabases
 from realservices.kinds.postgres.pool.pool import PostgresPool
-from realservices.optimization.levels import OptimizationLevel, settings_for
-from realservices.optimization.machine import Machine
+from realservices.optimization.machine_resources import Machine
+from realservices.optimization.optimization_levels import OptimizationLevel, settings_for
 from realservices.optimization.strategy import AdaptiveStrategy
 from realservices.performance_optimization import OptimizedEnvironmentManager, create_optimized_environment_manager
 from realservices.sources.services import find_services

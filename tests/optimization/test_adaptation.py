@@ -12,7 +12,7 @@ import pytest
 
 from realservices.kinds.postgres.isolation.administration import connect_kwargs
 from realservices.kinds.postgres.pool.pool import PoolExhaustedError
-from realservices.optimization.machine import Machine
+from realservices.optimization.machine_resources import Machine
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Callable

@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from realservices.optimization.levels import OptimizationLevel, OptimizationSettingsError, settings_for
+from realservices.optimization.optimization_levels import OptimizationLevel, OptimizationSettingsError, settings_for
 
 
 def test_development_takes_least_and_performance_most() -> None:

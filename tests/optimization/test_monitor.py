@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from realservices.optimization.machine import MissingPsutilError, this_machine
+from realservices.optimization.machine_resources import MissingPsutilError, this_machine
 from realservices.optimization.monitor import Measured, PerformanceMonitor
 from realservices.sources.services import find_services
 

@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from realservices.optimization.demand import Demand
-from realservices.optimization.levels import OptimizationLevel, settings_for
-from realservices.optimization.machine import Machine
+from realservices.optimization.machine_resources import Machine
+from realservices.optimization.optimization_levels import OptimizationLevel, settings_for
 from realservices.optimization.strategy import AdaptiveStrategy, ServerRoom
 
 if TYPE_CHECKING:

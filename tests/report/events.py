@@ -6,7 +6,7 @@ import json
 from pathlib import Path
 from typing import Any
 
-from realservices.report.report import RealServiceTestReport
+from realservices.report.run_report import RealServiceTestReport
 
 LABEL = "//shop:cart_test"
 START_MS = 1_790_000_000_000

@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from realservices.report.model import Attempt
+from realservices.report.report_model import Attempt
 from tests.report.events import LABEL, EventFile, junit, service_case
 
 _CASE_FAILS = (

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from realservices.report.comparison import compare, outcomes
+from realservices.report.previous_run import compare, outcomes
 
 
 def test_failures_flakes_and_targets_that_come_and_go() -> None:

@@ -8,8 +8,8 @@ from pathlib import Path
 
 import pytest
 
-from realservices.report.model import Attempt
 from realservices.report.outputs import TAIL_BYTES
+from realservices.report.report_model import Attempt
 from tests.report.events import EventFile
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from realservices.report.model import Target
+from realservices.report.report_model import Target
 from tests.report.events import LABEL, EventFile, junit, service_case
 
 _FAILS = '<testcase classname="shop" name="total"><failure message="assert 0 == 3"/></testcase>'

@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 
-from realservices.system.processes import descendants
+from realservices.system.process_ids import descendants
 from tests.host.real_root import needs_all_ids
 from tests.services.template_tool import TemplateBuild
 

@@ -19,7 +19,7 @@ _CONFTEST = """
 import os, signal
 import pytest
 from realservices.control.client import BlockingServiceControl
-from realservices.isolation.manager import process_manager
+from realservices.isolation.isolation_manager import process_manager
 
 @pytest.fixture
 def die():
@@ -108,7 +108,7 @@ def test_fixtures_and_tests_that_meet_a_dead_service_name_it(pytester: pytest.Py
         import os, signal
         import asyncpg, pytest
         from realservices.control.client import BlockingServiceControl
-        from realservices.isolation.manager import process_manager
+        from realservices.isolation.isolation_manager import process_manager
 
         def kill():  # Without waiting until the launcher has heard of it.
             control = BlockingServiceControl(process_manager().services.control)
@@ -217,7 +217,7 @@ def test_end_of_the_services_process(pytester: pytest.Pytester, run: Run) -> Non
     pytester.makepyfile("""
         import os, select, signal, socket, struct
         import pytest
-        from realservices.isolation.manager import process_manager
+        from realservices.isolation.isolation_manager import process_manager
 
         def test_during(isolated_redis_sync):
             with socket.socket(socket.AF_UNIX) as connection:

@@ -11,11 +11,11 @@ import redis.asyncio
 
 from realservices.contract.runtime import Endpoint
 from realservices.isolation.errors import IsolationError
-from realservices.isolation.manager import IsolationManager
+from realservices.isolation.isolation_manager import IsolationManager
 from realservices.kinds.redis.isolated import redis_of
 from realservices.kinds.redis.isolation.index_ranges import IndexesExhaustedError
 from realservices.kinds.redis.isolation.leased_index import LeasedIndex
-from realservices.optimization.levels import OptimizationLevel, settings_for
+from realservices.optimization.optimization_levels import OptimizationLevel, settings_for
 from realservices.performance_optimization import OptimizedEnvironmentManager, PoolTimeoutError
 from realservices.sources.services import find_services
 from tests.sources.servers import redis_client

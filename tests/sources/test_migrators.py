@@ -9,8 +9,8 @@ from typing import TYPE_CHECKING
 import pytest
 
 from realservices.sources.declarations import read_project
+from realservices.sources.declared_migrators import made_of_migrators, migrate_spec
 from realservices.sources.errors import SettingError
-from realservices.sources.migrators import made_of_migrators, migrate_spec
 from tests.sources.servers import SESSIONS_DATABASES, query
 
 if TYPE_CHECKING:

@@ -31,7 +31,7 @@ _REPORT = ("contract", "report", "ci_shard", "actions")
 # Tools for people: after everything, on both sides. The test action's archive has neither.
 _COMMAND_LINE = ("mocks", "cli")
 # Writes a report on a session, of what the fixtures know.
-_WRITES_REPORT = "fixtures/report.py"
+_WRITES_REPORT = "fixtures/session_report.py"
 
 
 # The modules with names that users import, and the folder whose place in the chain each has.

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from realservices.system.registry import present_registries, registry_directory
+from realservices.system.registry_directory import present_registries, registry_directory
 from tests.host import places
 
 _ENCLOSURE = Path(__file__).absolute().parents[1] / "host" / "enclosure.py"
@@ -17,7 +17,7 @@ _PRINT = """
 import sys
 sys.path.insert(0, sys.argv[1])
 from realservices.contract.errors import InfrastructureError
-from realservices.system.registry import registry_directory
+from realservices.system.registry_directory import registry_directory
 exec(sys.argv[2])
 try:
     print(registry_directory())

@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from realservices.fixtures.session import manager_of
+from realservices.fixtures.pytest_session import manager_of
 
 
 @pytest.fixture

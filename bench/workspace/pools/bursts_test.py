@@ -13,7 +13,7 @@ import time
 from pathlib import Path
 from typing import Any
 
-from realservices.isolation.manager import process_manager
+from realservices.isolation.isolation_manager import process_manager
 from realservices.kinds.postgres.isolated import postgres_of
 from realservices.performance_optimization import OptimizationLevel, create_optimized_environment_manager
 

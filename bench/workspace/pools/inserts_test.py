@@ -8,7 +8,7 @@ import time
 from pathlib import Path
 from typing import Any
 
-from realservices.isolation.manager import process_manager
+from realservices.isolation.isolation_manager import process_manager
 from realservices.kinds.postgres.isolated import postgres_of
 
 _ROUNDS = 3

@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from realservices.cli.checks.finding import Finding, Verdict, error, warning
-from realservices.cli.checks.scratch import scratch_directory
+from realservices.cli.checks.scratch_directory import scratch_directory
 from realservices.host import namespaces
 from realservices.host.libc import libc
 from realservices.host.namespaces import UNPRIVILEGED_ID

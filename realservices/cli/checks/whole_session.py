@@ -11,7 +11,7 @@ from typing import Any
 
 import realservices
 from realservices.cli.checks.finding import Finding, error
-from realservices.cli.checks.scratch import scratch_directory
+from realservices.cli.checks.scratch_directory import scratch_directory
 from realservices.contract import environment
 from realservices.system.directory_safety import SHORT_BASES
 

@@ -9,9 +9,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from realservices.cli.exit_codes import EXIT_ERROR, EXIT_OK
-from realservices.cli.proposal.build_file import service_blocks
-from realservices.cli.proposal.declaration import Proposal, propose
-from realservices.cli.proposal.evidence import Evidence, look
+from realservices.cli.proposal.project_evidence import Evidence, look
+from realservices.cli.proposal.proposed_target import service_blocks
+from realservices.cli.proposal.proposed_toml import Proposal, propose
 from realservices.control.console import Console
 from realservices.sources.declarations import declared_in, read_project
 from realservices.sources.project import project_root
@@ -59,7 +59,7 @@ def run(options: argparse.Namespace) -> int:
 
 
 def _kinds(tests: list[Path]) -> set[str]:
-    from realservices.mocks.targets.wanted import kinds_of  # noqa: PLC0415 - for this command only
+    from realservices.mocks.targets.needed_kinds import kinds_of  # noqa: PLC0415 - for this command only
 
     return {kind for path in tests for kind in kinds_of(path)}
 

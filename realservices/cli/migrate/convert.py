@@ -17,7 +17,7 @@ from realservices.sources.project import project_root
 if TYPE_CHECKING:
     import argparse
 
-    from realservices.mocks.convert.results import FileResult
+    from realservices.mocks.convert.conversion_results import FileResult
 
 HELP = "rewrite tests on mocks as tests on real services"
 _VERSION = 1
@@ -109,8 +109,8 @@ def _drop(options: argparse.Namespace, console: Console) -> int:
 
 
 def _write_templates(directory: Path, results: list[FileResult]) -> None:
+    from realservices.mocks.convert.code_template import template_for, template_name  # noqa: PLC0415 - for this command only
     from realservices.mocks.convert.file_conversion import scanned_file  # noqa: PLC0415 - for this command only
-    from realservices.mocks.convert.template import template_for, template_name  # noqa: PLC0415 - for this command only
 
     directory.mkdir(parents=True, exist_ok=True)
     for result in results:

@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from realservices.mocks.counts import Counts, Step
-    from realservices.mocks.model import MockUse, Suite
+    from realservices.mocks.scan_model import MockUse, Suite
 
 HELP = "find the mocks of a suite, and say what each stands for"
 _MOST_STEPS = 20

@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     import argparse
 
     from realservices.control.console import Console
-    from realservices.mocks.model import Suite
+    from realservices.mocks.scan_model import Suite
 
 
 class NothingToScanError(RealServicesError):

@@ -11,7 +11,7 @@ from realservices.cli.migrate.scanned import add_path_options, scanned
 from realservices.control.console import Console
 from realservices.mocks.added_lines import added_lines
 from realservices.mocks.checklist import Item, State, file_items, services, suite_items
-from realservices.mocks.checklist.results import junit_results, local_results
+from realservices.mocks.checklist.test_results import junit_results, local_results
 from realservices.mocks.counts import count, leaving
 from realservices.mocks.scan_json import counts_as_json, use_as_json
 from realservices.system.terminal_text import as_text
@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from realservices.mocks.checklist import Service
-    from realservices.mocks.model import MockUse, Suite, TestFile
+    from realservices.mocks.scan_model import MockUse, Suite, TestFile
 
 HELP = "say how far a migration is; a gate for CI"
 _VERSION = 1

@@ -16,8 +16,8 @@ from realservices.control.console import Console
 if TYPE_CHECKING:
     import argparse
 
-    from realservices.mocks.verify.comparison import Comparison
-    from realservices.mocks.verify.session import VerifyOptions
+    from realservices.mocks.verify.mutant_comparison import Comparison
+    from realservices.mocks.verify.verify_session import VerifyOptions
 
 HELP = "compare what a converted test and its old version notice of broken code"
 _MAX_MUTANTS = 500
@@ -59,9 +59,9 @@ def add_options(parser: argparse.ArgumentParser) -> None:
 def run(options: argparse.Namespace) -> int:
     """Compare each of the tests."""
     # The frame knows each command's options without it.
-    from realservices.mocks.verify.comparison import Verdict  # noqa: PLC0415
     from realservices.mocks.verify.errors import VerifyError  # noqa: PLC0415
-    from realservices.mocks.verify.session import shared_services, verify  # noqa: PLC0415
+    from realservices.mocks.verify.mutant_comparison import Verdict  # noqa: PLC0415
+    from realservices.mocks.verify.verify_session import shared_services, verify  # noqa: PLC0415
 
     if options.old and len(options.tests) > 1:
         raise VerifyError("--old names the old version of one test file, and there are several")
@@ -82,8 +82,8 @@ def run(options: argparse.Namespace) -> int:
 
 
 def _verify_options(options: argparse.Namespace) -> VerifyOptions:
-    from realservices.mocks.verify.session import VerifyOptions  # noqa: PLC0415 - as above
     from realservices.mocks.verify.trial import Limits  # noqa: PLC0415 - as above
+    from realservices.mocks.verify.verify_session import VerifyOptions  # noqa: PLC0415 - as above
 
     return VerifyOptions(
         old=options.old,
@@ -96,7 +96,7 @@ def _verify_options(options: argparse.Namespace) -> VerifyOptions:
 
 
 def _print(console: Console, comparison: Comparison, *, is_long: bool) -> None:
-    from realservices.mocks.verify.report import text_of  # noqa: PLC0415 - as above
+    from realservices.mocks.verify.comparison_text import text_of  # noqa: PLC0415 - as above
 
     for line in text_of(comparison, is_long=is_long):
         console.line(line)
@@ -104,7 +104,7 @@ def _print(console: Console, comparison: Comparison, *, is_long: bool) -> None:
 
 
 def _print_json(console: Console, found: list[Comparison]) -> None:
-    from realservices.mocks.verify.report import json_of  # noqa: PLC0415 - as above
+    from realservices.mocks.verify.comparison_text import json_of  # noqa: PLC0415 - as above
 
     console.json({"version": 1, "files": [json_of(each) for each in found]})
 

@@ -9,8 +9,8 @@ from realservices.kinds.registry import find, names, part_of
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
 
-    from realservices.cli.proposal.declaration import Proposal
-    from realservices.cli.proposal.evidence import Evidence
+    from realservices.cli.proposal.project_evidence import Evidence
+    from realservices.cli.proposal.proposed_toml import Proposal
 
 
 class KindHints:

@@ -18,9 +18,9 @@ if TYPE_CHECKING:
 
     from realservices.contract.runtime import Endpoint
     from realservices.isolation.background import BackgroundLoop
-    from realservices.isolation.environment import TestEnvironment
-    from realservices.isolation.manager import IsolationManager
+    from realservices.isolation.isolation_manager import IsolationManager
     from realservices.isolation.servers_store import ServersStore
+    from realservices.isolation.test_environment import TestEnvironment
     from realservices.kinds.clickhouse.isolation.isolation import ClickHouseIsolation
 
 _FIXTURES = {"isolated_clickhouse", "isolated_clickhouse_sync"}

@@ -5,7 +5,7 @@ from __future__ import annotations
 from realservices.contract import owned_settings as owned
 from realservices.contract.manifest_shapes import DATABASE, SETTINGS
 from realservices.contract.url_forms import jdbc
-from realservices.kinds.environments import ANALYTICS
+from realservices.kinds.environment_names import ANALYTICS
 from realservices.kinds.kind import Kind
 
 

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from realservices.fixtures.loops import enter_in_loop, outlive_loop
-from realservices.fixtures.session import item_of, manager_of, required_service
+from realservices.fixtures.pytest_session import item_of, manager_of, required_service
 from realservices.kinds.mariadb.kind import KIND
 
 if TYPE_CHECKING:

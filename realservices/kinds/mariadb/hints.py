@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING
 from realservices.cli.proposal.kind_hints import KindHints
 
 if TYPE_CHECKING:
-    from realservices.cli.proposal.declaration import Proposal
-    from realservices.cli.proposal.evidence import Evidence
+    from realservices.cli.proposal.project_evidence import Evidence
+    from realservices.cli.proposal.proposed_toml import Proposal
 
 
 class _MariaDB(KindHints):

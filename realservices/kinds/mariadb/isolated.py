@@ -15,9 +15,9 @@ if TYPE_CHECKING:
 
     from realservices.contract.runtime import Endpoint
     from realservices.isolation.background import BackgroundLoop
-    from realservices.isolation.environment import TestEnvironment
-    from realservices.isolation.manager import IsolationManager
+    from realservices.isolation.isolation_manager import IsolationManager
     from realservices.isolation.servers_store import ServersStore
+    from realservices.isolation.test_environment import TestEnvironment
     from realservices.kinds.mariadb.isolation.isolation import MariaDBIsolation
 
 

@@ -14,8 +14,8 @@ from realservices.schema.arrange import arrange
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
-    from realservices.cli.proposal.declaration import Proposal
-    from realservices.cli.proposal.evidence import Evidence, SqlFiles
+    from realservices.cli.proposal.project_evidence import Evidence, SqlFiles
+    from realservices.cli.proposal.proposed_toml import Proposal
 
 _LAYOUT = re.compile(r'layout = "([\w-]+)"')
 

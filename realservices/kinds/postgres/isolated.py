@@ -20,10 +20,10 @@ if TYPE_CHECKING:
 
     from realservices.contract.runtime import Endpoint
     from realservices.isolation.background import BackgroundLoop
-    from realservices.isolation.environment import TestEnvironment
-    from realservices.isolation.manager import IsolationManager
+    from realservices.isolation.isolation_manager import IsolationManager
     from realservices.isolation.servers_store import ServersStore
     from realservices.isolation.shares import Shares
+    from realservices.isolation.test_environment import TestEnvironment
     from realservices.kinds.postgres.isolation.isolation import PostgresIsolation
     from realservices.kinds.postgres.isolation.session_databases import SessionDatabases
 

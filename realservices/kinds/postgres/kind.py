@@ -6,7 +6,7 @@ from realservices.contract import owned_settings as owned
 from realservices.contract.manifest_shapes import DATABASE
 from realservices.contract.shapes import NAME
 from realservices.contract.template_info import INNER_PATH, TREE
-from realservices.kinds.environments import ANALYTICS, AUTH, WEBSOCKET
+from realservices.kinds.environment_names import ANALYTICS, AUTH, WEBSOCKET
 from realservices.kinds.kind import Kind
 from realservices.kinds.postgres.drivers import DRIVERS
 from realservices.kinds.postgres.url_forms import FORMS

@@ -11,7 +11,7 @@ from realservices.optimization.pooled_kind import PooledKind
 
 if TYPE_CHECKING:
     from realservices.contract.runtime import Endpoint
-    from realservices.isolation.manager import IsolationManager
+    from realservices.isolation.isolation_manager import IsolationManager
     from realservices.isolation.service_isolation import ServiceIsolation
     from realservices.optimization.strategy import AdaptiveStrategy
 

@@ -18,10 +18,10 @@ if TYPE_CHECKING:
 
     from realservices.contract.runtime import Endpoint
     from realservices.isolation.background import BackgroundLoop
-    from realservices.isolation.environment import TestEnvironment
-    from realservices.isolation.manager import IsolationManager
+    from realservices.isolation.isolation_manager import IsolationManager
     from realservices.isolation.servers_store import ServersStore
     from realservices.isolation.shares import Shares
+    from realservices.isolation.test_environment import TestEnvironment
     from realservices.kinds.redis.isolation.isolation import RedisIsolation
 
 _FIXTURES = {"isolated_redis", "isolated_redis_sync", "isolated_redis_bytes", "isolated_redis_bytes_sync"}

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from realservices.contract import owned_settings as owned
 from realservices.contract.manifest_shapes import SETTINGS
-from realservices.kinds.environments import ANALYTICS, AUTH, WEBSOCKET
+from realservices.kinds.environment_names import ANALYTICS, AUTH, WEBSOCKET
 from realservices.kinds.kind import Kind
 
 TYPE_CHECKING = False

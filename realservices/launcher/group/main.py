@@ -16,7 +16,7 @@ from realservices.control.steering import restart, stop
 from realservices.launcher.action import Action
 from realservices.launcher.group import commands
 from realservices.launcher.group.description import GroupError, find_description, get_description, group_record
-from realservices.launcher.group.programs import Command, Hold
+from realservices.launcher.group.terminal_programs import Command, Hold
 from realservices.launcher.group.watching import GroupWatcher
 from realservices.system.terminal_text import as_output
 

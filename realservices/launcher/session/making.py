@@ -8,7 +8,7 @@ from realservices.contract.errors import RealServicesError
 from realservices.contract.manifest import ServiceSpec
 from realservices.control.states import WAITING
 from realservices.host.slots import Slot, acquire_slot, hold_ports
-from realservices.services.kinds import class_of
+from realservices.services.service_classes import class_of
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:

@@ -11,7 +11,7 @@ import os
 import sys
 
 from realservices.contract.errors import RealServicesError
-from realservices.launcher.session.services import SessionServices
+from realservices.launcher.session.session_services import SessionServices
 from realservices.system.os_errors import explain
 
 TYPE_CHECKING = False

@@ -6,12 +6,12 @@ from typing import TYPE_CHECKING
 
 from realservices.mocks.checklist.item import Item, State, item
 from realservices.mocks.counts import leaving
-from realservices.mocks.model import Form, Service
 from realservices.mocks.real_fixtures import services_of
+from realservices.mocks.scan_model import Form, Service
 
 if TYPE_CHECKING:
-    from realservices.mocks.checklist.results import Results
-    from realservices.mocks.model import MockUse, TestFile
+    from realservices.mocks.checklist.test_results import Results
+    from realservices.mocks.scan_model import MockUse, TestFile
 
 _MARKED = (Service.POSTGRES, Service.REDIS, Service.CLICKHOUSE)
 _PATCHES = (Form.PATCH_DECORATOR, Form.PATCH_CONTEXT, Form.PATCH_CALL, Form.MONKEYPATCH)

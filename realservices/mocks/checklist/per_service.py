@@ -14,8 +14,8 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
     from pathlib import Path
 
-    from realservices.mocks.checklist.results import Results
-    from realservices.mocks.model import TestFile
+    from realservices.mocks.checklist.test_results import Results
+    from realservices.mocks.scan_model import TestFile
 
 _TEST_FOLDERS = frozenset({"test", "tests", "testing", "unit", "integration", "t"})
 _PACKAGE = re.compile(r"rules[-_.]realservices", re.IGNORECASE)

@@ -6,14 +6,14 @@ from typing import TYPE_CHECKING
 
 from realservices.mocks.checklist.item import Item, State, item
 from realservices.mocks.counts import leaving
-from realservices.mocks.model import Complexity
+from realservices.mocks.scan_model import Complexity
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from realservices.mocks.checklist.per_service import Service
-    from realservices.mocks.checklist.results import Results
-    from realservices.mocks.model import Suite, TestFile
+    from realservices.mocks.checklist.test_results import Results
+    from realservices.mocks.scan_model import Suite, TestFile
 
 
 def suite_items(suite: Suite, services: Sequence[Service], local: Results) -> list[Item]:

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from realservices.mocks.convert.results import Unconvertible
+from realservices.mocks.convert.conversion_results import Unconvertible
 
 if TYPE_CHECKING:
     from collections.abc import Iterable

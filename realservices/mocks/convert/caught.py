@@ -6,7 +6,7 @@ import ast
 import builtins
 from typing import TYPE_CHECKING
 
-from realservices.mocks.convert.project import full_name
+from realservices.mocks.convert.project_modules import full_name
 
 if TYPE_CHECKING:
     from collections.abc import Iterable

@@ -12,11 +12,7 @@ from typing import TYPE_CHECKING
 
 from realservices.mocks.convert.caught import Caught, caught_around
 from realservices.mocks.convert.expressions import inline
-from realservices.mocks.convert.names_of_code import NamesOfCode
-from realservices.mocks.convert.project import Definition
-from realservices.mocks.convert.service_calls import ServiceCall
-from realservices.mocks.convert.sql_text import is_sql, parse_sql
-from realservices.mocks.convert.statements import (
+from realservices.mocks.convert.function_statements import (
     awaited,
     bound,
     calls_in,
@@ -29,12 +25,16 @@ from realservices.mocks.convert.statements import (
     sql_text,
     statements,
 )
+from realservices.mocks.convert.names_of_code import NamesOfCode
+from realservices.mocks.convert.project_modules import Definition
+from realservices.mocks.convert.service_calls import ServiceCall
+from realservices.mocks.convert.sql_text import is_sql, parse_sql
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from realservices.mocks.convert.fixture_index import Fixture
-    from realservices.mocks.convert.project import Module, Project
+    from realservices.mocks.convert.project_modules import Module, Project
 
 _DEEPEST = 6
 _Function = ast.FunctionDef | ast.AsyncFunctionDef

@@ -8,7 +8,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
-from realservices.isolation.manager import IsolationManager
+from realservices.isolation.isolation_manager import IsolationManager
 from realservices.kinds.postgres.isolated import postgres_of
 from realservices.sources.declarations import declared_in
 from realservices.sources.services import find_services

@@ -6,14 +6,14 @@ import ast
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from realservices.mocks.convert.project import Definition, Module, full_name
-from realservices.mocks.convert.results import Unconvertible
+from realservices.mocks.convert.conversion_results import Unconvertible
+from realservices.mocks.convert.project_modules import Definition, Module, full_name
 from realservices.mocks.convert.test_facts import Function
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from realservices.mocks.convert.project import Project
+    from realservices.mocks.convert.project_modules import Project
 
 _TEST_CASES = ("TestCase", "IsolatedAsyncioTestCase")
 

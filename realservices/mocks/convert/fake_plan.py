@@ -5,8 +5,8 @@ from __future__ import annotations
 import ast
 from typing import TYPE_CHECKING
 
-from realservices.mocks.convert.results import Unconvertible
-from realservices.mocks.model import Form, Service
+from realservices.mocks.convert.conversion_results import Unconvertible
+from realservices.mocks.scan_model import Form, Service
 
 if TYPE_CHECKING:
     from realservices.mocks.convert.test_facts import Fake, FunctionEdits

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from realservices.mocks.convert.code_under_test import CodeUnderTest
+from realservices.mocks.convert.conversion_results import FileResult, Left, Unconvertible
 from realservices.mocks.convert.each_test import Test, check_class, each_test, is_test_case
 from realservices.mocks.convert.fixture_edits import applies
 from realservices.mocks.convert.fixture_index import FixtureIndex
@@ -21,8 +22,7 @@ from realservices.mocks.convert.module_fakes import (
     with_plain_gap,
     without_unused,
 )
-from realservices.mocks.convert.project import Module, Project, make_module
-from realservices.mocks.convert.results import FileResult, Left, Unconvertible
+from realservices.mocks.convert.project_modules import Module, Project, make_module
 from realservices.mocks.convert.rewrite import rewrite
 from realservices.mocks.convert.set_up_attributes import is_read
 from realservices.mocks.convert.shared_fixtures import (
@@ -36,9 +36,9 @@ from realservices.mocks.convert.test_facts import FunctionEdits, Reading
 from realservices.mocks.convert.test_plan import TestPlan
 from realservices.mocks.convert.test_planning import fill_plan
 from realservices.mocks.convert.test_reading import TestReader
-from realservices.mocks.model import Form, Service
 from realservices.mocks.scan import Project as Files
 from realservices.mocks.scan import scan_source
+from realservices.mocks.scan_model import Form, Service
 from realservices.sources.declarations import read_project
 from realservices.sources.errors import SettingError
 
@@ -47,7 +47,7 @@ if TYPE_CHECKING:
 
     from realservices.mocks.convert.database_schema import Schema
     from realservices.mocks.convert.service_calls import ServiceCall
-    from realservices.mocks.model import MockUse, TestFile
+    from realservices.mocks.scan_model import MockUse, TestFile
 
 _CONVERTED = (Service.POSTGRES, Service.REDIS, Service.FILES, Service.HTTP)
 

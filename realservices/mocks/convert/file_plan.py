@@ -5,9 +5,9 @@ from __future__ import annotations
 import ast
 from typing import TYPE_CHECKING
 
+from realservices.mocks.convert.conversion_results import Unconvertible
 from realservices.mocks.convert.handles import quoted
 from realservices.mocks.convert.mock_paths import CALLED, ENTERED, Fact, Kind
-from realservices.mocks.convert.results import Unconvertible
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence

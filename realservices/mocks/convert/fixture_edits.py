@@ -6,8 +6,8 @@ import ast
 from typing import TYPE_CHECKING
 
 from realservices.mocks.convert.case_fixtures import is_bound, lines_for
+from realservices.mocks.convert.conversion_results import Unconvertible
 from realservices.mocks.convert.installing_fixtures import check_only_installs, installs_mock
-from realservices.mocks.convert.results import Unconvertible
 from realservices.mocks.convert.test_facts import FunctionEdits, Mock
 
 if TYPE_CHECKING:

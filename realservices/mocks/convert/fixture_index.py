@@ -6,7 +6,7 @@ import ast
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from realservices.mocks.convert.project import Module, full_name, read_module
+from realservices.mocks.convert.project_modules import Module, full_name, read_module
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

@@ -9,7 +9,7 @@ from realservices.mocks.convert import mock_paths
 from realservices.mocks.convert.mock_checks import checks_of, ends_in_internal
 from realservices.mocks.convert.mock_looks import MockLooks
 from realservices.mocks.convert.mock_paths import Fact, Kind
-from realservices.mocks.convert.project import full_name
+from realservices.mocks.convert.project_modules import full_name
 from realservices.mocks.convert.test_facts import Check, Mock
 from realservices.mocks.convert.told_facts import Bound
 

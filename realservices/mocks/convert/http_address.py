@@ -9,14 +9,14 @@ from __future__ import annotations
 import ast
 from typing import TYPE_CHECKING
 
+from realservices.mocks.convert.conversion_results import Unconvertible
 from realservices.mocks.convert.http_heads import heads_of, is_given
 from realservices.mocks.convert.http_settings import Address, fits, of_defaults, of_project, origin_of, written_in
-from realservices.mocks.convert.results import Unconvertible
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from realservices.mocks.convert.project import Module
+    from realservices.mocks.convert.project_modules import Module
     from realservices.mocks.convert.test_facts import Function
     from realservices.mocks.convert.test_plan import TestPlan
 

@@ -5,10 +5,10 @@ from __future__ import annotations
 import ast
 from typing import TYPE_CHECKING
 
+from realservices.mocks.convert.conversion_results import Unconvertible
 from realservices.mocks.convert.http_requests import as_server_has_it
 from realservices.mocks.convert.http_routes import HAND, LIBRARIES, Route, RouteReader
 from realservices.mocks.convert.http_served import serve
-from realservices.mocks.convert.results import Unconvertible
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence

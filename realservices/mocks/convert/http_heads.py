@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 from realservices.mocks.convert.expressions import free_name
 from realservices.mocks.convert.http_routes import VERBS
 from realservices.mocks.convert.http_settings import CLIENTS
-from realservices.mocks.convert.project import full_name
+from realservices.mocks.convert.project_modules import full_name
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

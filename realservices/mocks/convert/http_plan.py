@@ -5,6 +5,7 @@ from __future__ import annotations
 import ast
 from typing import TYPE_CHECKING
 
+from realservices.mocks.convert.conversion_results import Unconvertible
 from realservices.mocks.convert.expressions import UNKNOWN, source_of
 from realservices.mocks.convert.handles import quoted
 from realservices.mocks.convert.http_requests import COUNTED, LOOK
@@ -19,7 +20,6 @@ from realservices.mocks.convert.http_routes import (
 from realservices.mocks.convert.http_served import serve
 from realservices.mocks.convert.http_settings import CLIENTS
 from realservices.mocks.convert.mock_paths import CALLED, ENTERED, Fact, Kind
-from realservices.mocks.convert.results import Unconvertible
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

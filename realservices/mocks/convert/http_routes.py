@@ -7,9 +7,9 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 from urllib.parse import urlencode
 
+from realservices.mocks.convert.conversion_results import Unconvertible
 from realservices.mocks.convert.handles import quoted
 from realservices.mocks.convert.mock_checks import shown
-from realservices.mocks.convert.results import Unconvertible
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping

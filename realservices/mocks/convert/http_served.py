@@ -6,12 +6,12 @@ import ast
 from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
 
+from realservices.mocks.convert.conversion_results import Unconvertible
 from realservices.mocks.convert.expressions import source_of
 from realservices.mocks.convert.handles import quoted
 from realservices.mocks.convert.http_address import find_address, use_address
 from realservices.mocks.convert.http_routes import HAND, answer_line
 from realservices.mocks.convert.http_settings import origin_of
-from realservices.mocks.convert.results import Unconvertible
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence

@@ -8,13 +8,13 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
 
-from realservices.mocks.convert.project import full_name
-from realservices.mocks.convert.statements import defaults
+from realservices.mocks.convert.function_statements import defaults
+from realservices.mocks.convert.project_modules import full_name
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from realservices.mocks.convert.project import Module
+    from realservices.mocks.convert.project_modules import Module
     from realservices.mocks.convert.test_facts import Function
     from realservices.mocks.convert.test_plan import TestPlan
 

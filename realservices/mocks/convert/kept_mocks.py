@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from realservices.mocks.convert.results import Left
+from realservices.mocks.convert.conversion_results import Left
 from realservices.mocks.convert.test_facts import KEPT, Function
-from realservices.mocks.model import Form, MockUse, Service
+from realservices.mocks.scan_model import Form, MockUse, Service
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping, Sequence

@@ -6,8 +6,8 @@ import ast
 from typing import TYPE_CHECKING
 
 from realservices.mocks.convert import mock_paths
+from realservices.mocks.convert.conversion_results import Unconvertible
 from realservices.mocks.convert.expressions import UNKNOWN
-from realservices.mocks.convert.results import Unconvertible
 from realservices.mocks.convert.test_facts import Check
 
 if TYPE_CHECKING:

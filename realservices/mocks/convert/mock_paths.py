@@ -11,7 +11,7 @@ import enum
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
-from realservices.mocks.convert.project import full_name
+from realservices.mocks.convert.project_modules import full_name
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

@@ -10,15 +10,15 @@ import ast
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
+from realservices.mocks.convert.conversion_results import Unconvertible
 from realservices.mocks.convert.fake_plan import fixture_for
-from realservices.mocks.convert.results import Unconvertible
 from realservices.mocks.convert.test_facts import Fake
-from realservices.mocks.model import Form, MockUse
+from realservices.mocks.scan_model import Form, MockUse
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
 
-    from realservices.mocks.convert.project import Module
+    from realservices.mocks.convert.project_modules import Module
     from realservices.mocks.convert.test_facts import Function, Reading
     from realservices.mocks.convert.test_plan import TestPlan
 

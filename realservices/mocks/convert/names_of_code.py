@@ -5,14 +5,14 @@ from __future__ import annotations
 import ast
 from typing import TYPE_CHECKING
 
-from realservices.mocks.convert.project import Definition, full_name
-from realservices.mocks.convert.statements import assigned, defaults, dotted
+from realservices.mocks.convert.function_statements import assigned, defaults, dotted
+from realservices.mocks.convert.project_modules import Definition, full_name
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
     from realservices.mocks.convert.fixture_index import Fixture
-    from realservices.mocks.convert.project import Module, Project
+    from realservices.mocks.convert.project_modules import Module, Project
 
 _DEEPEST = 6
 

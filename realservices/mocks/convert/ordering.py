@@ -10,7 +10,7 @@ import datetime
 import re
 from typing import TYPE_CHECKING, Any
 
-from realservices.mocks.convert.results import Unconvertible
+from realservices.mocks.convert.conversion_results import Unconvertible
 
 if TYPE_CHECKING:
     from collections.abc import Sequence

@@ -9,10 +9,10 @@ from typing import TYPE_CHECKING
 
 from realservices.mocks.convert.column_values import filler
 from realservices.mocks.convert.database_schema import Column, Table
-from realservices.mocks.convert.project import full_name
+from realservices.mocks.convert.project_modules import full_name
 
 if TYPE_CHECKING:
-    from realservices.mocks.convert.project import Definition, Module, Project
+    from realservices.mocks.convert.project_modules import Definition, Module, Project
 
 _DEEPEST = 5
 _MAKERS = ("mapped_column", "Column", "Field")

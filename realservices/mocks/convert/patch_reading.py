@@ -6,10 +6,10 @@ import ast
 
 from realservices.mocks.convert import mock_paths
 from realservices.mocks.convert.mock_paths import Fact, Kind
-from realservices.mocks.convert.project import full_name
+from realservices.mocks.convert.project_modules import full_name
 from realservices.mocks.convert.test_facts import Mock
 from realservices.mocks.convert.told_facts import Bound, ToldFacts
-from realservices.mocks.model import MockUse, Service
+from realservices.mocks.scan_model import MockUse, Service
 
 
 class PatchReader(ToldFacts):

@@ -7,12 +7,12 @@ import re
 from typing import TYPE_CHECKING
 
 from realservices.mocks.convert.case_fixtures import lines_for
+from realservices.mocks.convert.conversion_results import Unconvertible
 from realservices.mocks.convert.fixture_edits import edit_fixtures
 from realservices.mocks.convert.later_rows import add_later_rows
 from realservices.mocks.convert.placement import act_line
 from realservices.mocks.convert.queries import queries_of
 from realservices.mocks.convert.record_plan import plan_records
-from realservices.mocks.convert.results import Unconvertible
 from realservices.mocks.convert.second_rows import add_second_rows
 
 if TYPE_CHECKING:

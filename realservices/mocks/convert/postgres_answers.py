@@ -5,14 +5,14 @@ from __future__ import annotations
 import ast
 from typing import TYPE_CHECKING
 
+from realservices.mocks.convert.conversion_results import Unconvertible
 from realservices.mocks.convert.failing_clients import POOL, client_of, connecting_client
-from realservices.mocks.convert.failures import plan_failure
 from realservices.mocks.convert.mock_paths import CALLED, ENTERED, Fact, Kind
 from realservices.mocks.convert.ordering import order_of, other_way_round
 from realservices.mocks.convert.postgres_rows import PostgresRows
 from realservices.mocks.convert.postgres_touched import Touched
 from realservices.mocks.convert.queries import Query
-from realservices.mocks.convert.results import Unconvertible
+from realservices.mocks.convert.raising_mocks import plan_failure
 from realservices.mocks.convert.row_plan import Row, columns_of
 
 if TYPE_CHECKING:

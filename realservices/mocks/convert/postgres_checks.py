@@ -7,11 +7,11 @@ import dataclasses
 import re
 from typing import TYPE_CHECKING
 
+from realservices.mocks.convert.conversion_results import Unconvertible
 from realservices.mocks.convert.expressions import UNKNOWN, text_of
 from realservices.mocks.convert.handles import ASYNCPG_SYNC, PSYCOPG, PSYCOPG2, Handle, as_written
 from realservices.mocks.convert.mock_paths import CALLED, ENTERED
 from realservices.mocks.convert.queries import Query, queries_of, query_of
-from realservices.mocks.convert.results import Unconvertible
 from realservices.mocks.convert.row_plan import quoted
 from realservices.mocks.convert.test_plan import TODO
 

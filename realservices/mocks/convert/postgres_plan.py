@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from realservices.mocks.convert.conversion_results import Unconvertible
 from realservices.mocks.convert.handles import Handle
 from realservices.mocks.convert.postgres_answers import Answers
 from realservices.mocks.convert.postgres_checks import plan_checks
 from realservices.mocks.convert.postgres_shape import place
 from realservices.mocks.convert.queries import queries_of
-from realservices.mocks.convert.results import Unconvertible
 
 if TYPE_CHECKING:
     from realservices.mocks.convert.test_facts import Mock

@@ -5,10 +5,10 @@ from __future__ import annotations
 import ast
 from typing import TYPE_CHECKING
 
+from realservices.mocks.convert.conversion_results import Unconvertible
 from realservices.mocks.convert.expressions import are_constant
 from realservices.mocks.convert.handles import Handle
 from realservices.mocks.convert.queries import Query
-from realservices.mocks.convert.results import Unconvertible
 
 if TYPE_CHECKING:
     from realservices.mocks.convert.database_schema import Table

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from realservices.mocks.convert.conversion_results import Unconvertible
 from realservices.mocks.convert.handles import (
     ASYNCPG,
     ASYNCPG_SYNC,
@@ -13,7 +14,6 @@ from realservices.mocks.convert.handles import (
     Handle,
 )
 from realservices.mocks.convert.mock_paths import CALLED, ENTERED
-from realservices.mocks.convert.results import Unconvertible
 
 if TYPE_CHECKING:
     from realservices.mocks.convert.queries import Query

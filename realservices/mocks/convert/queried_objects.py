@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 from realservices.mocks.convert.expressions import free_name, source_of
 from realservices.mocks.convert.orm_models import Model, model_of
-from realservices.mocks.convert.project import full_name
+from realservices.mocks.convert.project_modules import full_name
 
 if TYPE_CHECKING:
     from realservices.mocks.convert.service_calls import ServiceCall

@@ -5,9 +5,9 @@ from __future__ import annotations
 import ast
 from typing import TYPE_CHECKING
 
+from realservices.mocks.convert.conversion_results import Unconvertible
 from realservices.mocks.convert.mock_checks import shown
 from realservices.mocks.convert.redis_commands import COMMANDS
-from realservices.mocks.convert.results import Unconvertible
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence

@@ -5,12 +5,12 @@ from __future__ import annotations
 import ast
 from typing import TYPE_CHECKING
 
+from realservices.mocks.convert.conversion_results import Unconvertible
 from realservices.mocks.convert.mock_paths import CALLED, ENTERED
 from realservices.mocks.convert.redis_checks import RedisChecks
 from realservices.mocks.convert.redis_commands import COMMANDS
 from realservices.mocks.convert.redis_pipeline import executions
 from realservices.mocks.convert.redis_seeds import Seeds
-from realservices.mocks.convert.results import Unconvertible
 
 if TYPE_CHECKING:
     from realservices.mocks.convert.service_calls import ServiceCall

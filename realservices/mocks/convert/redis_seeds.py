@@ -5,14 +5,14 @@ from __future__ import annotations
 import ast
 from typing import TYPE_CHECKING
 
+from realservices.mocks.convert.conversion_results import Unconvertible
 from realservices.mocks.convert.expressions import source_of
 from realservices.mocks.convert.failing_clients import client_of_redis
-from realservices.mocks.convert.failures import plan_failure
 from realservices.mocks.convert.handles import as_written, quoted
 from realservices.mocks.convert.mock_paths import CALLED, ENTERED, Fact, Kind
+from realservices.mocks.convert.raising_mocks import plan_failure
 from realservices.mocks.convert.redis_commands import COMMANDS
 from realservices.mocks.convert.redis_pipeline import STEPS, pipeline_answers
-from realservices.mocks.convert.results import Unconvertible
 
 if TYPE_CHECKING:
     from realservices.mocks.convert.redis_plan import Client

@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from realservices.mocks.convert.column_values import filler, is_written_as_text, objection
-from realservices.mocks.convert.results import Unconvertible
+from realservices.mocks.convert.conversion_results import Unconvertible
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

@@ -9,7 +9,7 @@ if TYPE_CHECKING:
     import ast
 
     from realservices.mocks.convert.caught import Caught
-    from realservices.mocks.convert.project import Module
+    from realservices.mocks.convert.project_modules import Module
     from realservices.mocks.convert.sql_text import Statement
 
 

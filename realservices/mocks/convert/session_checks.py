@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from realservices.mocks.convert.conversion_results import Unconvertible
 from realservices.mocks.convert.handles import ASYNCPG, ASYNCPG_SYNC, Handle
 from realservices.mocks.convert.mock_paths import CALLED, ENTERED
 from realservices.mocks.convert.postgres_checks import counted
-from realservices.mocks.convert.results import Unconvertible
 
 if TYPE_CHECKING:
     from realservices.mocks.convert.orm_models import Model

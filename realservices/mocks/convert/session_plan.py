@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from realservices.mocks.convert.conversion_results import Unconvertible
 from realservices.mocks.convert.handles import SESSION, SESSION_ASYNC, Handle
 from realservices.mocks.convert.mock_paths import CALLED
 from realservices.mocks.convert.postgres_plan import plan_postgres
 from realservices.mocks.convert.queries import queries_of
-from realservices.mocks.convert.results import Unconvertible
 from realservices.mocks.convert.session_checks import SessionChecks
 from realservices.mocks.convert.stored_objects import StoredObjects
 

@@ -8,11 +8,11 @@ from collections import defaultdict
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from realservices.mocks.convert.conversion_results import FileResult, Left
 from realservices.mocks.convert.each_test import Test
 from realservices.mocks.convert.fixture_edits import applies, exports_mock
 from realservices.mocks.convert.installing_fixtures import installs_mock
-from realservices.mocks.convert.project import Module
-from realservices.mocks.convert.results import FileResult, Left
+from realservices.mocks.convert.project_modules import Module
 from realservices.mocks.convert.set_up_attributes import made_of, reads
 from realservices.mocks.convert.test_facts import FunctionEdits, Reading
 from realservices.mocks.convert.test_plan import TestPlan

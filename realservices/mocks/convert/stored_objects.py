@@ -5,15 +5,15 @@ from __future__ import annotations
 import ast
 from typing import TYPE_CHECKING
 
+from realservices.mocks.convert.conversion_results import Unconvertible
 from realservices.mocks.convert.expressions import are_constant
 from realservices.mocks.convert.failing_clients import client_of
-from realservices.mocks.convert.failures import plan_failure
 from realservices.mocks.convert.handles import Handle
 from realservices.mocks.convert.mock_paths import CALLED, ENTERED, Fact, Kind
 from realservices.mocks.convert.ordering import order_in, other_way_round
 from realservices.mocks.convert.orm_models import Attribute, Model
+from realservices.mocks.convert.raising_mocks import plan_failure
 from realservices.mocks.convert.referred_objects import ReferredObjects
-from realservices.mocks.convert.results import Unconvertible
 from realservices.mocks.convert.row_plan import columns_of
 from realservices.mocks.convert.second_objects import second_object
 from realservices.mocks.convert.second_rows import REMARK

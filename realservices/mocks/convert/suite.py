@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from realservices.mocks.convert.conversion_results import FileResult
 from realservices.mocks.convert.database_schema import Schema, read_schema
 from realservices.mocks.convert.file_conversion import FileConverter
 from realservices.mocks.convert.import_check import import_problem
-from realservices.mocks.convert.results import FileResult
 from realservices.mocks.scan import Project
 from realservices.mocks.targets.test_files import test_files
 from realservices.sources.project import project_root

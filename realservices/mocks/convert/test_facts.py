@@ -6,7 +6,7 @@ import ast
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
-from realservices.mocks.model import MockUse, Service
+from realservices.mocks.scan_model import MockUse, Service
 
 if TYPE_CHECKING:
     from collections.abc import Set

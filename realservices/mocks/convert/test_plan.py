@@ -6,7 +6,7 @@ import ast
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
-from realservices.mocks.convert.results import Unconvertible
+from realservices.mocks.convert.conversion_results import Unconvertible
 from realservices.mocks.convert.row_plan import RowPlan
 
 if TYPE_CHECKING:
@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 
     from realservices.mocks.convert.database_schema import Schema
     from realservices.mocks.convert.handles import Handle
-    from realservices.mocks.convert.project import Module, Project
+    from realservices.mocks.convert.project_modules import Module, Project
     from realservices.mocks.convert.service_calls import ServiceCall
     from realservices.mocks.convert.test_facts import Check, Mock, Reading
 

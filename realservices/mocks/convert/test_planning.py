@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from realservices.mocks.convert.asserts_left import check_asserts
+from realservices.mocks.convert.conversion_results import Unconvertible
 from realservices.mocks.convert.failing_clients import connecting_client
 from realservices.mocks.convert.fake_plan import plan_fake
 from realservices.mocks.convert.file_plan import plan_files
@@ -20,12 +21,11 @@ from realservices.mocks.convert.plan_edits import finish
 from realservices.mocks.convert.postgres_plan import plan_postgres
 from realservices.mocks.convert.redis_commands import COMMANDS
 from realservices.mocks.convert.redis_plan import plan_redis
-from realservices.mocks.convert.results import Unconvertible
 from realservices.mocks.convert.session_plan import is_session, plan_session
 from realservices.mocks.convert.set_up_attributes import is_read
 from realservices.mocks.convert.test_facts import Fake
 from realservices.mocks.convert.test_plan import TestPlan
-from realservices.mocks.model import Service
+from realservices.mocks.scan_model import Service
 
 if TYPE_CHECKING:
     from realservices.mocks.convert.test_facts import Mock

@@ -6,19 +6,19 @@ import contextlib
 import dataclasses
 from typing import TYPE_CHECKING
 
+from realservices.mocks.convert.conversion_results import Unconvertible
 from realservices.mocks.convert.function_reading import FunctionReader
 from realservices.mocks.convert.installing_fixtures import is_replaced
 from realservices.mocks.convert.redis_commands import COMMANDS
-from realservices.mocks.convert.results import Unconvertible
 from realservices.mocks.convert.test_facts import KEPT, Function, Reading
 from realservices.mocks.convert.told_facts import Bound
-from realservices.mocks.model import MockUse, Service
+from realservices.mocks.scan_model import MockUse, Service
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from realservices.mocks.convert.fixture_index import Fixture
-    from realservices.mocks.convert.project import Module
+    from realservices.mocks.convert.project_modules import Module
     from realservices.mocks.convert.service_calls import ServiceCall
     from realservices.mocks.convert.test_facts import Mock
 

@@ -7,17 +7,17 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from realservices.mocks.convert import mock_paths
+from realservices.mocks.convert.conversion_results import Unconvertible
 from realservices.mocks.convert.mock_checks import shown
 from realservices.mocks.convert.mock_paths import CALLED, Fact, Kind
-from realservices.mocks.convert.project import full_name
-from realservices.mocks.convert.results import Unconvertible
+from realservices.mocks.convert.project_modules import full_name
 from realservices.mocks.convert.test_facts import Check, Fake, Function, FunctionEdits, Mock
-from realservices.mocks.model import Form, MockUse
+from realservices.mocks.scan_model import Form, MockUse
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
-    from realservices.mocks.convert.project import Module
+    from realservices.mocks.convert.project_modules import Module
     from realservices.mocks.convert.test_facts import Reading
     from realservices.mocks.convert.test_reading import TestReader
 

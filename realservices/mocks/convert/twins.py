@@ -23,7 +23,7 @@ from realservices.mocks.convert.each_test import each_test
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
 
-    from realservices.mocks.convert.results import FileResult
+    from realservices.mocks.convert.conversion_results import FileResult
 
 _DEFAULT = ["test_*.py", "*_test.py"]
 _INI = {"pytest.ini": "pytest", "tox.ini": "pytest", "setup.cfg": "tool:pytest"}

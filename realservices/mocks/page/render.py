@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
     from realservices.mocks.counts import Counts, Step
     from realservices.mocks.history import Record
-    from realservices.mocks.model import MockUse, Suite
+    from realservices.mocks.scan_model import MockUse, Suite
 
 _MOST_DETAILS = 400
 """Files whose mocks are listed one by one: more would make a page that no browser likes; `--json` has all."""

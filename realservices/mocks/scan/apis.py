@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from realservices.mocks.model import Form
+from realservices.mocks.scan_model import Form
 
 LIBRARIES = ("unittest.mock", "mock.mock", "mock", "asynctest.mock", "asynctest", "pytest_mock.mocker")
 """Modules with the names of `unittest.mock`; the last stands for the fixture `mocker`."""

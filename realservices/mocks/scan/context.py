@@ -4,15 +4,15 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from realservices.mocks.model import Service
 from realservices.mocks.scan.names import is_of_another_store, service_of_name
 from realservices.mocks.scan.vocabulary import service_of_package
+from realservices.mocks.scan_model import Service
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
     from pathlib import Path
 
-    from realservices.mocks.scan.summary import ModuleSummary
+    from realservices.mocks.scan.module_summary import ModuleSummary
 
 CLIENTS = (Service.POSTGRES, Service.REDIS, Service.CLICKHOUSE, Service.HTTP, Service.WEBSOCKET)
 """Services that have clients, sessions, connections and pools."""

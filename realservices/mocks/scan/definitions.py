@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import ast
 
-from realservices.mocks.model import Form
 from realservices.mocks.scan import apis
 from realservices.mocks.scan.draft import Draft, literal
+from realservices.mocks.scan.patched_targets import injected_by_name, injects
 from realservices.mocks.scan.scopes import INSTANCE, Scope, annotation_text, arguments_of, dotted, resolve
-from realservices.mocks.scan.targets import injected_by_name, injects
 from realservices.mocks.scan.walker import MOCK, Walker
+from realservices.mocks.scan_model import Form
 
 _SETUPS = frozenset({"setUp", "asyncSetUp", "setUpClass", "setup_method", "setup", "setup_class"})
 _Function = ast.FunctionDef | ast.AsyncFunctionDef

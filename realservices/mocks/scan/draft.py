@@ -7,8 +7,8 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, NamedTuple
 
 if TYPE_CHECKING:
-    from realservices.mocks.model import Form, Service
     from realservices.mocks.scan.scopes import Scope
+    from realservices.mocks.scan_model import Form, Service
 
 
 @dataclass(slots=True, eq=False)

@@ -4,23 +4,23 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from realservices.mocks.model import Service
 from realservices.mocks.scan import fakes
 from realservices.mocks.scan.evidence_of_names import NAME, WEAK, named_by, names_say
+from realservices.mocks.scan.mock_usage import facts_of, texts
 from realservices.mocks.scan.names import (
     is_client_word,
     is_of_another_store,
 )
 from realservices.mocks.scan.scopes import INSTANCE
-from realservices.mocks.scan.usage import facts_of, texts
 from realservices.mocks.scan.vocabulary import METHODS, WEAK_METHODS, service_of_package, service_of_sql
+from realservices.mocks.scan_model import Service
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
     from pathlib import Path
 
     from realservices.mocks.scan.draft import Draft, Notes
-    from realservices.mocks.scan.project import Definition, Project
+    from realservices.mocks.scan.project_names import Definition, Project
 
 _OPEN = (Service.OTHER, Service.OWN_CODE)
 _DEPTH = 5

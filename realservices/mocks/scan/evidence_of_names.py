@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from realservices.mocks.model import Service
 from realservices.mocks.scan.draft import keyword, literal
 from realservices.mocks.scan.names import (
     GENERIC_WORDS,
@@ -13,6 +12,7 @@ from realservices.mocks.scan.names import (
     service_of_name,
     words_of,
 )
+from realservices.mocks.scan_model import Service
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

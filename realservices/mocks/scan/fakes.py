@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from typing import NamedTuple
 
-from realservices.mocks.model import Service
 from realservices.mocks.scan.scopes import INSTANCE
+from realservices.mocks.scan_model import Service
 
 
 class Fake(NamedTuple):

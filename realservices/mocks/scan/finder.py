@@ -5,18 +5,18 @@ from __future__ import annotations
 import ast
 from typing import TYPE_CHECKING
 
-from realservices.mocks.model import Form
 from realservices.mocks.scan.definitions import Definitions
 from realservices.mocks.scan.draft import Fact, Notes, literal
 from realservices.mocks.scan.scopes import dotted, resolve
-from realservices.mocks.scan.statements import Statements
+from realservices.mocks.scan.statement_walk import Statements
+from realservices.mocks.scan_model import Form
 
 if TYPE_CHECKING:
     from pathlib import Path
 
-    from realservices.mocks.model import Service
     from realservices.mocks.scan.draft import Draft
     from realservices.mocks.scan.inherited import Inherited
+    from realservices.mocks.scan_model import Service
 
 _STACKS = frozenset({"enter_context", "enterContext", "enter_async_context", "enterAsyncContext"})
 _PASSING = frozenset({"cast", "next", "iter", "list", "tuple", "staticmethod", "classmethod"})

@@ -5,9 +5,9 @@ from __future__ import annotations
 import ast
 from typing import TYPE_CHECKING
 
-from realservices.mocks.model import Form, Service
+from realservices.mocks.scan.mock_usage import facts_of, side_effects
 from realservices.mocks.scan.scopes import dotted
-from realservices.mocks.scan.usage import facts_of, side_effects
+from realservices.mocks.scan_model import Form, Service
 
 if TYPE_CHECKING:
     from realservices.mocks.scan.draft import Draft, Notes

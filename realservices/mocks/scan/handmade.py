@@ -6,9 +6,9 @@ import ast
 import re
 from typing import TYPE_CHECKING
 
-from realservices.mocks.model import Service
 from realservices.mocks.scan.names import service_of_name
 from realservices.mocks.scan.vocabulary import METHODS, WEAK_METHODS, service_of_package
+from realservices.mocks.scan_model import Service
 
 if TYPE_CHECKING:
     from collections.abc import Sequence

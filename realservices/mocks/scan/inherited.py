@@ -5,17 +5,17 @@ from __future__ import annotations
 from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple, Protocol
 
-from realservices.mocks.model import Form, Service
 from realservices.mocks.scan import apis
 from realservices.mocks.scan.files import is_test_side
 from realservices.mocks.scan.scopes import INSTANCE
+from realservices.mocks.scan_model import Form, Service
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from realservices.mocks.model import MockUse
-    from realservices.mocks.scan.project import Project
+    from realservices.mocks.scan.project_names import Project
     from realservices.mocks.scan.scopes import Scope
+    from realservices.mocks.scan_model import MockUse
 
 _SETUPS = frozenset({"setUp", "asyncSetUp", "setUpClass", "setup_method", "setup", "setup_class", ""})
 _LAST_NAMES = frozenset(name.rpartition(".")[2] for name in apis.TABLE) | {"mock"}

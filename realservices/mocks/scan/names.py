@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import re
 
-from realservices.mocks.model import Service
 from realservices.mocks.scan.vocabulary import words
+from realservices.mocks.scan_model import Service
 
 _NAMES: dict[Service, str] = {
     Service.CLICKHOUSE: """

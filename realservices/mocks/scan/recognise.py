@@ -5,13 +5,13 @@ from __future__ import annotations
 import ast
 from typing import TYPE_CHECKING
 
-from realservices.mocks.model import Form, Service
 from realservices.mocks.real_fixtures import is_real_fixture
 from realservices.mocks.scan import apis, fakes, sqlite
 from realservices.mocks.scan.draft import Draft, argument, is_constant, keyword, literal
 from realservices.mocks.scan.handmade import fake_class
+from realservices.mocks.scan.patched_targets import lone_value, named, target_of
 from realservices.mocks.scan.scopes import INSTANCE, Scope, dotted, resolve
-from realservices.mocks.scan.targets import lone_value, named, target_of
+from realservices.mocks.scan_model import Form, Service
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence

@@ -5,22 +5,22 @@ from __future__ import annotations
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from realservices.mocks.model import Form, MockUse, TestFile
 from realservices.mocks.real_fixtures import is_real_fixture
 from realservices.mocks.scan.context import context_of
 from realservices.mocks.scan.evidence import Judge
 from realservices.mocks.scan.finder import Finder
 from realservices.mocks.scan.grading import hard_of, stays_because
 from realservices.mocks.scan.inherited import Inherited, Neighbour
+from realservices.mocks.scan.mock_usage import facts_of
+from realservices.mocks.scan.module_summary import imports_of
 from realservices.mocks.scan.reading import UnreadableError, parse_source, read_source, too_deep
 from realservices.mocks.scan.scopes import INSTANCE
-from realservices.mocks.scan.summary import imports_of
-from realservices.mocks.scan.usage import facts_of
+from realservices.mocks.scan_model import Form, MockUse, TestFile
 
 if TYPE_CHECKING:
     from realservices.mocks.scan.draft import Draft, Notes
     from realservices.mocks.scan.evidence import Verdict
-    from realservices.mocks.scan.project import Project
+    from realservices.mocks.scan.project_names import Project
 
 _NOTHING = Neighbour((), frozenset())
 

@@ -10,10 +10,10 @@ import os
 from typing import TYPE_CHECKING
 
 from realservices.fixtures.twin_files import twin_of
-from realservices.mocks.model import Suite, TestFile
 from realservices.mocks.scan.files import Found, is_test_side, python_files
-from realservices.mocks.scan.project import Project
+from realservices.mocks.scan.project_names import Project
 from realservices.mocks.scan.scanner import Scanner
+from realservices.mocks.scan_model import Suite, TestFile
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence

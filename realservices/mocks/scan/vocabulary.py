@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 
-from realservices.mocks.model import Service
+from realservices.mocks.scan_model import Service
 
 
 def words(text: str) -> list[str]:

@@ -5,18 +5,18 @@ from __future__ import annotations
 import ast
 from typing import TYPE_CHECKING
 
-from realservices.mocks.model import Form
 from realservices.mocks.scan import apis, fakes
 from realservices.mocks.scan.draft import Draft, Notes
 from realservices.mocks.scan.recognise import Recogniser
 from realservices.mocks.scan.scopes import INSTANCE, Scope, dotted
+from realservices.mocks.scan_model import Form
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
     from pathlib import Path
 
-    from realservices.mocks.model import Service
     from realservices.mocks.scan.inherited import Inherited
+    from realservices.mocks.scan_model import Service
 
 # Fields that hold no expression and no statement: strings, numbers, operators, whether a name is read or written.
 _PLAIN = frozenset(

@@ -15,7 +15,7 @@ from realservices.mocks.targets.build_files import (
     with_target,
 )
 from realservices.mocks.targets.foreign_attributes import ForeignAttributeError
-from realservices.mocks.targets.wanted import kinds_of
+from realservices.mocks.targets.needed_kinds import kinds_of
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 
 _BUILD = ("BUILD.bazel", "BUILD")
 _WORKSPACE = ("MODULE.bazel", "WORKSPACE.bazel", "WORKSPACE")
-# As `init` names them (cli/proposal/declaration.py).
+# As `init` names them (cli/proposal/proposed_toml.py).
 _NAMES = {"postgres": "db", "redis": "cache", "clickhouse": "analytics"}
 _RULESET = "rules_realservices"
 _NAMED = re.compile(r'bazel_dep\([^)]*name\s*=\s*"rules_realservices"[^)]*?repo_name\s*=\s*"([^"]+)"', re.S)

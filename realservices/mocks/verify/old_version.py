@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 from realservices.mocks.verify.errors import VerifyError
 
 if TYPE_CHECKING:
-    from realservices.mocks.verify.project import Project
+    from realservices.mocks.verify.tested_project import Project
 
 _HEAD = "HEAD"
 _REMEDY = "name one with --old PATH or --old-revision REVISION"

@@ -10,10 +10,10 @@ from collections import defaultdict
 from pathlib import Path, PurePosixPath
 from typing import TYPE_CHECKING
 
-from realservices.mocks.verify.project import is_test_code
+from realservices.mocks.verify.tested_project import is_test_code
 
 if TYPE_CHECKING:
-    from realservices.mocks.verify.git import Repository
+    from realservices.mocks.verify.git_history import Repository
 
 
 def make_snapshot(repository: Repository, commit: str, test: str, target: Path) -> None:

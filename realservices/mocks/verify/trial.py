@@ -11,17 +11,17 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from realservices.mocks.verify.comparison import Compared, Look, Sight
 from realservices.mocks.verify.errors import VerifyError
 from realservices.mocks.verify.forks import ForkServer
+from realservices.mocks.verify.mutant_comparison import Compared, Look, Sight
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
     from pathlib import Path
 
     from realservices.mocks.verify.forks import Run
+    from realservices.mocks.verify.mutant_selection import Candidate
     from realservices.mocks.verify.runs import Covered, Side
-    from realservices.mocks.verify.selection import Candidate
 
 _FIRST_TIMEOUT_S = 60.0
 _TIMES = 5

@@ -14,7 +14,7 @@ from realservices.sources.services import find_services
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from realservices.isolation.environment import TestEnvironment
+    from realservices.isolation.test_environment import TestEnvironment
 
 _VALUE = {"a": 1}
 

@@ -13,6 +13,6 @@ if TYPE_CHECKING:
 @pytest.fixture
 def endpoint(request: pytest.FixtureRequest) -> Endpoint:
     """The service."""
-    from realservices.fixtures.session import manager_of  # noqa: PLC0415
+    from realservices.fixtures.pytest_session import manager_of  # noqa: PLC0415
 
     return manager_of(request.config).services.endpoint("mariadb")

@@ -20,7 +20,7 @@ from realservices.kinds.clickhouse.server.config import USER_FILES, write_config
 from realservices.kinds.clickhouse.server.http import ClickHouseRefusal, is_alive, query
 from realservices.services.base import HOST, Service
 from realservices.services.port_states import connect
-from realservices.services.template_info import read_info
+from realservices.services.template_description import read_info
 from realservices.system.listeners import stranger_on
 
 TYPE_CHECKING = False

@@ -35,11 +35,11 @@ from realservices.kinds.clickhouse.template.parts import (
     write_contents,
 )
 from realservices.kinds.clickhouse.template.replay import plan_replay
-from realservices.schema.marks import refuse_marks
+from realservices.schema.layout_marks import refuse_marks
 from realservices.schema.psql_words import indented
 from realservices.schema.script import Script
 from realservices.services.data_archive import write_data_archive
-from realservices.services.migrators import add_migrate_option
+from realservices.services.migrator_runs import add_migrate_option
 from realservices.services.template_lifeline import end_with
 from realservices.services.template_options import add_contents_option, name_value, run_build
 

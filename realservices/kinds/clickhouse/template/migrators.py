@@ -7,7 +7,7 @@ import json
 from realservices.contract.errors import TemplateError
 from realservices.kinds.clickhouse.server.http import ClickHouseRefusal
 from realservices.kinds.clickhouse.sql import quote_name, quote_text, split_statements, without_database
-from realservices.services.migrators import run_migrators
+from realservices.services.migrator_runs import run_migrators
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:

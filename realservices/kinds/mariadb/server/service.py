@@ -20,7 +20,7 @@ from realservices.kinds.mariadb.names import quote_text
 from realservices.kinds.mariadb.server.settings import server_command
 from realservices.kinds.mariadb.wire import Connection, MariaDBRefusal
 from realservices.services.base import HOST, Service
-from realservices.services.template_info import read_info
+from realservices.services.template_description import read_info
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:

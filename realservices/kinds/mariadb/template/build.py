@@ -28,12 +28,12 @@ from realservices.kinds.mariadb.template.migrators import migrate_mariadb
 from realservices.kinds.mariadb.template.noted import SEE_ALL, fix_events, forget_notes
 from realservices.kinds.mariadb.template.origin import forget_origin
 from realservices.kinds.mariadb.wire import Connection, MariaDBRefusal
-from realservices.schema.marks import refuse_marks
+from realservices.schema.layout_marks import refuse_marks
 from realservices.schema.script import Script
 from realservices.services.base import HOST
 from realservices.services.build_memory import BuildMemory
 from realservices.services.data_archive import write_data_archive
-from realservices.services.migrators import add_migrate_option
+from realservices.services.migrator_runs import add_migrate_option
 from realservices.services.template_lifeline import end_with
 from realservices.services.template_options import add_contents_option, name_value, run_build
 

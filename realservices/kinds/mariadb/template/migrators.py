@@ -5,7 +5,7 @@ from __future__ import annotations
 from realservices.contract.errors import TemplateError
 from realservices.kinds.mariadb.names import quote_text
 from realservices.kinds.mariadb.wire import MariaDBRefusal
-from realservices.services.migrators import run_migrators
+from realservices.services.migrator_runs import run_migrators
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:

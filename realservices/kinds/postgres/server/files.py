@@ -14,7 +14,7 @@ from realservices.host.template_tree import described_template, unpack_private
 from realservices.host.templates import free_bytes, lease_template, leased_if_made
 from realservices.host.unpacked_programs import UnpackedPrograms, link_to_programs
 from realservices.kinds.postgres.kind import PROGRAMS
-from realservices.services.template_info import read_info
+from realservices.services.template_description import read_info
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:

@@ -34,7 +34,7 @@ from realservices.kinds.postgres.server.files import ServerFiles
 from realservices.kinds.postgres.server.probe import log_in, set_password
 from realservices.kinds.postgres.server.settings import server_settings
 from realservices.services.base import HOST, Service, connect_unix
-from realservices.services.template_info import read_info
+from realservices.services.template_description import read_info
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:

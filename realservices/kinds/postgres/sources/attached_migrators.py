@@ -9,8 +9,8 @@ from typing import TYPE_CHECKING
 from urllib.parse import quote, urlsplit
 
 from realservices.contract.errors import TemplateError
+from realservices.sources.declared_migrators import migrate_spec
 from realservices.sources.errors import SettingError
-from realservices.sources.migrators import migrate_spec
 from realservices.sources.package import package_command
 from realservices.system.own_environment import own_environment
 

@@ -38,7 +38,7 @@ from realservices.kinds.postgres.template.statistics import analyze, next_transa
 from realservices.schema.arrange import arrange_after
 from realservices.schema.layouts import LAYOUTS
 from realservices.services.build_memory import BuildMemory
-from realservices.services.migrators import add_migrate_option
+from realservices.services.migrator_runs import add_migrate_option
 from realservices.services.template_lifeline import end_with
 from realservices.services.template_options import add_contents_option, name_value, run_build
 from realservices.services.template_progress import Progress

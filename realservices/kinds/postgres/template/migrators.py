@@ -6,7 +6,7 @@ from realservices.contract.errors import TemplateError
 from realservices.kinds.postgres.databases import end_clients
 from realservices.kinds.postgres.template.ledgers import forget_times
 from realservices.schema.psql_words import indented
-from realservices.services.migrators import run_migrators
+from realservices.services.migrator_runs import run_migrators
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:

@@ -38,7 +38,7 @@ if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
 
     from realservices.contract.runtime import Endpoint
-    from realservices.isolation.environment import TestEnvironment
+    from realservices.isolation.test_environment import TestEnvironment
 
 _RULES = ("~*", "&*", "+@all", *(f"-{command}" for command in REFUSED), "-select")
 # Our accounts on a server of others, by the token of the process that has made them.

@@ -10,7 +10,7 @@ from realservices.kinds.redis.isolated import redis_of
 from realservices.kinds.redis.isolation.index_ranges import IndexesExhaustedError
 
 if TYPE_CHECKING:
-    from realservices.isolation.environment import TestEnvironment
+    from realservices.isolation.test_environment import TestEnvironment
     from realservices.kinds.redis.isolation.lease import RedisLease
 
 _TEXTS = "redis"

@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
 
     from realservices.contract.runtime import Endpoint
-    from realservices.isolation.environment import TestEnvironment
+    from realservices.isolation.test_environment import TestEnvironment
     from realservices.kinds.redis.isolation.clients import IsolatedRedis, IsolatedRedisSync
     from realservices.kinds.redis.isolation.lease import RedisLease
 

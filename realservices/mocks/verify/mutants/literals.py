@@ -6,10 +6,10 @@ import ast
 import re
 from typing import TYPE_CHECKING
 
-from realservices.mocks.verify.mutants.model import Edit
+from realservices.mocks.verify.mutants.mutant_model import Edit
 
 if TYPE_CHECKING:
-    from realservices.mocks.verify.mutants.model import Source
+    from realservices.mocks.verify.mutants.mutant_model import Source
 
 _PIECE = re.compile(
     r"""(?P<prefix>[rRbBfFuU]{0,2})(?P<quote>'''|\"""|'|")(?P<text>(?:\\.|(?!(?P=quote)).)*)(?P=quote)""", re.DOTALL

@@ -7,12 +7,12 @@ import re
 from typing import TYPE_CHECKING
 
 from realservices.mocks.verify.mutants import calls
-from realservices.mocks.verify.mutants.model import Change, Edit
+from realservices.mocks.verify.mutants.mutant_model import Change, Edit
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from realservices.mocks.verify.mutants.model import Found, Source
+    from realservices.mocks.verify.mutants.mutant_model import Found, Source
 
 _NAMES = re.compile(r"redis|valkey|cache|(?:^|_)kv|pipe", re.IGNORECASE)
 # Methods that nothing but Redis has.

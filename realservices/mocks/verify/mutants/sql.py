@@ -4,14 +4,14 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from realservices.mocks.verify.mutants.model import Change
+from realservices.mocks.verify.mutants.mutant_model import Change
 from realservices.mocks.verify.mutants.sql_tokens import Token, is_sql, tokens
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
     from realservices.mocks.verify.mutants.literals import Literal
-    from realservices.mocks.verify.mutants.model import Found
+    from realservices.mocks.verify.mutants.mutant_model import Found
 
 _OPPOSITE = {"=": "<>", "<>": "=", "!=": "=", "<": "<=", "<=": "<", ">": ">=", ">=": ">", "AND": "OR", "OR": "AND"}
 _SIGNS = {"+": "-", "-": "+", "TRUE": "FALSE", "FALSE": "TRUE"}

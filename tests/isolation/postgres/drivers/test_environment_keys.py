@@ -7,16 +7,16 @@ from typing import TYPE_CHECKING
 import pytest
 from sqlalchemy import text
 
-from realservices.isolation.environment import TestEnvironment
 from realservices.isolation.errors import IsolationError
+from realservices.isolation.test_environment import TestEnvironment
 from realservices.kinds.postgres.drivers import DRIVERS
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator
 
-    from realservices.isolation.manager import IsolationManager
+    from realservices.isolation.isolation_manager import IsolationManager
 
-from realservices.isolation.manager import process_manager
+from realservices.isolation.isolation_manager import process_manager
 
 _COUNT = "SELECT count(*) FROM mine"
 _COPIES = pytest.mark.parametrize("copy", range(2))
