@@ -19,7 +19,7 @@ from pathlib import Path
 
 import pytest
 
-from realservices.actions.log import read_log
+from realservices.actions.execution_log import read_log
 from tests.e2e.bazel_results import results
 from tests.scratch import ROOT, Workspace, copy_of_the_example
 
