@@ -20,8 +20,8 @@ from realservices.control.run_record import FOLDER
 from realservices.dev.discovery import ServiceDiscovery
 from realservices.host.abandoned import end_left_directory, launcher_ids
 from realservices.host.process_tags import tagged
+from realservices.sources.built_templates import cache_directory
 from realservices.sources.project import project_root
-from realservices.sources.template_cache import cache_directory
 from realservices.system.directory_safety import SHORT_BASES
 from realservices.system.left_directories import FILES, MEMORY, RUN, SESSION, left_directories
 from realservices.system.locks import lock_left_directory, lock_present_file

@@ -26,8 +26,9 @@ class Condition:
     Attributes:
         name: The service's name.
         state: ``healthy``, ``unhealthy`` (it does not answer as it should), ``failed`` (it has ended), ``stopped`` or
-            ``paused`` (at a user's request), ``starting``, ``ready`` (it was not asked), ``stale`` (the
-            process that started it was killed), ``damaged`` (its file).
+            ``paused`` (at a user's request), ``starting``, ``ready`` (its launcher says so), ``stale`` (the
+            process that started it was killed), ``damaged`` (its
+            discovery file cannot be read).
         url: Where it is, without password.
         detail: What is wrong. Empty: nothing.
         remedy: What to do about that.

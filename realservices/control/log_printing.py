@@ -1,6 +1,6 @@
 """A second terminal prints what a service has written, and what it writes from now on.
 
-On a terminal, what would steer it is shown as text; colours stay. A file or a pipe gets what the service wrote.
+On a terminal, control characters are shown as text, except for colours. A file or a pipe gets what the service wrote.
 """
 
 from __future__ import annotations

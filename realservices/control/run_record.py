@@ -98,7 +98,7 @@ class RunRecord:
         self._run: Run | None = None
 
     def take(self) -> None:
-        """Become the one that runs, after the end of one that is ending, or of what a killed one has left.
+        """Take the record. Where its last holder is ending, or was killed and its services still end, wait for that.
 
         Raises:
             AlreadyRunningError: Another one runs.
@@ -122,14 +122,14 @@ class RunRecord:
         self._write()
 
     def tell(self, *, directory: str | None = None, is_up: bool = False) -> None:
-        """Say how it is with this one."""
+        """Update the record."""
         assert self._run
         known = self._run.directory if directory is None else directory
         self._run = replace(self._run, directory=known, is_up=is_up or self._run.is_up)
         self._write()
 
     def leave(self) -> None:
-        """Be the one that runs no more."""
+        """Remove the record and release its lock."""
         if self._lock >= 0:
             os.unlink(self._path)
             os.close(self._lock)

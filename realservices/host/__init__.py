@@ -1,1 +1,1 @@
-"""What the machine gives a test action: ports, locks, directories, processes, namespaces, cached templates."""
+"""What the machine gives a launcher: ports, directories, processes, namespaces, templates; the clean-up behind it."""

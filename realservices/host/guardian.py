@@ -13,7 +13,7 @@ import signal
 from realservices.host.abandoned import end_left_directory, end_processes
 from realservices.host.blocks import remove_left_blocks
 from realservices.host.process_tags import tag_this_process
-from realservices.host.templates import remove_half_made_templates
+from realservices.host.unpacked_templates import remove_half_made_templates
 from realservices.system import locks
 from realservices.system.removal import discard_tree
 

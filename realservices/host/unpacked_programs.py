@@ -9,7 +9,7 @@ from __future__ import annotations
 import os
 
 from realservices.host.template_tree import Template, unpack_shared
-from realservices.host.templates import lease_template, leased_if_made
+from realservices.host.unpacked_templates import lease_template, leased_if_made
 from realservices.system.directory_cache import Lease
 from realservices.system.registry_directory import registry_directory
 

@@ -1,1 +1,1 @@
-"""What keeps one test from seeing another: a folder per kind of service; what serves all kinds lies beside them."""
+"""What keeps one test from seeing another, as far as kinds share it; the rest is in kinds/KIND/isolation."""

@@ -16,7 +16,7 @@ from realservices.contract.errors import ServiceError
 from realservices.control.states import READY
 from realservices.host.launcher_directories import LauncherDirectories
 from realservices.host.slots import Slot, lease_ports
-from realservices.launcher import contract_files
+from realservices.launcher import bazel_test_files
 from realservices.launcher.ending import Ending
 from realservices.launcher.failures import LostPortsError, failures_in_words
 from realservices.launcher.runtime_file import write_runtime_file
@@ -32,7 +32,7 @@ if TYPE_CHECKING:
     from realservices.contract.manifest import Manifest
     from realservices.host.foreground import Foreground
     from realservices.launcher.checkouts import Checkouts
-    from realservices.launcher.supervised import Supervised, Watcher
+    from realservices.launcher.supervised_service import Supervised, Watcher
     from realservices.launcher.supervisor import Supervisor
     from realservices.launcher.tested_program import Program
     from realservices.services.base import Service
@@ -255,9 +255,9 @@ class Action:
             # Who has sent a signal waits for the end, and will not wait long.
             session.end_services(in_order=self._ending.signal is None)
             tell_warnings([each.service.warning for each in self.services])
-            if self._program.exit_code != 0 or session.supervisor.failures() or contract_files.wants_logs():
-                contract_files.keep_logs([each.log.path for each in self.services])
-                contract_files.keep_text("services.json", self.timeline.as_json())
+            if self._program.exit_code != 0 or session.supervisor.failures() or bazel_test_files.wants_logs():
+                bazel_test_files.keep_logs([each.log.path for each in self.services])
+                bazel_test_files.keep_text("services.json", self.timeline.as_json())
         self._let_go()
 
     def _undo(self) -> None:

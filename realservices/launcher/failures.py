@@ -6,7 +6,7 @@ from realservices.launcher.graph import blocked_by
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from realservices.launcher.supervised import Supervised
+    from realservices.launcher.supervised_service import Supervised
     from realservices.launcher.supervisor import Supervisor
 
 

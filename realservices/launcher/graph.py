@@ -6,7 +6,7 @@ from realservices.control.states import FAILED, READY, STOPPED, WAITING
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from realservices.launcher.supervised import Supervised
+    from realservices.launcher.supervised_service import Supervised
 
 
 def can_start(services: dict[str, Supervised], supervised: Supervised) -> bool:

@@ -12,7 +12,7 @@ from realservices.system.bazel_files import cannot
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from realservices.launcher.supervised import Supervised
+    from realservices.launcher.supervised_service import Supervised
     from realservices.launcher.timeline import Timeline
 
 _ESCAPES = {ord("&"): "&amp;", ord("<"): "&lt;", ord(">"): "&gt;", ord('"'): "&quot;", ord("\n"): "&#10;"}

@@ -6,7 +6,7 @@ import os
 import sys
 
 from realservices.contract.errors import InfrastructureError, RealServicesError
-from realservices.launcher import contract_files
+from realservices.launcher import bazel_test_files
 from realservices.launcher.action import Action
 from realservices.launcher.junit_report import write_report
 from realservices.launcher.tested_program import Program
@@ -27,7 +27,7 @@ def main(arguments: list[str]) -> int:
         print("realservices: the first argument must be the path of a manifest", file=sys.stderr)
         return _EXIT_USAGE
     reserve = _reserve()
-    contract_files.mark_unfinished()
+    bazel_test_files.mark_unfinished()
     try:
         code = _run(arguments[0], arguments[1:])
     except InfrastructureError as error:
@@ -37,7 +37,7 @@ def main(arguments: list[str]) -> int:
         code = 1
     except OSError as error:
         code = _told(explain(error, "the machine does not give what the test needs"), reserve)
-    contract_files.mark_finished()
+    bazel_test_files.mark_finished()
     return code
 
 
@@ -57,7 +57,7 @@ def _python_coverage(manifest: Manifest, runfiles: str) -> PythonCoverage | None
 def _told(error: InfrastructureError, reserve: int) -> int:
     if reserve >= 0:
         os.close(reserve)
-    contract_files.write_infrastructure_failure(error)
+    bazel_test_files.write_infrastructure_failure(error)
     note(f"{error.component}: {error}")
     return 1
 
@@ -87,13 +87,13 @@ def _run(manifest_path: str, arguments: list[str]) -> int:
         raise
     for service in action.services:
         if service.machine_error:
-            contract_files.write_infrastructure_failure(service.machine_error)
+            bazel_test_files.write_infrastructure_failure(service.machine_error)
     tell_warnings([service.log.warning for service in action.services])
     if coverage:
         tell_warnings([coverage.report()])
     if reason:
         print(f"\nrealservices: {manifest.label}: {reason}", file=sys.stderr, flush=True)
-    if code or contract_files.wants_logs():
+    if code or bazel_test_files.wants_logs():
         print(action.timeline.as_text(), end="", file=sys.stderr, flush=True)
     write_report(action.timeline, action.services, code, reason, action.elapsed_s)
     return code

@@ -1,7 +1,7 @@
 """A service's log: its output goes through a pipe into a file, and the last lines stay at hand for messages.
 
-The file has it all, for as long as there is room. In memory is little, whatever a service writes: of a line its
-beginning, of lines the last ones. A full disk costs what does not fit, and never the test: what was lost is counted.
+The file has it all, for as long as there is room. Memory stays bounded: only the last lines are kept, and only the
+beginning of each. A full disk costs what does not fit, and never the test: what was lost is counted.
 """
 
 from __future__ import annotations

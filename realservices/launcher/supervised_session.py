@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from realservices.host.guardian import Home
     from realservices.host.launcher_directories import LauncherDirectories
     from realservices.launcher.signals import SignalReader
-    from realservices.launcher.supervised import Watcher
+    from realservices.launcher.supervised_service import Watcher
 
 
 class SupervisedSession:

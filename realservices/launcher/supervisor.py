@@ -16,7 +16,7 @@ from realservices.contract.errors import InfrastructureError, ManifestError, Ser
 from realservices.control.states import FAILED, PAUSED, READY, STARTING, STOPPED, WAITING
 from realservices.host.process import EXIT_NO_NAMESPACE, describe_exit, kill_session, reap, run_beside
 from realservices.launcher.graph import blocker_of, can_start
-from realservices.launcher.supervised import Supervised, Watcher
+from realservices.launcher.supervised_service import Supervised, Watcher
 from realservices.system.process_ids import descendants
 
 TYPE_CHECKING = False
@@ -59,7 +59,7 @@ class Supervisor:
         """Call ``on_event`` in `step` whenever ``descriptor`` has something to read or its peer is gone.
 
         Args:
-            descriptor: It; watched in this way from now on if it was watched already.
+            descriptor: What to watch. A second call replaces what the first one has said.
             on_event: See above.
             writes: Call it also when there is room to write.
         """

@@ -16,7 +16,7 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from typing import Any
 
-    from realservices.launcher.supervised import Supervised
+    from realservices.launcher.supervised_service import Supervised
     from realservices.launcher.tested_program import Program
 
 

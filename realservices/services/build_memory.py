@@ -15,7 +15,7 @@ import errno
 import os
 
 from realservices.host.namespaces import detach, mount_tmpfs
-from realservices.host.templates import free_bytes
+from realservices.host.unpacked_templates import free_bytes
 from realservices.system.memory import free_memory_bytes
 
 _MOST_BYTES = 1 << 30

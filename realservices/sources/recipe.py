@@ -1,6 +1,6 @@
 """What a template is made from: the template tool's command, and a digest of all that it stands for.
 
-The digest is the template's name in the cache (template_cache.py): whatever changes what comes out must change it.
+The digest is the template's name in the cache (built_templates.py): whatever changes what comes out must change it.
 """
 
 from __future__ import annotations

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+from realservices.sources.built_templates import ARCHIVE, BASE, INFO, template
 from realservices.sources.declared_kind import account, from_root, texts
-from realservices.sources.template_cache import ARCHIVE, BASE, INFO, template
 
 if TYPE_CHECKING:
     import contextlib

@@ -2,8 +2,8 @@
 
 Beside the directory NAME lie two lock files. Who uses it holds NAME.lock shared; who makes it holds a mutex, too, so
 that the others wait instead of making it again. A directory is made as NAME.PID.partial and renamed. Who removes one
-has NAME.lock to itself. Lock files go with their directory, unlinked while locked: who has opened one that is gone sees
-a foreign inode and tries again.
+has NAME.lock to itself. Lock files go with their directory, unlinked while locked: a process that has opened a removed
+one sees another inode under its name, and tries again.
 
 What killed processes left is removed by the next one that makes a directory, of whatever name: many of them nobody will
 ever ask for again. `python -m realservices clean` does so, too. A process that finds its own directory does not look.

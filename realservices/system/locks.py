@@ -112,7 +112,7 @@ class FileLock:
 def make_locked_directory(path: str) -> int:
     """Make a directory for this user only; return the descriptor that keeps it locked while any process has it open.
 
-    It is made under another name and renamed when it is locked: one that bears its name and is not locked was left.
+    It is made under another name and gets its own when it is locked, so an unlocked one of that name is a leftover.
 
     Raises:
         OSError: It cannot be made, or is there already.

@@ -24,7 +24,7 @@ def is_alive(pid: int, start: str) -> bool:
 
     Args:
         pid: Its id.
-        start: What `start_of` said when it was written down. "": any process of this id is taken for it.
+        start: The start time that was recorded with the id (`start_of`); "" accepts any process with this id.
     """
     try:
         os.kill(pid, 0)

@@ -1,7 +1,7 @@
-r"""Text of others as a terminal may show it: names, values, messages and logs can hold what a terminal obeys.
+r"""Makes foreign text safe to print: names, values, messages and logs may contain control characters.
 
-A terminal is steered by control characters: they move its cursor over what stands there, change its title, write to
-its clipboard (ECMA-48; https://invisible-island.net/xterm/ctlseqs/ctlseqs.html). So they are shown as Python writes
+A terminal obeys them: they move its cursor over what stands there, change its title, write to its clipboard
+ (ECMA-48; https://invisible-island.net/xterm/ctlseqs/ctlseqs.html). So they are shown as Python writes
 them, `\x1b` for instance, along with what turns the direction of text around (Unicode Technical Report 36) and what
 cannot be encoded. Colours of a log are harmless and wanted.
 """

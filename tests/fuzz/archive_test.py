@@ -20,7 +20,7 @@ import pytest
 from realservices.contract.errors import ArchiveError
 from realservices.host.archive import BLOCK, unpack_archive
 from realservices.host.template_tree import Template
-from realservices.host.templates import lease_template
+from realservices.host.unpacked_templates import lease_template
 from realservices.services.data_archive import write_data_archive
 
 _FIRST = int(os.environ.get("FUZZ_FIRST", "0"))

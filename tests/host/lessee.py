@@ -8,7 +8,7 @@ import sys
 
 from realservices.contract.errors import RealServicesError
 from realservices.host.template_tree import Template
-from realservices.host.templates import lease_template
+from realservices.host.unpacked_templates import lease_template
 
 
 def main(archive: str, digest: str, size_bytes: int) -> int:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import struct
 from typing import TYPE_CHECKING
 
-from realservices.kinds.postgres.template.control import forget_origin
+from realservices.kinds.postgres.template.pg_control import forget_origin
 
 if TYPE_CHECKING:
     from pathlib import Path

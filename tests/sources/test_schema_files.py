@@ -14,10 +14,10 @@ from realservices.kinds.postgres.sources.included import included_files
 from realservices.kinds.postgres.sources.programs import postgres_distribution
 from realservices.kinds.postgres.sources.recipe import postgres_recipe
 from realservices.schema.layers import FILES_PER_LAYER
+from realservices.sources.built_templates import ARCHIVE, BASE, template
 from realservices.sources.declarations import Declaration
 from realservices.sources.errors import SettingError
 from realservices.sources.recipe import Recipe
-from realservices.sources.template_cache import ARCHIVE, BASE, template
 
 if TYPE_CHECKING:
     from collections.abc import Callable

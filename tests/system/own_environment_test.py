@@ -74,7 +74,7 @@ def test_every_program_that_the_test_side_starts_gets_an_environment() -> None:
         if isinstance(node, ast.Call) and isinstance(node.func, ast.Attribute) and node.func.attr in _STARTS
         if ast.unparse(node.func.value) in ("subprocess", "asyncio") and ast.unparse(node.func) != "asyncio.run"
     ]
-    assert any(path.endswith("template_cache.py") for path, _ in starts)
+    assert any(path.endswith("built_templates.py") for path, _ in starts)
     assert [
         f"{path}:{node.lineno}" for path, node in starts if "env" not in {keyword.arg for keyword in node.keywords}
     ] == []

@@ -11,8 +11,8 @@ from pathlib import Path
 from realservices.cli.checks.finding import Finding, error, warning
 from realservices.contract import environment
 from realservices.contract.errors import RealServicesError
-from realservices.host import templates
-from realservices.sources import template_cache
+from realservices.host import unpacked_templates
+from realservices.sources import built_templates
 from realservices.system.directory_cache import cache_limit_bytes
 
 _SYSTEMS = {"linux": ("x86_64", "aarch64"), "darwin": ("arm64", "x86_64")}
@@ -32,7 +32,7 @@ _SETTINGS = (
     "REALSERVICES_TEMPLATE_CACHE_MB",
 )
 # Those that are numbers.
-_LIMITS = (templates.LIMIT_VARIABLE, template_cache.LIMIT_VARIABLE)
+_LIMITS = (unpacked_templates.LIMIT_VARIABLE, built_templates.LIMIT_VARIABLE)
 
 
 def check_platform() -> Finding:

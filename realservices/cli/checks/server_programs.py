@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 from realservices.cli.checks.finding import Finding, error, warning
 from realservices.cli.checks.scratch_directory import scratch_directory
 from realservices.contract.errors import RealServicesError
-from realservices.host.templates import free_bytes
+from realservices.host.unpacked_templates import free_bytes
 from realservices.kinds.registry import find, load, names
 from realservices.sources.declared_kind import declared_kind
 from realservices.sources.errors import MissingServiceError

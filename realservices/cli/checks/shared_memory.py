@@ -12,7 +12,7 @@ from realservices.cli.checks.finding import Finding, error, warning
 from realservices.cli.checks.scratch_directory import scratch_directory
 from realservices.contract.errors import InfrastructureError
 from realservices.control.console import shown_bytes
-from realservices.host.templates import free_bytes
+from realservices.host.unpacked_templates import free_bytes
 from realservices.system.directory_safety import SHARED_MEMORY, SHORT_BASES, untrustworthy
 from realservices.system.registry_directory import REGISTRY_BASES, VARIABLE, present_registries, refusal
 

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from realservices.control.screen import Screen
-from realservices.launcher.supervised import Watcher
+from realservices.launcher.supervised_service import Watcher
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from realservices.launcher.supervised import Supervised
+    from realservices.launcher.supervised_service import Supervised
     from realservices.launcher.supervisor import Supervisor
 
 

@@ -23,7 +23,7 @@ from realservices.launcher.session.making import ServiceMaker
 from realservices.launcher.session.pool_entry import PoolEntry
 from realservices.launcher.session.standby import Standby
 from realservices.launcher.signals import SignalReader
-from realservices.launcher.supervised import Watcher
+from realservices.launcher.supervised_service import Watcher
 from realservices.launcher.supervised_session import SupervisedSession
 from realservices.system.locks import share_locked_directory
 from realservices.system.removal import remove_tree

@@ -15,7 +15,7 @@ import os
 
 from realservices.host.archive import unpack_archive
 from realservices.host.process import spawn
-from realservices.host.templates import free_bytes
+from realservices.host.unpacked_templates import free_bytes
 from realservices.kinds.clickhouse.server.config import USER_FILES, write_configuration
 from realservices.kinds.clickhouse.server.http import ClickHouseRefusal, is_alive, query
 from realservices.services.base import HOST, Service

@@ -15,7 +15,7 @@ import os
 
 from realservices.host.archive import unpack_archive
 from realservices.host.process import spawn
-from realservices.host.templates import free_bytes
+from realservices.host.unpacked_templates import free_bytes
 from realservices.kinds.mariadb.names import quote_text
 from realservices.kinds.mariadb.server.settings import server_command
 from realservices.kinds.mariadb.wire import Connection, MariaDBRefusal

@@ -129,8 +129,8 @@ class HeldStatements:
     async def _run_alone(self, sql: str, needs: Needs, send: Callable[[], Awaitable[T]]) -> T:
         """Run one statement so that its failure leaves the test's transaction usable.
 
-        A savepoint for each costs one round trip (0.05 ms). After a failure the way back is taken by the next
-        statement, because a cancelled task cannot do it.
+        A savepoint for each costs one round trip (0.05 ms). After a failure the next statement rolls back to it,
+        because the task of the failed one may have been cancelled.
         """
         held = self._held
         was_empty = held.is_empty

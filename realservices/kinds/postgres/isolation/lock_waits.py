@@ -1,8 +1,8 @@
 """Ends waits for locks that would last for ever: for a connection of the same test, which does nothing any more.
 
 PostgreSQL finds a deadlock where all of it is in the server. Here a part is in the test: it waits for a statement, the
-statement for a lock, and who holds the lock for what the test would say next. Only looking from outside shows that, and
-no setting of the test's own sessions has to be another one than in production.
+statement for a lock, and who holds the lock for what the test would say next. Only looking from outside shows that, so
+the test's sessions keep the settings of production.
 """
 
 from __future__ import annotations

@@ -110,7 +110,7 @@ class Traits:
     """What statements need in a database, beyond what their words tell.
 
     Attributes:
-        commits_always: Transactions have settings here that one around a whole test cannot have.
+        commits_always: This database gives its transactions settings that cannot hold for one around a whole test.
         hanging: See `Needs.hangs`.
         clock: See `Needs.reads_clock`.
         custom: See `Needs.sets_custom`.

@@ -11,8 +11,8 @@ import os
 from realservices.contract.errors import ManifestError
 from realservices.host.process import run_beside
 from realservices.host.template_tree import described_template, unpack_private
-from realservices.host.templates import free_bytes, lease_template, leased_if_made
 from realservices.host.unpacked_programs import UnpackedPrograms, link_to_programs
+from realservices.host.unpacked_templates import free_bytes, lease_template, leased_if_made
 from realservices.kinds.postgres.kind import PROGRAMS
 from realservices.services.template_description import read_info
 

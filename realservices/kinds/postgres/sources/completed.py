@@ -17,9 +17,9 @@ import tarfile
 import tempfile
 from pathlib import Path
 
+from realservices.sources.built_templates import cache_directory
 from realservices.sources.errors import SettingError
 from realservices.sources.programs import in_wheel
-from realservices.sources.template_cache import cache_directory
 from realservices.system.directory_cache import is_own_directory
 from realservices.system.own_environment import own_environment
 

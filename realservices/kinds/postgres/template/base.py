@@ -20,7 +20,7 @@ from realservices.contract.template_info import load_template_info
 from realservices.host.archive import member_names, unpack_archive
 from realservices.host.namespaces import detach, mount_overlay_on
 from realservices.host.template_tree import described_template, remove_names, unpack_private
-from realservices.host.templates import lease_base
+from realservices.host.unpacked_templates import lease_base
 from realservices.kinds.postgres.kind import KIND
 from realservices.kinds.postgres.template.archive import files_of, sorted_tree, write_archive
 from realservices.system.removal import discard_tree

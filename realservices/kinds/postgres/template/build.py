@@ -28,12 +28,12 @@ from realservices.kinds.postgres.databases import (
 from realservices.kinds.postgres.template.base import Base, write_whole
 from realservices.kinds.postgres.template.cluster import Cluster, data_directory
 from realservices.kinds.postgres.template.contents import write_contents
-from realservices.kinds.postgres.template.control import forget_origin
 from realservices.kinds.postgres.template.copies import create_copies, finish_copies, linked_directories
 from realservices.kinds.postgres.template.elsewhere import refuse_tables_elsewhere
 from realservices.kinds.postgres.template.extensions import remedy_for_extension
 from realservices.kinds.postgres.template.locale import PROVIDERS, Locale
 from realservices.kinds.postgres.template.migrators import migrate_postgres
+from realservices.kinds.postgres.template.pg_control import forget_origin
 from realservices.kinds.postgres.template.statistics import analyze, next_transaction
 from realservices.schema.arrange import arrange_after
 from realservices.schema.layouts import LAYOUTS

@@ -152,9 +152,9 @@ class ClusterState:
             return  # Told by what is left.
 
     async def _reload(self) -> None:
-        """Have the postmaster read its configuration, and wait until it has: it tells backends after that.
+        """Have the postmaster read its configuration, and wait until it has: it signals backends only after that.
 
-        Twice, because the first time what it tells may still be what a test has asked for. Sessions that wait for a
+        Twice, because the first signal may belong to a reload that the test has requested. Sessions that wait for a
         test may be told later than it begins, so they are ended.
         """
         for _ in range(2):

@@ -19,7 +19,7 @@ import pytest
 from realservices.contract.errors import ArchiveError, RealServicesError
 from realservices.host.archive import unpack_archive
 from realservices.host.template_tree import Template
-from realservices.host.templates import lease_base, lease_template
+from realservices.host.unpacked_templates import lease_base, lease_template
 from realservices.system.directory_cache import Lease
 from tests.host import places
 
