@@ -14,6 +14,7 @@ import pytest
 
 from realservices.host.archive import unpack_archive
 from realservices.host.crc32c import crc32c
+from realservices.host.scratch import Scratch
 from realservices.kinds.mariadb.server.settings import server_command
 from realservices.kinds.mariadb.template.innodb_log import begin_log
 from realservices.kinds.mariadb.template.innodb_pages import forget_history
@@ -61,13 +62,16 @@ class _Server:
 
     def __init__(self, directory: Path, *settings: str) -> None:
         self._directory = directory
+        # A socket's path must be short.
+        self._scratch = Scratch()
+        self.socket = f"{self._scratch.path}/s"
         self.log = directory / "log"
         self._settings = dict(each.split("=") for each in settings)
         self._process: subprocess.Popen[bytes] | None = None
 
     def start(self) -> Connection:
         (self._directory / "init.sql").write_text("ALTER USER test@'%' IDENTIFIED BY 'pw';\n")
-        own = {"socket": f"{self._directory}/s", "skip-networking": "", "init-file": f"{self._directory}/init.sql"}
+        own = {"socket": self.socket, "skip-networking": "", "init-file": f"{self._directory}/init.sql"}
         own["pid-file"] = f"{self._directory}/pid"
         command = server_command(str(places.mariadb_server()), f"{self._directory}/data", self._settings, own)
         with self.log.open("wb") as log:
@@ -75,10 +79,15 @@ class _Server:
         deadline = time.monotonic() + 60
         while True:
             try:
-                return Connection(own["socket"], "test", "pw", "test")
+                return Connection(self.socket, "test", "pw", "test")
             except (OSError, MariaDBRefusal):
                 assert self._process.poll() is None and time.monotonic() < deadline, self.log.read_text()  # noqa: PT018
                 time.sleep(0.02)
+
+    def close(self) -> None:
+        with contextlib.suppress(ProcessLookupError):
+            self.end(signal.SIGKILL)
+        self._scratch.remove()
 
     def end(self, number: int) -> None:
         if self._process:
@@ -104,8 +113,7 @@ def data(template: TemplateBuild, tmp_path: Path) -> Path:
 def server(data: Path) -> Iterator[_Server]:
     made = _Server(data.parent)
     yield made
-    with contextlib.suppress(ProcessLookupError):
-        made.end(signal.SIGKILL)
+    made.close()
 
 
 def _check_all(connection: Connection) -> None:
@@ -153,11 +161,11 @@ def test_a_server_that_loses_its_power_recovers(server: _Server) -> None:
     server.end(signal.SIGTERM)
 
 
-def test_an_accounts_password_does_not_expire_with_the_template(server: _Server, data: Path) -> None:
+def test_an_accounts_password_does_not_expire_with_the_template(server: _Server) -> None:
     with server.start() as connection:
         (told,) = connection.run("SHOW CREATE USER reader")
         assert "PASSWORD EXPIRE INTERVAL 1 DAY" in str(told[0])
-        with Connection(f"{data.parent}/s", "reader", "secret") as reader:
+        with Connection(server.socket, "reader", "secret") as reader:
             assert reader.run("SELECT 1") == [("1",)]
 
 
@@ -208,8 +216,9 @@ def test_other_formats_of_files(tmp_path: Path, setting: str) -> None:
         with server.start() as connection:
             _check_all(connection)
             assert {table: _count(connection, table) for table in _TABLES} == _TABLES
-    finally:
         server.end(signal.SIGTERM)
+    finally:
+        server.close()
     assert [line for line in server.log.read_text().splitlines() if any(word in line for word in _TROUBLE)] == []
 
 
