@@ -118,6 +118,27 @@ def test_migrators(development: Development, files: dict[str, str], migrate: lis
     assert content["services"]["postgres"] == ["requirements.txt (psycopg2-binary)"]
 
 
+@pytest.mark.parametrize(
+    ("files", "where"),
+    [
+        ({"db__1_dot_sql": 'CREATE EXTENSION "uuid-ossp";\n'}, "db/1.sql wants uuid-ossp"),
+        (
+            {
+                "alembic_dot_ini": "[alembic]\nscript_location = alembic\n",
+                "alembic__versions__1_dot_py": "op.execute('CREATE EXTENSION IF NOT EXISTS pgcrypto')\n",
+                "requirements_dot_txt": "asyncpg\n",
+            },
+            "alembic/versions/1.py wants pgcrypto",
+        ),
+    ],
+)
+def test_extensions_that_are_to_be_fetched(development: Development, files: dict[str, str], where: str) -> None:
+    _write(development, **files)
+    assert f"{where}, which the PostgreSQL of the extra" in "\n".join(_proposed(development)["questions"])
+    _write(development, MODULE_dot_bazel="module(name = 'a')\n")
+    assert where not in "\n".join(_proposed(development)["questions"])
+
+
 def test_names_that_settings_read(development: Development) -> None:
     settings = """
 DATABASE = {"HOST": os.getenv("DB_HOST", ""), "PORT": envint("DB_PORT", "5432"), "NAME": env.str("DB_NAME")}

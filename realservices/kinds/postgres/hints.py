@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import re
 from typing import TYPE_CHECKING
@@ -18,6 +19,8 @@ if TYPE_CHECKING:
     from realservices.cli.proposal.proposed_toml import Proposal
 
 _LAYOUT = re.compile(r'layout = "([\w-]+)"')
+# As sources/completed.py brings them.
+_FETCHED = re.compile(r"\b(?:pgcrypto|uuid-ossp)\b")
 
 
 class _Postgres(KindHints):
@@ -86,6 +89,13 @@ class _Postgres(KindHints):
                     f'"$(url db psycopg)", runs it on PostgreSQL{migrator} (docs/environment_variables.md)'
                 )
 
+        if (wanted := _fetched(found)) and not found.has_bazel:
+            name, where = wanted
+            proposal.questions.append(
+                f"{where} wants {name}, which the PostgreSQL of the extra postgres has after `python -m realservices "
+                "fetch`, once on each machine (docs/postgres.md)"
+            )
+
     def target(self, proposal: Proposal, found: Evidence) -> str:
         lines = ["postgres_service(", f'    name = "{self.service}",']
         lines += [f'    migrations = glob(["{files.pattern}"]),' for files in found.sql]
@@ -105,6 +115,18 @@ def _add_layout(proposal: Proposal, found: Evidence, files: SqlFiles) -> None:
             proposal.services[KIND.name].append(f'layout = "{layouts.pop()}"')
         else:
             proposal.questions.append(f"how {files.pattern} is to be applied: {error}")
+
+
+def _fetched(found: Evidence) -> tuple[str, str] | None:
+    """Return an extension that a migration wants and `fetch` brings, and the migration."""
+    paths = [path for files in found.sql for path in files.paths]
+    if found.alembic:
+        paths += sorted((found.root / found.alembic / "versions").glob("*.py"))
+    for path in paths:
+        with contextlib.suppress(OSError):
+            if match := _FETCHED.search(path.read_text(encoding="utf-8", errors="replace")):
+                return match[0], str(path.relative_to(found.root))
+    return None
 
 
 def _is_migrated(proposal: Proposal) -> bool:
