@@ -4,8 +4,6 @@ A block is held by a file lock in the registry for as long as the launcher lives
 unix socket. The kernel scopes abstract sockets exactly as it scopes TCP ports (to the network namespace), so two
 launchers that see each other's ports but not each other's files (different containers, different users) still cannot
 share a block. The kernel frees both when the holder is killed.
-
-The third-party `filelock` does the same locking, but importing it takes longer than a whole Redis start.
 """
 
 from __future__ import annotations

@@ -18,7 +18,6 @@ REPLACEABLE = [
     "asyncpg",
     "clickhouse_connect",
     "coverage",
-    "filelock",
     "httpx",
     "psutil",
     "pytest",
