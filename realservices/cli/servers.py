@@ -6,23 +6,31 @@ import os
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from realservices.kinds.registry import find, names
+
 if TYPE_CHECKING:
     import argparse
 
+    from realservices.kinds.kind import Kind
+
 
 def add_server_options(parser: argparse.ArgumentParser, verb: str) -> None:
-    """Declare them.
+    """Declare them, one for each kind whose program a user can name.
 
     Args:
         parser: The command's.
         verb: What the command does with such a server.
     """
-    parser.add_argument("--postgres", metavar="DIRECTORY", help=f"{verb} this PostgreSQL (bin, lib and share)")
-    parser.add_argument("--redis", metavar="FILE", help=f"{verb} this redis-server")
+    for kind in _kinds():
+        parser.add_argument(f"--{kind.name}", metavar="PATH", help=f"{verb} this {kind.program}")
 
 
 def use_servers(options: argparse.Namespace) -> None:
     """Have sessions of this process start the servers that are named."""
-    for variable, path in (("REALSERVICES_POSTGRES", options.postgres), ("REALSERVICES_REDIS", options.redis)):
-        if path:
-            os.environ[variable] = str(Path(path).absolute())
+    for kind in _kinds():
+        if path := getattr(options, kind.name):
+            os.environ[kind.program_variable] = str(Path(path).absolute())
+
+
+def _kinds() -> list[Kind]:
+    return [kind for kind in map(find, names()) if kind.program_variable]

@@ -48,6 +48,8 @@ class Kind:
         migrator_fields: What ``$(field)`` may be in commands of migrators. Empty: it has no migrators.
         port_names: Names of its ports, the main one first. Empty: one port, called like the kind.
         build_tools: Parts that are build actions, by the name of the command.
+        program_variable: By which a user names the program that plain pytest starts. Empty: it starts none of its own.
+        program: What that is, in words.
         program_keys: Keys of the configuration that name files which the server runs on.
         client_programs: What `on_path` may ask for, and the module of the package that stands in where the server's
             distribution has no such program; "": none does.
@@ -87,6 +89,8 @@ class Kind:
     migrator_fields: tuple[str, ...] = ()
     port_names: tuple[str, ...] = ()
     build_tools: Mapping[str, str] = {}
+    program_variable = ""
+    program = ""
     program_keys: tuple[str, ...] = ()
     client_programs: Mapping[str, str] = {}
     client_command = ""

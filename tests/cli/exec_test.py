@@ -11,6 +11,8 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+from realservices.kinds.registry import find, names
+
 if TYPE_CHECKING:
     from tests.cli.development import Development
 
@@ -49,6 +51,14 @@ def test_a_command_finds_the_services_and_says_how_it_ends(project: Development)
     assert found["SQLALCHEMY_URL"] == found["DATABASE_URL"].replace("postgresql://", "postgresql+psycopg://")
     assert found["SETTINGS"] == f"{found['TEST_REDIS_PORT']}/$x"
     assert done.stderr == ""
+
+
+@pytest.mark.parametrize("kind", [kind for kind in names() if find(kind).program_variable])
+def test_an_option_names_the_server_of_each_kind(development: Development, kind: str) -> None:
+    development.append(f'[services.server]\nkind = "{kind}"\n')
+    done = _exec(development, f"--{kind}=/no/such", "--service", "server", "--", "true")
+    assert done.returncode == 1
+    assert f"{find(kind).program_variable}=/no/such: " in done.stderr
 
 
 def test_a_redis_that_asks_for_no_password(development: Development) -> None:

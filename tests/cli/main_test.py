@@ -10,31 +10,21 @@ import sys
 import pytest
 
 import realservices
+from realservices.cli.main import COMMANDS
 from tests.cli.command import run
 from tests.host import places
+
+_WITHOUT_JSON = {"exec", "fetch", "logs", "migrate", "restart", "stop", "test"}
 
 
 def test_every_command_explains_itself() -> None:
     commands = re.findall(r"^    (\w+) ", run("--help").output, re.MULTILINE)
-    assert {
-        "doctor",
-        "validate",
-        "clean",
-        "test",
-        "up",
-        "status",
-        "logs",
-        "restart",
-        "stop",
-        "exec",
-        "init",
-        "migrate",
-    } == set(commands)
+    assert set(commands) == set(COMMANDS)
     for command in commands:
         outcome = run(command, "--help")
         assert outcome.code == 0
         assert "Exit codes: " in outcome.output
-        assert ("--json" in outcome.output) == (command not in ("test", "exec", "logs", "restart", "stop", "migrate"))
+        assert ("--json" in outcome.output) == (command not in _WITHOUT_JSON)
 
 
 @pytest.mark.parametrize(

@@ -26,7 +26,7 @@ if TYPE_CHECKING:
     from realservices.sources.declarations import Declaration
     from realservices.sources.recipe import Recipe
 
-_VARIABLE = "REALSERVICES_CLICKHOUSE"
+_VARIABLE = KIND.program_variable
 _PROGRAM = f"a clickhouse program, or the libchdb.so of `{INSTALL}`,"
 _FILES = {"schema": "--schema", "seeds": "--seed"}
 

@@ -41,6 +41,8 @@ class _ClickHouse(Kind):
     migrator_fields = ("url", "host", "port", "user", "password", "database")
     port_names = ("http", "tcp")
     build_tools = {"template": "template.build:main"}
+    program_variable = "REALSERVICES_CLICKHOUSE"
+    program = "ClickHouse, its program or libchdb.so"
     program_keys = ("server", "template", "template_info")
     client_programs = {"clickhouse-client": "programs.clickhouse_client"}
     owned_settings = {

@@ -27,7 +27,7 @@ if TYPE_CHECKING:
     from realservices.sources.declarations import Declaration
     from realservices.sources.recipe import Recipe
 
-_VARIABLE = "REALSERVICES_MARIADB"
+_VARIABLE = KIND.program_variable
 _OLDEST = 10
 _FILES = {"migrations": "--migration", "seeds": "--seed"}
 # Debian has it where only root's PATH leads.

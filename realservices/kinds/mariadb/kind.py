@@ -40,6 +40,8 @@ class _MariaDB(Kind):
     }
     build_tools = {"template": "template.build:main"}
     migrator_fields = ("url", "host", "port", "user", "password", "database")
+    program_variable = "REALSERVICES_MARIADB"
+    program = "mariadbd, a file"
     program_keys = ("server", "template", "template_info")
     hyphen = "_"
     owned_settings = {

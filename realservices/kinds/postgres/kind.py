@@ -76,6 +76,8 @@ class _Postgres(Kind):
     url_forms = FORMS
     migrator_fields = ("url", "host", "port", "user", "password", "database", "socket")
     build_tools = {"template": "template.build:main", "programs": "template.programs:main"}
+    program_variable = "REALSERVICES_POSTGRES"
+    program = "PostgreSQL, a directory with bin, lib and share"
     program_keys = ("distribution", "template", "template_info")
     client_programs = dict.fromkeys(("pg_dump", "pg_isready", "pg_restore", "pgbench", "psql"), "")
     client_command = "psql"

