@@ -104,7 +104,7 @@ def test_isolation_is_what_each_kind_takes_more_than_its_base(tool: Tool) -> Non
     judged = {name: (row["median"], row["verdict"]) for name, row in rows.items()}
     assert judged["ClickHouse database, test upon test"] == (4.5, "ok")
     assert judged["ClickHouse database made ahead"] == (6, "MISSED")
-    assert judged["putting back servers' databases"] == (4, "")
+    assert judged["restoring servers' databases"] == (4, "")
     assert judged["transaction"] == (7, "MISSED")
 
 

@@ -269,7 +269,7 @@ def test_more_tests_than_a_redis_has_databases(tmp_path: Path) -> None:
         held = [_checked_out(control, "cache")["database"] for _ in range(2)]
         assert sorted(held) == [1, 2]
         assert control.ask("checkout", service="cache")["error"] == (
-            "no database of Redis service 'cache' is left: as many tests as it has numbers for hold one. Release those "
+            "no database of Redis service 'cache' is left: as many tests as it has databases for hold one. Release those "
             "that are done, run fewer tests at once, or set databases on the redis_service to more"
         )
         control.ask("release")
