@@ -25,9 +25,19 @@ def name_value(text: str) -> tuple[str, str]:
     return name, value
 
 
-def add_contents_option(parser: argparse.ArgumentParser) -> None:
-    """Declare the option for those who compare two builds."""
+def template_parser(kind: str, description: str | None) -> argparse.ArgumentParser:
+    """Return a parser with the options of every template tool; each adds those of its server and of its other files."""
+    parser = argparse.ArgumentParser(prog=f"{kind}_template", description=description)
+    parser.add_argument("--label", required=True, help=f"label of the {kind}_service, for messages")
+    parser.add_argument("--database", default="test", help="database that programs are given")
+    parser.add_argument("--user", default="test", help="user that programs connect as")
+    parser.add_argument("--seed", type=name_value, action="append", default=[], metavar="SHOWN=FILE")
+    parser.add_argument("--setting", type=name_value, action="append", default=[], metavar="NAME=VALUE")
+    parser.add_argument("--output", required=True, help="archive to write")
+    parser.add_argument("--info", required=True, help="its description to write, JSON")
     parser.add_argument("--contents", default="", help="file to write what is in the tables to, row by row")
+    parser.add_argument("--lifeline", type=int, default=-1, help="a pipe; its end is this tool's")
+    return parser
 
 
 def run_build(

@@ -13,25 +13,19 @@ from realservices.kinds.clickhouse.engine import INSTALL
 from realservices.kinds.clickhouse.kind import KIND
 from realservices.sources.attached_address import account_in_url, host_in_url, label_of, port_from
 from realservices.sources.declaration_shapes import EVERY, FILES, MIGRATE, SETTINGS
-from realservices.sources.declared_kind import DeclaredKind, account, from_root, texts
+from realservices.sources.declared_kind import texts
 from realservices.sources.errors import MissingServiceError, SettingError
 from realservices.sources.missing import explain_uninstalled
-from realservices.sources.recipe import recipe_of, settings_options
-from realservices.sources.templated import template_config
+from realservices.sources.templated import TemplatedKind
 
 if TYPE_CHECKING:
-    import contextlib
-    from collections.abc import Mapping
-
     from realservices.sources.declarations import Declaration
-    from realservices.sources.recipe import Recipe
 
 _VARIABLE = KIND.program_variable
 _PROGRAM = f"a clickhouse program, or the libchdb.so of `{INSTALL}`,"
-_FILES = {"schema": "--schema", "seeds": "--seed"}
 
 
-class _ClickHouse(DeclaredKind):
+class _ClickHouse(TemplatedKind):
     kind = KIND
     keys = {
         "schema?": FILES,
@@ -44,26 +38,15 @@ class _ClickHouse(DeclaredKind):
         "user?": str,
         **EVERY,
     }
-    has_template = True
+    files = {"schema": "--schema", "seeds": "--seed"}
+    settings = {"settings": "--setting", "server_settings": "--server-setting"}
     taken_names = ("default", "system", "information_schema")
 
     def find_program(self) -> Path:
         return clickhouse_server()
 
-    def recipe_with(self, program: Path, declaration: Declaration) -> Recipe:
-        user, database = account(declaration, self.taken_names)
-        arguments = ["--server", str(program), "--database", database, "--user", user]
-        arguments += settings_options(declaration, "settings", "--setting")
-        arguments += settings_options(declaration, "server_settings", "--server-setting")
-        return recipe_of(declaration, arguments, _FILES, program)
-
-    def config(
-        self, declaration: Declaration, declared: Mapping[str, Declaration], stack: contextlib.ExitStack
-    ) -> dict[str, Any]:
-        server = self.find_program()
+    def more_config(self, declaration: Declaration) -> dict[str, Any]:
         return {
-            "server": from_root(server),
-            **template_config(declaration, self.recipe_with(server, declaration), self.taken_names, stack),
             "server_settings": texts(declaration.values.get("server_settings", {})),
             "local_dictionaries": declaration.values.get("local_dictionaries", False),
         }

@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import shutil
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 from urllib.parse import quote
 
 from realservices.contract.runtime import Endpoint
@@ -13,28 +13,21 @@ from realservices.kinds.mariadb.kind import KIND
 from realservices.kinds.mariadb.names import SYSTEM_DATABASES
 from realservices.sources.attached_address import account_in_url, host_in_url, label_of, port_from
 from realservices.sources.declaration_shapes import EVERY, FILES, MIGRATE, SETTINGS
-from realservices.sources.declared_kind import DeclaredKind, account, from_root
 from realservices.sources.errors import MissingServiceError
 from realservices.sources.missing import explain_uninstalled
 from realservices.sources.programs import is_program, named_program, new_enough
-from realservices.sources.recipe import recipe_of, settings_options
-from realservices.sources.templated import template_config
+from realservices.sources.templated import TemplatedKind
 
 if TYPE_CHECKING:
-    import contextlib
-    from collections.abc import Mapping
-
-    from realservices.sources.declarations import Declaration
-    from realservices.sources.recipe import Recipe
+    pass
 
 _VARIABLE = KIND.program_variable
 _OLDEST = 10
-_FILES = {"migrations": "--migration", "seeds": "--seed"}
 # Debian has it where only root's PATH leads.
 _PLACES = ("/usr/sbin/mariadbd", "/usr/local/sbin/mariadbd")
 
 
-class _MariaDB(DeclaredKind):
+class _MariaDB(TemplatedKind):
     kind = KIND
     keys = {
         "migrations?": FILES,
@@ -45,26 +38,11 @@ class _MariaDB(DeclaredKind):
         "user?": str,
         **EVERY,
     }
-    has_template = True
+    files = {"migrations": "--migration", "seeds": "--seed"}
     taken_names = (*SYSTEM_DATABASES, "mariadb.sys", "root")
 
     def find_program(self) -> Path:
         return mariadb_server()
-
-    def recipe_with(self, program: Path, declaration: Declaration) -> Recipe:
-        user, database = account(declaration, self.taken_names)
-        arguments = ["--server", str(program), "--database", database, "--user", user]
-        arguments += settings_options(declaration, "settings", "--setting")
-        return recipe_of(declaration, arguments, _FILES, program)
-
-    def config(
-        self, declaration: Declaration, declared: Mapping[str, Declaration], stack: contextlib.ExitStack
-    ) -> dict[str, Any]:
-        server = self.find_program()
-        return {
-            "server": from_root(server),
-            **template_config(declaration, self.recipe_with(server, declaration), self.taken_names, stack),
-        }
 
     def attached(self, name: str) -> Endpoint:
         host, port = os.environ["TEST_MARIADB_HOST"], port_from("TEST_MARIADB_PORT", 3306)

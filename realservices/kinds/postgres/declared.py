@@ -6,7 +6,7 @@ import dataclasses
 import functools
 import os
 import re
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 from urllib.parse import quote, urlencode
 
 from realservices.contract.runtime import Endpoint
@@ -19,14 +19,13 @@ from realservices.kinds.postgres.sources.recipe import postgres_recipe
 from realservices.schema.layouts import LAYOUTS
 from realservices.sources.attached_address import account_in_url, host_in_url, label_of, port_from
 from realservices.sources.declaration_shapes import EVERY, FILES, MIGRATE, SETTINGS
-from realservices.sources.declared_kind import DeclaredKind, account, from_root
+from realservices.sources.declared_kind import account
 from realservices.sources.errors import SettingError
-from realservices.sources.templated import template_config
+from realservices.sources.templated import TemplatedKind
 
 if TYPE_CHECKING:
-    import contextlib
     import socket
-    from collections.abc import Callable, Mapping
+    from collections.abc import Callable
     from pathlib import Path
 
     from realservices.sources.declarations import Declaration
@@ -38,7 +37,7 @@ _LOCALE = Rule(
 )
 
 
-class _Postgres(DeclaredKind):
+class _Postgres(TemplatedKind):
     kind = KIND
     keys = {
         "base?": str,
@@ -54,7 +53,7 @@ class _Postgres(DeclaredKind):
         "user?": str,
         **EVERY,
     }
-    has_template = True
+    program_key = "distribution"
     taken_names = ("postgres", "template0", "template1")
 
     def check(self, declaration: Declaration) -> None:
@@ -70,15 +69,6 @@ class _Postgres(DeclaredKind):
 
     def recipe_with(self, program: Path, declaration: Declaration) -> Recipe:
         return postgres_recipe(declaration, program, *account(declaration, self.taken_names))
-
-    def config(
-        self, declaration: Declaration, declared: Mapping[str, Declaration], stack: contextlib.ExitStack
-    ) -> dict[str, Any]:
-        distribution = self.find_program()
-        return {
-            "distribution": from_root(distribution),
-            **template_config(declaration, self.recipe_with(distribution, declaration), self.taken_names, stack),
-        }
 
     def attached(self, name: str) -> Endpoint:
         host, port = os.environ["TEST_POSTGRES_HOST"], port_from("TEST_POSTGRES_PORT", 5432)

@@ -41,7 +41,7 @@ from realservices.schema.script import Script
 from realservices.services.data_archive import write_data_archive
 from realservices.services.migrator_runs import add_migrate_option
 from realservices.services.template_lifeline import end_with
-from realservices.services.template_options import add_contents_option, name_value, run_build
+from realservices.services.template_options import name_value, run_build, template_parser
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -255,18 +255,9 @@ def _refusal(kind: str, shown: str, statement: Statement, words: str) -> str:
 
 
 def _parse(arguments: Sequence[str]) -> argparse.Namespace:
-    parser = argparse.ArgumentParser(prog="clickhouse_template", description=__doc__)
-    parser.add_argument("--label", required=True, help="label of the clickhouse_service, for messages")
+    parser = template_parser("clickhouse", __doc__)
     parser.add_argument("--server", required=True, help="libchdb.so or a clickhouse executable")
-    parser.add_argument("--database", default="test", help="database that programs are given")
-    parser.add_argument("--user", default="test", help="user that programs connect as")
     parser.add_argument("--schema", type=name_value, action="append", default=[], metavar="SHOWN=FILE")
-    parser.add_argument("--seed", type=name_value, action="append", default=[], metavar="SHOWN=FILE")
-    parser.add_argument("--setting", type=name_value, action="append", default=[], metavar="NAME=VALUE")
     parser.add_argument("--server-setting", type=name_value, action="append", default=[], metavar="NAME=VALUE")
     add_migrate_option(parser)
-    parser.add_argument("--output", required=True, help="archive to write")
-    parser.add_argument("--info", required=True, help="its description to write, JSON")
-    add_contents_option(parser)
-    parser.add_argument("--lifeline", type=int, default=-1, help="a pipe; its end is this tool's")
     return parser.parse_args(arguments)

@@ -35,7 +35,7 @@ from realservices.services.build_memory import BuildMemory
 from realservices.services.data_archive import write_data_archive
 from realservices.services.migrator_runs import add_migrate_option
 from realservices.services.template_lifeline import end_with
-from realservices.services.template_options import add_contents_option, name_value, run_build
+from realservices.services.template_options import name_value, run_build, template_parser
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -201,17 +201,8 @@ def _write_contents(connection: Connection, database: str, output: str) -> None:
 
 
 def _parse(arguments: Sequence[str]) -> argparse.Namespace:
-    parser = argparse.ArgumentParser(prog="mariadb_template", description=__doc__)
-    parser.add_argument("--label", required=True, help="label of the mariadb_service, for messages")
+    parser = template_parser("mariadb", __doc__)
     parser.add_argument("--server", required=True, help="mariadbd, with its client and its share beside it")
-    parser.add_argument("--database", default="test", help="database that programs are given")
-    parser.add_argument("--user", default="test", help="user that programs connect as")
     parser.add_argument("--migration", type=name_value, action="append", default=[], metavar="SHOWN=FILE")
-    parser.add_argument("--seed", type=name_value, action="append", default=[], metavar="SHOWN=FILE")
-    parser.add_argument("--setting", type=name_value, action="append", default=[], metavar="NAME=VALUE")
-    parser.add_argument("--output", required=True, help="archive to write")
-    parser.add_argument("--info", required=True, help="its description to write, JSON")
     add_migrate_option(parser)
-    add_contents_option(parser)
-    parser.add_argument("--lifeline", type=int, default=-1, help="a pipe; its end is this tool's")
     return parser.parse_args(arguments)

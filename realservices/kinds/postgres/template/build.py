@@ -40,7 +40,7 @@ from realservices.schema.layouts import LAYOUTS
 from realservices.services.build_memory import BuildMemory
 from realservices.services.migrator_runs import add_migrate_option
 from realservices.services.template_lifeline import end_with
-from realservices.services.template_options import add_contents_option, name_value, run_build
+from realservices.services.template_options import name_value, run_build, template_parser
 from realservices.services.template_progress import Progress
 
 TYPE_CHECKING = False
@@ -214,11 +214,8 @@ def _fill(cluster: Cluster, options: argparse.Namespace, scripts: list[Script], 
 
 
 def _parse(arguments: Sequence[str]) -> argparse.Namespace:
-    parser = argparse.ArgumentParser(prog="postgres_template", description=__doc__)
-    parser.add_argument("--label", required=True, help="label of the postgres_service, for messages")
+    parser = template_parser("postgres", __doc__)
     parser.add_argument("--distribution", required=True, help="directory with bin, lib and share")
-    parser.add_argument("--database", default="test", help="database that DATABASE_URL names")
-    parser.add_argument("--user", default="test", help="superuser")
     parser.add_argument("--base", default="", help="archive of a template to begin from")
     parser.add_argument("--base-info", default="", help="its description")
     parser.add_argument("--base-whole", default="", help="archive of the template that it begins from itself, if so")
@@ -226,15 +223,9 @@ def _parse(arguments: Sequence[str]) -> argparse.Namespace:
     parser.add_argument("--applied", type=name_value, action="append", default=[], metavar="SHOWN=FILE")
     parser.add_argument("--migration", type=name_value, action="append", default=[], metavar="SHOWN=FILE")
     parser.add_argument("--layout", default="", choices=("", *LAYOUTS), help="whose files the migrations are")
-    parser.add_argument("--seed", type=name_value, action="append", default=[], metavar="SHOWN=FILE")
     parser.add_argument("--extension", action="append", default=[])
-    parser.add_argument("--setting", type=name_value, action="append", default=[], metavar="NAME=VALUE")
     parser.add_argument("--locale", default="", help="as of initdb; by default code points and Unicode's letters")
     parser.add_argument("--locale-provider", default="", choices=("", *PROVIDERS))
     add_migrate_option(parser)
-    parser.add_argument("--output", required=True, help="archive to write")
-    parser.add_argument("--info", required=True, help="its description to write, JSON")
-    add_contents_option(parser)
     parser.add_argument("--progress", action="store_true", help="print what is done")
-    parser.add_argument("--lifeline", type=int, default=-1, help="a pipe; its end is this tool's")
     return parser.parse_args(arguments)
