@@ -124,7 +124,7 @@ async def test_entering_that_failed_is_no_entering(
     assert await server.fetchval("SELECT count(*) FROM users") == 0
 
 
-async def test_what_cannot_be_put_back_leaves_nothing_else_as_it_is(
+async def test_what_cannot_be_restored_leaves_nothing_else_as_it_is(
     state: ServerState,
     server: asyncpg.Connection,
     cache: redis.Redis,

@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
 
-async def test_environments_take_turns_and_are_put_back(start_manager: Callable[..., Any]) -> None:
+async def test_environments_take_turns_and_are_restored(start_manager: Callable[..., Any]) -> None:
     manager = await start_manager(max_concurrent_tests=50)
 
     async def be_alone(number: int) -> None:

@@ -125,7 +125,7 @@ class Statements(Walker):
                 self.bind(name, MOCK if draft and draft.form is Form.PATCH_CONTEXT else full)
 
     def visit_return(self, node: ast.Return | ast.Yield) -> None:
-        """Visit what a function gives back, and remember it for those that get it."""
+        """Visit what a function returns, and remember it for those that get it."""
         self.visit_as(node.value, [], [self.function] if self.function else [])
         if not self.function or node.value is None:
             return

@@ -96,7 +96,7 @@ def test_what_is_kept_goes_with_the_snapshot(server: Any, endpoint: Endpoint) ->
     assert server.command(kept) == 0
 
 
-async def test_a_restarted_server_is_put_back_too(
+async def test_a_restarted_server_is_restored_too(
     endpoint: Endpoint, snapshot: ClickHouseSnapshot, service_control: Any
 ) -> None:
     with clickhouse_connect.get_client(dsn=endpoint.url) as server:

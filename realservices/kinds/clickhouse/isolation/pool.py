@@ -78,7 +78,7 @@ class DatabasePool:
                 return self._makers.submit(self._make).result(_TIMEOUT_S)
         except BaseException:
             with self._lock:
-                self._taken -= 1  # Nothing was taken that could be given back.
+                self._taken -= 1  # Nothing was claimed that could be released.
             raise
 
     def give_back(self, name: str) -> None:

@@ -77,14 +77,14 @@ class ClickHouseSnapshot:
         # Rows that are inserted pass through materialized views, attached parts do not: what has parts comes last.
         inserted = [name for name in self._changed(found, lost) if not self._tables[name].has_parts]
         for name in inserted:
-            self._put_back(self._tables[name])
+            self._restore_table(self._tables[name])
         attached = [
             name
             for name in self._changed(read_state(self._connection, self._database).tables if inserted else found, lost)
             if name not in inserted
         ]
         for name in attached:
-            self._put_back(self._tables[name])
+            self._restore_table(self._tables[name])
         if inserted or attached:
             # Attached parts get numbers of their own.
             self._tables = {
@@ -98,7 +98,7 @@ class ClickHouseSnapshot:
         with_rows = [table for table in self._tables.values() if table.engine not in WITHOUT_ROWS]
         return [table.name for table in with_rows if table.name in lost or not table.has_rows_of(found[table.name])]
 
-    def _put_back(self, table: TableState) -> None:
+    def _restore_table(self, table: TableState) -> None:
         self._connection.run(f"TRUNCATE TABLE {self._name(table.name)} SYNC")
         if table.is_kept:
             self._copy(table, self._in(self._kept, table), self._in(self._database, table))

@@ -19,7 +19,7 @@ class CloneUse:
 
     Attributes:
         clone: The database.
-        is_in_use: Something may be committed there; it has to be given back.
+        is_in_use: Something may be committed there; it has to be released.
         is_spoilt: Somebody may be there still, or may come back.
         own: Process ids of our own backends that were there, whose sessions were reset.
 

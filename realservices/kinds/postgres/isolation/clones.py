@@ -138,7 +138,7 @@ class ClonePool:
         self._has_given_back = False
         self._has_settings: bool | None = None
         # Return backends that stay in a clone from test to test.
-        self.keepers: list[Callable[[Clone], Collection[int]]] = []
+        self.kept_backends: list[Callable[[Clone], Collection[int]]] = []
         # Called with a clone whose name is no longer that of a database.
         self.on_gone: Callable[[Clone], None] = lambda _: None
 
@@ -304,7 +304,7 @@ class ClonePool:
 
     def _own(self, clone: Clone, own: Collection[int]) -> tuple[int, ...]:
         """Return backends of ours in a clone: those given, and all that stay there."""
-        return (*own, *(pid for keeper in self.keepers for pid in keeper(clone)))
+        return (*own, *(pid for kept in self.kept_backends for pid in kept(clone)))
 
     async def _open(self, clone: Clone) -> None:
         with self._explained():

@@ -88,7 +88,7 @@ class PostgresIsolation(ServiceIsolation):
         self._traits: Traits | None = None
         self._others = others
         self._shares: list[SharedDatabase] = []
-        self._clones.keepers.append(self._kept.pids)
+        self._clones.kept_backends.append(self._kept.pids)
 
     def expect(self, *, transactions: bool, databases: int) -> None:
         """Prepare for tests to come: the database for transactions, and ``databases`` clones."""

@@ -74,9 +74,10 @@ class Postgres(Service):
         self._files = ServerFiles(spec, directories, runfiles, self._info)
         self._mount_point = f"{self.directory}/fs"
         os.mkdir(self._mount_point, 0o700)
-        self._ways = [_ON_OVERLAY, _IN_NAMESPACES, _AS_USER] if are_namespaces_possible() else [_AS_USER]
-        if self._ways[0] == _ON_OVERLAY and not may_map_itself():
-            del self._ways[0]
+        # The best one first; the others are fallbacks.
+        self._modes = [_ON_OVERLAY, _IN_NAMESPACES, _AS_USER] if are_namespaces_possible() else [_AS_USER]
+        if self._modes[0] == _ON_OVERLAY and not may_map_itself():
+            del self._modes[0]
             self.warning = self._slower(_UNMAPPED)
         self._was_ready = False
         self._namespaces: list[int] = []
@@ -84,13 +85,13 @@ class Postgres(Service):
 
     def preparation(self) -> Callable[[], None] | None:
         """Return what unpacks the files that the server will run on, unless they lie there from another action."""
-        return None if self._was_ready else self._files.preparation(shares=self._ways[0] == _ON_OVERLAY)
+        return None if self._was_ready else self._files.preparation(shares=self._modes[0] == _ON_OVERLAY)
 
     def start(self, env: dict[str, str], output: int) -> int:
         """Start the server; the way it runs is the best one that has not failed yet."""
         if self._was_ready and self._namespaces:
             return self._start_again(env, output)
-        while self._ways[0] != _AS_USER:
+        while self._modes[0] != _AS_USER:
             try:
                 return self._start_in_namespaces(env, output)
             except OSError as error:
@@ -102,7 +103,7 @@ class Postgres(Service):
     def fall_back(self, reason: str) -> bool:
         """Give up a way to run after the child found that the kernel refuses it."""
         # What has been written since would be lost with the way: that is a failure, not a reason to start afresh.
-        if self._ways[0] == _AS_USER or self._was_ready:
+        if self._modes[0] == _AS_USER or self._was_ready:
             return False
         self._fall_back(reason)
         return True
@@ -134,7 +135,7 @@ class Postgres(Service):
 
     def _start_in_namespaces(self, env: dict[str, str], output: int) -> int:
         self._drop_namespaces()
-        on_overlay = self._ways[0] == _ON_OVERLAY
+        on_overlay = self._modes[0] == _ON_OVERLAY
         lower, mount_point = self._files.shared_tree() if on_overlay else "", self._mount_point
         command = self._command()
         uid, gid = os.geteuid(), os.getegid()
@@ -178,14 +179,14 @@ class Postgres(Service):
     @property
     def _data(self) -> str:
         """The data directory of the present way to run; a copy is made when it is first asked for."""
-        if self._ways[0] == _ON_OVERLAY:
+        if self._modes[0] == _ON_OVERLAY:
             return f"{self._mount_point}/data"
         return self._files.copy()
 
     def _fall_back(self, reason: str) -> None:
-        del self._ways[0]
+        del self._modes[0]
         self._drop_namespaces()
-        if self._ways[0] == _AS_USER:
+        if self._modes[0] == _AS_USER:
             # Immediate shutdown: SIGKILL would leave workers and a SysV segment behind.
             self.end_signal = int(signal.SIGQUIT)
         # Why the best way failed says more than why the second best did.

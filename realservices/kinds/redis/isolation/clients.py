@@ -1,6 +1,6 @@
 """The Redis clients of a test, on connections that are kept from test to test.
 
-Connecting takes longer than all the rest of a short test. So a connection that a test has given back is renewed for
+Connecting takes longer than all the rest of a short test. So a connection that a test has released is renewed for
 the next one by the command RESET, which the server answers by forgetting everything about it (https://redis.io/commands/reset):
 transaction, subscriptions, tracking, name, account. The client object and its pool are new for every test.
 """

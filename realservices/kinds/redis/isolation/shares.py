@@ -32,7 +32,7 @@ class RedisShares(Shares):
         is_servers = redis_of(self.environment.manager, name).endpoint.name in servers.names
         if self.environment.has_made(_TEXTS) and self._lease is None and not is_servers:
             raise IsolationError(
-                f"{self.environment.test_id}: environment['redis'] waits for a database that another test gives back, "
+                f"{self.environment.test_id}: environment['redis'] waits for a database that another test releases, "
                 "and environment['redis_bytes'] cannot: lower max_concurrent_tests, or set databases on the "
                 "redis_service to more"
             )

@@ -4,7 +4,7 @@ It is `RedisIsolation` as one test after the other uses it. All of them share th
 further ranges are claimed as they are needed. On an external server each leases its own.
 
 How many indexes there are for this process is found out by asking for one more. Where there is none, a test waits for
-one that another test of the process gives back; what other processes give back is found by who comes next.
+one that another test of the process releases; what other processes release is found by the next request.
 """
 
 from __future__ import annotations
@@ -98,7 +98,7 @@ class RedisPool(RedisIsolation):
 
     @contextlib.asynccontextmanager
     async def client_in_turn(self, *, keep: bool) -> AsyncIterator[IsolatedRedis]:
-        """Give an asyncio client of an index that another test of this process gives back.
+        """Give an asyncio client of an index that another test of this process releases.
 
         Args:
             keep: The running loop serves later tests, too, so that connections are worth keeping.

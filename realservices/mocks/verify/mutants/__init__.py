@@ -1,1 +1,1 @@
-"""Small ways to break code: one module for each sort of change. `finder.py` has them all, in the order of the text."""
+"""Small ways to break code: one module for each sort of change. `mutant_finder.py` has all, ordered as in the text."""

@@ -29,7 +29,7 @@ class Session(Protocol):
         ...
 
     def is_alone(self) -> bool:
-        """Return whether it still serves, and nobody but its keeper has it."""
+        """Return whether it still serves, and no other code than ours has it."""
         ...
 
 

@@ -34,7 +34,7 @@ class Leases:
         self._sessions = IdleSessions()
         self._kept = AsyncpgConnections()
         clones.on_gone = self._sessions.drop
-        clones.keepers += [self._sessions.pids, self._kept.pids]
+        clones.kept_backends += [self._sessions.pids, self._kept.pids]
 
     @contextlib.contextmanager
     def lease(self) -> Iterator[DatabaseLease]:
@@ -56,7 +56,7 @@ class Leases:
         from realservices.kinds.postgres.isolation.drivers.engines import Engines  # noqa: PLC0415 - for its users
 
         engines = Engines()
-        self._clones.keepers.append(engines.pids)
+        self._clones.kept_backends.append(engines.pids)
         return engines
 
     @contextlib.asynccontextmanager

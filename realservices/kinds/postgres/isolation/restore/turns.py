@@ -80,7 +80,7 @@ class ServerTurns:
                 unlock(file)
 
     def close(self) -> None:
-        """Give back what is held."""
+        """Release what is held."""
         while self._files:
             os.close(self._files.pop())
 
