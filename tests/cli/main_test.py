@@ -10,7 +10,6 @@ import sys
 import pytest
 
 import realservices
-from realservices.cli.main import COMMANDS
 from tests.cli.command import run
 from tests.host import places
 
@@ -19,7 +18,7 @@ _WITHOUT_JSON = {"exec", "fetch", "logs", "migrate", "restart", "stop", "test"}
 
 def test_every_command_explains_itself() -> None:
     commands = re.findall(r"^    (\w+) ", run("--help").output, re.MULTILINE)
-    assert set(commands) == set(COMMANDS)
+    assert set(commands) == {*_WITHOUT_JSON, "clean", "doctor", "init", "status", "up", "validate"}
     for command in commands:
         outcome = run(command, "--help")
         assert outcome.code == 0
