@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import json
 import socket
 import tempfile
@@ -108,7 +109,8 @@ def launcher(short_path: Path) -> Iterator[Callable[[bytes], BlockingServiceCont
         connection, _ = listener.accept()
         with connection:
             json.loads(connection.makefile("rb").readline())
-            connection.sendall(line)
+            with contextlib.suppress(BrokenPipeError, ConnectionResetError):  # A client need not read it all.
+                connection.sendall(line)
 
     def start(line: bytes) -> BlockingServiceControl:
         threads.append(threading.Thread(target=answer, args=(line,)))
