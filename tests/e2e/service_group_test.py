@@ -79,7 +79,7 @@ def test_a_second_terminal_finds_the_group(workspace: Workspace) -> None:
         insert = ("psql", "-XAtqc", "INSERT INTO items VALUES ('mine')")
         assert workspace.output_of("run", "//app:services", "--", *insert) == ""
         assert workspace.output_of(*count) == "2\n"
-        assert re.search(r"^worker +\(no port\)  ready \(process \d+\)$", _said(workspace, "status"), re.M)
+        assert re.search(r"^✓ worker +\(no port\) +ready +process \d+$", _said(workspace, "status"), re.M)
         assert re.fullmatch(r"db is ready in \d+ ms\n", _said(workspace, "restart", "db"))
         assert _said(workspace, "logs", "worker") == "up, version 1\n"
         assert workspace.output_of(*count) == "2\n"
