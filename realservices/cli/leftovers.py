@@ -16,6 +16,7 @@ from enum import StrEnum
 from typing import TYPE_CHECKING
 
 from realservices.cli.places import discovery_directory
+from realservices.control.messages import SOCKET
 from realservices.control.run_record import FOLDER
 from realservices.dev.discovery import ServiceDiscovery
 from realservices.host.abandoned import end_left_directory, launcher_ids
@@ -47,7 +48,6 @@ _WARM = "warm services that wait"
 _POOL_LOCK = "lock of warm services"
 _TEMPLATE_LOCK = "lock of a template that is gone"
 _DISCOVERY_FILE = "discovery file in this project"
-_CONTROL = "control.sock"
 
 
 class State(StrEnum):
@@ -254,7 +254,7 @@ def _has_listener(directory: str) -> bool:
     """Return whether something listens on a unix socket in there: a server that has outlived the holder of the lock."""
     with socket.socket(socket.AF_UNIX, socket.SOCK_STREAM) as client:
         try:
-            client.connect(f"{directory}/{_CONTROL}")
+            client.connect(f"{directory}/{SOCKET}")
         except OSError:
             return f" {directory}/" in _bound_sockets()
     return True

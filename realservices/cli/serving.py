@@ -20,7 +20,7 @@ from realservices.dev.launcher import DevLauncher
 from realservices.dev.threads import in_thread
 from realservices.sources.build_progress import present_builds
 from realservices.sources.declared_kind import declared_kind
-from realservices.sources.session import SESSION
+from realservices.sources.session import session_control
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -136,11 +136,11 @@ class Serving:
     async def _being_built(self, starting: Sequence[str]) -> list[str]:
         """Return those that the services' process does not know of yet, because their schema is built first."""
         candidates = [name for name in starting if declared_kind(self._kinds[name]).has_template]
-        control = Path(os.environ.get(SESSION, ""), "control.sock")
-        if not candidates or not control.is_socket():
+        control = session_control()
+        if not candidates or not control:
             return candidates
         with contextlib.suppress(RealServicesError):
-            known = await in_thread(BlockingServiceControl(str(control)).status)
+            known = await in_thread(BlockingServiceControl(control).status)
             return [name for name in candidates if name not in known]
         return []
 

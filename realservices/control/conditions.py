@@ -27,8 +27,7 @@ class Condition:
         name: The service's name.
         state: ``healthy``, ``unhealthy`` (it does not answer as it should), ``failed`` (it has ended), ``stopped`` or
             ``paused`` (at a user's request), ``starting``, ``ready`` (its launcher says so), ``stale`` (the
-            process that started it was killed), ``damaged`` (its
-            discovery file cannot be read).
+            process that started it was killed), ``damaged`` (its discovery file cannot be read).
         url: Where it is, without password.
         detail: What is wrong. Empty: nothing.
         remedy: What to do about that.

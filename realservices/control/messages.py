@@ -11,6 +11,8 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from typing import Any
 
+SOCKET = "control.sock"
+"""What the socket is called in the directory of a session, or of a launcher."""
 MOST_LINE_BYTES = 16 << 20
 """A request may list all the files that a service runs on."""
 

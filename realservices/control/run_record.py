@@ -17,10 +17,10 @@ from dataclasses import asdict, dataclass, replace
 from realservices.contract.errors import RealServicesError
 from realservices.contract.shapes import Rule, check, is_number, load_json
 from realservices.control.console import shown_duration
+from realservices.control.messages import SOCKET
 from realservices.system.locks import lock_file
 from realservices.system.process_ids import is_alive, start_of
 from realservices.system.registry_directory import present_registries, registry_directory
-from realservices.system.session_directory import CONTROL
 
 FOLDER = "groups"
 _END_TIMEOUT_S = 15.0
@@ -74,7 +74,7 @@ class Run:
     def _answers(self) -> bool:
         with socket.socket(socket.AF_UNIX, socket.SOCK_STREAM) as connection:
             try:
-                connection.connect(f"{self.directory}/{CONTROL}")
+                connection.connect(f"{self.directory}/{SOCKET}")
             except OSError:
                 return False
         return True
@@ -111,7 +111,7 @@ class RunRecord:
             try:
                 self._lock = lock_file(self._path)
             except BlockingIOError:
-                other = self._read_other()
+                other = _read_at(self._path)
                 if not (other and other.is_ending) or time.monotonic() > deadline:
                     raise self._already_running(other) from None
                 time.sleep(_PAUSE_S)
@@ -138,12 +138,7 @@ class RunRecord:
     def find(self) -> Run | None:
         """Return the one that runs, if one does."""
         for registry in present_registries():
-            try:
-                file = os.open(f"{registry}/{FOLDER}/{self._name}", os.O_RDONLY | os.O_CLOEXEC)
-            except OSError:
-                continue
-            run = _read(file)
-            os.close(file)
+            run = _read_at(f"{registry}/{FOLDER}/{self._name}")
             # Not by the lock: to try it would keep one that is just starting from it.
             if run and run.is_alive:
                 return run
@@ -153,17 +148,6 @@ class RunRecord:
         # In one write, and never shorter than before: who reads at this moment finds one or the other.
         os.pwrite(self._lock, json.dumps(asdict(self._run) if self._run else {}).encode().ljust(_MOST_BYTES), 0)
 
-    def _read_other(self) -> Run | None:
-        """Return what the holder of the lock has said."""
-        try:
-            file = os.open(self._path, os.O_RDONLY | os.O_CLOEXEC)
-        except FileNotFoundError:
-            return None  # It has ended meanwhile.
-        try:
-            return _read(file)
-        finally:
-            os.close(file)
-
     def _already_running(self, other: Run | None) -> AlreadyRunningError:
         who = other.words if other else "another process, which is just starting"
         kill = f" (or `kill {other.pid}`)" if other else ""
@@ -171,6 +155,18 @@ class RunRecord:
             f"{self._title} runs already: {who}. Ctrl-C in its terminal{kill} ends it; "
             f"`{self._status}` says how its services are"
         )
+
+
+def _read_at(path: str) -> Run | None:
+    """Return what a record says that may be gone, or may be another process's."""
+    try:
+        file = os.open(path, os.O_RDONLY | os.O_CLOEXEC)
+    except OSError:
+        return None
+    try:
+        return _read(file)
+    finally:
+        os.close(file)
 
 
 def _read(file: int) -> Run | None:
@@ -187,7 +183,7 @@ def _await_end(directory: str) -> None:
     with socket.socket(socket.AF_UNIX, socket.SOCK_STREAM) as connection:
         connection.settimeout(_END_TIMEOUT_S)
         try:
-            connection.connect(f"{directory}/{CONTROL}")
+            connection.connect(f"{directory}/{SOCKET}")
             connection.recv(1)  # Nothing is sent: it returns with the end of the process.
         except OSError:
             return  # It has ended.

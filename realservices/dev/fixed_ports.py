@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 import errno
-import socket
 from typing import TYPE_CHECKING
 
 from realservices.control.client import BlockingServiceControl
 from realservices.dev.errors import PortTakenError
 from realservices.sources.errors import SettingError
-from realservices.system.listeners import owner_of_port
+from realservices.system.listeners import is_free, owner_of_port, refusal_of
 from realservices.system.locks import FileLock
 
 if TYPE_CHECKING:
@@ -19,8 +18,6 @@ if TYPE_CHECKING:
     from realservices.sources.declarations import Declaration
     from realservices.sources.services import Services
     from realservices.sources.source import Declared
-
-_HOST = "127.0.0.1"
 
 
 class FixedPorts:
@@ -51,14 +48,14 @@ class FixedPorts:
                 raise SettingError(
                     f"{declaration.where}: fixed_ports has {name} = {port}, which {self._chosen[port]!r} has, too"
                 )
-            if not (port and _is_free(port)):
+            if not (port and is_free(port)):
                 port = self._fallback(declaration, name, port)
             self._chosen[port] = declaration.name
             chosen.append(port)
         return chosen
 
     def _fallback(self, declaration: Declaration, name: str, wanted: int) -> int:
-        free = (port for port in self._ports() if port not in self._chosen and _is_free(port))
+        free = (port for port in self._ports() if port not in self._chosen and is_free(port))
         port = next(free, 0)
         if port:
             return port
@@ -119,19 +116,11 @@ def pin_ports(
         embedded.fix_ports(each.name, ports.choose(each))
 
 
-def _is_free(port: int) -> bool:
-    return not _obstacle(port)
-
-
 def _obstacle(port: int) -> str:
     """Return in words why nobody can listen on a port now; "" if somebody can."""
-    with socket.socket(socket.AF_INET, socket.SOCK_STREAM) as probe:
-        # As servers do: connections of an earlier run in TIME_WAIT must not count.
-        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-        try:
-            probe.bind((_HOST, port))
-        except OSError as error:
-            if error.errno == errno.EADDRINUSE:
-                return f"is taken by {owner_of_port(port)}"
-            return f"cannot be used: {error.strerror}"
-    return ""
+    error = refusal_of(port)
+    if error is None:
+        return ""
+    if error.errno == errno.EADDRINUSE:
+        return f"is taken by {owner_of_port(port)}"
+    return f"cannot be used: {error.strerror}"

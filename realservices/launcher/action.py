@@ -13,13 +13,14 @@ import signal
 import time
 
 from realservices.contract.errors import ServiceError
+from realservices.control.messages import SOCKET
 from realservices.control.states import READY
 from realservices.host.launcher_directories import LauncherDirectories
 from realservices.host.slots import Slot, lease_ports
 from realservices.launcher import bazel_test_files
 from realservices.launcher.ending import Ending
 from realservices.launcher.failures import LostPortsError, failures_in_words
-from realservices.launcher.runtime_file import write_runtime_file
+from realservices.launcher.runtime_file import FILE, write_runtime_file
 from realservices.launcher.signals import SignalReader
 from realservices.launcher.supervised_session import SupervisedSession
 from realservices.launcher.tested_program import program_environment
@@ -144,7 +145,7 @@ class Action:
         session.begin()
         services = self._make_services(kinds, directories, ports)
         endpoints = {service.spec.name: service.endpoint for service in services}
-        runtime_path, control_path = f"{directories.private}/runtime.json", f"{directories.private}/control.sock"
+        runtime_path, control_path = f"{directories.private}/{FILE}", f"{directories.private}/{SOCKET}"
         write_runtime_file(runtime_path, self._manifest, directories, control_path, endpoints)
         env = program_environment(self._manifest, self._runfiles, directories, (runtime_path, control_path), endpoints)
         supervisor = session.supervisor

@@ -13,6 +13,10 @@ if TYPE_CHECKING:
     from realservices.host.launcher_directories import LauncherDirectories
 
 
+FILE = "runtime.json"
+"""What it is called in the launcher's private directory."""
+
+
 def write_runtime_file(
     path: str,
     manifest: Manifest,

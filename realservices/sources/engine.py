@@ -12,6 +12,7 @@ import subprocess
 from typing import TYPE_CHECKING, Any
 
 from realservices.control.client import BlockingServiceControl
+from realservices.control.messages import SOCKET
 from realservices.sources.errors import UnreachableServiceError
 from realservices.sources.package import package_command
 from realservices.system.locks import FileLock
@@ -34,7 +35,7 @@ class Engine:
 
     def __init__(self, session: Session) -> None:
         self._session = session
-        self.control = str(session.directory / "control.sock")
+        self.control = str(session.directory / SOCKET)
 
     def add(self, entry: dict[str, Any]) -> dict[str, Any]:
         """Have a service started, unless it runs already; return its endpoint when it serves.

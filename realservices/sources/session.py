@@ -12,6 +12,7 @@ import threading
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from realservices.control.messages import SOCKET
 from realservices.system.left_directories import SESSION as SESSION_PREFIX
 from realservices.system.left_directories import remove_left_directories
 from realservices.system.removal import discard_tree
@@ -21,6 +22,12 @@ if TYPE_CHECKING:
     from realservices.sources.warm import Warmth
 
 SESSION = "REALSERVICES_SESSION"
+
+
+def session_control() -> str:
+    """Return the path of the control socket of the session that this process belongs to; "" where nothing runs yet."""
+    path = Path(os.environ.get(SESSION, ""), SOCKET)
+    return str(path) if path.is_socket() else ""
 
 
 class Session:

@@ -27,14 +27,19 @@ _SETTLE_S, _SETTLE_PAUSE_S = 0.1, 0.002
 
 def is_free(port: int) -> bool:
     """Return whether a server could listen on ``port`` of 127.0.0.1."""
+    return refusal_of(port) is None
+
+
+def refusal_of(port: int) -> OSError | None:
+    """Return why no server could listen on ``port`` of 127.0.0.1 now, None where one could."""
     with socket.socket(socket.AF_INET, socket.SOCK_STREAM) as probe:
         # As servers do: connections of an earlier holder in TIME_WAIT must not count, a listener must.
         probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         try:
             probe.bind(("127.0.0.1", port))
-        except OSError:
-            return False
-    return True
+        except OSError as error:
+            return error
+    return None
 
 
 def owner_of_port(port: int) -> str:

@@ -14,7 +14,6 @@ from realservices.system.locks import make_locked_directory
 from realservices.system.user_directory import user_directory
 
 ALIVE = "alive"
-CONTROL = "control.sock"
 
 
 def new_session_path() -> str:

@@ -14,8 +14,9 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from realservices.control.messages import SOCKET
 from realservices.sources.package import package_command
-from realservices.system.session_directory import CONTROL, make_session_directory, new_session_path
+from realservices.system.session_directory import make_session_directory, new_session_path
 from tests.fuzz.mutations import Mutations
 from tests.host import places
 from tests.launcher.control_client import ControlClient
@@ -114,10 +115,10 @@ def _served() -> Iterator[str]:
     held = make_session_directory(directory)
     try:
         subprocess.run(package_command("serve", directory), check=True, timeout=_DEADLINE_S, stdin=subprocess.DEVNULL)
-        process = _process(f"{directory}/{CONTROL}")
+        process = _process(f"{directory}/{SOCKET}")
         with Path(directory, "serve.log").open(encoding="utf-8", errors="replace") as log:
             try:
-                yield f"{directory}/{CONTROL}"
+                yield f"{directory}/{SOCKET}"
             finally:
                 # It ends with the last holder of the session's FIFO, and says last why it ends before that.
                 while held:

@@ -7,6 +7,7 @@ import os
 from realservices.contract import environment
 from realservices.kinds.registry import find, names
 from realservices.launcher.group.description import GroupError
+from realservices.launcher.runtime_file import FILE
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -19,12 +20,10 @@ if TYPE_CHECKING:
     # From a runtime description: program and arguments, and its whole environment.
     Words = Callable[[dict[str, Any]], tuple[list[str], dict[str, str]]]
 
-_RUNTIME_FILE = "runtime.json"
-
 
 def contract_environment(description: dict[str, Any]) -> dict[str, str]:
     """Return the variables of the environment contract, by which the Python fixtures find the services, too."""
-    runtime = {environment.RUNTIME: f"{description['private']}/{_RUNTIME_FILE}"}
+    runtime = {environment.RUNTIME: f"{description['private']}/{FILE}"}
     return environment.service_environment(description["services"]) | runtime
 
 

@@ -8,6 +8,7 @@ from realservices.contract.endpoint_shapes import RUNTIME
 from realservices.contract.errors import RealServicesError
 from realservices.contract.shapes import check, load_json
 from realservices.control.run_record import RunRecord
+from realservices.launcher.runtime_file import FILE
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -44,7 +45,7 @@ def find_description(label: str, record: RunRecord) -> dict[str, Any] | None:
     if not run.is_up:
         raise GroupError(f"{label} is starting; ask again when its services are ready")
     try:
-        return load_description(f"{run.directory}/runtime.json")
+        return load_description(f"{run.directory}/{FILE}")
     except FileNotFoundError:
         return None  # It is just ending.
 

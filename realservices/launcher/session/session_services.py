@@ -17,6 +17,7 @@ import sys
 import time
 
 from realservices.contract.errors import InfrastructureError, RealServicesError
+from realservices.control.messages import SOCKET
 from realservices.host.guardian import Home
 from realservices.host.launcher_directories import LauncherDirectories
 from realservices.launcher.session.making import ServiceMaker
@@ -29,7 +30,6 @@ from realservices.system.locks import share_locked_directory
 from realservices.system.removal import remove_tree
 from realservices.system.session_directory import (
     ALIVE,
-    CONTROL,
     make_session_directory,
     new_session_path,
 )
@@ -135,7 +135,7 @@ class SessionServices:
         self._alive = os.open(f"{self.directory}/{ALIVE}", os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC)
         self._supervisor.watch(self._alive, self._look)
         self._signals = SignalReader(self._on_end_signal, self._supervisor.on_exit)
-        self._session.listen(f"{self.directory}/{CONTROL}", self._signals, add=self._add)
+        self._session.listen(f"{self.directory}/{SOCKET}", self._signals, add=self._add)
         # A FIFO that had no writer when it was opened never reports one's end.
         self._look()
 
