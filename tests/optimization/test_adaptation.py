@@ -146,7 +146,7 @@ async def test_demand_that_is_gone_is_noticed_without_another_test(make_pool: Ca
     await _take_at_once(pool, 4)
     await _all_at_once(pool, 3)
     await _until(lambda: pool.clones.ready == 0)
-    await _until(lambda: pool.size == 0)
+    await _until(lambda: len(pool.pooled.members) == 0)
     await _until(lambda: not pool.clones._existing)
 
 
@@ -156,10 +156,10 @@ async def test_pooled_connections_are_reused_and_closed_when_nobody_needs_them(
     pool = make_pool(min_ready_databases=1)
     for _ in range(3):
         await _all_at_once(pool, 4)
-    assert pool.size == pool.limit.peak == 4
+    assert len(pool.pooled.members) == pool.limit.peak == 4
     clock.now += pool._strategy.settings.demand_window_s + 1
-    await pool.trim()
-    assert pool.size == 1
+    await pool.pooled.trim()
+    assert len(pool.pooled.members) == 1
 
 
 async def test_little_memory_bounds_both(make_pool: Callable[..., PostgresPool]) -> None:
@@ -204,7 +204,7 @@ async def test_connections_that_others_take_meanwhile_are_done_without(
     async with _others(postgres_endpoint, max_connections - await _connections(postgres_endpoint) - 1):
         await _all_at_once(pool, 20)
         assert pool.limit.limit < before
-        assert 2 <= pool.size <= 3
+        assert 2 <= len(pool.pooled.members) <= 3
 
 
 async def test_no_connection_left_at_all_says_so(

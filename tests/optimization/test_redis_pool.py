@@ -12,6 +12,8 @@ from realservices.isolation.errors import IsolationError
 from realservices.kinds.redis.isolation.index_ranges import IndexesExhaustedError
 from realservices.kinds.redis.pool.pool import RedisPool
 from realservices.optimization.limits import PoolTimeoutError
+from realservices.optimization.optimization_levels import OptimizationLevel, settings_for
+from realservices.optimization.strategy import AdaptiveStrategy
 from realservices.sources.services import find_services
 
 if TYPE_CHECKING:
@@ -27,9 +29,11 @@ def make_pool(tmp_path: Any) -> Iterator[Callable[..., RedisPool]]:
     """Makes pool on the target's server, with locks of the test's own."""
     made: list[RedisPool] = []
 
-    def make(databases: int, *, pooling: bool = True, timeout_s: float = 20) -> RedisPool:
+    def make(databases: int, *, pooling: bool = True, timeout_s: float = 20, **settings: Any) -> RedisPool:
         endpoint = dataclasses.replace(find_services().endpoint("redis"), databases=databases)
-        made.append(RedisPool(endpoint, str(tmp_path), pooling=pooling, timeout_s=timeout_s))
+        settings |= {"enable_resource_pooling": pooling, "acquire_timeout_s": timeout_s}
+        strategy = AdaptiveStrategy(settings_for(OptimizationLevel.CI_FAST, settings))
+        made.append(RedisPool(endpoint, str(tmp_path), strategy))
         return made[-1]
 
     yield make
@@ -137,3 +141,15 @@ async def test_blocking_and_asynchronous_clients_of_a_lease_are_one_database(
     pool.release(lease)
     pool.restore()
     pool.release(other)
+
+
+async def test_pooled_connections_end_when_nobody_needs_them(make_pool: Callable[..., RedisPool]) -> None:
+    pool = make_pool(8, min_ready_databases=1, demand_window_s=0.05)
+    for lease in [pool.lease() for _ in range(4)]:
+        pool.release(lease)
+    assert len(pool.pooled.members) == 4
+    async with asyncio.timeout(_DEADLINE_S):
+        while len(pool.pooled.members) > 1:
+            await asyncio.sleep(0.01)
+    # Their indexes are there for the next ones.
+    assert len([pool.lease() for _ in range(7)]) == 7

@@ -16,9 +16,7 @@ if TYPE_CHECKING:
 
 class _Redis(PooledKind):
     def isolation(self, manager: IsolationManager, endpoint: Endpoint, strategy: AdaptiveStrategy) -> ServiceIsolation:
-        settings, directory = strategy.settings, manager.services.private
-        pooling = settings.enable_resource_pooling
-        return RedisPool(endpoint, directory, pooling=pooling, timeout_s=settings.acquire_timeout_s)
+        return RedisPool(endpoint, manager.services.private, strategy)
 
 
 POOLED = _Redis()

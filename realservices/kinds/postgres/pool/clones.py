@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-import contextvars
 import time
 from typing import TYPE_CHECKING
 
@@ -14,6 +13,7 @@ from realservices.isolation.errors import IsolationError
 from realservices.kinds.postgres.isolation.administration import Administration
 from realservices.kinds.postgres.isolation.clones import Clone, ClonePool
 from realservices.optimization.demand import Demand
+from realservices.optimization.later import Later
 from realservices.optimization.strategy import ServerRoom
 
 if TYPE_CHECKING:
@@ -74,8 +74,7 @@ class AdaptiveClonePool(ClonePool):
         self._existing: dict[str, Clone] = {}
         self._clone_bytes = _SMALLEST_CLONE_BYTES
         self._is_measured = False
-        self._timer: asyncio.TimerHandle | None = None
-        self._trimming: set[asyncio.Task[None]] = set()
+        self._trimming = Later(self._trim, strategy.settings.demand_window_s + _TRIM_LATER_S)
 
     @property
     def ready(self) -> int:
@@ -148,18 +147,9 @@ class AdaptiveClonePool(ClonePool):
         self._existing.pop(clone.name, None)
 
     def _trim_later(self) -> None:
-        """Look again when today's demand is forgotten; nothing polls where nothing is left to drop."""
-        if self._timer is None and len(self._ready) > self._strategy.settings.min_ready_databases:
-            delay_s = self._strategy.settings.demand_window_s + _TRIM_LATER_S
-            self._timer = asyncio.get_running_loop().call_later(
-                delay_s, self._start_trimming, context=contextvars.Context()
-            )
-
-    def _start_trimming(self) -> None:
-        self._timer = None
-        task = asyncio.ensure_future(self._trim())
-        self._trimming.add(task)
-        task.add_done_callback(self._trimming.discard)
+        """Look again when today's demand is forgotten."""
+        if len(self._ready) > self._strategy.settings.min_ready_databases:
+            self._trimming.ask()
 
     async def _trim(self) -> None:
         wanted = self._wanted()
@@ -172,10 +162,8 @@ class AdaptiveClonePool(ClonePool):
         self._trim_later()
 
     async def _close(self, drop: bool) -> None:
-        if self._timer is not None:
-            self._timer.cancel()
-            self._timer = None
-        await asyncio.gather(*self._trimming, *(self._ready if drop else ()), return_exceptions=True)
+        await self._trimming.end()
+        await asyncio.gather(*(self._ready if drop else ()), return_exceptions=True)
         self._ready.clear()
         # Also what a test had that was cancelled while it waited for it: nobody could give that back.
         for clone in list(self._existing.values()) if drop else ():

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-import contextvars
 import time
 from typing import TYPE_CHECKING, Any
 
@@ -18,9 +17,9 @@ from realservices.isolation.errors import IsolationError
 from realservices.kinds.postgres.isolation.isolation import PostgresIsolation
 from realservices.kinds.postgres.pool.clones import AdaptiveClonePool
 from realservices.kinds.postgres.pool.pooled_connection import PooledConnection
-from realservices.optimization.demand import RecentPeak
 from realservices.optimization.limits import FairLimit, Permit
 from realservices.optimization.monitor import current_test
+from realservices.optimization.pool import Pool
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Callable
@@ -49,6 +48,7 @@ class PostgresPool(PostgresIsolation):
     Attributes:
         limit: How many connections tests may have.
         clones: Where pooled connections and cloned databases come from.
+        pooled: The pooled connections.
 
     Args:
         endpoint: The service.
@@ -79,12 +79,8 @@ class PostgresPool(PostgresIsolation):
         )
         self._asked_at: float | None = None
         self._asking: Future[ServerRoom] | None = None
-        self._pooled: set[PooledConnection] = set()
-        self._idle: list[PooledConnection] = []
+        self.pooled = Pool(self._new, PooledConnection.retire, strategy)
         self._clone_connections = 0
-        self._peak = RecentPeak(strategy.settings.demand_window_s, strategy.clock)
-        self._timers: dict[asyncio.AbstractEventLoop, asyncio.TimerHandle] = {}
-        self._trimming: set[asyncio.Task[None]] = set()
 
     def measures(self) -> dict[str, Any]:
         """Return what a report says of the service."""
@@ -94,18 +90,13 @@ class PostgresPool(PostgresIsolation):
             "connections_held": len(self.limit.holders),
             "connections_peak": self.limit.peak,
             "connections_waiting": len(self.limit.waiting),
-            "pooled": self.size,
+            "pooled": len(self.pooled.members),
             "databases_ready": self.clones.ready,
             "databases_taken": demand.takes,
             "databases_waited_for": demand.waits,
             "databases_waited_ms": demand.waited_s * 1000,
             "database_make_ms": demand.make_s * 1000,
         }
-
-    @property
-    def size(self) -> int:
-        """How many pooled connections there are."""
-        return len(self._pooled)
 
     def expect(self, *, transactions: bool, databases: int) -> None:
         """Prepare for tests to come."""
@@ -126,19 +117,14 @@ class PostgresPool(PostgresIsolation):
 
     async def close_loop(self) -> None:
         """Close what belongs to the running loop, before it ends."""
-        timer = self._timers.pop(asyncio.get_running_loop(), None)
-        if timer is not None:
-            timer.cancel()
-        mine = [task for task in self._trimming if task.get_loop() is asyncio.get_running_loop()]
-        await asyncio.gather(*mine)
-        for pooled in list(self._pooled):
+        await self.pooled.close_loop()
+        for pooled in self.pooled.members:
             await pooled.close_loop()
 
     def close(self, *, drop: bool) -> None:
         """End the process's use of the service; ``drop``: remove every clone, because the server goes on."""
         self._background.run(self.close_loop(), _CLOSE_TIMEOUT_S)
-        self._pooled.clear()
-        self._idle.clear()
+        self.pooled.clear()
         self.clones.close(drop=drop, timeout_s=_CLOSE_TIMEOUT_S)
         if self._others:
             self._others.close()
@@ -173,7 +159,6 @@ class PostgresPool(PostgresIsolation):
             await self._ask_server()
         permit = await self.limit.acquire(test.test_id, first=first)
         test.wait_s += permit.waited_s
-        self._peak.note(len(self.limit.holders))
         return permit
 
     def _should_ask(self) -> bool:
@@ -191,13 +176,16 @@ class PostgresPool(PostgresIsolation):
         finally:
             self._asking = None
         self._asked_at = time.monotonic()
-        held = len(self._pooled) + self._clone_connections
-        self.limit.resize(self._strategy.connections(room, held=held, own=self.clones.administrative))
+        self.limit.resize(self._strategy.connections(room, held=self._held, own=self.clones.administrative))
+
+    @property
+    def _held(self) -> int:
+        """How many connections tests have or left."""
+        return len(self.pooled.members) + self._clone_connections
 
     def _shrink(self, error: Exception) -> None:
         """Do with the connections that there are: others have taken the rest."""
-        others = len(self._pooled) + self._clone_connections
-        if others == 0:
+        if self._held == 0:
             service = self.endpoint
             raise PoolExhaustedError(
                 f"{current_test().test_id}: PostgreSQL service {service.name!r} ({service.label}) has no connection "
@@ -205,11 +193,11 @@ class PostgresPool(PostgresIsolation):
                 "under test, run fewer pytest-xdist workers, or set max_connections in the postgres_service's settings"
             ) from error
         self._asked_at = time.monotonic()
-        self.limit.resize(others)
+        self.limit.resize(self._held)
 
     @contextlib.asynccontextmanager
     async def _on_pooled(self, keep: bool) -> AsyncIterator[asyncpg.Connection]:
-        pooled = self._idle.pop() if self._idle else self._new()
+        pooled = self.pooled.take()
         has_begun = False
         try:
             async with pooled.transaction(keep=keep) as connection:
@@ -217,16 +205,15 @@ class PostgresPool(PostgresIsolation):
                 yield connection
         finally:
             if has_begun and self._strategy.settings.enable_resource_pooling:
-                self._idle.append(pooled)
-                self._trim_later()
+                self.pooled.give_back(pooled)
             else:
-                await self._retire(pooled)
+                await self.pooled.retire(pooled)
 
     @contextlib.asynccontextmanager
     async def _to_clone(self, keep: bool) -> AsyncIterator[asyncpg.Connection]:
         # Idle pooled connections hold connections, too.
-        while self._idle and len(self._pooled) + self._clone_connections >= self.limit.limit:
-            await self._retire(self._idle.pop(0))
+        while self._held >= self.limit.limit and await self.pooled.retire_idle():
+            continue
         async with super().connection_to_clone(keep=keep) as connection:
             self._clone_connections += 1
             try:
@@ -235,34 +222,7 @@ class PostgresPool(PostgresIsolation):
                 self._clone_connections -= 1
 
     def _new(self) -> PooledConnection:
-        pooled = PooledConnection(self.endpoint, self._background, self._ready_made, clones=self.clones)
-        self._pooled.add(pooled)
-        return pooled
-
-    async def _retire(self, pooled: PooledConnection) -> None:
-        self._pooled.discard(pooled)
-        await pooled.retire()
-
-    def _trim_later(self) -> None:
-        """Look again when today's demand is forgotten, outside of any test's context: its tasks end with it."""
-        loop = asyncio.get_running_loop()
-        if loop not in self._timers:
-            delay_s = self._strategy.settings.demand_window_s
-            self._timers[loop] = loop.call_later(delay_s, self._start_trimming, loop, context=contextvars.Context())
-
-    def _start_trimming(self, loop: asyncio.AbstractEventLoop) -> None:
-        self._timers.pop(loop, None)
-        task: asyncio.Task[None] = loop.create_task(self.trim())
-        self._trimming.add(task)
-        task.add_done_callback(self._trimming.discard)
-
-    async def trim(self) -> None:
-        """Close idle pooled connections that the demand of late would not have used."""
-        least = min(self._strategy.settings.min_ready_databases, len(self._pooled))
-        while self._idle and len(self._pooled) > max(least, self._peak.value()):
-            await self._retire(self._idle.pop(0))
-        if self._idle and len(self._pooled) > least:
-            self._trim_later()
+        return PooledConnection(self.endpoint, self._background, self._ready_made, clones=self.clones)
 
 
 def _is_full(error: Exception) -> bool:

@@ -201,9 +201,13 @@ class RedisIsolation(ServiceIsolation):
             elif kept is not None:
                 self._kept_sync[decode] = kept
 
-    def waiting_client(self, environment: TestEnvironment) -> IsolatedRedis | None:
-        """Return a client for which another test gives a database back, None where nobody does."""
-        return None
+    def lease_or_wait(self) -> RedisLease | None:
+        """Give a test a database; None: another test releases one, for which `waiting_client` waits (see pool/)."""
+        return self.lease()
+
+    def waiting_client(self, environment: TestEnvironment) -> IsolatedRedis:
+        """Return a client that waits for a database with its first command."""
+        raise NotImplementedError("a lease of one test after the other never waits")
 
     def restore(self) -> None:
         """Make the accounts again: a restarted server has forgotten them."""

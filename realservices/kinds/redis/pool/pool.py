@@ -18,6 +18,7 @@ from realservices.kinds.redis.pool.shared_indexes import PooledIndexes, SharedIn
 from realservices.kinds.redis.pool.waiting import WaitingPool, WaitingRedis
 from realservices.optimization.limits import FairLimit, Permit, PoolTimeoutError
 from realservices.optimization.monitor import current_test
+from realservices.optimization.pool import Pool
 
 if TYPE_CHECKING:
     import asyncio
@@ -27,6 +28,7 @@ if TYPE_CHECKING:
     from realservices.isolation.test_environment import TestEnvironment
     from realservices.kinds.redis.isolation.clients import IsolatedRedis, IsolatedRedisSync
     from realservices.kinds.redis.isolation.lease import RedisLease
+    from realservices.optimization.strategy import AdaptiveStrategy
 
 
 # More than a server has: how many indexes there are is not known yet.
@@ -47,21 +49,23 @@ class RedisPool(RedisIsolation):
     Args:
         endpoint: The service.
         directory: What all processes that share it share, for locks.
-        pooling: Whether a pooled connection serves one test after the other.
-        timeout_s: How long to wait for an index.
+        strategy: Says how long to wait for an index, and how long pooled connections stay.
+
+    Attributes:
+        pooled: The pooled connections.
     """
 
-    def __init__(self, endpoint: Endpoint, directory: str, *, pooling: bool, timeout_s: float) -> None:
+    def __init__(self, endpoint: Endpoint, directory: str, strategy: AdaptiveStrategy) -> None:
         self._shared = SharedIndexes(endpoint, directory)
         super().__init__(endpoint, directory, PooledIndexes(self._shared))
         self._directory = directory
-        self._pooling = pooling
-        self._idle: list[_PooledDatabase] = []
+        self._settings = strategy.settings
+        self.pooled = Pool(self._new, self._retire, strategy)
         self._used: dict[int, tuple[_PooledDatabase, Permit]] = {}  # By the index of the lease.
         self._limit = FairLimit(
             f"the databases that this process can have of Redis service {endpoint.name!r} ({endpoint.label})",
             _UNKNOWN,
-            timeout_s=timeout_s,
+            timeout_s=strategy.settings.acquire_timeout_s,
             remedy="Leave environments earlier, or lower max_concurrent_tests.",
         )
         self._refusal = ""  # What was said of an external server when it had no more.
@@ -69,30 +73,34 @@ class RedisPool(RedisIsolation):
 
     def measures(self) -> dict[str, Any]:
         """Return what a report says of the service."""
-        return {"pooled": self.size}
-
-    @property
-    def size(self) -> int:
-        """How many pooled connections there are."""
-        return len(self._idle) + len(self._used)
+        return {"pooled": len(self.pooled.members)}
 
     def lease(self) -> RedisLease:
         """Give a test an index; the database is empty.
 
         Raises:
-            IndexesExhaustedError: Other tests and processes have them all. `waiting_client` waits.
+            IndexesExhaustedError: Other tests and processes have them all. `client_in_turn` waits.
         """
+        lease = self._lease_now()
+        if lease is None:
+            raise self._exhausted()
+        return lease
+
+    def lease_or_wait(self) -> RedisLease | None:
+        """Give a test an index, as `lease` does; None where another test of this process is going to release one."""
+        lease = self._lease_now()
+        if lease is None and not self._used:
+            raise self._exhausted()
+        return lease
+
+    def _lease_now(self) -> RedisLease | None:
         if not self._limit.waiting and len(self._limit.holders) == len(self._used):
             self._limit.resize(_UNKNOWN)  # Nobody is before us, and other processes may have left indexes.
         permit = self._limit.acquire_now(current_test().test_id)
-        if permit is None:
-            raise self._exhausted()
-        return self._lease(permit)
+        return self._lease(permit) if permit else None
 
-    def waiting_client(self, environment: TestEnvironment) -> IsolatedRedis | None:
-        """Return a client that waits for its index with its first command; None where no test has one."""
-        if not self._used:
-            return None
+    def waiting_client(self, environment: TestEnvironment) -> IsolatedRedis:
+        """Return a client that waits for its index with its first command."""
         pool = WaitingPool(lambda: environment.entered(_RESOURCE, self.client_in_turn(keep=environment.keep)))
         return WaitingRedis(connection_pool=pool)
 
@@ -124,12 +132,12 @@ class RedisPool(RedisIsolation):
         is_fit = False
         try:
             pooled.release(lease)
-            is_fit = self._pooling
+            is_fit = self._settings.enable_resource_pooling
         finally:
             if pooled.shared_indexes and pooled.shared_indexes.index != lease.database_index:
                 self._shared.release(lease.database_index)
             if is_fit:
-                self._idle.append(pooled)
+                self.pooled.give_back(pooled)
             else:
                 self._end(pooled)
             permit.release()
@@ -158,19 +166,20 @@ class RedisPool(RedisIsolation):
 
     def restore(self) -> None:
         """Make the accounts again: a restarted server has forgotten them."""
-        for pooled in self._all():
+        for pooled in self.pooled.members:
             pooled.restore()
 
     async def close_loop(self) -> None:
         """Close what belongs to the session's loop, before it ends."""
+        await self.pooled.close_loop()
         await super().close_loop()
-        for pooled in (*self._all(), *self._ended):
+        for pooled in (*self.pooled.members, *self._ended):
             await pooled.close_loop()
         self._ended.clear()
 
     def close(self, *, drop: bool = False) -> None:
         """Disconnect and leave the indexes to others."""
-        for pooled in self._all():
+        for pooled in self.pooled.members:
             pooled.close()
         super().close()
         self._shared.close()
@@ -185,39 +194,42 @@ class RedisPool(RedisIsolation):
                 raise PoolTimeoutError(f"{error} {self._shortage()}") from None
             test.wait_s += permit.waited_s
             has_waited = True
-            try:
-                return self._lease(permit)
-            except IndexesExhaustedError:
-                if not self._used:
-                    raise
+            if lease := self._lease(permit):
+                return lease
+            if not self._used:
+                raise self._exhausted()
 
-    def _lease(self, permit: Permit) -> RedisLease:
+    def _lease(self, permit: Permit) -> RedisLease | None:
+        """Give an index to who has the permit. None: the server has no more, and the permit is released."""
+        pooled = lease = None
         try:
-            pooled = self._idle.pop() if self._idle else self._new()
-            try:
-                lease = pooled.lease()
-            except BaseException as error:
-                self._end(pooled)  # With its index: a server that is down for a while must not use them all up.
-                if isinstance(error, LookupError):
-                    raise self._exhausted() from None
-                raise
-        except BaseException as error:
-            if isinstance(error, IndexesExhaustedError):
-                self._refusal = str(error)
-                self._limit.resize(max(1, len(self._used)))
-            permit.release()
-            raise
-        self._used[lease.database_index] = pooled, permit
+            pooled = self.pooled.take()
+            lease = pooled.lease()
+        except IndexesExhaustedError as error:
+            self._refusal = str(error)
+            self._limit.resize(max(1, len(self._used)))
+        finally:
+            if lease is None:
+                if pooled:
+                    self._end(pooled)  # With its index: a server that is down for a while must not use them all up.
+                permit.release()
+        if pooled and lease:
+            self._used[lease.database_index] = pooled, permit
         return lease
 
     def _new(self) -> _PooledDatabase:
         indexes = PooledIndexes(self._shared) if self.endpoint.disposable else None
         return _PooledDatabase(self.endpoint, self._directory, indexes)
 
-    def _all(self) -> list[_PooledDatabase]:
-        return [*self._idle, *(pooled for pooled, _ in self._used.values())]
+    async def _retire(self, pooled: _PooledDatabase) -> None:
+        self._disconnect(pooled)
+        await pooled.close_loop()
 
     def _end(self, pooled: _PooledDatabase) -> None:
+        self.pooled.remove(pooled)
+        self._disconnect(pooled)
+
+    def _disconnect(self, pooled: _PooledDatabase) -> None:
         if pooled.shared_indexes and pooled.shared_indexes.index is not None:
             self._shared.release(pooled.shared_indexes.index)
         pooled.close()
@@ -225,6 +237,8 @@ class RedisPool(RedisIsolation):
 
     def _exhausted(self) -> IndexesExhaustedError:
         service = self.endpoint
+        if self._refusal and not service.disposable:
+            return IndexesExhaustedError(self._refusal)
         tests = ", ".join(sorted(permit.holder for _, permit in self._used.values()))
         return IndexesExhaustedError(
             f"{current_test().test_id}: all of the {service.databases} databases of Redis service {service.name!r} "

@@ -7,7 +7,7 @@ from collections import deque
 from typing import TYPE_CHECKING
 
 from realservices.isolation.errors import IsolationError
-from realservices.kinds.redis.isolation.index_ranges import IndexRange
+from realservices.kinds.redis.isolation.index_ranges import IndexesExhaustedError, IndexRange
 
 if TYPE_CHECKING:
     from realservices.contract.runtime import Endpoint
@@ -52,10 +52,14 @@ class PooledIndexes:
         self.index: int | None = None  # Of the next test of the pooled connection, or of its present one.
 
     def claim(self) -> int:
-        """Return the index for the next test of the pooled connection."""
+        """Return the index for the next test of the pooled connection.
+
+        Raises:
+            IndexesExhaustedError: Other tests and processes have them all.
+        """
         following = self._shared.claim() or self.index
         if following is None:
-            raise LookupError
+            raise IndexesExhaustedError("no database index is free")
         self.index = following
         return following
 
