@@ -9,7 +9,7 @@ import asyncpg
 import pytest
 
 from realservices.isolation.ready_databases import ReadyDatabases
-from realservices.kinds.postgres.isolation.clones import Clone
+from realservices.kinds.postgres.isolation.clone import Clone
 
 if TYPE_CHECKING:
     from pathlib import Path

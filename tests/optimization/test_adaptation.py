@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Callable
 
     from realservices.contract.runtime import Endpoint
-    from realservices.kinds.postgres.isolation.clones import Clone
+    from realservices.kinds.postgres.isolation.clone import Clone
     from realservices.kinds.postgres.pool.pool import PostgresPool
     from tests.optimization.conftest import Clock
 

@@ -11,7 +11,8 @@ import pytest
 
 from realservices.isolation.errors import IsolationError
 from realservices.kinds.postgres.isolation.administration import Administration, quote_identifier
-from realservices.kinds.postgres.isolation.clones import Clone, ClonePool
+from realservices.kinds.postgres.isolation.clone import Clone
+from realservices.kinds.postgres.isolation.clone_pool import ClonePool
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -228,7 +229,9 @@ async def test_clone_that_failed_ahead_is_made_anew(
     pool = ClonePool(postgres_endpoint, background, none_ready)
     with monkeypatch.context() as server_is_down:
         # Where nobody listens.
-        server_is_down.setattr(pool._making, "_endpoint", dataclasses.replace(postgres_endpoint, socket="", port=1))
+        server_is_down.setattr(
+            pool._maker.connections[0], "_endpoint", dataclasses.replace(postgres_endpoint, socket="", port=1)
+        )
         pool.expect(2)
         with pytest.raises(IsolationError):
             await asyncio.wrap_future(pool.make())

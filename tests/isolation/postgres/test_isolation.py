@@ -12,7 +12,7 @@ import pytest
 from realservices.kinds.postgres.isolation.connection import IsolatedConnection
 
 if TYPE_CHECKING:
-    from realservices.kinds.postgres.isolation.clones import Clone
+    from realservices.kinds.postgres.isolation.clone import Clone
     from realservices.kinds.postgres.isolation.isolation import PostgresIsolation
 
 _DEADLINE_S = 20

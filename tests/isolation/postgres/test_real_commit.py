@@ -10,7 +10,8 @@ import pytest
 
 from realservices.isolation.errors import IsolationError
 from realservices.kinds.postgres.isolation.administration import Administration, quote_identifier
-from realservices.kinds.postgres.isolation.clones import Clone, ClonePool
+from realservices.kinds.postgres.isolation.clone import Clone
+from realservices.kinds.postgres.isolation.clone_pool import ClonePool
 from realservices.kinds.postgres.isolation.held import HeldTransaction
 from realservices.kinds.postgres.isolation.isolation import PostgresIsolation
 from realservices.kinds.postgres.isolation.traits import Traits, traits_of, traits_query

@@ -12,7 +12,7 @@ import pytest
 from realservices.isolation.errors import IsolationError
 from realservices.kinds.postgres.isolation import session_databases
 from realservices.kinds.postgres.isolation.administration import Administration, connect_kwargs
-from realservices.kinds.postgres.isolation.clones import ClonePool
+from realservices.kinds.postgres.isolation.clone_pool import ClonePool
 from realservices.kinds.postgres.isolation.session_databases import SessionDatabases
 
 if TYPE_CHECKING:

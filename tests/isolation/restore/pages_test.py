@@ -15,7 +15,7 @@ from realservices.control.client import BlockingServiceControl
 from realservices.isolation.background import BackgroundLoop
 from realservices.isolation.ready_databases import ReadyDatabases
 from realservices.kinds.postgres.isolation.administration import connect_kwargs
-from realservices.kinds.postgres.isolation.clones import ClonePool
+from realservices.kinds.postgres.isolation.clone_pool import ClonePool
 from realservices.kinds.postgres.isolation.restore.pages import UndecidedError
 from realservices.kinds.postgres.isolation.restore.pristine import BY_OID, SETTINGS, Pristine, relation_of
 from realservices.sources.services import find_services

@@ -15,7 +15,7 @@ import pytest
 
 from realservices.isolation.background import BackgroundLoop
 from realservices.isolation.ready_databases import ReadyDatabases
-from realservices.kinds.postgres.isolation.clones import ClonePool
+from realservices.kinds.postgres.isolation.clone_pool import ClonePool
 from realservices.sources.services import find_services
 from tests.isolation.restore.contents import contents
 from tests.isolation.restore.operations import random_test

@@ -12,7 +12,7 @@ import pytest
 from realservices.isolation.background import BackgroundLoop
 from realservices.isolation.ready_databases import ReadyDatabases
 from realservices.kinds.postgres.isolation.administration import connect_kwargs
-from realservices.kinds.postgres.isolation.clones import ClonePool
+from realservices.kinds.postgres.isolation.clone_pool import ClonePool
 from realservices.kinds.postgres.isolation.isolation import PostgresIsolation
 from realservices.sources.services import find_services
 

@@ -11,7 +11,8 @@ from realservices.isolation.errors import IsolationError
 if TYPE_CHECKING:
     from collections.abc import Collection
 
-    from realservices.kinds.postgres.isolation.clones import Clone, ClonePool
+    from realservices.kinds.postgres.isolation.clone import Clone
+    from realservices.kinds.postgres.isolation.clone_pool import ClonePool
 
 
 class CloneUse:

@@ -14,7 +14,7 @@ from realservices.kinds.postgres.isolation.drivers.urls import url_for
 if TYPE_CHECKING:
     from realservices.isolation.background import BackgroundLoop
     from realservices.isolation.errors import IsolationError
-    from realservices.kinds.postgres.isolation.clones import Clone
+    from realservices.kinds.postgres.isolation.clone import Clone
 
 
 class ClonedDatabase:

@@ -18,9 +18,9 @@ from realservices.isolation.errors import IsolationBrokenError, IsolationError, 
 from realservices.isolation.service_isolation import Finding, ServiceIsolation
 from realservices.kinds.postgres.databases import PRISTINE_DATABASE
 from realservices.kinds.postgres.isolation.administration import connect_kwargs
+from realservices.kinds.postgres.isolation.clone_pool import ClonePool
 from realservices.kinds.postgres.isolation.clone_use import CloneUse
 from realservices.kinds.postgres.isolation.cloned_database import ClonedDatabase
-from realservices.kinds.postgres.isolation.clones import ClonePool
 from realservices.kinds.postgres.isolation.connection import IsolatedConnection
 from realservices.kinds.postgres.isolation.drivers.leases import Leases
 from realservices.kinds.postgres.isolation.held import HeldTransaction
@@ -35,7 +35,7 @@ if TYPE_CHECKING:
     from realservices.contract.runtime import Endpoint
     from realservices.isolation.background import BackgroundLoop
     from realservices.isolation.ready_databases import ReadyDatabases
-    from realservices.kinds.postgres.isolation.clones import Clone
+    from realservices.kinds.postgres.isolation.clone import Clone
     from realservices.kinds.postgres.isolation.kept_connections import PooledConnection
     from realservices.kinds.postgres.isolation.lock_waits import LockWait
     from realservices.kinds.postgres.isolation.session_databases import SessionDatabases

@@ -11,7 +11,7 @@ import asyncpg
 if TYPE_CHECKING:
     from collections.abc import Callable, Coroutine
 
-    from realservices.kinds.postgres.isolation.clones import Clone
+    from realservices.kinds.postgres.isolation.clone import Clone
 
 C = TypeVar("C", bound=asyncpg.Connection)
 # A pool whose use is that its proxies end with their test.

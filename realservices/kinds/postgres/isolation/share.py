@@ -26,7 +26,7 @@ if TYPE_CHECKING:
 
     from realservices.contract.runtime import Endpoint
     from realservices.isolation.background import BackgroundLoop
-    from realservices.kinds.postgres.isolation.clones import Clone
+    from realservices.kinds.postgres.isolation.clone import Clone
     from realservices.kinds.postgres.isolation.lock_waits import LockWait
 
 _TIMEOUT_S = 60.0

@@ -15,7 +15,7 @@ import asyncpg
 
 from realservices.isolation.errors import IsolationError
 from realservices.kinds.postgres.isolation.isolation import PostgresIsolation
-from realservices.kinds.postgres.pool.clones import AdaptiveClonePool
+from realservices.kinds.postgres.pool.adaptive_clones import AdaptiveClonePool
 from realservices.kinds.postgres.pool.pooled_connection import PooledConnection
 from realservices.optimization.limits import FairLimit, Permit
 from realservices.optimization.monitor import current_test

@@ -15,7 +15,7 @@ from realservices.kinds.postgres.isolation.resettable_connection import Resettab
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator
 
-    from realservices.kinds.postgres.isolation.clones import Clone
+    from realservices.kinds.postgres.isolation.clone import Clone
 
 _RESET_TIMEOUT_S = 10.0
 

@@ -29,7 +29,7 @@ if TYPE_CHECKING:
     from sqlalchemy.engine import Engine
     from sqlalchemy.ext.asyncio import AsyncEngine
 
-    from realservices.kinds.postgres.isolation.clones import Clone
+    from realservices.kinds.postgres.isolation.clone import Clone
     from realservices.kinds.postgres.isolation.drivers.lease import DatabaseLease
 
 BLOCKING = ("psycopg", "psycopg2")

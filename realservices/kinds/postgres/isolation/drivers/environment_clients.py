@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 from realservices.isolation.errors import IsolationError
 from realservices.kinds.postgres.isolated import postgres_of
-from realservices.kinds.postgres.isolation.clones import Clone
+from realservices.kinds.postgres.isolation.clone import Clone
 from realservices.kinds.postgres.isolation.drivers.imports import connections_of
 from realservices.kinds.postgres.isolation.drivers.imports import driver as imported
 

@@ -10,7 +10,7 @@ from realservices.isolation.own_process import OwnProcess
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
-    from realservices.kinds.postgres.isolation.clones import Clone
+    from realservices.kinds.postgres.isolation.clone import Clone
 
 # A test seldom has more connections, and seldom do more than two databases serve a process in turn.
 _MOST_IDLE = 6

@@ -16,7 +16,8 @@ if TYPE_CHECKING:
     import asyncpg
 
     from realservices.isolation.background import BackgroundLoop
-    from realservices.kinds.postgres.isolation.clones import Clone, ClonePool
+    from realservices.kinds.postgres.isolation.clone import Clone
+    from realservices.kinds.postgres.isolation.clone_pool import ClonePool
     from realservices.kinds.postgres.isolation.drivers.engines import Engines
 
 

@@ -17,7 +17,7 @@ from realservices.system.own_environment import own_environment
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from realservices.kinds.postgres.isolation.clones import Clone
+    from realservices.kinds.postgres.isolation.clone import Clone
 
 _CONNECT_TIMEOUT_S = 10
 _hiding = threading.RLock()

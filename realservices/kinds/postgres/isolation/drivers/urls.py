@@ -8,7 +8,7 @@ from urllib.parse import parse_qsl, quote, urlencode, urlsplit
 from realservices.isolation.errors import IsolationError
 
 if TYPE_CHECKING:
-    from realservices.kinds.postgres.isolation.clones import Clone
+    from realservices.kinds.postgres.isolation.clone import Clone
 
 SCHEMES = (
     "postgresql",

@@ -10,8 +10,7 @@ from typing import TYPE_CHECKING
 import asyncpg
 
 from realservices.isolation.errors import IsolationError
-from realservices.kinds.postgres.isolation.administration import Administration
-from realservices.kinds.postgres.isolation.clones import Clone, ClonePool
+from realservices.kinds.postgres.isolation.clone_pool import ClonePool
 from realservices.optimization.demand import Demand
 from realservices.optimization.later import Later
 from realservices.optimization.strategy import ServerRoom
@@ -22,6 +21,7 @@ if TYPE_CHECKING:
     from realservices.contract.runtime import Endpoint
     from realservices.isolation.background import BackgroundLoop
     from realservices.isolation.ready_databases import ReadyDatabases
+    from realservices.kinds.postgres.isolation.clone import Clone
     from realservices.optimization.strategy import AdaptiveStrategy
 
 # A database of ours accounts for one connection; what programs under test open beyond that is others' to us.
@@ -63,14 +63,11 @@ class AdaptiveClonePool(ClonePool):
         owner: str = "",
     ) -> None:
         # Connections are what many tests at once have least of.
-        super().__init__(endpoint, background, ready, owner, restores=False)
         makers = strategy.makers
+        super().__init__(endpoint, background, ready, owner, restores=False, makers=makers)
         self.demand = Demand(strategy.settings.demand_window_s, makers, strategy.clock)
         self._strategy = strategy
-        self._idle_makers = [self._making, *(Administration(endpoint, owner) for _ in range(makers - 1))]
-        self._makers = list(self._idle_makers)
-        self._next_maker = self._making
-        self._may_make = asyncio.Semaphore(makers)
+        self._template = endpoint.template_database
         self._existing: dict[str, Clone] = {}
         self._clone_bytes = _SMALLEST_CLONE_BYTES
         self._is_measured = False
@@ -84,7 +81,7 @@ class AdaptiveClonePool(ClonePool):
     @property
     def administrative(self) -> int:
         """How many connections it uses itself."""
-        return len(self._makers) + 2  # One that drops, and one that opens and closes.
+        return len(self._maker.connections) + 2  # One that drops, and one that opens and closes.
 
     def room(self) -> Future[ServerRoom]:
         """Ask the server for its limits, and how many connections others have."""
@@ -95,9 +92,9 @@ class AdaptiveClonePool(ClonePool):
         return self._background.submit(self._trim())
 
     async def _room(self) -> ServerRoom:
-        arguments = self._prefix, list(self._existing), self._endpoint.template_database
+        arguments = self._maker.prefix, list(self._existing), self._template
         (row,) = await self._dropping.fetch(_ROOM, *arguments)
-        connected = sum(each.is_connected for each in (*self._makers, self._dropping, self._guarding))
+        connected = sum(each.is_connected for each in (*self._maker.connections, self._dropping, self._guarding))
         self._clone_bytes, self._is_measured = row[3], True
         return ServerRoom(row[0], row[1], max(0, row[2] - connected), row[3])
 
@@ -107,9 +104,6 @@ class AdaptiveClonePool(ClonePool):
 
     def _lacks_one(self) -> bool:
         return len(self._ready) < self._wanted()
-
-    def _maker(self) -> Administration:
-        return self._next_maker
 
     async def _take(self) -> Clone:
         self.demand.take()
@@ -122,25 +116,19 @@ class AdaptiveClonePool(ClonePool):
         return clone
 
     async def _make(self) -> Clone:
-        async with self._may_make:
-            maker = self._next_maker = self._idle_makers.pop()
-            begin = time.monotonic()
-            try:
-                clone = await super()._make()
-            finally:
-                self._idle_makers.append(maker)
+        clone = await super()._make()
         self._existing[clone.name] = clone
-        if clone.name.startswith(self._prefix):  # Not one that came with the template.
-            self.demand.made(time.monotonic() - begin)
-            await self._measure(clone, maker)
+        if self._maker.has_made(clone):
+            self.demand.made(self._maker.last_s)
+            await self._measure(clone)
         return clone
 
-    async def _measure(self, clone: Clone, maker: Administration) -> None:
+    async def _measure(self, clone: Clone) -> None:
         """Learn how large clones are, once."""
         if not self._is_measured:
             self._is_measured = True
             with contextlib.suppress(OSError, TimeoutError, asyncpg.PostgresError, asyncpg.InterfaceError):
-                ((self._clone_bytes,),) = await maker.fetch(_SIZE, clone.name)
+                ((self._clone_bytes,),) = await self._dropping.fetch(_SIZE, clone.name)
 
     async def _drop(self, clone: Clone) -> None:
         await super()._drop(clone)
@@ -169,5 +157,3 @@ class AdaptiveClonePool(ClonePool):
         for clone in list(self._existing.values()) if drop else ():
             await self._drop(clone)
         await super()._close(drop)
-        for maker in self._makers:
-            await maker.close(finish=drop)

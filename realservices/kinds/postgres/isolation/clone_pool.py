@@ -9,23 +9,21 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import os
-import secrets
 from collections import deque
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, TypeVar
-from urllib.parse import quote, urlsplit
 
 import asyncpg
 
 from realservices.isolation.errors import IsolationError
-from realservices.isolation.service_isolation import Finding
-from realservices.kinds.postgres.databases import PRISTINE_DATABASE, copy_database, copy_settings
-from realservices.kinds.postgres.isolation.administration import Administration, connect_kwargs, quote_identifier
+from realservices.kinds.postgres.databases import PRISTINE_DATABASE
+from realservices.kinds.postgres.isolation.administration import Administration, quote_identifier
+from realservices.kinds.postgres.isolation.clone import Clone
+from realservices.kinds.postgres.isolation.clone_maker import CloneMaker
 from realservices.kinds.postgres.isolation.doors import Doors
 from realservices.kinds.postgres.isolation.lock_waits import LockWaits
-from realservices.kinds.postgres.isolation.restore.outside import OutsideChanges
 from realservices.kinds.postgres.isolation.restore.restorer import Restorer
-from realservices.kinds.postgres.isolation.restore.turns import ServerTurns
+from realservices.kinds.postgres.isolation.server_use import ServerUse
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Collection, Coroutine, Iterator
@@ -34,6 +32,7 @@ if TYPE_CHECKING:
     from realservices.contract.runtime import Endpoint
     from realservices.isolation.background import BackgroundLoop
     from realservices.isolation.ready_databases import ReadyDatabases
+    from realservices.isolation.service_isolation import Finding
     from realservices.kinds.postgres.isolation.restore.cluster import State
 
 # Where each clone serves one test, one in use and two ready hide the 4-10 ms of a clone behind a test of a few
@@ -42,36 +41,6 @@ if TYPE_CHECKING:
 _READY = 2
 _TAKE_TIMEOUT_S = 60.0
 T = TypeVar("T")
-_HAS_SETTINGS = """SELECT EXISTS (
-    SELECT FROM pg_db_role_setting JOIN pg_database ON pg_database.oid = setdatabase WHERE datname = $1)"""
-
-
-@dataclass(frozen=True, slots=True)
-class Clone:
-    """A database of its own on a service.
-
-    Attributes:
-        endpoint: The service.
-        name: The database's name.
-    """
-
-    endpoint: Endpoint
-    name: str
-
-    @property
-    def url(self) -> str:
-        """The URL for programs: over TCP, with the password."""
-        service = self.endpoint
-        account = f"{quote(service.user, safe='')}:{quote(service.password, safe='')}"
-        address = urlsplit(service.url)._replace(
-            netloc=f"{account}@{service.host}:{service.port}", path=f"/{quote(self.name, safe='')}"
-        )
-        return address.geturl()
-
-    @property
-    def connect_kwargs(self) -> dict[str, Any]:
-        """Arguments for `asyncpg.connect`: over the unix socket where there is one."""
-        return connect_kwargs(self.endpoint, self.name)
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -95,6 +64,7 @@ class ClonePool:
         owner: What begins their names and what connections are called, where others must know whose they are.
         pristine: Name of the copy of the template that they are restored from.
         restores: Whether they are restored at all, which takes a connection for each.
+        makers: How many clones to make at the same time.
     """
 
     def __init__(
@@ -106,17 +76,13 @@ class ClonePool:
         pristine: str = PRISTINE_DATABASE,
         *,
         restores: bool = True,
+        makers: int = 1,
     ) -> None:
-        self._endpoint = endpoint
         self._background = background
-        self._ready_made = ready
-        # Unique among all processes that may share the server, and readable in pg_stat_activity.
-        self._prefix = f"{owner or 'realservices'}_{os.getpid()}_{secrets.token_hex(4)}"
-        self._count = 0
+        self._maker = CloneMaker(endpoint, ready, owner, connections=makers)
         self._expected = 0
         self._ready: deque[asyncio.Task[Clone]] = deque()
-        # Two, so that nobody who waits for a database waits for the end of another one.
-        self._making = Administration(endpoint, owner)
+        # Another connection than the maker's, so that nobody who waits for a database waits for the end of another one.
         self._dropping = Administration(endpoint, owner)
         self._restorer = Restorer(endpoint, self._dropping, pristine, is_wanted=restores)
         # Where databases are dropped after each test that commits, the next test would wait for that.
@@ -125,18 +91,15 @@ class ClonePool:
         self._doors = Doors(self._guarding)
         self._adopting: dict[str, asyncio.Task[None]] = {}
         shared = f"{ready.directory}/{endpoint.name}" if ready.directory else ""
-        self._turns = ServerTurns(shared)
-        self._outside = OutsideChanges(f"{shared}.outside" if shared else "")
-        self.lock_waits = LockWaits(endpoint, owner, self._prefix, ready.taken)
-        self._findings: list[Finding] = []
+        self.lock_waits = LockWaits(endpoint, owner, self._maker.prefix, ready.taken)
+        self._server = ServerUse(endpoint, self._restorer, self._doors, self.lock_waits, shared)
         self._work: set[asyncio.Task[Any]] = set()
         self._checks: set[asyncio.Future[None]] = set()
         # What was released, and may not have been looked at yet.
         self._released: set[_Release] = set()
-        self._taken = self._in_use = 0
+        self._taken = 0
         self._has_replaced = False
         self._has_given_back = False
-        self._has_settings: bool | None = None
         # Return backends that stay in a clone from test to test.
         self.kept_backends: list[Callable[[Clone], Collection[int]]] = []
         # Called with a clone whose name is no longer that of a database.
@@ -177,7 +140,7 @@ class ClonePool:
         try:
             yield
         finally:
-            self._background.run(self._end_outside(since), _TAKE_TIMEOUT_S)
+            self._background.run(self._server.end_outside(since), _TAKE_TIMEOUT_S)
 
     def close_to_others(self, clone: Clone, own: Collection[int]) -> Future[bool]:
         """Have a clone admit nobody else; return whether nobody but ``own`` is there, by the backends' process ids."""
@@ -271,35 +234,25 @@ class ClonePool:
 
     async def _begin_use(self, clone: Clone) -> None:
         await self._adopted(clone)
-        with self._explained():
+        with self._maker.explained():
             await self._restorer.know_server()
         # Also where its database was ready: the test before may have left something in the server as a whole.
         await self._restored()
         # Not before its database is there: restoring the one before may need the server for itself.
-        await self._enter_use()
+        await self._server.begin()
 
     async def _begin_outside(self) -> State | None:
         await self._restored()
-        with self._explained():
+        with self._maker.explained():
             await self._restorer.know_server()
-        since = await self._restorer.look_at_server()
-        await self._enter_use()
-        return since
-
-    async def _end_outside(self, since: State | None) -> None:
-        try:
-            with contextlib.suppress(OSError, TimeoutError, asyncpg.PostgresError, asyncpg.InterfaceError):
-                if changed := await self._restorer.accept_changes(since):
-                    self._outside.tell(changed)
-        finally:
-            self._end_use()
+        return await self._server.begin_outside()
 
     async def _restored(self) -> None:
         await asyncio.gather(*self._checks)
 
     async def _close_to_others(self, clone: Clone, own: Collection[int]) -> bool:
         await self._adopted(clone)
-        with self._explained():
+        with self._maker.explained():
             return await self._doors.close(clone.name, self._own(clone, own))
 
     def _own(self, clone: Clone, own: Collection[int]) -> tuple[int, ...]:
@@ -307,24 +260,12 @@ class ClonePool:
         return (*own, *(pid for kept in self.kept_backends for pid in kept(clone)))
 
     async def _open(self, clone: Clone) -> None:
-        with self._explained():
+        with self._maker.explained():
             await self._doors.open(clone.name)
-
-    async def _enter_use(self) -> None:
-        self._in_use += 1
-        if self._in_use == 1:
-            self.lock_waits.begin()
-            await self._turns.begin_test()
-
-    def _end_use(self) -> None:
-        self._in_use -= 1
-        if self._in_use == 0:
-            self.lock_waits.end()
-            self._turns.end_test()
 
     async def _give_back(self, release: _Release) -> None:
         self._taken -= 1
-        self._end_use()
+        self._server.end()
         if not self.may_restore:
             self._released.discard(release)
             await self._drop(release.clone)
@@ -345,9 +286,9 @@ class ClonePool:
         try:
             name = await self._restored_name(release)
             dropped = None if name else self._quietly(self._drop(clone))
-            if self._restorer.is_server_suspect and self._in_use == 0:
+            if self._server.must_restore:
                 await asyncio.gather(*[dropped] if dropped else [])
-                await self._restore_server(release.test)
+                await self._server.restore(release.test)
         finally:
             self._checks.discard(check)
             check.set_result(None)
@@ -366,32 +307,16 @@ class ClonePool:
         clone, kept = release.clone, release.kept
         try:
             await self._doors.open(clone.name)  # Restoring connects to it.
-            name = await self._restorer.restore(clone.name, kept, self._next_name(), is_known=release.is_known)
+            name = await self._restorer.restore(clone.name, kept, self._maker.next_name(), is_known=release.is_known)
             if name and release.closes and not await self._doors.close(name, kept):
                 return ""
         except (OSError, TimeoutError, asyncpg.PostgresError, asyncpg.InterfaceError):
             return ""
         return name
 
-    async def _restore_server(self, test: str) -> None:
-        async with self._turns.alone():
-            for name in self._restorer.suspects:
-                await self._doors.open(name)  # It is compared with what it was, which is open.
-            left = await self._restorer.restore_server(self._outside.of_others())
-        self._findings += [Finding(test, self._explain_left(left))] if left else []
-
     async def _find(self) -> list[Finding]:
         await asyncio.gather(*self._ready, return_exceptions=True)
-        found, self._findings = self._findings, []
-        return found
-
-    def _explain_left(self, left: list[str]) -> str:
-        service = self._endpoint
-        return (
-            f"this test has left in service {service.name!r} ({service.label}), for all databases of it: "
-            f"{', '.join(left)}. That could not be undone. Undo it in the test, or have the service declare it "
-            "(migrations, settings)"
-        )
+        return self._server.take_findings()
 
     def _is_wanted_again(self) -> bool:
         """Return whether a clone that comes back is going to be used."""
@@ -407,10 +332,6 @@ class ClonePool:
         """Return how many clones there should be beside those of this moment's tests."""
         most = _READY if self._has_replaced or not self._restorer.may_be_able else 1
         return min(most, self._expected)
-
-    def _maker(self) -> Administration:
-        """Return the connection to make the next clone over."""
-        return self._making
 
     def _make_ahead(self) -> None:
         while self._lacks_one():
@@ -428,10 +349,6 @@ class ClonePool:
         if not task.cancelled():
             task.exception()
 
-    def _next_name(self) -> str:
-        self._count += 1
-        return f"{self._prefix}_{self._count}"
-
     async def _make_restorable(self) -> Clone:
         clone = await self._make()
         # Whoever waits for it can connect meanwhile.
@@ -439,7 +356,7 @@ class ClonePool:
         return clone
 
     async def _adopt(self, clone: Clone) -> None:
-        with self._explained():
+        with self._maker.explained():
             await self._restorer.adopt(clone.name)
 
     async def _adopted(self, clone: Clone) -> None:
@@ -451,34 +368,7 @@ class ClonePool:
             self._adopting.pop(clone.name, None)
 
     async def _make(self) -> Clone:
-        with self._explained():
-            return await self._cloned()
-
-    @contextlib.contextmanager
-    def _explained(self) -> Iterator[None]:
-        try:
-            yield
-        except (OSError, TimeoutError, asyncpg.PostgresError, asyncpg.InterfaceError) as error:
-            service = self._endpoint
-            raise IsolationError(
-                f"cannot clone template database {service.template_database!r} of service {service.name!r} "
-                f"({service.label}) at {service.host}:{service.port}: {type(error).__name__}: {error}; "
-                f"the service's log is {service.log or 'not known'}"
-            ) from error
-
-    async def _cloned(self) -> Clone:
-        ready = self._ready_made.take()
-        if ready is not None:
-            return Clone(self._endpoint, ready)
-        clone = Clone(self._endpoint, self._next_name())
-        template = self._endpoint.template_database
-        maker = self._maker()
-        await maker.execute(copy_database(template, clone.name, self._endpoint.server_version_num))
-        if self._has_settings is None:
-            ((self._has_settings,),) = await maker.fetch(_HAS_SETTINGS, template)
-        if self._has_settings:
-            await maker.execute(copy_settings(template, clone.name))
-        return clone
+        return await self._maker.make()
 
     async def _drop(self, clone: Clone) -> None:
         self.on_gone(clone)
@@ -501,9 +391,9 @@ class ClonePool:
             with contextlib.suppress(IsolationError):
                 await self._drop(await task)
         await self._restorer.close()
-        self._turns.close()
+        self._server.close()
         await self.lock_waits.close(finish=drop)
-        await self._making.close(finish=drop)
+        await self._maker.close(finish=drop)
         await self._dropping.close(finish=drop)
         if self._guarding is not self._dropping:
             await self._guarding.close(finish=drop)
