@@ -133,6 +133,20 @@ async def test_setting_of_the_programs_own_is_unset_in_the_next_test(postgres: P
         assert await connection.fetchval(_TENANT) is None
 
 
+@pytest.mark.parametrize("way", ["transaction", "database"])
+async def test_statements_that_earlier_tests_have_prepared_are_not_missed(
+    postgres: PostgresIsolation, way: str
+) -> None:
+    async with connected(postgres, way) as connection:
+        assert await connection.fetchval("SELECT 1 + 1") == 2
+    async with connected(postgres, way) as connection:
+        assert await connection.fetchval("SELECT 3") == 3
+        await connection.execute("DISCARD ALL")
+        assert await connection.fetchval("SELECT 1 + 1") == 2
+        with pytest.raises(asyncpg.InvalidSQLStatementNameError):  # As in production: this test has prepared it.
+            await connection.fetchval("SELECT 3")
+
+
 async def test_notifications_are_heard(isolated_database: Any) -> None:
     heard: asyncio.Queue[str] = asyncio.Queue()
     await isolated_database.add_listener("news", lambda *message: heard.put_nowait(message[-1]))

@@ -43,6 +43,7 @@ class IsolatedConnection(ResettableConnection):
     def __init__(self, protocol: Any, *args: Any, **kwargs: Any) -> None:
         super().__init__(protocol, *args, **kwargs)
         self.guard = self._protocol = GuardedProtocol(protocol, self._loop)
+        self.guard.before_altering = self.forget_statements
 
     @property
     def raw(self) -> Any:

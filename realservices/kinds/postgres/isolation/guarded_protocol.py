@@ -16,7 +16,7 @@ from realservices.isolation.errors import IsolationError
 from realservices.kinds.postgres.isolation.needs import needs_of
 
 if TYPE_CHECKING:
-    from collections.abc import Awaitable, Callable
+    from collections.abc import Awaitable, Callable, Collection
 
     from realservices.kinds.postgres.isolation.held_statements import HeldStatements
     from realservices.kinds.postgres.isolation.traits import Traits
@@ -37,6 +37,8 @@ class GuardedProtocol:
         changes_schema: Types may have changed.
         alters_session: What later statements mean may have changed.
         has_sent: Something was sent.
+        before_altering: Called with the names of the statements that the test has used, before what statements mean is
+            altered for the first time.
 
     Args:
         raw: asyncpg's.
@@ -48,6 +50,8 @@ class GuardedProtocol:
         self._loop = loop
         self.held: HeldStatements | None = None
         self._traits: Traits | None = None
+        self._used: set[str] = set()
+        self.before_altering: Callable[[Collection[str]], None] = lambda _: None
         self.sets_custom = self.changes_schema = self.alters_session = self.has_sent = False
 
     def __getattr__(self, name: str) -> Any:
@@ -56,6 +60,7 @@ class GuardedProtocol:
     def begin(self, traits: Traits, held: HeldStatements | None) -> None:
         """Begin a test in a database with these traits."""
         self._traits, self.held = traits, held
+        self._used.clear()
         self.sets_custom = self.changes_schema = self.alters_session = self.has_sent = False
 
     def is_in_transaction(self) -> bool:
@@ -80,13 +85,15 @@ class GuardedProtocol:
 
         self._check_loop()
         self.has_sent = True
-        self.alters_session = self.alters_session or needs_of(query).alters_session
+        self._note_session(needs_of(query).alters_session)
+        self._used.add(stmt_name)
         if self.held is None or self.held.is_committed:
             return await send()
         return await self.held.prepare(send)
 
     async def bind_execute(self, *args: Any, **options: Any) -> Any:
         """Run a prepared statement."""
+        self._used.add(_statement(args, options).name)
         is_extended = args[_RETURN_EXTRA] if len(args) > _RETURN_EXTRA else options.get("return_extra", False)
         return await self._run(
             _text(args, options),
@@ -96,6 +103,7 @@ class GuardedProtocol:
 
     async def bind_execute_many(self, *args: Any, **options: Any) -> Any:
         """Run a prepared statement with several lists of arguments."""
+        self._used.add(_statement(args, options).name)
         return await self._run(
             _text(args, options), lambda: self.raw.bind_execute_many(*args, **options), lambda _: None
         )
@@ -103,6 +111,7 @@ class GuardedProtocol:
     async def bind(self, *args: Any, **options: Any) -> Any:
         """Open a cursor, which ends with its transaction."""
         self._check_loop()
+        self._used.add(_statement(args, options).name)
         if self.held is not None:
             self.held.note_cursor(_text(args, options))
         return await self.raw.bind(*args, **options)
@@ -127,8 +136,9 @@ class GuardedProtocol:
         needs = needs_of(sql)
         self.has_sent = True
         self.changes_schema = self.changes_schema or needs.changes_schema
-        if needs.alters_session or (self._traits is not None and self._traits.session.is_in(sql, needs)):
-            self.alters_session = True
+        self._note_session(
+            needs.alters_session or (self._traits is not None and self._traits.session.is_in(sql, needs))
+        )
         if needs.sets_custom or (self._traits is not None and self._traits.custom.is_in(sql, needs)):
             self.sets_custom = True
         try:
@@ -140,6 +150,11 @@ class GuardedProtocol:
                 error.add_note(_ADMITS_NOBODY_NOTE)
             raise
 
+    def _note_session(self, alters: bool) -> None:
+        if alters and not self.alters_session:
+            self.alters_session = True
+            self.before_altering(self._used)
+
     def _check_loop(self) -> None:
         if asyncio.get_running_loop() is not self._loop:
             raise IsolationError(
@@ -149,6 +164,10 @@ class GuardedProtocol:
             )
 
 
+def _statement(args: tuple[Any, ...], options: dict[str, Any]) -> Any:
+    """Return a prepared statement, which asyncpg's methods have as their first argument ``state``."""
+    return args[0] if args else options["state"]
+
+
 def _text(args: tuple[Any, ...], options: dict[str, Any]) -> str:
-    """Return the text of a prepared statement, which asyncpg's methods have as their first argument ``state``."""
-    return str((args[0] if args else options["state"]).query)
+    return str(_statement(args, options).query)

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 import asyncpg
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Collection
 
 
 class ResettableConnection(asyncpg.Connection):
@@ -24,6 +24,7 @@ class ResettableConnection(asyncpg.Connection):
     _query_loggers: set[Any]
     _termination_listeners: set[Any]
     _mark_stmts_as_closed: Callable[[], None]
+    _stmt_cache: Any
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
@@ -53,3 +54,13 @@ class ResettableConnection(asyncpg.Connection):
         """Have the session as a new one, but for settings that PostgreSQL does not know."""
         await self.raw.query("DISCARD ALL", None)
         self._mark_stmts_as_closed()  # They are dropped; asyncpg must not use or close them again.
+
+    def forget_statements(self, used: Collection[str]) -> None:
+        """Have statements prepared anew that tests before this one have prepared, as in a new session.
+
+        Args:
+            used: The names of those that this test has used.
+        """
+        for statement in self._stmt_cache.iter_statements():
+            if statement.name not in used:
+                statement.mark_closed()
