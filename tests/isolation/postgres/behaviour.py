@@ -43,6 +43,10 @@ _LOCKS = "SELECT count(*) FROM pg_locks WHERE locktype = 'advisory'"
 BEHAVIOURS = (
     # Statements and transactions
     _row("failure takes nothing with it", [("1",)], _TABLE, "INSERT INTO t VALUES (1)", "INSERT INTO t VALUES (1)", _COUNT),
+    _row("failure after reading", [("2",)], "SELECT count(*) FROM pg_class", "SELECT * FROM missing", "SELECT 2"),
+    _row("failure after reading, then a transaction", [("1",)], "SELECT 1", "SELECT missing", "BEGIN", _TABLE,
+         "INSERT INTO t VALUES (1)", "COMMIT", _COUNT),
+    _row("failures one after the other", [("2",)], "SELECT missing", "SELECT 1 / 0", "SELECT missing", "SELECT 2"),
     _row("text of several statements is one", [("0",)], _TABLE, "INSERT INTO t VALUES (1); SELECT 1 / 0", _COUNT),
     _row("commit", [("1",)], _TABLE, "BEGIN", "INSERT INTO t VALUES (1)", "COMMIT", _COUNT),
     _row("rollback", [("0",)], _TABLE, "BEGIN", "INSERT INTO t VALUES (1)", "ROLLBACK", _COUNT),

@@ -116,10 +116,6 @@ class HeldTransaction:
             return f"ROLLBACK TO SAVEPOINT {_STATEMENT}"
         return f"RELEASE SAVEPOINT {_STATEMENT}; SAVEPOINT {_STATEMENT}"
 
-    def before_preparing(self) -> str:
-        """Return what precedes the mere preparation of a statement outside of a transaction; empty: nothing."""
-        return "" if self._is_empty and not self._is_begun else self.before_statement(reads_clock=False)
-
     def before_transaction(self, *, read_only: bool) -> str:
         """Return what begins a transaction of code under test."""
         before = self.before_statement(reads_clock=True)
@@ -192,6 +188,11 @@ class HeldTransaction:
         self.is_open = self.hangs = False
         self._is_begun = self._is_fresh = self._has_failed = False
         self._is_empty = True
+
+    @property
+    def is_begun(self) -> bool:
+        """Whether there is a transaction in the server."""
+        return self._is_begun
 
     @property
     def is_empty(self) -> bool:

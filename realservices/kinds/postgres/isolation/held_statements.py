@@ -76,11 +76,11 @@ class HeldStatements:
         if held.is_open:
             return await send()
         with self._alone():
-            before, was_empty = held.before_preparing(), held.is_empty
-            if not before and was_empty:  # There is no transaction yet that a failure could hurt.
+            if not held.is_begun:  # There is no transaction yet that a failure could hurt.
                 return await send()
+            was_empty = held.is_empty
             try:
-                await self._send_before(before)
+                await self._send_before(held.before_statement(reads_clock=False))
                 return await send()
             except FAILURES:
                 held.has_failed(was_empty=was_empty)
