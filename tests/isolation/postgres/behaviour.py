@@ -51,6 +51,7 @@ BEHAVIOURS = (
     _row("commit", [("1",)], _TABLE, "BEGIN", "INSERT INTO t VALUES (1)", "COMMIT", _COUNT),
     _row("rollback", [("0",)], _TABLE, "BEGIN", "INSERT INTO t VALUES (1)", "ROLLBACK", _COUNT),
     _row("rollback of the first", [("0",)], "BEGIN", _TABLE, "ROLLBACK", "SELECT count(*) FROM pg_class WHERE relname = 't'"),
+    _row("failed transaction does not begin anew", "25P02", "BEGIN", "SET statement_timeout = 'soon'", "NOTIFY a; NOTIFY b"),
     _row("failed transaction", "25P02", _TABLE, "BEGIN", "SELECT 1 / 0", _COUNT),
     _row("commit of a failed one", [("0",)], _TABLE, "BEGIN", "INSERT INTO t VALUES (1)", "SELECT 1 / 0", "COMMIT", _COUNT),
     _row("savepoint", [("1",)], _TABLE, "BEGIN", "INSERT INTO t VALUES (1)", "SAVEPOINT s", "SELECT 1 / 0",

@@ -18,6 +18,8 @@ from realservices.kinds.postgres.isolation.traits import Traits, traits_of, trai
 from tests.isolation.postgres.ways import connected
 
 if TYPE_CHECKING:
+    from collections.abc import AsyncIterator
+
     from realservices.contract.runtime import Endpoint
     from realservices.isolation.background import BackgroundLoop
     from realservices.isolation.ready_databases import ReadyDatabases
@@ -145,6 +147,29 @@ async def test_statements_that_earlier_tests_have_prepared_are_not_missed(
         assert await connection.fetchval("SELECT 1 + 1") == 2
         with pytest.raises(asyncpg.InvalidSQLStatementNameError):  # As in production: this test has prepared it.
             await connection.fetchval("SELECT 3")
+
+
+async def test_failed_transaction_does_not_begin_anew(postgres: PostgresIsolation) -> None:
+    async with connected(postgres, "transaction") as connection:
+        await connection.fetch("NOTIFY news")
+    async with connected(postgres, "transaction") as connection:
+        await connection.execute("BEGIN")
+        with pytest.raises(asyncpg.UndefinedColumnError):
+            await connection.fetch("SELECT missing")
+        with pytest.raises(asyncpg.InFailedSQLTransactionError):
+            await connection.fetch("NOTIFY news")
+
+
+async def test_copy_that_its_own_source_ends_takes_nothing_with_it(postgres: PostgresIsolation) -> None:
+    async def rows() -> AsyncIterator[bytes]:
+        yield b"2\n"
+        raise LookupError
+
+    async with connected(postgres, "transaction") as connection:
+        await connection.execute("CREATE TABLE t (a int); INSERT INTO t VALUES (1)")
+        with pytest.raises(LookupError):
+            await connection.copy_to_table("t", source=rows())
+        assert await connection.fetchval("SELECT array_agg(a) FROM t") == [1]
 
 
 async def test_notifications_are_heard(isolated_database: Any) -> None:

@@ -7,13 +7,14 @@ hangs on a COMMIT, that is not enough, and the test's transaction is committed f
 
 from __future__ import annotations
 
+import contextlib
 import secrets
 from typing import TYPE_CHECKING
 
 from realservices.kinds.postgres.isolation.statements import BEGIN, COMMIT, ROLLBACK, Control
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Iterator, Sequence
 
     from realservices.kinds.postgres.isolation.needs import Needs
     from realservices.kinds.postgres.isolation.traits import Traits
@@ -82,6 +83,15 @@ class HeldTransaction:
             self.prelude.append(sql)
         else:
             self._is_first = False
+
+    @contextlib.contextmanager
+    def failure_noted(self) -> Iterator[None]:
+        """Take note of a failure within a transaction of code under test: it does not begin anew after that."""
+        try:
+            yield
+        except BaseException:
+            self._is_first = False
+            raise
 
     def note_savepoint(self) -> None:
         """Take note of a savepoint, or the like, within a transaction of code under test."""

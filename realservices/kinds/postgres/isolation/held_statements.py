@@ -74,7 +74,8 @@ class HeldStatements:
         """Have a statement prepared."""
         held = self._held
         if held.is_open:
-            return await send()
+            with held.failure_noted():
+                return await send()
         with self._alone():
             if not held.is_begun:  # There is no transaction yet that a failure could hurt.
                 return await send()
@@ -115,7 +116,8 @@ class HeldStatements:
         try:
             if held.is_open:
                 held.note(sql, needs)
-                return await send()
+                with held.failure_noted():
+                    return await send()
             return await self._run_alone(sql, needs, send)
         except asyncpg.PostgresError as error:
             if error.sqlstate not in _WANTS_THE_TOP:
@@ -140,6 +142,11 @@ class HeldStatements:
             return await send()
         except FAILURES:
             held.has_failed(was_empty=was_empty)
+            raise
+        except Exception:  # The client's own. Of a COPY it has told PostgreSQL.
+            with contextlib.suppress(OSError, asyncpg.InterfaceError):
+                if await self._control.has_failed():
+                    held.has_failed(was_empty=was_empty)
             raise
 
     async def _send_before(self, before: str) -> None:

@@ -89,7 +89,8 @@ class TransactionControl:
         if control.action == statements.COMMIT:
             return await self._commit_transaction(control)
         if control.action == statements.ROLLBACK:
-            keeps_mode = control.chain and not await self._has_failed()
+            # A chained one does not begin with the mode of one that has failed.
+            keeps_mode = control.chain and not await self.has_failed()
             await self._roll_back()
             if control.chain:
                 await self._begin(read_only=keeps_mode and held.is_read_only)
@@ -128,8 +129,8 @@ class TransactionControl:
             await self._begin(read_only=read_only)
         return status
 
-    async def _has_failed(self) -> bool:
-        """Return whether the transaction of code under test has. Then a chained one does not begin with its mode."""
+    async def has_failed(self) -> bool:
+        """Return whether the transaction has failed in the server."""
         try:
             await self.send("SELECT")
         except asyncpg.InFailedSQLTransactionError:
