@@ -10,6 +10,7 @@ from realservices.contract.errors import TemplateError
 from realservices.schema.flyway import arrange_flyway
 from realservices.schema.layout_marks import refuse_marks
 from realservices.schema.layout_names import by_dependency, by_directory, by_version
+from realservices.schema.not_sql import refuse_no_sql
 from realservices.schema.psql_scan import pieces
 from realservices.schema.script import APPLIED, Script
 from realservices.schema.sections import SECTIONS, up_part
@@ -60,6 +61,7 @@ def arrange_after(layout: str, applied: Named, migrations: Named, seeds: Named) 
     named = ((APPLIED, applied), ("migration", migrations))
     files = [Script(kind, shown, path) for kind, group in named for shown, path in group]
     rest = [Script("seed", shown, path) for shown, path in seeds]
+    refuse_no_sql([file for file in (*files, *rest) if file.kind != APPLIED])
     if layout != "plain":
         refuse_marks(files, key="migrations", own=layout)
         refuse_marks(rest, key="seeds")

@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from realservices.schema.script import Script
 
 _NAME = re.compile(r"(?:([VBU])(\d+(?:[._]\d+)*)|(R))__(.*)\.sql")
-_CALLBACK = re.compile(r"((before|after)[A-Z][A-Za-z]*|createSchema)(__.*)?\.sql")
+CALLBACK = re.compile(r"((before|after)[A-Z][A-Za-z]*|createSchema)(__.*)?\.sql")
 _PLACEHOLDER = re.compile(rb"\$\{[^}\n]+\}")
 # What PostgreSQL refuses within a transaction; a file with such a statement is run without one.
 _ALONE = re.compile(
@@ -68,7 +68,7 @@ def order_flyway(files: list[Script]) -> list[Script]:
 
 def _unknown(file: Script) -> TemplateError:
     remedy = "run Flyway itself (attribute and key migrate), or"
-    if _CALLBACK.fullmatch(file.name):
+    if CALLBACK.fullmatch(file.name):
         return TemplateError(
             f"{file.shown} is a callback, which Flyway runs before or after others: {remedy} write what it does into a "
             "migration or into seeds, and take it out of migrations"
@@ -81,14 +81,23 @@ def _unknown(file: Script) -> TemplateError:
     return unknown_name("flyway", file, "names are V1__name.sql, R__name.sql, B1__name.sql or U1__name.sql")
 
 
+def first_placeholder(file: Script) -> tuple[int, str] | None:
+    """Return the line and the text of what Flyway would replace by a value; None: there is nothing."""
+    text = _read(file)
+    found = _PLACEHOLDER.search(text)
+    return (text.count(b"\n", 0, found.start()) + 1, found.group().decode("utf-8", "replace")) if found else None
+
+
 def _in_transaction(file: Script) -> bool:
-    with open(file.path, "rb") as content:
-        text = content.read()
-    if placeholder := _PLACEHOLDER.search(text):
-        line = text.count(b"\n", 0, placeholder.start()) + 1
-        shown = placeholder.group().decode("utf-8", "replace")
+    if found := first_placeholder(file):
+        line, shown = found
         raise TemplateError(
             f"{file.shown}, line {line}: Flyway would put a value of its configuration in place of {shown}: run "
             "Flyway itself (attribute and key migrate), or write the value"
         )
-    return not any(_ALONE.match(" ".join(piece.words)) for piece in pieces(text))
+    return not any(_ALONE.match(" ".join(piece.words)) for piece in pieces(_read(file)))
+
+
+def _read(file: Script) -> bytes:
+    with open(file.path, "rb") as content:
+        return content.read()

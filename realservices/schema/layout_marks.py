@@ -5,6 +5,7 @@ Such a file has a part, or a partner, that undoes what it does; or the tool appl
 
 from __future__ import annotations
 
+import itertools
 import mmap
 import os
 import re
@@ -14,6 +15,7 @@ from realservices.schema.flyway import order_flyway
 from realservices.schema.psql_scan import LARGEST_SCANNED_BYTES
 from realservices.schema.script import APPLIED
 from realservices.schema.sections import SECTIONS
+from realservices.schema.undoing_names import refuse_names, refuse_pairs
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -21,35 +23,33 @@ if TYPE_CHECKING:
 
     from realservices.schema.script import Script
 
-# What is looked for first, the tool, and the line that proves it.
+_ANY_TOOL = "a migration tool"
+# The tool, and the line that proves it.
 _CONTENTS = (
-    (b"+goose", "goose", SECTIONS["goose"].down),
-    (b"migrate:down", "dbmate", SECTIONS["dbmate"].down),
-    (b"+migrate", "sql-migrate", SECTIONS["sql-migrate"].down),
-    (b"igration", "node-pg-migrate", SECTIONS["node-pg-migrate"].down),
-    (b"drop below", "tern", SECTIONS["tern"].down),
-    (b"rambler", "rambler", re.compile(rb"\s*--\s*rambler\s+down")),
-    (b"!Downs", "Play's evolutions", re.compile(rb"\s*(#|--)\s*(---\s*)?!Downs")),
-    (b"@UNDO", "MyBatis Migrations", re.compile(rb"\s*--\s*//\s*@UNDO")),
-    (b"liquibase formatted", "Liquibase", re.compile(rb"\s*--\s*liquibase formatted sql")),
-    (b"--rollback", "Liquibase", re.compile(rb"\s*--rollback\s")),
-    (b"-- Revert ", "sqitch", re.compile(rb"-- Revert \S+ from \w+\s*$")),
-    (b"-- Verify ", "sqitch", re.compile(rb"-- Verify \S+ on \w+\s*$")),
-    (b"-- Deploy ", "sqitch", re.compile(rb"-- Deploy \S+ to \w+\s*$")),
+    ("goose", SECTIONS["goose"].down),
+    ("dbmate", SECTIONS["dbmate"].down),
+    ("sql-migrate", SECTIONS["sql-migrate"].down),
+    ("node-pg-migrate", SECTIONS["node-pg-migrate"].down),
+    ("tern", SECTIONS["tern"].down),
+    ("rambler", re.compile(rb"\s*--\s*rambler\s+down")),
+    ("Play's evolutions", re.compile(rb"\s*(#|--)\s*(---\s*)?!Downs")),
+    ("MyBatis Migrations", re.compile(rb"\s*--\s*//\s*@UNDO")),
+    ("Liquibase", re.compile(rb"\s*--\s*(liquibase formatted sql|changeset\s+[^\s:]+:\S)", re.IGNORECASE)),
+    ("Liquibase", re.compile(rb"\s*--rollback\s", re.IGNORECASE)),
+    ("sqitch", re.compile(rb"-- Revert \S+ from \w+\s*$")),
+    ("sqitch", re.compile(rb"-- Verify \S+ on \w+\s*$")),
+    ("sqitch", re.compile(rb"-- Deploy \S+ to \w+\s*$")),
+    (_ANY_TOOL, re.compile(rb"\s*--[\s\-+@/!]*(down|undo|rollback|revert)[\s\-=:]*$", re.IGNORECASE)),
 )
-_NAMES = (
-    ("golang-migrate", re.compile(r"\d+_.*\.down\.sql")),
-    ("diesel", re.compile(r"down\.sql")),
-    ("db-migrate", re.compile(r"\d+.*-down\.sql")),
-    ("postgrator", re.compile(r"\d+\.undo\b.*\.sql")),
-    ("yoyo", re.compile(r".*\.rollback\.sql")),
-    ("flyway", re.compile(r"U\d[\d._]*__.*\.sql")),
-)
+# All of them are comments, or have this word.
+_NEEDLES = (b"--", b"!Downs")
+_STATEMENT = re.compile(rb"^[^\S\n]*(?!--)\S", re.MULTILINE)
+_BOM = b"\xef\xbb\xbf"
 _FLYWAY = re.compile(r"([VBU]\d[\d._]*|R)__.*\.sql")
 _NUMBER = re.compile(r"[A-Za-z_]?0*(\d+)")
 _EDGE_BYTES = 1 << 20
 # Tools whose files another layout would not be enough for.
-_WITHOUT_LAYOUT = frozenset({"Liquibase", "MyBatis Migrations", "Play's evolutions", "rambler"})
+_WITHOUT_LAYOUT = frozenset({_ANY_TOOL, "Liquibase", "MyBatis Migrations", "Play's evolutions", "rambler"})
 
 
 def refuse_marks(files: Sequence[Script], *, key: str, own: str = "", has_layouts: bool = True) -> None:
@@ -64,14 +64,13 @@ def refuse_marks(files: Sequence[Script], *, key: str, own: str = "", has_layout
     Raises:
         TemplateError: A file has some.
     """
+    if not own:
+        refuse_names(files, lambda tool: _remedy(tool, key, has_layouts))
     for file in files:
-        for tool, pattern in _NAMES:
-            if not own and pattern.fullmatch(file.name):
-                what = f"{file.shown} has the name of a file that undoes a migration, as {tool} calls them"
-                raise TemplateError(f"{what}, and would be run, too: {_remedy(tool, key, has_layouts)}")
         if file.kind != APPLIED:
             _refuse_contents(file, key, own, has_layouts)
     if not own:
+        refuse_pairs(files)
         _refuse_order(files, key, has_layouts)
 
 
@@ -79,27 +78,35 @@ def _refuse_contents(file: Script, key: str, own: str, has_layouts: bool) -> Non
     if not os.path.getsize(file.path):
         return
     with open(file.path, "rb") as opened, mmap.mmap(opened.fileno(), 0, access=mmap.ACCESS_READ) as text:
-        for needle, tool, line in _CONTENTS:
-            for position in _positions(text, needle) if tool != own else ():
-                start, end = text.rfind(b"\n", 0, position) + 1, text.find(b"\n", position)
-                found = text[start : end if end >= 0 else len(text)]
-                if line.match(found):
-                    number = _line_of(text, position)
-                    shown = found.decode("utf-8", "replace").strip()
-                    raise TemplateError(
-                        f"{file.shown}, line {number}: {shown!r} is a mark of {tool}'s, and the whole file would "
-                        f"be run: {_remedy(tool, key, has_layouts)}"
-                    )
+        for position in _positions(text):
+            start, end = text.rfind(b"\n", 0, position) + 1, text.find(b"\n", position)
+            end = end if end >= 0 else len(text)
+            found = text[start:end] if start else text[:end].removeprefix(_BOM)
+            tool = _tool_of(found, own)
+            if tool and (tool != _ANY_TOOL or _STATEMENT.search(text, end)):
+                shown = found.decode("utf-8", "replace").strip()
+                raise TemplateError(
+                    f"{file.shown}, line {_line_of(text, position)}: {shown!r} is a mark of {tool}'s, and the whole "
+                    f"file would be run: {_remedy(tool, key, has_layouts)}"
+                )
 
 
-def _positions(text: mmap.mmap, needle: bytes) -> Iterator[int]:
-    """Yield where a text stands; in a large file, of data, only near its beginning and its end."""
+def _tool_of(line: bytes, own: str) -> str:
+    """Return whose mark a line is; empty: nobody's, or one of the layout that was chosen."""
+    found = next((tool for tool, mark in _CONTENTS if mark.match(line)), "")
+    return "" if found == own or (own and found == _ANY_TOOL) else found
+
+
+def _positions(text: mmap.mmap) -> Iterator[int]:
+    """Yield where a mark may stand; in a large file, of data, only near its beginning and its end."""
     is_large = len(text) > LARGEST_SCANNED_BYTES
-    for start, end in ((0, _EDGE_BYTES), (len(text) - _EDGE_BYTES, len(text))) if is_large else ((0, len(text)),):
+    ranges = ((0, _EDGE_BYTES), (len(text) - _EDGE_BYTES, len(text))) if is_large else ((0, len(text)),)
+    for needle, (start, end) in itertools.product(_NEEDLES, ranges):
         position = text.find(needle, start, end)
         while position >= 0:
             yield position
-            position = text.find(needle, position + 1, end)
+            next_line = text.find(b"\n", position, end)
+            position = text.find(needle, next_line, end) if next_line >= 0 else -1
 
 
 def _line_of(text: mmap.mmap, position: int) -> int:

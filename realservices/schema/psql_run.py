@@ -19,6 +19,7 @@ import tempfile
 from realservices.contract.errors import TemplateError
 from realservices.schema.psql_scan import LARGEST_SCANNED_BYTES, pieces
 from realservices.schema.psql_words import open_transaction, refusal
+from realservices.schema.refused_statements import refuse_command, refuse_tablespaces
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -96,9 +97,13 @@ def _has_commands(script: Script) -> bool:
     with _text(script) as text:
         if len(text) > LARGEST_SCANNED_BYTES:
             return True
-        return text.find(b"\\") >= 0 and any(
-            piece.command and not _OWN_COMMANDS.match(piece.command) for piece in pieces(text)
-        )
+        refuse_tablespaces(script, text)
+        if text.find(b"\\") < 0:
+            return False
+        found = [piece for piece in pieces(text) if piece.command and not _OWN_COMMANDS.match(piece.command)]
+    for piece in found:
+        refuse_command(script, piece)
+    return bool(found)
 
 
 def _new_sessions(group: list[Script]) -> Iterator[bool]:

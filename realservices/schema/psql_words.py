@@ -7,12 +7,51 @@ import re
 # psql's own words: "psql:FILE:LINE: ERROR:  …", then "LINE 3: …" with the position inside of the statement.
 # Notices of earlier statements look alike but for the severity.
 _PSQL_ERROR = re.compile(
-    r"^psql:(?P<file>[^\n]+?):(?P<line>\d+): (?P<message>(?:ERROR|FATAL|PANIC|error): .*)", re.DOTALL | re.MULTILINE
+    r"^psql:(?P<file>[^\n]+?):(?P<line>\d+): (?P<message>(?:(?:ERROR|FATAL|PANIC|error): |could not ).*)",
+    re.DOTALL | re.MULTILINE,
 )
 _LINE_IN_STATEMENT = re.compile(r"^LINE (\d+): ", re.MULTILINE)
 _STATEMENT = re.compile(r"^psql:[^\n]+?:\d+: STATEMENT:\s+(.*)", re.DOTALL | re.MULTILINE)
-_MISSING_FILE = re.compile(r"^error: .*: No such file or directory$", re.MULTILINE)
+_MISSING_FILE = re.compile(
+    r"^(?:error: (?!.*connection to server)|could not open file ).*: No such file or directory$", re.MULTILINE
+)
 _MISSING_ROLE = re.compile(r'^ERROR:  role "([^"\n]+)" does not exist')
+_PLAIN_NAME = re.compile(r"[a-z_][a-z0-9_]*")
+_NOT_SQL = re.compile(r"^ERROR:  syntax error at or near|^ERROR:  unterminated")
+# The beginning of the server's or psql's message, and what to do about it.
+_REMEDIES = (
+    (
+        r"ERROR:  (?:.* cannot (?:run|be executed) (?:inside|within) a transaction block|unsafe use of new value )",
+        "the file is run in a transaction, as its tool runs it: write the tool's own mark that says otherwise "
+        "(docs/schema.md, Layouts), or put the statement into a file of its own",
+    ),
+    (
+        r"ERROR:  invalid byte sequence for encoding",
+        "the file is not UTF-8: convert it (for instance iconv -f LATIN1 -t UTF-8), or begin it with \\encoding LATIN1",
+    ),
+    (
+        r'ERROR:  schema "[^"\n]+" does not exist',
+        "let an earlier migration say CREATE SCHEMA (servers of Supabase and other platforms come with schemas, roles "
+        "and functions of their own, which a plain PostgreSQL has not)",
+    ),
+    (
+        r"ERROR:  replication slots can only be used if|ERROR:  logical decoding requires",
+        'write settings = { wal_level = "logical" } on the service (in a BUILD file '
+        'settings = {"wal_level": "logical"})',
+    ),
+    (
+        r"error: backslash commands are restricted",
+        "the file says \\restrict, and no \\unrestrict follows: it is cut off; have pg_dump write it again",
+    ),
+    (
+        r"error: \\connect: ",
+        "the schema is built in one database of a server without a name: take \\connect out of the file",
+    ),
+    (
+        r'ERROR:  syntax error at or near "(?:<<<<<<<|=======|>>>>>>>)',
+        "the file has marks of a merge conflict: resolve it",
+    ),
+)
 
 
 def refusal(kind: str, shown: str, path: str, words: str) -> str:
@@ -29,7 +68,8 @@ def refusal(kind: str, shown: str, path: str, words: str) -> str:
     words = words[: statement_match.start()] if statement_match else words
     error = _PSQL_ERROR.search(words)
     if not error:
-        return f"PostgreSQL refused {kind} {shown}:\n{indented(words)}"
+        said = indented(words) if words.strip() else "    psql ended without a word: does the file include itself?"
+        return f"PostgreSQL refused {kind} {shown}:\n{said}{_remedy(words.strip(), shown)}"
     message = error["message"].rstrip("\n")
     # psql counts the line on which the statement ends; the server counts within the statement, if it gives a position.
     last = int(error["line"])
@@ -42,7 +82,7 @@ def refusal(kind: str, shown: str, path: str, words: str) -> str:
     if error["file"] != path:
         lines += f" of {error['file']}, which it includes"
     shown_statement = f"\n  in the statement:\n{indented(statement)}" if statement else ""
-    return f"PostgreSQL refused {kind} {shown}, {lines}:\n{indented(message)}{shown_statement}{_remedy(message)}"
+    return f"PostgreSQL refused {kind} {shown}, {lines}:\n{indented(message)}{shown_statement}{_remedy(message, shown)}"
 
 
 def open_transaction(kind: str, shown: str, line: int) -> str:
@@ -60,19 +100,29 @@ def open_transaction(kind: str, shown: str, line: int) -> str:
     )
 
 
-def _remedy(message: str) -> str:
+def _remedy(message: str, shown: str) -> str:
     if _MISSING_FILE.search(message):
         return (
             "\n  what a file includes is an input: under Bazel name it in data, beside migrations. \\ir starts from "
             "the file itself, \\i and \\copy from the workspace (in plain pytest, the project's directory)"
         )
-    role = _MISSING_ROLE.search(message)
-    if not role:
-        return ""
+    if role := _MISSING_ROLE.search(message):
+        return f"\n  {_remedy_for_role(role[1])}"
+    found = next((remedy for pattern, remedy in _REMEDIES if re.match(pattern, message)), "")
+    if not found and not shown.lower().endswith(".sql") and _NOT_SQL.search(message):
+        found = (
+            f"is {shown} a file of SQL? Have migrations name only such files; files of a migration tool that are "
+            "programs or XML are applied by the tool itself (attribute and key migrate)"
+        )
+    return f"\n  {found}" if found else ""
+
+
+def _remedy_for_role(role: str) -> str:
+    name = role if _PLAIN_NAME.fullmatch(role) else f'"{role}"'
     return (
-        f"\n  the server has no role {role[1]!r}, which files of pg_dump name as an owner. If it is the superuser, "
-        f'write user = "{role[1]}" on the service; if it is one of the application\'s, let an earlier migration say '
-        f"CREATE ROLE {role[1]}; or write the file by pg_dump --no-owner --no-privileges"
+        f"the server has no role {role!r}, which files of pg_dump name as an owner. If it is the superuser, "
+        f'write user = "{role}" on the service; if it is one of the application\'s or of a platform (Supabase, RDS), '
+        f"let an earlier migration say CREATE ROLE {name}; or write the file by pg_dump --no-owner --no-privileges"
     )
 
 

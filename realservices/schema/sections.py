@@ -92,6 +92,7 @@ SECTIONS = {
         starts_up=True,
     ),
 }
+_BYTE_ORDER_MARK = b"\xef\xbb\xbf"
 _TEMPLATES = {"tern": re.compile(rb"\{\{")}
 
 
@@ -104,6 +105,7 @@ def up_part(layout: str, file: Script) -> Script:
     marks = SECTIONS[layout]
     with open(file.path, "rb") as content:
         lines = content.read().split(b"\n")
+    _refuse_byte_order_mark(layout, file, lines[0])
     _refuse_open_statement(layout, file, lines)
     state = "up" if marks.starts_up else "before"
     transaction, kept = True, []
@@ -138,6 +140,15 @@ def up_part(layout: str, file: Script) -> Script:
             "that it has: write the mark, or another layout"
         )
     return replace(file, text=b"\n".join(kept), transaction=transaction)
+
+
+def _refuse_byte_order_mark(layout: str, file: Script, line: bytes) -> None:
+    text = line.removeprefix(_BYTE_ORDER_MARK)
+    if text != line and SECTIONS[layout].any.match(text):
+        raise TemplateError(
+            f"{file.shown}, line 1: it begins with a byte order mark, behind which {layout} does not see its own mark: "
+            "save the file as UTF-8 without one"
+        )
 
 
 def _refuse_open_statement(layout: str, file: Script, lines: list[bytes]) -> None:

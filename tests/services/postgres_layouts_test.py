@@ -140,6 +140,25 @@ def test_without_a_layout_its_files_are_refused_with_what_to_write(tmp_path: Pat
         ("1.sql", "SELECT 1;\n-- //@UNDO\n", "a mark of MyBatis Migrations"),
         ("1.sql", "-- rambler up\n-- rambler down\n", "a mark of rambler"),
         (
+            "1.sql",
+            "-- changeset me:1 context:prod\nSELECT 1;\n",
+            "app/1.sql, line 1: '-- changeset me:1 context:prod' is",
+        ),
+        ("1.sql", "-- Liquibase Formatted SQL\n", "a mark of Liquibase's"),
+        ("1.sql", "-- +GOOSE DOWN\nSELECT 1;\n", "'-- +GOOSE DOWN' is a mark of goose's"),
+        ("1.sql", "\ufeff-- +goose Down\nSELECT 1;\n", "app/1.sql, line 1: '-- +goose Down' is a mark of goose's"),
+        (
+            "1.sql",
+            "-- Up\nSELECT 1;\n-- Down\nSELECT 2;\n",
+            "app/1.sql, line 3: '-- Down' is a mark of a migration tool's",
+        ),
+        ("1.sql", "SELECT 1;\n--- @rollback:\nSELECT 2;\n", "'--- @rollback:' is a mark of a migration tool's"),
+        (
+            "V1__a.sql",
+            "\nSELECT '${who}';\n",
+            "app/V1__a.sql, line 2: flyway would put a value of its configuration in pl",
+        ),
+        (
             "U1__a.sql",
             "DROP TABLE a;\n",
             "app/U1__a.sql has the name of a file that undoes a migration, as flyway calls",
@@ -148,6 +167,42 @@ def test_without_a_layout_its_files_are_refused_with_what_to_write(tmp_path: Pat
 )
 def test_marks_of_tools_without_a_layout_are_refused(tmp_path: Path, name: str, text: str, words: str) -> None:
     assert words in _refusal(tmp_path, "", {name: text})
+
+
+@pytest.mark.parametrize(
+    ("undoing", "applied"),
+    [
+        ("init.down.sql", "init.up.sql"),
+        ("1_a_down.sql", "1_a_up.sql"),
+        ("1_a_rollback.sql", "1_a.sql"),
+        ("1_a.revert.sql", "1_a.sql"),
+        ("a-undo.sql", "a-do.sql"),
+        ("down/1.sql", "up/1.sql"),
+        ("2024_a/down.sql", "2024_a/migration.sql"),
+    ],
+)
+def test_a_file_that_undoes_another_one_is_refused(tmp_path: Path, undoing: str, applied: str) -> None:
+    message = _refusal(tmp_path, "", {undoing: "DROP TABLE IF EXISTS a;\n", applied: _MAKE_A})
+    assert f"app/{undoing} has the name of a file that undoes app/{applied}, and would be run, too: have mig" in message
+
+
+def test_a_callback_of_flyways_is_refused_without_a_layout(tmp_path: Path) -> None:
+    message = _refusal(tmp_path, "", {"V1__a.sql": _MAKE_A, "afterMigrate.sql": "SELECT 1;\n"})
+    assert "app/afterMigrate.sql has the name of a callback" in message
+    assert 'write layout = "flyway" beside migrations' in message
+
+
+@pytest.mark.parametrize(
+    ("name", "text"),
+    [
+        ("scale_down.sql", _MAKE_A),
+        ("a.sql", f"{_MAKE_A}-- Down\n-- DROP TABLE a;\n"),
+        ("a.sql", f"-- rollback of an order\n{_MAKE_A}"),
+    ],
+)
+def test_what_only_looks_like_a_tools_is_applied(tmp_path: Path, name: str, text: str) -> None:
+    done = _build(tmp_path, "", {name: text}).run()
+    assert (done.returncode, done.stderr) == (0, "")
 
 
 def test_marks_in_seeds_are_refused(tmp_path: Path) -> None:
@@ -167,6 +222,7 @@ def test_marks_in_seeds_are_refused(tmp_path: Path) -> None:
         ("goose", {"1_a.sql": "-- +goose Up\n-- +goose ENVSUB ON\n"}, "run goose itself (attribute and key migrate)"),
         ("goose", {"1_a.sql": "-- +goose Up\n", "01_b.sql": "-- +goose Up\n"}, "have the same version 1, which goose ref"),
         ("goose", {"1_a.sql": _OPEN.format("+goose")}, "line 2: '-- +goose StatementBegin' has no StatementEnd before the"),
+        ("goose", {"1_a.sql": "\ufeff-- +goose Up\nSELECT 1;\n"}, "app/1_a.sql, line 1: it begins with a byte order mark, be"),
         ("sql-migrate", {"1_a.sql": _OPEN.format("+migrate")}, "line 2: '-- +migrate StatementBegin' has no StatementEnd"),
         ("dbmate", {"1_a.sql": "-- +goose Up\n-- +goose Down\n"}, "'-- +goose Down' is a mark of goose's"),
         ("golang-migrate", {"1_a.sql": _MAKE_A}, "app/1_a.sql is no file that golang-migrate applies"),

@@ -1,0 +1,93 @@
+"""Files that are no SQL or want what no template has: refused, or the server's refusal leads to what to do."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from tests.services.template_tool import TemplateBuild
+
+_TABLE = "CREATE TABLE a (x int);\n"
+
+
+def _refusal(build: TemplateBuild) -> str:
+    done = build.run()
+    assert done.returncode == 1
+    assert "Traceback" not in done.stderr
+    return done.stderr
+
+
+@pytest.mark.parametrize(
+    ("content", "words"),
+    [
+        (b"PGDMP\x01\x0e", "app/a.sql is an archive of pg_dump's custom format: write it as text by pg_restore --file"),
+        (b"\x1f\x8b\x08", "app/a.sql is compressed by gzip: unpack it, and name what comes out"),
+        (b"PK\x03\x04", "app/a.sql is a zip archive"),
+        (_TABLE.encode("utf-16"), "app/a.sql is UTF-16, which psql does not read: save it as UTF-8"),
+        (
+            b"version https://git-lfs.github.com/spec/v1\n",
+            "app/a.sql is a pointer of Git LFS, not the file itself: run",
+        ),
+        (
+            b"SELECT 1;\n\0\0CREATE TABLE a (x int);\n",
+            "app/a.sql, line 2: it holds a byte 0, after which psql passes ov",
+        ),
+        (b"-- a\rCREATE TABLE a (x int);\r", "app/a.sql: its lines end with CR alone, so that a comment may hide what"),
+    ],
+    ids=["pg_dump", "gzip", "zip", "UTF-16", "LFS", "zeros", "CR"],
+)
+@pytest.mark.parametrize("layout", ["", "plain"])
+def test_a_file_that_is_no_sql_is_refused(tmp_path: Path, layout: str, content: bytes, words: str) -> None:
+    build = TemplateBuild(tmp_path).migration("a.sql", "").option("layout", layout)
+    (tmp_path / "a.sql").write_bytes(content)
+    assert words in _refusal(build)
+
+
+@pytest.mark.parametrize("command", [r"\prompt 'who? ' who", r"\password me", r"SELECT 1 \watch"])
+def test_a_command_for_a_terminal_is_refused(tmp_path: Path, command: str) -> None:
+    message = _refusal(TemplateBuild(tmp_path).migration("a.sql", f"SELECT 1;\n{command}\n"))
+    shown = command.removeprefix("SELECT 1 ")
+    assert f"migration app/a.sql, line 2: {shown} is for a user at a terminal, and would wait for ever" in message
+
+
+def test_a_tablespace_elsewhere_is_refused_and_one_in_place_is_not(tmp_path: Path) -> None:
+    made = f"-- CREATE TABLESPACE\nCREATE TABLESPACE fast LOCATION '{tmp_path}';\n"
+    message = _refusal(TemplateBuild(tmp_path).migration("a.sql", made))
+    assert "migration app/a.sql, line 2: CREATE TABLESPACE names a directory, which the servers of tests" in message
+    in_place = "SET allow_in_place_tablespaces = on;\nCREATE TABLESPACE fast LOCATION '';\n"
+    done = TemplateBuild(tmp_path).migration("b.sql", in_place).run()
+    assert (done.returncode, done.stderr) == (0, "")
+
+
+@pytest.mark.parametrize(
+    ("layout", "name", "text", "words"),
+    [
+        ("", "a.sql", "SET ROLE \"my-app\";\n", 'let an earlier migration say CREATE ROLE "my-app"'),
+        ("", "a.sql", "CREATE TABLE auth.a (x int);\n", "let an earlier migration say CREATE SCHEMA (servers of Supabase"),
+        ("", "a.sql", "<<<<<<< HEAD\nSELECT 1;\n", "the file has marks of a merge conflict: resolve it"),
+        ("", "a.sql", "\\restrict x\nSELECT 1;\n", "no \\unrestrict follows: it is cut off; have pg_dump write it again"),
+        ("", "a.sql", "\\connect \"dbname=postgres\"\n", "without a name: take \\connect out of the file"),
+        ("", "a.sql", "SELECT pg_create_physical_replication_slot('x');\n", 'write settings = { wal_level = "logical" } on'),
+        ("", "a.sql", "\\ir a.sql\n", "app/a.sql:\n    psql ended without a word: does the file include itself?"),
+        ("", "a.sql", "\\lo_import 'no.png'\n", "app/a.sql, line 1:\n    could not open file \"no.png\": No such file or dir"),
+        ("", "a.py", "def upgrade(): pass\n", "is app/a.py a file of SQL? Have migrations name only such files; files of"),
+        ("goose", "1_a.sql", f"-- +goose Up\n{_TABLE}VACUUM a;\n", "the file is run in a transaction, as its tool runs it"),
+    ],
+)  # fmt: skip
+def test_a_refusal_leads_to_what_to_do(tmp_path: Path, layout: str, name: str, text: str, words: str) -> None:
+    assert words in _refusal(TemplateBuild(tmp_path).option("layout", layout).migration(name, text))
+
+
+def test_a_file_that_is_not_utf8_leads_to_what_to_do(tmp_path: Path) -> None:
+    build = TemplateBuild(tmp_path).migration("a.sql", "")
+    (tmp_path / "a.sql").write_bytes("SELECT 'é';\n".encode("latin-1"))
+    assert "the file is not UTF-8: convert it (for instance iconv -f LATIN1 -t UTF-8)" in _refusal(build)
+
+
+@pytest.mark.parametrize("of", ['DATABASE :"DBNAME"', "ROLE CURRENT_USER"])
+def test_settings_of_the_schema_do_not_reach_the_build_itself(tmp_path: Path, of: str) -> None:
+    settings = ("temp_tablespaces = ''", "search_path = '', \"$user\", ''", "statement_timeout = '1ms'", "role = app")
+    changes = "".join(f"ALTER {of} SET {setting};\n" for setting in (*settings, "default_transaction_read_only = on"))
+    done = TemplateBuild(tmp_path).migration("a.sql", f"CREATE ROLE app;\n{_TABLE}{changes}").run()
+    assert (done.returncode, done.stderr) == (0, "")
