@@ -79,7 +79,8 @@ class Declaration:
         Raises:
             SettingError: A pattern matches nothing.
         """
-        found: list[Path] = []
+        # A file that two patterns name is one file, as in a glob of Bazel's.
+        found: dict[Path, None] = {}
         for pattern in self.values.get(key, ()):
             try:
                 matches = sorted(self.root.glob(pattern))
@@ -87,12 +88,32 @@ class Declaration:
                 raise SettingError(f"{self.where}: {key} = {pattern!r} cannot be looked for: {error}") from None
             if not matches:
                 raise SettingError(f"{self.where}: {key} = {pattern!r} matches no file below {self.root}")
-            found += matches
-        return found
+            found |= dict.fromkeys(matches)
+        return [*found]
+
+    def sql_files(self, key: str) -> list[Path]:
+        """Return the same, without the directories that a pattern matches beside files.
+
+        Raises:
+            SettingError: A pattern matches nothing, a name is one of a directory, or a link leads nowhere.
+        """
+        found = self.files(key)
+        for path in found:
+            if path.is_dir() and os.path.relpath(path, self.root) in map(os.path.normpath, self.values[key]):
+                raise SettingError(
+                    f"{self.where}: {key} = {os.path.relpath(path, self.root)!r} is a directory: name the files in it, "
+                    f"{os.path.relpath(path, self.root) + '/*.sql'!r} for instance"
+                )
+            if path.is_symlink() and not path.exists():
+                raise SettingError(
+                    f"{self.where}: {key}: {path} is a link to {str(path.readlink())!r}, which is not there: mend the "
+                    "link, or remove it"
+                )
+        return [path for path in found if not path.is_dir()]
 
     def named_files(self, key: str) -> list[tuple[str, str]]:
         """Return the same as pairs: what a file is called in messages, and its path."""
-        return [(os.path.relpath(file, self.root), str(file)) for file in self.files(key)]
+        return [(os.path.relpath(file, self.root), str(file)) for file in self.sql_files(key)]
 
 
 @dataclass(frozen=True, slots=True)

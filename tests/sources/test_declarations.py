@@ -77,6 +77,29 @@ def test_tables_become_services(tmp_path: Path) -> None:
     assert (config["cwd"], config["password"]) == (str(tmp_path), True)
 
 
+def _with_migrations(root: Path, patterns: str) -> list[str]:
+    (root / "pyproject.toml").write_text(
+        f"[tool.realservices.services.db]\nkind = 'postgres'\nmigrations = {patterns}\n", encoding="utf-8"
+    )
+    return [shown for shown, _ in read_project(root).services["db"].named_files("migrations")]
+
+
+def test_a_pattern_names_files_and_each_of_them_once(tmp_path: Path) -> None:
+    (tmp_path / "db" / "old.sql").mkdir(parents=True)
+    for name in ("1.sql", "2.sql", "old.sql/3.sql"):
+        (tmp_path / "db" / name).touch()
+    assert _with_migrations(tmp_path, "['db/2.sql', 'db/**/*.sql']") == ["db/2.sql", "db/1.sql", "db/old.sql/3.sql"]
+
+
+def test_a_directory_and_a_dangling_link_are_refused(tmp_path: Path) -> None:
+    (tmp_path / "db").mkdir()
+    with pytest.raises(SettingError, match=r"migrations = 'db' is a directory: name the files in it, 'db/\*.sql' for"):
+        _with_migrations(tmp_path, "['db/']")
+    (tmp_path / "db" / "1.sql").symlink_to("nowhere.sql")
+    with pytest.raises(SettingError, match=r"db/1.sql is a link to 'nowhere.sql', which is not there: mend the link"):
+        _with_migrations(tmp_path, "['db/*.sql']")
+
+
 def test_a_server_that_speaks_websocket_takes_the_relays_place(tmp_path: Path) -> None:
     chat = '[services.chat]\nkind = "executable"\ncommand = ["chat"]\nwebsocket_url = "ws://$(host):$(port)/ws"\n'
     (tmp_path / "realservices.toml").write_text(chat, encoding="utf-8")
