@@ -410,6 +410,25 @@ def test_a_migration_that_is_refused(pytester: pytest.Pytester, run: Run) -> Non
     result.stdout.fnmatch_lines(["*pyproject.toml: service 'db'*refused migration 001.sql, line 2*"])
 
 
+@pytest.mark.parametrize("setting", ["default_transaction_read_only = on", "role = app_role"])
+def test_a_server_starts_whatever_the_schema_has_set_for_its_sessions(
+    pytester: pytest.Pytester, run: Run, setting: str
+) -> None:
+    pytester.makefile(".toml", pyproject=_SCHEMA)
+    schema = "CREATE TABLE a (x int);\nCREATE ROLE app_role;\nGRANT ALL ON a TO app_role;\n"
+    changed = f'ALTER DATABASE :"DBNAME" SET {setting};'
+    pytester.makefile(".sql", **{"001": schema + changed})
+    name, _, value = setting.partition(" = ")
+    pytester.makepyfile(f"""
+        async def test_first(isolated_database):
+            assert await isolated_database.fetchval("SHOW {name}") == "{value}"
+        async def test_second(cloned_database):
+            connection = await cloned_database.connect()
+            assert await connection.fetchval("SHOW {name}") == "{value}"
+    """)
+    run().assert_outcomes(passed=2)
+
+
 def test_migrations_that_are_not_there(pytester: pytest.Pytester, run: Run) -> None:
     pytester.makefile(".toml", pyproject=_SCHEMA)
     pytester.makepyfile("async def test_rows(isolated_database): pass")

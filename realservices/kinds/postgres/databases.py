@@ -13,6 +13,8 @@ READY_DATABASES = [f"realservices_ready_{number}" for number in range(1, 5)]
 _FIRST_WITH_STRATEGY = 150000
 # Lists whose elements are quoted one by one, as pg_dump does (variable_is_guc_list_quote in its dumputils.c).
 _LISTS = "local_preload_libraries", "search_path", "session_preload_libraries", "temp_tablespaces"
+# An empty element (search_path = '') stands there as "", which is no identifier.
+_LIST_VALUE = r"""regexp_replace(one.value, '(^|, )""(?=,|$)', '\1''''', 'g')"""
 _COPY_SETTINGS = """DO $realservices$ DECLARE one record; BEGIN
     FOR one IN SELECT setrole, split_part(entry, '=', 1) AS name, substr(entry, strpos(entry, '=') + 1) AS value
         FROM pg_db_role_setting JOIN pg_database ON pg_database.oid = setdatabase, unnest(setconfig) AS entry
@@ -22,7 +24,7 @@ _COPY_SETTINGS = """DO $realservices$ DECLARE one record; BEGIN
                 ELSE format('ALTER ROLE %I IN DATABASE %I', pg_get_userbyid(one.setrole), {target}) END
             || format(' SET %s TO ', (SELECT string_agg(quote_ident(part), '.')
                 FROM unnest(string_to_array(one.name, '.')) AS part))
-            || CASE WHEN one.name IN ({lists}) THEN one.value ELSE quote_literal(one.value) END;
+            || CASE WHEN one.name IN ({lists}) THEN {list_value} ELSE quote_literal(one.value) END;
     EXCEPTION WHEN insufficient_privilege THEN RAISE WARNING 'not set: %', one; END; END LOOP; END $realservices$"""
 
 
@@ -42,7 +44,8 @@ def copy_settings(source: str, target: str) -> str:
     out for another user.
     """
     lists = ", ".join(map(_literal, _LISTS))
-    return _COPY_SETTINGS.format(source=_literal(source), target=_literal(target), lists=lists)
+    source, target = _literal(source), _literal(target)
+    return _COPY_SETTINGS.format(source=source, target=target, lists=lists, list_value=_LIST_VALUE)
 
 
 def _identifier(name: str) -> str:
@@ -51,6 +54,20 @@ def _identifier(name: str) -> str:
 
 def _literal(text: str) -> str:
     return "'" + text.replace("'", "''") + "'"
+
+
+SCHEMAS_SETTINGS = {"default_transaction_read_only": "off", "role": "none", "statement_timeout": "0"}
+"""What a migration may have set for the database or the superuser, and a connection of our own does not want."""
+_FIRST_WITH_EVENT_TRIGGERS_SETTING = 170000
+
+
+def own_settings(server_version_num: int) -> dict[str, str]:
+    """Return what a connection of our own sets, for which a schema's settings are not meant.
+
+    A migration may have made the database read-only, given the superuser another role, or triggers that refuse logins.
+    """
+    triggers = {"event_triggers": "off"} if server_version_num >= _FIRST_WITH_EVENT_TRIGGERS_SETTING else {}
+    return SCHEMAS_SETTINGS | triggers
 
 
 _END_CLIENTS = """DO $realservices$ BEGIN

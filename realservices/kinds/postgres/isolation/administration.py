@@ -10,6 +10,8 @@ from typing import TYPE_CHECKING, Any
 
 import asyncpg
 
+from realservices.kinds.postgres.databases import SCHEMAS_SETTINGS
+
 if TYPE_CHECKING:
     from realservices.contract.runtime import Endpoint
 
@@ -93,6 +95,7 @@ class Administration:
             "synchronous_commit": "on",
             # And asks the same again and again, with other numbers only.
             "plan_cache_mode": "force_generic_plan",
+            **SCHEMAS_SETTINGS,
         }
         arguments = connect_kwargs(self._endpoint, first) | {
             "timeout": _CONNECT_TIMEOUT_S,

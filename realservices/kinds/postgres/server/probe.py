@@ -6,6 +6,8 @@ https://www.postgresql.org/docs/current/protocol-flow.html
 
 from __future__ import annotations
 
+from realservices.kinds.postgres.databases import own_settings
+
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from socket import socket
@@ -35,7 +37,8 @@ def set_password(connection: socket, user: str, database: str, password: str, se
     Raises:
         OSError: It hung up or took too long.
     """
-    settings = _SILENT | ({"scram_iterations": "1"} if server_version_num >= _FIRST_WITH_SCRAM_ITERATIONS else {})
+    settings = own_settings(server_version_num) | _SILENT
+    settings |= {"scram_iterations": "1"} if server_version_num >= _FIRST_WITH_SCRAM_ITERATIONS else {}
     options = " ".join(f"-c {name}={value}" for name, value in settings.items())
     if not log_in(connection, user=user, database=database, options=options):
         return False

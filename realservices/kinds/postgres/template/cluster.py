@@ -12,7 +12,7 @@ import threading
 
 from realservices.contract.errors import TemplateError
 from realservices.host.process import die_with_parent
-from realservices.kinds.postgres.databases import end_clients
+from realservices.kinds.postgres.databases import end_clients, own_settings
 from realservices.kinds.postgres.libpq import NO_FILE
 from realservices.kinds.postgres.server.settings import steady_settings
 from realservices.schema.psql_run import run_scripts
@@ -171,9 +171,11 @@ class Cluster:
         return ["-h", self._work, *(("-p", str(self._port)) if self._port else ()), "-U", self._user]
 
     def psql(self, database: str, *arguments: str) -> subprocess.CompletedProcess[str]:
-        """Run psql on the running server, stopping at the first error."""
+        """Run psql on the running server, stopping at the first error, whatever the schema's settings are."""
         connection = (*self._address, "-d", database)
-        return self._run("psql", "-X", "-q", "-b", "-v", "ON_ERROR_STOP=1", *connection, *arguments)
+        options = " ".join(f"-c {name}={value}" for name, value in own_settings(self.version_num).items())
+        words = ("-X", "-q", "-b", "-v", "ON_ERROR_STOP=1", *connection, *arguments)
+        return self._run("psql", *words, env={"PGOPTIONS": options})
 
     def apply(self, database: str, scripts: Sequence[Script], begin: Callable[[Script], None]) -> None:
         """Run files of SQL, in order.
@@ -220,7 +222,9 @@ class Cluster:
         yield
         self.execute("postgres", f"{allow}true", what=what)
 
-    def _run(self, program: str, *arguments: str) -> subprocess.CompletedProcess[str]:
+    def _run(
+        self, program: str, *arguments: str, env: dict[str, str] | None = None
+    ) -> subprocess.CompletedProcess[str]:
         path = os.path.join(self._bin, program)
         try:
             return subprocess.run(
@@ -230,7 +234,7 @@ class Cluster:
                 text=True,
                 errors="replace",
                 check=False,
-                env=_environment(),
+                env=_environment() | (env or {}),
             )
         except OSError as error:
             raise TemplateError(

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any, Protocol
 
 import asyncpg
 
+from realservices.kinds.postgres.databases import SCHEMAS_SETTINGS
 from realservices.kinds.postgres.isolation.restore.pages import UndecidedError, row_numbers, unknown_transactions
 from realservices.kinds.postgres.isolation.restore.rows import ranges
 
@@ -29,12 +30,12 @@ Place = tuple[int, int]
 RESTORER = "realservices restoring"
 """What such connections call themselves."""
 SETTINGS = {
+    **SCHEMAS_SETTINGS,
     "application_name": RESTORER,
     # Neither triggers nor foreign keys: what was there before was consistent.
     "session_replication_role": "replica",
     "synchronous_commit": "off",
     "lock_timeout": "5s",
-    "statement_timeout": "0",
     "idle_session_timeout": "0",
     # Rows go from here to the clone as texts, which must mean the same on both sides.
     "datestyle": "ISO, YMD",
