@@ -75,6 +75,7 @@ async def test_both_clients_and_the_url_lead_to_one_database(isolated_redis: Any
         ("SCRIPT", "FLUSH"),
         ("FUNCTION", "FLUSH"),
         ("REPLICAOF", "NO", "ONE"),
+        ("RESET",),
     ],
     ids=lambda command: " ".join(command),
 )
@@ -95,6 +96,12 @@ def test_refusals_reach_every_client(isolated_redis_sync: Any) -> None:
             other.pipeline().set("a", 1).execute_command("SELECT", 0).execute()
         with pytest.raises(redis.ResponseError):
             other.eval("return redis.call('select', 0)", 0)
+
+
+def test_a_refusal_in_a_script_says_what_to_do(isolated_redis_sync: Any) -> None:
+    with pytest.raises(redis.ResponseError) as raised:
+        isolated_redis_sync.eval("return redis.call('FLUSHALL')", 0)
+    assert "use the command for one database (FLUSHDB for FLUSHALL)" in raised.value.__notes__[0]
 
 
 async def test_what_belongs_to_one_database_is_allowed(isolated_redis: Any) -> None:

@@ -49,6 +49,9 @@ class _Guard:
 
     def send_command(self, *args: Any, **options: Any) -> Any:
         self._check(args)
+        # Only here: the pool renews a connection by the same command, in a pack.
+        if _text(args[0])[:5].upper() == "RESET":
+            raise NoPermissionError(f"it would end the login, and select index 0 in place of {self.db}")
         return super().send_command(*args, **options)  # type: ignore[misc]
 
     def pack_commands(self, commands: Iterable[Any]) -> Any:

@@ -22,6 +22,11 @@ _NO_MODULE = (
     "or one that runs (TEST_REDIS_HOST)"
 )
 
+_IN_A_SCRIPT = (
+    "Redis refuses this to isolated_redis in scripts and functions, too, because it would reach other tests: use the "
+    "command for one database (FLUSHDB for FLUSHALL), and keys of the test's own database index"
+)
+
 
 class ServerWideCommandError(IsolationError, NoPermissionError):
     """A command that would reach other tests, refused by the server."""
@@ -33,6 +38,8 @@ def add_note(error: UnicodeDecodeError | ResponseError) -> None:
         error.add_note(_NO_TEXT)
     elif str(error).startswith("unknown command"):
         error.add_note(_NO_MODULE)
+    elif str(error).startswith("ACL failure in script"):
+        error.add_note(_IN_A_SCRIPT)
 
 
 def explain(args: tuple[Any, ...], error: NoPermissionError) -> ServerWideCommandError:
@@ -53,4 +60,6 @@ def _instead(words: list[str]) -> str:
             f'Have the server start with it: redis_service(settings = {{"{name}": "{value}"}}), or without Bazel '
             f'settings = {{ "{name}" = "{value}" }} in the service\'s table of pyproject.toml'
         )
+    if words[0].upper() == "RESET":
+        return "Make a client of the code's own: redis.from_url(isolated_redis.url)"
     return "Use the command for one database (flushdb for flushall)"
