@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
 _BLOCK = re.compile(r"^```(\w*)\n(.*?)^```$", re.M | re.S)
-_FILE = re.compile(r"\A(?:#|--) (\S+\.\w+)\n")
+_FILE = re.compile(r"\A(?:#|--) (\S*\.\w+)\n")
 
 
 @dataclass

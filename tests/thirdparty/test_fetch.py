@@ -396,8 +396,8 @@ def test_npm_trusts_whom_pip_trusts(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def test_the_documentation_has_a_line_for_each_package_that_a_hub_may_replace() -> None:
-    page = (ROOT / "docs" / "dependencies.md").read_text(encoding="utf-8")
-    section = page.partition("### A pip hub of your own\n")[2].partition("```bazelrc\n")[2].partition("```")[0]
+    page = (ROOT / "docs" / "pip_hub.md").read_text(encoding="utf-8")
+    section = page.partition("## Which lines\n")[2].partition("# .bazelrc\n")[2].partition("```")[0]
     names = load_bzl("python/versions.bzl")["REPLACEABLE"]
     flag = "build --@rules_realservices//third_party/python"
     assert section.splitlines() == [f"{flag}:{name}=@pip//{name}" for name in names]
