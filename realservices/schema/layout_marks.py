@@ -24,6 +24,11 @@ if TYPE_CHECKING:
     from realservices.schema.script import Script
 
 _ANY_TOOL = "a migration tool"
+_DOWN = re.compile(
+    rb"--[\s\-+@/!]*((migrate|migration|section|sql)[\s:]*)?(down|undo|rollback|revert)"
+    rb"([\s:]*(migrate|migration|section|sql|script))?[\s\-=:.]*$",
+    re.IGNORECASE,
+)
 # The tool, and the line that proves it.
 _CONTENTS = (
     ("goose", SECTIONS["goose"].down),
@@ -39,7 +44,7 @@ _CONTENTS = (
     ("sqitch", re.compile(rb"-- Revert \S+ from \w+\s*$")),
     ("sqitch", re.compile(rb"-- Verify \S+ on \w+\s*$")),
     ("sqitch", re.compile(rb"-- Deploy \S+ to \w+\s*$")),
-    (_ANY_TOOL, re.compile(rb"\s*--[\s\-+@/!]*(down|undo|rollback|revert)[\s\-=:]*$", re.IGNORECASE)),
+    (_ANY_TOOL, _DOWN),
 )
 # All of them are comments, or have this word.
 _NEEDLES = (b"--", b"!Downs")
@@ -93,6 +98,7 @@ def _refuse_contents(file: Script, key: str, own: str, has_layouts: bool) -> Non
 
 def _tool_of(line: bytes, own: str) -> str:
     """Return whose mark a line is; empty: nobody's, or one of the layout that was chosen."""
+    line = line.lstrip()
     found = next((tool for tool, mark in _CONTENTS if mark.match(line)), "")
     return "" if found == own or (own and found == _ANY_TOOL) else found
 

@@ -40,6 +40,24 @@ _REMEDIES = (
         'settings = {"wal_level": "logical"})',
     ),
     (
+        r'ERROR:  schema "public" already exists',
+        "every database has it: take the statement out, or write CREATE SCHEMA IF NOT EXISTS public",
+    ),
+    (
+        r"ERROR:  unrecognized configuration parameter",
+        "a newer pg_dump than this PostgreSQL may have written it: take the line out, or choose the PostgreSQL of "
+        "production (docs/postgres.md)",
+    ),
+    (
+        r"ERROR:  (?:collation .* does not exist|invalid (?:LC_\w+ )?locale name)",
+        "docs/postgres.md (Locale) says which collations there are; as pg_dump --create writes it, CREATE DATABASE is "
+        "left out by pg_dump without --create",
+    ),
+    (
+        r'ERROR:  syntax error at or near ":',
+        "psql has no value for a variable: write \\set and its name before it, or the value in its place",
+    ),
+    (
         r"error: backslash commands are restricted",
         "the file says \\restrict, and no \\unrestrict follows: it is cut off; have pg_dump write it again",
     ),

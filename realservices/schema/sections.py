@@ -108,12 +108,12 @@ def up_part(layout: str, file: Script) -> Script:
     _refuse_byte_order_mark(layout, file, lines[0])
     _refuse_open_statement(layout, file, lines)
     state = "up" if marks.starts_up else "before"
-    transaction, kept = True, []
+    transaction, has_up, kept = True, marks.starts_up, []
     for number, line in enumerate(lines, start=1):
         shown = line.decode("utf-8", "replace").strip()
         transaction = transaction and not marks.alone.match(line)
         if marks.up.match(line):
-            state = "up"
+            state, has_up = "up", True
         elif marks.down.match(line):
             state = "down"
         elif marks.any.match(line) and not marks.alone.match(line) and not marks.harmless.match(line):
@@ -134,7 +134,7 @@ def up_part(layout: str, file: Script) -> Script:
                 f"{file.shown}, line {number}: {shown!r} stands before {layout}'s first mark, which it ignores"
             )
         kept.append(b"")
-    if state == "before":
+    if not has_up:
         raise TemplateError(
             f"{file.shown} has no mark of {layout}'s that begins the part to be applied, and layout = {layout!r} says "
             "that it has: write the mark, or another layout"

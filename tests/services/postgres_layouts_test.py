@@ -152,6 +152,9 @@ def test_without_a_layout_its_files_are_refused_with_what_to_write(tmp_path: Pat
             "-- Up\nSELECT 1;\n-- Down\nSELECT 2;\n",
             "app/1.sql, line 3: '-- Down' is a mark of a migration tool's",
         ),
+        ("1.sql", "  -- +goose Down\nSELECT 1;\n", "app/1.sql, line 1: '-- +goose Down' is a mark of goose's"),
+        ("1.sql", "-- migrate: down\nSELECT 1;\n", "'-- migrate: down' is a mark of a migration tool's"),
+        ("1.sql", "-- Rollback script:\nSELECT 1;\n", "'-- Rollback script:' is a mark of a migration tool's"),
         ("1.sql", "SELECT 1;\n--- @rollback:\nSELECT 2;\n", "'--- @rollback:' is a mark of a migration tool's"),
         (
             "V1__a.sql",
@@ -216,6 +219,7 @@ def test_marks_in_seeds_are_refused(tmp_path: Path) -> None:
     ("layout", "files", "words"),
     [
         ("goose", {"1_a.sql": _MAKE_A}, "app/1_a.sql, line 1: 'CREATE TABLE a (x int);' stands before goose's first mark"),
+        ("dbmate", {"1_a.sql": "-- migrate:down\n"}, "app/1_a.sql has no mark of dbmate's that begins the part to be applied"),
         ("goose", {"1_a.sql": "-- nothing\n"}, "app/1_a.sql has no mark of goose's that begins the part to be applied"),
         ("goose", {"a.sql": "-- +goose Up\n"}, "app/a.sql is no file that goose applies (layout = 'goose'): names match"),
         ("goose", {"1_a.sql": "-- +goose Upp\n"}, "line 1: '-- +goose Upp' is nothing that psql can do for goose, or is mis"),

@@ -13,7 +13,7 @@ if TYPE_CHECKING:
 _TABLES = """SELECT count(*) FROM pg_class
     WHERE oid >= 16384 AND relkind IN ('r', 'p', 'v', 'm', 'f') AND relpersistence <> 't' AND NOT EXISTS (
         SELECT FROM pg_depend WHERE classid = 'pg_class'::regclass AND objid = pg_class.oid AND deptype = 'e')"""
-_OTHERS = """SELECT datname FROM pg_database WHERE oid >= 16384 AND datallowconn AND datname <> current_database()
+_OTHERS = """SELECT datname FROM pg_database WHERE datallowconn AND datname <> current_database()
     AND datname NOT IN ({own}) AND ({tables}) = 0"""
 
 
