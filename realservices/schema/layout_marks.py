@@ -46,6 +46,8 @@ _CONTENTS = (
     ("sqitch", re.compile(rb"-- Deploy \S+ to \w+\s*$")),
     (_ANY_TOOL, _DOWN),
 )
+# Each of them has one of these words; most comments have none.
+_WORDS = re.compile(rb"down|drop below|undo|liquibase|changeset|rollback|revert|verify|deploy", re.IGNORECASE)
 # All of them are comments, or have this word.
 _NEEDLES = (b"--", b"!Downs")
 _STATEMENT = re.compile(rb"^[^\S\n]*(?!--)\S", re.MULTILINE)
@@ -98,6 +100,8 @@ def _refuse_contents(file: Script, key: str, own: str, has_layouts: bool) -> Non
 
 def _tool_of(line: bytes, own: str) -> str:
     """Return whose mark a line is; empty: nobody's, or one of the layout that was chosen."""
+    if not _WORDS.search(line):
+        return ""
     line = line.lstrip()
     found = next((tool for tool, mark in _CONTENTS if mark.match(line)), "")
     return "" if found == own or (own and found == _ANY_TOOL) else found
