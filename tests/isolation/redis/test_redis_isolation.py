@@ -104,6 +104,12 @@ def test_a_refusal_in_a_script_says_what_to_do(isolated_redis_sync: Any) -> None
     assert "use the command for one database (FLUSHDB for FLUSHALL)" in raised.value.__notes__[0]
 
 
+async def test_what_monitor_says(isolated_redis: Any) -> None:
+    with pytest.raises(NoPermissionError, match="would show what other tests do: a client of REDIS_URL may"):
+        async with isolated_redis.monitor():
+            pytest.fail("it was allowed")
+
+
 async def test_what_belongs_to_one_database_is_allowed(isolated_redis: Any) -> None:
     async with isolated_redis.pipeline(transaction=True) as pipeline:
         await pipeline.set("a", "1").incr("a").execute()
