@@ -88,8 +88,8 @@ def test_a_set_up_beside_another_one_is_left() -> None:
     assert ["it must run in the test's loop" in each.why for each in result.left] == [True]
 
 
-def test_an_asynchronous_session_is_left() -> None:
-    result = convert(
+def test_a_session_of_the_test_alone_is_made_in_it() -> None:
+    text = converted(
         _HEAD
         + """    async def test_none(self):
         session = AsyncMock()
@@ -97,8 +97,11 @@ def test_an_asynchronous_session_is_left() -> None:
         self.assertIsNone(await books.find_author(session, 4))
 """
     )
-    assert [each.why for each in result.left] == ["asynchronous tests of unittest have a loop of their own"]
-    assert result.after == result.before
+    assert (
+        "        self.addAsyncCleanup(isolated_engine_async.dispose)\n        isolated_session_async = AsyncSession("
+        in text
+    )
+    assert "        self.addAsyncCleanup(isolated_session_async.close)\n" in text
 
 
 def test_a_plain_test_case_runs_no_asynchronous_tests() -> None:

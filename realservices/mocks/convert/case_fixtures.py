@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 from realservices.mocks.convert.conversion_results import Unconvertible
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Iterable, Mapping
 
     from realservices.mocks.convert.test_plan import TestPlan
 
@@ -25,9 +25,19 @@ _MADE = {
         f"await psycopg.AsyncConnection.connect({_DATABASE}.url)", "close", "import psycopg",
     ),
     "isolated_redis": (f"redis.asyncio.from_url({_REDIS}, decode_responses=True)", "aclose", "import redis.asyncio"),
+    "isolated_engine_async": (
+        f"create_async_engine({_DATABASE}.sqlalchemy_url(\"asyncpg\"))", "dispose",
+        "from sqlalchemy.ext.asyncio import create_async_engine",
+    ),
+    "isolated_session_async": (
+        "AsyncSession(isolated_engine_async, expire_on_commit=False)", "close",
+        "from sqlalchemy.ext.asyncio import AsyncSession",
+    ),
     "isolated_redis_bytes": (f"redis.asyncio.from_url({_REDIS})", "aclose", "import redis.asyncio"),
 }  # fmt: skip
-_BOUND = ("isolated_session_async", "isolated_engine_async", "filesystem")
+_ENGINE = "isolated_engine_async"
+_SESSION = "isolated_session_async"
+_BOUND = ("filesystem",)
 
 
 def is_bound(fixture: str) -> bool:
@@ -35,14 +45,23 @@ def is_bound(fixture: str) -> bool:
     return fixture in _MADE or fixture in _BOUND
 
 
-def lines_for(fixtures: Iterable[str], plan: TestPlan) -> list[str]:
+def lines_for(fixtures: Iterable[str], plan: TestPlan, held: Mapping[str, str] | None = None) -> list[str]:
     """Return the lines by which a method of a TestCase gets what fixtures give.
+
+    Args:
+        fixtures: Their names.
+        plan: Of the test.
+        held: Attributes in which the class has them already. A session is taken from there: an object belongs to one.
 
     Raises:
         Unconvertible: An asynchronous one cannot be made in the test's own loop.
     """
     lines: list[str] = []
-    for name in fixtures:
+    session = (held or {}).get(_SESSION)
+    for name in _with_engine(fixtures):
+        if session and name in (_SESSION, _ENGINE):
+            lines.append(f"{name} = {session}" + (".bind" if name == _ENGINE else ""))
+            continue
         if name in _BOUND:
             raise Unconvertible(
                 plan.reading.test.lineno, name, "asynchronous tests of unittest have a loop of their own",
@@ -55,3 +74,11 @@ def lines_for(fixtures: Iterable[str], plan: TestPlan) -> list[str]:
         lines += [f"{name} = {expression}", f"self.addAsyncCleanup({name}.{close})"]
         plan.imports |= {line} if line else set()
     return lines
+
+
+def _with_engine(fixtures: Iterable[str]) -> list[str]:
+    """Return the fixtures, the engine before the session that is made of it."""
+    names = list(fixtures)
+    if _SESSION not in names:
+        return names
+    return [_ENGINE, *(name for name in names if name != _ENGINE)]

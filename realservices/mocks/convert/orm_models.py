@@ -26,7 +26,7 @@ _MADE_UP = {
     "datetime": "datetime.datetime(2026, 1, 1, tzinfo=datetime.UTC)",
     "DateTime": "datetime.datetime(2026, 1, 1, tzinfo=datetime.UTC)", "date": "datetime.date(2026, 1, 1)",
     "Date": "datetime.date(2026, 1, 1)", "dict": "{}", "list": "[]", "JSON": "{}", "JSONB": "{}",
-    "UUID": "uuid.UUID(int=1)", "Uuid": "uuid.UUID(int=1)", "bytes": 'b""', "LargeBinary": 'b""',
+    "bytes": 'b""', "LargeBinary": 'b""',
 }  # fmt: skip
 
 
@@ -74,6 +74,8 @@ class Model:
     def filler(self, name: str, number: int) -> str:
         """Return a value that a required attribute accepts."""
         attribute = self.attributes[name]
+        if attribute.type in ("UUID", "Uuid"):
+            return f"uuid.UUID(int={number})"
         if attribute.type in _MADE_UP:
             return _MADE_UP[attribute.type]
         column = Column(name=name, type=TYPES.get(attribute.type, "text"))
@@ -134,8 +136,9 @@ def _attribute(name: str, annotation: ast.expr | None, value: ast.expr | None) -
     words = {word.arg: word.value for word in call.keywords} if call else {}
     arguments = [ast.unparse(each) for each in call.args] if call else []
     annotated = ast.unparse(mapped.slice) if isinstance(mapped, ast.Subscript) else ""
-    if mapped is not None and call is None and annotated[:1].isupper() and annotated not in TYPES:
-        return None  # A relationship.
+    is_relation = annotated[:1].isupper() and annotated not in TYPES
+    if mapped is not None and call is None and (is_relation or isinstance(value, ast.Call)):
+        return None  # `relationship(…)`, and whatever else is no column of its own.
     is_optional = "None" in annotated or "Optional" in annotated
     nullable = words.get("nullable")
     is_key = _is_true(words.get("primary_key"))

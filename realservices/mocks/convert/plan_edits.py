@@ -47,9 +47,9 @@ def finish(plan: TestPlan) -> None:
         lines = [*plan.setup, *plan.seeds, *(line for each in plan.checked.values() for line in each)]
         used = [*lines, *(new for name, new in edits.renames.items() if not name.startswith("self."))]
         names = [name for name in plan.fixtures if any(name in line for line in used)]
-        plan.setup = [*lines_for(names, plan), *plan.setup]
+        plan.setup = [*lines_for(names, plan, _held(plan)), *plan.setup]
     else:
-        edits.arguments = plan.fixtures
+        edits.arguments = [*plan.fixtures, *_fixtures_read(plan)]
     edits.markers = [f"requires_{kind}" for kind in _MARKED if kind in plan.services]
     lines = [*plan.setup, *plan.seeds, *(line for each in plan.checked.values() for line in each)]
     unused = [name for name in ("cursor", "database") if name not in edits.renames.values() and not _reads(name, lines)]
@@ -68,6 +68,21 @@ def finish(plan: TestPlan) -> None:
             plan.imports.add("import json")
         if "text(" in text and ".execute(text(" in text:
             plan.imports.add("from sqlalchemy import text")
+
+
+def _held(plan: TestPlan) -> dict[str, str]:
+    """Return the attributes in which a set-up keeps real objects, by the objects' names."""
+    renames = plan.reading.edit(plan.reading.test).renames
+    return {new: name for name, new in renames.items() if name.startswith("self.")}
+
+
+def _fixtures_read(plan: TestPlan) -> list[str]:
+    """Return the fixtures that the new lines read, and that the test does not ask for: another fixture made them."""
+    lines = [*plan.setup, *plan.seeds, *(line for each in plan.checked.values() for line in each)]
+    given = {each.arg for each in plan.reading.test.args.args} | set(plan.fixtures)
+    given |= {node.id for node in ast.walk(plan.reading.test) if isinstance(node, ast.Name)}
+    names = dict.fromkeys(each.name for each in plan.reading.fixtures if not each.is_set_up)
+    return [name for name in names if name not in given and any(re.search(rf"\b{name}\.", line) for line in lines)]
 
 
 def _reads(name: str, lines: list[str]) -> bool:

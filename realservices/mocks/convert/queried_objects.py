@@ -102,6 +102,8 @@ class QueriedObjects:
         return None
 
     def _assigned(self, value: ast.expr) -> ast.expr | None:
+        if isinstance(value, ast.Attribute) and ast.unparse(value.value) == "self":
+            return self._set_up(ast.unparse(value))
         if not isinstance(value, ast.Name):
             return None
         for fixture in self._plan.reading.fixtures:
@@ -111,4 +113,12 @@ class QueriedObjects:
         for node in ast.walk(self._plan.reading.test):
             if isinstance(node, ast.Assign) and ast.unparse(node.targets[0]) == value.id:
                 return node.value
+        return None
+
+    def _set_up(self, attribute: str) -> ast.expr | None:
+        """Return what the set-up of a class gives to an attribute."""
+        for fixture in self._plan.reading.fixtures:
+            for node in ast.walk(fixture.node) if fixture.is_set_up else ():
+                if isinstance(node, ast.Assign) and ast.unparse(node.targets[0]) == attribute:
+                    return node.value
         return None

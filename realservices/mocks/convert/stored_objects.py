@@ -6,7 +6,7 @@ import ast
 from typing import TYPE_CHECKING
 
 from realservices.mocks.convert.conversion_results import Unconvertible
-from realservices.mocks.convert.expressions import are_constant
+from realservices.mocks.convert.expressions import are_constant, source_of
 from realservices.mocks.convert.failing_clients import client_of
 from realservices.mocks.convert.handles import Handle
 from realservices.mocks.convert.mock_paths import CALLED, ENTERED, Fact, Kind
@@ -31,6 +31,7 @@ _SILENT = {
     "scalars", "filter", "filter_by", "options", "order_by", "expunge", "merge", "unique", "join", "limit",
     "offset", "where",
 }  # fmt: skip
+_TAKING = ("add", "delete", "refresh", "merge", "expunge")
 _FROM_TEXT = {
     "datetime": "datetime.datetime.fromisoformat", "DateTime": "datetime.datetime.fromisoformat",
     "date": "datetime.date.fromisoformat", "Date": "datetime.date.fromisoformat", "UUID": "uuid.UUID",
@@ -51,11 +52,15 @@ class StoredObjects(ReferredObjects):
         super().__init__(mock, plan, handle)
         # Of each class that is searched: where the first object is stored, and its attributes.
         self._firsts: dict[str, tuple[int, dict[str, str]]] = {}
+        # What the test calls an object that is written out in a list of its own.
+        self._places: dict[int, str] = {}
         # Those of which the mock says that the object is not there.
         self._absent: set[str] = set()
 
     def add(self) -> None:
         """Store what the facts answer with."""
+        self._check_given()
+        self._add_related()
         for fact in self._mock.facts:
             words = [word for word in fact.path if word not in (CALLED, ENTERED)]
             word = words[-1] if words else ""
@@ -87,6 +92,28 @@ class StoredObjects(ReferredObjects):
                 if attribute.refers_to and attribute.name in values and model is not None:
                     self.parent(model, attribute.name, values[attribute.name], 1)
 
+    def _check_given(self) -> None:
+        """Raise for an object of no mapped class that the code gives to the session, which a mock takes.
+
+        Raises:
+            Unconvertible: There is one.
+        """
+        for call in self._calls:
+            name = source_of(call.node.args[0]) if call.method in _TAKING and call.node.args else None
+            made = self._assigned(ast.parse(name, mode="eval").body) if name else None
+            if isinstance(made, ast.Call) and self._mapped(made.func) is None and _is_made_up(made):
+                why = "an object of no mapped class is given to the session, which takes none"
+                raise Unconvertible(made.lineno, name or "", why, "make an object of the mapped class")
+
+    def _add_related(self) -> None:
+        """Store the test's own objects with which the code makes others: to store those stores these, too."""
+        for call in self._calls:
+            made = call.node.args[0] if call.method == "add" and call.node.args else None
+            model = self.model_in(made, call) if isinstance(made, ast.Call) else None
+            words = {word.arg: source_of(word.value) for word in getattr(made, "keywords", ()) if word.arg}
+            if model is not None:
+                self.relate(model, {name: value for name, value in words.items() if value is not None})
+
     def _add_second(self) -> None:
         """Store an object that the code must not find before the first one, where that is safe."""
         model, _ = self._queried()
@@ -113,8 +140,8 @@ class StoredObjects(ReferredObjects):
             if self._plan.module.imports.get(model.name) is None:
                 self._plan.imports.add(line)
         missing = [model for model in self.models.values() if self._plan.schema.table(model.table) is None]
-        if missing:
-            self._plan.setup.append(self._created(missing[0]))
+        if missing and (created := self._created(missing[0])) not in self._plan.setup:
+            self._plan.setup.append(created)
         if self._lines:
             self._plan.seeds += [
                 *self._lines,
@@ -145,6 +172,9 @@ class StoredObjects(ReferredObjects):
             raise Unconvertible(
                 fact.line, ast.unparse(fact.value), "the objects are not written out", "store them by hand"
             )
+        if value is not fact.value:
+            # The test may compare these very objects with what the code returns.
+            self._places |= {id(each): f"{ast.unparse(fact.value)}[{at}]" for at, each in enumerate(value.elts)}
         yield from value.elts
 
     def _store(self, value: ast.expr, fact: Fact) -> None:
@@ -157,8 +187,11 @@ class StoredObjects(ReferredObjects):
         record = columns_of(made)
         if isinstance(made, ast.Call) and (model := self._mapped(made.func)):
             self.models[model.name] = model
+            if self._is_stored_by_code(model):
+                return
             values = {word.arg: ast.unparse(word.value) for word in made.keywords if word.arg}
-            self._store_object(model, values, ast.unparse(value) if made is not value else "", fact)
+            variable = ast.unparse(value) if made is not value else self._places.get(id(value), "")
+            self._store_object(model, values, variable, fact)
         elif record is not None:
             queried, _ = self._queried()
             if queried is None:
@@ -169,6 +202,13 @@ class StoredObjects(ReferredObjects):
             self._store_object(queried, known, "", fact)
         else:
             raise Unconvertible(fact.line, ast.unparse(value), "no object of a mapped class", "store it by hand")
+
+    def _is_stored_by_code(self, model: Model) -> bool:
+        """Return whether the code reads what it has just stored itself: to store that before would collide."""
+        for call in self._calls:
+            if call.node.args and self.model_in(call.node, call) == model:
+                return call.method in ("add", "add_all")
+        return False
 
     def _store_object(self, model: Model, values: dict[str, str], variable: str, fact: Fact) -> None:
         queried, compared = self._queried()
@@ -188,6 +228,7 @@ class StoredObjects(ReferredObjects):
             ) != value:
                 extra[name] = fitting
                 self._plan.imports.add(f"import {fitting.split('.')[0]}")
+        extra |= {name: key for name, key in self.relate(model, values).items() if name not in values | extra}
         number = self.counts.get(model.name, 0) + 1
         extra |= self.fillers(model, values | extra, number)
         self.counts[model.name] = number
@@ -207,6 +248,12 @@ class StoredObjects(ReferredObjects):
             raise Unconvertible(fact.line, "count", "it cannot be told what is counted", "store the objects by hand")
         for _ in range(fact.value.value):
             self._store_object(queried, dict(compared), "", fact)
+
+
+def _is_made_up(made: ast.Call) -> bool:
+    """Return whether a call makes an object of a class that the test makes up: a mock, a namespace, `type(…)()`."""
+    name = ast.unparse(made.func)
+    return name.rpartition(".")[2] in ("SimpleNamespace", "Mock", "MagicMock", "AsyncMock") or name.startswith("type(")
 
 
 def _fitting(attribute: Attribute | None, value: str, held: str) -> str:
