@@ -52,7 +52,7 @@ def test_what_is_converted_passes_on_real_services(installed: Installed, shop: P
     content = json.loads(done.stdout)
     assert sorted(left["test"] for file in content["files"] for left in file["left"]) == _LEFT
     names = {file["file"]: file["converted"] for file in content["files"]}
-    assert sum(map(len, names.values())) >= 101
+    assert sum(map(len, names.values())) >= 104
     run = installed.pytest(shop, "-q", "-W", "default::DeprecationWarning")
     assert re.search(r"\n\d+ passed", run.stdout), run.stdout + run.stderr
     again = _migrate(installed, shop, "convert", "tests")

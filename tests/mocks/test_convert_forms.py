@@ -337,3 +337,19 @@ def test_a_file_that_cannot_be_parsed_is_told() -> None:
     result = convert("def broken(:\n")
     assert result.error.startswith("SyntaxError: ")
     assert result.after == result.before
+
+
+def test_an_asynchronous_function_that_gives_a_client_gives_the_real_one() -> None:
+    text = converted(
+        """@patch("app.cache.get_redis_client")
+async def test_greeting(get_redis_client):
+    redis_client = AsyncMock()
+    get_redis_client.return_value = redis_client
+    redis_client.get.return_value = "Moin"
+    assert await cache.greeting("de") == "Moin"
+"""
+    )
+    assert (
+        "    async def give_redis(*_, **__):\n        return isolated_redis\n"
+        '    monkeypatch.setattr("app.cache.get_redis_client", give_redis)\n'
+    ) in text

@@ -157,3 +157,33 @@ class LoansTest(unittest.IsolatedAsyncioTestCase):
     # An object belongs to one session: the test's is that of the set-up.
     assert "        isolated_engine_async = self.session.bind\n        isolated_session_async = self.session\n" in text
     assert text.count("AsyncSession(isolated_engine_async, expire_on_commit=False)") == 1
+
+
+def test_an_object_of_the_test_that_the_code_stores_is_looked_for() -> None:
+    text = converted(
+        _HEAD
+        + """async def test_keep(borrowed):
+    session = AsyncMock(spec=AsyncSession)
+    await loans.keep(session, borrowed)
+    session.add.assert_called_once_with(borrowed)
+"""
+    )
+    assert '    isolated_session_async.add(Reader(id=reader.id, name="name-1", email="user-1@example.com"))\n' in text
+    assert (
+        '"SELECT count(*) FROM loans WHERE id = $1 AND title = $2 AND shelf = $3 AND reader_id = $4", 3, "Emma"' in text
+    )
+
+
+def test_an_object_of_the_test_that_the_code_deletes_is_gone() -> None:
+    text = converted(
+        _HEAD
+        + """async def test_forget(borrowed):
+    session = AsyncMock(spec=AsyncSession)
+    session.execute.return_value = MagicMock()
+    session.execute.return_value.scalar_one_or_none.return_value = borrowed
+    await loans.forget(session, borrowed)
+    session.delete.assert_called_once()
+"""
+    )
+    assert "    isolated_session_async.add(borrowed)\n" in text
+    assert '    assert await isolated_database.fetchval("SELECT count(*) FROM loans") == 0\n' in text

@@ -56,6 +56,21 @@ class QueriedObjects:
                     return model
         return None
 
+    def added(self, call: ServiceCall) -> tuple[Model | None, ast.expr | None]:
+        """Return the class of the object that the code gives to the session, and how it is made."""
+        if (model := self.model_in(call.node, call)) is not None:
+            return model, call.node.args[0]
+        return self.handed(call.node.args[0])
+
+    def handed(self, node: ast.expr) -> tuple[Model | None, ast.expr | None]:
+        """Return the class of an object that the test makes and the code hands on, and how it is made."""
+        name = source_of(node)
+        made = self._assigned(ast.parse(name, mode="eval").body) if name else None
+        model = self._mapped(made.func) if isinstance(made, ast.Call) else None
+        if model is not None:
+            self.models[model.name] = model
+        return model, made
+
     def queried(self) -> Model | None:
         """Return the class that the code asks for."""
         return self._queried()[0]

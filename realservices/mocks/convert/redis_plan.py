@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from realservices.mocks.convert.test_plan import TestPlan
 
 _CONSTRUCTORS = {"Redis", "StrictRedis", "from_url", "AsyncRedis", "get_redis", "get_redis_client", "get_client"}
+_GIVER = "give_redis"
 
 
 def plan_redis(mock: Mock, plan: TestPlan) -> None:
@@ -82,9 +83,9 @@ def _seam(mock: Mock, plan: TestPlan, name: str) -> None:
     plan.check_seam(mock, gives_client=gives)
     if gives:
         if mock.is_async and not any(head[:1] == (CALLED,) and ENTERED in head for head in heads):
-            raise Unconvertible(
-                mock.line, mock.target, "an asynchronous function gives the client", "replace the function by hand"
-            )
+            plan.setup.append(f"async def {_GIVER}(*_, **__):\n    return {name}")
+            plan.replace_target(mock.target, _GIVER)
+            return
         given = name
         if any(head == (CALLED, ENTERED) for head in heads):
             plan.imports.add("import contextlib")

@@ -60,13 +60,13 @@ class SessionChecks:
             return self._removed(check)
         lines: list[str] = []
         for call in self._calls(word):
-            model = self._objects.model_in(call.node, call)
-            if model is None:
+            model, made = self._objects.added(call)
+            if model is None or made is None:
                 continue
             if check.word == "not called":
                 lines += self._counted(model, {}, self._objects.counts.get(model.name, 0))
             else:
-                values = _comparable(self._objects.given(call.node.args[0], model), model)
+                values = _comparable(self._objects.given(made, model), model)
                 if check.looks and not values:
                     self._plan.note_gone(check, "what was stored cannot be told")
                 expected = 1 if values else self._objects.counts.get(model.name, 0) + 1
@@ -78,7 +78,8 @@ class SessionChecks:
         return lines
 
     def _removed(self, check: Check) -> list[str]:
-        queried = self._objects.queried()
+        deleted = [self._objects.handed(call.node.args[0])[0] for call in self._calls("delete")]
+        queried = deleted[0] if len(deleted) == 1 and deleted[0] is not None else self._objects.queried()
         models = [queried] if queried is not None else list(self._objects.models.values())
         if len(models) != 1:
             why, remedy = "it cannot be told of which class the object is", "query what must be gone by hand"

@@ -10,8 +10,9 @@ from realservices.mocks.convert.expressions import are_constant, source_of
 from realservices.mocks.convert.failing_clients import client_of
 from realservices.mocks.convert.handles import Handle
 from realservices.mocks.convert.mock_paths import CALLED, ENTERED, Fact, Kind
+from realservices.mocks.convert.object_values import fitting_value, is_made_up
 from realservices.mocks.convert.ordering import order_in, other_way_round
-from realservices.mocks.convert.orm_models import Attribute, Model
+from realservices.mocks.convert.orm_models import Model
 from realservices.mocks.convert.raising_mocks import plan_failure
 from realservices.mocks.convert.referred_objects import ReferredObjects
 from realservices.mocks.convert.row_plan import columns_of
@@ -32,11 +33,6 @@ _SILENT = {
     "offset", "where",
 }  # fmt: skip
 _TAKING = ("add", "delete", "refresh", "merge", "expunge")
-_FROM_TEXT = {
-    "datetime": "datetime.datetime.fromisoformat", "DateTime": "datetime.datetime.fromisoformat",
-    "date": "datetime.date.fromisoformat", "Date": "datetime.date.fromisoformat", "UUID": "uuid.UUID",
-    "Uuid": "uuid.UUID",
-}  # fmt: skip
 
 
 class StoredObjects(ReferredObjects):
@@ -86,8 +82,8 @@ class StoredObjects(ReferredObjects):
         for call in self._calls:
             if call.method != "add" or not call.node.args:
                 continue
-            model = self.model_in(call.node.args[0], call)
-            values = self.given(call.node.args[0], model) if model is not None else {}
+            model, made = self.added(call)
+            values = self.given(made, model) if model is not None and made is not None else {}
             for attribute in model.attributes.values() if model is not None else ():
                 if attribute.refers_to and attribute.name in values and model is not None:
                     self.parent(model, attribute.name, values[attribute.name], 1)
@@ -101,7 +97,7 @@ class StoredObjects(ReferredObjects):
         for call in self._calls:
             name = source_of(call.node.args[0]) if call.method in _TAKING and call.node.args else None
             made = self._assigned(ast.parse(name, mode="eval").body) if name else None
-            if isinstance(made, ast.Call) and self._mapped(made.func) is None and _is_made_up(made):
+            if isinstance(made, ast.Call) and self._mapped(made.func) is None and is_made_up(made):
                 why = "an object of no mapped class is given to the session, which takes none"
                 raise Unconvertible(made.lineno, name or "", why, "make an object of the mapped class")
 
@@ -224,7 +220,7 @@ class StoredObjects(ReferredObjects):
                     )
         for name, value in values.items():
             if (
-                fitting := _fitting(model.attributes.get(name), value, f"{variable}.{name}" if variable else "")
+                fitting := fitting_value(model.attributes.get(name), value, f"{variable}.{name}" if variable else "")
             ) != value:
                 extra[name] = fitting
                 self._plan.imports.add(f"import {fitting.split('.')[0]}")
@@ -248,24 +244,3 @@ class StoredObjects(ReferredObjects):
             raise Unconvertible(fact.line, "count", "it cannot be told what is counted", "store the objects by hand")
         for _ in range(fact.value.value):
             self._store_object(queried, dict(compared), "", fact)
-
-
-def _is_made_up(made: ast.Call) -> bool:
-    """Return whether a call makes an object of a class that the test makes up: a mock, a namespace, `type(…)()`."""
-    name = ast.unparse(made.func)
-    return name.rpartition(".")[2] in ("SimpleNamespace", "Mock", "MagicMock", "AsyncMock") or name.startswith("type(")
-
-
-def _fitting(attribute: Attribute | None, value: str, held: str) -> str:
-    """Return a text that stands for a time or a UUID as an object of Python, which drivers want.
-
-    Args:
-        attribute: The mapped attribute.
-        value: What the test gives it.
-        held: Where the object has it, "" where it is only made here: what is no constant may be a text, too.
-    """
-    maker = _FROM_TEXT.get(attribute.type) if attribute is not None else None
-    if maker and value.startswith(("'", '"')):
-        return f"{maker}({value})"
-    may_be_text = value.isidentifier() or value.endswith(".isoformat()")
-    return f"{maker}(str({held}))" if maker and held and may_be_text and value != "None" else value

@@ -87,3 +87,12 @@ async def put_profile(redis, user_id, name):
     pipe.hset(f"profile:{user_id}", "name", name)
     pipe.sadd("profiles", user_id)
     await pipe.execute()
+
+
+async def get_redis_client():
+    return client
+
+
+async def greeting(language):
+    redis_client = await get_redis_client()
+    return await redis_client.get(f"greeting:{language}")

@@ -74,3 +74,8 @@ async def open_desk(session, branch_id):
 async def forget(session, loan):
     await session.delete(loan)
     await session.commit()
+
+
+async def keep(session, loan):
+    session.add(loan)
+    await session.commit()

@@ -124,3 +124,12 @@ async def test_put_profile():
     mock_redis.pipeline.return_value = pipe
     await cache.put_profile(mock_redis, 7, "Ann")
     pipe.execute.assert_awaited_once()
+
+
+@patch("app.cache.get_redis_client")
+async def test_a_client_of_an_asynchronous_function(get_redis_client):
+    redis_client = AsyncMock()
+    get_redis_client.return_value = redis_client
+    redis_client.get.return_value = "Moin"
+    assert await cache.greeting("de") == "Moin"
+    redis_client.get.assert_awaited_once_with("greeting:de")

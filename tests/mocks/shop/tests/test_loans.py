@@ -65,6 +65,21 @@ async def test_a_desk_of_a_branch(session):
     assert (await loans.desk(session, 2)).id == 2
 
 
+@pytest.mark.asyncio
+async def test_a_loan_of_the_test_is_kept(session, borrowed):
+    await loans.keep(session, borrowed)
+    session.add.assert_called_once_with(borrowed)
+
+
+@pytest.mark.asyncio
+async def test_a_loan_of_the_test_is_forgotten(session, borrowed):
+    answer = MagicMock()
+    answer.scalar_one_or_none.return_value = borrowed
+    session.execute.return_value = answer
+    await loans.forget(session, borrowed)
+    session.delete.assert_called_once_with(borrowed)
+
+
 class LoansTest(unittest.IsolatedAsyncioTestCase):
     def setUp(self):
         self.session = AsyncMock(spec=AsyncSession)
