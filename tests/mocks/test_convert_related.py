@@ -187,3 +187,21 @@ def test_an_object_of_the_test_that_the_code_deletes_is_gone() -> None:
     )
     assert "    isolated_session_async.add(borrowed)\n" in text
     assert '    assert await isolated_database.fetchval("SELECT count(*) FROM loans") == 0\n' in text
+
+
+def test_a_session_without_a_name_is_the_real_one() -> None:
+    text = converted(
+        _HEAD
+        + """async def test_open():
+    await loans.open_desk(session=AsyncMock(spec=AsyncSession), branch_id=None)
+"""
+    )
+    assert "await loans.open_desk(session=isolated_session_async, branch_id=None)" in text
+    assert "AsyncMock" not in text.partition("async def test_open")[2]
+
+
+def test_a_mock_without_a_name_that_is_told_something_is_left() -> None:
+    body = "async def test_loan(reader):\n    await loans.loan(AsyncMock(spec=AsyncSession, name='db'), 3, reader)\n"
+    result = convert(_HEAD + body)
+    assert ["a mock without a name is handed over" in each.why for each in result.left] == [True]
+    assert result.after == result.before

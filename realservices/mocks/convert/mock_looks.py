@@ -13,6 +13,9 @@ from realservices.mocks.convert.test_facts import Mock
 if TYPE_CHECKING:
     pass
 
+# "" is what a test has no import for: `monkeypatch`, `mocker`, objects of its own.
+_TEST_LIBRARIES = ("", "unittest", "pytest", "mock", "contextlib")
+
 
 class MockLooks(PatchReader):
     """Finds where a function looks into a mock."""
@@ -43,10 +46,21 @@ class MockLooks(PatchReader):
             for inner in ast.walk(node):
                 self._look_at(inner)
 
+    def _hand_over(self, call: ast.Call) -> None:
+        """Take note of mocks without a name that are handed to an imported function, and are told nothing."""
+        root = ast.unparse(call.func).partition(".")[0]
+        origin = self._imports.get(root, "").partition(".")[0]
+        if self._function is not self._reading.test or origin in _TEST_LIBRARIES:
+            return
+        for given in (*call.args, *(word.value for word in call.keywords)):
+            is_plain = isinstance(given, ast.Call) and not given.args and all(w.arg == "spec" for w in given.keywords)
+            if is_plain and mock_paths.is_maker(given, self._imports) and self._make("", given) is not None:
+                self._handed.add(id(given))
+
     def _look_at(self, inner: ast.AST) -> None:
         if isinstance(inner, ast.Call) and mock_paths.is_maker(inner, self._imports):
             use = self._use(inner)
-            if not self._reader.is_kept(use):
+            if not self._reader.is_kept(use) and id(inner) not in self._handed:
                 raise self._refusal(inner, "a mock without a name is handed over", "give it a name of its own")
         if isinstance(inner, ast.Call) and self._is_patch(inner):
             use = self._use(inner)
@@ -56,6 +70,7 @@ class MockLooks(PatchReader):
                     inner, "a patcher is started by hand", "use monkeypatch.setattr with the real object"
                 )
         if isinstance(inner, ast.Call):
+            self._hand_over(inner)
             self._note_fakes(inner)
         if isinstance(inner, ast.Name) and inner.id in self._looked:
             raise self._refusal(

@@ -89,6 +89,8 @@ class TestPlan:
     def put(self, mock: Mock, expression: str) -> None:
         """Have an expression stand wherever the test, or a fixture of the file, has a mock."""
         self.placed[mock] = expression
+        if not mock.name and not mock.target:
+            self.reading.edit(self.reading.test).calls[mock.line, mock.use.column] = expression
         for line, names in self.reading.by_function.items():
             for name, each in names.items():
                 if each is not mock:

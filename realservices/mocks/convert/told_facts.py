@@ -58,6 +58,8 @@ class ToldFacts:
         self._values: dict[str, list[Fact]] = {}
         # Names for arguments that a mock was called with: mock and path.
         self._looked: dict[str, tuple[Mock, tuple[str, ...]]] = {}
+        # Calls that make a mock without a name, where one is handed over.
+        self._handed: set[int] = set()
 
     def _patcher(self, call: ast.Call) -> str:
         name = full_name(call.func, self._imports)
