@@ -19,13 +19,13 @@ from realservices.cli.places import discovery_directory
 from realservices.control.messages import SOCKET
 from realservices.control.run_record import FOLDER
 from realservices.dev.discovery import ServiceDiscovery
-from realservices.host.abandoned import end_left_directory, launcher_ids
+from realservices.host.abandoned import end_abandoned_directory, launcher_ids
 from realservices.host.process_tags import tagged
 from realservices.sources.built_templates import cache_directory
 from realservices.sources.project import project_root
+from realservices.system.abandoned_directories import FILES, MEMORY, RUN, SESSION, abandoned_directories
 from realservices.system.directory_safety import SHORT_BASES
-from realservices.system.left_directories import FILES, MEMORY, RUN, SESSION, left_directories
-from realservices.system.locks import lock_left_directory, lock_present_file
+from realservices.system.locks import lock_abandoned_directory, lock_present_file
 from realservices.system.process_ids import program_of
 from realservices.system.registry_directory import VARIABLE, present_registries, refusal
 from realservices.system.removal import remove_tree
@@ -98,7 +98,7 @@ def sweep(*, remove: bool, templates: bool = False, warm: bool = False) -> Itera
         yield _entry(name, remove, warm)
     # Files of plain pytest's tests are where the machine's temporary ones are.
     for directory in present_user_directories(dict.fromkeys((*SHORT_BASES, tempfile.gettempdir()))):
-        for path in left_directories(directory):
+        for path in abandoned_directories(directory):
             yield from _directory(path, remove)
     yield from _refused_registry()
     for registry in present_registries():
@@ -145,7 +145,7 @@ def _cache() -> str:
 def _directory(path: str, remove: bool) -> Iterator[Leftover]:
     name = os.path.basename(path)
     what = next(words for kind, words in _DIRECTORIES.items() if kind in name)
-    lock = lock_left_directory(path)
+    lock = lock_abandoned_directory(path)
     if lock < 0:
         if os.path.lexists(path):  # Else it has just gone.
             yield Leftover(what, path, tree_size(path), State.IN_USE)
@@ -157,7 +157,7 @@ def _directory(path: str, remove: bool) -> Iterator[Leftover]:
             return
         size = tree_size(path)
         names = [f"process {pid} ({program_of(pid)})" for pid in running]
-        reason = _refusal(end_left_directory, path) if remove else ""
+        reason = _refusal(end_abandoned_directory, path) if remove else ""
         state = State.FAILED if reason else State.REMOVED if remove else State.LEFT
         for each in names:
             yield Leftover(_PROCESS, each, 0, State.REMOVED if remove else State.LEFT)

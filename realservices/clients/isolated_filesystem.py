@@ -10,8 +10,8 @@ from pathlib import Path
 
 from realservices.clients.asynchronous_twins import in_place
 from realservices.contract.errors import RealServicesError
+from realservices.system.abandoned_directories import FILES, new_id, remove_abandoned_directories
 from realservices.system.directory_safety import SHORT_BASES
-from realservices.system.left_directories import FILES, new_id, remove_left_directories
 from realservices.system.locks import make_locked_directory
 from realservices.system.removal import remove_tree
 from realservices.system.user_directory import user_directory
@@ -228,4 +228,4 @@ def new_filesystem(above: str = "") -> IsolatedFilesystem:
 @functools.cache
 def _remove_left(directory: str) -> None:
     """Remove what killed runs have left; once in a process is enough."""
-    remove_left_directories(directory, FILES)
+    remove_abandoned_directories(directory, FILES)

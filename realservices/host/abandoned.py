@@ -12,8 +12,8 @@ import os
 from realservices.host.libc import libc
 from realservices.host.privileges import become_unprivileged
 from realservices.host.process_tags import kill_tagged
-from realservices.system.left_directories import is_id, left_directories
-from realservices.system.locks import lock_left_directory
+from realservices.system.abandoned_directories import abandoned_directories, is_id
+from realservices.system.locks import lock_abandoned_directory
 from realservices.system.removal import remove_tree
 
 _IPC_RMID = 0
@@ -21,18 +21,18 @@ _IPC_RMID = 0
 
 def remove_abandoned(directory: str) -> None:
     """End and remove what was left in a directory of this user's (system/user_directory.py)."""
-    for path in left_directories(directory):
-        lock = lock_left_directory(path)
+    for path in abandoned_directories(directory):
+        lock = lock_abandoned_directory(path)
         if lock >= 0:
             try:
-                end_left_directory(path)
+                end_abandoned_directory(path)
             except OSError:
                 pass  # Something is mounted in it, or it is being written to: `clean` names it.
             finally:
                 os.close(lock)
 
 
-def end_left_directory(path: str) -> None:
+def end_abandoned_directory(path: str) -> None:
     """Kill what a launcher has left running, and remove its directory. The caller has locked it.
 
     Raises:

@@ -10,7 +10,7 @@ from __future__ import annotations
 import os
 import signal
 
-from realservices.host.abandoned import end_left_directory, end_processes
+from realservices.host.abandoned import end_abandoned_directory, end_processes
 from realservices.host.blocks import remove_left_blocks
 from realservices.host.process_tags import tag_this_process
 from realservices.host.unpacked_templates import remove_half_made_templates
@@ -125,6 +125,6 @@ def _outlive(home: Home) -> None:
     """Remove a session's directory if its other processes end without having done that."""
     locks.lock(_FIRST_OWN_DESCRIPTOR)
     try:
-        end_left_directory(home.path)
+        end_abandoned_directory(home.path)
     except OSError:
         return

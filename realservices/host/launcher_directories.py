@@ -11,8 +11,8 @@ import os
 from realservices.contract.errors import InfrastructureError
 from realservices.host.abandoned import remove_abandoned
 from realservices.host.scratch import make_private, scratch_base
+from realservices.system.abandoned_directories import MEMORY, RUN, new_id
 from realservices.system.directory_safety import SHARED_MEMORY
-from realservices.system.left_directories import MEMORY, RUN, new_id
 from realservices.system.os_errors import explain
 from realservices.system.removal import remove_tree
 

@@ -9,8 +9,8 @@ from __future__ import annotations
 import os
 
 from realservices.contract.errors import InfrastructureError
+from realservices.system.abandoned_directories import RUN, new_id
 from realservices.system.directory_safety import SHORT_BASES
-from realservices.system.left_directories import RUN, new_id
 from realservices.system.locks import make_locked_directory
 from realservices.system.os_errors import explain
 from realservices.system.removal import remove_tree

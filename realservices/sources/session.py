@@ -13,8 +13,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from realservices.control.messages import SOCKET
-from realservices.system.left_directories import SESSION as SESSION_PREFIX
-from realservices.system.left_directories import remove_left_directories
+from realservices.system.abandoned_directories import SESSION as SESSION_PREFIX
+from realservices.system.abandoned_directories import remove_abandoned_directories
 from realservices.system.removal import discard_tree
 from realservices.system.session_directory import ALIVE, make_session_directory, new_session_path
 
@@ -109,7 +109,7 @@ def _taken_over(warmth: Warmth | None) -> Session | None:
 
 def _new_session(warmth: Warmth | None) -> Session:
     directory = new_session_path()
-    remove_left_directories(os.path.dirname(directory), SESSION_PREFIX)  # noqa: PTH120 - a text
+    remove_abandoned_directories(os.path.dirname(directory), SESSION_PREFIX)  # noqa: PTH120 - a text
     return Session(Path(directory), make_session_directory(directory), warmth)
 
 

@@ -142,7 +142,7 @@ def share_locked_directory(path: str) -> int:
     return _present(path, _DIRECTORY, SHARED)
 
 
-def lock_left_directory(path: str) -> int:
+def lock_abandoned_directory(path: str) -> int:
     """Lock a directory of this user's that no process uses any more, in order to remove it.
 
     Returns:

@@ -8,8 +8,8 @@ from __future__ import annotations
 
 import os
 
+from realservices.system.abandoned_directories import SESSION, new_id
 from realservices.system.directory_safety import SHORT_BASES
-from realservices.system.left_directories import SESSION, new_id
 from realservices.system.locks import make_locked_directory
 from realservices.system.user_directory import user_directory
 

@@ -14,7 +14,7 @@ from pathlib import Path
 
 import pytest
 
-from realservices.system.left_directories import new_id
+from realservices.system.abandoned_directories import new_id
 from tests.host import places
 
 _DEADLINE_MS = 30_000

@@ -10,7 +10,7 @@ import pytest
 
 from realservices.contract.errors import InfrastructureError
 from realservices.host.launcher_directories import LauncherDirectories
-from realservices.system.locks import lock_left_directory
+from realservices.system.locks import lock_abandoned_directory
 
 
 def test_its_directories_are_private_and_short(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -34,9 +34,9 @@ def test_its_directories_are_private_and_short(tmp_path: Path, monkeypatch: pyte
 def test_a_lock_says_that_somebody_lives_in_it() -> None:
     directories = LauncherDirectories()
     directories.create()
-    assert lock_left_directory(directories.private) == -1
+    assert lock_abandoned_directory(directories.private) == -1
     directories.remove()
-    assert lock_left_directory(directories.private) == -1  # There is nothing to lock any more.
+    assert lock_abandoned_directory(directories.private) == -1  # There is nothing to lock any more.
 
 
 def test_two_at_once_share_nothing(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

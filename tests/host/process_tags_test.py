@@ -12,7 +12,7 @@ from contextlib import contextmanager
 import pytest
 
 from realservices.host.process_tags import kill_tagged, tagged
-from realservices.system.left_directories import new_id
+from realservices.system.abandoned_directories import new_id
 from tests.host import places
 
 # Prints its process id when it is what it is to be; its end is the end of its standard input, or a signal.

@@ -11,8 +11,8 @@ import pytest
 from realservices.system.locks import (
     SHARED,
     FileLock,
+    lock_abandoned_directory,
     lock_file,
-    lock_left_directory,
     lock_present_file,
     make_locked_directory,
     share_locked_directory,
@@ -93,12 +93,12 @@ def test_a_lock_is_released_though_a_child_has_inherited_it(path: str) -> None:
 def test_a_directory_is_locked_from_its_first_moment(tmp_path: Path) -> None:
     held = make_locked_directory(f"{tmp_path}/one")
     assert os.listdir(tmp_path) == ["one"]
-    assert lock_left_directory(f"{tmp_path}/one") == -1
+    assert lock_abandoned_directory(f"{tmp_path}/one") == -1
     shared = share_locked_directory(f"{tmp_path}/one")
     os.close(held)
-    assert lock_left_directory(f"{tmp_path}/one") == -1
+    assert lock_abandoned_directory(f"{tmp_path}/one") == -1
     unlock(shared)
-    left = lock_left_directory(f"{tmp_path}/one")
+    left = lock_abandoned_directory(f"{tmp_path}/one")
     assert left >= 0
     with pytest.raises(BlockingIOError):
         share_locked_directory(f"{tmp_path}/one")
@@ -111,5 +111,5 @@ def test_a_directory_that_cannot_be_made_leaves_nothing(tmp_path: Path) -> None:
     with pytest.raises(NotADirectoryError):
         make_locked_directory(f"{tmp_path}/one")
     assert os.listdir(tmp_path) == ["one"]
-    assert lock_left_directory(f"{tmp_path}/one") == -1
-    assert lock_left_directory(f"{tmp_path}/two") == -1
+    assert lock_abandoned_directory(f"{tmp_path}/one") == -1
+    assert lock_abandoned_directory(f"{tmp_path}/two") == -1

@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import time
 
-from realservices.system.locks import UNFINISHED, lock_left_directory
+from realservices.system.locks import UNFINISHED, lock_abandoned_directory
 from realservices.system.removal import discard_tree
 
 TYPE_CHECKING = False
@@ -31,7 +31,7 @@ def is_id(text: str) -> bool:
     return len(text) == _ID_LENGTH and all(digit in "0123456789abcdef" for digit in text)
 
 
-def left_directories(directory: str) -> Iterator[str]:
+def abandoned_directories(directory: str) -> Iterator[str]:
     """Yield the directories in a user's directory that may have been left; a lock on each has the last word."""
     for entry in sorted(os.scandir(directory), key=lambda entry: entry.name):
         kind, _, rest = entry.name.removeprefix(UNFINISHED).partition(".")
@@ -40,15 +40,15 @@ def left_directories(directory: str) -> Iterator[str]:
             yield entry.path
 
 
-def remove_left_directories(directory: str, kind: str) -> None:
+def remove_abandoned_directories(directory: str, kind: str) -> None:
     """Remove those of a kind that were left and in which no launcher has lived, whose processes may still run.
 
     Args:
         directory: A user's.
         kind: How their names begin.
     """
-    for path in left_directories(directory):
-        lock = lock_left_directory(path) if kind in os.path.basename(path) else -1
+    for path in abandoned_directories(directory):
+        lock = lock_abandoned_directory(path) if kind in os.path.basename(path) else -1
         if lock >= 0:
             if not any(map(is_id, os.listdir(path))):
                 discard_tree(path)
