@@ -17,7 +17,7 @@ from realservices.kinds.postgres.isolation.administration import Administration
 from realservices.kinds.postgres.isolation.clone import Clone
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Callable, Iterator
 
     from realservices.contract.runtime import Endpoint
     from realservices.isolation.ready_databases import ReadyDatabases
@@ -33,7 +33,7 @@ class CloneMaker:
         prefix: What the names of clones begin with: unique among all processes that may share the server, and readable
             in pg_stat_activity.
         connections: How it makes them.
-        last_s: How long the last one took.
+        on_made: Called with how many seconds one took.
 
     Args:
         endpoint: The service; its `template_database` is what is cloned.
@@ -51,16 +51,12 @@ class CloneMaker:
         self._may_make = asyncio.Semaphore(connections)
         self._count = 0
         self._has_settings: bool | None = None
-        self.last_s = 0.0
+        self.on_made: Callable[[float], None] = lambda _: None
 
     def next_name(self) -> str:
         """Return a name that no database has."""
         self._count += 1
         return f"{self.prefix}_{self._count}"
-
-    def has_made(self, clone: Clone) -> bool:
-        """Return whether this has made it: it did not come with the template."""
-        return clone.name.startswith(self.prefix)
 
     async def make(self) -> Clone:
         """Return a clone, one that is there already where there is one.
@@ -79,7 +75,7 @@ class CloneMaker:
                     clone = await self._make(connection)
                 finally:
                     self._idle.append(connection)
-                self.last_s = time.monotonic() - begin
+                self.on_made(time.monotonic() - begin)
                 return clone
 
     @contextlib.contextmanager

@@ -66,6 +66,7 @@ class AdaptiveClonePool(ClonePool):
         makers = strategy.makers
         super().__init__(endpoint, background, ready, owner, restores=False, makers=makers)
         self.demand = Demand(strategy.settings.demand_window_s, makers, strategy.clock)
+        self._maker.on_made = self.demand.made
         self._strategy = strategy
         self._template = endpoint.template_database
         self._existing: dict[str, Clone] = {}
@@ -118,9 +119,7 @@ class AdaptiveClonePool(ClonePool):
     async def _make(self) -> Clone:
         clone = await super()._make()
         self._existing[clone.name] = clone
-        if self._maker.has_made(clone):
-            self.demand.made(self._maker.last_s)
-            await self._measure(clone)
+        await self._measure(clone)
         return clone
 
     async def _measure(self, clone: Clone) -> None:
