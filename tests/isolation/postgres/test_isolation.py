@@ -69,7 +69,7 @@ async def test_the_loop_may_end_while_somebody_keeps_the_connection(postgres: Po
     connection = await never_left.__aenter__()
     async with asyncio.timeout(_DEADLINE_S):
         await postgres.close_loop()
-    with pytest.raises(asyncpg.InterfaceError, match="released"):
+    with pytest.raises(asyncpg.InterfaceError, match="closed"):
         await connection.fetchval("SELECT 1")
     await never_left.__aexit__(None, None, None)
     assert await _use(postgres) == 1

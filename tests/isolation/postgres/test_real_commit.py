@@ -172,6 +172,39 @@ async def test_copy_that_its_own_source_ends_takes_nothing_with_it(postgres: Pos
         assert await connection.fetchval("SELECT array_agg(a) FROM t") == [1]
 
 
+@pytest.mark.parametrize("way", ["transaction", "database", "plain"])
+async def test_closed_connection_says_so(postgres: PostgresIsolation, way: str) -> None:
+    for close in ("close", "terminate", "server"):
+        async with connected(postgres, way) as connection:
+            assert not connection.is_closed()
+            if close == "server":
+                with pytest.raises((asyncpg.PostgresError, asyncpg.InterfaceError)):
+                    await connection.execute("SELECT pg_terminate_backend(pg_backend_pid())")
+            elif close == "terminate":
+                connection.terminate()
+            else:
+                await connection.close()
+            async with asyncio.timeout(_DEADLINE_S):
+                while not connection.is_closed():
+                    await asyncio.sleep(0)
+            await connection.close()
+            connection.terminate()
+            with pytest.raises(asyncpg.InterfaceError, match="connection is closed"):
+                await connection.execute("SELECT 1")
+    async with connected(postgres, way) as connection:
+        assert await connection.fetchval("SELECT 1") == 1
+
+
+@pytest.mark.parametrize("way", ["transaction", "database"])
+@pytest.mark.parametrize("statement", ["BEGIN", "START TRANSACTION", "COMMIT", "END", "ROLLBACK", "ABORT", "SELECT 1"])
+async def test_status_is_postgresqls(postgres: PostgresIsolation, way: str, statement: str) -> None:
+    async with connected(postgres, "plain") as plain, connected(postgres, way) as connection:
+        if statement not in ("BEGIN", "START TRANSACTION"):
+            await plain.execute("BEGIN")
+            await connection.execute("BEGIN")
+        assert await connection.execute(statement) == await plain.execute(statement)
+
+
 async def test_notifications_are_heard(isolated_database: Any) -> None:
     heard: asyncio.Queue[str] = asyncio.Queue()
     await isolated_database.add_listener("news", lambda *message: heard.put_nowait(message[-1]))

@@ -8,6 +8,8 @@ from typing import TYPE_CHECKING, Any, Generic, TypeVar
 
 import asyncpg
 
+from realservices.kinds.postgres.isolation.own_proxy import own, pools
+
 if TYPE_CHECKING:
     from collections.abc import Callable, Coroutine
 
@@ -102,7 +104,11 @@ class KeptConnections(Generic[C]):
 
     async def release(self, pooled: PooledConnection[C]) -> None:
         """Keep a connection, whose test is over and whose session was reset, for the loop's next one."""
-        await pooled.pool.release(pooled.proxy)
+        pools(pooled.proxy)
+        try:
+            await pooled.pool.release(pooled.proxy)
+        finally:
+            own(pooled.proxy)
         self._used.remove(pooled)
         self._idle.append(pooled)
         self._make_room(0)
@@ -131,6 +137,7 @@ class KeptConnections(Generic[C]):
         except BaseException:
             pool.terminate()
             raise
+        own(proxy)
         pooled = PooledConnection(clone, pool, proxy, proxy._con, proxy.get_server_pid(), asyncio.get_running_loop())
         self._used.append(pooled)
         return pooled

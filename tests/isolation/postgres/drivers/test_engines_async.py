@@ -135,6 +135,23 @@ async def test_url_leads_to_the_database(postgres: PostgresIsolation, driver: st
 
 
 @_DRIVERS
+@pytest.mark.parametrize("pre_ping", [False, True])
+async def test_lost_connection_is_told_and_replaced(postgres: PostgresIsolation, driver: str, pre_ping: bool) -> None:
+    async with _use(postgres, driver) as engine:
+        engine.sync_engine.pool._pre_ping = pre_ping
+        lost = await _pid(engine)
+        other = create_async_engine(engine.url)
+        async with other.connect() as connection:
+            await connection.execute(text("SELECT pg_terminate_backend(:pid, 10000)"), {"pid": lost})
+        await other.dispose()
+        if not pre_ping:
+            with pytest.raises(sqlalchemy.exc.DBAPIError) as error:
+                await _pid(engine)
+            assert error.value.connection_invalidated
+        assert await _pid(engine) != lost
+
+
+@_DRIVERS
 async def test_another_loop_is_refused(postgres: PostgresIsolation, driver: str) -> None:
     async with _use(postgres, driver) as engine:
         await _pid(engine)
