@@ -25,6 +25,7 @@ if TYPE_CHECKING:
     from realservices.isolation.ready_databases import ReadyDatabases
 
 _DEADLINE_S = 20
+_BEGINNING = ("BEGIN", "START TRANSACTION", "/* a */ START TRANSACTION READ ONLY")
 _TENANT = "SELECT current_setting('app.tenant', true)"
 
 
@@ -196,10 +197,10 @@ async def test_closed_connection_says_so(postgres: PostgresIsolation, way: str) 
 
 
 @pytest.mark.parametrize("way", ["transaction", "database"])
-@pytest.mark.parametrize("statement", ["BEGIN", "START TRANSACTION", "COMMIT", "END", "ROLLBACK", "ABORT", "SELECT 1"])
+@pytest.mark.parametrize("statement", [*_BEGINNING, "COMMIT", "END", "ROLLBACK", "ABORT", "SELECT 1"])
 async def test_status_is_postgresqls(postgres: PostgresIsolation, way: str, statement: str) -> None:
     async with connected(postgres, "plain") as plain, connected(postgres, way) as connection:
-        if statement not in ("BEGIN", "START TRANSACTION"):
+        if statement not in _BEGINNING:
             await plain.execute("BEGIN")
             await connection.execute("BEGIN")
         assert await connection.execute(statement) == await plain.execute(statement)

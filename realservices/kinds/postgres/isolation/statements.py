@@ -44,6 +44,7 @@ class Control:
         read_only: The transaction is to be READ ONLY.
         is_special: It asks for more than that: another isolation level than READ COMMITTED, DEFERRABLE, a snapshot, …
         chain: AND CHAIN: another transaction begins at once.
+        status: What PostgreSQL answers to one that begins a transaction.
     """
 
     action: str
@@ -51,6 +52,7 @@ class Control:
     read_only: bool = False
     is_special: bool = False
     chain: bool = False
+    status: str = BEGIN
 
 
 def split(sql: str) -> Iterator[tuple[str, list[str]]]:
@@ -107,7 +109,8 @@ def control_of(text: str, words: list[str]) -> Control | None:
     chain = rest[:2] == ["AND", "CHAIN"]
     if first == "BEGIN" or words[:2] == ["START", "TRANSACTION"] or words[:2] == ["SET", "TRANSACTION"]:
         action = SET_TRANSACTION if first == "SET" else BEGIN
-        return Control(action, text, _mentions(rest, "READ", "ONLY"), is_special=_is_special(rest))
+        status = "START TRANSACTION" if first == "START" else BEGIN
+        return Control(action, text, _mentions(rest, "READ", "ONLY"), is_special=_is_special(rest), status=status)
     if words[:2] == ["PREPARE", "TRANSACTION"]:
         return Control(PREPARE_TRANSACTION, text)
     if first in ("COMMIT", "ROLLBACK") and rest[:1] == ["PREPARED"]:

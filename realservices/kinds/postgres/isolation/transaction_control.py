@@ -17,7 +17,6 @@ if TYPE_CHECKING:
     from realservices.kinds.postgres.isolation.statements import Control
 
 T = TypeVar("T")
-_START = "START TRANSACTION"  # Another status, for the same.
 _NO_TRANSACTION = (asyncpg.InvalidSavepointSpecificationError, asyncpg.NoActiveSQLTransactionError)
 FAILURES = (asyncpg.PostgresError, asyncio.CancelledError, TimeoutError)
 """After these a statement has failed, or may have."""
@@ -86,7 +85,7 @@ class TransactionControl:
         held = self._held
         if not held.is_open:
             await self._begin(read_only=control.read_only)
-            return _START if control.text.lstrip().upper().startswith("START") else statements.BEGIN
+            return control.status
         if control.action == statements.COMMIT:
             return await self._commit_transaction(control)
         if control.action == statements.ROLLBACK:
