@@ -93,27 +93,25 @@ class GuardedProtocol:
 
     async def bind_execute(self, *args: Any, **options: Any) -> Any:
         """Run a prepared statement."""
-        self._used.add(_statement(args, options).name)
         is_extended = args[_RETURN_EXTRA] if len(args) > _RETURN_EXTRA else options.get("return_extra", False)
         return await self._run(
-            _text(args, options),
+            self._use(args, options),
             lambda: self.raw.bind_execute(*args, **options),
             lambda status: ([], status.encode(), True) if is_extended else [],
         )
 
     async def bind_execute_many(self, *args: Any, **options: Any) -> Any:
         """Run a prepared statement with several lists of arguments."""
-        self._used.add(_statement(args, options).name)
         return await self._run(
-            _text(args, options), lambda: self.raw.bind_execute_many(*args, **options), lambda _: None
+            self._use(args, options), lambda: self.raw.bind_execute_many(*args, **options), lambda _: None
         )
 
     async def bind(self, *args: Any, **options: Any) -> Any:
         """Open a cursor, which ends with its transaction."""
         self._check_loop()
-        self._used.add(_statement(args, options).name)
+        text = self._use(args, options)
         if self.held is not None:
-            self.held.note_cursor(_text(args, options))
+            self.held.note_cursor(text)
         return await self.raw.bind(*args, **options)
 
     async def copy_in(self, copy_stmt: str, *args: Any, **options: Any) -> Any:
@@ -150,6 +148,12 @@ class GuardedProtocol:
                 error.add_note(_ADMITS_NOBODY_NOTE)
             raise
 
+    def _use(self, args: tuple[Any, ...], options: dict[str, Any]) -> str:
+        """Take note of a prepared statement, asyncpg's first argument ``state``; return its text."""
+        statement = args[0] if args else options["state"]
+        self._used.add(statement.name)
+        return str(statement.query)
+
     def _note_session(self, alters: bool) -> None:
         if alters and not self.alters_session:
             self.alters_session = True
@@ -162,12 +166,3 @@ class GuardedProtocol:
                 f"{threading.current_thread().name!r}. Have code that runs an event loop of its own connect by the URL "
                 "of the fixture cloned_database (cloned_database.url)"
             )
-
-
-def _statement(args: tuple[Any, ...], options: dict[str, Any]) -> Any:
-    """Return a prepared statement, which asyncpg's methods have as their first argument ``state``."""
-    return args[0] if args else options["state"]
-
-
-def _text(args: tuple[Any, ...], options: dict[str, Any]) -> str:
-    return str(_statement(args, options).query)
