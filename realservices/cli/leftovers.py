@@ -9,15 +9,13 @@ owner would do it, so that no process can begin to use it while it is removed.
 from __future__ import annotations
 
 import os
-import socket
 import tempfile
 from dataclasses import dataclass
 from enum import StrEnum
 from typing import TYPE_CHECKING
 
 from realservices.cli.places import discovery_directory
-from realservices.control.messages import SOCKET
-from realservices.control.run_record import FOLDER
+from realservices.control.run_record import FOLDER, answers
 from realservices.dev.discovery import ServiceDiscovery
 from realservices.host.abandoned import end_abandoned_directory, launcher_ids
 from realservices.host.process_tags import tagged
@@ -252,12 +250,7 @@ def _locked_file(path: str) -> int | None:
 
 def _has_listener(directory: str) -> bool:
     """Return whether something listens on a unix socket in there: a server that has outlived the holder of the lock."""
-    with socket.socket(socket.AF_UNIX, socket.SOCK_STREAM) as client:
-        try:
-            client.connect(f"{directory}/{SOCKET}")
-        except OSError:
-            return f" {directory}/" in _bound_sockets()
-    return True
+    return answers(directory) or f" {directory}/" in _bound_sockets()
 
 
 def _bound_sockets() -> str:

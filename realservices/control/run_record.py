@@ -69,15 +69,7 @@ class Run:
         """Whether the services, which have been up, are ending: their process takes no more requests."""
         if not self.is_alive:
             return True  # The guardian of a killed one keeps the record until it has cleaned up.
-        return self.is_up and bool(self.directory) and not self._answers()
-
-    def _answers(self) -> bool:
-        with socket.socket(socket.AF_UNIX, socket.SOCK_STREAM) as connection:
-            try:
-                connection.connect(f"{self.directory}/{SOCKET}")
-            except OSError:
-                return False
-        return True
+        return self.is_up and bool(self.directory) and not answers(self.directory)
 
 
 class RunRecord:
@@ -155,6 +147,16 @@ class RunRecord:
             f"{self._title} runs already: {who}. Ctrl-C in its terminal{kill} ends it; "
             f"`{self._status}` says how its services are"
         )
+
+
+def answers(directory: str) -> bool:
+    """Return whether a process takes requests over the control socket in a directory."""
+    with socket.socket(socket.AF_UNIX, socket.SOCK_STREAM) as connection:
+        try:
+            connection.connect(f"{directory}/{SOCKET}")
+        except OSError:
+            return False
+    return True
 
 
 def _read_at(path: str) -> Run | None:
