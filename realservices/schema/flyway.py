@@ -83,19 +83,23 @@ def _unknown(file: Script) -> TemplateError:
 
 def first_placeholder(file: Script) -> tuple[int, str] | None:
     """Return the line and the text of what Flyway would replace by a value; None: there is nothing."""
-    text = _read(file)
+    return _placeholder_in(_read(file))
+
+
+def _placeholder_in(text: bytes) -> tuple[int, str] | None:
     found = _PLACEHOLDER.search(text)
     return (text.count(b"\n", 0, found.start()) + 1, found.group().decode("utf-8", "replace")) if found else None
 
 
 def _in_transaction(file: Script) -> bool:
-    if found := first_placeholder(file):
+    text = _read(file)
+    if found := _placeholder_in(text):
         line, shown = found
         raise TemplateError(
             f"{file.shown}, line {line}: Flyway would put a value of its configuration in place of {shown}: run "
             "Flyway itself (attribute and key migrate), or write the value"
         )
-    return not any(_ALONE.match(" ".join(piece.words)) for piece in pieces(_read(file)))
+    return not any(_ALONE.match(" ".join(piece.words)) for piece in pieces(text))
 
 
 def _read(file: Script) -> bytes:

@@ -5,6 +5,7 @@ Such a file has a part, or a partner, that undoes what it does; or the tool appl
 
 from __future__ import annotations
 
+import codecs
 import itertools
 import mmap
 import os
@@ -51,7 +52,6 @@ _WORDS = re.compile(rb"down|drop below|undo|liquibase|changeset|rollback|revert|
 # All of them are comments, or have this word.
 _NEEDLES = (b"--", b"!Downs")
 _STATEMENT = re.compile(rb"^[^\S\n]*(?!--)\S", re.MULTILINE)
-_BOM = b"\xef\xbb\xbf"
 _FLYWAY = re.compile(r"([VBU]\d[\d._]*|R)__.*\.sql")
 _NUMBER = re.compile(r"[A-Za-z_]?0*(\d+)")
 _EDGE_BYTES = 1 << 20
@@ -88,7 +88,7 @@ def _refuse_contents(file: Script, key: str, own: str, has_layouts: bool) -> Non
         for position in _positions(text):
             start, end = text.rfind(b"\n", 0, position) + 1, text.find(b"\n", position)
             end = end if end >= 0 else len(text)
-            found = text[start:end] if start else text[:end].removeprefix(_BOM)
+            found = text[start:end] if start else text[:end].removeprefix(codecs.BOM_UTF8)
             tool = _tool_of(found, own)
             if tool and (tool != _ANY_TOOL or _STATEMENT.search(text, end)):
                 shown = found.decode("utf-8", "replace").strip()

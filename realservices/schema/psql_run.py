@@ -94,6 +94,11 @@ def _text(script: Script) -> Iterator[bytes | mmap.mmap]:
 
 
 def _has_commands(script: Script) -> bool:
+    """Return whether a file needs a psql of its own, for what it asks of psql itself.
+
+    Raises:
+        TemplateError: It asks for what would never end, or for what no template can have.
+    """
     with _text(script) as text:
         if len(text) > LARGEST_SCANNED_BYTES:
             return True

@@ -6,6 +6,7 @@ statements: so do they for the tools.
 
 from __future__ import annotations
 
+import codecs
 import re
 from dataclasses import dataclass, replace
 
@@ -92,7 +93,6 @@ SECTIONS = {
         starts_up=True,
     ),
 }
-_BYTE_ORDER_MARK = b"\xef\xbb\xbf"
 _TEMPLATES = {"tern": re.compile(rb"\{\{")}
 
 
@@ -143,7 +143,7 @@ def up_part(layout: str, file: Script) -> Script:
 
 
 def _refuse_byte_order_mark(layout: str, file: Script, line: bytes) -> None:
-    text = line.removeprefix(_BYTE_ORDER_MARK)
+    text = line.removeprefix(codecs.BOM_UTF8)
     if text != line and SECTIONS[layout].any.match(text):
         raise TemplateError(
             f"{file.shown}, line 1: it begins with a byte order mark, behind which {layout} does not see its own mark: "

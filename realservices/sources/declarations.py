@@ -99,10 +99,11 @@ class Declaration:
         """
         found = self.files(key)
         for path in found:
-            if path.is_dir() and os.path.relpath(path, self.root) in map(os.path.normpath, self.values[key]):
+            shown = os.path.relpath(path, self.root)
+            if path.is_dir() and shown in map(os.path.normpath, self.values[key]):
                 raise SettingError(
-                    f"{self.where}: {key} = {os.path.relpath(path, self.root)!r} is a directory: name the files in it, "
-                    f"{os.path.relpath(path, self.root) + '/*.sql'!r} for instance"
+                    f"{self.where}: {key} = {shown!r} is a directory: name the files in it, "
+                    f"{shown + '/*.sql'!r} for instance"
                 )
             if path.is_symlink() and not path.exists():
                 raise SettingError(
