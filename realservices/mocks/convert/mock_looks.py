@@ -3,15 +3,11 @@
 from __future__ import annotations
 
 import ast
-from typing import TYPE_CHECKING
 
 from realservices.mocks.convert import mock_paths
 from realservices.mocks.convert.mock_checks import written
 from realservices.mocks.convert.patch_reading import PatchReader
 from realservices.mocks.convert.test_facts import Mock
-
-if TYPE_CHECKING:
-    pass
 
 # "" is what a test has no import for: `monkeypatch`, `mocker`, objects of its own.
 _TEST_LIBRARIES = ("", "unittest", "pytest", "mock", "contextlib")

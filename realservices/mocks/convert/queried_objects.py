@@ -64,8 +64,7 @@ class QueriedObjects:
 
     def handed(self, node: ast.expr) -> tuple[Model | None, ast.expr | None]:
         """Return the class of an object that the test makes and the code hands on, and how it is made."""
-        name = source_of(node)
-        made = self._assigned(ast.parse(name, mode="eval").body) if name else None
+        made = self._made(source_of(node))
         model = self._mapped(made.func) if isinstance(made, ast.Call) else None
         if model is not None:
             self.models[model.name] = model
@@ -115,6 +114,10 @@ class QueriedObjects:
             if (model := model_of(self._plan.project.resolve(name), self._plan.project)) is not None:
                 return model
         return None
+
+    def _made(self, source: str | None) -> ast.expr | None:
+        """Return how the test makes what it calls so."""
+        return self._assigned(ast.parse(source, mode="eval").body) if source else None
 
     def _assigned(self, value: ast.expr) -> ast.expr | None:
         if isinstance(value, ast.Attribute) and ast.unparse(value.value) == "self":

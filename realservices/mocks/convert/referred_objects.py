@@ -62,7 +62,7 @@ class ReferredObjects(QueriedObjects):
         """
         found: dict[str, str] = {}
         for word, variable in values.items():
-            made = self._assigned(ast.parse(variable, mode="eval").body) if word not in model.attributes else None
+            made = self._made(variable) if word not in model.attributes else None
             related = self._mapped(made.func) if isinstance(made, ast.Call) else None
             if related is None or not isinstance(made, ast.Call):
                 continue

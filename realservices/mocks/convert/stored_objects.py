@@ -96,7 +96,7 @@ class StoredObjects(ReferredObjects):
         """
         for call in self._calls:
             name = source_of(call.node.args[0]) if call.method in _TAKING and call.node.args else None
-            made = self._assigned(ast.parse(name, mode="eval").body) if name else None
+            made = self._made(name)
             if isinstance(made, ast.Call) and self._mapped(made.func) is None and is_made_up(made):
                 why = "an object of no mapped class is given to the session, which takes none"
                 raise Unconvertible(made.lineno, name or "", why, "make an object of the mapped class")
