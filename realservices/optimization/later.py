@@ -7,7 +7,8 @@ import contextvars
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from collections.abc import Awaitable, Callable
+    from collections.abc import Callable, Coroutine
+    from typing import Any
 
 
 class Later:
@@ -18,7 +19,7 @@ class Later:
         delay_s: How long after the first request.
     """
 
-    def __init__(self, work: Callable[[], Awaitable[None]], delay_s: float) -> None:
+    def __init__(self, work: Callable[[], Coroutine[Any, Any, None]], delay_s: float) -> None:
         self._work = work
         self._delay_s = delay_s
         self._timers: dict[asyncio.AbstractEventLoop, asyncio.TimerHandle] = {}
@@ -44,9 +45,6 @@ class Later:
 
     def _start(self, loop: asyncio.AbstractEventLoop) -> None:
         self._timers.pop(loop, None)
-        task = loop.create_task(self._run())
+        task = loop.create_task(self._work())
         self._tasks.add(task)
         task.add_done_callback(self._tasks.discard)
-
-    async def _run(self) -> None:
-        await self._work()

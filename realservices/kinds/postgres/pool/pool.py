@@ -180,7 +180,7 @@ class PostgresPool(PostgresIsolation):
 
     @property
     def _held(self) -> int:
-        """How many connections tests have or left."""
+        """How many connections there are: those of tests, and those that wait for the next one."""
         return len(self.pooled.members) + self._clone_connections
 
     def _shrink(self, error: Exception) -> None:

@@ -49,8 +49,8 @@ class _Guard:
 
     def send_command(self, *args: Any, **options: Any) -> Any:
         self._check(args)
-        # Only here: the pool renews a connection by the same command, in a pack.
-        command = _text(args[0])[:7].upper()
+        # Only here: the pool renews a connection by the same command, in a pack. Most commands are of other lengths.
+        command = _text(args[0]).upper() if args and len(args[0]) in _LENGTHS else ""
         if command == "MONITOR":  # Whose answer no client of ours reads: redis-py's own class does.
             raise NoPermissionError("MONITOR would show what other tests do: a client of REDIS_URL may")
         if command == "RESET":
@@ -79,6 +79,7 @@ class _Guard:
                 raise NoPermissionError(f"refused by isolated_redis itself, whose database index is {self.db}")
 
 
+_LENGTHS = (len("RESET"), len("MONITOR"))
 _INITIALS = ("C", "c", b"C", b"c", "F", "f", b"F", b"f")
 
 
