@@ -573,7 +573,7 @@ def real(tmp_path: Path) -> Iterator[RealWorkspace]:
     (tmp_path / "BUILD").write_text("\n".join(rules))
     workspace = RealWorkspace(tmp_path, cache)
     yield workspace
-    workspace.run("shutdown")
+    workspace.run("clean", "--expunge")
 
 
 def test_real_bazel_runs_tests_in_linux_sandbox_and_its_server_stays(real: RealWorkspace, tmp_path: Path) -> None:

@@ -127,7 +127,7 @@ def workspace(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Workspace]:
     """A workspace of a user's, whose Bazel ends with the tests."""
     found = Workspace(tmp_path_factory.mktemp("workspace"))
     yield found
-    found.bazel("shutdown")
+    found.end()
 
 
 @pytest.mark.parametrize("override", _OVERRIDES, ids=["git", "archive", "directory"])

@@ -55,7 +55,7 @@ def workspace(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Workspace]:
     _git(workspace, "init", "-q", "-b", "main")
     _commit(workspace)
     yield workspace
-    workspace.bazel("shutdown")
+    workspace.end()
 
 
 def _git(workspace: Workspace, *arguments: str) -> None:

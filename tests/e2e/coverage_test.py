@@ -137,7 +137,7 @@ def workspace(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Workspace]:
     done = workspace.bazel("coverage", "//app/...")
     assert done.returncode == 0, done.stdout + done.stderr
     yield workspace
-    workspace.bazel("shutdown")
+    workspace.end()
 
 
 def _lines(workspace: Workspace, report: str) -> dict[str, dict[int, int]]:

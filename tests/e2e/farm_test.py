@@ -94,7 +94,7 @@ def monorepo(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Workspace]:
     """A copy of the example that has never been built: Bazel would look in another farm for what it has built in one."""
     workspace = copy_of_the_example(tmp_path_factory.mktemp("monorepo"))
     yield workspace
-    workspace.bazel("shutdown")
+    workspace.end()
 
 
 def _run(workspace: Workspace, *arguments: str) -> str:

@@ -169,7 +169,7 @@ def workspace(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Workspace]:
         workspace.write(f"{name}.run", _RUN % command).chmod(0o755)
     workspace.write("shell.run", _SHELL % _code("sh")).chmod(0o755)
     yield workspace
-    workspace.bazel("shutdown")
+    workspace.end()
 
 
 def _test(workspace: Workspace, *arguments: str) -> str:

@@ -8,11 +8,15 @@ import subprocess
 import sys
 import tomllib
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import pytest
 
 from tests.e2e.documented import projects
 from tests.scratch import ROOT, Workspace
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
 
 _MODULE = 'bazel_dep(name = "rules_python", version = "{version}")\n'
 _TIMEOUT_S = 300
@@ -52,9 +56,16 @@ def _pytest(project: Path, *arguments: str) -> subprocess.CompletedProcess[str]:
     )  # fmt: skip
 
 
-def test_with_bazel(project: Path) -> None:
+@pytest.fixture
+def workspace(project: Path) -> Iterator[Workspace]:
+    """The project as a workspace of Bazel."""
     workspace = Workspace(project)
     workspace.module(_MODULE.format(version=_rules_python()))
+    yield workspace
+    workspace.end()
+
+
+def test_with_bazel(project: Path, workspace: Workspace) -> None:
     done = workspace.bazel("test", "//:notes_test", "--test_output=all")
     assert done.returncode == 0, done.stdout + done.stderr
     assert re.search(r"4 passed", done.stdout), done.stdout

@@ -63,7 +63,7 @@ def test_the_fixtures_use_the_packages_of_the_hub(workspace: Workspace) -> None:
     try:
         done = workspace.bazel("test", "//...", "--test_output=all", timeout_s=900)
     finally:
-        workspace.bazel("shutdown")
+        workspace.end()
     assert done.returncode == 0, done.stdout + done.stderr
     assert "2 passed" in done.stdout
 

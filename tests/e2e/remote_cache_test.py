@@ -60,7 +60,7 @@ def test_a_second_checkout_runs_nothing(tmp_path: Path, cache: str, monkeypatch:
     first = _checkout(tmp_path / "first")
     run = _run(first, "test", cache, *_TESTS)
     assert _misses(run)
-    first.bazel("shutdown")
+    first.end()
 
     monkeypatch.setenv("REALSERVICES_CACHE_DIR", str(cache_directory()))
     (tmp_path / "home").mkdir()
@@ -76,7 +76,7 @@ def test_a_second_checkout_runs_nothing(tmp_path: Path, cache: str, monkeypatch:
 
     second.bazel("clean")
     again = _run(second, "test", cache, *_TESTS)
-    second.bazel("shutdown")
+    second.end()
     assert _misses(again) == []
     names = [action.name for action in read_log(again)]
     assert {name.mnemonic for name in names} >= {*_CACHED}

@@ -158,7 +158,7 @@ def workspace(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Workspace]:
     for name, text in _FILES.items():
         made.write(f"shop/{name}", text).chmod(0o755)
     yield made
-    made.bazel("shutdown")
+    made.end()
 
 
 @pytest.fixture(scope="module")

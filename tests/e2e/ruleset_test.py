@@ -41,7 +41,7 @@ def monorepo(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Workspace]:
     for name, script in (("pass.sh", "#!/bin/sh\n"), ("hang.sh", _HANG), ("flag.sh", '#!/bin/sh\ntest "$1" = on\n')):
         workspace.write(f"bad/{name}", script).chmod(0o755)
     yield workspace
-    workspace.bazel("shutdown")
+    workspace.end()
 
 
 def test_a_wrong_bucket_name_is_refused(monorepo: Workspace) -> None:

@@ -46,7 +46,7 @@ def workspace(tmp_path_factory: pytest.TempPathFactory, port: int) -> Iterator[W
     workspace.write("app/items.sql", "CREATE TABLE items (name text);\nINSERT INTO items VALUES ('migrated');\n")
     workspace.write("app/worker.sh", _WORKER).chmod(0o755)
     yield workspace
-    workspace.bazel("shutdown")
+    workspace.end()
 
 
 @contextmanager

@@ -16,7 +16,7 @@ def workspace(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Workspace]:
     scratch = Workspace(tmp_path_factory.mktemp("scratch"))
     scratch.write("BUILD.bazel", "")
     yield scratch
-    scratch.bazel("shutdown")
+    scratch.end()
 
 
 @pytest.fixture
