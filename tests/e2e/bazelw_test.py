@@ -14,6 +14,7 @@ import signal
 import subprocess
 import textwrap
 import time
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
 
@@ -142,6 +143,20 @@ def start(command: list[str | Path], directory: Path, environment: dict[str, str
 def end_of(process: subprocess.Popen[str]) -> Outcome:
     stdout, stderr = process.communicate(timeout=DEADLINE_S)
     return Outcome(process.returncode, stdout, stderr)
+
+
+@contextmanager
+def held_at(gate: Path) -> Iterator[None]:
+    """Keep who reads a named pipe waiting, from the moment on when he has opened it."""
+    writer = -1
+    deadline = time.monotonic() + DEADLINE_S
+    while writer < 0 and time.monotonic() < deadline:
+        with suppress(OSError):  # Nobody reads it yet.
+            writer = os.open(gate, os.O_WRONLY | os.O_NONBLOCK)
+        time.sleep(0.01)
+    assert writer >= 0, f"nobody reads {gate}"
+    yield
+    os.close(writer)
 
 
 def first_message(process: subprocess.Popen[str]) -> str:
@@ -290,8 +305,10 @@ def test_interrupted_set_up_is_begun_anew(machine: Machine, end: signal.Signals)
     os.mkfifo(gate)
     interrupted = machine.can_set_up().start("test", GATE=str(gate))
     assert "setting up Bazel" in first_message(interrupted)
-    os.killpg(interrupted.pid, end)
-    assert end_of(interrupted).code != 0
+    # Not before: bash sees a signal that comes while it starts a program only when that has ended.
+    with held_at(gate):
+        os.killpg(interrupted.pid, end)
+        assert end_of(interrupted).code != 0
     left = [path.name.split(".")[0] for path in machine.cache.glob("rootfs-*")]
     assert left == (["rootfs-partial"] if end == signal.SIGKILL else [])
 
