@@ -1,6 +1,7 @@
 """The part of a manifest that says how pytest runs the test files of a `real_service_test`."""
 
 load("@rules_python//python:py_info.bzl", "PyInfo")
+load(":hidden_files.bzl", "refuse_hidden")
 load(":import_roots.bzl", "library_imports")
 load(":labels.bzl", "runfiles_path")
 load(":launch_support.bzl", "PytestInfo")
@@ -15,14 +16,14 @@ def is_test_file(basename):
     """
     return basename.endswith("_test.py") or (basename.startswith("test_") and basename.endswith(".py"))
 
-def _import_roots(workspace_name, library):
+def _import_roots(workspace_name, library, sources):
     # As with py_test, the root of each repository whose sources are used is importable, unless the repository says by
     # `imports` where its packages are: an entry that is not needed costs a look on disk for every module.
     imports = library_imports(library)
     stated = {path.split("/")[0]: None for path in imports}
 
-    # One look at each source of the test's closure, for each test: most are of the workspace, and are done with at that.
-    paths = [file.short_path for file in library.transitive_sources.to_list()]
+    # Most are of the workspace, and are done with at one look.
+    paths = [file.short_path for file in sources]
     others = {path.split("/")[1]: None for path in paths if path.startswith("../")}
     return [workspace_name] + [repo for repo in others if repo not in stated] + imports
 
@@ -48,8 +49,11 @@ def pytest_runner(ctx, services):
             "at least one file named test_*.py or *_test.py",
         )
 
+    library = ctx.attr.pytest_library[PyInfo]
+    sources = library.transitive_sources.to_list()
+    refuse_hidden(ctx.label, sources, "_test")
     clients = python_clients(services)
-    imports = _import_roots(ctx.workspace_name, ctx.attr.pytest_library[PyInfo])
+    imports = _import_roots(ctx.workspace_name, library, sources)
     pytest = ctx.attr.pytest[PytestInfo]
     imports += pytest.imports
     for client in clients:

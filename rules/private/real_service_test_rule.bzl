@@ -6,6 +6,7 @@ The macro in real_service_test.bzl is what users call.
 load("@rules_python//python:py_info.bzl", "PyInfo")
 load(":env_references.bzl", "check_names", "encode_env")
 load(":executable_runner.bzl", "executable_runner")
+load(":hidden_files.bzl", "refuse_hidden")
 load(":launch_support.bzl", "LaunchInfo", "PytestInfo")
 load(":manifest.bzl", "manifest")
 load(":misuse.bzl", "misuse")
@@ -43,6 +44,7 @@ def _run_environment(ctx):
 def _real_service_test_impl(ctx):
     services = start_order(ctx.label, service_infos(ctx))
     check_names(ctx, "env_inherit", ctx.attr.env_inherit)
+    refuse_hidden(ctx.label, ctx.files.data, "_test")
     if ctx.attr.isolation not in _ISOLATION:
         misuse(ctx.label, "isolation", repr(ctx.attr.isolation), ", ".join([repr(value) for value in _ISOLATION]))
     test, runfiles = _runner(ctx, services)

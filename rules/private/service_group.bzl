@@ -1,5 +1,6 @@
 """`service_group`: `bazel run` starts services for development and keeps them until Ctrl-C."""
 
+load(":hidden_files.bzl", "refuse_hidden")
 load(":labels.bzl", "runfiles_path")
 load(":manifest.bzl", "manifest")
 load(":misuse.bzl", "misuse")
@@ -38,6 +39,8 @@ def _service_group_impl(ctx):
     services = start_order(ctx.label, service_infos(ctx))
     if not services:
         misuse(ctx.label, "services", "[]", "at least one service")
+    for service in services:
+        refuse_hidden(ctx.label, service.runfiles.files.to_list(), "_services")
     manifest_file = ctx.actions.declare_file(ctx.label.name + ".realservices.json")
     lists = {service.name: _file_list(ctx, service) for service in services}
     ctx.actions.write(manifest_file, manifest(

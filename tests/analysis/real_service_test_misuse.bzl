@@ -26,6 +26,8 @@ def _what_to_run():
         ("test_runner_and_test_shards_test", "test_runner", "\"go\" together with 'test_shards'", "one of them", {"test": ":program", "test_runner": "go", "test_shards": True}),
         ("shards_of_mocha_test", "shard_count", '2, but test_runner "mocha" cannot run a part', "1; or one of the runners go, jest", {"shard_count": 2, "test": ":program", "test_runner": "mocha"}),
         ("test_shards_of_pytest_test", "test_shards", "True without 'test'", "only with 'test'", {"srcs": ["a_test.py"], "test_shards": True}),
+        ("hides_srcs_test", "name", '"hides_srcs_subject", and the executable of that name takes the place of the directory with "%s/hides_srcs_subject/a_test.py"' % native.package_name(), "a name that no directory of its package has, such as \"hides_srcs_subject_test\"", {"srcs": ["hides_srcs_subject/a_test.py"]}),
+        ("hides_data_test", "name", 'the directory with "%s/hides_data_subject/a.txt"' % native.package_name(), "a name that no directory", {"data": ["hides_data_subject/a.txt"], "test": ":program"}),
         ("isolation_test", "isolation", repr("schema"), '"transaction", "database"', {"isolation": "schema", "test": ":program"}),
     ]:
         misuse(name, real_service_test, attribute, found, allowed, **attrs)

@@ -1,6 +1,7 @@
 """Uses of `service_group`, wrong and right."""
 
 load("//rules:defs.bzl", "executable_service", "log_ready", "service_group")
+load(":fakes.bzl", "fake_program")
 load(":manifest.bzl", "manifest_test", "start_order_test")
 load(":misuse.bzl", "misuse")
 
@@ -13,6 +14,7 @@ def _misuses():
         ("group_of_one_name_test", "services", 'two services are named "cache"', "one service of each name", {"services": [":cache", ":other_cache"]}),
         ("group_port_name_test", "ports", '"db": 15432', _NAMES, {"ports": {"db": 15432}}),
         ("group_port_of_worker_test", "ports", '"group_worker": 15432', _NAMES, {"ports": {"group_worker": 15432}, "services": [":cache", ":group_worker"]}),
+        ("group_hides_files_test", "name", '"group_hides_files_subject", and the executable', "a name that no directory of its package has", {"services": [":group_hidden_worker"]}),
         ("group_low_port_test", "ports", '"cache": 80', "numbers from 1024 to 65535", {"ports": {"cache": 80}}),
         ("group_high_port_test", "ports", '"cache": 65536', "numbers from 1024 to 65535", {"ports": {"cache": 65536}}),
         ("group_one_port_test", "ports", '7000 for both "cache" and "needs_cache"', "a number for each service", {
@@ -28,6 +30,18 @@ def service_group_tests():
     executable_service(
         name = "group_worker",
         binary = ":program",
+        ports = [],
+        ready = log_ready("up"),
+        tags = ["manual"],
+    )
+    fake_program(
+        name = "group_hidden_program",
+        data = ["group_hides_files_subject/settings.txt"],
+        tags = ["manual"],
+    )
+    executable_service(
+        name = "group_hidden_worker",
+        binary = ":group_hidden_program",
         ports = [],
         ready = log_ready("up"),
         tags = ["manual"],
