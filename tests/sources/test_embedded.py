@@ -429,6 +429,32 @@ def test_a_server_starts_whatever_the_schema_has_set_for_its_sessions(
     run().assert_outcomes(passed=2)
 
 
+_LOGIN_TRIGGER = """
+CREATE TABLE logins (name text);
+CREATE FUNCTION note_login() RETURNS event_trigger LANGUAGE plpgsql AS
+    $$ BEGIN INSERT INTO logins VALUES (session_user); END $$;
+CREATE EVENT TRIGGER note_login ON login EXECUTE FUNCTION note_login();
+"""
+
+
+def test_triggers_of_the_schema_see_the_logins_of_a_test_and_no_others(pytester: pytest.Pytester, run: Run) -> None:
+    pytester.makefile(".toml", pyproject=_SCHEMA)
+    pytester.makefile(".sql", **{"001": _LOGIN_TRIGGER})
+    pytester.makepyfile("""
+        import asyncpg
+        import pytest
+
+        @pytest.mark.parametrize("logins", [1, 2])
+        async def test_own(cloned_database, logins):
+            for _ in range(logins):
+                connection = await asyncpg.connect(cloned_database.url)
+                seen = await connection.fetchval("SELECT count(*) FROM logins")
+                await connection.close()
+            assert seen == logins
+    """)
+    run().assert_outcomes(passed=2)
+
+
 def test_migrations_that_are_not_there(pytester: pytest.Pytester, run: Run) -> None:
     pytester.makefile(".toml", pyproject=_SCHEMA)
     pytester.makepyfile("async def test_rows(isolated_database): pass")
