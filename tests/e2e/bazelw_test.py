@@ -520,7 +520,7 @@ def test_other_mounts_get_another_bazel_server(machine: Machine, tmp_path: Path)
 
     def startup_option(**environment: str) -> str:
         machine.run("test", REALSERVICES_BCR="no", **environment)
-        (option,) = [line for line in machine.recorded("arguments") if line.startswith("--host_jvm_args=")]
+        (option,) = [line for line in machine.recorded("arguments") if line.startswith("--host_jvm_args=-D")]
         return option
 
     machine.can_set_up()

@@ -14,6 +14,8 @@ run_in_rootfs() {
   # `bazel --version` is only understood alone.
   if [ "${1:-}" != --version ]; then
     options=("--output_user_root=$state/bazel" "--host_jvm_args=-Drealservices.mounts=$(digest_mounts)")
+    # The quick compiler only: a server that lives for a few commands takes a third less of processor time and memory.
+    options+=(--host_jvm_args=-XX:TieredStopAtLevel=1)
     if [ -f "${HOME:-}/.bazelrc" ]; then options+=("--bazelrc=$HOME/.bazelrc"); fi
     registry_in_reach "" "$@" || options+=("--bazelrc=$modules/rootfs.bazelrc")
   fi
