@@ -237,3 +237,20 @@ async def test_clone_that_failed_ahead_is_made_anew(
             await asyncio.wrap_future(pool.make())
     assert (await asyncio.wrap_future(pool.take())).name
     pool.close(drop=True, timeout_s=_TIMEOUT_S)
+
+
+async def test_settings_of_a_share_s_database_stay_when_a_test_changes_the_server(postgres: PostgresIsolation) -> None:
+    share = postgres.share("module")
+    await share.connection.execute(
+        "DO $$ BEGIN EXECUTE format('ALTER DATABASE %I SET work_mem = ''123kB''', current_database()); END $$"
+    )
+    isolation = share.isolation()
+    for role in ("one", "two"):
+        with isolation.cloned_database() as database:
+            connection = await database.connect()
+            assert await connection.fetchval("SHOW work_mem") == "123kB"
+            await connection.execute(f"CREATE ROLE share_{role}")
+    with isolation.cloned_database() as database:
+        assert await (await database.connect()).fetchval("SHOW work_mem") == "123kB"
+    await isolation.close_loop()
+    share.close()

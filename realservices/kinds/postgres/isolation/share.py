@@ -15,7 +15,7 @@ import asyncpg
 
 from realservices.isolation.errors import IsolationError, ended
 from realservices.isolation.ready_databases import ReadyDatabases
-from realservices.kinds.postgres.databases import copy_database
+from realservices.kinds.postgres.databases import copy_database, copy_settings
 from realservices.kinds.postgres.isolation.administration import Administration, quote_identifier
 from realservices.kinds.postgres.isolation.cloned_database import ClonedDatabase
 from realservices.kinds.postgres.isolation.isolation import PostgresIsolation
@@ -125,6 +125,7 @@ class SharedDatabase:
             await self._administration.fetch(_EMPTY, self._clone.name)
             copy = copy_database(self._clone.name, self._pristine, self.endpoint.server_version_num)
             await self._administration.execute(copy)
+            await self._administration.execute(copy_settings(self._clone.name, self._pristine))
         except (OSError, TimeoutError, asyncpg.PostgresError, asyncpg.InterfaceError) as error:
             service = self.endpoint
             raise IsolationError(

@@ -13,9 +13,10 @@ from realservices.kinds.postgres.isolation.kept_connections import KeptConnectio
 from realservices.kinds.postgres.isolation.resettable_connection import ResettableConnection
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator
+    from collections.abc import AsyncIterator, Coroutine
 
-    from realservices.kinds.postgres.isolation.clone import Clone
+    from realservices.kinds.postgres.isolation.drivers.lease import DatabaseLease
+    from realservices.kinds.postgres.isolation.kept_connections import PooledConnection
 
 _RESET_TIMEOUT_S = 10.0
 
@@ -30,13 +31,13 @@ class KeptConnection(ResettableConnection):
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
         self.is_set_up = False
-        self._settings_size = ""
+        self._state = ""
 
     async def remember(self) -> None:
         """Remember what a new session is like."""
         with contextlib.suppress(asyncpg.PostgresError):
             await self.raw.query(session_state.PREPARE, None)
-        self._settings_size = str(await self.fetchval(session_state.SETTINGS_SIZE))
+        self._state = str(await self.fetchval(session_state.STATE))
         await self.discard_all()
 
     async def renew(self) -> bool:
@@ -48,11 +49,14 @@ class KeptConnection(ResettableConnection):
         if self.is_in_transaction():
             await self.raw.query("ROLLBACK", None)
         await self.discard_all()
-        check = session_state.HAS_SETTINGS_SIZE.format(self._settings_size)
-        if await self.raw.query(check, None) != "SELECT 1":
+        if not await self.is_as_new():
             self.terminate()
             return False
         return True
+
+    async def is_as_new(self) -> bool:
+        """Return whether the session, which no test uses, is as one that begins now."""
+        return bool(await self.raw.query(session_state.HAS_STATE.format(self._state), None) == "SELECT 1")
 
 
 class AsyncpgConnections(KeptConnections[KeptConnection]):
@@ -62,34 +66,43 @@ class AsyncpgConnections(KeptConnections[KeptConnection]):
         super().__init__(KeptConnection, most=1)
 
     @contextlib.asynccontextmanager
-    async def connection(self, clone: Clone, *, keep: bool) -> AsyncIterator[asyncpg.Connection]:
-        """Give a connection to a clone, the one of the test before where it is still there.
+    async def connection(self, lease: DatabaseLease, *, keep: bool) -> AsyncIterator[asyncpg.Connection]:
+        """Give a connection to a test's database, the one of the test before where it is still there.
 
         Args:
-            clone: The test's database.
-            keep: It is worth keeping: loop and database serve later tests, too.
+            lease: The database.
+            keep: The running loop serves later tests too, so the connection is worth keeping.
         """
-        pooled = await self.take(clone) or await self.connect(clone, _prepare if keep else None)
+        keep = keep and lease.keeps
+        pooled = await self._taken(lease) or await self.connect(lease.clone, _prepare if keep else None)
         stays = False
         try:
             yield pooled.proxy
         finally:
             try:
-                stays = keep and await _renew(pooled.connection)
+                stays = keep and await _in_time(pooled.connection.renew())
                 if stays:
                     await self.release(pooled)
             finally:
                 if not stays:
                     self.discard(pooled)
 
+    async def _taken(self, lease: DatabaseLease) -> PooledConnection[KeptConnection] | None:
+        asks = lease.begin_connection()
+        pooled = await self.take(lease.clone)
+        if pooled is None or not asks or await _in_time(pooled.connection.is_as_new()):
+            return pooled
+        self.discard(pooled)
+        return None
+
 
 async def _prepare(connection: Any) -> None:
     await getattr(connection, "_con", connection).remember()  # Whether it is a proxy depends on asyncpg's version.
 
 
-async def _renew(connection: KeptConnection) -> bool:
+async def _in_time(work: Coroutine[Any, Any, bool]) -> bool:
     try:
         async with asyncio.timeout(_RESET_TIMEOUT_S):
-            return await connection.renew()
+            return await work
     except (OSError, TimeoutError, asyncpg.PostgresError, asyncpg.InterfaceError):
         return False  # Lost, or still in use: whoever uses it is cut off, and the backend is ended.

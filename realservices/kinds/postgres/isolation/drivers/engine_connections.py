@@ -58,7 +58,7 @@ class AsynchronousConnections:
         self._name = name
         self._driver = driver
         self._kept = kept if keep else AsyncpgConnections()
-        self._keep = keep and lease.keeps
+        self._keep = keep
         self._loop: asyncio.AbstractEventLoop | None = None
         self._is_over = False
         self._records: list[Any] = []
@@ -68,7 +68,7 @@ class AsynchronousConnections:
         """Return a connection of the driver, until `end`."""
         self._check_use()
         if self._driver == "asyncpg":
-            return await self._stack.enter_async_context(self._kept.connection(self._lease.clone, keep=self._keep))
+            return await self._stack.enter_async_context(self._kept.connection(self._lease, keep=self._keep))
         from realservices.kinds.postgres.isolation.drivers import psycopg_connections  # noqa: PLC0415 - for its users
 
         connection = await psycopg_connections.connect_async(self._lease, context=context)

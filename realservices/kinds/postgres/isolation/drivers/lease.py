@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import threading
-from typing import TYPE_CHECKING, Protocol
+from typing import TYPE_CHECKING, Any, Protocol
 
 from realservices.isolation.own_process import OwnProcess
 
@@ -32,6 +32,10 @@ class Session(Protocol):
         """Return whether it still serves, and no other code than ours has it."""
         ...
 
+    def is_as_new(self) -> bool:
+        """Return whether it is as one that begins now."""
+        ...
+
 
 class IdleSessions:
     """Sessions that were reset after a test, for the next one that gets the same database by the same driver."""
@@ -41,10 +45,16 @@ class IdleSessions:
         self._lock = threading.Lock()
         self._idle: list[tuple[str, Clone, Session]] = []
 
-    def take(self, driver: str, clone: Clone) -> Session | None:
-        """Return one and forget it; None: there is none. A forked child has none, those here are its parent's."""
+    def take(self, driver: str, clone: Clone, *, asks: bool) -> Session | None:
+        """Return one and forget it; None: there is none. A forked child has none, those here are its parent's.
+
+        Args:
+            driver: Whose it is.
+            clone: Where it is connected.
+            asks: Ask the server whether it is as one that begins now. Between two tests it is.
+        """
         while session := self._pop(driver, clone) if self._process.is_this else None:
-            if session.is_alone():
+            if session.is_alone() and (not asks or session.is_as_new()):
                 return session
             session.close()
         return None
@@ -99,6 +109,16 @@ class DatabaseLease:
         self.process = OwnProcess()
         self.keeps = keeps
         self.is_known = False
+        self._is_used = False
+
+    def take(self, driver: str) -> Any:
+        """Return an idle session, as its driver has kept it; None: there is none, or none as new ones are now."""
+        return self.idle.take(driver, self.clone, asks=self.begin_connection())
+
+    def begin_connection(self) -> bool:
+        """Begin one of the test's connections; return whether an earlier one may have changed what new ones are like."""
+        is_used, self._is_used = self._is_used, True
+        return is_used
 
 
 def _close(dropped: Iterable[tuple[str, Clone, Session]]) -> None:

@@ -68,7 +68,7 @@ class Leases:
             lease: The database.
             keep: The running loop serves later tests too, so the connection is worth keeping.
         """
-        async with self._kept.connection(lease.clone, keep=keep and lease.keeps) as connection:
+        async with self._kept.connection(lease, keep=keep) as connection:
             yield connection
 
     @contextlib.contextmanager

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import contextlib
 import os
+import select
 import threading
 from typing import TYPE_CHECKING, Any
 
@@ -40,6 +41,13 @@ def parameters(clone: Clone) -> dict[str, Any]:
         # psycopg looks for these in the environment itself.
         "hostaddr": "",
     }
+
+
+def says_something(socket: int) -> bool:
+    """Return whether the server has said something unasked: that it ends. `select` takes no file above 1023."""
+    poll = select.poll()
+    poll.register(socket, select.POLLIN)
+    return bool(poll.poll(0))
 
 
 @contextlib.contextmanager

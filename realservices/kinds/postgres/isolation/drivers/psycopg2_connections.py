@@ -6,7 +6,6 @@ where nobody else has it any more: whoever has it, or a cursor of it, counts amo
 
 from __future__ import annotations
 
-import select
 import sys
 import weakref
 from dataclasses import dataclass
@@ -19,7 +18,7 @@ from realservices.isolation.errors import ended
 from realservices.isolation.own_process import OwnProcess
 from realservices.kinds.postgres.isolation.drivers import session_state
 from realservices.kinds.postgres.isolation.drivers.forks import cut, in_child
-from realservices.kinds.postgres.isolation.drivers.libpq import parameters, without_developers_variables
+from realservices.kinds.postgres.isolation.drivers.libpq import parameters, says_something, without_developers_variables
 
 if TYPE_CHECKING:
     from realservices.kinds.postgres.isolation.drivers.lease import DatabaseLease
@@ -30,7 +29,7 @@ _IN_CHILD = "In the child connect by cloned_database.url, or by isolated_engine.
 
 
 # psycopg2's own connections have no attributes but theirs.
-_OWN = {"lease", "settings_size", "_encoding", "_process", "_cursors"}
+_OWN = {"lease", "state", "_encoding", "_process", "_cursors"}
 
 
 class IsolatedPsycopg2(extensions.connection):
@@ -38,13 +37,13 @@ class IsolatedPsycopg2(extensions.connection):
 
     Attributes:
         lease: The database of the test that has it; None: it waits for the next one.
-        settings_size: That of a new session; empty: it is not worth keeping.
+        state: That of a new session; empty: it is not worth keeping.
     """
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
         self.lease: DatabaseLease | None = None
-        self.settings_size = ""
+        self.state = ""
         self._encoding = self.encoding
         self._process = OwnProcess()
         self._cursors: weakref.WeakSet[Any] = weakref.WeakSet()
@@ -94,7 +93,7 @@ class IsolatedPsycopg2(extensions.connection):
     def end_use(self) -> bool:
         """End a test's use; return whether the session is as a new one. Cursors of the test are closed."""
         try:
-            is_new = bool(self.settings_size) and not self.closed and not self.isexecuting() and self._reset()
+            is_new = bool(self.state) and not self.closed and not self.isexecuting() and self._reset()
         except psycopg2.Error:
             is_new = False
         self.lease = None
@@ -107,10 +106,8 @@ class IsolatedPsycopg2(extensions.connection):
         for cursor in list(self._cursors):
             cursor.close()
         self.set_session(isolation_level="DEFAULT", readonly="DEFAULT", deferrable="DEFAULT", autocommit=True)
-        with super().cursor(cursor_factory=extensions.cursor) as cursor:
-            cursor.execute(session_state.RESET)
-            cursor.execute(session_state.SETTINGS_SIZE)
-            settings_size = cursor.fetchall()[0][0]
+        self._ask(session_state.RESET)
+        state = self._ask(session_state.STATE)
         self.autocommit = False
         self.cursor_factory = None
         self.notices, self.notifies = list[Any](), list[Any]()
@@ -118,7 +115,27 @@ class IsolatedPsycopg2(extensions.connection):
             delattr(self, name)
         self.string_types.clear()
         self.binary_types.clear()
-        return self.encoding == self._encoding and settings_size == self.settings_size
+        return self.encoding == self._encoding and state == self.state
+
+    def remember(self) -> None:
+        """Remember what a new session is like."""
+        self.autocommit = True
+        self._ask(session_state.PREPARE)
+        self.state = self._ask(session_state.STATE)
+        self.autocommit = False
+
+    def is_as_new(self) -> bool:
+        """Return whether the session, which no test uses, is as one that begins now."""
+        self.autocommit = True
+        state = self._ask(session_state.STATE)
+        self.autocommit = False
+        return state == self.state
+
+    def _ask(self, sql: str) -> str:
+        """Run one statement; return its first value, if it has one."""
+        with super().cursor(cursor_factory=extensions.cursor) as cursor:
+            cursor.execute(sql)
+            return str(cursor.fetchall()[0][0]) if cursor.description else ""
 
     def _check(self) -> None:
         if self.lease is None:
@@ -164,8 +181,13 @@ class _Session:
     def is_alone(self) -> bool:
         if sys.getrefcount(self.connection) != _REFERENCES or self.connection.closed:
             return False
-        # What the server says unasked is that it ends.
-        return not select.select([self.connection.fileno()], [], [], 0)[0]
+        return not says_something(self.connection.fileno())
+
+    def is_as_new(self) -> bool:
+        try:
+            return bool(self.connection.is_as_new())
+        except psycopg2.Error:
+            return False
 
 
 # Of an object that a session has and nobody else; versions of Python differ.
@@ -175,8 +197,8 @@ _REFERENCES = sys.getrefcount(_PROBE.connection)
 
 def connect(lease: DatabaseLease) -> IsolatedPsycopg2:
     """Connect to a test's database. `release` ends it."""
-    session = lease.idle.take(_DRIVER, lease.clone)
-    connection = _open(lease) if session is None else session.connection  # type: ignore[attr-defined]  # ours
+    session = lease.take(_DRIVER)
+    connection: IsolatedPsycopg2 = _open(lease) if session is None else session.connection
     connection.begin_use(lease)
     return connection
 
@@ -197,12 +219,7 @@ def _open(lease: DatabaseLease) -> IsolatedPsycopg2:
         connection: IsolatedPsycopg2 = psycopg2.connect(connection_factory=IsolatedPsycopg2, **parameters(lease.clone))
     in_child(connection, _cut)
     if lease.keeps:
-        connection.autocommit = True
-        with extensions.connection.cursor(connection) as cursor:
-            cursor.execute(session_state.PREPARE)
-            cursor.execute(session_state.SETTINGS_SIZE)
-            connection.settings_size = cursor.fetchall()[0][0]
-        connection.autocommit = False
+        connection.remember()
     return connection
 
 

@@ -19,7 +19,7 @@ from realservices.isolation.errors import IsolationError, ended
 from realservices.isolation.own_process import OwnProcess
 from realservices.kinds.postgres.isolation.drivers import session_state
 from realservices.kinds.postgres.isolation.drivers.forks import cut, in_child
-from realservices.kinds.postgres.isolation.drivers.libpq import parameters, without_developers_variables
+from realservices.kinds.postgres.isolation.drivers.libpq import parameters, says_something, without_developers_variables
 
 if TYPE_CHECKING:
     from collections.abc import Generator
@@ -38,10 +38,10 @@ _GOOD = (pq.ExecStatus.COMMAND_OK, pq.ExecStatus.TUPLES_OK)
 
 @dataclass(slots=True)
 class _Session:
-    """A connection of libpq's, and the size of its settings when it was new; empty: it is not worth keeping."""
+    """A connection of libpq's, and its state when it was new; empty: it is not worth keeping."""
 
     pgconn: Any
-    settings_size: bytes
+    state: bytes
 
     @property
     def pid(self) -> int:
@@ -51,8 +51,13 @@ class _Session:
         self.pgconn.finish()
 
     def is_alone(self) -> bool:
-        # What the server says unasked is that it ends.
-        return self.pgconn.status == pq.ConnStatus.OK and not select.select([self.pgconn.socket], [], [], 0)[0]
+        return self.pgconn.status == pq.ConnStatus.OK and not says_something(self.pgconn.socket)
+
+    def is_as_new(self) -> bool:
+        try:
+            return _state(self.pgconn) == self.state
+        except psycopg.Error:
+            return False
 
 
 class _Isolated:
@@ -137,17 +142,17 @@ def connect(lease: DatabaseLease, *, context: Any = None) -> IsolatedPsycopg:
         lease: The database.
         context: See `psycopg.Connection.connect`.
     """
-    return _wrap(IsolatedPsycopg, lease, _taken(lease) or _open(lease), context)
+    return _wrap(IsolatedPsycopg, lease, lease.take(_DRIVER) or _open(lease), context)
 
 
 async def connect_async(lease: DatabaseLease, *, context: Any = None) -> IsolatedPsycopgAsync:
     """Connect to a test's database from the running loop; see `connect`."""
-    return _in_loop(lease, _taken(lease) or await asyncio.to_thread(_open, lease), context)
+    return _in_loop(lease, lease.take(_DRIVER) or await asyncio.to_thread(_open, lease), context)
 
 
 def connect_at_once(lease: DatabaseLease) -> IsolatedPsycopgAsync:
     """Do the same where nothing can be awaited; the loop waits for a new connection."""
-    return _in_loop(lease, _taken(lease) or _open(lease), None)
+    return _in_loop(lease, lease.take(_DRIVER) or _open(lease), None)
 
 
 def release(connection: IsolatedPsycopg | IsolatedPsycopgAsync) -> None:
@@ -157,7 +162,7 @@ def release(connection: IsolatedPsycopg | IsolatedPsycopgAsync) -> None:
         return
     pgconn, connection.pgconn = connection.pgconn, _DEAD
     pgconn.notice_handler = pgconn.notify_handler = None
-    if lease.keeps and session.settings_size and _reset(session):
+    if lease.keeps and session.state and _reset(session):
         lease.idle.put(_DRIVER, lease.clone, session)
     else:
         session.close()
@@ -169,10 +174,6 @@ def _in_loop(lease: DatabaseLease, session: _Session, context: Any) -> IsolatedP
     return connection
 
 
-def _taken(lease: DatabaseLease) -> Any:
-    return lease.idle.take(_DRIVER, lease.clone)
-
-
 def _open(lease: DatabaseLease) -> _Session:
     with without_developers_variables():
         connection = psycopg.Connection.connect(**parameters(lease.clone), autocommit=True)
@@ -182,7 +183,7 @@ def _open(lease: DatabaseLease) -> _Session:
     session = _Session(pgconn, b"")
     if lease.keeps:
         _ask(pgconn, session_state.PREPARE)
-        session.settings_size = _settings_size(pgconn)
+        session.state = _state(pgconn)
     return session
 
 
@@ -204,7 +205,7 @@ def _reset(session: _Session) -> bool:
     try:
         if pgconn.transaction_status != _STATUS.IDLE and _ask(pgconn, "ROLLBACK") is None:
             return False
-        if _ask(pgconn, session_state.RESET) is None or _settings_size(pgconn) != session.settings_size:
+        if _ask(pgconn, session_state.RESET) is None or not session.is_as_new():
             return False
         while pgconn.notifies() is not None:
             pass
@@ -213,8 +214,8 @@ def _reset(session: _Session) -> bool:
     return session.is_alone()
 
 
-def _settings_size(pgconn: Any) -> bytes:
-    result = _ask(pgconn, session_state.SETTINGS_SIZE)
+def _state(pgconn: Any) -> bytes:
+    result = _ask(pgconn, session_state.STATE)
     return (result.get_value(0, 0) or b"") if result is not None else b""
 
 

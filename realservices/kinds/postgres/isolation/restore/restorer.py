@@ -90,7 +90,8 @@ class Restorer:
             return ""
         try:
             await database.restore(expected)
-            if is_known or database.had_others:
+            # Sessions have settings of roles and databases from when they began, so none stays where these may change.
+            if is_known or database.had_others or database.is_server_suspect:
                 await self._rename(database, name, new_name)
                 name = new_name
         except _FAILURES:
