@@ -174,3 +174,21 @@ def test_statements_are_compiled_once(postgres: PostgresIsolation, driver: str) 
             event.listen(engine, "before_cursor_execute", lambda *a, **_: heard.append(a[4].cache_hit.name))
             connection.scalar(sqlalchemy.select(sqlalchemy.literal(1)))
     assert heard == ["CACHE_MISS", "CACHE_HIT"]
+
+
+_SETTING = "DO $$ BEGIN EXECUTE format('ALTER DATABASE %I SET search_path = app', current_database()); END $$"
+
+
+@pytest.mark.parametrize("changed", [(True, False), (False, True)])
+@_DRIVERS
+def test_dialect_knows_what_another_client_has_changed(
+    postgres: PostgresIsolation, driver: str, changed: tuple[bool, bool]
+) -> None:
+    for is_changed in changed:
+        with postgres.leases.lease() as lease, postgres.leases.engines.blocking(lease, driver) as engine:
+            if is_changed:
+                with postgres.leases.asyncpg_blocking(lease) as other:
+                    other.execute(f"CREATE SCHEMA app; CREATE EXTENSION hstore SCHEMA app; {_SETTING}")
+            with engine.connect() as connection:
+                assert sqlalchemy.inspect(connection).default_schema_name == ("app" if is_changed else "public")
+                assert not is_changed or connection.scalar(text("SELECT 'a=>1'::hstore")) == {"a": "1"}

@@ -169,3 +169,20 @@ async def test_another_loop_is_refused(postgres: PostgresIsolation, driver: str)
         assert "isolated_engine_async belongs to the event loop of its test" in str(errors[0])
         assert isinstance(errors[0], IsolationError)
         await _pid(engine)
+
+
+@pytest.mark.parametrize("changed", [(True, False), (False, True)])
+@_DRIVERS
+async def test_dialect_knows_what_another_client_has_changed(
+    postgres: PostgresIsolation, driver: str, changed: tuple[bool, bool]
+) -> None:
+    setting = "DO $$ BEGIN EXECUTE format('ALTER DATABASE %I SET search_path = app', current_database()); END $$"
+    for is_changed in changed:
+        with postgres.leases.lease() as lease:
+            engine, end = postgres.leases.engines.asynchronous(lease, driver, keep=True)
+            if is_changed:
+                async with postgres.leases.asyncpg(lease, keep=True) as other:
+                    await other.execute(f"CREATE SCHEMA app; {setting}")
+            async with engine.connect():
+                assert engine.dialect.default_schema_name == ("app" if is_changed else "public")
+            await end()

@@ -72,7 +72,6 @@ _CLIENTS_OWN: dict[str, tuple[Callable[[Any], object], Callable[[Any], object]]]
     "what takes notices": (lambda c: setattr(c, "notices", ("mine",)), lambda c: c.notices),
     "notifies": (lambda c: c.notifies.append("mine"), lambda c: list(c.notifies)),
     "encoding": (lambda c: c.set_client_encoding("LATIN1"), lambda c: c.encoding),
-    "attributes": (lambda c: setattr(c, "mine", 1), lambda c: hasattr(c, "mine")),
 }
 
 
@@ -155,3 +154,8 @@ def test_who_asked_how_to_connect_does_not_come_into_the_next_test(
     del connection
     with _use(postgres) as connection:
         assert _value(connection, "SELECT current_database()") != name
+
+
+def test_attributes_are_refused_as_psycopg2_does(postgres: PostgresIsolation) -> None:
+    with _use(postgres) as connection, pytest.raises(AttributeError, match="no attribute 'mine'"):
+        connection.mine = 1

@@ -26,8 +26,13 @@ class BlockingConnections:
         self._name = name
         self._records: list[Any] = []
         self._opened: list[Any] = []
-        self._is_over = False
+        self._is_over = self._has_begun = False
         self._driver = connections_of(driver)
+
+    def begin(self) -> bool:
+        """Return whether this is the first connection."""
+        has_begun, self._has_begun = self._has_begun, True
+        return not has_begun
 
     def open(self, arguments: dict[str, Any]) -> Any:
         """Return a connection of the driver, until `end`."""
@@ -60,9 +65,14 @@ class AsynchronousConnections:
         self._kept = kept if keep else AsyncpgConnections()
         self._keep = keep
         self._loop: asyncio.AbstractEventLoop | None = None
-        self._is_over = False
+        self._is_over = self._has_begun = False
         self._records: list[Any] = []
         self._stack = contextlib.AsyncExitStack()
+
+    def begin(self) -> bool:
+        """Return whether this is the first connection."""
+        has_begun, self._has_begun = self._has_begun, True
+        return not has_begun
 
     async def open(self, *_: Any, context: Any = None, **__: Any) -> Any:
         """Return a connection of the driver, until `end`."""

@@ -18,6 +18,9 @@ if TYPE_CHECKING:
 
     from realservices.kinds.postgres.isolation.drivers.lease import DatabaseLease
 
+# What a dialect asks the server for, and a test may change in its database: one row.
+_FACTS = """SELECT to_regtype('hstore')::oid, current_schema(), current_setting('default_transaction_isolation'),
+    current_setting('standard_conforming_strings')"""
 # Arguments of drivers that are not about where the database is.
 _KEPT_ARGUMENTS = {"context", "prepared_statement_cache_size", "prepared_statement_name_func"}
 
@@ -59,25 +62,52 @@ class EngineModel:
         self.dialect: Any = self._engine.dialect
         self.arguments = _arguments(self.dialect, url)
         self._state = dict(vars(self.dialect))
-        self._is_prepared = self._is_spoilt = False
+        self._found: set[str] = set()  # Attributes that the dialect has since it has asked.
+        self._facts: object = None
+        self._is_prepared = self._is_spoilt = self._is_doubtful = False
 
-    def prepare(self, connect: Callable[..., Any], note: Callable[[Any], None]) -> None:
+    def prepare(self, connect: Callable[..., Any], note: Callable[[Any], None], *, is_used: bool) -> None:
         """Let the dialect ask the server, once.
 
         Args:
             connect: Connects.
             note: Is told the record of the pool that has the connection.
+            is_used: The test's database may be another one already than those of later tests.
         """
         # Tasks take turns by themselves; waiting for each other here they would hold up their loop.
         with contextlib.nullcontext() if self.dialect.is_async else self._lock:
             if self._is_prepared:
                 return
-            self._is_spoilt = not self.is_clean
-            self._connect = connect
-            event.listen(self._engine, "connect", lambda _, record: note(record), once=True)
-            with self._engine.connect():
+            self._is_spoilt, self._is_doubtful = not self.is_clean, is_used
+            with self._connected(connect, note) as connection:
+                self._facts = _facts(connection.connection.dbapi_connection)
+                self._found = vars(self.dialect).keys() - self._state.keys()
                 self._state = dict(vars(self.dialect))
             self._is_prepared = True
+
+    def suits(self, connection: Any, *, is_used: bool) -> bool:
+        """Return whether the dialect knows a database as it is.
+
+        Args:
+            connection: To the database, as the dialect has it.
+            is_used: A client of the test may have changed it.
+        """
+        return not (is_used or self._is_doubtful) or _facts(connection) == self._facts
+
+    def prepare_anew(self, connect: Callable[..., Any], note: Callable[[Any], None]) -> None:
+        """Let the dialect ask the server again, for one test; see `prepare`."""
+        self._is_spoilt = True
+        now = vars(self.dialect)
+        for name in [name for name in now if name in self._found or self._is_memoized(name)]:
+            del now[name]
+        self._engine.clear_compiled_cache()
+        with self._connected(connect, note) as connection:
+            self.dialect.initialize(connection)
+
+    def _connected(self, connect: Callable[..., Any], note: Callable[[Any], None]) -> Any:
+        self._connect = connect
+        event.listen(self._engine, "connect", lambda _, record: note(record), once=True)
+        return self._engine.connect()
 
     def engine(self, lease: DatabaseLease, url: sqlalchemy.URL, creator: Callable[[Any], Any]) -> IsolatedEngine:
         """Return a new engine."""
@@ -101,6 +131,19 @@ class EngineModel:
         if name == "dispatch" or isinstance(attribute, (types.FunctionType, classmethod, staticmethod)):
             return False
         return hasattr(type(attribute), "__get__") and not hasattr(type(attribute), "__set__")
+
+
+def _facts(connection: Any) -> object:
+    """Ask for what a dialect knows of a database, without a transaction."""
+    connection.autocommit = True
+    try:
+        cursor = connection.cursor()
+        cursor.execute(_FACTS)
+        facts = cursor.fetchone()
+        cursor.close()
+    finally:
+        connection.autocommit = False
+    return tuple(facts)
 
 
 def _arguments(dialect: Any, url: sqlalchemy.URL) -> dict[str, Any]:

@@ -61,9 +61,10 @@ class Engines:
         on_connect: Any = model.dialect.on_connect_url(url)
 
         def connect(record: Any) -> Any:
-            model.prepare(lambda: connections.open(model.arguments), connections.note)
-            connections.note(record)
-            return connections.open(model.arguments)
+            def open_one() -> Any:
+                return connections.open(model.arguments)
+
+            return _connected(model, lease, connections, record, (open_one, open_one))
 
         engine = model.engine(lease, url, connect)
         if on_connect is not None:
@@ -94,9 +95,10 @@ class Engines:
         model = self._model(name, lambda connect: _first_async(url, connect), url)
 
         def connect(record: Any) -> Any:
-            model.prepare(connections.open, connections.note)
-            connections.note(record)
-            return connections.connect(model.dialect, model.arguments)
+            def open_one() -> Any:
+                return connections.connect(model.dialect, model.arguments)
+
+            return _connected(model, lease, connections, record, (connections.open, open_one))
 
         engine = model.engine(lease, url, connect)
         connections.prepare(engine, model.dialect.on_connect_url(url))
@@ -128,6 +130,33 @@ class Engines:
     def abandon(self) -> None:
         """Close what belongs to loops that do not end yet."""
         self._kept.abandon()
+
+
+def _connected(
+    model: EngineModel,
+    lease: DatabaseLease,
+    connections: BlockingConnections | AsynchronousConnections,
+    record: Any,
+    openers: tuple[Callable[..., Any], Callable[[], Any]],
+) -> Any:
+    """Return a new connection of a test's engine, whose dialect knows the database as it was at the first one.
+
+    Args:
+        model: The engine's.
+        lease: The test's database.
+        connections: The engine's.
+        record: What has the connection in the engine's pool.
+        openers: Open a connection: for the model's own engine, and for the pool.
+    """
+    for_model, for_pool = openers
+    is_used, is_first = lease.is_used, connections.begin()
+    model.prepare(for_model, connections.note, is_used=is_used)
+    connections.note(record)
+    connection = for_pool()
+    if is_first and not model.suits(connection, is_used=is_used):
+        model.prepare_anew(for_model, connections.note)
+        connection = for_pool()
+    return connection
 
 
 def _first_async(url: sqlalchemy.URL, connect: Callable[..., Any]) -> Engine:

@@ -100,6 +100,7 @@ class DatabaseLease:
         idle: Sessions of earlier tests.
         process: Whose it is.
         keeps: Whether sessions may outlive the test, as the database does.
+        is_used: A client of the test has been connected to it.
         is_known: Code of the test may know how to connect to it, also when the test is over.
     """
 
@@ -109,15 +110,15 @@ class DatabaseLease:
         self.process = OwnProcess()
         self.keeps = keeps
         self.is_known = False
-        self._is_used = False
+        self.is_used = False
 
     def take(self, driver: str) -> Any:
         """Return an idle session, as its driver has kept it; None: there is none, or none as new ones are now."""
         return self.idle.take(driver, self.clone, asks=self.begin_connection())
 
     def begin_connection(self) -> bool:
-        """Begin one of the test's connections; return whether an earlier one may have changed what new ones are like."""
-        is_used, self._is_used = self._is_used, True
+        """Begin a connection of the test; return whether an earlier one may have changed what new ones are like."""
+        is_used, self.is_used = self.is_used, True
         return is_used
 
 

@@ -28,10 +28,6 @@ _NAME = "a connection of isolated_psycopg2 (or of an engine)"
 _IN_CHILD = "In the child connect by cloned_database.url, or by isolated_engine.url"
 
 
-# psycopg2's own connections have no attributes but theirs.
-_OWN = {"lease", "state", "_encoding", "_process", "_cursors"}
-
-
 class IsolatedPsycopg2(extensions.connection):
     """A connection for one test, and for a later one when the first is over.
 
@@ -39,6 +35,9 @@ class IsolatedPsycopg2(extensions.connection):
         lease: The database of the test that has it; None: it waits for the next one.
         state: That of a new session; empty: it is not worth keeping.
     """
+
+    # psycopg2's own connections have no attributes but theirs, either.
+    __slots__ = ("_cursors", "_encoding", "_process", "lease", "state")
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
@@ -108,27 +107,25 @@ class IsolatedPsycopg2(extensions.connection):
         self.set_session(isolation_level="DEFAULT", readonly="DEFAULT", deferrable="DEFAULT", autocommit=True)
         self._ask(session_state.RESET)
         state = self._ask(session_state.STATE)
-        self.autocommit = False
-        self.cursor_factory = None
-        self.notices, self.notifies = list[Any](), list[Any]()
-        for name in vars(self).keys() - _OWN:
-            delattr(self, name)
+        self.set_session(autocommit=False)
+        connection: Any = self  # Its type stubs have attributes where the class has properties.
+        connection.cursor_factory, connection.notices, connection.notifies = None, [], []
         self.string_types.clear()
         self.binary_types.clear()
         return self.encoding == self._encoding and state == self.state
 
     def remember(self) -> None:
         """Remember what a new session is like."""
-        self.autocommit = True
+        self.set_session(autocommit=True)
         self._ask(session_state.PREPARE)
         self.state = self._ask(session_state.STATE)
-        self.autocommit = False
+        self.set_session(autocommit=False)
 
     def is_as_new(self) -> bool:
         """Return whether the session, which no test uses, is as one that begins now."""
-        self.autocommit = True
+        self.set_session(autocommit=True)
         state = self._ask(session_state.STATE)
-        self.autocommit = False
+        self.set_session(autocommit=False)
         return state == self.state
 
     def _ask(self, sql: str) -> str:
