@@ -78,8 +78,7 @@ def _engine(driver: str) -> Any:
             engine.dispose()
         else:
             with engines.blocking(lease, driver) as engine:
-                yield (program := fuzz_sqlalchemy.BlockingProgram(engine))
-                program.end()
+                yield fuzz_sqlalchemy.BlockingProgram(engine)  # What it leaves open is closed as the test ends.
 
     return connected
 
@@ -93,7 +92,8 @@ def _engine_async(driver: str) -> Any:
         else:
             engine, end = engines.asynchronous(lease, driver, keep=True)
         yield (program := fuzz_sqlalchemy.AsyncProgram(engine.sync_engine))
-        await sqlalchemy.util.greenlet_spawn(program.end)
+        if plain:
+            await sqlalchemy.util.greenlet_spawn(program.end)
         await end()
 
     return connected

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import contextlib
 import inspect
 from typing import TYPE_CHECKING, Any
@@ -18,6 +19,7 @@ if TYPE_CHECKING:
 
     Step = Callable[["Program", int], Awaitable[object]]
 
+_SHORT_S = 0.05
 FACTORIES = (rows.dict_row, rows.tuple_row, rows.namedtuple_row, rows.scalar_row)
 CURSORS = (psycopg.Cursor, psycopg.ClientCursor, psycopg.RawCursor)
 ASYNC_CURSORS = (psycopg.AsyncCursor, psycopg.AsyncClientCursor, psycopg.AsyncRawCursor)
@@ -335,6 +337,13 @@ async def _cancel(program: Program, n: int) -> object:
     return await program.execute("SELECT pg_sleep(60)")
 
 
+async def _cancelled(program: Program, _: int) -> object:
+    if not program.is_async:
+        return None
+    async with asyncio.timeout(_SHORT_S):
+        return await program.execute("SELECT pg_sleep(60)")
+
+
 async def _two_phase(program: Program, n: int) -> object:
     connection = program.connection
     xid = connection.xid(1, f"fuzz_{n}", "branch")
@@ -392,7 +401,7 @@ STEPS: dict[str, Step] = {
     "named cursor": _named, "fetched": _fetched, "closed cursor": _closed, "kept cursor": _kept, "streamed": _streamed,
     "executemany": _executemany, "copied in": _copied_in, "copy fails": _copy_fails, "copied out": _copied_out,
     "pipelined": _pipelined, "pipelined transactions": _pipelined_transactions, "prepared": _prepared, "threshold": _threshold, "row factory": _row_factory,
-    "cursor factory": _cursor_factory, "handlers": _handlers, "adapters": _adapters, "cancel": _cancel,
+    "cursor factory": _cursor_factory, "handlers": _handlers, "adapters": _adapters, "cancel": _cancel, "cancelled": _cancelled,
     "two-phase": _two_phase, "two-phase left": _prepared_left, "two-phase end": _two_phase_end, "large": _large,
 }  # fmt: skip
 LAST = {"close": lambda program, _: done(program.connection.close()), "with": _with_connection}

@@ -5,6 +5,7 @@ All of it is written for blocking engines; an asynchronous one runs a step by `r
 
 from __future__ import annotations
 
+import asyncio
 import contextlib
 from typing import TYPE_CHECKING, Any
 
@@ -58,6 +59,7 @@ class Numbered(Base):
     tags: orm.Mapped[list[str] | None] = orm.mapped_column(pg.ARRAY(sa.Text))
 
 
+_SHORT_S = 0.05
 _EVENTS = {
     "engine": ("begin", "commit", "rollback", "savepoint", "rollback_savepoint", "release_savepoint", "set_connection_execution_options"),
     "pool": ("connect", "first_connect", "checkout", "checkin", "reset", "invalidate", "close", "detach"),
@@ -258,6 +260,17 @@ def _lost(program: Program, n: int) -> object:
     return None
 
 
+def _cancelled(program: Program, _: int) -> object:
+    if program.engine.dialect.is_async:
+        sa.util.await_only(_cut_short(program))
+    return program.connection.invalidated
+
+
+async def _cut_short(program: Program) -> None:
+    async with asyncio.timeout(_SHORT_S):
+        await sa.util.greenlet_spawn(program.execute_now, "SELECT pg_sleep(60)")
+
+
 def _two_phase(program: Program, n: int) -> object:
     with program.engine.connect() as connection:
         transaction = connection.begin_twophase(f"fuzz_{n}")
@@ -273,7 +286,7 @@ def _two_phase(program: Program, n: int) -> object:
 def _inspected(program: Program, n: int) -> object:
     inspector = sa.inspect(program.engine if n == 1 else program.connection)
     found = [
-        inspector.get_table_names(),
+        sorted(inspector.get_table_names()),
         inspector.has_table("scratch"),
         inspector.get_enums(),
         inspector.get_schema_names(),
@@ -422,7 +435,8 @@ STEPS: dict[str, Step] = {
     "commit": lambda program, _: program.connection.commit(), "rollback": lambda program, _: program.connection.rollback(),
     "rollback again": lambda program, _: program.connection.rollback(), "level": _level, "options": _options,
     "streamed": _streamed, "many": _many, "upsert": _upsert, "types": _types, "raw": _raw, "invalidate": _invalidate,
-    "lost": _lost, "two-phase": _two_phase, "inspected": _inspected, "reflected": _reflected, "created": _created,
+    "lost": _lost,
+    "cancelled": _cancelled, "two-phase": _two_phase, "inspected": _inspected, "reflected": _reflected, "created": _created,
     "events": _events, "set for each": _set_for_each, "rewritten": _rewritten, "dispose": _dispose,
     "new session": _new_session, "add": _add, "query": _query, "change": _change, "nested": _nested, "refreshed": _refreshed,
     "bulk": _bulk, "session begin": _session_begin, "session level": _session_level,

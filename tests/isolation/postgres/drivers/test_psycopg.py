@@ -14,6 +14,7 @@ from realservices.kinds.postgres.isolation.drivers.psycopg_connections import co
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
+    from pathlib import Path
 
     from realservices.kinds.postgres.isolation.isolation import PostgresIsolation
 
@@ -144,6 +145,31 @@ def test_object_of_an_earlier_test_is_closed(postgres: PostgresIsolation) -> Non
             cursor.execute("SELECT 1")
         earlier.close()
         assert _value(connection, "SELECT 1") == 1
+
+
+def test_generator_within_a_transaction_ends_quietly_after_its_test(postgres: PostgresIsolation) -> None:
+    def rows(connection: Any) -> Iterator[Any]:
+        with connection.transaction():
+            yield from connection.execute("SELECT 1")
+
+    with _use(postgres) as connection:
+        left = rows(connection)
+        assert next(left) == (1,)
+    with _use(postgres) as connection:
+        left.close()  # type: ignore[attr-defined]  # a generator
+        assert _value(connection, "SELECT 1") == 1
+
+
+def test_what_libpq_sends_is_traced_in_the_test_alone(postgres: PostgresIsolation, tmp_path: Path) -> None:
+    with (tmp_path / "trace").open("w") as trace:
+        with _use(postgres) as connection:
+            connection.pgconn.trace(trace.fileno())
+            _value(connection, "SELECT 'one'")
+        with _use(postgres) as connection:
+            _value(connection, "SELECT 'another'")
+    traced = (tmp_path / "trace").read_text()
+    assert "'one'" in traced
+    assert "'another'" not in traced
 
 
 @pytest.mark.parametrize("ask", ["dsn", "dbname"])

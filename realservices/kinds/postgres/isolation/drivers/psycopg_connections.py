@@ -7,6 +7,7 @@ factories and handlers of its own, and the object that the last test has had is 
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import select
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, TypeVar
@@ -162,7 +163,11 @@ def release(connection: IsolatedPsycopg | IsolatedPsycopgAsync) -> None:
         return
     pgconn, connection.pgconn = connection.pgconn, _DEAD
     pgconn.notice_handler = pgconn.notify_handler = None
-    if lease.keeps and session.state and _reset(session):
+    with contextlib.suppress(psycopg.Error):  # Not in every libpq.
+        pgconn.untrace()
+    # A generator that was left within `connection.transaction()` ends it when collected: quietly, if this is closed.
+    is_left = getattr(connection, "_num_transactions", 0) > 0
+    if lease.keeps and session.state and not is_left and _reset(session):
         lease.idle.put(_DRIVER, lease.clone, session)
     else:
         session.close()
