@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import concurrent.futures
+import time
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -12,6 +14,7 @@ if TYPE_CHECKING:
     from realservices.kinds.postgres.isolation.drivers.lease import DatabaseLease
     from realservices.kinds.postgres.isolation.isolation import PostgresIsolation
 
+_ACTIVE = 1  # In libpq's PGTransactionStatusType.
 _PID = "SELECT pg_backend_pid()"
 
 
@@ -64,6 +67,20 @@ def test_replication_origin_is_gone(postgres: PostgresIsolation, driver: str) ->
     origin = "SELECT pg_replication_origin_create('mine')", "SELECT pg_replication_origin_session_setup('mine')"
     _test(postgres, driver, *origin)
     assert _test(postgres, driver, "SELECT pg_replication_origin_session_is_setup()") is False
+
+
+@pytest.mark.parametrize("name", ["psycopg", "psycopg2"])
+def test_thread_that_still_waits_is_cut_off(postgres: PostgresIsolation, name: str) -> None:
+    connections = connections_of(name)
+    with concurrent.futures.ThreadPoolExecutor() as threads:
+        with postgres.leases.lease() as lease:
+            connection = connections.connect(lease)
+            waiting = threads.submit(connection.cursor().execute, "SELECT pg_sleep(60)")
+            while int(connection.info.transaction_status) != _ACTIVE:
+                time.sleep(0.001)
+            connections.release(connection)
+        assert waiting.exception() is not None
+    assert _test(postgres, name, "SELECT 1") == 1
 
 
 _SET = "ALTER ROLE CURRENT_USER SET work_mem = '123kB'"

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import contextlib
 from typing import TYPE_CHECKING, Any
 
@@ -172,6 +173,17 @@ def test_what_libpq_sends_is_traced_in_the_test_alone(postgres: PostgresIsolatio
     assert "'another'" not in traced
 
 
+async def test_task_that_still_waits_is_cut_off(postgres: PostgresIsolation) -> None:
+    with postgres.leases.lease() as lease:
+        connection = await connect_async(lease)
+        task = asyncio.ensure_future(connection.execute("SELECT pg_sleep(60)"))
+        while connection.info.transaction_status != psycopg.pq.TransactionStatus.ACTIVE:
+            await asyncio.sleep(0.001)
+        release(connection)
+    with pytest.raises(psycopg.OperationalError):
+        await task
+
+
 @pytest.mark.parametrize("ask", ["dsn", "dbname"])
 def test_who_asked_how_to_connect_does_not_come_into_the_next_test(postgres: PostgresIsolation, ask: str) -> None:
     with _use(postgres) as connection:
@@ -191,7 +203,6 @@ async def test_another_loop_is_refused(postgres: PostgresIsolation) -> None:
 
 
 def _in_a_loop_of_its_own(work: Callable[[], Any]) -> None:
-    import asyncio  # noqa: PLC0415
     import threading  # noqa: PLC0415
 
     errors: list[BaseException] = []

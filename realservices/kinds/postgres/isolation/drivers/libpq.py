@@ -9,6 +9,7 @@ from __future__ import annotations
 import contextlib
 import os
 import select
+import socket
 import threading
 from typing import TYPE_CHECKING, Any
 
@@ -43,11 +44,17 @@ def parameters(clone: Clone) -> dict[str, Any]:
     }
 
 
-def says_something(socket: int) -> bool:
+def says_something(descriptor: int) -> bool:
     """Return whether the server has said something unasked: that it ends. `select` takes no file above 1023."""
     poll = select.poll()
-    poll.register(socket, select.POLLIN)
+    poll.register(descriptor, select.POLLIN)
     return bool(poll.poll(0))
+
+
+def sever(descriptor: int) -> None:
+    """End a connection that a task or thread waits for: there it finds the end, and nothing that it uses is freed."""
+    with contextlib.suppress(OSError), socket.socket(fileno=os.dup(descriptor)) as connected:
+        connected.shutdown(socket.SHUT_RDWR)
 
 
 @contextlib.contextmanager

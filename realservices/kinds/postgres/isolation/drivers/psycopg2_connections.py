@@ -18,7 +18,12 @@ from realservices.isolation.errors import ended
 from realservices.isolation.own_process import OwnProcess
 from realservices.kinds.postgres.isolation.drivers import session_state
 from realservices.kinds.postgres.isolation.drivers.forks import cut, in_child
-from realservices.kinds.postgres.isolation.drivers.libpq import parameters, says_something, without_developers_variables
+from realservices.kinds.postgres.isolation.drivers.libpq import (
+    parameters,
+    says_something,
+    sever,
+    without_developers_variables,
+)
 
 if TYPE_CHECKING:
     from realservices.kinds.postgres.isolation.drivers.lease import DatabaseLease
@@ -91,6 +96,8 @@ class IsolatedPsycopg2(extensions.connection):
 
     def end_use(self) -> bool:
         """End a test's use; return whether the session is as a new one. Cursors of the test are closed."""
+        if not self.closed and self.get_transaction_status() == extensions.TRANSACTION_STATUS_ACTIVE:
+            sever(self.fileno())  # Another thread waits for the server, and this one would wait for that.
         try:
             is_new = bool(self.state) and not self.closed and not self.isexecuting() and self._reset()
         except psycopg2.Error:

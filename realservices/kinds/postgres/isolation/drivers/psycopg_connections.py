@@ -20,10 +20,15 @@ from realservices.isolation.errors import IsolationError, ended
 from realservices.isolation.own_process import OwnProcess
 from realservices.kinds.postgres.isolation.drivers import session_state
 from realservices.kinds.postgres.isolation.drivers.forks import cut, in_child
-from realservices.kinds.postgres.isolation.drivers.libpq import parameters, says_something, without_developers_variables
+from realservices.kinds.postgres.isolation.drivers.libpq import (
+    parameters,
+    says_something,
+    sever,
+    without_developers_variables,
+)
 
 if TYPE_CHECKING:
-    from collections.abc import Generator
+    from collections.abc import Generator, Iterator
 
     from realservices.kinds.postgres.isolation.drivers.lease import DatabaseLease
 
@@ -69,6 +74,7 @@ class _Isolated:
     _process: OwnProcess | None = None
     _session: _Session | None = None
     _loop: asyncio.AbstractEventLoop | None = None
+    _waiting: int = 0
 
     @property
     def info(self) -> psycopg.ConnectionInfo:
@@ -79,6 +85,15 @@ class _Isolated:
         """Return a new cursor."""
         self._check()
         return super().cursor(*args, **kwargs)  # type: ignore[misc]  # psycopg's own
+
+    @contextlib.contextmanager
+    def _counted(self) -> Iterator[None]:
+        """Count what waits for the server: tasks and threads that a test leaves behind."""
+        self._waiting += 1
+        try:
+            yield
+        finally:
+            self._waiting -= 1
 
     def _check(self) -> None:
         if self.pgconn is _DEAD:
@@ -93,7 +108,8 @@ class IsolatedPsycopg(_Isolated, psycopg.Connection[Any]):
     def wait(self, gen: Generator[Any, Any, T], *args: Any, **kwargs: Any) -> T:
         """Run one of psycopg's generators; everything that is sent passes here."""
         self._check()
-        return super().wait(gen, *args, **kwargs)
+        with self._counted():
+            return super().wait(gen, *args, **kwargs)
 
 
 class IsolatedPsycopgAsync(_Isolated, psycopg.AsyncConnection[Any]):
@@ -107,7 +123,8 @@ class IsolatedPsycopgAsync(_Isolated, psycopg.AsyncConnection[Any]):
                 "isolated_psycopg_async belongs to the event loop of its test, and is used in another one. In a thread "
                 "use isolated_psycopg or isolated_engine; for asyncio.run() connect by cloned_database.url"
             )
-        return await super().wait(gen, *args, **kwargs)
+        with self._counted():
+            return await super().wait(gen, *args, **kwargs)
 
 
 class _Info(psycopg.ConnectionInfo):
@@ -167,7 +184,9 @@ def release(connection: IsolatedPsycopg | IsolatedPsycopgAsync) -> None:
         pgconn.untrace()
     # A generator that was left within `connection.transaction()` ends it when collected: quietly, if this is closed.
     is_left = getattr(connection, "_num_transactions", 0) > 0
-    if lease.keeps and session.state and not is_left and _reset(session):
+    if connection._waiting:
+        sever(pgconn.socket)  # psycopg would go on in memory that `finish` has freed.
+    elif lease.keeps and session.state and not is_left and _reset(session):
         lease.idle.put(_DRIVER, lease.clone, session)
     else:
         session.close()
