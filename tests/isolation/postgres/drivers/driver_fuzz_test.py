@@ -31,9 +31,10 @@ if TYPE_CHECKING:
     from realservices.kinds.postgres.isolation.drivers.lease import DatabaseLease
     from realservices.kinds.postgres.isolation.isolation import PostgresIsolation
 
-_TESTS = 12 * int(os.environ.get("STRESS_SCALE", "1"))
+_TESTS = 8 * int(os.environ.get("STRESS_SCALE", "1"))
 _SEED = int(os.environ.get("FUZZ_SEED", "1"))
 _MOST_STEPS = 14
+pytestmark = pytest.mark.filterwarnings("ignore")  # Random steps do what drivers warn of.
 # Names of databases, addresses, process ids.
 _ACCIDENTAL = re.compile(
     r"LINE 1:.*?\^|realservices_\w+|psycopg2.extensions.connection|IsolatedPsycopg2|\bc_\w+|0x\w+|\d{6,}|(?<=port=)\d+|(?<=tuple )\S+"
