@@ -90,6 +90,35 @@ def test_what_comes_between_two_tests_stays(server: Connection, process: Callabl
         server.run("DROP DATABASE wider; SET GLOBAL max_connections = 77")
 
 
+def test_what_goes_between_two_tests_does_not_come_again(
+    server: Connection, process: Callable[[], MariaDBIsolation]
+) -> None:
+    isolation = process()
+    with isolation.database():
+        pass
+    server.run("CREATE DATABASE wider; SET GLOBAL max_connections = 66; CREATE USER wider")
+    with isolation.database():
+        pass
+    server.run("DROP DATABASE wider; SET GLOBAL max_connections = 77; DROP USER wider")
+    with isolation.database():
+        server.run("CREATE DATABASE mine")
+    assert server.run("SELECT @@GLOBAL.max_connections") == [("77",)]
+    assert server.run("SHOW DATABASES LIKE 'wider'") == server.run("SHOW DATABASES LIKE 'mine'") == []
+    assert server.run("SELECT user FROM mysql.global_priv WHERE user = 'wider'") == []
+
+
+def test_what_comes_before_the_first_test_of_a_second_process_stays(
+    server: Connection, process: Callable[[], MariaDBIsolation]
+) -> None:
+    with process().database():
+        pass
+    server.run("CREATE DATABASE wider")
+    with process().database():
+        pass
+    assert server.run("SHOW DATABASES LIKE 'wider'") == [("wider",)]
+    server.run("DROP DATABASE wider")
+
+
 def test_nothing_is_undone_while_another_process_has_a_test(
     server: Connection, process: Callable[[], MariaDBIsolation]
 ) -> None:

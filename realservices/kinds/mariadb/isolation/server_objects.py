@@ -10,6 +10,7 @@ import json
 from typing import TYPE_CHECKING
 
 from realservices.isolation.errors import IsolationBrokenError
+from realservices.isolation.server_leftovers import State
 from realservices.kinds.mariadb.names import OWN_PREFIX, SYSTEM_DATABASES, quote_name, quote_text
 
 if TYPE_CHECKING:
@@ -17,9 +18,7 @@ if TYPE_CHECKING:
 
     from realservices.kinds.mariadb.wire import Connection, Row
 
-State = dict[str, str]
-"""What there is, by kind and name: ``database shop``, ``variable MAX_CONNECTIONS``, ``accounts global_priv``, …."""
-
+# In a `State`: ``database shop``, ``variable MAX_CONNECTIONS``, ``accounts global_priv``, ….
 _DATABASE, _VARIABLE, _ACCOUNTS, _PLUGIN, _FUNCTION, _SERVER = (
     "database", "variable", "accounts", "plugin", "function", "server",
 )  # fmt: skip

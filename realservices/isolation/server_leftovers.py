@@ -1,0 +1,122 @@
+"""What tests leave in a server as a whole, undone after them: settings, accounts, functions and the like.
+
+Whose something is a server does not tell. So it is undone when no test of any process uses the server, if it has
+come while tests did: what comes or goes between two tests of a process belongs to programs, or to fixtures of a wider
+scope, and is what there is from then on.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import os
+import threading
+from typing import TYPE_CHECKING
+
+from realservices.system.locks import SHARED, lock, try_lock
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Mapping
+
+State = dict[str, str]
+"""What there is, by kind and name: ``database shop``, ``setting maxmemory``, …."""
+
+
+class ServerLeftovers:
+    """One process's view of what tests leave in one server. A kind says how to look, and how to undo.
+
+    Args:
+        path: A file that all processes that share the server share.
+    """
+
+    def __init__(self, path: str) -> None:
+        self._path = path
+        # When the last test of this process ended, None before the first one.
+        self._last: State | None = None
+        self._descriptor = -1
+        self._tests = 0
+        # Tests of one process may run at the same time, too.
+        self._lock = threading.Lock()
+
+    def look(self) -> State:
+        """Return what there is.
+
+        Raises:
+            IsolationError: The server does not answer.
+        """
+        raise NotImplementedError
+
+    def undo(self, before: State, now: State) -> None:
+        """Bring the server back to what it was before.
+
+        Raises:
+            IsolationError: The server does not answer, or refuses.
+            IsolationBrokenError: A test has removed what cannot be made anew.
+        """
+        raise NotImplementedError
+
+    @contextlib.contextmanager
+    def watched(self) -> Iterator[None]:
+        """Watch a test for the time of a ``with`` block. Raises what `look` and `undo` raise."""
+        self.begin()
+        try:
+            yield
+        finally:
+            self.end()
+
+    def begin(self) -> None:
+        """Begin a test. Raises what `look` raises."""
+        with self._lock:
+            if not self._tests:
+                self._begin()
+            self._tests += 1
+
+    def end(self) -> None:
+        """End a test. Raises what `look` and `undo` raise."""
+        with self._lock:
+            self._tests -= 1
+            if not self._tests:
+                self._end()
+
+    def _begin(self) -> None:
+        self._descriptor = os.open(self._path, os.O_RDWR | os.O_CREAT | os.O_APPEND | os.O_CLOEXEC, 0o600)
+        try:
+            lock(self._descriptor, SHARED)  # Waits where another process undoes something just now.
+            if between := self._between(self.look()):
+                os.write(self._descriptor, json.dumps(between).encode() + b"\n")
+        except BaseException:
+            self._let_go()
+            raise
+
+    def _end(self) -> None:
+        try:
+            now = self.look()
+            if try_lock(self._descriptor) and now != (known := self._known()):
+                self.undo(known, now)
+                now = self.look()
+            self._last = now
+        finally:
+            self._let_go()
+
+    def _between(self, now: State) -> Mapping[str, str | None]:
+        """Return what has come, changed or gone (None) since the last test of this process.
+
+        Before the first one it is all that has come. What is not there may be missing for another process's test only.
+        """
+        last = self._known() if self._last is None else self._last
+        found: dict[str, str | None] = {key: value for key, value in now.items() if last.get(key) != value}
+        if self._last is not None:
+            found |= {key: None for key in self._last if key not in now}
+        return found
+
+    def _known(self) -> State:
+        """Return what no test has made, as all processes have noted it."""
+        content = os.pread(self._descriptor, os.fstat(self._descriptor).st_size, 0)
+        known: dict[str, str | None] = {}
+        for line in content.splitlines():
+            known |= json.loads(line)
+        return {key: value for key, value in known.items() if value is not None}
+
+    def _let_go(self) -> None:
+        os.close(self._descriptor)
+        self._descriptor = -1
