@@ -23,6 +23,7 @@ if TYPE_CHECKING:
     from realservices.isolation.shares import Shares
     from realservices.isolation.test_environment import TestEnvironment
     from realservices.kinds.redis.isolation.isolation import RedisIsolation
+    from realservices.kinds.redis.isolation.leftovers import Leftovers
 
 _FIXTURES = {"isolated_redis", "isolated_redis_sync", "isolated_redis_bytes", "isolated_redis_bytes_sync"}
 
@@ -31,7 +32,7 @@ class _Redis(IsolatedKind):
     def isolation(self, manager: IsolationManager, endpoint: Endpoint) -> RedisIsolation:
         from realservices.kinds.redis.isolation.isolation import RedisIsolation  # noqa: PLC0415 - see above
 
-        return RedisIsolation(endpoint, manager.services.private)
+        return RedisIsolation(endpoint, manager.services.private, leftovers=leftovers_of(manager, endpoint))
 
     def shares(self, environment: TestEnvironment) -> Shares:
         from realservices.kinds.redis.isolation.shares import RedisShares  # noqa: PLC0415 - for its users
@@ -100,6 +101,15 @@ def redis_of(manager: IsolationManager, name: str | None = None) -> RedisIsolati
         RealServicesError: It does not serve.
     """
     return cast("RedisIsolation", manager.isolation_of(KIND.name, name))
+
+
+def leftovers_of(manager: IsolationManager, endpoint: Endpoint) -> Leftovers | None:
+    """Return what undoes what tests leave in the whole server, None where it is not the tests' alone."""
+    from realservices.kinds.redis.isolation.leftovers import Leftovers  # noqa: PLC0415 - see above
+
+    # What declared servers make in it while a test runs is no leftover.
+    is_tests_own = endpoint.disposable and endpoint.name not in manager.servers.names
+    return Leftovers(endpoint, manager.services.private) if is_tests_own else None
 
 
 def make_redis(manager: IsolationManager, name: str | None = None) -> RedisIsolation:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from realservices.kinds.redis.isolated import leftovers_of
 from realservices.kinds.redis.pool.pool import RedisPool
 from realservices.optimization.pooled_kind import PooledKind
 
@@ -16,7 +17,7 @@ if TYPE_CHECKING:
 
 class _Redis(PooledKind):
     def isolation(self, manager: IsolationManager, endpoint: Endpoint, strategy: AdaptiveStrategy) -> ServiceIsolation:
-        return RedisPool(endpoint, manager.services.private, strategy)
+        return RedisPool(endpoint, manager.services.private, strategy, leftovers_of(manager, endpoint))
 
 
 POOLED = _Redis()

@@ -11,6 +11,7 @@ from redis.exceptions import NoPermissionError
 from realservices.kinds.redis.isolation.guard import REFUSED
 from realservices.kinds.redis.isolation.refusals import ServerWideCommandError
 from realservices.sources.services import find_services
+from tests.isolation.redis.operations import REFUSED as REFUSED_STATEMENTS
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -176,3 +177,31 @@ def test_a_setting_is_refused_with_where_it_belongs(isolated_redis_sync: Any) ->
     )
     with pytest.raises(ServerWideCommandError, match=message):
         isolated_redis_sync.config_set("notify-keyspace-events", "KEA")
+
+
+_BY_THE_CLIENT_ALONE = ("COPY", "RESET", "MONITOR")
+
+
+@pytest.mark.parametrize("words", REFUSED_STATEMENTS, ids=" ".join)
+async def test_each_way_to_send_a_refused_command(
+    isolated_redis: Any, isolated_redis_sync: Any, words: list[str]
+) -> None:
+    isolated_redis_sync.set("a", 1)
+    with pytest.raises(ServerWideCommandError, match=r"reach other tests \(.*\)\. [A-Z]"):
+        await isolated_redis.execute_command(*words)
+    with pytest.raises(ServerWideCommandError, match=r"reach other tests \(.*\)\. [A-Z]"):
+        isolated_redis_sync.execute_command(*words)
+    for transaction in (True, False):
+        with pytest.raises(NoPermissionError) as raised:
+            isolated_redis_sync.pipeline(transaction=transaction).execute_command(*words).execute()
+        if words[0] not in _BY_THE_CLIENT_ALONE:
+            assert "reach other tests. " in raised.value.__notes__[0]
+        with pytest.raises(NoPermissionError):
+            await isolated_redis.pipeline(transaction=transaction).execute_command(*words).execute()
+    if words[0] not in _BY_THE_CLIENT_ALONE:
+        with redis.Redis.from_url(isolated_redis.url) as other, pytest.raises(NoPermissionError):
+            other.execute_command(*words)
+        script = "return redis.call(" + ", ".join(f"'{word}'" for word in words) + ")"
+        with pytest.raises(redis.ResponseError):
+            isolated_redis_sync.eval(script, 0)
+    assert (await isolated_redis.get("a"), isolated_redis_sync.get("a")) == ("1", "1")

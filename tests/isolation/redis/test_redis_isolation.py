@@ -164,7 +164,7 @@ _STATES = (
     ("MULTI",),
     ("WATCH", "a"),
     ("CLIENT", "NO-EVICT", "ON"),
-    ("SUBSCRIBE", "news"),
+    ("CLIENT", "TRACKING", "ON", "BCAST"),
 )
 # What CLIENT INFO says of a connection's state.
 _TOLD = ("id", "flags", "name", "sub", "multi", "watch", "resp", "user")

@@ -10,7 +10,9 @@ Libraries of functions belong to the whole server. One that a test loads is told
 
 from __future__ import annotations
 
+import contextlib
 import itertools
+import socket
 from typing import TYPE_CHECKING, Any
 
 import redis
@@ -19,6 +21,8 @@ from redis.exceptions import NoPermissionError
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
+
+    from realservices.kinds.redis.isolation.lease import RedisLease
 
 # What reaches beyond one database. "config|set" names a subcommand. RESET would go to database 0.
 REFUSED = (
@@ -42,25 +46,43 @@ class _Guard:
     """
 
     db: Any
+    password: Any
+    before_load: Callable[[str], None]
 
     def __init__(self, *, before_load: Callable[[str], None], **options: Any) -> None:
         super().__init__(**options)
         self.before_load = before_load
 
+    def adopt(self, lease: RedisLease) -> None:
+        """Be a connection of another lease: where it connects anew, and what it is told of libraries."""
+        self.db, self.password, self.before_load = lease.database_index, lease.password, lease.libraries.before_load
+
+    def shut_down(self) -> None:
+        """End what another thread is doing with the connection; that thread closes it, as one that the server ends."""
+        if open_socket := getattr(self, "_sock", None):
+            with contextlib.suppress(OSError):
+                open_socket.shutdown(socket.SHUT_RDWR)
+
+    def pack_own(self, commands: Iterable[Any]) -> Any:
+        """Return commands of the fixtures' own, which are not checked, as the server reads them."""
+        return super().pack_commands(commands)  # type: ignore[misc]
+
     def send_command(self, *args: Any, **options: Any) -> Any:
         self._check(args)
-        # Only here: the pool renews a connection by the same command, in a pack. Most commands are of other lengths.
+        # Most commands are of other lengths.
         command = _text(args[0]).upper() if args and len(args[0]) in _LENGTHS else ""
         if command == "MONITOR":  # Whose answer no client of ours reads: redis-py's own class does.
             raise NoPermissionError("MONITOR would show what other tests do: a client of REDIS_URL may")
         if command == "RESET":
-            raise NoPermissionError(f"it would end the login, and select index 0 in place of {self.db}")
+            raise self._reset_refused()
         return super().send_command(*args, **options)  # type: ignore[misc]
 
     def pack_commands(self, commands: Iterable[Any]) -> Any:
         commands = list(commands)
         for command in commands:
             self._check(command)
+            if command and _text(command[0]).upper() == "RESET":
+                raise self._reset_refused()
         return super().pack_commands(commands)  # type: ignore[misc]
 
     def _check(self, args: Any) -> None:
@@ -71,6 +93,9 @@ class _Guard:
                 self._check_copy(args)
             elif tuple(words[:2]) == _LOAD:
                 self.before_load(_text(args[-1]))
+
+    def _reset_refused(self) -> NoPermissionError:
+        return NoPermissionError(f"it would end the login, and select index 0 in place of {self.db}")
 
     def _check_copy(self, args: Any) -> None:
         options = [_text(part).lower() for part in args[3:]]

@@ -8,7 +8,8 @@ On an external server database indexes are leased by agreement (leased_index.py)
 be made the fixtures' clients guard themselves (guard.py).
 
 Publish/subscribe channels, functions and the script cache belong to the whole server; Redis cannot divide them. What
-the fixtures' clients load of functions is removed (libraries.py).
+the fixtures' clients load of functions is removed (libraries.py), and what else a test leaves in the server when no
+test runs (leftovers.py).
 """
 
 from __future__ import annotations
@@ -24,12 +25,13 @@ import redis
 import redis.asyncio
 
 from realservices.isolation.errors import IsolationBrokenError, IsolationError, one_at_a_time
-from realservices.isolation.own_process import OwnProcess
 from realservices.isolation.service_isolation import ServiceIsolation
 from realservices.kinds.redis.isolation import clients
-from realservices.kinds.redis.isolation.clients import IsolatedRedis, IsolatedRedisSync, KeepingPool, KeepingPoolSync
+from realservices.kinds.redis.isolation.administration import Administration
+from realservices.kinds.redis.isolation.clients import IsolatedRedis, IsolatedRedisSync
 from realservices.kinds.redis.isolation.guard import REFUSED
 from realservices.kinds.redis.isolation.index_ranges import IndexRange, IndexSource
+from realservices.kinds.redis.isolation.kept_connections import KeepingPool, KeepingPoolSync
 from realservices.kinds.redis.isolation.lease import RedisLease
 from realservices.kinds.redis.isolation.leased_index import LeasedIndex
 from realservices.kinds.redis.isolation.libraries import LoadedLibraries
@@ -39,6 +41,7 @@ if TYPE_CHECKING:
 
     from realservices.contract.runtime import Endpoint
     from realservices.isolation.test_environment import TestEnvironment
+    from realservices.kinds.redis.isolation.leftovers import Leftovers
 
 _RULES = ("~*", "&*", "+@all", *(f"-{command}" for command in REFUSED), "-select")
 # Our accounts on a server of others, by the token of the process that has made them.
@@ -52,17 +55,24 @@ class RedisIsolation(ServiceIsolation):
         endpoint: The service.
         directory: What all processes that share it share, for locks.
         indexes: Where its indexes come from; by default a range of its own.
+        leftovers: Undoes what tests leave in the whole server, where that may be.
     """
 
-    def __init__(self, endpoint: Endpoint, directory: str, indexes: IndexSource | None = None) -> None:
+    def __init__(
+        self,
+        endpoint: Endpoint,
+        directory: str,
+        indexes: IndexSource | None = None,
+        leftovers: Leftovers | None = None,
+    ) -> None:
         self.endpoint = endpoint
+        self._leftovers = leftovers
         self._leased = None if indexes or endpoint.disposable else LeasedIndex(endpoint)
         self._indexes: IndexSource = indexes or self._leased or IndexRange(endpoint, directory)
         token = self._leased.token if self._leased else f"{os.getpid()}-{secrets.token_hex(4)}"
         self._user = f"realservices-{token}"
-        self._password = secrets.token_hex(16)
-        self._admin: Any = None
-        self._process = OwnProcess()
+        self._password = ""  # Of the test: what an earlier one has left running cannot connect again.
+        self._administration = Administration(endpoint)
         try:
             self._has_accounts = self._leased is None or self._can_make_accounts(self._leased)
         except BaseException:
@@ -70,7 +80,8 @@ class RedisIsolation(ServiceIsolation):
             raise
         self._allowed = 0  # The index that the accounts may select.
         self._prepared = False
-        self._is_taken = False
+        self._is_taken = self._is_watched = False
+        self._is_in_use = False  # A thread has a connection of a blocking client still.
         # By whether they decode.
         self._kept: dict[bool, Any] = {}
         self._stale: list[Any] = []
@@ -86,10 +97,11 @@ class RedisIsolation(ServiceIsolation):
         if self._is_taken:
             raise IsolationError(one_at_a_time("database index", self.endpoint))
         if not self._prepared:
-            index = self._indexes.claim()
+            index, self._password = self._indexes.claim(), _new_password()
             self._call(*self._accounts("reset", "on", f">{self._password}", *_RULES, f"+select|{index}"))
             self._call(("SELECT", index), ("FLUSHDB",))
             self._allowed = index
+        self._is_watched = self._watch()
         # Only now: what has failed is no lease, and nobody would release it.
         self._prepared, self._is_taken = False, True
         service, libraries = self.endpoint, LoadedLibraries(self._call)
@@ -104,14 +116,32 @@ class RedisIsolation(ServiceIsolation):
         The same round trip prepares the next lease: a round trip to an idle server is the dearest part of it all.
 
         Raises:
-            IsolationBrokenError: Something wrote into the database after it was flushed.
+            IsolationBrokenError: Something wrote into the database after it was flushed, or a test has changed the
+                server for good.
         """
         self._is_taken = False
+        try:
+            self._flush(lease)
+        finally:
+            if self._is_watched and self._leftovers:
+                self._is_watched = False
+                self._leftovers.end()
+
+    def _watch(self) -> bool:
+        """Begin to watch what a test leaves in the server; False: it is not ours to undo, or the server is down."""
+        if self._leftovers:
+            with contextlib.suppress(IsolationError):
+                self._leftovers.begin()
+                return True
+        return False
+
+    def _flush(self, lease: RedisLease) -> None:
         lease.libraries.restore()
-        following = self._indexes.claim()
-        users = [self._user, lease.client_user] if self._stale else [self._user]
+        following, self._password = self._indexes.claim(), _new_password()
+        users = [self._user, lease.client_user] if self._stale or self._is_in_use else [self._user]
+        self._is_in_use = False
         answers = self._call(
-            *self._accounts("-select", f"+select|{following}"),
+            *self._accounts("-select", f"+select|{following}", "resetpass", f">{self._password}"),
             *(("CLIENT", "KILL", "USER", user) for user in users if self._has_accounts),
             *(("SELECT", following), ("FLUSHDB",)),
             *(("SELECT", lease.database_index), ("FLUSHDB",), ("DBSIZE",)),
@@ -177,14 +207,15 @@ class RedisIsolation(ServiceIsolation):
         `server_state` puts the database back. The client may do there what a test's own may.
         """
         index = int(self.endpoint.database or 0)
-        user = f"{self._user}-server"
-        self._call(("ACL", "SETUSER", user, "reset", "on", f">{self._password}", *_RULES, f"+select|{index}"))
-        lease = RedisLease(self.endpoint, index, user, user, self._password, LoadedLibraries(self._call))
+        user, password = f"{self._user}-server", _new_password()
+        self._call(("ACL", "SETUSER", user, "reset", "on", f">{password}", *_RULES, f"+select|{index}"))
+        lease = RedisLease(self.endpoint, index, user, user, password, LoadedLibraries(self._call))
         client, close = self.client_to_close(lease, decode=decode)
 
         async def end() -> None:
             await close()
             lease.libraries.restore()
+            self._call(("ACL", "DELUSER", user))  # With it end the connections that the test has left.
 
         return client, end
 
@@ -195,7 +226,8 @@ class RedisIsolation(ServiceIsolation):
         try:
             yield clients.client_of(IsolatedRedisSync, lease, pool)
         finally:
-            kept = pool.end()
+            kept, is_in_use = pool.end()
+            self._is_in_use |= is_in_use
             if kept is not None and lease.is_guarded:
                 kept.disconnect()
             elif kept is not None:
@@ -233,7 +265,10 @@ class RedisIsolation(ServiceIsolation):
             with contextlib.suppress(redis.RedisError, IsolationError):
                 self._call(("ACL", "DELUSER", self._user, f"{self._user}-client"))
         self._indexes.close()
-        for connection in filter(None, (self._admin, *self._kept_sync.values())):
+        self._administration.close()
+        if self._leftovers:
+            self._leftovers.close()
+        for connection in self._kept_sync.values():
             connection.disconnect()
 
     def _can_make_accounts(self, indexes: LeasedIndex) -> bool:
@@ -260,41 +295,8 @@ class RedisIsolation(ServiceIsolation):
         return [("ACL", "SETUSER", user, *rules) for user in (self._user, f"{self._user}-client")]
 
     def _call(self, *commands: tuple[Any, ...]) -> list[Any]:
-        """Send commands over the administrative connection in one go; return their answers."""
-        self._process.require("a test's database of Redis", "In the child use the client or the url that the test has")
-        for attempt in (1, 2):
-            try:
-                if self._admin is None:
-                    self._admin = self._connect()
-                self._admin.send_packed_command(self._admin.pack_commands(commands))
-                return [self._admin.read_response() for _ in commands]
-            except (redis.ConnectionError, redis.TimeoutError, OSError) as error:
-                self._forget_admin()  # The server may have been restarted: once more over a new connection.
-                if attempt == 2:
-                    service = self.endpoint
-                    raise IsolationError(
-                        f"Redis service {service.name!r} ({service.label}) at {service.host}:{service.port} does not "
-                        f"answer: {error}; its log is {service.log or 'not known'}"
-                    ) from error
-            except BaseException:
-                self._forget_admin()  # The answers to the commands behind would be taken for the next ones'.
-                raise
-        raise AssertionError("unreachable")
+        return self._administration.call(*commands)
 
-    def _forget_admin(self) -> None:
-        admin, self._admin = self._admin, None
-        if admin is not None:
-            admin.disconnect()
 
-    def _connect(self) -> Any:
-        service = self.endpoint
-        arguments: dict[str, Any] = {"username": service.user or None, "password": service.password or None}
-        arguments |= {"protocol": clients.PROTOCOL, **clients.without_client_info()}
-        if service.socket:
-            kind: Any = redis.UnixDomainSocketConnection
-            connection = kind(path=service.socket, **arguments)
-        else:
-            kind = redis.Connection
-            connection = kind(host=service.host, port=service.port, **arguments)
-        connection.connect()
-        return connection
+def _new_password() -> str:
+    return secrets.token_hex(16)

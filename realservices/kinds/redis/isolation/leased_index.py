@@ -19,7 +19,7 @@ from redis.backoff import NoBackoff
 from redis.retry import Retry
 
 from realservices.isolation.errors import IsolationBrokenError, IsolationError
-from realservices.kinds.redis.isolation import clients
+from realservices.kinds.redis.isolation.connection_arguments import without_client_info
 from realservices.kinds.redis.isolation.index_ranges import IndexesExhaustedError
 
 if TYPE_CHECKING:
@@ -209,7 +209,7 @@ class LeasedIndex:
             protocol=2,
             decode_responses=True,
             retry=Retry(NoBackoff(), 0),
-            **clients.without_client_info(),
+            **without_client_info(),
         )
 
     @property

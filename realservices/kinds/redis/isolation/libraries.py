@@ -1,7 +1,8 @@
 """Libraries of functions that a test loads by its fixtures' clients, and the way back to what was there before.
 
 They belong to the whole server (https://redis.io/docs/latest/develop/programmability/functions-intro/), which does not
-tell who has loaded one. So those that programs, or clients made from the URL, load are left alone.
+tell who has loaded one. Those that programs, or clients made from the URL, load are removed when no test of any process
+runs (leftovers.py), these at once.
 """
 
 from __future__ import annotations
@@ -12,8 +13,8 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-# Of the first line, "#!lua name=mylib".
-_NAME = re.compile(r"#![^\n]*?\bname=(\w+)")
+# Of the first line, "#!lua name=mylib", in which the server reads quotes and either case.
+_NAME = re.compile(r"#![^\n]*?\bname=[\"']?(\w+)", re.IGNORECASE)
 
 
 class LoadedLibraries:

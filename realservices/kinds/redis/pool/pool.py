@@ -28,6 +28,7 @@ if TYPE_CHECKING:
     from realservices.isolation.test_environment import TestEnvironment
     from realservices.kinds.redis.isolation.clients import IsolatedRedis, IsolatedRedisSync
     from realservices.kinds.redis.isolation.lease import RedisLease
+    from realservices.kinds.redis.isolation.leftovers import Leftovers
     from realservices.optimization.strategy import AdaptiveStrategy
 
 
@@ -38,8 +39,10 @@ _MORE_DATABASES = "run fewer pytest-xdist workers, or set databases on the redis
 
 
 class _PooledDatabase(RedisIsolation):
-    def __init__(self, endpoint: Endpoint, directory: str, indexes: PooledIndexes | None) -> None:
-        super().__init__(endpoint, directory, indexes)
+    def __init__(
+        self, endpoint: Endpoint, directory: str, indexes: PooledIndexes | None, leftovers: Leftovers | None
+    ) -> None:
+        super().__init__(endpoint, directory, indexes, leftovers)
         self.shared_indexes = indexes
 
 
@@ -50,14 +53,17 @@ class RedisPool(RedisIsolation):
         endpoint: The service.
         directory: What all processes that share it share, for locks.
         strategy: Says how long to wait for an index, and how long pooled connections stay.
+        leftovers: Undoes what tests leave in the whole server, where that may be.
 
     Attributes:
         pooled: The pooled connections.
     """
 
-    def __init__(self, endpoint: Endpoint, directory: str, strategy: AdaptiveStrategy) -> None:
+    def __init__(
+        self, endpoint: Endpoint, directory: str, strategy: AdaptiveStrategy, leftovers: Leftovers | None = None
+    ) -> None:
         self._shared = SharedIndexes(endpoint, directory)
-        super().__init__(endpoint, directory, PooledIndexes(self._shared))
+        super().__init__(endpoint, directory, PooledIndexes(self._shared), leftovers)
         self._directory = directory
         self._settings = strategy.settings
         self.pooled = Pool(self._new, self._retire, strategy)
@@ -219,7 +225,7 @@ class RedisPool(RedisIsolation):
 
     def _new(self) -> _PooledDatabase:
         indexes = PooledIndexes(self._shared) if self.endpoint.disposable else None
-        return _PooledDatabase(self.endpoint, self._directory, indexes)
+        return _PooledDatabase(self.endpoint, self._directory, indexes, self._leftovers)
 
     async def _retire(self, pooled: _PooledDatabase) -> None:
         self._disconnect(pooled)

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 import redis.asyncio
 
 from realservices.isolation.errors import IsolationError
-from realservices.kinds.redis.isolation.clients import PROTOCOL, IsolatedRedis
+from realservices.kinds.redis.isolation.clients import IsolatedRedis
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable
@@ -53,7 +53,7 @@ class WaitingPool(redis.asyncio.ConnectionPool):
     """
 
     def __init__(self, wait: Callable[[], Awaitable[IsolatedRedis]]) -> None:
-        super().__init__(protocol=PROTOCOL, decode_responses=True)
+        super().__init__(decode_responses=True)
         self._wait = wait
         self._waiting = asyncio.Lock()
         self.client: IsolatedRedis | None = None

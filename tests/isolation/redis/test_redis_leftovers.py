@@ -1,0 +1,160 @@
+"""What a test leaves in the whole Redis server is gone for the next one; what was there before stays."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import pytest
+import redis
+
+from realservices.isolation.errors import IsolationBrokenError
+from realservices.kinds.redis.isolation.isolation import RedisIsolation
+from realservices.kinds.redis.isolation.leftovers import Leftovers
+from realservices.sources.services import find_services
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+    from pathlib import Path
+
+    from realservices.contract.runtime import Endpoint
+    from realservices.control.client import BlockingServiceControl
+
+_CODE = "#!lua name={name}\nredis.register_function('answer_{name}', function() return 1 end)"
+_LEFT: list[tuple[Any, ...]] = [
+    ("CONFIG", "SET", "maxmemory", "100mb", "notify-keyspace-events", "KEA"),
+    ("CONFIG", "SET", "client-output-buffer-limit", "pubsub 1mb 1mb 7"),
+    ("ACL", "SETUSER", "app", "on", ">pw", "~a:*", "+@all", "(~b:* +get)"),
+    ("ACL", "SETUSER", "default", "-flushall"),
+    ("FUNCTION", "LOAD", _CODE.format(name="mine")),
+    ("FUNCTION", "LOAD", "REPLACE", _CODE.format(name="service").replace("return 1", "return 2")),
+    ("FUNCTION", "DELETE", "service"),
+    ("FUNCTION", "FLUSH"),
+    ("SCRIPT", "LOAD", "return 'left'"),
+    ("EVAL", "return 'left'", 0),
+]
+
+
+@pytest.fixture
+def endpoint() -> Endpoint:
+    """The Redis service."""
+    return find_services().endpoint("redis")
+
+
+@pytest.fixture
+def program(endpoint: Endpoint) -> Iterator[Any]:
+    """A client with full power, on a server that has a library and an account of a service."""
+    with redis.Redis.from_url(endpoint.url, protocol=2, decode_responses=True) as client:
+        client.script_flush()
+        client.function_load(_CODE.format(name="service"))
+        client.execute_command("ACL", "SETUSER", "service", "on", ">a", "~*", "&*", "+@read", "(~c:* +@all -@admin)")
+        yield client
+        client.function_flush()
+        client.execute_command("ACL", "DELUSER", "service", "wider")
+        client.config_set("maxmemory", 0)
+
+
+@pytest.fixture
+def process(endpoint: Endpoint, tmp_path: Path) -> Iterator[Callable[[], RedisIsolation]]:
+    """One process of a session after another."""
+    made: list[RedisIsolation] = []
+
+    def new() -> RedisIsolation:
+        made.append(RedisIsolation(endpoint, str(tmp_path), leftovers=Leftovers(endpoint, str(tmp_path))))
+        return made[-1]
+
+    yield new
+    for isolation in made:
+        isolation.close()
+
+
+def _server(program: Any) -> tuple[Any, ...]:
+    accounts = [line for line in program.acl_list() if " realservices-" not in line]
+    scripts = program.info("memory")["number_of_cached_scripts"]
+    return program.config_get("*"), accounts, program.function_list(withcode=True), scripts
+
+
+@pytest.mark.parametrize("left", _LEFT, ids=lambda left: " ".join(map(str, left[:3])))
+def test_it_is_undone(program: Any, process: Callable[[], RedisIsolation], left: tuple[Any, ...]) -> None:
+    isolation = process()
+    before = _server(program)
+    for _ in range(2):
+        lease = isolation.lease()
+        program.execute_command(*left)
+        assert _server(program) != before
+        isolation.release(lease)
+        assert _server(program) == before
+
+
+@pytest.mark.parametrize("head", ['#!lua name="mine"', "#!lua NAME=mine", "#!lua  name=mine"])
+def test_libraries_by_the_tests_own_clients(program: Any, process: Callable[[], RedisIsolation], head: str) -> None:
+    """They are removed at once, also while another process has a test."""
+    others, isolation = process(), process()
+    running = others.lease()
+    before = _server(program)
+    for _ in range(2):
+        lease = isolation.lease()
+        with isolation.client_sync(lease) as client:
+            client.function_load(_CODE.format(name="mine").replace("#!lua name=mine", head))
+        isolation.release(lease)
+        assert _server(program) == before
+    others.release(running)
+
+
+def test_what_comes_and_goes_between_two_tests(program: Any, process: Callable[[], RedisIsolation]) -> None:
+    isolation = process()
+    isolation.release(isolation.lease())
+    program.config_set("maxmemory", "50mb")
+    program.acl_setuser("wider", enabled=True)
+    program.script_load("return 'wider'")
+    lease = isolation.lease()
+    program.config_set("maxmemory", "70mb")
+    program.acl_deluser("wider")
+    isolation.release(lease)
+    assert program.config_get("maxmemory") == {"maxmemory": str(50 * 2**20)}
+    assert "wider" in program.acl_users()
+    assert program.info("memory")["number_of_cached_scripts"] == 1
+    program.config_set("maxmemory", "0")
+    program.acl_deluser("wider")
+    program.script_flush()
+    isolation.release(isolation.lease())
+    assert program.config_get("maxmemory") == {"maxmemory": "0"}
+    assert "wider" not in program.acl_users()
+
+
+def test_nothing_is_undone_while_another_process_has_a_test(
+    program: Any, process: Callable[[], RedisIsolation]
+) -> None:
+    first, second = process(), process()
+    leases = first.lease(), second.lease()
+    program.config_set("maxmemory", "70mb")
+    second.release(leases[1])
+    assert program.config_get("maxmemory") == {"maxmemory": str(70 * 2**20)}
+    first.release(leases[0])
+    assert program.config_get("maxmemory") == {"maxmemory": "0"}
+
+
+def test_what_the_server_refuses_to_bring_back(program: Any, process: Callable[[], RedisIsolation]) -> None:
+    isolation = process()
+    lease = isolation.lease()
+    program.config_set("maxmemory", "70mb")
+    program.acl_deluser("service")
+    renamed = isolation._leftovers._known  # type: ignore[union-attr]
+    isolation._leftovers._known = lambda: {**renamed(), "account service": "nonsense"}  # type: ignore[union-attr, method-assign]
+    message = r"tests have changed account service \(Error in ACL SETUSER modifier 'nonsense'.*REDIS_URL has to undo"
+    with pytest.raises(IsolationBrokenError, match=message):
+        isolation.release(lease)
+    assert program.config_get("maxmemory") == {"maxmemory": "0"}
+
+
+def test_a_server_that_is_down_when_a_test_begins(
+    process: Callable[[], RedisIsolation], service_control_sync: BlockingServiceControl
+) -> None:
+    isolation = process()
+    isolation.release(isolation.lease())
+    service_control_sync.stop("redis")
+    lease = isolation.lease()
+    service_control_sync.start("redis")
+    isolation.restore()
+    with isolation.client_sync(lease) as client:
+        assert client.ping()
+    isolation.release(lease)
