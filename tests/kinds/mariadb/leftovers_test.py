@@ -6,7 +6,8 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from realservices.isolation.errors import IsolationBrokenError
+from realservices.isolation.errors import IsolationBrokenError, IsolationError
+from realservices.kinds.mariadb.isolation import prepared_transactions
 from realservices.kinds.mariadb.isolation.isolation import MariaDBIsolation
 from realservices.kinds.mariadb.isolation.server_objects import server_objects, variables
 from realservices.kinds.mariadb.wire import Connection
@@ -128,6 +129,48 @@ def test_nothing_is_undone_while_another_process_has_a_test(
             server.run("CREATE DATABASE mine")
         assert server.run("SHOW DATABASES LIKE 'mine'") == [("mine",)]
     assert server.run("SHOW DATABASES LIKE 'mine'") == []
+
+
+_PREPARE = "XA START 'left'; INSERT INTO log (what) VALUES ('x'); XA END 'left'; XA PREPARE 'left'"
+
+
+def test_prepared_transactions(server: Connection, process: Callable[[], MariaDBIsolation], endpoint: Endpoint) -> None:
+    isolation = process()
+    for is_open in (False, True):
+        with isolation.database() as database:
+            client = Connection(endpoint.socket, endpoint.user, endpoint.password, database.name)
+            client.run(_PREPARE)
+            if not is_open:
+                client.close()
+        client.close()
+        assert server.run("XA RECOVER") == []
+        assert server.run(f"SHOW DATABASES LIKE '{database.name}'") == []
+
+
+def test_a_prepared_transaction_whose_connection_goes_on(
+    server: Connection,
+    process: Callable[[], MariaDBIsolation],
+    endpoint: Endpoint,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(prepared_transactions, "_LOCK_WAIT_S", 0)
+    isolation = process()
+    with Connection(endpoint.socket, endpoint.user, endpoint.password) as client:
+        message = "Unknown XID: 'left', which a test has prepared on a connection that it must close"
+        with pytest.raises(IsolationError, match=message), isolation.database() as database:
+            client.run(f"USE {database.name}; {_PREPARE}; USE mysql")
+    monkeypatch.undo()
+    with isolation.database():
+        pass
+    assert server.run("XA RECOVER") == []
+
+
+def test_prepared_transactions_elsewhere(
+    server: Connection, process: Callable[[], MariaDBIsolation], endpoint: Endpoint
+) -> None:
+    with process().database(), Connection(endpoint.socket, endpoint.user, endpoint.password) as client:
+        client.run(f"CREATE DATABASE mine; CREATE TABLE mine.log (what TEXT); USE mine; {_PREPARE}")
+    assert server.run("XA RECOVER") == server.run("SHOW DATABASES LIKE 'mine'") == []
 
 
 def test_what_cannot_be_made_anew_is_told(server: Connection, process: Callable[[], MariaDBIsolation]) -> None:

@@ -174,6 +174,10 @@ async def test_what_would_commit_is_refused_by_the_server(isolated_mariadb: Any,
         "SET autocommit = 0, sql_mode = ''",
         "XA START 'mine'",
         "XA COMMIT 'mine'",
+        "SET SESSION TRANSACTION READ ONLY",
+        "SET TRANSACTION ISOLATION LEVEL SERIALIZABLE",
+        "SET tx_read_only = 1",
+        "SET completion_type = 1",
     ],
 )
 async def test_what_has_no_place_in_it_is_refused_before(isolated_mariadb: Any, statement: str) -> None:
@@ -185,6 +189,56 @@ async def test_what_has_no_place_in_it_is_refused_before(isolated_mariadb: Any, 
         "ROLLBACK or SET autocommit = … by itself"
     )
     assert await _names(isolated_mariadb) == _SEEDED
+
+
+async def test_a_savepoint_outside_of_a_transaction_is_none(isolated_mariadb: Any) -> None:
+    await isolated_mariadb.autocommit(True)
+    await _run(isolated_mariadb, "SAVEPOINT here")
+    await _run(isolated_mariadb, "INSERT INTO customers (name) VALUES ('one')")
+    with pytest.raises(asyncmy.errors.OperationalError, match="SAVEPOINT here does not exist"):
+        await _run(isolated_mariadb, "ROLLBACK TO here")
+    assert await _names(isolated_mariadb) == [*_SEEDED, "one"]
+
+
+@pytest.mark.parametrize(
+    "statement",
+    ["SELECT @@in_transaction", "SELECT id, @@SESSION.autocommit FROM log", "SHOW VARIABLES LIKE 'autocommit'"],
+)
+async def test_what_the_server_would_tell_of_the_tests_transaction(isolated_mariadb: Any, statement: str) -> None:
+    assert isolated_mariadb.get_transaction_status() is False
+    assert await _run(isolated_mariadb, "SELECT @@autocommit, '@@in_transaction' -- @@in_transaction") == [
+        (0, "@@in_transaction")
+    ]
+    assert isolated_mariadb.get_transaction_status() is True
+    await isolated_mariadb.autocommit(True)
+    message = r"the server would tell of that, not of the code's: S.*Take cloned_mariadb.*connection.get_autocommit\(\)"
+    with pytest.raises(IsolationError, match=message):
+        await _run(isolated_mariadb, statement)
+
+
+async def test_a_lost_connection_is_not_replaced(isolation: MariaDBIsolation) -> None:
+    async with isolation.transaction() as connection:
+        await _run(connection, "INSERT INTO customers (name) VALUES ('one')")
+        with pytest.raises(asyncmy.errors.OperationalError):
+            await _run(connection, f"KILL {connection.thread_id()}")
+        with pytest.raises(IsolationError, match="was closed, with which all that the test did is rolled back: it"):
+            await connection.ping()
+    async with isolation.transaction() as connection:
+        await connection.ensure_closed()
+        with pytest.raises(IsolationError, match="cannot connect again"):
+            await connection.ping()
+    async with isolation.transaction() as connection:
+        assert await _names(connection) == _SEEDED
+
+
+async def test_files_that_statements_write_are_removed(isolation: MariaDBIsolation) -> None:
+    for _ in range(2):
+        async with isolation.transaction() as connection:
+            await _run(connection, "SELECT 1 INTO OUTFILE 'report.csv'")
+        with isolation.database() as database:
+            client = await database.connect()
+            await _run(client, "SELECT 1 INTO OUTFILE 'report.csv'")
+            await client.ensure_closed()
 
 
 async def test_an_engine_without_savepoints_is_told(isolated_mariadb: Any) -> None:

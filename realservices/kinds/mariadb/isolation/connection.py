@@ -16,7 +16,7 @@ from asyncmy.connection import Connection
 from asyncmy.errors import MySQLError
 
 from realservices.isolation.errors import IsolationError
-from realservices.kinds.mariadb.isolation.statements import Effect, effect_of
+from realservices.kinds.mariadb.isolation.statements import Effect, asked_of, effect_of
 
 _QUERY, _EXECUTE, _BULK_EXECUTE, _PREPARE = 3, 23, 250, 22
 _POINT = "realservices_transaction"
@@ -26,6 +26,8 @@ _NOTHING = "DO 0"
 _WOULD_END_IT = 1399
 # XA_RBROLLBACK, XA_RBTIMEOUT, XA_RBDEADLOCK: the server has rolled it back, after a deadlock for instance.
 _ROLLED_BACK = (1402, 1613, 1614)
+# CR_SERVER_GONE_ERROR, CR_SERVER_LOST: code under test has had its own connection killed.
+_LOST = (2006, 2013)
 # ER_CHECK_NOT_IMPLEMENTED: "The storage engine for the table doesn't support SAVEPOINT".
 _NO_SAVEPOINTS = 1178
 _INSTEAD = "Take cloned_mariadb, whose database commits for real, for this test"
@@ -38,6 +40,7 @@ class IsolatedConnection(Connection):
     _test = ""
     _is_open = False
     _commits_each = False
+    _server_commits_each = False
     _last = b""
 
     async def begin_test(self, identifier: str) -> None:
@@ -48,7 +51,7 @@ class IsolatedConnection(Connection):
         """
         await self._own(f"XA START '{identifier}'")
         self._test = identifier
-        self._commits_each = bool(self.autocommit_mode)
+        self._commits_each = self._server_commits_each = bool(self.autocommit_mode)
 
     async def end_test(self) -> None:
         """Undo all that the test has done; the connection has ended before if code under test has closed it."""
@@ -59,8 +62,23 @@ class IsolatedConnection(Connection):
             try:
                 await self._own(statement)
             except MySQLError as error:
+                if error.args[0] in _LOST:
+                    return
                 if error.args[0] not in _ROLLED_BACK:
                     raise
+
+    async def connect(self) -> Any:
+        """Connect, but not a second time within a test."""
+        if self._test and not self.connected:
+            raise IsolationError(
+                "the connection of isolated_mariadb was closed, with which all that the test did is rolled back: it "
+                f"cannot connect again. {_INSTEAD}"
+            )
+        return await super().connect()
+
+    def get_transaction_status(self) -> bool:
+        """Return whether code under test has a transaction open."""
+        return self._is_open if self._test else bool(super().get_transaction_status())
 
     def get_autocommit(self) -> bool:
         """Return whether each statement is committed by itself, as code under test has asked for."""
@@ -84,18 +102,35 @@ class IsolatedConnection(Connection):
 
     async def _instead(self, command: int, text: bytes) -> bytes | str:
         """Return what to send in place of a statement, after what has to be sent before it."""
-        effect = effect_of(text) if command in (_QUERY, _PREPARE) else Effect.NONE
+        effect = self._effect(text) if command in (_QUERY, _PREPARE) else Effect.NONE
         if effect is Effect.REFUSED or (command == _PREPARE and effect is not Effect.NONE):
             raise IsolationError(
                 f"isolated_mariadb is within a transaction that is rolled back after the test, which cannot have: "
                 f"{_shown(text)}. {_INSTEAD}, or say BEGIN, COMMIT, ROLLBACK or SET autocommit = … by itself"
             )
+        if effect is Effect.NOTHING:
+            return _NOTHING
         if effect is not Effect.NONE:
             return await self._control(effect)
         if not self._commits_each and not self._is_open and command != _PREPARE:
             await self._own(_OPEN)
             self._is_open = True
         return text
+
+    def _effect(self, text: bytes) -> Effect:
+        """Return what a statement does where the code under test is: in a transaction of its own, or between two."""
+        effect = effect_of(text)
+        if effect is Effect.SAVEPOINT:  # Outside of a transaction the server forgets it with the statement.
+            return Effect.NOTHING if self._commits_each and not self._is_open else Effect.NONE
+        asked = asked_of(text) if effect is Effect.NONE else set()
+        if self._commits_each == self._server_commits_each:
+            asked.discard(b"AUTOCOMMIT")
+        if asked:
+            raise IsolationError(
+                "isolated_mariadb is within a transaction that is rolled back after the test, and the server would "
+                f"tell of that, not of the code's: {_shown(text)}. {_INSTEAD}, or ask connection.get_autocommit()"
+            )
+        return effect
 
     async def _control(self, effect: Effect) -> str:
         was_open = self._is_open

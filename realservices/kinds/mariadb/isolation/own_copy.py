@@ -66,6 +66,7 @@ class OwnCopy:
         if not self._name:
             return
         with self._session.connected() as connection:
+            self._session.written_files.remove(connection, self._name)
             numbers, others = self._state(connection, self._name)
             if others == self._before[1] and numbers.keys() == self._before[0].keys():
                 changed = [table for table, number in numbers.items() if number != self._before[0][table]]

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 
 from realservices.isolation.errors import IsolationBrokenError
 from realservices.isolation.server_leftovers import State
+from realservices.kinds.mariadb.isolation.prepared_transactions import prepared_transactions, roll_back
 from realservices.kinds.mariadb.names import OWN_PREFIX, SYSTEM_DATABASES, quote_name, quote_text
 
 if TYPE_CHECKING:
@@ -19,8 +20,8 @@ if TYPE_CHECKING:
     from realservices.kinds.mariadb.wire import Connection, Row
 
 # In a `State`: ``database shop``, ``variable MAX_CONNECTIONS``, ``accounts global_priv``, ….
-_DATABASE, _VARIABLE, _ACCOUNTS, _PLUGIN, _FUNCTION, _SERVER = (
-    "database", "variable", "accounts", "plugin", "function", "server",
+_DATABASE, _VARIABLE, _ACCOUNTS, _PLUGIN, _FUNCTION, _SERVER, _PREPARED = (
+    "database", "variable", "accounts", "plugin", "function", "server", "transaction",
 )  # fmt: skip
 _NAMES = {
     _DATABASE: (
@@ -61,6 +62,7 @@ def server_objects(connection: Connection, original: Mapping[str, str]) -> State
     found: State = {}
     for kind, asked in _NAMES.items():
         found |= {f"{kind} {name}": "" for (name,) in connection.run(asked)}
+    found |= {f"{_PREPARED} {transaction}": "" for transaction in prepared_transactions(connection)}
     for table in _ACCOUNT_TABLES:
         rows = connection.run(f"SELECT * FROM mysql.{table}{_OTHERS_ROWS if table in _OF_DATABASES else ''}")
         found[f"{_ACCOUNTS} {table}"] = json.dumps(sorted(rows, key=repr))
@@ -92,6 +94,7 @@ def undo(
         MariaDBRefusal: The server refuses.
     """
     changed = sorted(key for key in {*before, *now} if before.get(key) != now.get(key))
+    changed.sort(key=lambda key: not key.startswith(_PREPARED))  # They lock what is to be dropped.
     lost = []
     for key in changed:
         kind, _, name = key.partition(" ")
@@ -101,6 +104,9 @@ def undo(
             value = before.get(key, original.get(key, ""))
             shown = value if value.lstrip("-").replace(".", "", 1).isdigit() else quote_text(value)
             connection.run(f"SET GLOBAL {name} = {shown}")
+        elif kind == _PREPARED:
+            if key in now:
+                roll_back(connection, name)
         elif key in now:
             connection.run(_DROPS[kind].format(quote_name(name)))
         elif kind == _DATABASE:

@@ -16,6 +16,12 @@ from typing import TYPE_CHECKING
 from realservices.isolation.errors import IsolationError
 from realservices.kinds.mariadb.blueprint import Blueprint, UncopiableError, read_blueprint
 from realservices.kinds.mariadb.copies import copy_grants, drop_copy, make_copy
+from realservices.kinds.mariadb.isolation.prepared_transactions import (
+    prepared_transactions,
+    wait_for_locks,
+    without_locks,
+)
+from realservices.kinds.mariadb.isolation.written_files import WrittenFiles
 from realservices.kinds.mariadb.names import OWN_PREFIX, TEMPLATE_DATABASE, quote_text
 from realservices.kinds.mariadb.wire import Connection, MariaDBRefusal
 
@@ -28,13 +34,16 @@ _OURS = f"SELECT schema_name FROM information_schema.schemata WHERE schema_name 
 _CLIENTS = "SELECT id FROM information_schema.processlist WHERE db = {} AND id <> CONNECTION_ID()"
 # Of databases, whose names a process never uses twice.
 _NUMBERS = itertools.count(1)
-# A connection that code under test has left holds locks in a database that is to be dropped.
-_LOCK_WAIT_S = 10
 _NO_SUCH_THREAD = 1094
 
 
 class ServerSession:
     """What one process has on one server.
+
+    Attributes:
+        endpoint: The service.
+        owner: How the names of its databases begin.
+        written_files: What statements have written beside tables.
 
     Args:
         endpoint: The service.
@@ -47,6 +56,9 @@ class ServerSession:
         self._connection: Connection | None = None
         self._blueprint: Blueprint | None = None
         self._made: set[str] = set()
+        # When the last database was made.
+        self._prepared: set[str] = set()
+        self.written_files = WrittenFiles()
         self._lock = threading.RLock()
 
     @property
@@ -88,6 +100,7 @@ class ServerSession:
         blueprint = self.blueprint
         with self.connected() as connection:
             name = self.new_name()
+            self._prepared = prepared_transactions(connection)
             make_copy(connection, blueprint, name)
             return name
 
@@ -113,7 +126,9 @@ class ServerSession:
         """
         with self.connected() as connection:
             _end_clients(connection, name)
-            drop_copy(connection, self.blueprint, name)
+            self.written_files.remove(connection, name)
+            blueprint = self.blueprint
+            without_locks(connection, lambda: drop_copy(connection, blueprint, name), self._prepared)
             self._made.discard(name)
 
     def close(self, *, drop: bool) -> None:
@@ -145,7 +160,8 @@ class ServerSession:
         service = self.endpoint
         address = service.socket or (service.host, service.port)
         connection = Connection(address, service.user, service.password)
-        connection.run(f"SET lock_wait_timeout = {_LOCK_WAIT_S}; DO GET_LOCK({quote_text(self.owner)}, 0)")
+        wait_for_locks(connection)
+        connection.run(f"DO GET_LOCK({quote_text(self.owner)}, 0)")
         return connection
 
     def _read(self, connection: Connection) -> Blueprint:
