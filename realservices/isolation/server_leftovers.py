@@ -90,11 +90,11 @@ class ServerLeftovers:
 
     def _end(self) -> None:
         try:
-            now = self.look()
+            self._last = now = self.look()
+            # Where it fails, the next test that ends tries again.
             if try_lock(self._descriptor) and now != (known := self._known()):
                 self.undo(known, now)
-                now = self.look()
-            self._last = now
+                self._last = self.look()
         finally:
             self._let_go()
 

@@ -144,6 +144,9 @@ def test_what_the_server_refuses_to_bring_back(program: Any, process: Callable[[
     with pytest.raises(IsolationBrokenError, match=message):
         isolation.release(lease)
     assert program.config_get("maxmemory") == {"maxmemory": "0"}
+    isolation._leftovers._known = renamed  # type: ignore[union-attr, method-assign]
+    isolation.release(isolation.lease())
+    assert "service" in program.acl_users()
 
 
 def test_a_server_that_is_down_when_a_test_begins(

@@ -234,7 +234,7 @@ async def test_a_lost_connection_is_not_replaced(isolation: MariaDBIsolation) ->
 async def test_files_that_statements_write_are_removed(isolation: MariaDBIsolation) -> None:
     for _ in range(2):
         async with isolation.transaction() as connection:
-            await _run(connection, "SELECT 1 INTO OUTFILE 'report.csv'")
+            assert await _run(connection, "SELECT 1 INTO OUTFILE 'report.csv'") == []
         with isolation.database() as database:
             client = await database.connect()
             await _run(client, "SELECT 1 INTO OUTFILE 'report.csv'")
