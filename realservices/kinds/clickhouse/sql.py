@@ -34,6 +34,10 @@ UNION ALL SELECT 'part', table, '', '', name, 0 FROM system.parts WHERE database
 _USES = {
     "query": """
 UNION ALL SELECT 'query', query_id, '', '', '', 0 FROM system.processes WHERE current_database = {database}""",
+    "mutation": """
+UNION ALL SELECT 'mutation', table, '', '', mutation_id, is_done FROM system.mutations WHERE database = {database}""",
+    "detached": """
+UNION ALL SELECT 'detached', table, '', '', '', 0 FROM system.detached_parts WHERE database = {database}""",
     "dictionary": """
 UNION ALL SELECT 'dictionary', name, '', '', '', 0 FROM system.dictionaries
     WHERE database = {database} AND status != 'NOT_LOADED'""",
@@ -146,11 +150,12 @@ def quote_text(text: str) -> str:
 
 
 def state_query(database: str, uses: Sequence[str] = tuple(_USES)) -> str:
-    """Return the query for the state of a database, whose rows tell of one table, part, query or dictionary each.
+    """Return the query for the state of a database, whose rows tell of one table, part, query and the like each.
 
     Args:
         database: Its name.
-        uses: What to look for beside tables and parts: ``query``, one that runs, ``dictionary``, one that has read its
+        uses: What to look for beside tables and parts: ``query``, one that runs, ``mutation``, one that has been
+            done or will be, ``detached``, a part that can be attached again, ``dictionary``, one that has read its
             source. The server takes 0.8 ms for each.
     """
     query = _STATE + "".join(_USES[use] for use in uses)

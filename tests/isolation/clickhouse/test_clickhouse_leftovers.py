@@ -35,6 +35,11 @@ _LEAVE = (
     "CREATE TABLE default.left (id Int32) ENGINE = Memory",
     "CREATE VIEW default.left_view AS SELECT 1",
     "CREATE DICTIONARY default.d (id UInt64) PRIMARY KEY id SOURCE(CLICKHOUSE(TABLE 't')) LAYOUT(FLAT()) LIFETIME(0)",
+    "CREATE DATABASE left_detached",
+    "CREATE TABLE left_detached.t (id Int32) ENGINE = MergeTree ORDER BY id",
+    "DETACH DATABASE left_detached",
+    "CREATE TABLE default.detached (id Int32) ENGINE = Memory",
+    "DETACH TABLE default.detached",
     "CREATE RESOURCE cpu (MASTER THREAD, WORKER THREAD)",
     "CREATE WORKLOAD all",
     "CREATE WORKLOAD left IN all",
@@ -236,8 +241,10 @@ def test_killing_all_queries_ends_neither_the_server_nor_queries_of_others(
     assert isolated_clickhouse_sync.execute("SELECT 1") == [(1,)]
 
 
-@pytest.mark.parametrize("statement", ["SYSTEM SHUTDOWN", "SYSTEM KILL", "SYSTEM STOP LISTEN HTTP"])
+@pytest.mark.parametrize(
+    "statement", ["SYSTEM SHUTDOWN", "SYSTEM KILL", "SYSTEM STOP LISTEN HTTP", "DROP DATABASE default"]
+)
 def test_what_would_end_the_server_is_refused(isolated_clickhouse_sync: ClickHouseDatabaseSync, statement: str) -> None:
-    with pytest.raises(Exception, match=r"Not enough privileges.*SYSTEM (SHUTDOWN|LISTEN)"):
+    with pytest.raises(Exception, match=r"Not enough privileges.*(SYSTEM (SHUTDOWN|LISTEN)|DROP DATABASE ON default)"):
         isolated_clickhouse_sync.execute(statement)
     assert isolated_clickhouse_sync.execute("SELECT 1") == [(1,)]

@@ -65,6 +65,35 @@ async def test_rows_are_gone_whether_the_database_is_another_one_or_not(isolated
     await isolated_clickhouse.execute("ALTER TABLE countries UPDATE name = 'x' WHERE 1 SETTINGS mutations_sync = 2")
 
 
+_LATE = {
+    "a mutation": "ALTER TABLE users UPDATE name = toString(sleepEachRow(1)) WHERE 1 SETTINGS mutations_sync = 0",
+    "detached parts": "ALTER TABLE events DETACH PARTITION 202601",
+    "as many other rows": "TRUNCATE TABLE notes",
+    "stopped merges": "SYSTEM STOP MERGES users",
+}
+
+
+@pytest.mark.parametrize("late", _LATE)
+@pytest.mark.parametrize("again", range(6))
+async def test_what_comes_later_or_cannot_be_seen(isolated_clickhouse: Any, late: str, again: int) -> None:
+    async def ask(sql: str) -> list[tuple[Any, ...]]:
+        rows: list[tuple[Any, ...]] = await isolated_clickhouse.execute(sql)
+        return rows
+
+    assert await ask("SELECT name FROM users ORDER BY id") == [("ann",), ("bob;",)]
+    assert await ask("SELECT line FROM notes") == [("first",)]
+    await ask("INSERT INTO users VALUES (3, 'cleo')")
+    await ask("OPTIMIZE TABLE users FINAL")
+    await ask(_LATE[late])
+    await ask("INSERT INTO notes VALUES ('other')")
+    if late != "detached parts":
+        assert await ask("SELECT count() FROM events") == [(1,)]
+    await ask("ALTER TABLE events ATTACH PARTITION 202601")
+    assert await ask("SELECT count() FROM events") == [(1,)]
+    if late == "detached parts":
+        await ask(_LATE[late])
+
+
 def test_takes_that_fail_are_no_use_of_the_pool(service_control_sync: BlockingServiceControl) -> None:
     endpoint = find_services().endpoint("clickhouse")
     pool = DatabasePool(endpoint, ReadyDatabases(dataclasses.replace(endpoint, ready_databases=()), ""))

@@ -119,7 +119,8 @@ class Leftovers:
                     Path(each.name).unlink(missing_ok=True)
                     continue
                 try:
-                    self._connection.run(each.drop_statement)
+                    for statement in each.drop_statements:
+                        self._connection.run(statement)
                 except IsolationError:
                     if each is waiting[-1] and len(refused) == len(waiting) - 1:
                         raise  # Not one of them could be dropped.

@@ -1,8 +1,8 @@
 """A test's database, made as it was before: several times faster than making another one, where a test only wrote rows.
 
 What a test may have done is looked up, not assumed: a database whose tables are other ones, that has tables of an
-engine whose content cannot be seen from outside, a dictionary that was loaded, or a query that still runs, is not used
-again.
+engine whose content cannot be seen from outside, a dictionary that was loaded, a query or a mutation that still
+runs, or detached parts, is not used again.
 """
 
 from __future__ import annotations
@@ -41,9 +41,8 @@ def recycle(
     if not all(table.has_parts or table.engine in _SEEN for table in before.tables.values()):
         return None
     flush_inserts(connection)
-    # Most schemas have no dictionaries, and one that the test has made is another definition.
-    has_dictionaries = any(table.engine == "Dictionary" for table in before.tables.values())
-    now = read_state(connection, name, ("query", "dictionary") if has_dictionaries else ("query",))
+    uses = _uses(before)
+    now = read_state(connection, name, uses)
     if now.is_in_use or now.definitions != before.definitions:
         return None
     views = {
@@ -51,10 +50,21 @@ def recycle(
     }
     with_rows = [table for table in before.tables.values() if table.engine not in WITHOUT_ROWS]
     touched = [table.name for table in with_rows if not table.has_rows_of(now.tables[table.name])]
+    if any(table not in touched for table, _ in now.mutations - before.mutations):
+        return None  # It has been done just now, after the parts were looked at.
     copies = [copy for table in touched for copy in plan.copies.get(views.get(table, table), ())]
     for table in touched:
         connection.run(f"TRUNCATE TABLE {quote_name(name)}.{quote_name(table)} SYNC")
+        if before.tables[table].has_parts:  # The server does not tell whether the test has stopped them.
+            connection.run(f"SYSTEM START MERGES {quote_name(name)}.{quote_name(table)}")
     for copy in copies:
         connection.run(copy, database=name)
     # Attached parts get numbers of their own.
-    return read_state(connection, name) if copies else before
+    return read_state(connection, name, uses) if touched else before
+
+
+def _uses(before: DatabaseState) -> list[str]:
+    """Return what is to be looked for. What the test itself has made is another definition, whatever it is."""
+    tables = before.tables.values()
+    with_parts = ["mutation", "detached"] if any(table.has_parts for table in tables) else []
+    return ["query", *with_parts, *(["dictionary"] if any(table.engine == "Dictionary" for table in tables) else [])]

@@ -15,7 +15,7 @@ from urllib.parse import unquote
 from realservices.kinds.clickhouse.sql import quote_name
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping
+    from collections.abc import Iterator, Mapping, Sequence
 
 _SUFFIX = ".sql"
 # Kind, directory, and what its files' names begin with, in the order in which they can be dropped.
@@ -50,9 +50,11 @@ class ServerObject(NamedTuple):
         return f"{self.kind} {self._quoted}"
 
     @property
-    def drop_statement(self) -> str:
-        """What drops it, if it is there."""
-        return f"DROP {self.kind} IF EXISTS {self._quoted}{'' if self.kind in _STATED else ' SYNC'}"
+    def drop_statements(self) -> Sequence[str]:
+        """What drops it, if it is there. What was detached keeps its name, and can be dropped only when it is back."""
+        if self.kind in _STATED:
+            return (f"DROP {self.kind} IF EXISTS {self._quoted}",)
+        return f"ATTACH {self.kind} IF NOT EXISTS {self._quoted}", f"DROP {self.kind} IF EXISTS {self._quoted} SYNC"
 
     @property
     def _quoted(self) -> str:

@@ -43,8 +43,8 @@ class TableState:
         return self.engine.endswith("MergeTree")
 
     def has_rows_of(self, other: TableState) -> bool:
-        """Return whether it has the same rows, as far as that can be seen from outside."""
-        return self.parts == other.parts and (self.has_parts or self.rows == other.rows)
+        """Return whether it has the same rows for certain: without parts as many rows may be other ones."""
+        return self.parts == other.parts and (self.has_parts or self.rows == other.rows == 0)
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,11 +53,14 @@ class DatabaseState:
 
     Attributes:
         tables: By name.
-        is_in_use: A query runs in it, or a dictionary in it has read its source, as far as that was asked.
+        is_in_use: A query or a mutation runs in it, a dictionary in it has read its source, or there are detached
+            parts, which can be attached; as far as that was asked.
+        mutations: Table and number of those that are done, as far as that was asked.
     """
 
     tables: Mapping[str, TableState]
     is_in_use: bool
+    mutations: frozenset[tuple[str, str]] = frozenset()
 
     @property
     def definitions(self) -> dict[str, str]:
@@ -92,4 +95,6 @@ def state_of(rows: Sequence[Mapping[str, Any]]) -> DatabaseState:
         for row in rows
         if row["kind"] == "table"
     }
-    return DatabaseState(tables, any(row["kind"] in ("query", "dictionary") for row in rows))
+    done = frozenset((row["name"], row["sql"]) for row in rows if row["kind"] == "mutation" and row["rows"])
+    running = [row for row in rows if row["kind"] not in ("table", "part") and (row["name"], row["sql"]) not in done]
+    return DatabaseState(tables, bool(running), done)

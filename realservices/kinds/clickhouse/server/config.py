@@ -28,10 +28,12 @@ _HOLD = (
     "SETTINGS max_block_size = 1, function_sleep_max_microseconds_per_block = 4000000000 FORMAT Null"
 )
 # All, but to end the server or its listeners, or the query that holds the process: without the right to kill queries
-# an account can kill its own only.
+# an account can kill its own only. Nor to drop `default`, of which the engine as a library keeps no file, so that its
+# loss would not be seen.
 _PROGRAMS_GRANTS = (
     "GRANT ALL ON *.* WITH GRANT OPTION",
     "REVOKE KILL QUERY, SYSTEM SHUTDOWN, SYSTEM LISTEN ON *.*",
+    "REVOKE DROP DATABASE ON default.*",
 )
 _HOLDING_GRANTS = ("SYSTEM LISTEN ON *.*", "SELECT ON system.numbers")
 # A dictionary whose source is a table of the same server reads it as `default`, unless it names another account. Not in
