@@ -5,6 +5,7 @@ Both must answer the same, and behind each test the server is as before. A large
 
 from __future__ import annotations
 
+import dataclasses
 import os
 import random
 import re
@@ -49,9 +50,10 @@ def endpoint() -> Endpoint:
 @pytest.fixture
 def process(endpoint: Endpoint, tmp_path: Path) -> Iterator[Callable[[], ClickHouseIsolation]]:
     made: list[ClickHouseIsolation] = []
+    none_ready = ReadyDatabases(dataclasses.replace(endpoint, ready_databases=()), "")
 
     def new() -> ClickHouseIsolation:
-        made.append(ClickHouseIsolation(endpoint, ReadyDatabases(endpoint, ""), Leftovers(endpoint, str(tmp_path))))
+        made.append(ClickHouseIsolation(endpoint, none_ready, Leftovers(endpoint, str(tmp_path))))
         return made[-1]
 
     yield new

@@ -32,7 +32,7 @@ if TYPE_CHECKING:
 
     from realservices.contract.runtime import Endpoint
 
-_TESTS = 60 * int(os.environ.get("STRESS_SCALE", "1"))
+_TESTS = 25 * int(os.environ.get("STRESS_SCALE", "1"))
 _SEED = int(os.environ.get("FUZZ_SEED", "1"))
 _MOST_STEPS = 14
 _MOST_LATE = 5
