@@ -54,7 +54,10 @@ def order_flyway(files: list[Script]) -> list[Script]:
             version = version[:-1]
         if (letter, version) in versions:
             other = versions[letter, version]
-            raise TemplateError(f"{other.shown} and {file.shown} have the same version {number}, which flyway refuses")
+            raise TemplateError(
+                f"{other.shown} and {file.shown} have the same version {number}, which flyway refuses: "
+                "have migrations name one of them"
+            )
         versions[letter, version] = file
     # An empty database begins with the newest baseline.
     baseline = max((version for letter, version in versions if letter == "B"), default=())

@@ -12,11 +12,12 @@ import os
 import re
 
 from realservices.contract.errors import TemplateError
-from realservices.schema.flyway import order_flyway
 from realservices.schema.psql_scan import LARGEST_SCANNED_BYTES
 from realservices.schema.script import APPLIED
 from realservices.schema.sections import SECTIONS
+from realservices.schema.undoing_comments import DOWN, divides
 from realservices.schema.undoing_names import refuse_names, refuse_pairs
+from realservices.schema.version_order import refuse_order
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -25,11 +26,6 @@ if TYPE_CHECKING:
     from realservices.schema.script import Script
 
 _ANY_TOOL = "a migration tool"
-_DOWN = re.compile(
-    rb"--[\s\-+@/!]*((migrate|migration|section|sql)[\s:]*)?(down|undo|rollback|revert)"
-    rb"([\s:]*(migrate|migration|section|sql|script))?[\s\-=:.]*$",
-    re.IGNORECASE,
-)
 # The tool, and the line that proves it.
 _CONTENTS = (
     ("goose", SECTIONS["goose"].down),
@@ -45,18 +41,34 @@ _CONTENTS = (
     ("sqitch", re.compile(rb"-- Revert \S+ from \w+\s*$")),
     ("sqitch", re.compile(rb"-- Verify \S+ on \w+\s*$")),
     ("sqitch", re.compile(rb"-- Deploy \S+ to \w+\s*$")),
-    (_ANY_TOOL, _DOWN),
+    ("aerich", re.compile(rb"--\s*downgrade\s*--")),
+    ("micrate", re.compile(rb"--\s*\+micrate\s+down", re.IGNORECASE)),
+    ("shmig", re.compile(rb"--\s*====\s*DOWN\s*====")),
+    # https://atlasgo.io/versioned/down (archives with a part that undoes), https://atlasgo.io/versioned/checkpoint
+    ("Atlas", re.compile(rb"--\s*atlas:(txtar|checkpoint)\b")),
+    (_ANY_TOOL, DOWN),
 )
 # Each of them has one of these words; most comments have none.
-_WORDS = re.compile(rb"down|drop below|undo|liquibase|changeset|rollback|revert|verify|deploy", re.IGNORECASE)
+_WORDS = re.compile(
+    rb"down|drop below|undo|liquibase|changeset|rollback|revert|verify|deploy|backward|atlas:", re.IGNORECASE
+)
 # All of them are comments, or have this word.
-_NEEDLES = (b"--", b"!Downs")
-_STATEMENT = re.compile(rb"^[^\S\n]*(?!--)\S", re.MULTILINE)
-_FLYWAY = re.compile(r"([VBU]\d[\d._]*|R)__.*\.sql")
-_NUMBER = re.compile(r"[A-Za-z_]?0*(\d+)")
+_NEEDLES = (b"--", b"/*", b"!Downs")
 _EDGE_BYTES = 1 << 20
-# Tools whose files another layout would not be enough for.
-_WITHOUT_LAYOUT = frozenset({_ANY_TOOL, "Liquibase", "MyBatis Migrations", "Play's evolutions", "rambler"})
+# Tools for which there is no layout.
+_WITHOUT_LAYOUT = frozenset(
+    {
+        _ANY_TOOL,
+        "aerich",
+        "Atlas",
+        "Liquibase",
+        "MyBatis Migrations",
+        "micrate",
+        "Play's evolutions",
+        "rambler",
+        "shmig",
+    }
+)
 
 
 def refuse_marks(files: Sequence[Script], *, key: str, own: str = "", has_layouts: bool = True) -> None:
@@ -78,7 +90,7 @@ def refuse_marks(files: Sequence[Script], *, key: str, own: str = "", has_layout
             _refuse_contents(file, key, own, has_layouts)
     if not own:
         refuse_pairs(files)
-        _refuse_order(files, key, has_layouts)
+        refuse_order(files, key, lambda tool: _remedy(tool, key, has_layouts))
 
 
 def _refuse_contents(file: Script, key: str, own: str, has_layouts: bool) -> None:
@@ -90,7 +102,7 @@ def _refuse_contents(file: Script, key: str, own: str, has_layouts: bool) -> Non
             end = end if end >= 0 else len(text)
             found = text[start:end] if start else text[:end].removeprefix(codecs.BOM_UTF8)
             tool = _tool_of(found, own)
-            if tool and (tool != _ANY_TOOL or _STATEMENT.search(text, end)):
+            if tool and (tool != _ANY_TOOL or divides(text, start, end)):
                 shown = found.decode("utf-8", "replace").strip()
                 raise TemplateError(
                     f"{file.shown}, line {_line_of(text, position)}: {shown!r} is a mark of {tool}'s, and the whole "
@@ -121,27 +133,6 @@ def _positions(text: mmap.mmap) -> Iterator[int]:
 
 def _line_of(text: mmap.mmap, position: int) -> int:
     return 1 + sum(text[start : min(start + (1 << 20), position)].count(b"\n") for start in range(0, position, 1 << 20))
-
-
-def _refuse_order(files: Sequence[Script], key: str, has_layouts: bool) -> None:
-    if len(files) > 1 and all(_FLYWAY.fullmatch(file.name) for file in files):
-        ordered, tool = order_flyway([*files]), "flyway"
-    else:
-        found = [(_NUMBER.match(file.name), file) for file in files]
-        # Files that a BUILD file lists in an order of its own are meant so.
-        if not all(match for match, _ in found) or [*files] != sorted(files, key=lambda file: file.shown):
-            return
-        if len({file.shown.rpartition("/")[0] for file in files}) > 1:
-            return
-        ordered = [file for _, file in sorted(found, key=lambda item: int(item[0][1]) if item[0] else 0)]
-        tool = "numbered"
-    different = next(((file, other) for file, other in zip(files, ordered, strict=False) if file is not other), None)
-    if different:
-        file, other = different
-        raise TemplateError(
-            f"{file.shown} would be applied before {other.shown}, although its number comes after: alphabetical order "
-            f"is not the order of numbers: {_remedy(tool, key, has_layouts)}"
-        )
 
 
 def _remedy(tool: str, key: str, has_layouts: bool) -> str:

@@ -48,7 +48,8 @@ def by_version(layout: str, files: list[Script]) -> list[Script]:
             version = int(match[1])
             if version in found:
                 raise TemplateError(
-                    f"{found[version].shown} and {file.shown} have the same version {version}, which {layout} refuses"
+                    f"{found[version].shown} and {file.shown} have the same version {version}, which {layout} refuses: "
+                    "have migrations name one of them"
                 )
             found[version] = file
         elif not (undoing and re.fullmatch(undoing, file.name)):
@@ -59,7 +60,7 @@ def by_version(layout: str, files: list[Script]) -> list[Script]:
 
 
 def by_directory(files: list[Script]) -> list[Script]:
-    """Return Diesel's up.sql of each directory, in the order of their names."""
+    """Return Diesel's up.sql of each directory, in the order of their versions."""
     found = []
     for file in files:
         match = _DIESEL.fullmatch(file.shown)
@@ -67,7 +68,12 @@ def by_directory(files: list[Script]) -> list[Script]:
             raise unknown_name("diesel", file, "migrations are NAME/up.sql and NAME/down.sql")
         if match[2] == "up":
             found.append((match[1], file))
-    return [file for _, file in sorted(found, key=lambda item: item[0])]
+    return [file for _, file in sorted(found, key=lambda item: (_diesel_version(item[0]), item[0]))]
+
+
+def _diesel_version(directory: str) -> str:
+    """Return what Diesel orders by. Projects have both 2017-09-23-182408_name and 20170804200817_name."""
+    return directory.partition("_")[0].replace("-", "")
 
 
 def by_dependency(files: list[Script], needs: Callable[[Script], Iterable[str]]) -> list[Script]:

@@ -14,6 +14,8 @@ if TYPE_CHECKING:
 
     from realservices.schema.script import Script
 
+    _Words = Sequence[tuple[str, Sequence[str]]]
+
 _NAMES = (
     ("golang-migrate", re.compile(r"\d+_.*\.down\.sql")),
     ("diesel", re.compile(r"down\.sql")),
@@ -25,7 +27,11 @@ _NAMES = (
 # A word that undoes, and what stands in its place in the name of the file that it undoes.
 _WORDS = (
     ("down", ("up", "")), ("undo", ("do", "")), ("rollback", ("up", "migrate", "")), ("revert", ("deploy", "up", "")),
+    ("downgrade", ("upgrade", "")), ("backward", ("forward", "")), ("uninstall", ("install", "")),
+    ("teardown", ("setup", "")),
 )  # fmt: skip
+# Files that drop something may well come first, and make room for what follows.
+_AFTER = ("drop", ("create",))
 _VERSIONED = re.compile(r"V\d[\d._]*__.*\.sql")
 
 
@@ -57,20 +63,23 @@ def refuse_pairs(files: Sequence[Script]) -> None:
         TemplateError: There is one.
     """
     shown = {file.shown.lower() for file in files}
+    before: set[str] = set()
     for file in files:
-        if undone := _undone(file.shown.lower(), shown):
+        name = file.shown.lower()
+        if undone := _undone(name, shown, _WORDS) or _undone(name, before, (_AFTER,)):
             raise TemplateError(
                 f"{file.shown} has the name of a file that undoes {undone}, and would be run, too: have migrations "
                 'name only the files that are to be applied; layout = "plain" applies all of them'
             )
+        before.add(name)
 
 
-def _undone(name: str, names: set[str]) -> str:
+def _undone(name: str, names: set[str], words: _Words) -> str:
     """Return the file that another one undoes, by its name; empty: none."""
     if name.rpartition("/")[2] == "down.sql":
         beside = (other for other in names if other.rpartition("/")[0] == name.rpartition("/")[0] and other != name)
         return next(beside, "")
-    for word, others in _WORDS:
+    for word, others in words:
         for other in others:
             pattern = rf"(?<![a-z]){word}(?![a-z])" if other else rf"[._-]{word}(?![a-z])"
             if (done := re.sub(pattern, other, name)) != name and done in names:

@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import contextlib
 from pathlib import Path
 
 import pytest
 
+from realservices.contract.errors import TemplateError
+from realservices.schema.arrange import arrange
 from realservices.schema.layouts import LAYOUTS
 from tests.services.template_tool import TemplateBuild
 
@@ -55,8 +58,8 @@ _LAYOUTS = {
     "postgrator": {"1.do.a.sql": _MAKE_A + _ADD_Y, "1.undo.a.sql": "DROP TABLE a;\n", "2.do.sql": _RENAME_Y},
     "sqlx": {"1_a.up.sql": _MAKE_A, "1_a.down.sql": "DROP TABLE a;\n", "10_z.sql": _RENAME_Y, "2_y.sql": _ADD_Y},
     "diesel": {
-        "2024-01_a/up.sql": _MAKE_A,
-        "2024-01_a/down.sql": "DROP TABLE a;\n",
+        "202401_a/up.sql": _MAKE_A,
+        "202401_a/down.sql": "DROP TABLE a;\n",
         "2024-02_z/up.sql": _ADD_Y + _RENAME_Y,
         "2024-02_z/down.sql": "DROP TABLE a;\n",
     },
@@ -157,6 +160,28 @@ def test_without_a_layout_its_files_are_refused_with_what_to_write(tmp_path: Pat
         ("1.sql", "-- Rollback script:\nSELECT 1;\n", "'-- Rollback script:' is a mark of a migration tool's"),
         ("1.sql", "SELECT 1;\n--- @rollback:\nSELECT 2;\n", "'--- @rollback:' is a mark of a migration tool's"),
         (
+            "1.sql",
+            "SELECT 1;\n/* DOWN */\nSELECT 2;\n",
+            "app/1.sql, line 2: '/* DOWN */' is a mark of a migration tool's",
+        ),
+        ("1.sql", "SELECT 1;\n-- ### Down ###\nSELECT 2;\n", "'-- ### Down ###' is a mark of a migration tool's"),
+        ("1.sql", "SELECT 1;\n-- +tool Down\nSELECT 2;\n", "'-- +tool Down' is a mark of a migration tool's"),
+        ("1.sql", "SELECT 1;\n-- Downgrade\nSELECT 2;\n", "'-- Downgrade' is a mark of a migration tool's"),
+        ("1.sql", "-- Rollback\n-- DROP x\nSELECT 1;\n-- Down\nSELECT 2;\n", "app/1.sql, line 4: '-- Down' is a mark"),
+        (
+            "1.sql",
+            "-- upgrade --\nSELECT 1;\n-- downgrade --\n",
+            "app/1.sql, line 3: '-- downgrade --' is a mark of aerich",
+        ),
+        ("1.sql", "-- +micrate Up\nSELECT 1;\n-- +micrate Down\n", "line 3: '-- +micrate Down' is a mark of micrate's"),
+        ("1.sql", "-- ====  UP  ====\nSELECT 1;\n-- ==== DOWN ====\n", "'-- ==== DOWN ====' is a mark of shmig's"),
+        (
+            "1.sql",
+            "-- atlas:txtar\n-- migration.sql --\nSELECT 1;\n-- down.sql --\nSELECT 2;\n",
+            "app/1.sql, line 1: '-- atlas:txtar' is a mark of Atlas's",
+        ),
+        ("1.sql", "-- atlas:checkpoint\nSELECT 1;\n", "'-- atlas:checkpoint' is a mark of Atlas's"),
+        (
             "V1__a.sql",
             "\nSELECT '${who}';\n",
             "app/V1__a.sql, line 2: flyway would put a value of its configuration in pl",
@@ -182,6 +207,9 @@ def test_marks_of_tools_without_a_layout_are_refused(tmp_path: Path, name: str, 
         ("a-undo.sql", "a-do.sql"),
         ("down/1.sql", "up/1.sql"),
         ("2024_a/down.sql", "2024_a/migration.sql"),
+        ("1_downgrade.sql", "1_upgrade.sql"),
+        ("schema_drop.sql", "schema_create.sql"),
+        ("uninstall.sql", "install.sql"),
     ],
 )
 def test_a_file_that_undoes_another_one_is_refused(tmp_path: Path, undoing: str, applied: str) -> None:
@@ -201,11 +229,52 @@ def test_a_callback_of_flyways_is_refused_without_a_layout(tmp_path: Path) -> No
         ("scale_down.sql", _MAKE_A),
         ("a.sql", f"{_MAKE_A}-- Down\n-- DROP TABLE a;\n"),
         ("a.sql", f"-- rollback of an order\n{_MAKE_A}"),
+        ("a.sql", f"-- A table.\n-- Rollback:\n--   DROP TABLE a;\n{_MAKE_A}"),
     ],
 )
 def test_what_only_looks_like_a_tools_is_applied(tmp_path: Path, name: str, text: str) -> None:
     done = _build(tmp_path, "", {name: text}).run()
     assert (done.returncode, done.stderr) == (0, "")
+
+
+_NAMED = "name the directories in their order, one by one, in migrations"
+
+
+@pytest.mark.parametrize(
+    ("names", "words"),
+    [
+        (
+            ["v1.1/a.sql", "v1.10/a.sql", "v1.2/a.sql"],
+            f"v1.10/ would be applied before v1.2/, although its .*: {_NAMED}$",
+        ),
+        (["10_b/up.sql", "1_a/up.sql", "2_c/up.sql"], f'10_b/ would be .* before 1_a/.*{_NAMED}; .* layout = "diesel"'),
+        (
+            ["b/10.sql", "b/2.sql", "c/1.sql"],
+            "b/10.sql would be applied before b/2.sql, .*: name them in their order, one",
+        ),
+        (["LATEST.sql", "0.10/a.sql", "0.9/a.sql"], "0.10/ would be applied before 0.9/"),
+        (["v1.2/a.sql", "v1.10/a.sql"], ""),
+        (["v1.1/10.sql", "v1.2/2.sql"], ""),
+        (["drop_a.sql", "make_a.sql"], ""),
+    ],
+)
+def test_an_order_that_is_not_that_of_numbers_is_refused(tmp_path: Path, names: list[str], words: str) -> None:
+    for name in names:
+        (tmp_path / name).parent.mkdir(exist_ok=True)
+        (tmp_path / name).touch()
+    with contextlib.ExitStack() as stack:
+        if words:
+            stack.enter_context(pytest.raises(TemplateError, match=words))
+        assert [file.shown for file in arrange("", [(name, str(tmp_path / name)) for name in names])] == names
+
+
+def test_what_is_dropped_first_is_made_afterwards(tmp_path: Path) -> None:
+    for name in ("a_drop.sql", "a_create.sql"):
+        (tmp_path / name).touch()
+    files = [(name, str(tmp_path / name)) for name in ("a_drop.sql", "a_create.sql")]
+    assert len(arrange("", files)) == 2
+    with pytest.raises(TemplateError, match=r"a_drop.sql has the name of a file that undoes a_create.sql"):
+        arrange("", files[::-1])
 
 
 def test_marks_in_seeds_are_refused(tmp_path: Path) -> None:
