@@ -267,6 +267,27 @@ def test_files_of_a_tool_are_refused_before_anything_starts(project: Path) -> No
     )
 
 
+@pytest.mark.parametrize(
+    ("layout", "text", "program"),
+    [
+        ("goose", "-- +goose Up\n", "2_b.go"),
+        ("yoyo", "", "2_b.py"),
+        ("node-pg-migrate", "", "2_b.ts"),
+    ],
+)
+def test_a_migration_that_is_a_program_is_not_left_out(project: Path, layout: str, text: str, program: str) -> None:
+    (project / "db").mkdir()
+    (project / "db" / "1_a.sql").write_text(text)
+    for harmless in ("migrations.go", "2_b_test.go", "__init__.py", "README.md"):
+        (project / "db" / harmless).touch()
+    _recipe(project, migrations=["db/*.sql"], layout=layout)
+    (project / "db" / program).touch()
+    with pytest.raises(
+        TemplateError, match=rf"db/{program} is a migration that only {layout} itself can run, .* .key mig"
+    ):
+        _recipe(project, migrations=["db/*.sql"], layout=layout)
+
+
 def test_the_example_of_the_documentation_runs(pytester: pytest.Pytester, run: Run) -> None:
     sql, toml, python = re.findall(
         r"^```(?:sql|toml|python)\n(.*?)^```", _PAGE.read_text("utf-8"), re.DOTALL | re.MULTILINE

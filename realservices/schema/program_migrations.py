@@ -1,0 +1,47 @@
+"""Migrations that are programs, beside files of SQL: only the tool itself can run them, in their turn among the others.
+
+They are looked for where a project's directories can be seen: under Bazel an action has only files that are declared.
+"""
+
+from __future__ import annotations
+
+import os
+import re
+
+from realservices.contract.errors import TemplateError
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+# https://pressly.github.io/goose/documentation/provider/, https://ollycope.com/software/yoyo/latest/ and their like.
+_NAMES = {
+    "flyway": r"[VR]\d*[\d._]*__.*\.(java|kt|groovy|py)",
+    "goose": r"\d+_.*(?<!_test)\.go",
+    "node-pg-migrate": r"\d+[_-].*\.[cm]?[jt]s",
+    "postgrator": r"\d+\.do\..*\.[cm]?[jt]s",
+    "refinery": r"[VU]\d+__.*\.rs",
+    "yoyo": r"[^_.].*\.py",
+}
+
+
+def refuse_programs(layout: str, files: Sequence[tuple[str, str]]) -> None:
+    """Refuse files of a tool beside which there is a migration that is a program.
+
+    Args:
+        layout: Whose files they are.
+        files: What each is called in messages, and its path.
+
+    Raises:
+        TemplateError: There is one.
+    """
+    pattern = _NAMES.get(layout)
+    if not pattern:
+        return
+    for directory, shown in {os.path.dirname(path): os.path.dirname(shown) for shown, path in files}.items():
+        for name in sorted(os.listdir(directory)):
+            if re.fullmatch(pattern, name):
+                raise TemplateError(
+                    f"{os.path.join(shown, name)} is a migration that only {layout} itself can run, and the schema "
+                    f"would lack what it does: run {layout} (key migrate), or move that file to another directory"
+                )
