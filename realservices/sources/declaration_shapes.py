@@ -30,7 +30,11 @@ def _are_migrators(value: Any) -> bool:
     )
 
 
-FILES = [Rule("a path or pattern that starts from the project's directory, with '**' for any folders", _is_pattern)]
+FILES = [
+    Rule(
+        "a path or pattern that starts from the project's directory, with '**' for any folders of its own", _is_pattern
+    )
+]
 """Of patterns of files."""
 SETTINGS = {NAME: (str, float, bool)}
 """Of a server."""

@@ -21,6 +21,7 @@ from realservices.sources.declared_kind import declared_kind
 from realservices.sources.declared_migrators import check_migrate
 from realservices.sources.errors import SettingError
 from realservices.sources.package import package_command
+from realservices.sources.patterns import matches
 from realservices.sources.references import parts_of
 from realservices.sources.server_settings import check_server_settings
 
@@ -83,12 +84,12 @@ class Declaration:
         found: dict[Path, None] = {}
         for pattern in self.values.get(key, ()):
             try:
-                matches = sorted(self.root.glob(pattern))
+                named = matches(self.root, pattern)
             except (OSError, ValueError, NotImplementedError, RuntimeError) as error:
                 raise SettingError(f"{self.where}: {key} = {pattern!r} cannot be looked for: {error}") from None
-            if not matches:
+            if not named:
                 raise SettingError(f"{self.where}: {key} = {pattern!r} matches no file below {self.root}")
-            found |= dict.fromkeys(matches)
+            found |= dict.fromkeys(named)
         return [*found]
 
     def sql_files(self, key: str) -> list[Path]:

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-import os
 import sysconfig
 from pathlib import Path
 from typing import TYPE_CHECKING
+
+from realservices.sources.patterns import own_folders
 
 if TYPE_CHECKING:
     from realservices.sources.declarations import Declaration
@@ -22,9 +23,7 @@ def input_files(declaration: Declaration) -> list[str]:
     found = [path for path in declaration.files("inputs") if _COMPILED not in path.parts]
     files = {str(path) for path in found if not path.is_dir()}
     for path in found:
-        for directory, folders, names in os.walk(path):
-            folders[:] = [name for name in folders if name != _COMPILED and not name.startswith(".")]
-            files.update(f"{directory}/{name}" for name in names)
+        files.update(str(each) for folder in own_folders(path) for each in folder.iterdir() if not each.is_dir())
     return sorted(files)
 
 

@@ -91,6 +91,23 @@ def test_a_pattern_names_files_and_each_of_them_once(tmp_path: Path) -> None:
     assert _with_migrations(tmp_path, "['db/2.sql', 'db/**/*.sql']") == ["db/2.sql", "db/1.sql", "db/old.sql/3.sql"]
 
 
+def test_any_folders_are_the_projects_own(tmp_path: Path) -> None:
+    own = ("db/sql/1.sql", "db/sql/app/sql/2.sql", "sql/3.sql")
+    installed = (
+        ".venv/lib/sql/4.sql",
+        "env/lib/site-packages/sql/5.sql",
+        "db/node_modules/a/sql/6.sql",
+        "venv/sql/7.sql",
+    )
+    for name in (*own, *installed, "venv/pyvenv.cfg"):
+        (tmp_path / name).parent.mkdir(parents=True, exist_ok=True)
+        (tmp_path / name).touch()
+    assert _with_migrations(tmp_path, "['**/sql/*.sql']") == [*own]
+    assert _with_migrations(tmp_path, "['db/**/sql/**/*.sql']") == [*own[:2]]
+    assert _with_migrations(tmp_path, "['.venv/**/*.sql']") == [installed[0]]
+    assert _with_migrations(tmp_path, "['venv/**/*.sql']") == [installed[3]]
+
+
 def test_a_directory_and_a_dangling_link_are_refused(tmp_path: Path) -> None:
     (tmp_path / "db").mkdir()
     with pytest.raises(SettingError, match=r"migrations = 'db' is a directory: name the files in it, 'db/\*.sql' for"):
@@ -211,7 +228,10 @@ def test_a_pyproject_that_nobody_may_read(tmp_path: Path) -> None:
             _postgres("seeds = ['/a.sql']"),
             r"seeds\[0\] = '/a.sql'; it is a path or pattern that starts from the project's",
         ),
-        (_postgres("seeds = ['**x']"), r"seeds\[0\] = '\*\*x'; it is a path or pattern .* with '\*\*' for any folders"),
+        (
+            _postgres("seeds = ['**x']"),
+            r"seeds\[0\] = '\*\*x'; it is a path or pattern .* with '\*\*' for any folders of its own",
+        ),
         (_postgres("seeds = ['']"), r"seeds\[0\] = ''; it is a path or pattern"),
         (_postgres('seeds = ["a\\u0000"]'), r"seeds\[0\] = 'a\\x00'; it is a path or pattern"),
         (_postgres("database = 5"), r"database = 5; it is a text"),

@@ -111,6 +111,9 @@ def test_a_directory_among_inputs_stands_for_what_is_in_it(project: Path) -> Non
     (project / "rows" / "1.csv").write_text("one\n")
     (project / "1.sql").write_text("\\! true\n")
     before = _recipe(project, inputs=["rows"]).digest
+    (project / "rows" / "__pycache__").mkdir()
+    (project / "rows" / "__pycache__" / "a.cpython-311.pyc").write_text("compiled by a run of the tests")
+    assert _recipe(project, inputs=["rows"]).digest == before
     (project / "rows" / "1.csv").write_text("two\n")
     assert _recipe(project, inputs=["rows"]).digest != before
 

@@ -10,6 +10,7 @@ from realservices.kinds.postgres.kind import KIND
 from realservices.kinds.postgres.sources.included import included_files
 from realservices.schema.arrange import arrange
 from realservices.schema.program_migrations import refuse_programs
+from realservices.sources.inputs import input_files
 from realservices.sources.recipe import (
     Layers,
     Recipe,
@@ -79,8 +80,7 @@ def _common(declaration: Declaration, distribution: Path, user: str, database: s
 
 def _inputs(declaration: Declaration) -> list[str]:
     """Return digests of the files that the key `inputs` names, also of those in directories that it names."""
-    named = [path for found in declaration.files("inputs") for path in (found, *sorted(found.rglob("*")))]
-    return [file_digest(path) for path in named if path.is_file()]
+    return [file_digest(Path(path)) for path in input_files(declaration)]
 
 
 def _content(declaration: Declaration, path: str) -> list[str]:
