@@ -58,6 +58,15 @@ _REMEDIES = (
         "psql has no value for a variable: write \\set and its name before it, or the value in its place",
     ),
     (
+        r'ERROR:  syntax error at or near "\{"',
+        "a tool fills in a template there, and psql does not: run the tool itself (attribute and key migrate)",
+    ),
+    (
+        r'ERROR:  syntax error at or near "(?:`|GO")',
+        "that is the dialect of another database (MySQL and SQLite quote names by `, SQL Server divides by GO): have "
+        "migrations name the files for PostgreSQL",
+    ),
+    (
         r"error: backslash commands are restricted",
         "the file says \\restrict, and no \\unrestrict follows: it is cut off; have pg_dump write it again",
     ),

@@ -7,6 +7,10 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
 
 _LINE = re.compile(r"^(?P<indent> *)(?:- *)?(?P<key>[\w./-]+) *[:=] *(?P<value>.*?) *(?:#.*)?$")
 _IMAGE = re.compile(r"^(?:.*/)?(?P<name>[\w.-]+)(?::(?P<tag>[\w.-]+))?(?:@.*)?$")
@@ -22,6 +26,7 @@ class Image:
         name: The image's name without registry, "" where it is built.
         tag: The image's tag.
         environment: What it is given.
+        is_built: The project builds it.
     """
 
     service: str
@@ -29,6 +34,7 @@ class Image:
     name: str = ""
     tag: str = ""
     environment: dict[str, str] = field(default_factory=dict)
+    is_built: bool = False
 
 
 def read_compose(file: str, text: str) -> list[Image]:
@@ -56,8 +62,23 @@ def read_compose(file: str, text: str) -> list[Image]:
     return found
 
 
+def merged(images: Iterable[Image]) -> list[Image]:
+    """Return each service once: further files change what the first one says."""
+    found: dict[str, Image] = {}
+    for image in images:
+        first = found.setdefault(image.service, image)
+        if first is not image:
+            first.is_built |= image.is_built
+            first.environment |= image.environment
+            if image.name and not first.name:
+                first.name, first.tag, first.where = image.name, image.tag, image.where
+    return [*found.values()]
+
+
 def _take(image: Image, key: str, value: str) -> None:
-    if key == "image" and (match := _IMAGE.match(value)):
+    if key == "build" or (key == "image" and value.startswith("$")):
+        image.is_built = True
+    elif key == "image" and (match := _IMAGE.match(value)):
         image.name, image.tag = match["name"], match["tag"] or ""
     elif key.isupper() and value:
         image.environment[key] = value

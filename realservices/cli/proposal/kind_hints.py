@@ -9,7 +9,7 @@ from realservices.kinds.registry import find, names, part_of
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
 
-    from realservices.cli.proposal.project_evidence import Evidence
+    from realservices.cli.proposal.project_evidence import Evidence, Variable
     from realservices.cli.proposal.proposed_toml import Proposal
 
 
@@ -23,7 +23,7 @@ class KindHints:
         words: What variables that speak of it have in their names, as a regular expression.
         schemes: Of its URLs.
         lacks: What an address of it does not have, of ``user``, ``password`` and ``database``.
-        given: Variables that tests have anyway.
+        given: Variables that tests have anyway, from when the service has started.
     """
 
     images: Sequence[str] = ()
@@ -38,10 +38,14 @@ class KindHints:
         """Return what else speaks for it."""
         return ()
 
+    def form_of(self, variable: Variable, found: Evidence) -> str:
+        """Return the form that a URL should have whose value no file says, "" for the usual one."""
+        return ""
+
     def add_schema(self, proposal: Proposal, found: Evidence) -> None:
         """Add lines to its table."""
 
-    def add_environment(self, proposal: Proposal) -> None:
+    def add_environment(self, proposal: Proposal, found: Evidence) -> None:
         """Add what follows from the project's own variables, which are known now."""
 
     def ask(self, proposal: Proposal, found: Evidence) -> None:

@@ -2,40 +2,27 @@
 
 from __future__ import annotations
 
-import configparser
 import re
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
-from realservices.cli.proposal.compose import Image, read_compose
-from realservices.cli.proposal.read_names import names_read, settings_files
+from realservices.cli.proposal.compose import Image, merged, read_compose
+from realservices.cli.proposal.django_databases import aliases
+from realservices.cli.proposal.migration_programs import migrator_of
+from realservices.cli.proposal.read_names import names_read, reading_files
 from realservices.cli.proposal.settings_classes import fields_read
+from realservices.cli.proposal.sql_folders import sql_files
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
     from pathlib import Path
 
-_VARIABLE_FILES = (".env.example", ".env.sample", ".env.template", ".env.dist", ".env.test", ".env")
+    from realservices.cli.proposal.migration_programs import Migrator
+    from realservices.cli.proposal.sql_folders import SqlFiles
+
+_VARIABLE_FILES = (".flaskenv", ".env.example", ".env.sample", ".env.template", ".env.dist", ".env.test", ".env")
 _ASSIGNMENT = re.compile(r"^\s*(?:export\s+)?([A-Za-z_]\w*)\s*=\s*(.*?)\s*$")
 _NAME = re.compile(r"^\s*([A-Za-z0-9][\w.-]*)")
-_FOLDERS = (
-    "migrations", "db/migrations", "db/migrate", "database/migrations", "sql/migrations", "sql", "db", "schema",
-    "src/main/resources/db/migration", "supabase/migrations", "prisma/migrations",
-)  # fmt: skip
-_READS_ENVIRONMENT = re.compile(r"environ|getenv|settings|config\(|dj_database_url|Env\(")
-
-
-@dataclass(frozen=True, slots=True)
-class SqlFiles:
-    """A folder of migrations.
-
-    Attributes:
-        pattern: What names them, from the project's directory.
-        paths: The files.
-    """
-
-    pattern: str
-    paths: list[Path]
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,11 +49,12 @@ class Evidence:
         dependencies: Normalised name of a package to the file that names it.
         images: The services of a compose file.
         variables: By name, those of .env files, of what a compose file builds, and of what settings read.
-        alembic: The folder of Alembic's scripts, empty if there is no alembic.ini.
-        alembic_reads_environment: Its env.py looks at the environment or at settings.
-        has_django: There is a manage.py that is Django's.
+        migrator: The program that makes the schema.
+        aliases: The databases of Django's settings, each with the variables that it is read from.
+        aliases_in: The file that names them.
         has_bazel: There is a MODULE.bazel.
-        sql: Folders with migrations in SQL.
+        sql: Migrations in SQL, where no program makes the schema.
+        elsewhere: Folders with tests of their own, and what was found there: of another project, below this one.
         unread: Files that could not be read, and why.
     """
 
@@ -74,70 +62,63 @@ class Evidence:
     dependencies: dict[str, str] = field(default_factory=dict)
     images: list[Image] = field(default_factory=list)
     variables: dict[str, Variable] = field(default_factory=dict)
-    alembic: str = ""
-    alembic_reads_environment: bool = False
-    has_django: bool = False
+    migrator: Migrator | None = None
+    aliases: dict[str, set[str]] = field(default_factory=dict)
+    aliases_in: str = ""
     has_bazel: bool = False
-    sql: list[SqlFiles] = field(default_factory=list)
+    sql: SqlFiles | None = None
+    elsewhere: dict[str, str] = field(default_factory=dict)
     unread: list[str] = field(default_factory=list)
+
+    def text(self, path: Path) -> str:
+        """Return what a file holds, "" if it is not there, or cannot be read."""
+        try:
+            return path.read_text(encoding="utf-8")
+        except (FileNotFoundError, NotADirectoryError):
+            return ""
+        except (OSError, ValueError) as error:
+            self.unread.append(f"{path.relative_to(self.root)}: {error}")
+            return ""
 
 
 def look(root: Path) -> Evidence:
     """Read what there is."""
     found = Evidence(root)
     found.has_bazel = (root / "MODULE.bazel").is_file()
-    found.has_django = "DJANGO_SETTINGS_MODULE" in _text(found, root / "manage.py")
-    for name, file in _dependencies(found):
+    pyproject = _toml(found, "pyproject.toml")
+    for name, file in _dependencies(found, pyproject):
         found.dependencies.setdefault(_normalised(name), file)
-    for path in sorted(root.glob("*compose*.y*ml")):
-        found.images += read_compose(path.name, _text(found, path))
-    for name in _VARIABLE_FILES:
-        for line in _text(found, root / name).splitlines():
-            if match := _ASSIGNMENT.match(line):
-                found.variables.setdefault(match[1], Variable(match[2].strip("'\""), name))
-    for image in found.images:
-        for variable, value in image.environment.items() if not image.name else ():
-            found.variables.setdefault(variable, Variable(value, image.where))
-    for path in settings_files(root):
-        text = _text(found, path)
-        for variable, default in (*names_read(text), *fields_read(text)):
-            found.variables.setdefault(variable, Variable(default, str(path.relative_to(root)), is_read=True))
-    _look_at_alembic(found)
-    found.sql = list(_sql_files(root)) if not found.alembic and not found.has_django else []
+    found.images = merged(
+        image for path in sorted(root.glob("*compose*.y*ml")) for image in read_compose(path.name, found.text(path))
+    )
+    for name, variable in _variables(found):
+        found.variables.setdefault(name, variable)
+    found.migrator = migrator_of(found, _table(_table(pyproject, "tool"), "alembic"))
+    found.sql = None if found.migrator else sql_files(root)
     return found
 
 
-def _look_at_alembic(found: Evidence) -> None:
-    text = _text(found, found.root / "alembic.ini")
-    if not text:
-        return
-    parser = configparser.RawConfigParser()
-    try:
-        parser.read_string(text)
-        folder = parser.get("alembic", "script_location")
-    except configparser.Error as error:
-        found.unread.append(f"alembic.ini: {error}")
-        return
-    found.alembic = folder.replace("%(here)s/", "").strip("/")
-    script = _text(found, found.root / found.alembic / "env.py")
-    found.alembic_reads_environment = bool(_READS_ENVIRONMENT.search(script))
+def _variables(found: Evidence) -> Iterator[tuple[str, Variable]]:
+    """Yield the variables that files set, then those that code reads."""
+    for name in _VARIABLE_FILES:
+        for line in found.text(found.root / name).splitlines():
+            if match := _ASSIGNMENT.match(line):
+                yield match[1], Variable(match[2].strip("'\""), name)
+    for image in found.images:
+        for name, value in image.environment.items() if not image.name else ():
+            yield name, Variable(value, image.where)
+    for path, text in reading_files(found):
+        shown = str(path.relative_to(found.root))
+        for name, default in (*names_read(text, path), *fields_read(text)):
+            yield name, Variable(default, shown, is_read=True)
+        if not found.aliases:
+            found.aliases, found.aliases_in = aliases(text, path), shown
 
 
-def _sql_files(root: Path) -> Iterator[SqlFiles]:
-    for folder in _FOLDERS:
-        for pattern in (f"{folder}/*.sql", f"{folder}/*/up.sql", f"{folder}/*/migration.sql", f"{folder}/*/*.sql"):
-            if paths := sorted(root.glob(pattern)):
-                yield SqlFiles(pattern, paths)
-                return
-    if (root / "schema.sql").is_file():
-        yield SqlFiles("schema.sql", [root / "schema.sql"])
-
-
-def _dependencies(found: Evidence) -> Iterator[tuple[str, str]]:
+def _dependencies(found: Evidence, content: dict[str, Any]) -> Iterator[tuple[str, str]]:
     for path in sorted(found.root.glob("*requirements*.txt")) + sorted(found.root.glob("requirements/*.txt")):
         shown = str(path.relative_to(found.root))
-        yield from ((match[1], shown) for line in _text(found, path).splitlines() if (match := _NAME.match(line)))
-    content = _toml(found, "pyproject.toml")
+        yield from ((match[1], shown) for line in found.text(path).splitlines() if (match := _NAME.match(line)))
     project, tool = _table(content, "project"), _table(content, "tool")
     lists = [project.get("dependencies"), *_table(project, "optional-dependencies").values()]
     lists += _table(content, "dependency-groups").values()
@@ -155,7 +136,7 @@ def _toml(found: Evidence, name: str) -> dict[str, Any]:
     import tomllib  # noqa: PLC0415 - for this command only
 
     try:
-        return tomllib.loads(_text(found, found.root / name))
+        return tomllib.loads(found.text(found.root / name))
     except ValueError as error:
         found.unread.append(f"{name}: {error}")
         return {}
@@ -164,16 +145,6 @@ def _toml(found: Evidence, name: str) -> dict[str, Any]:
 def _table(content: dict[str, Any], key: str) -> dict[str, Any]:
     value = content.get(key, {})
     return value if isinstance(value, dict) else {}
-
-
-def _text(found: Evidence, path: Path) -> str:
-    try:
-        return path.read_text(encoding="utf-8")
-    except (FileNotFoundError, NotADirectoryError):
-        return ""
-    except (OSError, ValueError) as error:
-        found.unread.append(f"{path.relative_to(found.root)}: {error}")
-        return ""
 
 
 def _normalised(name: str) -> str:

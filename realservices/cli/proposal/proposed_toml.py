@@ -13,7 +13,7 @@ from realservices.kinds.registry import find
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
-    from realservices.cli.proposal.project_evidence import Evidence
+    from realservices.cli.proposal.project_evidence import Evidence, Variable
 
 _CATALOGUE = {"nats": "NATS", "minio": "S3", "kafka": "Kafka's protocol", "localstack": "S3"}
 # What a test may use in their place.
@@ -41,6 +41,7 @@ class Proposal:
     Attributes:
         reasons: By kind, what speaks for it.
         services: Lines of TOML by kind, without the table's head.
+        further: Kind and lines by name, of services beside the first one of their kind.
         env: Variables of the project's own.
         questions: What could not be told, and what to do.
         extras: What pip has to install.
@@ -48,6 +49,7 @@ class Proposal:
 
     reasons: dict[str, list[str]] = field(default_factory=dict)
     services: dict[str, list[str]] = field(default_factory=dict)
+    further: dict[str, tuple[str, list[str]]] = field(default_factory=dict)
     env: dict[str, str] = field(default_factory=dict)
     questions: list[str] = field(default_factory=list)
     extras: list[str] = field(default_factory=list)
@@ -58,9 +60,10 @@ class Proposal:
         Args:
             prefix: What its tables' names begin with: ``tool.realservices.`` in a pyproject.toml.
         """
+        services = {kind_hints(kind).service: (kind, lines) for kind, lines in self.services.items()} | self.further
         blocks = [
-            "\n".join([f"[{prefix}services.{kind_hints(kind).service}]", f'kind = "{kind}"', *lines])
-            for kind, lines in self.services.items()
+            "\n".join([f"[{prefix}services.{name}]", f'kind = "{kind}"', *lines])
+            for name, (kind, lines) in services.items()
         ]
         if self.env:
             lines = [f"{name} = {json.dumps(value)}" for name, value in self.env.items()]
@@ -75,10 +78,10 @@ def propose(found: Evidence) -> Proposal:
     for kind in proposal.services:
         kind_hints(kind).add_schema(proposal, found)
     for name, variable in found.variables.items():
-        if reference := _reference(name, variable.value, proposal.services):
+        if reference := _reference(name, variable, proposal.services, found):
             proposal.env[name] = reference
     for kind in proposal.services:
-        kind_hints(kind).add_environment(proposal)
+        kind_hints(kind).add_environment(proposal, found)
     proposal.extras = [
         *proposal.services,
         *(extra for extra, packages in _EXTRAS.items() if not found.dependencies.keys().isdisjoint(packages)),
@@ -102,16 +105,20 @@ def _reasons(kind: str, found: Evidence) -> Iterable[str]:
     yield from hints.reasons(found)
 
 
-def _reference(name: str, value: str, services: Iterable[str]) -> str:
+def _reference(name: str, variable: Variable, services: Iterable[str], found: Evidence) -> str:
     """Return what a variable should be, "" if that is nothing of ours."""
-    scheme, separator, _ = value.partition("://")
+    scheme, separator, address = variable.value.partition("://")
     family, _, driver = scheme.partition("+")
+    if separator and not address:
+        # It is put before an address that the code has from elsewhere.
+        return ""
     for kind in services:
         hints = kind_hints(kind)
         if separator and family in hints.schemes:
-            if name in hints.given and not driver:
-                return ""
-            return f"$(url {hints.service}{f' {driver}' if driver in find(kind).url_forms else ''})"
+            return _url(hints.service, driver if driver in find(kind).url_forms else "")
+        if name in hints.given and not variable.value:
+            # Named, it is there before any module of the project's is imported.
+            return _url(hints.service, hints.form_of(variable, found))
         for field_name, words in _FIELDS.items():
             if separator or field_name in hints.lacks:
                 continue
@@ -120,15 +127,19 @@ def _reference(name: str, value: str, services: Iterable[str]) -> str:
     return ""
 
 
+def _url(service: str, form: str) -> str:
+    return f"$(url {service}{f' {form}' if form else ''})"
+
+
 def _ask(proposal: Proposal, found: Evidence) -> None:
     hinted = list(map(kind_hints, hinted_kinds()))
     known = {name for hints in hinted for name in hints.images}
     for image in found.images:
         if image.name in _CATALOGUE:
             proposal.questions.append(f"{image.where}: docs/catalog.md has {_CATALOGUE[image.name]}")
-        elif image.name and image.name not in known:
+        elif image.name and image.name not in known and not image.is_built:
             proposal.questions.append(f"{image.where}: there is no kind of service for {image.name}")
-        elif not image.name:
+        elif image.is_built and image.name not in known:
             proposal.questions.append(
                 f"{image.where}: {image.service!r} is built here; where tests need it, declare it as kind = "
                 '"executable" with its command (docs/pytest.md)'
@@ -139,4 +150,8 @@ def _ask(proposal: Proposal, found: Evidence) -> None:
             proposal.questions.append(f"{file}: {package} is there; our fixtures can replace {what}")
     for hints in hinted:
         hints.ask(proposal, found)
-    proposal.questions += [f"not read: {each}" for each in found.unread]
+    proposal.questions += [
+        f"{path} belongs to {folder}/, which has tests of its own: run init there, too"
+        for folder, path in found.elsewhere.items()
+    ]
+    proposal.questions += [f"not read: {each}" for each in dict.fromkeys(found.unread)]

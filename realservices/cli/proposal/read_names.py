@@ -1,44 +1,49 @@
-"""Names of environment variables that a project's settings read, and what they are without one."""
+"""Names of environment variables that a project's code reads, and what they are without one."""
 
 from __future__ import annotations
 
-import os
 import re
-from pathlib import Path
 from typing import TYPE_CHECKING
+
+from realservices.cli.proposal.project_files import walk
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
+    from pathlib import Path
+
+    from realservices.cli.proposal.project_evidence import Evidence
 
 _FILES = re.compile(r"settings.*|.*config.*|conftest|common|database|db|env")
 _FOLDERS = re.compile(r"settings|config")
-_DEEP = 4
-# `os.getenv("A", "b")`, `os.environ["A"]`, `environ.get("A")`, and what projects call theirs: `envint("A")`,
-# `env.str("A")`, `config("A")`.
-_READ = re.compile(
-    r"""(?:\bgetenv\(|\benviron(?:\.get\(|\[)|\benv\w*(?:\.\w+)?\(|\bconfig\()\s*(["'])([A-Z][A-Z0-9_]*)\1"""
-    r"""(?:\s*,\s*(?:default=)?(["'])([^"'\n]*)\3)?"""
-)
-_VIRTUAL_ENVIRONMENT = "pyvenv.cfg"
-_SKIPPED = {"node_modules", "site-packages", "__pycache__"}
+_READS = re.compile(r"environ|getenv|BaseSettings|DATABASES")
+# Enough for a project; in a large one settings come early, as files that are named after them are looked at first.
+_MOST_FILES = 2000
+_NAMED = r"""\s*(["'])([A-Z][A-Z0-9_]*)\1(?:\s*,\s*(?:default=)?(["'])([^"'\n]*)\3)?"""
+# `os.getenv("A", "b")`, `os.environ["A"]`, `environ.get("A")`.
+_READ = re.compile(rf"(?:\bgetenv\(|\benviron(?:\.get\(|\[)){_NAMED}")
+# And what projects call theirs in settings: `envint("A")`, `env.str("A")`, `config("A")`.
+_READ_BY_SETTINGS = re.compile(rf"(?:\bgetenv\(|\benviron(?:\.get\(|\[)|\benv\w*(?:\.\w+)?\(|\bconfig\(){_NAMED}")
 
 
-def settings_files(root: Path) -> Iterator[Path]:
-    """Yield the files of a project that look like its settings, in order."""
-    for directory, folders, files in os.walk(root):
-        here = Path(directory)
-        if _VIRTUAL_ENVIRONMENT in files:
-            folders.clear()
-            continue
-        is_deep = len(here.relative_to(root).parts) >= _DEEP
-        folders[:] = [] if is_deep else sorted(name for name in folders if name[0] != "." and name not in _SKIPPED)
-        for name in sorted(files):
-            stem, dot, suffix = name.rpartition(".")
-            if dot and suffix == "py" and (_FILES.fullmatch(stem) or _FOLDERS.fullmatch(here.name)):
-                yield here / name
+def reading_files(found: Evidence) -> Iterator[tuple[Path, str]]:
+    """Yield the files that read the environment, and what they hold: first those that look like settings."""
+    paths = [here / name for here, files in walk(found.root) for name in files if name.endswith(".py")]
+    paths = [path for path in paths if not _is_a_test(path)]
+    for path in sorted(paths, key=lambda path: not _is_settings(path))[:_MOST_FILES]:
+        text = found.text(path)
+        if _is_settings(path) or _READS.search(text):
+            yield path, text
 
 
-def names_read(text: str) -> Iterator[tuple[str, str]]:
+def names_read(text: str, path: Path) -> Iterator[tuple[str, str]]:
     """Yield each variable's name and its default, "" if it has none, or none that is a text."""
-    for match in _READ.finditer(text):
+    for match in (_READ_BY_SETTINGS if _is_settings(path) else _READ).finditer(text):
         yield match[2], match[4] or ""
+
+
+def _is_settings(path: Path) -> bool:
+    return bool(_FILES.fullmatch(path.stem) or _FOLDERS.fullmatch(path.parent.name))
+
+
+def _is_a_test(path: Path) -> bool:
+    return path.stem.startswith("test_") or path.stem.endswith("_test")

@@ -9,18 +9,30 @@ from typing import TYPE_CHECKING
 
 from realservices.cli.proposal.kind_hints import KindHints
 from realservices.contract.errors import TemplateError
+from realservices.kinds.postgres.django_services import add_databases
 from realservices.kinds.postgres.kind import KIND
 from realservices.schema.arrange import arrange
+from realservices.schema.program_migrations import refuse_programs
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
-    from realservices.cli.proposal.project_evidence import Evidence, SqlFiles
+    from realservices.cli.proposal.project_evidence import Evidence, Variable
     from realservices.cli.proposal.proposed_toml import Proposal
+    from realservices.cli.proposal.sql_folders import SqlFiles
 
 _LAYOUT = re.compile(r'layout = "([\w-]+)"')
 # As sources/completed.py brings them.
 _FETCHED = re.compile(r"\b(?:pgcrypto|uuid-ossp)\b")
+_SQLALCHEMY = {"sqlalchemy", "sqlmodel", "flask-sqlalchemy", "advanced-alchemy"}
+# The driver that SQLAlchemy takes for the URL of a driver that it is not told.
+_DRIVERS = {
+    "asyncpg": "asyncpg",
+    "psycopg": "psycopg",
+    "psycopg-binary": "psycopg",
+    "psycopg2": "",
+    "psycopg2-binary": "",
+}
 
 
 class _Postgres(KindHints):
@@ -32,46 +44,55 @@ class _Postgres(KindHints):
     given = ("DATABASE_URL",)
 
     def reasons(self, found: Evidence) -> Iterable[str]:
-        return (files.pattern for files in found.sql)
+        return found.sql.patterns[-1:] if found.sql else ()
+
+    def form_of(self, variable: Variable, found: Evidence) -> str:
+        """Return the one driver with which the project's SQLAlchemy would use a URL that is not known."""
+        drivers = {form for package, form in _DRIVERS.items() if package in found.dependencies}
+        is_mapped = variable.is_read and not found.aliases and not _SQLALCHEMY.isdisjoint(found.dependencies)
+        return drivers.pop() if is_mapped and len(drivers) == 1 else ""
 
     def add_schema(self, proposal: Proposal, found: Evidence) -> None:
         lines = proposal.services[KIND.name]
-        if found.has_django:
-            lines += [
-                'migrate = [["{python}", "manage.py", "migrate", "--noinput"]]',
-                'inputs = ["manage.py", "**/settings*.py", "**/models.py", "**/migrations/*.py"]',
-            ]
-        elif found.alembic:
-            lines += [
-                'migrate = [["{python}", "-m", "alembic", "upgrade", "head"]]',
-                f'inputs = ["alembic.ini", "{found.alembic}/**/*.py"]',
-            ]
-            if not found.alembic_reads_environment:
+        if migrator := found.migrator:
+            lines += [f"migrate = [{json.dumps(migrator.command)}]", f"inputs = {json.dumps(migrator.inputs)}"]
+            if migrator.where:
                 proposal.questions.append(
-                    f"{found.alembic}/env.py takes its URL from alembic.ini: have it read os.environ['DATABASE_URL']"
+                    f"{migrator.where} takes its URL from alembic.ini: have it read os.environ['DATABASE_URL']"
                 )
-        for files in found.sql:
-            lines.append(f"migrations = [{json.dumps(files.pattern)}]")
-            _add_layout(proposal, found, files)
+        elif found.sql:
+            lines.append(f"migrations = {json.dumps(found.sql.patterns)}")
+            _add_layout(proposal, found, found.sql)
+            if found.sql.seed:
+                lines.append(f"seeds = {json.dumps([found.sql.seed])}")
+        else:
+            proposal.questions.append(
+                "no migrations were found, so that the database is empty: name files of SQL in the key migrations "
+                '(docs/schema.md), or what makes the schema: migrate = ["package.module:function"], for instance, with '
+                "a function that calls create_all (docs/migrators.md)"
+            )
 
-    def add_environment(self, proposal: Proposal) -> None:
+    def add_environment(self, proposal: Proposal, found: Evidence) -> None:
         if not _is_migrated(proposal):
             return
         lines = proposal.services[KIND.name]
         # A migrator has one database, which needs no name.
         named = f" {self.service}"
+        known = {name: value.replace(named, "", 1) for name, value in proposal.env.items() if named in value}
         own = [
-            f"{name} = {json.dumps(value.replace(named, '', 1))}"
-            for name, value in proposal.env.items()
-            if named in value
+            f"{name} = {json.dumps(value)}"
+            for name, value in known.items()
+            if not (name in self.given and value == "$(url)")
         ]
         if own:
             lines.insert(1, f"migrate_env = {{ {', '.join(own)} }}")
-        else:
+        elif not known:
             proposal.questions.append(
                 "the migrator gets DATABASE_URL and PG*; where it reads other names, add migrate_env "
                 "(docs/migrators.md)"
             )
+        if found.aliases:
+            add_databases(proposal, found, self.service)
 
     def ask(self, proposal: Proposal, found: Evidence) -> None:
         for image in found.images:
@@ -88,7 +109,10 @@ class _Postgres(KindHints):
                     f'{variable.where} reads {name}: `{name} = "$(url db)"` in the table env, or with a driver such as '
                     f'"$(url db psycopg)", runs it on PostgreSQL{migrator} (docs/environment_variables.md)'
                 )
-
+        if found.sql and found.sql.others:
+            proposal.questions.append(
+                f"SQL is in {', '.join(found.sql.others)}, too: take what makes the tests' schema"
+            )
         if (wanted := _fetched(found)) and not found.has_bazel:
             name, where = wanted
             proposal.questions.append(
@@ -98,30 +122,43 @@ class _Postgres(KindHints):
 
     def target(self, proposal: Proposal, found: Evidence) -> str:
         lines = ["postgres_service(", f'    name = "{self.service}",']
-        lines += [f'    migrations = glob(["{files.pattern}"]),' for files in found.sql]
-        lines += [f"    {line}," for line in proposal.services[KIND.name] if line.startswith("layout")]
-        if found.has_django or found.alembic:
+        if found.sql:
+            lines.append(f"    migrations = glob({json.dumps(found.sql.patterns)}),")
+        lines += [f"    {line}," for line in proposal.services[KIND.name] if line.startswith(("layout", "seeds"))]
+        if found.migrator:
             lines.append('    migrate = [":migrate"],  # a program that runs the migrations: docs/migrators.md')
         return "\n".join([*lines, ")"])
 
 
 def _add_layout(proposal: Proposal, found: Evidence, files: SqlFiles) -> None:
     named = [(str(path.relative_to(found.root)), str(path)) for path in files.paths]
+    layout = files.layout
+    try:
+        if not layout:
+            layout = _layout_of(named)
+        arrange(layout, named)
+        refuse_programs(layout, named)
+    except TemplateError as error:
+        proposal.questions.append(f"how {files.patterns[-1]} is to be applied: {error}")
+    if layout:
+        proposal.services[KIND.name].append(f'layout = "{layout}"')
+
+
+def _layout_of(named: list[tuple[str, str]]) -> str:
+    """Return the layout that the refusal of files without one names; empty: they need none, or it names none."""
     try:
         arrange("", named)
     except TemplateError as error:
         layouts = {layout for layout in _LAYOUT.findall(str(error)) if layout != "plain"}
-        if len(layouts) == 1:
-            proposal.services[KIND.name].append(f'layout = "{layouts.pop()}"')
-        else:
-            proposal.questions.append(f"how {files.pattern} is to be applied: {error}")
+        return layouts.pop() if len(layouts) == 1 else ""
+    return ""
 
 
 def _fetched(found: Evidence) -> tuple[str, str] | None:
     """Return an extension that a migration wants and `fetch` brings, and the migration."""
-    paths = [path for files in found.sql for path in files.paths]
-    if found.alembic:
-        paths += sorted((found.root / found.alembic / "versions").glob("*.py"))
+    paths = found.sql.paths if found.sql else []
+    if found.migrator and found.migrator.versions:
+        paths = sorted((found.root / found.migrator.versions).glob("*.py"))
     for path in paths:
         with contextlib.suppress(OSError):
             if match := _FETCHED.search(path.read_text(encoding="utf-8", errors="replace")):
@@ -137,7 +174,8 @@ def _is_migrated(proposal: Proposal) -> bool:
 def _is_url(name: str, default: str) -> bool:
     """Return whether a variable that code reads is the URL of a database."""
     is_named = re.fullmatch(rf"(?:\w+_)?(?:{HINTS.words})_(?:URL|URI|DSN)(?:_\w+)?", name)
-    return bool(is_named) and name not in HINTS.given and default.partition(":")[0].partition("+")[0] in ("", "sqlite")
+    schemes = ("sqlite",) if name in HINTS.given else ("", "sqlite")
+    return bool(is_named) and default.partition(":")[0].partition("+")[0] in schemes
 
 
 HINTS = _Postgres()

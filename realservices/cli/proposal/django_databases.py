@@ -1,0 +1,35 @@
+"""The databases that a module of Django's settings declares, and the variables that each is read from."""
+
+from __future__ import annotations
+
+import ast
+import warnings
+from typing import TYPE_CHECKING
+
+from realservices.cli.proposal.read_names import names_read
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+_NAME = "DATABASES"
+
+
+def aliases(text: str, path: Path) -> dict[str, set[str]]:
+    """Return the keys of `DATABASES`, with the variables in each one's value; none where it is no plain dictionary."""
+    if _NAME not in text:
+        return {}
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            tree = ast.parse(text)
+    except (SyntaxError, ValueError):
+        return {}
+    for node in ast.walk(tree):
+        if isinstance(node, ast.Assign) and isinstance(node.value, ast.Dict) and ast.unparse(node.targets[0]) == _NAME:
+            pairs = zip(node.value.keys, node.value.values, strict=True)
+            return {
+                key.value: {name for name, _ in names_read(ast.unparse(value), path)}
+                for key, value in pairs
+                if isinstance(key, ast.Constant) and isinstance(key.value, str)
+            }
+    return {}

@@ -1,0 +1,209 @@
+"""What `init` proposes for projects of the shapes that teams have: which program or files make the schema, which names."""
+
+from __future__ import annotations
+
+import tomllib
+from typing import TYPE_CHECKING, Any
+
+import pytest
+
+from realservices.cli.proposal.project_evidence import look
+from realservices.cli.proposal.proposed_toml import propose
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+_FLASK_ENV = "from flask import current_app\nconfig.set_main_option('sqlalchemy.url', get_engine_url())\n"
+_MANAGE = "os.environ.setdefault('DJANGO_SETTINGS_MODULE', 'site.settings')\n"
+_GOOSE = "-- +goose Up\nSELECT 1;\n-- +goose Down\n"
+_FLASK = ["{python}", "-m", "flask", "db", "upgrade"]
+
+
+def _proposed(root: Path, files: dict[str, str]) -> tuple[dict[str, Any], str]:
+    """Return the declaration and the questions."""
+    for name, text in {"requirements.txt": "asyncpg\n", **files}.items():
+        (root / name).parent.mkdir(parents=True, exist_ok=True)
+        (root / name).write_text(text, encoding="utf-8")
+    proposal = propose(look(root))
+    return tomllib.loads(proposal.toml("")), "\n".join(proposal.questions)
+
+
+def _database(root: Path, files: dict[str, str]) -> dict[str, Any]:
+    found: dict[str, Any] = _proposed(root, files)[0]["services"]["db"]
+    return found
+
+
+@pytest.mark.parametrize(
+    ("files", "command", "inputs"),
+    [
+        (
+            {"alembic.ini": "[alembic]\nscript_location = ./db\n", "db/env.py": ""},
+            ["{python}", "-m", "alembic", "upgrade", "head"],
+            ["alembic.ini", "db/**/*.py"],
+        ),
+        (
+            {"src/alembic.ini": "[alembic]\nscript_location = migrations\n", "src/migrations/env.py": ""},
+            ["sh", "-c", 'cd src && exec "$$@"', "sh", "{python}", "-m", "alembic", "upgrade", "head"],
+            ["src/alembic.ini", "src/migrations/**/*.py"],
+        ),
+        (
+            {"pyproject.toml": '[tool.alembic]\nscript_location = "%(here)s/db"\n', "db/env.py": ""},
+            ["{python}", "-m", "alembic", "upgrade", "head"],
+            ["pyproject.toml", "db/**/*.py"],
+        ),
+        ({"app.py": "", "migrations/alembic.ini": "[alembic]\n", "migrations/env.py": _FLASK_ENV}, _FLASK, ["migrations/**/*.py"]),
+        (
+            {
+                "shop/__init__.py": "def create_app():\n    pass\n",
+                "shop/db/alembic.ini": "[alembic]\n",
+                "shop/db/env.py": _FLASK_ENV,
+            },
+            ["{python}", "-m", "flask", "--app", "shop", "db", "upgrade", "--directory", "shop/db"],
+            ["shop/db/**/*.py"],
+        ),
+        (
+            {
+                ".flaskenv": "FLASK_APP=shop.web\n",
+                "migrations/alembic.ini": "[alembic]\n",
+                "migrations/env.py": _FLASK_ENV,
+            },
+            ["{python}", "-m", "flask", "--app", "shop.web", "db", "upgrade"],
+            ["migrations/**/*.py"],
+        ),
+        (
+            {"src/manage.py": _MANAGE, "src/site/settings.py": "", "src/shop/models/a.py": ""},
+            ["{python}", "src/manage.py", "migrate", "--noinput"],
+            ["src/manage.py", "**/settings*.py", "**/models/*.py"],
+        ),
+    ],
+)  # fmt: skip
+def test_the_program_that_makes_the_schema(
+    tmp_path: Path, files: dict[str, str], command: list[str], inputs: list[str]
+) -> None:
+    database = _database(tmp_path, files)
+    assert database["migrate"] == [command]
+    assert database["inputs"] == inputs
+
+
+def test_a_project_below_with_tests_of_its_own_is_named(tmp_path: Path) -> None:
+    files = {"backend/alembic.ini": "[alembic]\nscript_location = db\n", "backend/pyproject.toml": ""}
+    declared, questions = _proposed(tmp_path, files)
+    assert declared["services"]["db"] == {"kind": "postgres"}
+    assert "backend/alembic.ini belongs to backend/, which has tests of its own: run init there, too" in questions
+    assert "no migrations were found, so that the database is empty" in questions
+
+
+@pytest.mark.parametrize(
+    ("names", "declared"),
+    [
+        (["db/migration/1_a.up.sql", "db/migration/1_a.down.sql", "db/query/a.sql"], ["db/migration/*.sql"]),
+        (
+            ["db/clickhouse/migrations/1.sql", "prisma/migrations/1_a/migration.sql"],
+            ["prisma/migrations/*/migration.sql"],
+        ),
+        (["migrations/setup.sql", "migrations/2024_a/up.sql"], ["migrations/*/up.sql"]),
+        (["src/main/resources/db/migration/V1__a.sql"], ["src/main/resources/db/migration/*.sql"]),
+        (["db/migration/V1__a.sql", "db/migration/more/V2__b.sql"], ["db/migration/**/*.sql"]),
+        (["sqitch.plan", "deploy/a.sql", "revert/a.sql"], ["sqitch.plan", "deploy/*.sql"]),
+        (["schema/tables.sql"], ["schema/*.sql"]),
+        (["schema.sql", "queries/a.sql"], ["schema.sql"]),
+    ],
+)
+def test_the_files_that_make_the_schema(tmp_path: Path, names: list[str], declared: list[str]) -> None:
+    database = _database(tmp_path, dict.fromkeys(names, ""))
+    assert database["migrations"] == declared
+
+
+def test_what_supabase_seeds(tmp_path: Path) -> None:
+    files = {"supabase/migrations/20240101_a.sql": "", "supabase/seed.sql": "", "supabase/config.toml": ""}
+    assert _database(tmp_path, files) == {
+        "kind": "postgres",
+        "migrations": ["supabase/migrations/*.sql"],
+        "seeds": ["supabase/seed.sql"],
+    }
+
+
+def test_files_in_several_places_are_asked_about(tmp_path: Path) -> None:
+    _, questions = _proposed(tmp_path, {"migrations/a/1.sql": "", "migrations/b/1.sql": ""})
+    assert "SQL is in migrations/b/*.sql, too: take what makes the tests' schema" in questions
+
+
+def test_a_layout_that_cannot_be_applied_is_asked_about(tmp_path: Path) -> None:
+    declared, questions = _proposed(tmp_path, {"migrations/1_a.sql": _GOOSE, "migrations/2_b.go": ""})
+    assert declared["services"]["db"]["layout"] == "goose"
+    assert "how migrations/*.sql is to be applied: migrations/2_b.go is a migration that only goose itself" in questions
+
+
+@pytest.mark.parametrize(
+    ("requirements", "code", "reference"),
+    [
+        ("asyncpg\n", "os.environ['DATABASE_URL']", "$(url db)"),
+        ("asyncpg\nSQLAlchemy\n", "os.environ['DATABASE_URL']", "$(url db asyncpg)"),
+        ("psycopg[binary]\nsqlmodel\n", "os.getenv('DATABASE_URL')", "$(url db psycopg)"),
+        ("psycopg2\nFlask-SQLAlchemy\n", "os.getenv('DATABASE_URL', '')", "$(url db)"),
+        ("psycopg\nasyncpg\nSQLAlchemy\n", "os.getenv('DATABASE_URL')", "$(url db)"),
+        ("asyncpg\n", "os.getenv('DATABASE_URL', 'postgresql+psycopg://localhost')", "$(url db psycopg)"),
+        ("asyncpg\n", "os.getenv('DATABASE_URL', 'sqlite:///a.db')", None),
+    ],
+)
+def test_a_name_that_is_given_anyway_is_there_before_imports(
+    tmp_path: Path, requirements: str, code: str, reference: str | None
+) -> None:
+    declared, questions = _proposed(tmp_path, {"requirements.txt": requirements, "shop/main.py": f"URL = {code}\n"})
+    assert declared.get("env", {}).get("DATABASE_URL") == reference
+    assert ("shop/main.py reads DATABASE_URL" in questions) == (reference is None)
+
+
+def test_what_a_migrator_is_given_anyway_is_not_repeated(tmp_path: Path) -> None:
+    files = {"manage.py": _MANAGE, "site/settings.py": "URL = env('DATABASE_URL')\n"}
+    declared, questions = _proposed(tmp_path, files)
+    assert declared["env"] == {"DATABASE_URL": "$(url db)"}
+    assert "migrate_env" not in declared["services"]["db"]
+    assert "the migrator gets DATABASE_URL" not in questions
+
+
+def test_the_beginning_of_an_address_is_no_address(tmp_path: Path) -> None:
+    declared, _ = _proposed(tmp_path, {"config.py": "PREFIX = os.getenv('POSTGRES_PREFIX', 'postgresql://')\n"})
+    assert "env" not in declared
+
+
+def test_names_in_any_file_of_a_project_but_not_in_its_tests(tmp_path: Path) -> None:
+    files = {
+        "a/worker.py": "HOST = os.environ.get('DB_HOST')\nX = config('DB_USER')\n",
+        "a/test_a.py": "os.getenv('DB_PORT')",
+    }
+    assert _proposed(tmp_path, files)[0]["env"] == {"DB_HOST": "$(host db)"}
+
+
+def test_each_database_of_django_has_a_service(tmp_path: Path) -> None:
+    settings = """
+DATABASES = {
+    "default": {"ENGINE": "django.db.backends.postgresql", "HOST": os.environ["DB_HOST"]},
+    "reports": env.db("REPORTS_DATABASE_URL", default="postgres://localhost/reports"),
+    "old": {"ENGINE": "django.db.backends.sqlite3"},
+}
+"""
+    declared, questions = _proposed(tmp_path, {"manage.py": _MANAGE, "site/settings.py": settings})
+    services = declared["services"]
+    assert services["db"]["migrate"] == [["{python}", "manage.py", "migrate", "--noinput"]]
+    assert services["reports"]["migrate"] == [
+        ["{python}", "manage.py", "migrate", "--noinput", "--database", "reports"]
+    ]
+    assert services["reports"]["migrate_env"] == {"DB_HOST": "$(host)", "REPORTS_DATABASE_URL": "$(url)"}
+    assert declared["env"] == {"DB_HOST": "$(host db)", "REPORTS_DATABASE_URL": "$(url reports)"}
+    assert 'site/settings.py: with "TEST": {"TEMPLATE": "realservices_template"}' in questions
+    assert "site/settings.py has the database old, too: where it is PostgreSQL" in questions
+
+
+def test_a_service_that_several_compose_files_speak_of_is_one(tmp_path: Path) -> None:
+    compose = (
+        "services:\n  db:\n    image: postgres:17\n  web:\n    image: '${REGISTRY}/web'\n  mail:\n    image: mailpit\n"
+    )
+    override = "services:\n  db:\n    ports: []\n  mail:\n    restart: always\n  web:\n    build: .\n"
+    _, questions = _proposed(tmp_path, {"compose.yml": compose, "compose.override.yml": override})
+    lines = [line for line in questions.splitlines() if "compose" in line]
+    assert [line.partition(": ")[2][:35] for line in lines] == [
+        "there is no kind of service for mai",
+        "'web' is built here; where tests ne",
+        "",
+    ]
