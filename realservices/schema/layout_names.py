@@ -6,6 +6,9 @@ because a file that is silently not applied is missed later.
 
 from __future__ import annotations
 
+import contextlib
+import datetime
+import math
 import re
 
 from realservices.contract.errors import TemplateError
@@ -25,12 +28,15 @@ _NAMES = {
     "numbered": (r"(\d+).*\.sql", None),
     "postgrator": (r"(\d+)\.do\b.*\.sql", r"\d+\.undo\b.*\.sql"),
     "refinery": (r"[UV](\d+)__.*\.sql", None),
-    "sql-migrate": (r"(\d+).*\.sql", None),
+    "sql-migrate": (r"(\d*).*\.sql", None),
     "sqlx": (r"(\d+)_.*?(?<!\.down)\.sql", r"\d+_.*\.down\.sql"),
     "tern": (r"(\d+)_.*\.sql", None),
 }
 # They order by the text of the name, not by the number in it.
-_ALPHABETICAL = {"dbmate"}
+_ALPHABETICAL = {"dbmate", "db-migrate"}
+# They know a migration by its name: several may have one number.
+_NAMED = {"db-migrate", "node-pg-migrate", "sql-migrate"}
+_DATE_DIGITS = len("20240101120000000")
 _DIESEL = re.compile(r"(?:.*/)?([^/]+)/(up|down)\.sql")
 
 
@@ -41,22 +47,42 @@ def by_version(layout: str, files: list[Script]) -> list[Script]:
         TemplateError: A name is none of the tool's, or two files have one version.
     """
     applied, undoing = _NAMES[layout]
-    found: dict[int, Script] = {}
+    found: list[tuple[float, Script]] = []
     for file in files:
         match = re.fullmatch(applied, file.name)
         if match:
-            version = int(match[1])
-            if version in found:
-                raise TemplateError(
-                    f"{found[version].shown} and {file.shown} have the same version {version}, which {layout} refuses: "
-                    "have migrations name one of them"
-                )
-            found[version] = file
+            found.append((_number(layout, match[1]), file))
         elif not (undoing and re.fullmatch(undoing, file.name)):
             raise unknown_name(layout, file, f"names match {applied}" + (f", or {undoing}" if undoing else ""))
+    if layout not in _NAMED:
+        _refuse_twins(layout, found)
     if layout in _ALPHABETICAL:
-        return sorted(found.values(), key=lambda file: file.name)
-    return [found[version] for version in sorted(found)]
+        return sorted((file for _, file in found), key=lambda file: file.name)
+    return [file for _, file in sorted(found, key=lambda item: (item[0], item[1].name))]
+
+
+def _number(layout: str, digits: str) -> float:
+    """Return what a tool orders by."""
+    if not digits:
+        # sql-migrate applies names without a number last.
+        return math.inf
+    if layout == "node-pg-migrate" and len(digits) == _DATE_DIGITS:
+        # The others are milliseconds since 1970.
+        with contextlib.suppress(ValueError):
+            date = datetime.datetime.strptime(digits[:14], "%Y%m%d%H%M%S").replace(tzinfo=datetime.UTC)
+            return int(date.timestamp()) * 1000 + int(digits[14:])
+    return int(digits)
+
+
+def _refuse_twins(layout: str, found: list[tuple[float, Script]]) -> None:
+    seen: dict[float, Script] = {}
+    for version, file in found:
+        other = seen.setdefault(version, file)
+        if other is not file:
+            raise TemplateError(
+                f"{other.shown} and {file.shown} have the same version {version}, which {layout} refuses: "
+                "have migrations name one of them"
+            )
 
 
 def by_directory(files: list[Script]) -> list[Script]:

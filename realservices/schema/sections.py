@@ -14,6 +14,8 @@ from realservices.contract.errors import TemplateError
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from realservices.schema.script import Script
 
 
@@ -31,6 +33,8 @@ class _Marks:
         harmless: Others, which change nothing for psql.
         any: What all of them look like.
         starts_up: Whether the part to be applied begins with the file.
+        first_only: Whether the first mark of each part counts, and the whole file is applied where there is none.
+        once: Whether the tool refuses a second part to be applied.
         begins, ends: What encloses a statement; a tool refuses one that is left open.
     """
 
@@ -40,6 +44,8 @@ class _Marks:
     harmless: re.Pattern[bytes]
     any: re.Pattern[bytes]
     starts_up: bool = False
+    first_only: bool = False
+    once: bool = False
     begins: re.Pattern[bytes] | None = None
     ends: re.Pattern[bytes] | None = None
 
@@ -53,6 +59,7 @@ SECTIONS = {
         alone=_line(r"--\s*\+goose\s+no transaction"),
         harmless=_line(r"--\s*\+goose\s+(statementbegin|statementend|envsub off)"),
         any=re.compile(rb"\s*--.*\+goose"),
+        once=True,
         begins=_line(r"--\s*\+goose\s+statementbegin"),
         ends=_line(r"--\s*\+goose\s+statementend"),
     ),
@@ -81,7 +88,7 @@ SECTIONS = {
         alone=_NEVER,
         harmless=_NEVER,
         any=_NEVER,
-        starts_up=True,
+        first_only=True,
     ),
     # https://github.com/jackc/tern, "Migrations"
     "tern": _Marks(
@@ -107,12 +114,16 @@ def up_part(layout: str, file: Script) -> Script:
         lines = content.read().split(b"\n")
     _refuse_byte_order_mark(layout, file, lines[0])
     _refuse_open_statement(layout, file, lines)
-    state = "up" if marks.starts_up else "before"
-    transaction, has_up, kept = True, marks.starts_up, []
+    starts_up = marks.starts_up or (marks.first_only and not any(map(_mark_of(marks), lines)))
+    lines = _with_first_marks(marks, lines) if marks.first_only else lines
+    state = "up" if starts_up else "before"
+    transaction, has_up, kept = True, starts_up, []
     for number, line in enumerate(lines, start=1):
         shown = line.decode("utf-8", "replace").strip()
         transaction = transaction and not marks.alone.match(line)
         if marks.up.match(line):
+            if has_up and marks.once:
+                raise TemplateError(f"{file.shown}, line {number}: {shown!r} is there twice, which {layout} refuses")
             state, has_up = "up", True
         elif marks.down.match(line):
             state = "down"
@@ -140,6 +151,22 @@ def up_part(layout: str, file: Script) -> Script:
             "that it has: write the mark, or another layout"
         )
     return replace(file, text=b"\n".join(kept), transaction=transaction)
+
+
+def _mark_of(marks: _Marks) -> Callable[[bytes], str]:
+    """Return what says which part a line begins, "" if it begins none."""
+    return lambda line: "up" if marks.up.match(line) else "down" if marks.down.match(line) else ""
+
+
+def _with_first_marks(marks: _Marks, lines: list[bytes]) -> list[bytes]:
+    """Return lines in which a mark that was there before is an empty comment."""
+    seen = {""}
+    kept = []
+    for line in lines:
+        part = _mark_of(marks)(line)
+        kept.append(b"--" if part and part in seen else line)
+        seen.add(part)
+    return kept
 
 
 def _refuse_byte_order_mark(layout: str, file: Script, line: bytes) -> None:
