@@ -58,6 +58,19 @@ _REMEDIES = (
         "psql has no value for a variable: write \\set and its name before it, or the value in its place",
     ),
     (
+        r"ERROR:  ICU is not supported in this build",
+        "take a PostgreSQL that is built with ICU: under Bazel distribution = "
+        '"@rules_realservices//third_party/postgres:18", in plain pytest REALSERVICES_POSTGRES=/usr/lib/postgresql/17, '
+        "for instance (docs/postgres.md)",
+    ),
+    (
+        r'ERROR:  relation "(?:\w+\.)?(?:__diesel_schema_migrations|schema_migrations|goose_db_version|gorp_migrations'
+        r"|flyway_schema_history|_sqlx_migrations|pgmigrations|refinery_schema_history|_prisma_migrations"
+        r'|alembic_version|django_migrations|schema_version|_yoyo_migration)" does not exist',
+        "that table is the migration tool's own, and only the tool makes it: run the tool itself (attribute and key "
+        "migrate), or let an earlier migration make the table",
+    ),
+    (
         r'ERROR:  syntax error at or near "\{"',
         "a tool fills in a template there, and psql does not: run the tool itself (attribute and key migrate)",
     ),

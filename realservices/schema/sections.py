@@ -100,6 +100,7 @@ SECTIONS = {
         starts_up=True,
     ),
 }
+_BLOCK_COMMENT = re.compile(rb"/\*.*?\*/", re.DOTALL)
 _TEMPLATES = {"tern": re.compile(rb"\{\{")}
 
 
@@ -140,11 +141,9 @@ def up_part(layout: str, file: Script) -> Script:
                 )
             kept.append(line)
             continue
-        elif state == "before" and line.strip() and not line.lstrip().startswith(b"--"):
-            raise TemplateError(
-                f"{file.shown}, line {number}: {shown!r} stands before {layout}'s first mark, which it ignores"
-            )
         kept.append(b"")
+    if not starts_up:
+        _refuse_ignored(layout, file, lines)
     if not has_up:
         raise TemplateError(
             f"{file.shown} has no mark of {layout}'s that begins the part to be applied, and layout = {layout!r} says "
@@ -167,6 +166,19 @@ def _with_first_marks(marks: _Marks, lines: list[bytes]) -> list[bytes]:
         kept.append(b"--" if part and part in seen else line)
         seen.add(part)
     return kept
+
+
+def _refuse_ignored(layout: str, file: Script, lines: list[bytes]) -> None:
+    """Refuse statements before the first mark."""
+    marks = SECTIONS[layout]
+    first = next((index for index, line in enumerate(lines) if _mark_of(marks)(line)), len(lines))
+    head = _BLOCK_COMMENT.sub(lambda comment: b"\n" * comment[0].count(b"\n"), b"\n".join(lines[:first]))
+    for number, line in enumerate(head.split(b"\n"), start=1):
+        if line.strip() and not line.lstrip().startswith(b"--"):
+            shown = line.decode("utf-8", "replace").strip()
+            raise TemplateError(
+                f"{file.shown}, line {number}: {shown!r} stands before {layout}'s first mark, which it ignores"
+            )
 
 
 def _refuse_byte_order_mark(layout: str, file: Script, line: bytes) -> None:

@@ -30,7 +30,7 @@ _LAYOUTS = {
         "20240102_y.sql": f"-- migrate:up\n{_ADD_Y}-- migrate:down\nDROP TABLE a;\n-- migrate:up\n{_RENAME_Y}-- migrate:down\n",
     },
     "sql-migrate": {
-        "1.sql": f"-- +migrate Up\n{_MAKE_A}-- +migrate Down\nDROP TABLE a;\n",
+        "1.sql": f"/*\n * A licence.\n */\n\n-- +migrate Up\n{_MAKE_A}-- +migrate Down\nDROP TABLE a;\n",
         "10.sql": f"-- +migrate Up\n{_RENAME_Y}-- +migrate Down\nDROP TABLE a;\n",
         "2.sql": f"-- +migrate Up\n{_ADD_Y}-- +migrate Down\nDROP TABLE a;\n",
         "2_a.sql": "-- +migrate Up\nSELECT y FROM a;\n",
