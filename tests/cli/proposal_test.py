@@ -102,6 +102,7 @@ def test_a_project_below_with_tests_of_its_own_is_named(tmp_path: Path) -> None:
             ["prisma/migrations/*/migration.sql"],
         ),
         (["migrations/setup.sql", "migrations/2024_a/up.sql"], ["migrations/*/up.sql"]),
+        (["my-mysql/db/migration/V1__a.sql", "pg/db/migration_postgres/V1__a.sql"], ["pg/db/migration_postgres/*.sql"]),
         (["src/main/resources/db/migration/V1__a.sql"], ["src/main/resources/db/migration/*.sql"]),
         (["db/migration/V1__a.sql", "db/migration/more/V2__b.sql"], ["db/migration/**/*.sql"]),
         (["sqitch.plan", "deploy/a.sql", "revert/a.sql"], ["sqitch.plan", "deploy/*.sql"]),
@@ -175,13 +176,40 @@ def test_names_in_any_file_of_a_project_but_not_in_its_tests(tmp_path: Path) -> 
     assert _proposed(tmp_path, files)[0]["env"] == {"DB_HOST": "$(host db)"}
 
 
+def test_settings_within_settings(tmp_path: Path) -> None:
+    code = """
+class Database(BaseModel):
+    hostname: str = "db"
+    db: str = "app"
+
+
+class Settings(BaseSettings):
+    model_config = SettingsConfigDict(env_nested_delimiter="__", env_prefix="app_")
+    database: Database = Field(default_factory=Database)
+    postgres: Database = Database()
+"""
+    assert _proposed(tmp_path, {"config.py": code})[0]["env"] == {
+        "APP_DATABASE__HOSTNAME": "$(host db)",
+        "APP_DATABASE__DB": "$(database db)",
+        "APP_POSTGRES__HOSTNAME": "$(host db)",
+        "APP_POSTGRES__DB": "$(database db)",
+    }
+
+
+def test_names_that_speak_of_another_database(tmp_path: Path) -> None:
+    files = {"config.py": "os.getenv('MONGO_DB_NAME'), os.getenv('IP_GEO_DATABASE_NAME'), os.getenv('MONGO_DB_URL')\n"}
+    declared, questions = _proposed(tmp_path, files)
+    assert "env" not in declared
+    assert "MONGO_DB_URL" not in questions
+
+
 def test_each_database_of_django_has_a_service(tmp_path: Path) -> None:
     settings = """
 DATABASES = {
     "default": {"ENGINE": "django.db.backends.postgresql", "HOST": os.environ["DB_HOST"]},
     "reports": env.db("REPORTS_DATABASE_URL", default="postgres://localhost/reports"),
     "old": {"ENGINE": "django.db.backends.sqlite3"},
-}
+} if not STATIC else {}
 """
     declared, questions = _proposed(tmp_path, {"manage.py": _MANAGE, "site/settings.py": settings})
     services = declared["services"]

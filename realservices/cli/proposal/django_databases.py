@@ -25,11 +25,13 @@ def aliases(text: str, path: Path) -> dict[str, set[str]]:
     except (SyntaxError, ValueError):
         return {}
     for node in ast.walk(tree):
-        if isinstance(node, ast.Assign) and isinstance(node.value, ast.Dict) and ast.unparse(node.targets[0]) == _NAME:
-            pairs = zip(node.value.keys, node.value.values, strict=True)
+        value = node.value if isinstance(node, ast.Assign) and ast.unparse(node.targets[0]) == _NAME else None
+        value = value.body if isinstance(value, ast.IfExp) else value
+        if isinstance(value, ast.Dict):
+            pairs = zip(value.keys, value.values, strict=True)
             return {
-                key.value: {name for name, _ in names_read(ast.unparse(value), path)}
-                for key, value in pairs
+                key.value: {name for name, _ in names_read(ast.unparse(each), path)}
+                for key, each in pairs
                 if isinstance(key, ast.Constant) and isinstance(key.value, str)
             }
     return {}

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from typing import TYPE_CHECKING
 
 from realservices.kinds.registry import find, names, part_of
@@ -11,6 +12,12 @@ if TYPE_CHECKING:
 
     from realservices.cli.proposal.project_evidence import Evidence, Variable
     from realservices.cli.proposal.proposed_toml import Proposal
+
+
+# Databases that are none of ours, of which a variable's name may speak beside a word of ours: MONGO_DB_NAME.
+_OTHERS = re.compile(
+    r"(?:^|_)(?:MONGO|MYSQL|MSSQL|ORACLE|SQLITE|NEO4J|CASSANDRA|COUCH|INFLUX|DYNAMO|ELASTIC|GEO|MAXMIND|BIGQUERY|SNOWFLAKE)"
+)
 
 
 class KindHints:
@@ -54,6 +61,11 @@ class KindHints:
     def target(self, proposal: Proposal, found: Evidence) -> str:
         """Return its target in a BUILD file."""
         raise NotImplementedError
+
+
+def is_anothers(name: str) -> bool:
+    """Return whether a variable speaks of a database that is no service of ours."""
+    return bool(_OTHERS.search(name))
 
 
 def hinted_kinds() -> list[str]:

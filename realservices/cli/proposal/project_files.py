@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-_DEEP = 5
+_DEEP = 7
 _VIRTUAL_ENVIRONMENT = "pyvenv.cfg"
 _SKIPPED = {"node_modules", "site-packages", "__pycache__", "build", "dist", "target", "vendor"}
 _OWN_TESTS = ("pytest.ini", "tox.ini", "setup.cfg", "pyproject.toml", "realservices.toml")

@@ -7,7 +7,7 @@ import re
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
-from realservices.cli.proposal.kind_hints import hinted_kinds, kind_hints
+from realservices.cli.proposal.kind_hints import hinted_kinds, is_anothers, kind_hints
 from realservices.kinds.registry import find
 
 if TYPE_CHECKING:
@@ -109,6 +109,8 @@ def _reference(name: str, variable: Variable, services: Iterable[str], found: Ev
     """Return what a variable should be, "" if that is nothing of ours."""
     scheme, separator, address = variable.value.partition("://")
     family, _, driver = scheme.partition("+")
+    if is_anothers(name):
+        return ""
     if separator and not address:
         # It is put before an address that the code has from elsewhere.
         return ""
@@ -122,7 +124,7 @@ def _reference(name: str, variable: Variable, services: Iterable[str], found: Ev
         for field_name, words in _FIELDS.items():
             if separator or field_name in hints.lacks:
                 continue
-            if re.fullmatch(rf"(?:\w+_)?(?:{hints.words})_?(?:{words})", name):
+            if re.fullmatch(rf"(?:\w+_)?(?:{hints.words})_{{0,2}}(?:{words})", name):
                 return f"$({field_name} {hints.service})"
     return ""
 

@@ -26,27 +26,34 @@ def fields_read(text: str) -> Iterator[tuple[str, str]]:
             tree = ast.parse(text)
     except (SyntaxError, ValueError):
         return
-    for node in ast.walk(tree):
-        if isinstance(node, ast.ClassDef) and any(ast.unparse(base).endswith(_BASE) for base in node.bases):
-            yield from _fields(node)
+    classes = {node.name: node for node in ast.walk(tree) if isinstance(node, ast.ClassDef)}
+    for node in classes.values():
+        if any(ast.unparse(base).endswith(_BASE) for base in node.bases):
+            yield from _fields(node, _configured(node, "env_prefix"), classes)
 
 
-def _fields(node: ast.ClassDef) -> Iterator[tuple[str, str]]:
-    prefix = _prefix(node)
+def _fields(node: ast.ClassDef, prefix: str, classes: dict[str, ast.ClassDef]) -> Iterator[tuple[str, str]]:
+    delimiter = _configured(node, "env_nested_delimiter")
     for field in node.body:
         if isinstance(field, ast.AnnAssign) and isinstance(field.target, ast.Name):
             call = field.value if isinstance(field.value, ast.Call) else None
             alias = next((name for key in _ALIASES if (name := _given(call, key))), "")
             default = call.args[0] if call and call.args else field.value
-            yield alias or f"{prefix}{field.target.id}".upper(), _text(default) or _given(call, "default")
+            name = alias or f"{prefix}{field.target.id}".upper()
+            inner = classes.get(ast.unparse(field.annotation))
+            if inner and delimiter and inner is not node:
+                # A model of several values: each has a variable, with the field's name and the delimiter before it.
+                yield from _fields(inner, f"{name}{delimiter}", {})
+            else:
+                yield name, _text(default) or _given(call, "default")
 
 
-def _prefix(node: ast.ClassDef) -> str:
-    """Return `env_prefix`, from `SettingsConfigDict(…)` or the older class `Config`."""
+def _configured(node: ast.ClassDef, key: str) -> str:
+    """Return a setting, from `SettingsConfigDict(…)`, the older class `Config` or the class's own words."""
     for one in ast.walk(node):
-        if isinstance(one, ast.keyword) and one.arg == "env_prefix":
+        if isinstance(one, ast.keyword) and one.arg == key:
             return _text(one.value)
-        if isinstance(one, ast.Assign) and ast.unparse(one.targets[0]) == "env_prefix":
+        if isinstance(one, ast.Assign) and ast.unparse(one.targets[0]) == key:
             return _text(one.value)
     return ""
 

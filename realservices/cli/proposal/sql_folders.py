@@ -12,7 +12,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
 _PLAN = "sqitch.plan"
-_MIGRATIONS = re.compile(r"migrations?|migrate|deploy")
+_MIGRATIONS = re.compile(r"migrations?(?:[_-]\w+)?|migrate|deploy")
 _SCHEMAS = re.compile(r"sql|db|database|schemas?")
 # Of Diesel, Prisma and Drizzle: a directory for each migration.
 _EACH_ITS_OWN = ("up.sql", "migration.sql")
@@ -64,7 +64,7 @@ def _patterns(root: Path) -> tuple[list[str], list[str]]:
     for here, files in walk(root):
         names = [name for name in files if name.endswith(".sql")]
         parts = here.relative_to(root).parts
-        if not names or not parts or any(_OTHERS_DIALECT.fullmatch(part) for part in parts):
+        if not names or not parts or _OTHERS_DIALECT.search(here.relative_to(root).as_posix()):
             continue
         pattern = _pattern(root, here, names)
         if any(_MIGRATIONS.fullmatch(part) for part in parts):

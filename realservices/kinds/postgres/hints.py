@@ -7,7 +7,7 @@ import json
 import re
 from typing import TYPE_CHECKING
 
-from realservices.cli.proposal.kind_hints import KindHints
+from realservices.cli.proposal.kind_hints import KindHints, is_anothers
 from realservices.contract.errors import TemplateError
 from realservices.kinds.postgres.django_services import add_databases
 from realservices.kinds.postgres.kind import KIND
@@ -175,7 +175,7 @@ def _is_url(name: str, default: str) -> bool:
     """Return whether a variable that code reads is the URL of a database."""
     is_named = re.fullmatch(rf"(?:\w+_)?(?:{HINTS.words})_(?:URL|URI|DSN)(?:_\w+)?", name)
     schemes = ("sqlite",) if name in HINTS.given else ("", "sqlite")
-    return bool(is_named) and default.partition(":")[0].partition("+")[0] in schemes
+    return bool(is_named) and not is_anothers(name) and default.partition(":")[0].partition("+")[0] in schemes
 
 
 HINTS = _Postgres()
