@@ -17,6 +17,9 @@ if TYPE_CHECKING:
     from typing import Any
 
 
+FIELDS = ("database", "host", "password", "port", "socket", "url", "user", "websocket_url")
+
+
 class Kind:
     """One kind. An attribute that does not apply keeps the value that it has here.
 
@@ -44,6 +47,7 @@ class Kind:
         template: Shape of what is known of a template; None: it has none.
         variables: The environment variables of the first service of the kind, and the endpoint's field in each.
         more_variables: Those that a migrator finds beside them.
+        fields: What others may ask of a service by ``$(field name)``.
         url_forms: What makes the address from an endpoint for ``$(url label form)``, by form.
         migrator_fields: What ``$(field)`` may be in commands of migrators. Empty: it has no migrators.
         port_names: Names of its ports, the main one first. Empty: one port, called like the kind.
@@ -85,6 +89,7 @@ class Kind:
     template: Any = None
     variables: Mapping[str, str] = {}
     more_variables: Mapping[str, str] = {}
+    fields: tuple[str, ...] = FIELDS
     url_forms: Mapping[str, Callable[[Mapping[str, Any]], str]] = {}
     migrator_fields: tuple[str, ...] = ()
     port_names: tuple[str, ...] = ()

@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from typing import TYPE_CHECKING
 
+from realservices.kinds.kind import FIELDS
 from realservices.kinds.registry import find
 from realservices.sources.errors import SettingError
 
@@ -16,6 +17,8 @@ if TYPE_CHECKING:
     Part = str | dict[str, str]
 
 _REFERENCE = re.compile(r"\$(?:\$|\((\w+)(?: ([\w-]+))?(?: ([\w-]+))?\))")
+# What is meant as one, and would stay as it stands.
+_MISTAKEN = re.compile(rf"\$\([^)]*\)?|\$\{{\s*(?:{'|'.join(FIELDS)})\b[^}}]*\}}?")
 
 
 def parts_of(
@@ -53,6 +56,11 @@ def parts_of(
             f"port ({', '.join(ports)}){hint}"
         )
 
+    if mistaken := _MISTAKEN.search(_REFERENCE.sub("", text)):
+        raise SettingError(
+            f"{where}: {mistaken.group()} is no reference; one is written $(host SERVICE), $(port SERVICE NAME), "
+            "$(url SERVICE FORM) or the like, with one space between its words, and $$ is a dollar sign"
+        )
     return split(text, _REFERENCE, part_of)
 
 
@@ -68,6 +76,12 @@ def split(text: str, reference: re.Pattern[str], part_of: Callable[[re.Match[str
 
 
 def _of_other(where: str, reference: str, word: str, service: Declaration, extra: str | None) -> Part:
+    fields = find(service.kind).fields
+    if word not in fields:
+        raise SettingError(
+            f"{where}: {reference}: a service of kind {service.kind!r} has no {word}; it has "
+            + ", ".join(sorted(fields))
+        )
     part = {"service": service.name, "field": word}
     if extra is None:
         return part

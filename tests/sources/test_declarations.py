@@ -407,6 +407,13 @@ def test_variables_of_the_projects_own(tmp_path: Path) -> None:
     [
         ("A = '$(host cache)'", r"env A: \$\(host cache\) names no service; there is db, .*\$\(host SERVICE\)"),
         ("A = '$(port)'", r"env A: \$\(port\) names no service"),
+        (
+            "A = '$(name db)'",
+            r"env A: \$\(name db\): a service of kind 'postgres' has no name; it has database, host, pas",
+        ),
+        ("A = 'x$(url  db)'", r"env A: \$\(url  db\) is no reference; one is written \$\(host SERVICE\)"),
+        ("A = '${url db}'", r"env A: \$\{url db\} is no reference"),
+        ("A = '$(url db'", r"env A: \$\(url db is no reference"),
         ("A = '$(url db mysqldb)'", r"env A: \$\(url db mysqldb\): .*: asyncpg, psycopg, psycopg_async, psycopg2"),
         ("A = '$(host db psycopg)'", r"env A: \$\(host db psycopg\): after the service stands the name of a port"),
         ("REALSERVICES_A = '1'", r"REALSERVICES_A'.*does not begin with REALSERVICES_"),

@@ -50,6 +50,7 @@ def test_both_sides_say_the_same_of_a_kind(name: str) -> None:
     rules = _constants(f"{name}_service.bzl", kind_info=_kind_info, **words)
     described, kind = rules[name.upper()], registry.find(name)
     assert described.name == kind.name
+    assert described.fields == list(kind.fields)
     assert described.url_forms == list(kind.url_forms)
     assert described.programs == list(kind.client_programs)
     assert rules["OWNED_SETTINGS"] == kind.owned_settings

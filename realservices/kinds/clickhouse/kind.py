@@ -37,6 +37,7 @@ class _ClickHouse(Kind):
         "TEST_CLICKHOUSE_DB": "database",
         "CLICKHOUSE_URL": "url",
     }
+    fields = ("url", "host", "port", "password", "database", "user")
     url_forms = {"jdbc": jdbc("clickhouse")}
     migrator_fields = ("url", "host", "port", "user", "password", "database")
     port_names = ("http", "tcp")

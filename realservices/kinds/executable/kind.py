@@ -23,6 +23,7 @@ class _Executable(Kind):
     package = __package__
     title = "a server of the project's own"
     server = "server.service:Executable"
+    fields = ("url", "websocket_url", "host", "port", "password")
     config = {
         "program": str,
         "args": [[PART]],

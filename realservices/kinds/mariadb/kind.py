@@ -32,6 +32,7 @@ class _MariaDB(Kind):
         "TEST_MARIADB_DB": "database",
         "MARIADB_URL": "url",
     }
+    fields = ("url", "host", "port", "password", "database", "socket", "user")
     url_forms = {
         "aiomysql": with_driver("aiomysql"),
         "asyncmy": with_driver("asyncmy"),

@@ -7,9 +7,9 @@ import json
 import re
 from typing import TYPE_CHECKING
 
+from realservices.cli.proposal.django_services import add_databases
 from realservices.cli.proposal.kind_hints import KindHints, is_anothers
 from realservices.contract.errors import TemplateError
-from realservices.kinds.postgres.django_services import add_databases
 from realservices.kinds.postgres.kind import KIND
 from realservices.schema.arrange import arrange
 from realservices.schema.program_migrations import refuse_programs
@@ -92,7 +92,7 @@ class _Postgres(KindHints):
                 "(docs/migrators.md)"
             )
         if found.aliases:
-            add_databases(proposal, found, self.service)
+            add_databases(proposal, found, kind=KIND.name, service=self.service)
 
     def ask(self, proposal: Proposal, found: Evidence) -> None:
         for image in found.images:

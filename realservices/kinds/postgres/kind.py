@@ -73,6 +73,7 @@ class _Postgres(Kind):
         "PGSSLMODE": "sslmode",
         "PGSSLROOTCERT": "sslrootcert",
     }
+    fields = ("url", "host", "port", "password", "database", "socket", "user")
     url_forms = FORMS
     migrator_fields = ("url", "host", "port", "user", "password", "database", "socket")
     build_tools = {"template": "template.build:main", "programs": "template.programs:main"}

@@ -39,6 +39,7 @@ class _Redis(Kind):
         "TEST_REDIS_PASSWORD": "password",
         "REDIS_URL": "url",
     }
+    fields = ("url", "host", "port", "password", "database", "socket")
     program_variable = "REALSERVICES_REDIS"
     program = "redis-server, a file"
     program_keys = ("server",)

@@ -6,7 +6,6 @@ import json
 from typing import TYPE_CHECKING
 
 from realservices.contract.manifest_shapes import is_service_name
-from realservices.kinds.postgres.kind import KIND
 
 if TYPE_CHECKING:
     from realservices.cli.proposal.project_evidence import Evidence
@@ -15,12 +14,13 @@ if TYPE_CHECKING:
 _DEFAULT = "default"
 
 
-def add_databases(proposal: Proposal, found: Evidence, service: str) -> None:
+def add_databases(proposal: Proposal, found: Evidence, *, kind: str, service: str) -> None:
     """Add a service for each database beside the default one, and what is to be written into the settings.
 
     Args:
         proposal: With the default database's service and all variables.
         found: What Django's settings say.
+        kind: Of all of them.
         service: What the default database's service is called.
     """
     proposal.questions.append(
@@ -33,8 +33,8 @@ def add_databases(proposal: Proposal, found: Evidence, service: str) -> None:
             continue
         own = [name for name in proposal.env if name in names - common and f" {service}" in proposal.env[name]]
         if own and is_service_name(alias) and alias != service:
-            lines = [_of_another(line, alias) for line in proposal.services[KIND.name]]
-            proposal.further[alias] = (KIND.name, lines)
+            lines = [_of_another(line, alias) for line in proposal.services[kind]]
+            proposal.further[alias] = (kind, lines)
             proposal.env |= {name: proposal.env[name].replace(f" {service}", f" {alias}", 1) for name in own}
         else:
             proposal.questions.append(
