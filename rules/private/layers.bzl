@@ -10,10 +10,10 @@ FILES_PER_LAYER = 250
 # is a layer, too. More such cuts would cost each build what they save the next one: a layer costs as much as 200 files.
 FILES_AT_THE_END = 50
 
-# Tools that order files by the numbers that their names begin with. The orders of the others need a look into the files.
+# Tools that order files by their names, and by the numbers that these begin with. The orders of the others need a look
+# into the files.
+_NAMED = ["db-migrate", "dbmate"]
 _NUMBERED = [
-    "db-migrate",
-    "dbmate",
     "golang-migrate",
     "goose",
     "node-pg-migrate",
@@ -37,7 +37,9 @@ def layers(layout, files):
       list of structs, at least one: `files`, list of File, which is empty if there are none; `is_whole`, whether its
       template holds all that comes before. The others hold what differs from the last whole one.
     """
-    if layout in _NUMBERED:
+    if layout in _NAMED:
+        files = sorted(files, key = _name)
+    elif layout in _NUMBERED and not _has_dates_and_times(layout, files):
         files = sorted(files, key = _number)
     elif layout not in ["", "plain"]:
         return [struct(files = files, is_whole = False)]
@@ -51,10 +53,23 @@ def layers(layout, files):
         for start, end in zip([0] + ends[:-1], ends)
     ]
 
+def _has_dates_and_times(layout, files):
+    """Returns whether numbers are dates in some names and milliseconds in others, as node-pg-migrate has had them."""
+    lengths = [len(_digits(file)) == 17 for file in files]
+    return layout == "node-pg-migrate" and True in lengths and False in lengths
+
+def _name(file):
+    return file.basename
+
 def _number(file):
+    # sql-migrate applies names without a number last.
+    digits = _digits(file)
+    return (0 if digits else 1, int(digits or "0"), file.basename)
+
+def _digits(file):
     digits = ""
     for character in file.basename.elems():
         if not character.isdigit():
             break
         digits += character
-    return (int(digits or "0"), file.basename)
+    return digits

@@ -49,6 +49,8 @@ def _check_names(ctx):
         misuse(ctx.label, "user", repr(ctx.attr.user), identifier + "; not pg_…, which PostgreSQL keeps for itself")
     if ctx.attr.layout and ctx.attr.layout not in LAYOUTS:
         misuse(ctx.label, "layout", repr(ctx.attr.layout), ", ".join([repr(layout) for layout in LAYOUTS]))
+    if ctx.attr.layout and not ctx.files.migrations:
+        misuse(ctx.label, "layout", repr(ctx.attr.layout), "only beside attribute 'migrations', whose files it is about")
     for name in ctx.attr.extensions:
         if not is_extension_name(name):
             misuse(ctx.label, "extensions", repr(name), "names of lower-case letters, digits, '_' and '-'")

@@ -46,6 +46,16 @@ def _layers_test_impl(ctx):
         asserts.equals(env, list(range(count)), [file for part in parts for file in part.files])
         asserts.equals(env, ends, [(part.files or [-1])[-1] + 1 for part in parts])
         asserts.equals(env, [end % 250 == 0 and end != count for end in ends], [part.is_whole for part in parts])
+    for layout, names in {
+        "dbmate": ["10_a.sql", "9_b.sql"],
+        "goose": ["9_b.sql", "10_a.sql"],
+        "node-pg-migrate": ["1700000000000_b.sql", "20200101000000000_a.sql"],
+        "sql-migrate": ["9.sql", "10.sql", "a.sql"],
+    }.items():
+        # As the attribute has them: the one with milliseconds last, where the tool's order needs a look at the dates.
+        files = [struct(basename = name) for name in reversed(names)]
+        ordered = [file.basename for file in layers(layout, files)[0].files]
+        asserts.equals(env, list(reversed(names)) if layout == "node-pg-migrate" else names, ordered, layout)
     return unittest.end(env)
 
 layers_test = unittest.make(_layers_test_impl)

@@ -21,6 +21,7 @@ def _postgres_names():
     for name, attribute, value, allowed in [
         ("locale_option_test", "locale", "-T german", "a locale's name as initdb takes it"),
         ("locale_provider_alone_test", "locale_provider", "icu", "only beside attribute 'locale'"),
+        ("layout_alone_test", "layout", "goose", "only beside attribute 'migrations'"),
     ]:
         misuse(name, postgres_service, attribute, repr(value), allowed, service_name = "db", **{attribute: value})
     misuse(

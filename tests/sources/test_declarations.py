@@ -185,6 +185,10 @@ def test_a_pyproject_that_nobody_may_read(tmp_path: Path) -> None:
         ),
         (_postgres("locale_provider = 'ucs'"), r"locale_provider = 'ucs'; it is one of builtin, icu, libc"),
         (_postgres("locale_provider = 'icu'"), r"service 'a': locale_provider = 'icu' needs a key locale"),
+        (
+            _postgres("layout = 'goose'"),
+            r"layout = 'goose' says whose files migrations are, and there are none: name them, mig",
+        ),
         ("services = 'x'", r"realservices\.toml: services = 'x'; it is a table"),
         ("[services]\na = 1", r"service 'a' = 1; it is a table"),
         (

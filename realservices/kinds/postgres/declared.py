@@ -58,6 +58,11 @@ class _Postgres(TemplatedKind):
 
     def check(self, declaration: Declaration) -> None:
         values = declaration.values
+        if "layout" in values and not values.get("migrations"):
+            raise SettingError(
+                f"{declaration.where}: layout = {values['layout']!r} says whose files migrations are, and there are "
+                'none: name them, migrations = ["db/migrations/*.sql"] for instance'
+            )
         if "locale_provider" in values and "locale" not in values:
             raise SettingError(
                 f"{declaration.where}: locale_provider = {values['locale_provider']!r} needs a key locale, which names "
