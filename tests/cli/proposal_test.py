@@ -51,6 +51,11 @@ def _database(root: Path, files: dict[str, str]) -> dict[str, Any]:
             ["{python}", "-m", "alembic", "upgrade", "head"],
             ["pyproject.toml", "db/**/*.py"],
         ),
+        (
+            {"alembic.ini": "[alembic]\nscript_location = shop.db:scripts\n", "shop/db/scripts/env.py": ""},
+            ["{python}", "-m", "alembic", "upgrade", "head"],
+            ["alembic.ini", "shop/db/scripts/**/*.py"],
+        ),
         ({"app.py": "", "migrations/alembic.ini": "[alembic]\n", "migrations/env.py": _FLASK_ENV}, _FLASK, ["migrations/**/*.py"]),
         (
             {
@@ -113,6 +118,19 @@ def test_a_project_below_with_tests_of_its_own_is_named(tmp_path: Path) -> None:
 def test_the_files_that_make_the_schema(tmp_path: Path, names: list[str], declared: list[str]) -> None:
     database = _database(tmp_path, dict.fromkeys(names, ""))
     assert database["migrations"] == declared
+
+
+def test_folders_that_a_tool_has_marked(tmp_path: Path) -> None:
+    files = {
+        "drizzle/0000_a.sql": "",
+        "drizzle/meta/_journal.json": '{"version": "7", "dialect": "postgresql"}',
+        "other/migrations/0000_a.sql": "",
+        "other/migrations/meta/_journal.json": '{"version": "7", "dialect": "sqlite"}',
+        "mysql/prisma/migrations/1_a/migration.sql": "",
+        "prisma/migrations/1_a/migration.sql": "",
+        "prisma/migrations/migration_lock.toml": 'provider = "mysql"\n',
+    }
+    assert _database(tmp_path, files)["migrations"] == ["drizzle/*.sql"]
 
 
 def test_what_supabase_seeds(tmp_path: Path) -> None:

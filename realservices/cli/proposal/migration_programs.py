@@ -117,7 +117,9 @@ def _alembic(found: Evidence, tool_alembic: Mapping[str, Any]) -> Migrator | Non
 def _of_scripts(found: Evidence, directory: Path, file: str, folder: str) -> Migrator:
     """Return Alembic, which is started in the directory of its file: what that says starts there."""
     below = directory.relative_to(found.root).as_posix()
-    scripts = posixpath.normpath(posixpath.join(below, folder.replace("%(here)s/", "").strip("/")))
+    package, colon, rest = folder.partition(":")
+    folder = posixpath.join(package.replace(".", "/"), rest) if colon else folder.replace("%(here)s/", "")
+    scripts = posixpath.normpath(posixpath.join(below, folder.strip("/")))
     command = ["{python}", "-m", "alembic", "upgrade", "head"]
     if directory != found.root:
         command = ["sh", "-c", f'cd {shlex.quote(below)} && exec "$$@"', "sh", *command]

@@ -14,6 +14,9 @@ if TYPE_CHECKING:
 _PLAN = "sqitch.plan"
 _MIGRATIONS = re.compile(r"migrations?(?:[_-]\w+)?|migrate|deploy")
 _SCHEMAS = re.compile(r"sql|db|database|schemas?")
+# What a tool writes beside its migrations, and what that says of another database's: Drizzle, Prisma, Atlas.
+_BESIDE = ("meta/_journal.json", "migration_lock.toml", "atlas.sum")
+_OTHERS_PROVIDER = re.compile(r"""(?:"dialect":|provider\s*=)\s*"(?!postgres)""")
 # Of Diesel, Prisma and Drizzle: a directory for each migration.
 _EACH_ITS_OWN = ("up.sql", "migration.sql")
 _FLYWAY = re.compile(r"V\d[\d._]*__.*\.sql")
@@ -67,11 +70,20 @@ def _patterns(root: Path) -> tuple[list[str], list[str]]:
         if not names or not parts or _OTHERS_DIALECT.search(here.relative_to(root).as_posix()):
             continue
         pattern = _pattern(root, here, names)
-        if any(_MIGRATIONS.fullmatch(part) for part in parts):
+        beside = _beside(here) or _beside(here.parent)
+        if _OTHERS_PROVIDER.search(beside):
+            continue
+        if beside or any(_MIGRATIONS.fullmatch(part) for part in parts):
             migrations[pattern] = None
         elif _SCHEMAS.fullmatch(parts[-1]):
             schemas[pattern] = None
     return _nearest(migrations), _nearest(schemas)
+
+
+def _beside(directory: Path) -> str:
+    """Return what a tool has written beside its migrations, "" if none has."""
+    found = (directory / name for name in _BESIDE)
+    return "".join(path.read_text("utf-8", "replace") for path in found if path.is_file())
 
 
 def _pattern(root: Path, here: Path, names: list[str]) -> str:
