@@ -194,6 +194,13 @@ def test_names_in_any_file_of_a_project_but_not_in_its_tests(tmp_path: Path) -> 
     assert _proposed(tmp_path, files)[0]["env"] == {"DB_HOST": "$(host db)"}
 
 
+def test_a_redis_that_asks_for_a_password(tmp_path: Path) -> None:
+    files = {"requirements.txt": "redis\n", "app.py": "os.getenv('REDIS_HOST'), os.getenv('REDIS_URL')\n"}
+    assert "with `password = false` in its table it asks for none" in _proposed(tmp_path, files)[1]
+    files["app.py"] += "os.getenv('REDIS_PASSWORD')\n"
+    assert "password = false" not in _proposed(tmp_path, files)[1]
+
+
 def test_settings_within_settings(tmp_path: Path) -> None:
     code = """
 class Database(BaseModel):

@@ -22,7 +22,7 @@ class _Redis(KindHints):
 
     def ask(self, proposal: Proposal, found: Evidence) -> None:
         values = set(proposal.env.values())
-        if "$(host cache)" in values and not values & {"$(password cache)", "$(url cache)"}:
+        if "$(host cache)" in values and "$(password cache)" not in values:
             proposal.questions.append(
                 "settings have a host for Redis and no password, and Redis asks for one: with `password = false` in "
                 "its table it asks for none (docs/command_line.md)"
