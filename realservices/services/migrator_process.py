@@ -19,6 +19,7 @@ from realservices.contract.errors import RealServicesError, TemplateError
 from realservices.host.process import adopt_orphans, describe_exit, kill_descendants, spawn
 from realservices.kinds.registry import find
 from realservices.schema.psql_words import indented
+from realservices.services.migrators_needs import what_is_lacking
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -60,7 +61,8 @@ def _run(request: dict[str, Any]) -> None:
     argv = [program, *(_resolved(request, f"the arguments of {name}", parts) for parts in migrator["args"])]
     output = _Output()
     began = time.monotonic()
-    pid = spawn(argv, env=_environment(request, program), output=output.descriptor, cwd=cwd)
+    environment = _environment(request, program)
+    pid = spawn(argv, env=environment, output=output.descriptor, cwd=cwd)
     output.read()
     status = _await_end(pid, began + timeout_s)
     took_s = time.monotonic() - began
@@ -74,7 +76,11 @@ def _run(request: dict[str, Any]) -> None:
             f"that is not there. Have it end by itself, or give it more time. {_last_lines(words)}"
         )
     if status:
-        raise TemplateError(f"migrate: {name} {describe_exit(status)} after {took_s:.1f} s. {_last_lines(words)}")
+        lacking = what_is_lacking(words, environment)
+        raise TemplateError(
+            f"migrate: {name} {describe_exit(status)} after {took_s:.1f} s. {_last_lines(words)}"
+            + (f"\n  {lacking}" if lacking else "")
+        )
 
 
 def _link(path: str, file: str) -> None:

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+from realservices.services.migrators_needs import what_is_lacking
 from realservices.sources.declarations import read_project
 from realservices.sources.declared_migrators import made_of_migrators, migrate_spec
 from realservices.sources.errors import SettingError
@@ -59,6 +60,39 @@ def test_what_means_nothing_is_told(tmp_path: Path, kind: str, lines: list[str],
     (tmp_path / "realservices.toml").write_text(text, encoding="utf-8")
     with pytest.raises(SettingError, match=rf"realservices\.toml: service 'a': (.|\n)*{message}"):
         read_project(tmp_path)
+
+
+@pytest.mark.parametrize(
+    ("words", "names"),
+    [
+        ("    key = os.environ['A_KEY']\nKeyError: 'A_KEY'\n", "A_KEY"),
+        ("2 validation errors for Settings\nsecret_key\n  Field required [type=missing, …]\n    For\nb\n  Field required [type=missing,", "secret_key, b"),
+        ("ImproperlyConfigured: Set the SECRET_KEY environment variable\n", "SECRET_KEY"),
+        ("decouple.UndefinedValueError: DEBUG not found. Declare it as envvar or define a default value.", "DEBUG"),
+        ('panic: environment variable "TOKEN" not set', "TOKEN"),
+        ("KeyError: 'PGHOST'", ""),
+        ("KeyError: 'name'", ""),
+        ("url\n  Field required [type=missing", ""),
+    ],
+)  # fmt: skip
+def test_variables_that_a_migrator_lacks_are_named(words: str, names: str) -> None:
+    found = what_is_lacking(words, {"PGHOST": "127.0.0.1", "URL": "x"})
+    assert found.startswith(f"It lacks {names}: a migrator has nothing of your shell's environment" if names else "")
+    assert bool(found) == bool(names)
+
+
+@pytest.mark.parametrize(
+    ("words", "driver"),
+    [
+        ("ModuleNotFoundError: No module named 'psycopg2'\n", "psycopg"),
+        (
+            "InvalidRequestError: The asyncio extension requires an async driver to be used. The loaded 'psycopg2'",
+            "asyncpg",
+        ),
+    ],
+)
+def test_a_driver_that_a_migrator_lacks_is_named(words: str, driver: str) -> None:
+    assert f'DATABASE_URL = "$(url {driver})"' in what_is_lacking(words, {})
 
 
 def test_a_url_may_name_its_driver(tmp_path: Path) -> None:
