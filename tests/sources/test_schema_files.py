@@ -291,6 +291,18 @@ def test_a_migration_that_is_a_program_is_not_left_out(project: Path, layout: st
         _recipe(project, migrations=["db/*.sql"], layout=layout)
 
 
+def test_folders_that_flyway_looks_into_are_not_left_out(project: Path) -> None:
+    (project / "db" / "more").mkdir(parents=True)
+    for name in ("db/V1__a.sql", "db/more/V2__b.sql", "db/more/notes.sql"):
+        (project / name).touch()
+    with pytest.raises(
+        TemplateError, match=r"db/more/V2__b.sql is not among migrations, and flyway looks .* \"db/\*\*/"
+    ):
+        _recipe(project, migrations=["db/*.sql"], layout="flyway")
+    (project / "db/more/notes.sql").unlink()
+    _recipe(project, migrations=["db/**/*.sql"], layout="flyway")
+
+
 def test_the_example_of_the_documentation_runs(pytester: pytest.Pytester, run: Run) -> None:
     sql, toml, python = re.findall(
         r"^```(?:sql|toml|python)\n(.*?)^```", _PAGE.read_text("utf-8"), re.DOTALL | re.MULTILINE

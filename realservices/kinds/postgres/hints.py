@@ -12,7 +12,7 @@ from realservices.cli.proposal.kind_hints import KindHints, is_anothers
 from realservices.contract.errors import TemplateError
 from realservices.kinds.postgres.kind import KIND
 from realservices.schema.arrange import arrange
-from realservices.schema.program_migrations import refuse_programs
+from realservices.schema.left_out import refuse_left_out
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -137,7 +137,7 @@ def _add_layout(proposal: Proposal, found: Evidence, files: SqlFiles) -> None:
         if not layout:
             layout = _layout_of(named)
         arrange(layout, named)
-        refuse_programs(layout, named)
+        refuse_left_out(layout, named)
     except TemplateError as error:
         proposal.questions.append(f"how {files.patterns[-1]} is to be applied: {error}")
     if layout:

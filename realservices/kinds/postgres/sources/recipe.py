@@ -9,7 +9,7 @@ from realservices.contract.errors import TemplateError
 from realservices.kinds.postgres.kind import KIND
 from realservices.kinds.postgres.sources.included import included_files
 from realservices.schema.arrange import arrange
-from realservices.schema.program_migrations import refuse_programs
+from realservices.schema.left_out import refuse_left_out
 from realservices.sources.inputs import input_files
 from realservices.sources.recipe import (
     Layers,
@@ -41,7 +41,7 @@ def postgres_recipe(declaration: Declaration, distribution: Path, user: str, dat
     migrations, seeds = map(declaration.named_files, ("migrations", "seeds"))
     try:
         scripts = arrange(layout, migrations, seeds)
-        refuse_programs(layout, migrations)
+        refuse_left_out(layout, migrations)
     except TemplateError as error:
         raise TemplateError(f"{declaration.where}: {error}") from None
     contents = {path: _content(declaration, path) for _, path in (*migrations, *seeds)}

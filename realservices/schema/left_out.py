@@ -1,4 +1,4 @@
-"""Migrations that are programs, beside files of SQL: only the tool itself can run them, in their turn among the others.
+"""What a tool would apply, too, beside the files that are named: migrations that are programs, and folders below.
 
 They are looked for where a project's directories can be seen: under Bazel an action has only files that are declared.
 """
@@ -24,9 +24,11 @@ _NAMES = {
     "yoyo": r"[^_.].*\.py",
 }
 
+_FLYWAY = re.compile(r"(V\d[\d._]*|R)__.*\.sql")
 
-def refuse_programs(layout: str, files: Sequence[tuple[str, str]]) -> None:
-    """Refuse files of a tool beside which there is a migration that is a program.
+
+def refuse_left_out(layout: str, files: Sequence[tuple[str, str]]) -> None:
+    """Refuse files of a tool beside which there is a migration that is a program, or one in a folder below.
 
     Args:
         layout: Whose files they are.
@@ -35,6 +37,8 @@ def refuse_programs(layout: str, files: Sequence[tuple[str, str]]) -> None:
     Raises:
         TemplateError: There is one.
     """
+    if layout == "flyway":
+        _refuse_below(files)
     pattern = _NAMES.get(layout)
     if not pattern:
         return
@@ -45,3 +49,18 @@ def refuse_programs(layout: str, files: Sequence[tuple[str, str]]) -> None:
                     f"{os.path.join(shown, name)} is a migration that only {layout} itself can run, and the schema "
                     f"would lack what it does: run {layout} (key migrate), or move that file to another directory"
                 )
+
+
+def _refuse_below(files: Sequence[tuple[str, str]]) -> None:
+    """Refuse files of Flyway's whose folder has others below, into which it looks as well."""
+    named = {path for _, path in files}
+    for directory, shown in {os.path.dirname(path): os.path.dirname(shown) for shown, path in files}.items():
+        for below, _, names in os.walk(directory):
+            for name in sorted(names):
+                path = os.path.join(below, name)
+                if below != directory and _FLYWAY.fullmatch(name) and path not in named:
+                    found = os.path.join(shown, os.path.relpath(path, directory))
+                    raise TemplateError(
+                        f"{found} is not among migrations, and flyway looks into all folders below {shown or '.'}: "
+                        f'write "{os.path.join(shown, "**/*.sql")}", or have migrations name it, too'
+                    )
