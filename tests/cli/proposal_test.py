@@ -201,6 +201,15 @@ def test_a_redis_that_asks_for_a_password(tmp_path: Path) -> None:
     assert "password = false" not in _proposed(tmp_path, files)[1]
 
 
+def test_an_environment_that_is_replaced(tmp_path: Path) -> None:
+    files = {"app/main.py": "load_dotenv('.env', override=True)\n", "app/other.py": "load_dotenv()\n"}
+    _, questions = _proposed(tmp_path, files)
+    assert (
+        "app/main.py has the values of .env replace those of the environment: tests would reach the serv" in questions
+    )
+    assert "app/other.py" not in questions
+
+
 def test_settings_within_settings(tmp_path: Path) -> None:
     code = """
 class Database(BaseModel):

@@ -21,6 +21,8 @@ if TYPE_CHECKING:
     from realservices.cli.proposal.sql_folders import SqlFiles
 
 _VARIABLE_FILES = (".flaskenv", ".env.example", ".env.sample", ".env.template", ".env.dist", ".env.test", ".env")
+# Of python-dotenv, django-environ and environs.
+_OVERRIDES = re.compile(r"\b(?:load_dotenv|read_env)\([^)]*\b(?:override|overwrite)\s*=\s*True")
 _ASSIGNMENT = re.compile(r"^\s*(?:export\s+)?([A-Za-z_]\w*)\s*=\s*(.*?)\s*$")
 _NAME = re.compile(r"^\s*([A-Za-z0-9][\w.-]*)")
 
@@ -54,6 +56,7 @@ class Evidence:
         aliases_in: The file that names them.
         has_bazel: There is a MODULE.bazel.
         sql: Migrations in SQL, where no program makes the schema.
+        overriding: Files of code that have a .env file replace what the environment has.
         elsewhere: Folders with tests of their own, and what was found there: of another project, below this one.
         unread: Files that could not be read, and why.
     """
@@ -67,6 +70,7 @@ class Evidence:
     aliases_in: str = ""
     has_bazel: bool = False
     sql: SqlFiles | None = None
+    overriding: list[str] = field(default_factory=list)
     elsewhere: dict[str, str] = field(default_factory=dict)
     unread: list[str] = field(default_factory=list)
 
@@ -111,6 +115,8 @@ def _variables(found: Evidence) -> Iterator[tuple[str, Variable]]:
         shown = str(path.relative_to(found.root))
         for name, default in (*names_read(text, path), *fields_read(text)):
             yield name, Variable(default, shown, is_read=True)
+        if _OVERRIDES.search(text):
+            found.overriding.append(shown)
         if not found.aliases:
             found.aliases, found.aliases_in = aliases(text, path), shown
 

@@ -156,4 +156,9 @@ def _ask(proposal: Proposal, found: Evidence) -> None:
         f"{path} belongs to {folder}/, which has tests of its own: run init there, too"
         for folder, path in found.elsewhere.items()
     ]
+    proposal.questions += [
+        f"{file} has the values of .env replace those of the environment: tests would reach the servers that it names; "
+        "leave override out there"
+        for file in found.overriding
+    ]
     proposal.questions += [f"not read: {each}" for each in dict.fromkeys(found.unread)]

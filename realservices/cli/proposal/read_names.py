@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 
 _FILES = re.compile(r"settings.*|.*config.*|conftest|common|database|db|env")
 _FOLDERS = re.compile(r"settings|config")
-_READS = re.compile(r"environ|getenv|BaseSettings|DATABASES")
+_READS = re.compile(r"environ|getenv|BaseSettings|DATABASES|load_dotenv|read_env")
 # Enough for a project; in a large one settings come early, as files that are named after them are looked at first.
 _MOST_FILES = 2000
 _NAMED = r"""\s*(["'])([A-Z][A-Z0-9_]*)\1(?:\s*,\s*(?:default=)?(["'])([^"'\n]*)\3)?"""
