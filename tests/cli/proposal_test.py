@@ -202,7 +202,7 @@ def test_a_redis_that_asks_for_a_password(tmp_path: Path) -> None:
 
 
 def test_an_environment_that_is_replaced(tmp_path: Path) -> None:
-    files = {"app/main.py": "load_dotenv('.env', override=True)\n", "app/other.py": "load_dotenv()\n"}
+    files = {"app/main.py": "load_dotenv(find_dotenv(), override=True)\n", "app/other.py": "load_dotenv()\n"}
     _, questions = _proposed(tmp_path, files)
     assert (
         "app/main.py has the values of .env replace those of the environment: tests would reach the serv" in questions

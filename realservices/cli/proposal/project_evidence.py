@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 
 _VARIABLE_FILES = (".flaskenv", ".env.example", ".env.sample", ".env.template", ".env.dist", ".env.test", ".env")
 # Of python-dotenv, django-environ and environs.
-_OVERRIDES = re.compile(r"\b(?:load_dotenv|read_env)\([^)]*\b(?:override|overwrite)\s*=\s*True")
+_OVERRIDES = re.compile(r"\b(?:load_dotenv|read_env)\([^\n]*\b(?:override|overwrite)\s*=\s*True")
 _ASSIGNMENT = re.compile(r"^\s*(?:export\s+)?([A-Za-z_]\w*)\s*=\s*(.*?)\s*$")
 _NAME = re.compile(r"^\s*([A-Za-z0-9][\w.-]*)")
 
