@@ -201,6 +201,14 @@ def test_a_redis_that_asks_for_a_password(tmp_path: Path) -> None:
     assert "password = false" not in _proposed(tmp_path, files)[1]
 
 
+def test_variables_that_a_migrator_wants(tmp_path: Path) -> None:
+    settings = "KEY = os.environ['A_KEY']\nHOST = os.environ['DB_HOST']\nclass S(BaseSettings):\n    token: str\n    url: str = ''\n"
+    _, questions = _proposed(tmp_path, {"manage.py": _MANAGE, "site/settings.py": settings})
+    assert "code wants A_KEY, TOKEN, and a migrator has nothing of your shell's environment" in questions
+    (tmp_path / "manage.py").unlink()
+    assert "code wants" not in _proposed(tmp_path, {})[1]
+
+
 def test_an_environment_that_is_replaced(tmp_path: Path) -> None:
     files = {"app/main.py": "load_dotenv(find_dotenv(), override=True)\n", "app/other.py": "load_dotenv()\n"}
     _, questions = _proposed(tmp_path, files)

@@ -30,7 +30,7 @@ def aliases(text: str, path: Path) -> dict[str, set[str]]:
         if isinstance(value, ast.Dict):
             pairs = zip(value.keys, value.values, strict=True)
             return {
-                key.value: {name for name, _ in names_read(ast.unparse(each), path)}
+                key.value: {name for name, _, _ in names_read(ast.unparse(each), path)}
                 for key, each in pairs
                 if isinstance(key, ast.Constant) and isinstance(key.value, str)
             }

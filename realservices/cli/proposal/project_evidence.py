@@ -35,11 +35,13 @@ class Variable:
         value: What a file gives it; "" if nothing.
         where: The file.
         is_read: It is read by code, and not set by a file.
+        is_required: Code fails without it.
     """
 
     value: str
     where: str
     is_read: bool = False
+    is_required: bool = False
 
 
 @dataclass(slots=True)
@@ -113,8 +115,8 @@ def _variables(found: Evidence) -> Iterator[tuple[str, Variable]]:
             yield name, Variable(value, image.where)
     for path, text in reading_files(found):
         shown = str(path.relative_to(found.root))
-        for name, default in (*names_read(text, path), *fields_read(text)):
-            yield name, Variable(default, shown, is_read=True)
+        for name, default, is_required in (*names_read(text, path), *fields_read(text)):
+            yield name, Variable(default, shown, is_read=True, is_required=is_required)
         if _OVERRIDES.search(text):
             found.overriding.append(shown)
         if not found.aliases:

@@ -35,10 +35,10 @@ def reading_files(found: Evidence) -> Iterator[tuple[Path, str]]:
             yield path, text
 
 
-def names_read(text: str, path: Path) -> Iterator[tuple[str, str]]:
-    """Yield each variable's name and its default, "" if it has none, or none that is a text."""
+def names_read(text: str, path: Path) -> Iterator[tuple[str, str, bool]]:
+    """Yield each variable's name, its default, "" if that is no text or not there, and whether it must be set."""
     for match in (_READ_BY_SETTINGS if _is_settings(path) else _READ).finditer(text):
-        yield match[2], match[4] or ""
+        yield match[2], match[4] or "", match[0].startswith("environ[")
 
 
 def _is_settings(path: Path) -> bool:

@@ -16,8 +16,8 @@ _BASE = "BaseSettings"
 _ALIASES = ("validation_alias", "alias", "env")
 
 
-def fields_read(text: str) -> Iterator[tuple[str, str]]:
-    """Yield each variable's name and its default, "" if it has none, or none that is a text."""
+def fields_read(text: str) -> Iterator[tuple[str, str, bool]]:
+    """Yield each variable's name, its default, "" if that is no text or not there, and whether it must be set."""
     if _BASE not in text:
         return
     try:
@@ -32,7 +32,7 @@ def fields_read(text: str) -> Iterator[tuple[str, str]]:
             yield from _fields(node, _configured(node, "env_prefix"), classes)
 
 
-def _fields(node: ast.ClassDef, prefix: str, classes: dict[str, ast.ClassDef]) -> Iterator[tuple[str, str]]:
+def _fields(node: ast.ClassDef, prefix: str, classes: dict[str, ast.ClassDef]) -> Iterator[tuple[str, str, bool]]:
     delimiter = _configured(node, "env_nested_delimiter")
     for field in node.body:
         if isinstance(field, ast.AnnAssign) and isinstance(field.target, ast.Name):
@@ -45,7 +45,7 @@ def _fields(node: ast.ClassDef, prefix: str, classes: dict[str, ast.ClassDef]) -
                 # A model of several values: each has a variable, with the field's name and the delimiter before it.
                 yield from _fields(inner, f"{name}{delimiter}", {})
             else:
-                yield name, _text(default) or _given(call, "default")
+                yield name, _text(default) or _given(call, "default"), field.value is None
 
 
 def _configured(node: ast.ClassDef, key: str) -> str:

@@ -91,6 +91,12 @@ class _Postgres(KindHints):
                 "the migrator gets DATABASE_URL and PG*; where it reads other names, add migrate_env "
                 "(docs/migrators.md)"
             )
+        lacking = [name for name, each in found.variables.items() if each.is_required and name not in proposal.env]
+        if lacking:
+            proposal.questions.append(
+                f"code wants {', '.join(lacking)}, and a migrator has nothing of your shell's environment: where it "
+                "imports that code, name them in migrate_env, with values for tests (docs/migrators.md)"
+            )
         if found.aliases:
             add_databases(proposal, found, kind=KIND.name, service=self.service)
 
