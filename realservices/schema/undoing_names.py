@@ -30,6 +30,9 @@ _WORDS = (
     ("downgrade", ("upgrade", "")), ("backward", ("forward", "")), ("uninstall", ("install", "")),
     ("teardown", ("setup", "")),
 )  # fmt: skip
+# A folder, or the beginning of a name, that says the same.
+_FOLDER = re.compile(r"(^|/)(?:down|undo|rollback|revert|downgrade)s?/")
+_BEGINNING = re.compile(r"(^|/)(?:down|undo|rollback|revert|downgrade)[._-](?=[^/]*$)")
 # Files that drop something may well come first, and make room for what follows.
 _AFTER = ("drop", ("create",))
 _VERSIONED = re.compile(r"V\d[\d._]*__.*\.sql")
@@ -79,10 +82,13 @@ def _undone(name: str, names: set[str], words: _Words) -> str:
     if name.rpartition("/")[2] == "down.sql":
         beside = (other for other in names if other.rpartition("/")[0] == name.rpartition("/")[0] and other != name)
         return next(beside, "")
+    for pattern in (_FOLDER, _BEGINNING):
+        if (done := pattern.sub(r"\1", name)) != name and done in names:
+            return done
     for word, others in words:
         for other in others:
-            pattern = rf"(?<![a-z]){word}(?![a-z])" if other else rf"[._-]{word}(?![a-z])"
-            if (done := re.sub(pattern, other, name)) != name and done in names:
+            found = rf"(?<![a-z]){word}(?![a-z])" if other else rf"[._-]{word}(?![a-z])"
+            if (done := re.sub(found, other, name)) != name and done in names:
                 return done
     return ""
 
