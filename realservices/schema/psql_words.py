@@ -44,6 +44,10 @@ _REMEDIES = (
         "every database has it: take the statement out, or write CREATE SCHEMA IF NOT EXISTS public",
     ),
     (
+        r'ERROR:  database "[^"\n]+" already exists',
+        "the schema is built in that database: take CREATE DATABASE and \\connect out, or dump without --create",
+    ),
+    (
         r"ERROR:  unrecognized configuration parameter",
         "a newer pg_dump than this PostgreSQL may have written it: take the line out, or choose the PostgreSQL of "
         "production (docs/postgres.md)",

@@ -5,6 +5,7 @@ It is the part `declared` of a kind (kinds/kind.py).
 
 from __future__ import annotations
 
+import fnmatch
 import os
 import re
 from typing import TYPE_CHECKING, Any
@@ -34,13 +35,15 @@ class DeclaredKind:
         kind: It.
         keys: Shape of what a declaration may say beside its kind (contract/shapes.py).
         has_template: Its data directory is built once, from what is declared.
-        taken_names: Of users and databases that a server has by itself.
+        taken_users: Patterns of the names of users that are the server's own.
+        taken_databases: Likewise.
     """
 
     kind: Kind
     keys: Mapping[str, Any] = {}
     has_template = False
-    taken_names: tuple[str, ...] = ()
+    taken_users: tuple[str, ...] = ()
+    taken_databases: tuple[str, ...] = ()
 
     def check(self, declaration: Declaration) -> None:
         """Check what shapes cannot.
@@ -133,19 +136,20 @@ def declared_kind(name: str) -> DeclaredKind:
     return found
 
 
-def account(declaration: Declaration, taken: tuple[str, ...]) -> tuple[str, str]:
+def account(declaration: Declaration, *, users: tuple[str, ...], databases: tuple[str, ...]) -> tuple[str, str]:
     """Return user and database of a service.
 
     Args:
         declaration: The service's.
-        taken: Names that the server has by itself.
+        users: Patterns of names that are the server's own.
+        databases: Likewise.
 
     Raises:
         SettingError: A name is none.
     """
     user, database = declaration.values.get("user", _USER), declaration.values.get("database", _DATABASE)
-    for key, name in (("user", user), ("database", database)):
-        if not re.fullmatch(r"[a-z_][a-z0-9_]{0,62}", name) or name in taken:
+    for key, name, taken in (("user", user, users), ("database", database, databases)):
+        if not re.fullmatch(r"[a-z_][a-z0-9_]{0,62}", name) or any(fnmatch.fnmatch(name, each) for each in taken):
             raise SettingError(
                 f"{declaration.where}: {key} = {name!r}; it is lower-case letters, digits and '_', and not "
                 f"{', '.join(taken)}"

@@ -33,7 +33,7 @@ class TemplatedKind(DeclaredKind):
 
     def recipe_with(self, program: Path, declaration: Declaration) -> Recipe:
         """Return how a template is made with a server."""
-        user, database = account(declaration, self.taken_names)
+        user, database = account(declaration, users=self.taken_users, databases=self.taken_databases)
         arguments = ["--server", str(program), "--database", database, "--user", user]
         for key, option in self.settings.items():
             arguments += settings_options(declaration, key, option)
@@ -44,7 +44,7 @@ class TemplatedKind(DeclaredKind):
     ) -> dict[str, Any]:
         """Return the configuration of a manifest's entry, with the template, which is made if there is none."""
         program = self.find_program()
-        user, database = account(declaration, self.taken_names)
+        user, database = account(declaration, users=self.taken_users, databases=self.taken_databases)
         directory = stack.enter_context(template(self.recipe_with(program, declaration), declaration.name))
         base = {"template_base": from_root(directory / BASE)} if (directory / BASE).exists() else {}
         return {

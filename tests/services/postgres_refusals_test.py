@@ -72,6 +72,7 @@ def test_a_tablespace_elsewhere_is_refused_and_one_in_place_is_not(tmp_path: Pat
         ("", "a.sql", "SELECT :name;\n", "psql has no value for a variable: write \\set and its name before it, or the"),
         ("", "a.sql", "CREATE TABLE {{ .Schema }}.a (x int);\n", "a tool fills in a template there, and psql does not: run"),
         ("", "a.sql", "SELECT version FROM schema_migrations;\n", "that table is the migration tool's own, and only the tool"),
+        ("", "a.sql", "CREATE DATABASE test;\n", "take CREATE DATABASE and \\connect out, or dump without --create"),
         ("", "a.sql", "CREATE TABLE `a` (x int);\n", "that is the dialect of another database (MySQL and SQLite quote nam"),
         ("", "a.sql", "\\connect postgres\nCREATE TABLE a (x int);\n", "made 1 table(s) in database 'postgres' and none in 'test'"),
         ("", "a.sql", "\\restrict x\nSELECT 1;\n", "no \\unrestrict follows: it is cut off; have pg_dump write it again"),

@@ -19,6 +19,7 @@ from realservices.kinds.postgres.sources.recipe import postgres_recipe
 from realservices.kinds.redis.declared import redis_server
 from realservices.sources import templated
 from realservices.sources.declarations import Declaration, read_project
+from realservices.sources.declared_kind import account, declared_kind
 from realservices.sources.entries import entry_of
 from realservices.sources.errors import MissingServiceError, SettingError
 from realservices.sources.package import interpreter
@@ -334,6 +335,34 @@ def test_executables_that_mean_nothing(tmp_path: Path, lines: str, message: str)
     declared = read_project(tmp_path).services
     with pytest.raises(SettingError, match=message), entry_of(declared["a"], declared):
         pass
+
+
+@pytest.mark.parametrize(
+    ("kind", "user", "database", "refused"),
+    [
+        ("postgres", "postgres", "app", ""),
+        ("postgres", "pg_owner", "app", "user = 'pg_owner'; it is lower-case letters, digits and '_', and not pg_*"),
+        ("postgres", "App", "app", "user = 'App'"),
+        ("postgres", "app", "postgres", "database = 'postgres'; .* and not postgres, realservices_template, template0"),
+        ("postgres", "app", "realservices_template", "database = "),
+        ("clickhouse", "default", "app", "user = 'default'"),
+        ("clickhouse", "app", "default", "database = 'default'"),
+        ("mariadb", "root", "app", "user = 'root'"),
+        ("mariadb", "mysql", "app", ""),
+        ("mariadb", "app", "realservices_a", "database = 'realservices_a'"),
+    ],
+)
+def test_accounts_and_databases_that_are_the_servers_own(
+    tmp_path: Path, kind: str, user: str, database: str, refused: str
+) -> None:
+    text = f"[services.a]\nkind = '{kind}'\nuser = '{user}'\ndatabase = '{database}'\n"
+    (tmp_path / "realservices.toml").write_text(text, encoding="utf-8")
+    declaration, declared = read_project(tmp_path).services["a"], declared_kind(kind)
+    with contextlib.ExitStack() as stack:
+        if refused:
+            stack.enter_context(pytest.raises(SettingError, match=refused))
+        found = account(declaration, users=declared.taken_users, databases=declared.taken_databases)
+        assert found == (user, database)
 
 
 @pytest.mark.parametrize(

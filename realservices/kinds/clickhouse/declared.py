@@ -40,7 +40,8 @@ class _ClickHouse(TemplatedKind):
     }
     files = {"schema": "--schema", "seeds": "--seed"}
     settings = {"settings": "--setting", "server_settings": "--server-setting"}
-    taken_names = ("default", "system", "information_schema")
+    taken_users = ("default",)
+    taken_databases = ("default", "information_schema", "system", "realservices_*")
 
     def find_program(self) -> Path:
         return clickhouse_server()

@@ -39,7 +39,8 @@ class _MariaDB(TemplatedKind):
         **EVERY,
     }
     files = {"migrations": "--migration", "seeds": "--seed"}
-    taken_names = (*SYSTEM_DATABASES, "mariadb.sys", "root")
+    taken_users = ("root",)
+    taken_databases = (*SYSTEM_DATABASES, "realservices_*")
 
     def find_program(self) -> Path:
         return mariadb_server()

@@ -54,7 +54,8 @@ class _Postgres(TemplatedKind):
         **EVERY,
     }
     program_key = "distribution"
-    taken_names = ("postgres", "template0", "template1")
+    taken_users = ("pg_*",)
+    taken_databases = ("postgres", "realservices_template", "template0", "template1")
 
     def check(self, declaration: Declaration) -> None:
         values = declaration.values
@@ -73,7 +74,9 @@ class _Postgres(TemplatedKind):
         return postgres_distribution()
 
     def recipe_with(self, program: Path, declaration: Declaration) -> Recipe:
-        return postgres_recipe(declaration, program, *account(declaration, self.taken_names))
+        return postgres_recipe(
+            declaration, program, *account(declaration, users=self.taken_users, databases=self.taken_databases)
+        )
 
     def attached(self, name: str) -> Endpoint:
         host, port = os.environ["TEST_POSTGRES_HOST"], port_from("TEST_POSTGRES_PORT", 5432)
