@@ -16,6 +16,9 @@ _TABLES = """SELECT count(*) FROM pg_class
 _OTHERS = """SELECT datname FROM pg_database WHERE datallowconn AND datname <> current_database()
     AND datname NOT IN ({own}) AND ({tables}) = 0"""
 
+# No service's database can be called so.
+_KEPT = ("postgres", "template1")
+
 
 def refuse_tables_elsewhere(cluster: Cluster, database: str) -> None:
     """Refuse a database without tables beside another one that has some: tests would find nothing in it.
@@ -31,9 +34,9 @@ def refuse_tables_elsewhere(cluster: Cluster, database: str) -> None:
     for other in cluster.ask(database, _OTHERS.format(own=own, tables=_TABLES)):
         (count,) = cluster.ask(other, _TABLES)
         if count != "0":
+            renamed = f'; where programs want that name, write database = "{other}" on the service'
             raise TemplateError(
                 f"the files have made {count} table(s) in database {other!r} and none in {database!r}, which is the "
                 f"one that tests are given. A \\connect does that, and with it pg_dump --create: take it and CREATE "
-                f"DATABASE out of the files (pg_dump without --create); where programs want that name, write "
-                f'database = "{other}" on the service'
+                f"DATABASE out of the files (pg_dump without --create){'' if other in _KEPT else renamed}"
             )
