@@ -34,6 +34,9 @@ class ServerLeftovers:
         # When the last test of this process ended, None before the first one.
         self._last: State | None = None
         self._descriptor = -1
+        # What the file holds, which only grows.
+        self._noted: State = {}
+        self._size = 0
         self._tests = 0
         # Tests of one process may run at the same time, too.
         self._lock = threading.Lock()
@@ -71,12 +74,16 @@ class ServerLeftovers:
                 self._begin()
             self._tests += 1
 
-    def end(self) -> None:
-        """End a test. Raises what `look` and `undo` raise."""
+    def end(self, now: State | None = None) -> None:
+        """End a test. Raises what `look` and `undo` raise.
+
+        Args:
+            now: What there is, where that is known.
+        """
         with self._lock:
             self._tests -= 1
             if not self._tests:
-                self._end()
+                self._end(now)
 
     def _begin(self) -> None:
         self._descriptor = os.open(self._path, os.O_RDWR | os.O_CREAT | os.O_APPEND | os.O_CLOEXEC, 0o600)
@@ -88,9 +95,9 @@ class ServerLeftovers:
             self._let_go()
             raise
 
-    def _end(self) -> None:
+    def _end(self, now: State | None) -> None:
         try:
-            self._last = now = self.look()
+            self._last = now = self.look() if now is None else now
             # Where it fails, the next test that ends tries again.
             if try_lock(self._descriptor) and now != (known := self._known()):
                 self.undo(known, now)
@@ -103,6 +110,8 @@ class ServerLeftovers:
 
         Before the first one it is all that has come. What is not there may be missing for another process's test only.
         """
+        if now == self._last:
+            return {}
         last = self._known() if self._last is None else self._last
         found: dict[str, str | None] = {key: value for key, value in now.items() if last.get(key) != value}
         if self._last is not None:
@@ -111,11 +120,14 @@ class ServerLeftovers:
 
     def _known(self) -> State:
         """Return what no test has made, as all processes have noted it."""
-        content = os.pread(self._descriptor, os.fstat(self._descriptor).st_size, 0)
-        known: dict[str, str | None] = {}
-        for line in content.splitlines():
-            known |= json.loads(line)
-        return {key: value for key, value in known.items() if value is not None}
+        size = os.fstat(self._descriptor).st_size
+        if size != self._size:
+            known: dict[str, str | None] = {}
+            for line in os.pread(self._descriptor, size, 0).splitlines():
+                known |= json.loads(line)
+            self._size = size
+            self._noted = {key: value for key, value in known.items() if value is not None}
+        return self._noted
 
     def _let_go(self) -> None:
         os.close(self._descriptor)

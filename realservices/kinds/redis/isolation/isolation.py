@@ -34,6 +34,7 @@ from realservices.kinds.redis.isolation.index_ranges import IndexRange, IndexSou
 from realservices.kinds.redis.isolation.kept_connections import KeepingPool, KeepingPoolSync
 from realservices.kinds.redis.isolation.lease import RedisLease
 from realservices.kinds.redis.isolation.leased_index import LeasedIndex
+from realservices.kinds.redis.isolation.leftovers import LOOKS
 from realservices.kinds.redis.isolation.libraries import LoadedLibraries
 
 if TYPE_CHECKING:
@@ -120,12 +121,14 @@ class RedisIsolation(ServiceIsolation):
                 server for good.
         """
         self._is_taken = False
+        watching, self._is_watched = self._leftovers if self._is_watched else None, False
+        now = None
         try:
-            self._flush(lease)
+            looked = self._flush(lease, LOOKS if watching else ())
+            now = watching.state(looked) if watching else None
         finally:
-            if self._is_watched and self._leftovers:
-                self._is_watched = False
-                self._leftovers.end()
+            if watching:
+                watching.end(now)
 
     def _watch(self) -> bool:
         """Begin to watch what a test leaves in the server; False: it is not ours to undo, or the server is down."""
@@ -135,7 +138,8 @@ class RedisIsolation(ServiceIsolation):
                 return True
         return False
 
-    def _flush(self, lease: RedisLease) -> None:
+    def _flush(self, lease: RedisLease, then: tuple[tuple[str, ...], ...]) -> list[Any]:
+        """Empty a database, and prepare the next one; return what commands behind it answer."""
         lease.libraries.restore()
         following, self._password = self._indexes.claim(), _new_password()
         users = [self._user, lease.client_user] if self._stale or self._is_in_use else [self._user]
@@ -145,13 +149,16 @@ class RedisIsolation(ServiceIsolation):
             *(("CLIENT", "KILL", "USER", user) for user in users if self._has_accounts),
             *(("SELECT", following), ("FLUSHDB",)),
             *(("SELECT", lease.database_index), ("FLUSHDB",), ("DBSIZE",)),
+            *then,
         )
         self._allowed, self._prepared = following, True
-        if answers[-1] != 0:
+        looked = answers[len(answers) - len(then) :]
+        if keys := answers[-1 - len(then)]:
             raise IsolationBrokenError(
-                f"Redis database {lease.database_index} of {self.endpoint.label} holds {answers[-1]} keys right after "
+                f"Redis database {lease.database_index} of {self.endpoint.label} holds {keys} keys right after "
                 "FLUSHDB: something writes to it with another account than the test's; give it isolated_redis.url"
             )
+        return looked
 
     @contextlib.contextmanager
     def client(

@@ -20,11 +20,15 @@ if TYPE_CHECKING:
 
 ACCOUNT_PREFIX = "realservices-"
 """How the names of our own accounts begin."""
+LOOKS = (("FUNCTION", "LIST", "WITHCODE"), ("ACL", "LIST"), ("INFO", "server", "memory", "commandstats"))
+"""Commands whose answers tell what there is."""
+_OURS = b"user " + ACCOUNT_PREFIX.encode()
 _FUNCTION, _ACCOUNT, _SETTING, _SCRIPTS = "function", "account", "setting", "scripts"
 _NONE = "0"
 # Reading all settings takes 0.6 ms; the server counts who may have changed one.
-_MAY_SET = re.compile(rb"(?:run_id:|cmdstat_config\|(?:set|resetstat):calls=)\w+")
-_CACHED = re.compile(rb"number_of_cached_scripts:(\d+)")
+_COUNTS = (b"\nrun_id:", b"\ncmdstat_config|set:calls=", b"\ncmdstat_config|resetstat:calls=")
+_CACHED = b"\nnumber_of_cached_scripts:"
+_NUMBER = re.compile(rb"\w+")
 # A selector of an account has spaces in it.
 _RULE = re.compile(r"\([^)]*\)|\S+")
 
@@ -46,15 +50,16 @@ class Leftovers(ServerLeftovers):
 
     def look(self) -> State:
         """See `ServerLeftovers`."""
-        libraries, accounts, told = self._administration.call(
-            ("FUNCTION", "LIST", "WITHCODE"), ("ACL", "LIST"), ("INFO", "server", "memory", "commandstats")
-        )
-        count = _MAY_SET.findall(told)
+        return self.state(self._administration.call(*LOOKS))
+
+    def state(self, answers: list[Any]) -> State:
+        """Return what there is, by the answers of `LOOKS`. Raises what `look` raises."""
+        libraries, accounts, told = answers
+        count = [_after(told, name) for name in _COUNTS]
         if count != self._count:
             self._settings = _settings(self._administration.call(("CONFIG", "GET", "*"))[0])
             self._count = count
-        cached = _CACHED.search(told)
-        scripts = {_SCRIPTS: cached[1].decode() if cached else _NONE}
+        scripts = {_SCRIPTS: _after(told, _CACHED).decode()}
         return {**self._settings, **scripts, **_functions(libraries), **_accounts(accounts)}
 
     def undo(self, before: State, now: State) -> None:
@@ -90,14 +95,20 @@ def _way_back(key: str, value: str | None) -> tuple[Any, ...] | None:
     return ("ACL", "DELUSER", name) if value is None else ("ACL", "SETUSER", name, "reset", *_RULE.findall(value))
 
 
+def _after(told: bytes, name: bytes) -> bytes:
+    """Return the number behind a name; 0 where it is not mentioned."""
+    at = told.find(name)
+    return _NUMBER.match(told, at + len(name))[0] if at >= 0 else b"0"  # type: ignore[index]
+
+
 def _functions(libraries: list[list[Any]]) -> State:
     found = [dict(zip(library[::2], library[1::2], strict=True)) for library in libraries]
     return {f"{_FUNCTION} {_text(each[b'library_name'])}": _text(each[b"library_code"]) for each in found}
 
 
 def _accounts(lines: list[bytes]) -> State:
-    found = [_text(line).split(" ", 2)[1:] for line in lines]  # user NAME RULES
-    return {f"{_ACCOUNT} {name}": rules for name, rules in found if not name.startswith(ACCOUNT_PREFIX)}
+    others = [_text(line).split(" ", 2)[1:] for line in lines if not line.startswith(_OURS)]  # user NAME RULES
+    return {f"{_ACCOUNT} {name}": rules for name, rules in others}
 
 
 def _settings(pairs: list[bytes]) -> State:
