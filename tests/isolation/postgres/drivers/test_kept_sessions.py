@@ -14,6 +14,7 @@ if TYPE_CHECKING:
     from realservices.kinds.postgres.isolation.drivers.lease import DatabaseLease
     from realservices.kinds.postgres.isolation.isolation import PostgresIsolation
 
+_DEADLINE_S = 60
 _ACTIVE = 1  # In libpq's PGTransactionStatusType.
 _PID = "SELECT pg_backend_pid()"
 
@@ -76,7 +77,9 @@ def test_thread_that_still_waits_is_cut_off(postgres: PostgresIsolation, name: s
         with postgres.leases.lease() as lease:
             connection = connections.connect(lease)
             waiting = threads.submit(connection.cursor().execute, "SELECT pg_sleep(60)")
+            deadline = time.monotonic() + _DEADLINE_S
             while int(connection.info.transaction_status) != _ACTIVE:
+                assert time.monotonic() < deadline
                 time.sleep(0.001)
             connections.release(connection)
         assert waiting.exception() is not None

@@ -177,8 +177,9 @@ async def test_task_that_still_waits_is_cut_off(postgres: PostgresIsolation) -> 
     with postgres.leases.lease() as lease:
         connection = await connect_async(lease)
         task = asyncio.ensure_future(connection.execute("SELECT pg_sleep(60)"))
-        while connection.info.transaction_status != psycopg.pq.TransactionStatus.ACTIVE:
-            await asyncio.sleep(0.001)
+        async with asyncio.timeout(60):
+            while connection.info.transaction_status != psycopg.pq.TransactionStatus.ACTIVE:
+                await asyncio.sleep(0.001)
         release(connection)
     with pytest.raises(psycopg.OperationalError):
         await task
