@@ -16,6 +16,7 @@ if TYPE_CHECKING:
 
 _DEADLINE_S = 60
 _ACTIVE = 1  # In libpq's PGTransactionStatusType.
+_FIRST_WITH_LOGIN_TRIGGERS = 170000
 _PID = "SELECT pg_backend_pid()"
 
 
@@ -84,6 +85,25 @@ def test_thread_that_still_waits_is_cut_off(postgres: PostgresIsolation, name: s
             connections.release(connection)
         assert waiting.exception() is not None
     assert _test(postgres, name, "SELECT 1") == 1
+
+
+_LOGIN_TRIGGER = """
+    CREATE TABLE logins (name text);
+    CREATE FUNCTION note_login() RETURNS event_trigger LANGUAGE plpgsql AS
+        $$ BEGIN INSERT INTO logins VALUES (session_user); END $$;
+    CREATE EVENT TRIGGER note_login ON login EXECUTE FUNCTION note_login()
+"""
+
+
+def test_login_trigger_sees_each_test(postgres: PostgresIsolation, driver: str) -> None:
+    if postgres.endpoint.server_version_num < _FIRST_WITH_LOGIN_TRIGGERS:
+        pytest.skip("PostgreSQL 17 or later has login triggers")
+    share = postgres.share("module")
+    share.database.connect_sync().execute(_LOGIN_TRIGGER)
+    isolation = share.isolation()
+    for _ in range(2):
+        assert _test(isolation, driver, "SELECT count(*) FROM logins") == 1
+    share.close()
 
 
 _SET = "ALTER ROLE CURRENT_USER SET work_mem = '123kB'"
