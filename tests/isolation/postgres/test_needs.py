@@ -104,10 +104,12 @@ def test_use_of_the_time_is_found(sql: str, expected: bool) -> None:
         ("SELECT set_config('work_mem', '1MB', false)", False),
         ("SET work_mem = '1MB'", False),
         ("UPDATE t SET a = b.c FROM b", False),
+        ("SELECT dblink_connect('a', 'dbname=b')", True),
+        ("SELECT pg_replication_origin_session_setup('a')", True),
     ],
 )
-def test_settings_of_the_programs_own_are_found(sql: str, expected: bool) -> None:
-    assert needs_of(sql).sets_custom is expected
+def test_what_outlasts_a_reset_is_found(sql: str, expected: bool) -> None:
+    assert needs_of(sql).outlasts_reset is expected
 
 
 @pytest.mark.parametrize(
@@ -166,7 +168,7 @@ def test_triggers_act_where_something_is_written() -> None:
             ("mark", True, "PERFORM set_config('app.user', 'a', false)"),
         ]
     )
-    for trait in (traits.hanging, traits.clock, traits.custom):
+    for trait in (traits.hanging, traits.clock, traits.outlasting):
         assert trait.is_in("DELETE FROM t", needs_of("DELETE FROM t"))
         assert not trait.is_in("SELECT 1", needs_of("SELECT 1"))
 

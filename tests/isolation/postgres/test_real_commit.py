@@ -72,6 +72,29 @@ async def test_next_test_is_clean_after_a_commit(postgres: PostgresIsolation, wa
     assert heard == []
 
 
+@pytest.mark.parametrize("way", ["database", "transaction"])
+async def test_replication_origin_of_a_session_is_gone(postgres: PostgresIsolation, way: str) -> None:
+    for _ in range(2):
+        async with connected(postgres, way) as connection:
+            assert not await connection.fetchval("SELECT pg_replication_origin_session_is_setup()")
+            await connection.execute("SELECT pg_replication_origin_create('mine')")
+            await connection.execute("SELECT pg_replication_origin_session_setup('mine')")
+
+
+@pytest.mark.parametrize("way", ["database", "transaction"])
+async def test_connection_of_dblink_is_gone(postgres: PostgresIsolation, way: str) -> None:
+    share = postgres.share("module")
+    await share.connection.execute("CREATE EXTENSION dblink")
+    isolation, service = share.isolation(), postgres.endpoint
+    where = f"host={service.host} port={service.port} dbname=postgres user={service.user} password={service.password}"
+    for _ in range(2):
+        async with connected(isolation, way) as connection:
+            assert await connection.fetchval("SELECT dblink_get_connections()") is None
+            await connection.execute(f"SELECT dblink_connect('mine', '{where}')")
+    await isolation.close_loop()
+    share.close()
+
+
 async def test_rows_and_sequences_are_restored_in_the_same_database(postgres: PostgresIsolation) -> None:
     share = postgres.share("module")
     await share.connection.execute("CREATE TABLE kept (id serial PRIMARY KEY)")
@@ -378,8 +401,8 @@ async def test_traits_are_read_from_the_schema(postgres_endpoint: Endpoint, clon
     assert not traits.clock.writes
     assert {"tell", "own"} <= traits.hanging.names
     assert "fresh" in traits.clock.names
-    assert traits.custom.names >= {"own"}
-    assert "tell" not in traits.custom.names
+    assert traits.outlasting.names >= {"own"}
+    assert "tell" not in traits.outlasting.names
 
 
 async def test_refused_connection_to_the_own_database_says_what_to_use(isolated_database: Any) -> None:

@@ -80,7 +80,7 @@ class IsolatedConnection(ResettableConnection):
             await self.discard_all()
         if self.guard.changes_schema:
             self.get_settings().clear_type_cache()
-        if self.has_codecs or self.guard.sets_custom:
+        if self.has_codecs or self.guard.outlasts_reset:
             self.terminate()
             return False
         return True

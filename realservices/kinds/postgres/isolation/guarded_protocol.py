@@ -33,7 +33,7 @@ class GuardedProtocol:
     Attributes:
         raw: asyncpg's.
         held: The statements within the test's transaction; None: the test commits, or there is none.
-        sets_custom: A setting may be there that PostgreSQL does not know. No reset removes it.
+        outlasts_reset: Something may be there that no reset removes, see `Needs`.
         changes_schema: Types may have changed.
         alters_session: What later statements mean may have changed.
         has_sent: Something was sent.
@@ -52,7 +52,7 @@ class GuardedProtocol:
         self._traits: Traits | None = None
         self._used: set[str] = set()
         self.before_altering: Callable[[Collection[str]], None] = lambda _: None
-        self.sets_custom = self.changes_schema = self.alters_session = self.has_sent = False
+        self.outlasts_reset = self.changes_schema = self.alters_session = self.has_sent = False
 
     def __getattr__(self, name: str) -> Any:
         return getattr(self.raw, name)
@@ -61,7 +61,7 @@ class GuardedProtocol:
         """Begin a test in a database with these traits."""
         self._traits, self.held = traits, held
         self._used.clear()
-        self.sets_custom = self.changes_schema = self.alters_session = self.has_sent = False
+        self.outlasts_reset = self.changes_schema = self.alters_session = self.has_sent = False
 
     def is_in_transaction(self) -> bool:
         """Return whether code under test has a transaction open."""
@@ -137,8 +137,8 @@ class GuardedProtocol:
         self._note_session(
             needs.alters_session or (self._traits is not None and self._traits.session.is_in(sql, needs))
         )
-        if needs.sets_custom or (self._traits is not None and self._traits.custom.is_in(sql, needs)):
-            self.sets_custom = True
+        if needs.outlasts_reset or (self._traits is not None and self._traits.outlasting.is_in(sql, needs)):
+            self.outlasts_reset = True
         try:
             if self.held is None or self.held.is_committed:
                 return await send()

@@ -50,15 +50,17 @@ _SESSION_BODY = re.compile(
       | (?:^|;|\b(?:as|begin|then|else|loop|declare)\b)\s*(?:\$\w*\$|')?\s*set\s""",
     re.I | re.X,
 )
-_CUSTOM_SETTING = re.compile(
-    r"""\bset\s+(?:local\s+|session\s+)?(?:\w+|"[^"]+")\s*\.  |  \bset_config\s*\(\s*(?!'\w+'\s*,)""", re.I | re.X
+_OUTLASTING = re.compile(
+    r"""\bset\s+(?:local\s+|session\s+)?(?:\w+|"[^"]+")\s*\.  |  \bset_config\s*\(\s*(?!'\w+'\s*,)
+      | \b(?:dblink_connect(?:_u)?|pg_replication_origin_session_setup)\b""",
+    re.I | re.X,
 )
 _WORD = re.compile(r"\w+")
 # A text without any of these words is neither control, nor does something hang on it.
 _TELLING = {
     *(word.lower() for word in _FIRST), *_CHANGES_SCHEMA, *_CLOCK, *_CLOCK_CALLS, *_CLOCK_TEXTS, "set", "reset", "show",
     "execute", "deallocate", "discard", "load", "begin", "start", "commit", "end", "rollback", "abort", "savepoint",
-    "release", "prepare",
+    "release", "prepare", "dblink_connect", "dblink_connect_u", "pg_replication_origin_session_setup",
 }  # fmt: skip
 _FIRST_WORD = re.compile(r"[\s(]*(\w+)")
 _MOST_CACHED = 16_384
@@ -74,7 +76,8 @@ class Needs:
         writes: It may write rows.
         inserts: It may write what a column's default says.
         reads_clock: It may use the time at which its transaction began.
-        sets_custom: It may set a setting that PostgreSQL does not know, ``app.user`` for instance.
+        outlasts_reset: It may leave in the session what no reset removes: a setting that PostgreSQL does not know
+            (``app.user`` for instance), a connection of dblink's, a replication origin.
         changes_schema: It may change types or tables.
         alters_session: It may change what later statements of the session mean, or mean something else later.
         only_reads: It writes nothing, unless a function that it calls does.
@@ -86,7 +89,7 @@ class Needs:
     writes: bool = False
     inserts: bool = False
     reads_clock: bool = False
-    sets_custom: bool = False
+    outlasts_reset: bool = False
     changes_schema: bool = False
     alters_session: bool = False
     only_reads: bool = False
@@ -113,9 +116,9 @@ def body_reads_clock(source: str) -> bool:
     return _CLOCK_BODY.search(source) is not None
 
 
-def body_sets_custom(source: str) -> bool:
-    """Return whether a function with this source may set a setting that PostgreSQL does not know."""
-    return _CUSTOM_SETTING.search(source) is not None
+def body_outlasts_reset(source: str) -> bool:
+    """Return whether a function with this source may need what `Needs.outlasts_reset` means."""
+    return _OUTLASTING.search(source) is not None
 
 
 def body_alters_session(source: str) -> bool:
@@ -164,7 +167,7 @@ def _read(sql: str) -> Needs:
         writes=writes,
         inserts=inserts,
         reads_clock=reads_clock,
-        sets_custom=bool(_CUSTOM_SETTING.search(sql)),
+        outlasts_reset=bool(_OUTLASTING.search(sql)),
         changes_schema=changes_schema,
         alters_session=alters_session or changes_schema,
         only_reads=only_reads and not (hangs or controls or alters_session or changes_schema),

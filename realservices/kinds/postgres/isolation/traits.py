@@ -15,8 +15,8 @@ from realservices.kinds.postgres.isolation.needs import (
     body_alters_session,
     body_hangs,
     body_inserts,
+    body_outlasts_reset,
     body_reads_clock,
-    body_sets_custom,
     body_writes,
     words_of,
 )
@@ -113,7 +113,7 @@ class Traits:
         commits_always: This database gives its transactions settings that cannot hold for one around a whole test.
         hanging: See `Needs.hangs`.
         clock: See `Needs.reads_clock`.
-        custom: See `Needs.sets_custom`.
+        outlasting: See `Needs.outlasts_reset`.
         session: See `Needs.alters_session`.
         writing: The opposite of `Needs.only_reads`.
     """
@@ -121,7 +121,7 @@ class Traits:
     commits_always: bool = False
     hanging: Trait = Trait()
     clock: Trait = Trait()
-    custom: Trait = Trait()
+    outlasting: Trait = Trait()
     session: Trait = Trait()
     writing: Trait = Trait()
 
@@ -148,7 +148,7 @@ def traits_of(answer: str) -> Traits:
             writes=bool(found["clock_in_checks"]),
             tables=tables,
         ),
-        custom=_trait(functions, body_sets_custom),
+        outlasting=_trait(functions, body_outlasts_reset),
         session=_trait(functions, body_alters_session),
         writing=_trait(functions, body_writes, {str(name).lower() for name in callers}),
     )
