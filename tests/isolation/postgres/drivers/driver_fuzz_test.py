@@ -31,7 +31,7 @@ if TYPE_CHECKING:
     from realservices.kinds.postgres.isolation.drivers.lease import DatabaseLease
     from realservices.kinds.postgres.isolation.isolation import PostgresIsolation
 
-_TESTS = 8 * int(os.environ.get("STRESS_SCALE", "1"))
+_TESTS = 5 * int(os.environ.get("STRESS_SCALE", "1"))
 _SEED = int(os.environ.get("FUZZ_SEED", "1"))
 _MOST_STEPS = 14
 pytestmark = pytest.mark.filterwarnings("ignore")  # Random steps do what drivers warn of.

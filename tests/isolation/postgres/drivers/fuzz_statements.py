@@ -61,6 +61,9 @@ SESSION = (
     "DISCARD ALL", "DISCARD PLANS", "PREPARE p AS SELECT {n}", "EXECUTE p", "DEALLOCATE ALL", "LISTEN news", "UNLISTEN *",
     "NOTIFY news, 'n{n}'", "LOCK TABLE item", "DO $$ BEGIN RAISE NOTICE 'said'; RAISE WARNING 'warned'; END $$",
     "SELECT pg_terminate_backend(pg_backend_pid())", "SELECT pg_cancel_backend(pg_backend_pid())", "SELECT setseed(0.{n})",
+    "ALTER ROLE CURRENT_USER SET work_mem = '9MB'", "SELECT pg_replication_origin_create('fuzz{n}')",
+    "DO $$ BEGIN EXECUTE format('ALTER DATABASE %I SET search_path = public, x', current_database()); END $$",
+    "SELECT pg_replication_origin_session_setup('fuzz{n}')",
     "SELECT random()", "DO $$ BEGIN PERFORM set_config('app.other', 'n', false); END $$",
 )  # fmt: skip
 TABLES = "item", "head", "numbered", "told"
