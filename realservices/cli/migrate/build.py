@@ -72,6 +72,7 @@ def _proposal(found: Evidence, kinds: set[str]) -> Proposal:
     """Return what `init` proposes, for these kinds only."""
     proposal = propose(found)
     proposal.services = {kind: proposal.services.get(kind, []) for kind in sorted(kinds)}
+    proposal.further = {name: each for name, each in proposal.further.items() if each[0] in kinds}
     return proposal
 
 
