@@ -55,7 +55,8 @@ def _refuse_below(files: Sequence[tuple[str, str]]) -> None:
     """Refuse files of Flyway's whose folder has others below, into which it looks as well."""
     named = {path for _, path in files}
     for directory, shown in {os.path.dirname(path): os.path.dirname(shown) for shown, path in files}.items():
-        for below, _, names in os.walk(directory):
+        for below, folders, names in os.walk(directory):
+            folders[:] = [name for name in folders if name[0] != "." and name != "node_modules"]
             for name in sorted(names):
                 path = os.path.join(below, name)
                 if below != directory and _FLYWAY.fullmatch(name) and path not in named:
