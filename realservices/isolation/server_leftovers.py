@@ -14,6 +14,7 @@ import threading
 from typing import TYPE_CHECKING
 
 from realservices.system.locks import SHARED, lock, try_lock
+from realservices.system.os_errors import explain
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
@@ -68,7 +69,7 @@ class ServerLeftovers:
             self.end()
 
     def begin(self) -> None:
-        """Begin a test. Raises what `look` raises."""
+        """Begin a test. Raises what `look` raises, and InfrastructureError where nothing can be noted."""
         with self._lock:
             if not self._tests:
                 self._begin()
@@ -86,11 +87,14 @@ class ServerLeftovers:
                 self._end(now)
 
     def _begin(self) -> None:
-        self._descriptor = os.open(self._path, os.O_RDWR | os.O_CREAT | os.O_APPEND | os.O_CLOEXEC, 0o600)
         try:
+            self._descriptor = os.open(self._path, os.O_RDWR | os.O_CREAT | os.O_APPEND | os.O_CLOEXEC, 0o600)
             lock(self._descriptor, SHARED)  # Waits where another process undoes something just now.
             if between := self._between(self.look()):
                 os.write(self._descriptor, json.dumps(between).encode() + b"\n")
+        except OSError as error:
+            self._let_go()
+            raise explain(error, f"what there is before a test cannot be noted in {self._path}") from None
         except BaseException:
             self._let_go()
             raise
@@ -130,5 +134,6 @@ class ServerLeftovers:
         return self._noted
 
     def _let_go(self) -> None:
-        os.close(self._descriptor)
+        if self._descriptor >= 0:
+            os.close(self._descriptor)
         self._descriptor = -1
