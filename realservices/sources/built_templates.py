@@ -111,12 +111,15 @@ def _open_cache() -> DirectoryCache:
 
 
 def _directory_at_home() -> Path | None:
+    """Return where a user's schemas are kept; None: he has no home, as with HOME=/nonexistent, which must stay so."""
     named = os.environ.get(_VARIABLE)
     try:
-        base = Path(named) if named else Path.home() / ".cache"
-    except RuntimeError:
-        return None  # No HOME, and the machine has no name for this user.
-    return base / "rules_realservices" / "templates"
+        home = Path.home()
+    except RuntimeError:  # No HOME, and the machine has no name for this user.
+        home = None
+    if not named and not (home and home.is_dir()):
+        return None
+    return Path(named or f"{home}/.cache") / "rules_realservices" / "templates"
 
 
 def _bases() -> tuple[str, ...]:

@@ -59,8 +59,8 @@ def test_outside_of_bazel_it_has_no_directory_but_its_own(monkeypatch: pytest.Mo
     assert not os.path.exists(directories.private)
 
 
-def test_a_base_that_is_not_there_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setenv("TEST_TMPDIR", "/nonexistent")
+def test_a_base_that_is_not_there_is_named(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    monkeypatch.setenv("TEST_TMPDIR", f"{tmp_path}/none")
     directories = LauncherDirectories()
     with pytest.raises(InfrastructureError) as caught:
         directories.create()

@@ -522,6 +522,15 @@ def test_what_another_user_has_put_there_is_passed_over(
     assert len(list(pytester.path.glob("realservices-*-1/schemas/*/template.tar"))) == 1
 
 
+def test_a_home_that_is_not_there_is_not_made(pytester: pytest.Pytester, run: Run, alone: pytest.MonkeyPatch) -> None:
+    _without_a_home(alone, pytester.path)
+    home = pytester.path / "nonexistent"
+    alone.setenv("HOME", str(home))
+    pytester.makepyfile("async def test_rows(isolated_database): pass")
+    run().assert_outcomes(passed=1)
+    assert not home.exists()
+
+
 def _without_a_home(alone: pytest.MonkeyPatch, temporary: Path) -> None:
     alone.delenv("XDG_CACHE_HOME")
     alone.setenv("HOME", "/proc/nowhere")
