@@ -23,7 +23,7 @@ from tests.isolation.restore.operations import SERVERS_WEIGHTS, random_test
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator
 
-_TESTS = 100 * int(os.environ.get("STRESS_SCALE", "1"))
+_TESTS = 60 * int(os.environ.get("STRESS_SCALE", "1"))
 _SEED = int(os.environ.get("FUZZ_SEED", "1"))
 _SERVERS = 3
 _STATEMENT_TIMEOUT_S = 10
