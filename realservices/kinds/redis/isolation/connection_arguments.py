@@ -59,9 +59,13 @@ def without_client_info() -> dict[str, Any]:
 
 
 @functools.cache
-def without_maintenance() -> dict[str, Any]:
-    """Return the arguments that keep redis-py from asking a server to announce maintenance: one more round trip."""
-    known = inspect.signature(redis.ConnectionPool.__init__).parameters
+def without_maintenance(pool: Any) -> dict[str, Any]:
+    """Return the arguments that keep redis-py from asking a server to announce maintenance: one more round trip.
+
+    Args:
+        pool: The library's class of pools; version 7 knows of it in the blocking one only.
+    """
+    known = inspect.signature(pool.__init__).parameters
     if "maint_notifications_config" not in known:
         return {}
     from redis.maint_notifications import MaintNotificationsConfig  # noqa: PLC0415 - since redis-py 7

@@ -59,7 +59,7 @@ class KeepingPool(redis.asyncio.ConnectionPool):
         own_loop: asyncio.AbstractEventLoop | None = None,
     ) -> None:
         classes = guard.SocketConnection, guard.Connection, guard.GuardedConnection
-        super().__init__(**own_arguments(lease, decode, *classes), **without_maintenance())
+        super().__init__(**own_arguments(lease, decode, *classes), **without_maintenance(redis.asyncio.ConnectionPool))
         self.loop: asyncio.AbstractEventLoop | None = None
         self._own_loop = own_loop
         self._lease = lease
@@ -154,7 +154,7 @@ class KeepingPoolSync(redis.ConnectionPool):
 
     def __init__(self, lease: RedisLease, *, decode: bool, kept: Any = None) -> None:
         classes = guard.SocketConnectionSync, guard.ConnectionSync, guard.GuardedConnectionSync
-        super().__init__(**own_arguments(lease, decode, *classes), **without_maintenance())
+        super().__init__(**own_arguments(lease, decode, *classes), **without_maintenance(redis.ConnectionPool))
         self._lease = lease
         self._old = kept
         self._kept: Any = None
