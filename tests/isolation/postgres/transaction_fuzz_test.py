@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
     from realservices.kinds.postgres.isolation.isolation import PostgresIsolation
 
-_TESTS = 150 * int(os.environ.get("STRESS_SCALE", "1"))
+_TESTS = 100 * int(os.environ.get("STRESS_SCALE", "1"))
 _SEED = int(os.environ.get("FUZZ_SEED", "1"))
 _MOST_STEPS = 16
 _MOST_RUNS = 5

@@ -27,7 +27,7 @@ if TYPE_CHECKING:
 
     from realservices.contract.runtime import Endpoint
 
-_TESTS = 25 * int(os.environ.get("STRESS_SCALE", "1"))
+_TESTS = 15 * int(os.environ.get("STRESS_SCALE", "1"))
 _SEED = int(os.environ.get("FUZZ_SEED", "1"))
 _MOST_STEPS = 16
 _REFUSED = "'refused'"
