@@ -59,8 +59,8 @@ def recycle(
             connection.run(f"SYSTEM START MERGES {quote_name(name)}.{quote_name(table)}")
     for copy in copies:
         connection.run(copy, database=name)
-    # Attached parts get numbers of their own.
-    return read_state(connection, name, uses) if touched else before
+    # Attached parts get numbers of their own, and a mutation that is done stays in the list.
+    return read_state(connection, name, uses) if copies or now.mutations != before.mutations else before
 
 
 def _uses(before: DatabaseState) -> list[str]:
