@@ -17,7 +17,7 @@ from realservices.system.locks import SHARED, lock, try_lock
 from realservices.system.os_errors import explain
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping
+    from collections.abc import Callable, Iterator, Mapping
 
 State = dict[str, str]
 """What there is, by kind and name: ``database shop``, ``setting maxmemory``, …."""
@@ -75,16 +75,22 @@ class ServerLeftovers:
                 self._begin()
             self._tests += 1
 
-    def end(self, now: State | None = None) -> None:
-        """End a test. Raises what `look` and `undo` raise.
+    def end(self, finish: Callable[[bool], State] | None = None) -> None:
+        """End a test. Raises what `look` and `undo` raise, and what ``finish`` does.
 
         Args:
-            now: What there is, where that is known.
+            finish: Ends it; is told whether it is the last one of this process; then it returns what there is.
         """
+        finish = finish or self._finish
         with self._lock:
             self._tests -= 1
-            if not self._tests:
-                self._end(now)
+            if self._tests:
+                finish(False)
+            else:
+                self._end(finish)
+
+    def _finish(self, is_last: bool) -> State:
+        return self.look() if is_last else {}
 
     def _begin(self) -> None:
         try:
@@ -99,11 +105,13 @@ class ServerLeftovers:
             self._let_go()
             raise
 
-    def _end(self, now: State | None) -> None:
+    def _end(self, finish: Callable[[bool], State]) -> None:
         try:
-            self._last = now = self.look() if now is None else now
+            # Before a look: what a test of another process leaves after one would be taken for a program's later.
+            is_alone = try_lock(self._descriptor)
+            self._last = now = finish(True)
             # Where it fails, the next test that ends tries again.
-            if try_lock(self._descriptor) and now != (known := self._known()):
+            if is_alone and now != (known := self._known()):
                 self.undo(known, now)
                 self._last = self.look()
         finally:

@@ -41,6 +41,7 @@ if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
 
     from realservices.contract.runtime import Endpoint
+    from realservices.isolation.server_leftovers import State
     from realservices.isolation.test_environment import TestEnvironment
     from realservices.kinds.redis.isolation.leftovers import Leftovers
 
@@ -121,14 +122,23 @@ class RedisIsolation(ServiceIsolation):
                 server for good.
         """
         self._is_taken = False
-        watching, self._is_watched = self._leftovers if self._is_watched else None, False
-        now = None
-        try:
-            looked = self._flush(lease, LOOKS if watching else ())
-            now = watching.state(looked) if watching else None
-        finally:
-            if watching:
-                watching.end(now)
+        leftovers, self._is_watched = self._leftovers if self._is_watched else None, False
+        keys = 0
+
+        def finish(is_last: bool) -> State:
+            nonlocal keys
+            keys, looked = self._flush(lease, LOOKS if is_last else ())
+            return leftovers.state(looked) if leftovers and is_last else {}
+
+        if leftovers:
+            leftovers.end(finish)
+        else:
+            finish(False)
+        if keys:
+            raise IsolationBrokenError(
+                f"Redis database {lease.database_index} of {self.endpoint.label} holds {keys} keys right after "
+                "FLUSHDB: something writes to it with another account than the test's; give it isolated_redis.url"
+            )
 
     def _watch(self) -> bool:
         """Begin to watch what a test leaves in the server; False: it is not ours to undo, or the server is down."""
@@ -138,8 +148,8 @@ class RedisIsolation(ServiceIsolation):
                 return True
         return False
 
-    def _flush(self, lease: RedisLease, then: tuple[tuple[str, ...], ...]) -> list[Any]:
-        """Empty a database, and prepare the next one; return what commands behind it answer."""
+    def _flush(self, lease: RedisLease, then: tuple[tuple[str, ...], ...]) -> tuple[int, list[Any]]:
+        """Empty a database, and prepare the next one; return how many keys it has, and what commands behind answer."""
         lease.libraries.restore()
         following, self._password = self._indexes.claim(), _new_password()
         users = [self._user, lease.client_user] if self._stale or self._is_in_use else [self._user]
@@ -152,13 +162,8 @@ class RedisIsolation(ServiceIsolation):
             *then,
         )
         self._allowed, self._prepared = following, True
-        looked = answers[len(answers) - len(then) :]
-        if keys := answers[-1 - len(then)]:
-            raise IsolationBrokenError(
-                f"Redis database {lease.database_index} of {self.endpoint.label} holds {keys} keys right after "
-                "FLUSHDB: something writes to it with another account than the test's; give it isolated_redis.url"
-            )
-        return looked
+        end = len(answers) - len(then)
+        return answers[end - 1], answers[end:]
 
     @contextlib.contextmanager
     def client(

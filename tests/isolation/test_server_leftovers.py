@@ -1,0 +1,68 @@
+"""What tests leave in a server as a whole is undone by the last one that ends, whichever process that is."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from realservices.isolation.server_leftovers import ServerLeftovers, State
+
+
+class Server(ServerLeftovers):
+    """One process's view of a server that is a dictionary."""
+
+    def __init__(self, path: Path, holds: State) -> None:
+        super().__init__(str(path))
+        self._holds = holds
+
+    def look(self) -> State:
+        return dict(self._holds)
+
+    def undo(self, before: State, now: State) -> None:
+        self._holds.clear()
+        self._holds.update(before)
+
+
+def test_what_comes_between_tests_stays_and_what_a_test_leaves_goes(tmp_path: Path) -> None:
+    holds = {"setting a": "1"}
+    server = Server(tmp_path / "state", holds)
+    for _ in range(2):
+        with server.watched():
+            holds |= {"setting a": "2", "function b": ""}
+        assert holds == {"setting a": "1"}
+    holds["setting a"] = "3"
+    with server.watched():
+        del holds["setting a"]
+    assert holds == {"setting a": "3"}
+
+
+def test_what_comes_while_another_process_looks_is_undone(tmp_path: Path) -> None:
+    holds: State = {}
+    one, other = Server(tmp_path / "state", holds), Server(tmp_path / "state", holds)
+    one.begin()
+    other.begin()
+
+    def finish(_: bool) -> State:
+        now = one.look()
+        holds["function b"] = ""
+        other.end()
+        return now
+
+    one.end(finish)
+    assert holds == {}
+    with one.watched():
+        pass
+    assert holds == {}
+
+
+def test_only_the_last_test_of_a_process_looks(tmp_path: Path) -> None:
+    server, told = Server(tmp_path / "state", {}), list[bool]()
+
+    def finish(is_last: bool) -> State:
+        told.append(is_last)
+        return server.look()
+
+    server.begin()
+    server.begin()
+    server.end(finish)
+    server.end(finish)
+    assert told == [False, True]
