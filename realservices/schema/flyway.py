@@ -9,7 +9,7 @@ import re
 from dataclasses import replace
 
 from realservices.contract.errors import TemplateError
-from realservices.schema.layout_names import unknown_name
+from realservices.schema.layout_names import same_version, unknown_name
 from realservices.schema.psql_scan import pieces
 
 TYPE_CHECKING = False
@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from realservices.schema.script import Script
 
 _NAME = re.compile(r"(?:([VBU])(\d+(?:[._]\d+)*)|(R))__(.*)\.sql")
+_LIKE = re.compile(r"(?:[VBU]\d[\d._]*|R)__.*\.sql")
 CALLBACK = re.compile(r"((before|after)[A-Z][A-Za-z]*|createSchema)(__.*)?\.sql")
 _PLACEHOLDER = re.compile(rb"\$\{[^}\n]+\}")
 # What PostgreSQL refuses within a transaction; a file with such a statement is run without one.
@@ -25,6 +26,11 @@ _ALONE = re.compile(
     r"|(CREATE|DROP)( UNIQUE)? INDEX CONCURRENTLY|REINDEX .*(SCHEMA|DATABASE|SYSTEM|CONCURRENTLY)"
     r"|ALTER TABLE .*DETACH PARTITION .*CONCURRENTLY"
 )
+
+
+def letter_of(name: str) -> str:
+    """Return V, B, U or R of a file that has a name like Flyway's, "" of others."""
+    return name[0] if _LIKE.fullmatch(name) else ""
 
 
 def arrange_flyway(files: list[Script]) -> list[Script]:
@@ -54,10 +60,7 @@ def order_flyway(files: list[Script]) -> list[Script]:
             version = version[:-1]
         if (letter, version) in versions:
             other = versions[letter, version]
-            raise TemplateError(
-                f"{other.shown} and {file.shown} have the same version {number}, which flyway refuses: "
-                "have migrations name one of them"
-            )
+            raise same_version("flyway", other, file, number)
         versions[letter, version] = file
     # An empty database begins with the newest baseline.
     baseline = max((version for letter, version in versions if letter == "B"), default=())

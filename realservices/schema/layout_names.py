@@ -79,10 +79,7 @@ def _refuse_twins(layout: str, found: list[tuple[float, Script]]) -> None:
     for version, file in found:
         other = seen.setdefault(version, file)
         if other is not file:
-            raise TemplateError(
-                f"{other.shown} and {file.shown} have the same version {version}, which {layout} refuses: "
-                "have migrations name one of them"
-            )
+            raise same_version(layout, other, file, version)
 
 
 def by_directory(files: list[Script]) -> list[Script]:
@@ -124,6 +121,14 @@ def by_dependency(files: list[Script], needs: Callable[[Script], Iterable[str]])
         ordered.append(waiting.pop(ready))
         done.add(ready)
     return ordered
+
+
+def same_version(layout: str, one: Script, other: Script, version: object) -> TemplateError:
+    """Return the error for two files of which a tool takes but one."""
+    return TemplateError(
+        f"{one.shown} and {other.shown} have the same version {version}, which {layout} refuses: have migrations name "
+        "one of them"
+    )
 
 
 def unknown_name(layout: str, file: Script, expected: str) -> TemplateError:

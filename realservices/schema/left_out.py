@@ -9,10 +9,11 @@ import os
 import re
 
 from realservices.contract.errors import TemplateError
+from realservices.schema.flyway import letter_of
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Iterable, Sequence
 
 # https://pressly.github.io/goose/documentation/provider/, https://ollycope.com/software/yoyo/latest/ and their like.
 _NAMES = {
@@ -23,8 +24,6 @@ _NAMES = {
     "refinery": r"[VU]\d+__.*\.rs",
     "yoyo": r"[^_.].*\.py",
 }
-
-_FLYWAY = re.compile(r"(V\d[\d._]*|R)__.*\.sql")
 
 
 def refuse_left_out(layout: str, files: Sequence[tuple[str, str]]) -> None:
@@ -42,7 +41,7 @@ def refuse_left_out(layout: str, files: Sequence[tuple[str, str]]) -> None:
     pattern = _NAMES.get(layout)
     if not pattern:
         return
-    for directory, shown in {os.path.dirname(path): os.path.dirname(shown) for shown, path in files}.items():
+    for directory, shown in _directories(files):
         for name in sorted(os.listdir(directory)):
             if re.fullmatch(pattern, name):
                 raise TemplateError(
@@ -54,14 +53,19 @@ def refuse_left_out(layout: str, files: Sequence[tuple[str, str]]) -> None:
 def _refuse_below(files: Sequence[tuple[str, str]]) -> None:
     """Refuse files of Flyway's whose folder has others below, into which it looks as well."""
     named = {path for _, path in files}
-    for directory, shown in {os.path.dirname(path): os.path.dirname(shown) for shown, path in files}.items():
+    for directory, shown in _directories(files):
         for below, folders, names in os.walk(directory):
             folders[:] = [name for name in folders if name[0] != "." and name != "node_modules"]
             for name in sorted(names):
                 path = os.path.join(below, name)
-                if below != directory and _FLYWAY.fullmatch(name) and path not in named:
+                if below != directory and letter_of(name) in ("V", "R") and path not in named:
                     found = os.path.join(shown, os.path.relpath(path, directory))
                     raise TemplateError(
                         f"{found} is not among migrations, and flyway looks into all folders below {shown or '.'}: "
                         f'write "{os.path.join(shown, "**/*.sql")}", or have migrations name it, too'
                     )
+
+
+def _directories(files: Sequence[tuple[str, str]]) -> Iterable[tuple[str, str]]:
+    """Return the directories of files, and what these are called in messages."""
+    return {os.path.dirname(path): os.path.dirname(shown) for shown, path in files}.items()

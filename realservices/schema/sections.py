@@ -14,8 +14,6 @@ from realservices.contract.errors import TemplateError
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Callable
-
     from realservices.schema.script import Script
 
 
@@ -115,7 +113,7 @@ def up_part(layout: str, file: Script) -> Script:
         lines = content.read().split(b"\n")
     _refuse_byte_order_mark(layout, file, lines[0])
     _refuse_open_statement(layout, file, lines)
-    starts_up = marks.starts_up or (marks.first_only and not any(map(_mark_of(marks), lines)))
+    starts_up = marks.starts_up or (marks.first_only and not any(_part_of(marks, line) for line in lines))
     lines = _with_first_marks(marks, lines) if marks.first_only else lines
     state = "up" if starts_up else "before"
     transaction, has_up, kept = True, starts_up, []
@@ -152,9 +150,9 @@ def up_part(layout: str, file: Script) -> Script:
     return replace(file, text=b"\n".join(kept), transaction=transaction)
 
 
-def _mark_of(marks: _Marks) -> Callable[[bytes], str]:
-    """Return what says which part a line begins, "" if it begins none."""
-    return lambda line: "up" if marks.up.match(line) else "down" if marks.down.match(line) else ""
+def _part_of(marks: _Marks, line: bytes) -> str:
+    """Return which part a line begins, "" if it begins none."""
+    return "up" if marks.up.match(line) else "down" if marks.down.match(line) else ""
 
 
 def _with_first_marks(marks: _Marks, lines: list[bytes]) -> list[bytes]:
@@ -162,7 +160,7 @@ def _with_first_marks(marks: _Marks, lines: list[bytes]) -> list[bytes]:
     seen = {""}
     kept = []
     for line in lines:
-        part = _mark_of(marks)(line)
+        part = _part_of(marks, line)
         kept.append(b"--" if part and part in seen else line)
         seen.add(part)
     return kept
@@ -171,7 +169,7 @@ def _with_first_marks(marks: _Marks, lines: list[bytes]) -> list[bytes]:
 def _refuse_ignored(layout: str, file: Script, lines: list[bytes]) -> None:
     """Refuse statements before the first mark."""
     marks = SECTIONS[layout]
-    first = next((index for index, line in enumerate(lines) if _mark_of(marks)(line)), len(lines))
+    first = next((index for index, line in enumerate(lines) if _part_of(marks, line)), len(lines))
     head = _BLOCK_COMMENT.sub(lambda comment: b"\n" * comment[0].count(b"\n"), b"\n".join(lines[:first]))
     for number, line in enumerate(head.split(b"\n"), start=1):
         if line.strip() and not line.lstrip().startswith(b"--"):

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 
 from realservices.contract.errors import TemplateError
-from realservices.schema.flyway import CALLBACK, first_placeholder
+from realservices.schema.flyway import CALLBACK, first_placeholder, letter_of
 from realservices.schema.script import APPLIED
 
 TYPE_CHECKING = False
@@ -35,7 +35,6 @@ _FOLDER = re.compile(r"(^|/)(?:down|undo|rollback|revert|downgrade)s?/")
 _BEGINNING = re.compile(r"(^|/)(?:down|undo|rollback|revert|downgrade)[._-](?=[^/]*$)")
 # Files that drop something may well come first, and make room for what follows.
 _AFTER = ("drop", ("create",))
-_VERSIONED = re.compile(r"V\d[\d._]*__.*\.sql")
 
 
 def refuse_names(files: Sequence[Script], remedy: Callable[[str], str]) -> None:
@@ -94,7 +93,7 @@ def _undone(name: str, names: set[str], words: _Words) -> str:
 
 
 def _refuse_flyway(files: Sequence[Script], remedy: Callable[[str], str]) -> None:
-    versioned = [file for file in files if _VERSIONED.fullmatch(file.name)]
+    versioned = [file for file in files if letter_of(file.name) == "V"]
     callback = next((file for file in files if CALLBACK.fullmatch(file.name)), None)
     if versioned and callback:
         raise TemplateError(

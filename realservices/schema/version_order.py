@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 
 from realservices.contract.errors import TemplateError
-from realservices.schema.flyway import order_flyway
+from realservices.schema.flyway import letter_of, order_flyway
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -15,7 +15,6 @@ if TYPE_CHECKING:
 
     Remedy = Callable[[str], str]
 
-_FLYWAY = re.compile(r"([VBU]\d[\d._]*|R)__.*\.sql")
 _NUMBER = re.compile(r"[A-Za-z_]?0*(\d+)")
 _VERSION = re.compile(r"[vV]?(\d+(?:[._]\d+)*)(?![\d.])")
 
@@ -34,7 +33,7 @@ def refuse_order(files: Sequence[Script], key: str, remedy: Remedy) -> None:
         TemplateError: The order is not that of the numbers.
     """
     shown = [file.shown for file in files]
-    if len(files) > 1 and all(_FLYWAY.fullmatch(file.name) for file in files):
+    if len(files) > 1 and all(letter_of(file.name) for file in files):
         _refuse_different("", shown, [file.shown for file in order_flyway([*files])], remedy("flyway"))
         return
     single = len({path.rpartition("/")[0] for path in shown}) == 1

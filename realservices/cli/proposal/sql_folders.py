@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from realservices.cli.proposal.project_files import walk
+from realservices.schema.flyway import letter_of
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -19,7 +20,6 @@ _BESIDE = ("meta/_journal.json", "migration_lock.toml", "atlas.sum")
 _OTHERS_PROVIDER = re.compile(r"""(?:"dialect":|provider\s*=)\s*"(?!postgres)""")
 # Of Diesel, Prisma and Drizzle: a directory for each migration.
 _EACH_ITS_OWN = ("up.sql", "migration.sql")
-_FLYWAY = re.compile(r"V\d[\d._]*__.*\.sql")
 _OTHERS_DIALECT = re.compile(
     r"mysql|mariadb|sqlite\d?|clickhouse|mssql|sqlserver|oracle|h2|cockroach\w*|spanner|duckdb"
 )
@@ -101,7 +101,7 @@ def _pattern(root: Path, here: Path, names: list[str]) -> str:
 
 def _is_flyways(root: Path, directory: Path) -> bool:
     is_inside = directory != root and directory.is_relative_to(root)
-    return is_inside and any(_FLYWAY.fullmatch(path.name) for path in directory.glob("*.sql"))
+    return is_inside and any(letter_of(path.name) == "V" for path in directory.glob("*.sql"))
 
 
 def _nearest(patterns: dict[str, None]) -> list[str]:
