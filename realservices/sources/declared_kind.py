@@ -52,6 +52,22 @@ class DeclaredKind:
             SettingError: Something does not fit the rest.
         """
 
+    def account(self, declaration: Declaration) -> tuple[str, str]:
+        """Return user and database of a service.
+
+        Raises:
+            SettingError: A name is none.
+        """
+        values = declaration.values
+        user, database = values.get("user", _USER), values.get("database", _DATABASE)
+        for key, name, taken in (("user", user, self.taken_users), ("database", database, self.taken_databases)):
+            if not re.fullmatch(r"[a-z_][a-z0-9_]{0,62}", name) or any(fnmatch.fnmatch(name, each) for each in taken):
+                raise SettingError(
+                    f"{declaration.where}: {key} = {name!r}; it is lower-case letters, digits and '_', and not "
+                    f"{', '.join(taken)}"
+                )
+        return user, database
+
     def port_names(self, declaration: Declaration) -> tuple[str, ...]:
         """Return the names of the ports, the main one first."""
         return self.kind.port_names or (self.kind.name,)
@@ -134,27 +150,6 @@ def declared_kind(name: str) -> DeclaredKind:
     """Return how a kind is declared."""
     found: DeclaredKind = part_of(name, "declared")
     return found
-
-
-def account(declaration: Declaration, *, users: tuple[str, ...], databases: tuple[str, ...]) -> tuple[str, str]:
-    """Return user and database of a service.
-
-    Args:
-        declaration: The service's.
-        users: Patterns of names that are the server's own.
-        databases: Likewise.
-
-    Raises:
-        SettingError: A name is none.
-    """
-    user, database = declaration.values.get("user", _USER), declaration.values.get("database", _DATABASE)
-    for key, name, taken in (("user", user, users), ("database", database, databases)):
-        if not re.fullmatch(r"[a-z_][a-z0-9_]{0,62}", name) or any(fnmatch.fnmatch(name, each) for each in taken):
-            raise SettingError(
-                f"{declaration.where}: {key} = {name!r}; it is lower-case letters, digits and '_', and not "
-                f"{', '.join(taken)}"
-            )
-    return user, database
 
 
 def texts(settings: Mapping[str, Any]) -> dict[str, str]:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from realservices.sources.built_templates import ARCHIVE, BASE, INFO, template
-from realservices.sources.declared_kind import DeclaredKind, account, from_root, texts
+from realservices.sources.declared_kind import DeclaredKind, from_root, texts
 from realservices.sources.recipe import recipe_of, settings_options
 
 if TYPE_CHECKING:
@@ -33,7 +33,7 @@ class TemplatedKind(DeclaredKind):
 
     def recipe_with(self, program: Path, declaration: Declaration) -> Recipe:
         """Return how a template is made with a server."""
-        user, database = account(declaration, users=self.taken_users, databases=self.taken_databases)
+        user, database = self.account(declaration)
         arguments = ["--server", str(program), "--database", database, "--user", user]
         for key, option in self.settings.items():
             arguments += settings_options(declaration, key, option)
@@ -44,7 +44,7 @@ class TemplatedKind(DeclaredKind):
     ) -> dict[str, Any]:
         """Return the configuration of a manifest's entry, with the template, which is made if there is none."""
         program = self.find_program()
-        user, database = account(declaration, users=self.taken_users, databases=self.taken_databases)
+        user, database = self.account(declaration)
         directory = stack.enter_context(template(self.recipe_with(program, declaration), declaration.name))
         base = {"template_base": from_root(directory / BASE)} if (directory / BASE).exists() else {}
         return {

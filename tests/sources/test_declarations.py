@@ -19,7 +19,7 @@ from realservices.kinds.postgres.sources.recipe import postgres_recipe
 from realservices.kinds.redis.declared import redis_server
 from realservices.sources import templated
 from realservices.sources.declarations import Declaration, read_project
-from realservices.sources.declared_kind import account, declared_kind
+from realservices.sources.declared_kind import declared_kind
 from realservices.sources.entries import entry_of
 from realservices.sources.errors import MissingServiceError, SettingError
 from realservices.sources.package import interpreter
@@ -361,7 +361,7 @@ def test_accounts_and_databases_that_are_the_servers_own(
     with contextlib.ExitStack() as stack:
         if refused:
             stack.enter_context(pytest.raises(SettingError, match=refused))
-        found = account(declaration, users=declared.taken_users, databases=declared.taken_databases)
+        found = declared.account(declaration)
         assert found == (user, database)
 
 

@@ -8,6 +8,8 @@ PRISTINE_DATABASE = "realservices_pristine"
 """A copy that nobody writes to, which rows are restored from."""
 READY_DATABASES = [f"realservices_ready_{number}" for number in range(1, 5)]
 """Copies for the first tests that need a database of their own. In the archive copies are links and take no space."""
+TAKEN_DATABASES = ("postgres", TEMPLATE_DATABASE, "template0", "template1")
+"""What no service's database can be called."""
 
 # Before, copying files was the only way.
 _FIRST_WITH_STRATEGY = 150000

@@ -11,6 +11,7 @@ from urllib.parse import quote, urlencode
 
 from realservices.contract.runtime import Endpoint
 from realservices.contract.shapes import NAME, Rule, is_text
+from realservices.kinds.postgres.databases import TAKEN_DATABASES
 from realservices.kinds.postgres.kind import KIND
 from realservices.kinds.postgres.sources.attached_tls import PREFER, SSLMODE, SSLROOTCERT, postgres_tls
 from realservices.kinds.postgres.sources.attached_tls import agreed as agreed_sslmode
@@ -19,7 +20,6 @@ from realservices.kinds.postgres.sources.recipe import postgres_recipe
 from realservices.schema.layouts import LAYOUTS
 from realservices.sources.attached_address import account_in_url, host_in_url, label_of, port_from
 from realservices.sources.declaration_shapes import EVERY, FILES, MIGRATE, SETTINGS
-from realservices.sources.declared_kind import account
 from realservices.sources.errors import SettingError
 from realservices.sources.templated import TemplatedKind
 
@@ -55,7 +55,7 @@ class _Postgres(TemplatedKind):
     }
     program_key = "distribution"
     taken_users = ("pg_*",)
-    taken_databases = ("postgres", "realservices_template", "template0", "template1")
+    taken_databases = TAKEN_DATABASES
 
     def check(self, declaration: Declaration) -> None:
         values = declaration.values
@@ -74,9 +74,7 @@ class _Postgres(TemplatedKind):
         return postgres_distribution()
 
     def recipe_with(self, program: Path, declaration: Declaration) -> Recipe:
-        return postgres_recipe(
-            declaration, program, *account(declaration, users=self.taken_users, databases=self.taken_databases)
-        )
+        return postgres_recipe(declaration, program, *self.account(declaration))
 
     def attached(self, name: str) -> Endpoint:
         host, port = os.environ["TEST_POSTGRES_HOST"], port_from("TEST_POSTGRES_PORT", 5432)

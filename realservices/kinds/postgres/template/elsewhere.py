@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from realservices.contract.errors import TemplateError
+from realservices.kinds.postgres.databases import TAKEN_DATABASES
 from realservices.kinds.postgres.template.copies import COPIES
 
 TYPE_CHECKING = False
@@ -15,9 +16,6 @@ _TABLES = """SELECT count(*) FROM pg_class
         SELECT FROM pg_depend WHERE classid = 'pg_class'::regclass AND objid = pg_class.oid AND deptype = 'e')"""
 _OTHERS = """SELECT datname FROM pg_database WHERE datallowconn AND datname <> current_database()
     AND datname NOT IN ({own}) AND ({tables}) = 0"""
-
-# No service's database can be called so.
-_KEPT = ("postgres", "template1")
 
 
 def refuse_tables_elsewhere(cluster: Cluster, database: str) -> None:
@@ -38,5 +36,5 @@ def refuse_tables_elsewhere(cluster: Cluster, database: str) -> None:
             raise TemplateError(
                 f"the files have made {count} table(s) in database {other!r} and none in {database!r}, which is the "
                 f"one that tests are given. A \\connect does that, and with it pg_dump --create: take it and CREATE "
-                f"DATABASE out of the files (pg_dump without --create){'' if other in _KEPT else renamed}"
+                f"DATABASE out of the files (pg_dump without --create){'' if other in TAKEN_DATABASES else renamed}"
             )
