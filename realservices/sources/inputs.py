@@ -23,7 +23,7 @@ def input_files(declaration: Declaration) -> list[str]:
     found = [path for path in declaration.files("inputs") if _COMPILED not in path.parts]
     files = {str(path) for path in found if not path.is_dir()}
     for path in found:
-        files.update(str(each) for folder in own_folders(path) for each in folder.iterdir() if not each.is_dir())
+        files.update(f"{folder}/{name}" for folder, names in own_folders(path) for name in names)
     return sorted(files)
 
 

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import ast
-import warnings
 from typing import TYPE_CHECKING
 
+from realservices.cli.proposal.project_files import python_tree
 from realservices.cli.proposal.read_names import names_read
 
 if TYPE_CHECKING:
@@ -18,13 +18,7 @@ def aliases(text: str, path: Path) -> dict[str, set[str]]:
     """Return the keys of `DATABASES`, with the variables in each one's value; none where it is no plain dictionary."""
     if _NAME not in text:
         return {}
-    try:
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore")
-            tree = ast.parse(text)
-    except (SyntaxError, ValueError):
-        return {}
-    for node in ast.walk(tree):
+    for node in ast.walk(python_tree(text)):
         value = node.value if isinstance(node, ast.Assign) and ast.unparse(node.targets[0]) == _NAME else None
         value = value.body if isinstance(value, ast.IfExp) else value
         if isinstance(value, ast.Dict):

@@ -6,10 +6,11 @@ import configparser
 import posixpath
 import re
 import shlex
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from realservices.cli.proposal.project_files import find_named, has_own_tests, walk
+from realservices.sources.patterns import matches
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -19,6 +20,7 @@ if TYPE_CHECKING:
 
 _READS_ENVIRONMENT = re.compile(r"environ|getenv|settings|config\(|dj_database_url|Env\(|current_app")
 _APPLICATION = re.compile(r"^\w+\s*=\s*(?:Flask|create_app)\(|^def (?:create|make)_app\(", re.MULTILINE)
+_DJANGO_READS = ("**/settings*.py", "**/settings/*.py", "**/models.py", "**/models/*.py", "**/migrations/*.py")
 _FOUND_BY_FLASK = ("app.py", "wsgi.py")
 
 
@@ -31,14 +33,12 @@ class Migrator:
         inputs: What it reads.
         versions: The folder of its migrations, if that is one.
         where: The file that takes the URL from elsewhere than the environment.
-        questions: What could not be told.
     """
 
     command: list[str]
     inputs: list[str]
     versions: str = ""
     where: str = ""
-    questions: list[str] = field(default_factory=list)
 
 
 def migrator_of(found: Evidence, tool_alembic: Mapping[str, Any]) -> Migrator | None:
@@ -55,16 +55,8 @@ def _django(found: Evidence) -> Migrator | None:
     for path in find_named(found.root, "manage.py"):
         if "DJANGO_SETTINGS_MODULE" in found.text(path) and not _is_another_project(found, path):
             shown = path.relative_to(found.root).as_posix()
-            inputs = [
-                shown,
-                "**/settings*.py",
-                "**/settings/*.py",
-                "**/models.py",
-                "**/models/*.py",
-                "**/migrations/*.py",
-            ]
-            present = [pattern for pattern in inputs if next(found.root.glob(pattern), None)]
-            return Migrator(["{python}", shown, "migrate", "--noinput"], present)
+            present = [pattern for pattern in _DJANGO_READS if matches(found.root, pattern)]
+            return Migrator(["{python}", shown, "migrate", "--noinput"], [shown, *present])
     return None
 
 

@@ -2,35 +2,40 @@
 
 from __future__ import annotations
 
-import os
-from pathlib import Path
+import ast
+import warnings
 from typing import TYPE_CHECKING
+
+from realservices.sources.patterns import own_folders
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
+    from pathlib import Path
 
-_DEEP = 7
-_VIRTUAL_ENVIRONMENT = "pyvenv.cfg"
-_SKIPPED = {"node_modules", "site-packages", "__pycache__", "build", "dist", "target", "vendor"}
+_DEEPEST = 7
+_BUILT = ("build", "dist", "target", "vendor")
 _OWN_TESTS = ("pytest.ini", "tox.ini", "setup.cfg", "pyproject.toml", "realservices.toml")
 
 
 def walk(root: Path) -> Iterator[tuple[Path, list[str]]]:
-    """Yield each directory and the names of its files, in order."""
-    for directory, folders, files in os.walk(root):
-        here = Path(directory)
-        if _VIRTUAL_ENVIRONMENT in files:
-            folders.clear()
-            continue
-        is_deep = len(here.relative_to(root).parts) >= _DEEP
-        folders[:] = [] if is_deep else sorted(name for name in folders if name[0] != "." and name not in _SKIPPED)
-        yield here, sorted(files)
+    """Return each directory and the names of its files, in order."""
+    return own_folders(root, _BUILT, _DEEPEST)
 
 
 def find_named(root: Path, name: str) -> list[Path]:
     """Return the files of a name, the ones nearest to the root first."""
     found = [here / name for here, files in walk(root) if name in files]
     return sorted(found, key=lambda path: (len(path.parts), path))
+
+
+def python_tree(text: str) -> ast.Module:
+    """Return what Python makes of a file, and nothing of one that is none of this version's."""
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            return ast.parse(text)
+    except (SyntaxError, ValueError):
+        return ast.Module([], [])
 
 
 def has_own_tests(root: Path, directory: Path) -> bool:

@@ -6,8 +6,9 @@ Source: pydantic-settings, "Environment variable names" (`env_prefix`, aliases, 
 from __future__ import annotations
 
 import ast
-import warnings
 from typing import TYPE_CHECKING
+
+from realservices.cli.proposal.project_files import python_tree
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -20,13 +21,7 @@ def fields_read(text: str) -> Iterator[tuple[str, str, bool]]:
     """Yield each variable's name, its default, "" if that is no text or not there, and whether it must be set."""
     if _BASE not in text:
         return
-    try:
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore")
-            tree = ast.parse(text)
-    except (SyntaxError, ValueError):
-        return
-    classes = {node.name: node for node in ast.walk(tree) if isinstance(node, ast.ClassDef)}
+    classes = {node.name: node for node in ast.walk(python_tree(text)) if isinstance(node, ast.ClassDef)}
     for node in classes.values():
         if any(ast.unparse(base).endswith(_BASE) for base in node.bases):
             yield from _fields(node, _configured(node, "env_prefix"), classes)
