@@ -62,12 +62,13 @@ def without_locks(connection: Connection, drop: Callable[[], None], before: Set[
     for transaction in sorted(prepared_transactions(connection) - before):
         wait_for_locks(connection, 0)
         try:
-            return drop()
+            drop()
         except MariaDBRefusal as error:
             if error.code != _LOCK_WAIT_TIMEOUT:
                 raise
+        else:
+            return
         finally:
             wait_for_locks(connection)
         roll_back(connection, transaction)
     drop()
-    return None

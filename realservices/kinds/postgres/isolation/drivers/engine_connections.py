@@ -18,21 +18,32 @@ if TYPE_CHECKING:
     from realservices.kinds.postgres.isolation.drivers.lease import DatabaseLease
 
 
-class BlockingConnections:
+class _Connections:
     """The connections of one engine, which a test has as ``name``."""
 
-    def __init__(self, lease: DatabaseLease, driver: str, name: str) -> None:
+    def __init__(self, lease: DatabaseLease, name: str) -> None:
         self._lease = lease
         self._name = name
         self._records: list[Any] = []
-        self._opened: list[Any] = []
         self._is_over = self._has_begun = False
-        self._driver = connections_of(driver)
 
     def begin(self) -> bool:
         """Return whether this is the first connection."""
         has_begun, self._has_begun = self._has_begun, True
         return not has_begun
+
+    def note(self, record: Any) -> None:
+        """Note a pool's record, which has a connection."""
+        self._records.append(record)
+
+
+class BlockingConnections(_Connections):
+    """Those of an engine that blocks."""
+
+    def __init__(self, lease: DatabaseLease, driver: str, name: str) -> None:
+        super().__init__(lease, name)
+        self._opened: list[Any] = []
+        self._driver = connections_of(driver)
 
     def open(self, arguments: dict[str, Any]) -> Any:
         """Return a connection of the driver, until `end`."""
@@ -41,10 +52,6 @@ class BlockingConnections:
         connection = self._driver.connect(self._lease, **arguments)
         self._opened.append(connection)
         return connection
-
-    def note(self, record: Any) -> None:
-        """Note a pool's record, which has a connection."""
-        self._records.append(record)
 
     def end(self, engine: Engine) -> None:
         """End the test's use of an engine: its connections are reset and kept, or closed."""
@@ -55,24 +62,16 @@ class BlockingConnections:
         engine.pool.dispose()
 
 
-class AsynchronousConnections:
-    """The connections of one engine, which a test has as ``name``, in one loop."""
+class AsynchronousConnections(_Connections):
+    """Those of an asynchronous engine, in one loop."""
 
     def __init__(self, lease: DatabaseLease, driver: str, name: str, kept: AsyncpgConnections, *, keep: bool) -> None:
-        self._lease = lease
-        self._name = name
+        super().__init__(lease, name)
         self._driver = driver
         self._kept = kept if keep else AsyncpgConnections()
         self._keep = keep
         self._loop: asyncio.AbstractEventLoop | None = None
-        self._is_over = self._has_begun = False
-        self._records: list[Any] = []
         self._stack = contextlib.AsyncExitStack()
-
-    def begin(self) -> bool:
-        """Return whether this is the first connection."""
-        has_begun, self._has_begun = self._has_begun, True
-        return not has_begun
 
     async def open(self, *_: Any, context: Any = None, **__: Any) -> Any:
         """Return a connection of the driver, until `end`."""
@@ -88,10 +87,6 @@ class AsynchronousConnections:
     def connect(self, dialect: Any, arguments: dict[str, Any]) -> Any:
         """Connect for a pool."""
         return dialect.connect(async_creator_fn=self.open, **arguments)
-
-    def note(self, record: Any) -> None:
-        """Note a pool's record, which has a connection."""
-        self._records.append(record)
 
     def prepare(self, engine: Engine, on_connect: Any) -> None:
         """Have each connection set up once, as the dialect wants it."""
