@@ -94,6 +94,10 @@ class EmbeddedServices(Source):
         services = self._project.services.values()
         return [Declared(each.name, each.kind, each.needs, each.speaks, each.is_default) for each in services]
 
+    def names(self, kind: str) -> list[str]:
+        """Return the names of the services of a kind: every test asks, and `declared` looks at much more."""
+        return [each.name for each in self._project.services.values() if each.kind == kind]
+
     def declaration(self, name: str) -> Declaration | None:
         """Return what the project says about a service, if it says anything."""
         return self._project.services.get(name)
