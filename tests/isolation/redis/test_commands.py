@@ -8,7 +8,7 @@ import pytest
 import redis
 from redis.exceptions import NoPermissionError
 
-from realservices.kinds.redis.isolation.guard import REFUSED
+from realservices.kinds.redis.isolation.guard import PLAIN, REFUSED
 from realservices.kinds.redis.isolation.refusals import ServerWideCommandError
 from realservices.sources.services import find_services
 from tests.isolation.redis.operations import REFUSED as REFUSED_STATEMENTS
@@ -101,6 +101,13 @@ def test_every_command_is_known_by_what_it_reaches(server: Any) -> None:
     ]
     assert unknown == [], "say in _CLASSES what these reach, or refuse them in guard.py"
     assert not set(_KNOWN) & set(REFUSED)
+
+
+def test_plain_commands_change_nothing_about_a_connection(server: Any) -> None:
+    described = _described(server)
+    of_connections = {"@connection", "@transaction", "@pubsub", "@scripting", "@blocking", "@admin"}
+    found = {name for name in map(str.lower, PLAIN) if described[name][1] & of_connections}
+    assert found == {"ping", "xread"}, "xread waits, where it is told to"
 
 
 def test_what_is_refused_is_what_the_accounts_may_not(server: Any, isolated_redis_sync: Any) -> None:

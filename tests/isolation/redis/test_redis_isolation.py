@@ -13,7 +13,7 @@ import redis
 import redis.asyncio
 from redis.exceptions import NoPermissionError
 
-from realservices.isolation.errors import IsolationBrokenError, IsolationError
+from realservices.isolation.errors import IsolationError
 from realservices.kinds.redis.isolation.index_ranges import IndexRange
 from realservices.kinds.redis.isolation.isolation import RedisIsolation
 from realservices.kinds.redis.isolation.refusals import ServerWideCommandError
@@ -167,7 +167,7 @@ _STATES = (
     ("CLIENT", "TRACKING", "ON", "BCAST"),
 )
 # What CLIENT INFO says of a connection's state.
-_TOLD = ("id", "flags", "name", "sub", "multi", "watch", "resp", "user")
+_TOLD = ("id", "flags", "name", "sub", "multi", "watch", "resp")
 
 
 @pytest.mark.parametrize("state", _STATES, ids=lambda state: state[0])
@@ -180,8 +180,45 @@ async def test_connection_is_kept_and_its_state_is_not(isolation: RedisIsolation
             told = {name: described[name] for name in _TOLD}
             fresh = fresh or told
             assert told == fresh
+            assert described["user"] == lease.client_user
             await client.execute_command(*state)
         isolation.release(lease)
+
+
+@pytest.mark.parametrize("last", ["keys", "raw", "pipeline"])
+async def test_state_after_what_changes_none(isolation: RedisIsolation, last: str) -> None:
+    """Then the connection is renewed by another way: by all that it tells it is like a new one."""
+    seen, seen_blocking = [], []
+    for number in range(6):
+        lease = isolation.lease()
+        with isolation.client(lease) as client, isolation.client_sync(lease) as blocking:
+            if number % 2:
+                described: Any = await client.client_info()
+                described_blocking: Any = blocking.client_info()
+                seen.append({name: described[name] for name in _TOLD})
+                seen_blocking.append({name: described_blocking[name] for name in _TOLD})
+            assert (await client.incr("n"), blocking.incr("n")) == (1, 2)
+            if last == "raw":
+                await _send_by_hand(client)
+                connection: Any = blocking.connection_pool.get_connection()
+                connection.send_command("CLIENT", "SETNAME", "first")
+                assert connection.read_response() in ("OK", b"OK")
+                blocking.connection_pool.release(connection)
+            elif last == "pipeline":
+                blocking.pipeline().incr("n").execute()
+                await client.pipeline().incr("n").execute()
+        isolation.release(lease)
+    assert seen == seen[:1] * 3
+    assert seen_blocking == seen_blocking[:1] * 3
+
+
+async def _send_by_hand(client: Any) -> None:
+    connection = await client.connection_pool.get_connection()
+    await connection.send_packed_command(b"CLIENT SETNAME first\r\n")
+    await connection.read_response()
+    await connection.send_packed_command(connection.pack_command("CLIENT", "NO-EVICT", "ON"))
+    await connection.read_response()
+    await client.connection_pool.release(connection)
 
 
 def test_blocking_connection_is_kept_and_its_state_is_not(isolation: RedisIsolation) -> None:
@@ -235,28 +272,6 @@ async def test_connections_from_the_url_end_with_the_test(isolation: RedisIsolat
         isolation.release(lease)
         with pytest.raises(redis.exceptions.RedisError):
             await program.set("a", "1")
-
-
-async def test_writer_with_another_account_is_found(isolation: RedisIsolation, endpoint: Endpoint) -> None:
-    lease = isolation.lease()
-    stop = asyncio.Event()
-
-    async def write() -> None:
-        address = endpoint.url.rsplit("/", 1)[0] + f"/{lease.database_index}"
-        async with redis.asyncio.Redis.from_url(address) as program:
-            while not stop.is_set():
-                await program.eval("for n = 1, 2000 do redis.call('set', 'k' .. n, n) end", 0)
-
-    def release_until_found() -> None:
-        for _ in range(2000):
-            isolation.release(lease)
-
-    writer = asyncio.ensure_future(write())
-    with pytest.raises(IsolationBrokenError, match=r"isolated_redis\.url"):
-        await asyncio.to_thread(release_until_found)
-    stop.set()
-    await writer
-    isolation.release(lease)
 
 
 def test_lease_that_fails_refuses_no_later_one(

@@ -121,6 +121,34 @@ def test_what_comes_and_goes_between_two_tests(program: Any, process: Callable[[
     assert "wider" not in program.acl_users()
 
 
+def test_what_has_not_changed_is_not_read_again(program: Any, process: Callable[[], RedisIsolation]) -> None:
+    isolation = process()
+    isolation.release(isolation.lease())
+    names = "config|get", "acl|list", "function|list"
+
+    def calls() -> list[int]:
+        counts = program.info("commandstats")
+        return [counts.get(f"cmdstat_{name}", {"calls": 0})["calls"] for name in names]
+
+    before = calls()
+    for _ in range(10):
+        isolation.release(isolation.lease())
+    assert calls() == before
+
+
+def test_counts_that_begin_anew_hide_nothing(program: Any, process: Callable[[], RedisIsolation]) -> None:
+    isolation = process()
+    program.config_resetstat()
+    for _ in range(2):
+        before = _server(program)
+        lease = isolation.lease()
+        program.config_set("maxmemory", "70mb")
+        program.acl_setuser("mine", enabled=True)
+        program.config_resetstat()
+        isolation.release(lease)
+        assert _server(program) == before
+
+
 def test_nothing_is_undone_while_another_process_has_a_test(
     program: Any, process: Callable[[], RedisIsolation]
 ) -> None:

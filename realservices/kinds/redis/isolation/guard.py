@@ -35,6 +35,14 @@ REFUSED = (
 )
 _REFUSED_HERE = frozenset((*REFUSED, "reset"))
 _LOAD = ("function", "load")
+_PLAIN_TEXT = """
+    APPEND DBSIZE DECR DECRBY DEL EXISTS EXPIRE FLUSHDB GET GETDEL GETEX GETSET HDEL HEXISTS HGET HGETALL HINCRBY HKEYS
+    HLEN HMGET HMSET HSET HSETNX HVALS INCR INCRBY INCRBYFLOAT KEYS LINDEX LLEN LPOP LPUSH LRANGE LREM LTRIM MGET MSET
+    PERSIST PEXPIRE PING PSETEX PTTL RENAME RPOP RPUSH SADD SCAN SCARD SET SETEX SETNX SISMEMBER SMEMBERS SPOP SREM TTL
+    TYPE UNLINK XACK XADD XLEN XRANGE XREAD ZADD ZCARD ZCOUNT ZINCRBY ZRANGE ZRANGEBYSCORE ZRANK ZREM ZSCORE
+"""
+PLAIN = frozenset(_PLAIN_TEXT.split())
+"""The commonest of the commands that change nothing about a connection, as the library writes them."""
 
 
 class _Guard:
@@ -43,19 +51,26 @@ class _Guard:
     Args:
         before_load: Called with the code of a library before it is loaded.
         options: The connection's.
+
+    Attributes:
+        is_changed: It may be in another state than after its login.
     """
 
     db: Any
+    username: Any
     password: Any
     before_load: Callable[[str], None]
 
     def __init__(self, *, before_load: Callable[[str], None], **options: Any) -> None:
         super().__init__(**options)
         self.before_load = before_load
+        self.is_changed = True  # By connecting.
 
     def adopt(self, lease: RedisLease) -> None:
         """Be a connection of another lease: where it connects anew, and what it is told of libraries."""
-        self.db, self.password, self.before_load = lease.database_index, lease.password, lease.libraries.before_load
+        self.db, self.before_load = lease.database_index, lease.libraries.before_load
+        self.is_changed = False
+        self.username, self.password = lease.client_user or None, lease.password
 
     def shut_down(self) -> None:
         """End what another thread is doing with the connection; that thread closes it, as one that the server ends."""
@@ -69,6 +84,7 @@ class _Guard:
 
     def send_command(self, *args: Any, **options: Any) -> Any:
         self._check(args)
+        self._note(args)
         # Most commands are of other lengths.
         command = _text(args[0]).upper() if args and len(args[0]) in _LENGTHS else ""
         if command == "MONITOR":  # Whose answer no client of ours reads: redis-py's own class does.
@@ -77,10 +93,24 @@ class _Guard:
             raise self._reset_refused()
         return super().send_command(*args, **options)  # type: ignore[misc]
 
+    def pack_command(self, *args: Any) -> Any:
+        self._note(args)
+        return super().pack_command(*args)  # type: ignore[misc]
+
+    def send_packed_command(self, command: Any, *args: Any, **options: Any) -> Any:
+        if not isinstance(command, list):  # Packed by hand.
+            self.is_changed = True
+        return super().send_packed_command(command, *args, **options)  # type: ignore[misc]
+
+    def _note(self, command: Any) -> None:
+        if not (command and isinstance(command[0], str) and command[0] in PLAIN):
+            self.is_changed = True
+
     def pack_commands(self, commands: Iterable[Any]) -> Any:
         commands = list(commands)
         for command in commands:
             self._check(command)
+            self._note(command)
             if command and _text(command[0]).upper() == "RESET":
                 raise self._reset_refused()
         return super().pack_commands(commands)  # type: ignore[misc]

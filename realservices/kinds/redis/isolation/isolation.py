@@ -17,7 +17,6 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import os
-import re
 import secrets
 from typing import TYPE_CHECKING, Any
 
@@ -26,15 +25,14 @@ import redis.asyncio
 
 from realservices.isolation.errors import IsolationBrokenError, IsolationError, one_at_a_time
 from realservices.isolation.service_isolation import ServiceIsolation
-from realservices.kinds.redis.isolation import clients
+from realservices.kinds.redis.isolation import accounts, clients
 from realservices.kinds.redis.isolation.administration import Administration
 from realservices.kinds.redis.isolation.clients import IsolatedRedis, IsolatedRedisSync
-from realservices.kinds.redis.isolation.guard import REFUSED
 from realservices.kinds.redis.isolation.index_ranges import IndexRange, IndexSource
 from realservices.kinds.redis.isolation.kept_connections import KeepingPool, KeepingPoolSync
 from realservices.kinds.redis.isolation.lease import RedisLease
 from realservices.kinds.redis.isolation.leased_index import LeasedIndex
-from realservices.kinds.redis.isolation.leftovers import LOOKS
+from realservices.kinds.redis.isolation.leftovers import LOOK
 from realservices.kinds.redis.isolation.libraries import LoadedLibraries
 
 if TYPE_CHECKING:
@@ -43,11 +41,11 @@ if TYPE_CHECKING:
     from realservices.contract.runtime import Endpoint
     from realservices.isolation.server_leftovers import State
     from realservices.isolation.test_environment import TestEnvironment
+    from realservices.kinds.redis.isolation.accounts import Command
     from realservices.kinds.redis.isolation.leftovers import Leftovers
 
-_RULES = ("~*", "&*", "+@all", *(f"-{command}" for command in REFUSED), "-select")
-# Our accounts on a server of others, by the token of the process that has made them.
-_ACCOUNT = re.compile(r"realservices-([0-9a-f]{16})(?:-client)?")
+# Without ASYNC the server gives memory back to the system first, which takes longer than all else.
+_FLUSH = ("FLUSHDB", "ASYNC")
 
 
 class RedisIsolation(ServiceIsolation):
@@ -72,7 +70,7 @@ class RedisIsolation(ServiceIsolation):
         self._leased = None if indexes or endpoint.disposable else LeasedIndex(endpoint)
         self._indexes: IndexSource = indexes or self._leased or IndexRange(endpoint, directory)
         token = self._leased.token if self._leased else f"{os.getpid()}-{secrets.token_hex(4)}"
-        self._user = f"realservices-{token}"
+        self._accounts = accounts.Accounts(token)
         self._password = ""  # Of the test: what an earlier one has left running cannot connect again.
         self._administration = Administration(endpoint)
         try:
@@ -80,7 +78,7 @@ class RedisIsolation(ServiceIsolation):
         except BaseException:
             self._indexes.close()  # Else whoever tries again and again leases all that there are.
             raise
-        self._allowed = 0  # The index that the accounts may select.
+        self._open = 0  # The index whose accounts let a test in.
         self._prepared = False
         self._is_taken = self._is_watched = False
         self._is_in_use = False  # A thread has a connection of a blocking client still.
@@ -100,17 +98,16 @@ class RedisIsolation(ServiceIsolation):
             raise IsolationError(one_at_a_time("database index", self.endpoint))
         if not self._prepared:
             index, self._password = self._indexes.claim(), _new_password()
-            self._call(*self._accounts("reset", "on", f">{self._password}", *_RULES, f"+select|{index}"))
-            self._call(("SELECT", index), ("FLUSHDB",))
-            self._allowed = index
+            self._call(*self._opened(index), ("SELECT", index), _FLUSH)
+            self._open = index
         self._is_watched = self._watch()
         # Only now: what has failed is no lease, and nobody would release it.
         self._prepared, self._is_taken = False, True
         service, libraries = self.endpoint, LoadedLibraries(self._call)
         if not self._has_accounts:
             account = service.user, service.user, service.password
-            return RedisLease(service, self._allowed, *account, libraries, is_guarded=True)
-        return RedisLease(service, self._allowed, self._user, f"{self._user}-client", self._password, libraries)
+            return RedisLease(service, self._open, *account, libraries, is_guarded=True)
+        return RedisLease(service, self._open, *self._accounts.names(self._open), self._password, libraries)
 
     def release(self, lease: RedisLease) -> None:
         """Take it back: cut the connections made from the URL, flush, and look that nothing is left.
@@ -127,8 +124,8 @@ class RedisIsolation(ServiceIsolation):
 
         def finish(is_last: bool) -> State:
             nonlocal keys
-            keys, looked = self._flush(lease, LOOKS if is_last else ())
-            return leftovers.state(looked) if leftovers and is_last else {}
+            keys, looked = self._flush(lease, (LOOK,) if is_last else ())
+            return leftovers.state(*looked) if leftovers and is_last else {}
 
         if leftovers:
             leftovers.end(finish)
@@ -148,22 +145,28 @@ class RedisIsolation(ServiceIsolation):
                 return True
         return False
 
-    def _flush(self, lease: RedisLease, then: tuple[tuple[str, ...], ...]) -> tuple[int, list[Any]]:
+    def _flush(self, lease: RedisLease, then: tuple[Command, ...]) -> tuple[int, list[Any]]:
         """Empty a database, and prepare the next one; return how many keys it has, and what commands behind answer."""
         lease.libraries.restore()
-        following, self._password = self._indexes.claim(), _new_password()
-        users = [self._user, lease.client_user] if self._stale or self._is_in_use else [self._user]
-        self._is_in_use = False
-        answers = self._call(
-            *self._accounts("-select", f"+select|{following}", "resetpass", f">{self._password}"),
-            *(("CLIENT", "KILL", "USER", user) for user in users if self._has_accounts),
-            *(("SELECT", following), ("FLUSHDB",)),
-            *(("SELECT", lease.database_index), ("FLUSHDB",), ("DBSIZE",)),
-            *then,
-        )
-        self._allowed, self._prepared = following, True
-        end = len(answers) - len(then)
-        return answers[end - 1], answers[end:]
+        index, following, self._password = lease.database_index, self._indexes.claim(), _new_password()
+        commands = [
+            *(self._accounts.shut(index) if self._has_accounts and following != index else ()),
+            *self._opened(following),
+            *(("CLIENT", "KILL", "USER", user) for user in self._left_connected(lease)),
+            *(("SELECT", index), _FLUSH, ("DBSIZE",), ("SELECT", following), ("DBSIZE",)),
+        ]
+        answers = self._call(*commands, *then)
+        keys, looked = answers[len(commands) - 3], answers[len(commands) :]
+        if answers[len(commands) - 1] and following != index:
+            self._call(_FLUSH)  # Something has come late, after the last test there.
+        self._open, self._prepared = following, True
+        return keys, looked
+
+    def _left_connected(self, lease: RedisLease) -> list[str]:
+        """Return the accounts of which connections must be closed: those of the clients only where one is left."""
+        with_clients, self._is_in_use = bool(self._stale) or self._is_in_use, False
+        users = [lease.user, lease.client_user] if with_clients else [lease.user]
+        return users if self._has_accounts else []
 
     @contextlib.contextmanager
     def client(
@@ -219,8 +222,8 @@ class RedisIsolation(ServiceIsolation):
         `server_state` puts the database back. The client may do there what a test's own may.
         """
         index = int(self.endpoint.database or 0)
-        user, password = f"{self._user}-server", _new_password()
-        self._call(("ACL", "SETUSER", user, "reset", "on", f">{password}", *_RULES, f"+select|{index}"))
+        user, password = self._accounts.servers(), _new_password()
+        self._call(accounts.make(user, index, password))
         lease = RedisLease(self.endpoint, index, user, user, password, LoadedLibraries(self._call))
         client, close = self.client_to_close(lease, decode=decode)
 
@@ -255,10 +258,11 @@ class RedisIsolation(ServiceIsolation):
 
     def restore(self) -> None:
         """Make the accounts again: a restarted server has forgotten them."""
-        if self._allowed:
+        self._accounts.forget()
+        if self._open:
             # Where it fails, the next lease makes them.
             prepared, self._prepared = self._prepared, False
-            self._call(*self._accounts("reset", "on", f">{self._password}", *_RULES, f"+select|{self._allowed}"))
+            self._call(*self._opened(self._open))
             self._prepared = prepared
 
     async def close_loop(self) -> None:
@@ -275,7 +279,7 @@ class RedisIsolation(ServiceIsolation):
         """Disconnect and leave the indexes to others."""
         if self._leased and self._has_accounts:
             with contextlib.suppress(redis.RedisError, IsolationError):
-                self._call(("ACL", "DELUSER", self._user, f"{self._user}-client"))
+                self._call(*self._accounts.remove())
         self._indexes.close()
         self._administration.close()
         if self._leftovers:
@@ -290,24 +294,29 @@ class RedisIsolation(ServiceIsolation):
         """
         try:
             # In this order: a process holds its index before it makes accounts.
-            present = [name.decode() for name in self._call(("ACL", "USERS"))[0]]
-            alive = indexes.live_tokens()
-            dead = [name for name in present if (match := _ACCOUNT.fullmatch(name)) and match[1] not in alive]
+            present = {name.decode() for name in self._call(("ACL", "USERS"))[0]}
+            alive = {None, *indexes.live_tokens()}
+            dead = [name for name in present if accounts.token_of(name) not in alive]
             if dead:
                 self._call(("ACL", "DELUSER", *dead))
-            for command in [("ACL", "SETUSER", user, *_RULES) for user in (self._user, f"{self._user}-client")]:
-                self._call(command)
+            self._call(*self._accounts.open(indexes.claim(), _new_password()))
         except redis.ResponseError:  # NoPermissionError is one.
             return False
         return True
 
-    def _accounts(self, *rules: str) -> list[tuple[Any, ...]]:
-        if not self._has_accounts:
-            return []
-        return [("ACL", "SETUSER", user, *rules) for user in (self._user, f"{self._user}-client")]
+    def _opened(self, index: int) -> list[Command]:
+        """Return the commands that let the next test in."""
+        return self._accounts.open(index, self._password) if self._has_accounts else []
 
-    def _call(self, *commands: tuple[Any, ...]) -> list[Any]:
-        return self._administration.call(*commands)
+    def _call(self, *commands: Command) -> list[Any]:
+        try:
+            answers = self._administration.call(*commands)
+        except BaseException:
+            self._accounts.forget()  # What of it was done is not known.
+            raise
+        if self._leftovers:
+            self._leftovers.expect(commands)
+        return answers
 
 
 def _new_password() -> str:

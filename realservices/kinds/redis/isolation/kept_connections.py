@@ -1,7 +1,8 @@
 """A test's connections to Redis. One is kept from test to test.
 
 Connecting takes longer than all the rest of a short test. So a connection that a test has released is renewed for
-the next one by the command RESET, which the server answers by forgetting everything about it (https://redis.io/commands/reset):
+the next one: by another login, where the test has sent nothing but commands that read and write keys; else by the
+command RESET, which the server answers by forgetting everything about the connection (https://redis.io/commands/reset):
 transaction, subscriptions, tracking, name, account. Each test has a password of its own, so that what it has left
 behind cannot connect again.
 """
@@ -129,11 +130,11 @@ class KeepingPool(redis.asyncio.ConnectionPool):
             await self._stale.pop().disconnect()
         if old is None:
             return
-        commands = renewal(self._lease)
+        commands = renewal(self._lease, is_changed=old.is_changed)
         old.adopt(self._lease)
         try:
             await old.send_packed_command(old.pack_own(commands))
-            require_renewed([await old.read_response() for _ in commands])
+            require_renewed(commands, [await old.read_response() for _ in commands])
         except (RedisError, OSError):
             await old.disconnect()  # The server may have been restarted; the pool connects anew.
         except BaseException:
@@ -228,11 +229,11 @@ class KeepingPoolSync(redis.ConnectionPool):
 
     def _begin(self) -> None:
         old, self._old = self._old, None
-        commands = renewal(self._lease)
+        commands = renewal(self._lease, is_changed=old.is_changed)
         old.adopt(self._lease)
         try:
             old.send_packed_command(old.pack_own(commands))
-            require_renewed([old.read_response() for _ in commands])
+            require_renewed(commands, [old.read_response() for _ in commands])
         except (RedisError, OSError):
             old.disconnect()
         except BaseException:

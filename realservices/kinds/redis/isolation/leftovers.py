@@ -6,29 +6,25 @@ The accounts of a test may change none of it but load functions and scripts; a c
 from __future__ import annotations
 
 import re
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import redis
 
 from realservices.isolation.errors import IsolationBrokenError
 from realservices.isolation.server_leftovers import ServerLeftovers
+from realservices.kinds.redis.isolation.accounts import PREFIX
 from realservices.kinds.redis.isolation.administration import Administration
 
 if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable
+
     from realservices.contract.runtime import Endpoint
     from realservices.isolation.server_leftovers import State
+    from realservices.kinds.redis.isolation.accounts import Command
 
-ACCOUNT_PREFIX = "realservices-"
-"""How the names of our own accounts begin."""
-LOOKS = (("FUNCTION", "LIST", "WITHCODE"), ("ACL", "LIST"), ("INFO", "server", "memory", "commandstats"))
-"""Commands whose answers tell what there is."""
-_OURS = b"user " + ACCOUNT_PREFIX.encode()
+_OURS = b"user " + PREFIX.encode()
 _FUNCTION, _ACCOUNT, _SETTING, _SCRIPTS = "function", "account", "setting", "scripts"
 _NONE = "0"
-# Reading all settings takes 0.6 ms; the server counts who may have changed one.
-_COUNTS = (b"\nrun_id:", b"\ncmdstat_config|set:calls=", b"\ncmdstat_config|resetstat:calls=")
-_CACHED = b"\nnumber_of_cached_scripts:"
-_NUMBER = re.compile(rb"\w+")
 # A selector of an account has spaces in it.
 _RULE = re.compile(r"\([^)]*\)|\S+")
 
@@ -45,22 +41,35 @@ class Leftovers(ServerLeftovers):
         super().__init__(f"{directory}/{endpoint.name}.redis")
         self._endpoint = endpoint
         self._administration = Administration(endpoint)
-        self._settings: State = {}
-        self._count: list[bytes] | None = None
+        self._signs: dict[_Part, Any] = {}
+        self._found: dict[_Part, State] = {}
+        self._state: State = {}
+        self._own = 0  # How often tests' accounts were changed by this process.
 
     def look(self) -> State:
         """See `ServerLeftovers`."""
-        return self.state(self._administration.call(*LOOKS))
+        return self.state(*self._administration.call(LOOK))
 
-    def state(self, answers: list[Any]) -> State:
-        """Return what there is, by the answers of `LOOKS`. Raises what `look` raises."""
-        libraries, accounts, told = answers
-        count = [_after(told, name) for name in _COUNTS]
-        if count != self._count:
-            self._settings = _settings(self._administration.call(("CONFIG", "GET", "*"))[0])
-            self._count = count
-        scripts = {_SCRIPTS: _after(told, _CACHED).decode()}
-        return {**self._settings, **scripts, **_functions(libraries), **_accounts(accounts)}
+    def state(self, counts: bytes) -> State:
+        """Return what there is; a part is only read where it may have changed. Raises what `look` raises.
+
+        Args:
+            counts: The answer to `LOOK`.
+        """
+        server, calls = _RUN.findall(counts), {name: int(number) for name, number in _CALLS.findall(counts)}
+        signs = {part: (server, sum(calls.get(each, 0) for each in part.changing)) for part in _PARTS}
+        signs[_ACCOUNTS] = server, signs[_ACCOUNTS][1] - self._own
+        changed = [part for part in _PARTS if self._signs.get(part) != signs[part] or _RESET in calls]
+        if changed:
+            answers = self._administration.call(*(part.command for part in changed))
+            self._found |= {part: part.read(answer) for part, answer in zip(changed, answers, strict=True)}
+            self._state = {key: value for found in self._found.values() for key, value in found.items()}
+            self._signs = signs
+        return self._state
+
+    def expect(self, commands: Iterable[Command]) -> None:
+        """Be told of commands that this process has sent for its tests' accounts."""
+        self._own += sum(command[0] == "ACL" and command[1] in ("SETUSER", "DELUSER") for command in commands)
 
     def undo(self, before: State, now: State) -> None:
         """See `ServerLeftovers`."""
@@ -95,12 +104,6 @@ def _way_back(key: str, value: str | None) -> tuple[Any, ...] | None:
     return ("ACL", "DELUSER", name) if value is None else ("ACL", "SETUSER", name, "reset", *_RULE.findall(value))
 
 
-def _after(told: bytes, name: bytes) -> bytes:
-    """Return the number behind a name; 0 where it is not mentioned."""
-    at = told.find(name)
-    return _NUMBER.match(told, at + len(name))[0] if at >= 0 else b"0"  # type: ignore[index]
-
-
 def _functions(libraries: list[list[Any]]) -> State:
     found = [dict(zip(library[::2], library[1::2], strict=True)) for library in libraries]
     return {f"{_FUNCTION} {_text(each[b'library_name'])}": _text(each[b"library_code"]) for each in found}
@@ -117,3 +120,33 @@ def _settings(pairs: list[bytes]) -> State:
 
 def _text(value: bytes) -> str:
     return value.decode(errors="surrogateescape")
+
+
+def _scripts(told: bytes) -> State:
+    return {_SCRIPTS: _CACHED.findall(told)[0].decode()}
+
+
+class _Part(NamedTuple):
+    """A part of what there is, the command that tells of it, and those that may change it."""
+
+    read: Callable[[Any], State]
+    command: Command
+    changing: tuple[bytes, ...]
+
+
+LOOK = ("INFO", "server", "commandstats")
+"""The command whose answer tells how often each other command was called: reading all that there is takes 1 ms."""
+_LIBRARIES = b"function|load", b"function|delete", b"function|flush", b"function|restore"
+_ACCOUNTS = _Part(_accounts, ("ACL", "LIST"), (b"acl|setuser", b"acl|deluser", b"acl|load"))
+_PARTS = (
+    _Part(_settings, ("CONFIG", "GET", "*"), (b"config|set",)),
+    _Part(_scripts, ("INFO", "memory"), (b"eval", b"eval_ro", b"script|load", b"script|flush")),
+    _Part(_functions, ("FUNCTION", "LIST", "WITHCODE"), _LIBRARIES),
+    _ACCOUNTS,
+)
+# Begins all counts anew, so that they say nothing any more.
+_RESET = b"config|resetstat"
+_COUNTED = b"|".join(re.escape(each) for each in (_RESET, *(each for part in _PARTS for each in part.changing)))
+_CALLS = re.compile(rb"\ncmdstat_(%b):calls=(\d+)" % _COUNTED)
+_RUN = re.compile(rb"\nrun_id:(\w+)")
+_CACHED = re.compile(rb"\nnumber_of_cached_scripts:(\d+)")
