@@ -130,7 +130,7 @@ def test_long_texts_are_read_in_little_time() -> None:
 
 
 def _traits(functions: list[tuple[str, bool, str]] | None = None, **found: object) -> Traits:
-    answer = {"settings": {}, "defers": False, "clock_in_checks": False, "functions": functions}
+    answer = {"defers": False, "clock_in_checks": False, "functions": functions}
     none = dict.fromkeys(("clock_in_defaults", "clock_in_views", "views", "calling", "foreign"))
     return traits_of(json.dumps(answer | none | found))
 
@@ -262,8 +262,3 @@ def test_functions_alter_the_session() -> None:
     }
     session = _traits([(name, False, body) for name, body in bodies.items()]).session
     assert session.names == {"settle", "configure", "build"}
-
-
-@pytest.mark.parametrize(("value", "expected"), [("serializable", True), ("read committed", False)])
-def test_settings_that_one_transaction_around_a_test_cannot_have(value: str, expected: bool) -> None:
-    assert _traits(settings={"default_transaction_isolation": value}).commits_always is expected

@@ -14,7 +14,8 @@ from realservices.kinds.postgres.isolation.clone import Clone
 from realservices.kinds.postgres.isolation.clone_pool import ClonePool
 from realservices.kinds.postgres.isolation.held import HeldTransaction
 from realservices.kinds.postgres.isolation.isolation import PostgresIsolation
-from realservices.kinds.postgres.isolation.traits import Traits, traits_of, traits_query
+from realservices.kinds.postgres.isolation.traits import COMMITS_ALWAYS, Traits, traits_of
+from realservices.kinds.postgres.traits_query import traits_query
 from tests.isolation.postgres.ways import connected
 
 if TYPE_CHECKING:
@@ -380,14 +381,32 @@ async def test_settings_of_the_database_that_end_transactions_are_obeyed(
     name = quote_identifier(cloned_database.name)
     await administration.execute(f"ALTER DATABASE {name} SET default_transaction_isolation = 'repeatable read'")
     connection = await cloned_database.connect()
-    assert (await _traits(postgres_endpoint, connection)).commits_always
+    assert await connection.fetchval(COMMITS_ALWAYS)
     await administration.close(finish=True)
+
+
+@pytest.mark.parametrize(
+    ("name", "value", "expected"),
+    [
+        ("default_transaction_isolation", "serializable", True),
+        ("default_transaction_isolation", "read committed", False),
+        ("default_transaction_read_only", "on", True),
+        ("default_transaction_deferrable", "on", True),
+        ("idle_in_transaction_session_timeout", "1min", True),
+        ("work_mem", "1MB", False),
+    ],
+)
+async def test_settings_that_one_transaction_around_a_test_cannot_have(
+    cloned_database: Any, name: str, value: str, expected: bool
+) -> None:
+    connection = await cloned_database.connect()
+    await connection.execute(f"SET {name} = '{value}'")
+    assert await connection.fetchval(COMMITS_ALWAYS) is expected
 
 
 async def test_traits_are_read_from_the_schema(postgres_endpoint: Endpoint, cloned_database: Any) -> None:
     connection = await cloned_database.connect()
-    before = await _traits(postgres_endpoint, connection)
-    assert not before.commits_always
+    assert not await connection.fetchval(COMMITS_ALWAYS)
     await connection.execute(
         "CREATE TABLE t (a int PRIMARY KEY, at timestamptz DEFAULT now());"
         "CREATE TABLE u (a int REFERENCES t DEFERRABLE INITIALLY DEFERRED);"

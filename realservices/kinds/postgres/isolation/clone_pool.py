@@ -83,11 +83,11 @@ class ClonePool:
         self._expected = 0
         self._ready: deque[asyncio.Task[Clone]] = deque()
         # Another connection than the maker's, so that nobody who waits for a database waits for the end of another one.
-        self._dropping = Administration(endpoint, owner)
-        self._restorer = Restorer(endpoint, self._dropping, pristine, is_wanted=restores)
+        self.administration = Administration(endpoint, owner)
+        self._restorer = Restorer(endpoint, self.administration, pristine, is_wanted=restores)
         # Where databases are dropped after each test that commits, the next test would wait for that.
         drops = not (restores and endpoint.disposable)
-        self._guarding = Administration(endpoint, owner) if drops else self._dropping
+        self._guarding = Administration(endpoint, owner) if drops else self.administration
         self._doors = Doors(self._guarding)
         self._adopting: dict[str, asyncio.Task[None]] = {}
         shared = f"{ready.directory}/{endpoint.name}" if ready.directory else ""
@@ -376,7 +376,7 @@ class ClonePool:
             await asyncio.wait([adopting])
         await self._restorer.forget(clone.name)
         try:
-            await self._dropping.execute(f"DROP DATABASE IF EXISTS {quote_identifier(clone.name)} WITH (FORCE)")
+            await self.administration.execute(f"DROP DATABASE IF EXISTS {quote_identifier(clone.name)} WITH (FORCE)")
         except (OSError, TimeoutError, asyncpg.PostgresError, asyncpg.InterfaceError):
             # The server may be stopped on purpose. A database that stays costs space, not isolation.
             return
@@ -394,6 +394,6 @@ class ClonePool:
         self._server.close()
         await self.lock_waits.close(finish=drop)
         await self._maker.close(finish=drop)
-        await self._dropping.close(finish=drop)
-        if self._guarding is not self._dropping:
+        await self.administration.close(finish=drop)
+        if self._guarding is not self.administration:
             await self._guarding.close(finish=drop)

@@ -26,11 +26,11 @@ from realservices.kinds.postgres.isolation.drivers.leases import Leases
 from realservices.kinds.postgres.isolation.held import HeldTransaction
 from realservices.kinds.postgres.isolation.kept_connections import KeptConnections
 from realservices.kinds.postgres.isolation.restore.pristine import RESTORER
-from realservices.kinds.postgres.isolation.traits import traits_of, traits_query
+from realservices.kinds.postgres.isolation.traits import COMMITS_ALWAYS, TOLD, told_traits, traits_of
+from realservices.kinds.postgres.traits_query import traits_query
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Iterator
-    from concurrent.futures import Future
 
     from realservices.contract.runtime import Endpoint
     from realservices.isolation.background import BackgroundLoop
@@ -86,6 +86,7 @@ class PostgresIsolation(ServiceIsolation):
         self._is_taken = False
         self._kept = KeptConnections(IsolatedConnection, _KEPT, {"plan_cache_mode": "force_custom_plan"})
         self._traits: Traits | None = None
+        self._commits_always: bool | None = None  # By its sessions' settings.
         self._others = others
         self._shares: list[SharedDatabase] = []
         self._clones.kept_backends.append(self._kept.pids)
@@ -237,14 +238,14 @@ class PostgresIsolation(ServiceIsolation):
     async def _begin(self, use: CloneUse, *, commits: bool) -> PooledConnection[IsolatedConnection]:
         """Return a connection on which the test has begun."""
         while True:
-            reading = None if self._traits else await self._start_reading(use)
+            reading = None if self._traits else self._background.submit(self._read_traits(use))
             pooled = await self._connect(use)
             try:
                 if reading is not None:
                     self._traits = await asyncio.wrap_future(reading)
                 assert self._traits is not None
                 held = None
-                if commits or self._traits.commits_always:
+                if commits or await self._must_commit(pooled.connection):
                     await use.begin()
                 elif await use.close([pooled.pid, *use.own]):
                     held = HeldTransaction(self._traits, follows_clock=self._clones.may_restore)
@@ -258,10 +259,20 @@ class PostgresIsolation(ServiceIsolation):
                 raise
             return pooled
 
-    async def _start_reading(self, use: CloneUse) -> Future[Traits]:
-        """Read a database's traits while the test's connection is made."""
+    async def _read_traits(self, use: CloneUse) -> Traits:
+        """Return a database's traits, in the background, while the test's connection is made."""
+        if self.endpoint.disposable:
+            (row,) = await self._clones.administration.fetch(TOLD)
+            if told := told_traits(row["told"], row["next"]):
+                return told
         await use.open()
-        return self._background.submit(_read_traits(use.clone))
+        return await _asked_traits(use.clone)
+
+    async def _must_commit(self, connection: IsolatedConnection) -> bool:
+        """Return whether sessions have settings under which no transaction can be held around a test."""
+        if self._commits_always is None:
+            self._commits_always = bool(await connection.fetchval(COMMITS_ALWAYS))
+        return self._commits_always
 
     async def _connect(self, use: CloneUse) -> PooledConnection[IsolatedConnection]:
         pooled = await self._kept.take(use.clone)
@@ -301,8 +312,8 @@ class PostgresIsolation(ServiceIsolation):
                 self._clones.open(use.clone)  # Behind the test: the next one connects.
 
 
-async def _read_traits(clone: Clone) -> Traits:
-    """Read a database's traits over a connection that is ours, and gone before anybody looks who is there."""
+async def _asked_traits(clone: Clone) -> Traits:
+    """Ask a database for its traits over a connection that is ours, and gone before anybody looks who is there."""
     connection = await asyncpg.connect(**clone.connect_kwargs, server_settings={"application_name": RESTORER})
     try:
         return traits_of(await connection.fetchval(traits_query(clone.endpoint.server_version_num)))

@@ -1,7 +1,8 @@
 """What a database's schema does by itself, which the words of a statement do not tell.
 
 Triggers, column defaults, functions and views may use the time, defer a check to COMMIT, or call what hangs on it.
-Read once for each schema; what a test changes in it shows in the words of its own statements.
+Read once for each schema; what a test changes in it shows in the words of its own statements. A template tells what it
+has, and nobody need ask where nothing was written since.
 """
 
 from __future__ import annotations
@@ -20,43 +21,16 @@ from realservices.kinds.postgres.isolation.needs import (
     body_writes,
     words_of,
 )
+from realservices.kinds.postgres.traits_query import NEXT_TRANSACTION, TOLD_TRAITS
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Collection
 
     from realservices.kinds.postgres.isolation.needs import Needs
 
-_OWN = "NOT IN (SELECT oid FROM pg_namespace WHERE nspname IN ('pg_catalog', 'information_schema', 'pg_toast'))"
-# An expression's call of a function that is not PostgreSQL's own: those have object ids from 16384 on.
-_CALL_OF_USERS = ":funcid ([0-9]{6,}|[2-9][0-9]{4}|1[7-9][0-9]{3}|16[4-9][0-9]{2}|1639[0-9]|1638[4-9]) "
-# Expressions are looked at in the form in which PostgreSQL keeps them, which names functions by object id.
-_QUERY = f"""WITH clock AS MATERIALIZED (
-        SELECT format('SQLVALUEFUNCTION|:funcid (%s) ', string_agg(oid::text, '|')) AS pattern FROM pg_proc
-        WHERE pronamespace = 'pg_catalog'::regnamespace
-            AND (proname IN ('now', 'transaction_timestamp') OR (proname = 'age' AND pronargs = 1))),
-    rules AS MATERIALIZED (SELECT relname, ev_action::text AS action
-        FROM pg_class JOIN pg_rewrite ON ev_class = pg_class.oid WHERE relnamespace {_OWN})
-    SELECT json_build_object(
-        'settings', (SELECT json_object_agg(name, setting) FROM pg_settings WHERE name IN (
-            'default_transaction_isolation', 'default_transaction_read_only', 'default_transaction_deferrable',
-            'idle_in_transaction_session_timeout', 'transaction_timeout')),
-        'defers', EXISTS (SELECT FROM pg_trigger WHERE tginitdeferred) OR EXISTS (SELECT FROM pg_foreign_table)
-            OR EXISTS (SELECT FROM pg_constraint WHERE condeferred),
-        'clock_in_checks', EXISTS (SELECT FROM pg_constraint, clock
-            WHERE contype = 'c' AND connamespace {_OWN} AND conbin::text ~ pattern),
-        'clock_in_defaults', (SELECT json_agg(DISTINCT relname)
-            FROM pg_attrdef JOIN pg_class ON pg_class.oid = adrelid, clock WHERE adbin::text ~ pattern),
-        'clock_in_views', (SELECT json_agg(relname) FROM rules, clock WHERE action ~ pattern),
-        'views', (SELECT json_agg(relname) FROM pg_class WHERE relkind = 'v' AND relnamespace {_OWN}),
-        'calling', (SELECT json_agg(relname) FROM (SELECT relname, action FROM rules
-            UNION ALL SELECT relname, polqual::text FROM pg_policy JOIN pg_class ON pg_class.oid = polrelid) AS own
-            WHERE action ~ '{_CALL_OF_USERS}'),
-        'foreign', (SELECT json_agg(proname) FROM pg_proc JOIN pg_language ON pg_language.oid = prolang
-            WHERE pronamespace {_OWN} AND lanname IN ('internal', 'c') AND provolatile = 'v'),
-        'functions', (SELECT json_agg(json_build_array(proname, prorettype = 'trigger'::regtype,
-                coalesce(pg_get_function_sqlbody(pg_proc.oid), prosrc)))
-            FROM pg_proc JOIN pg_language ON pg_language.oid = prolang
-            WHERE pronamespace {_OWN} AND lanname NOT IN ('internal', 'c')))"""  # noqa: S608 - the parts are constants
+TOLD = f"SELECT {TOLD_TRAITS}, {NEXT_TRANSACTION} AS next"
+"""A query for `told_traits`: its row has the columns ``told`` and ``next``."""
+# A session's settings under which no transaction can be held around a whole test.
 _HARMLESS = {
     "default_transaction_isolation": "read committed",
     "default_transaction_read_only": "off",
@@ -64,17 +38,10 @@ _HARMLESS = {
     "idle_in_transaction_session_timeout": "0",
     "transaction_timeout": "0",
 }
-
-
-# Before PostgreSQL 14 there are no functions in SQL's own syntax.
-_FIRST_WITH_SQL_BODIES = 140000
-
-
-def traits_query(server_version_num: int) -> str:
-    """Return a query that answers with one value, for `traits_of`."""
-    if server_version_num >= _FIRST_WITH_SQL_BODIES:
-        return _QUERY
-    return _QUERY.replace("coalesce(pg_get_function_sqlbody(pg_proc.oid), prosrc)", "prosrc")
+COMMITS_ALWAYS = "SELECT " + " OR ".join(
+    f"coalesce(current_setting('{name}', true) <> '{value}', false)" for name, value in _HARMLESS.items()
+)
+"""A query that tells whether a session has such settings."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -110,7 +77,6 @@ class Traits:
     """What statements need in a database, beyond what their words tell.
 
     Attributes:
-        commits_always: This database gives its transactions settings that cannot hold for one around a whole test.
         hanging: See `Needs.hangs`.
         clock: See `Needs.reads_clock`.
         outlasting: See `Needs.outlasts_reset`.
@@ -118,7 +84,6 @@ class Traits:
         writing: The opposite of `Needs.only_reads`.
     """
 
-    commits_always: bool = False
     hanging: Trait = Trait()
     clock: Trait = Trait()
     outlasting: Trait = Trait()
@@ -127,7 +92,7 @@ class Traits:
 
 
 def traits_of(answer: str) -> Traits:
-    """Return the traits of a database by its answer to `traits_query`."""
+    """Return the traits of a database by its answer to `traits_query` (traits_query.py)."""
     found: dict[str, Any] = json.loads(answer)
     functions = [
         _Function(str(name).lower(), bool(fires), str(source)) for name, fires, source in found["functions"] or ()
@@ -139,7 +104,6 @@ def traits_of(answer: str) -> Traits:
     # An INSERT into a view goes to a table of another name.
     tables = frozenset(_first_word(name) for name in (*defaults, *((found["views"] or ()) if defaults else ())))
     return Traits(
-        commits_always=any(_HARMLESS[name] != value for name, value in found["settings"].items()),
         hanging=_trait(functions, lambda source: body_hangs(source) or (defers and body_writes(source)), writes=defers),
         clock=_trait(
             functions,
@@ -152,6 +116,17 @@ def traits_of(answer: str) -> Traits:
         session=_trait(functions, body_alters_session),
         writing=_trait(functions, body_writes, {str(name).lower() for name in callers}),
     )
+
+
+def told_traits(told: str | None, next_transaction: int) -> Traits | None:
+    """Return the traits that a template tells of its databases; None: they may not be those of now.
+
+    Args:
+        told: Its file.
+        next_transaction: Of the server, now. A change of the schema would have taken a transaction.
+    """
+    number, _, answer = (told or "").partition("\n")
+    return traits_of(answer) if answer and int(number) == next_transaction else None
 
 
 @dataclass(frozen=True, slots=True)

@@ -94,8 +94,8 @@ class AdaptiveClonePool(ClonePool):
 
     async def _room(self) -> ServerRoom:
         arguments = self._maker.prefix, list(self._existing), self._template
-        (row,) = await self._dropping.fetch(_ROOM, *arguments)
-        connected = sum(each.is_connected for each in (*self._maker.connections, self._dropping, self._guarding))
+        (row,) = await self.administration.fetch(_ROOM, *arguments)
+        connected = sum(each.is_connected for each in (*self._maker.connections, self.administration, self._guarding))
         self._clone_bytes, self._is_measured = row[3], True
         return ServerRoom(row[0], row[1], max(0, row[2] - connected), row[3])
 
@@ -127,7 +127,7 @@ class AdaptiveClonePool(ClonePool):
         if not self._is_measured:
             self._is_measured = True
             with contextlib.suppress(OSError, TimeoutError, asyncpg.PostgresError, asyncpg.InterfaceError):
-                ((self._clone_bytes,),) = await self._dropping.fetch(_SIZE, clone.name)
+                ((self._clone_bytes,),) = await self.administration.fetch(_SIZE, clone.name)
 
     async def _drop(self, clone: Clone) -> None:
         await super()._drop(clone)

@@ -35,6 +35,7 @@ from realservices.kinds.postgres.template.locale import PROVIDERS, Locale
 from realservices.kinds.postgres.template.migrators import migrate_postgres
 from realservices.kinds.postgres.template.pg_control import forget_origin
 from realservices.kinds.postgres.template.statistics import analyze, next_transaction
+from realservices.kinds.postgres.template.told_traits import tell_traits
 from realservices.schema.arrange import arrange_after
 from realservices.schema.layouts import LAYOUTS
 from realservices.services.build_memory import BuildMemory
@@ -210,7 +211,9 @@ def _fill(cluster: Cluster, options: argparse.Namespace, scripts: list[Script], 
     analyze(cluster, source, work, since)
     if options.contents:
         write_contents(cluster, source, options.contents, work)
-    return finish_copies(cluster, source)
+    copies = finish_copies(cluster, source)
+    tell_traits(cluster, source)
+    return copies
 
 
 def _parse(arguments: Sequence[str]) -> argparse.Namespace:

@@ -10,6 +10,7 @@ from __future__ import annotations
 import os
 
 from realservices.contract.errors import TemplateError
+from realservices.kinds.postgres.traits_query import NEXT_TRANSACTION
 from realservices.schema.psql_words import indented
 
 TYPE_CHECKING = False
@@ -19,7 +20,6 @@ if TYPE_CHECKING:
 _CANNOT = "cannot analyze"
 # Before, counts arrived some time after a connection's end.
 _FIRST_WITH_EXACT_COUNTS = 150000
-_NEXT = "SELECT pg_snapshot_xmax(pg_current_snapshot())"
 # A connection that has just been closed counts what it did while it ends.
 _AWAIT_OTHERS = """DO $realservices$ BEGIN
     FOR attempt IN 1..2000 LOOP
@@ -53,7 +53,7 @@ def next_transaction(cluster: Cluster) -> int:
     Raises:
         TemplateError: The server does not say it.
     """
-    return int(cluster.ask("postgres", _NEXT)[0])
+    return int(cluster.ask("postgres", f"SELECT {NEXT_TRANSACTION}")[0])
 
 
 def analyze(cluster: Cluster, database: str, work: str, since: int = 0) -> None:
