@@ -381,7 +381,7 @@ async def test_settings_of_the_database_that_end_transactions_are_obeyed(
     name = quote_identifier(cloned_database.name)
     await administration.execute(f"ALTER DATABASE {name} SET default_transaction_isolation = 'repeatable read'")
     connection = await cloned_database.connect()
-    assert await connection.fetchval(COMMITS_ALWAYS)
+    assert await connection.execute(COMMITS_ALWAYS) == "SELECT 1"
     await administration.close(finish=True)
 
 
@@ -401,12 +401,12 @@ async def test_settings_that_one_transaction_around_a_test_cannot_have(
 ) -> None:
     connection = await cloned_database.connect()
     await connection.execute(f"SET {name} = '{value}'")
-    assert await connection.fetchval(COMMITS_ALWAYS) is expected
+    assert await connection.execute(COMMITS_ALWAYS) == ("SELECT 1" if expected else "SELECT 0")
 
 
 async def test_traits_are_read_from_the_schema(postgres_endpoint: Endpoint, cloned_database: Any) -> None:
     connection = await cloned_database.connect()
-    assert not await connection.fetchval(COMMITS_ALWAYS)
+    assert await connection.execute(COMMITS_ALWAYS) == "SELECT 0"
     await connection.execute(
         "CREATE TABLE t (a int PRIMARY KEY, at timestamptz DEFAULT now());"
         "CREATE TABLE u (a int REFERENCES t DEFERRABLE INITIALLY DEFERRED);"

@@ -271,7 +271,8 @@ class PostgresIsolation(ServiceIsolation):
     async def _must_commit(self, connection: IsolatedConnection) -> bool:
         """Return whether sessions have settings under which no transaction can be held around a test."""
         if self._commits_always is None:
-            self._commits_always = bool(await connection.fetchval(COMMITS_ALWAYS))
+            # By the simple protocol, of which no prepared statement is left for the tests to see.
+            self._commits_always = await connection.raw.query(COMMITS_ALWAYS, None) == "SELECT 1"
         return self._commits_always
 
     async def _connect(self, use: CloneUse) -> PooledConnection[IsolatedConnection]:

@@ -38,10 +38,10 @@ _HARMLESS = {
     "idle_in_transaction_session_timeout": "0",
     "transaction_timeout": "0",
 }
-COMMITS_ALWAYS = "SELECT " + " OR ".join(
+COMMITS_ALWAYS = "SELECT WHERE " + " OR ".join(
     f"coalesce(current_setting('{name}', true) <> '{value}', false)" for name, value in _HARMLESS.items()
 )
-"""A query that tells whether a session has such settings."""
+"""A query that finds one row where a session has such settings."""
 
 
 @dataclass(frozen=True, slots=True)
