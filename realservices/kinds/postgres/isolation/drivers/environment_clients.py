@@ -82,9 +82,9 @@ class EnvironmentClients:
         return self._stack.enter_context(leases.engines.blocking(lease, driver, asked))
 
     def _session(self, name: str | None) -> Any:
-        from sqlalchemy.orm import Session  # noqa: PLC0415 - for its users
+        from realservices.kinds.postgres.isolation.drivers.sessions import session_on  # noqa: PLC0415 - for its users
 
-        return self._stack.enter_context(Session(self._engine(name, "session")))
+        return self._stack.enter_context(session_on(self._engine(name, "session")))
 
     def _engine_async(self, name: str | None, key: str = "engine_async") -> Any:
         from realservices.kinds.postgres.isolation.drivers.engines import (  # noqa: PLC0415 - for its users
@@ -100,10 +100,12 @@ class EnvironmentClients:
         return engine
 
     def _session_async(self, name: str | None) -> Any:
-        from sqlalchemy.ext.asyncio import AsyncSession  # noqa: PLC0415 - for its users
+        from realservices.kinds.postgres.isolation.drivers.sessions import (  # noqa: PLC0415 - for its users
+            async_session_on,
+        )
 
-        session = AsyncSession(self._engine_async(name, "session_async"), expire_on_commit=False)
-        self._stack.push_async_callback(session.close)
+        session, end = async_session_on(self._engine_async(name, "session_async"))
+        self._stack.push_async_callback(end)
         return session
 
     def _lease(self, name: str | None) -> tuple[Leases, DatabaseLease]:

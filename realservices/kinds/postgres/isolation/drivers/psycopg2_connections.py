@@ -94,10 +94,16 @@ class IsolatedPsycopg2(extensions.connection):
         """Begin a test's use."""
         self.lease = lease
 
+    def cut_off(self) -> bool:
+        """Cut off another thread that waits for the server, for which this one would wait; return whether one does."""
+        if self.closed or self.get_transaction_status() != extensions.TRANSACTION_STATUS_ACTIVE:
+            return False
+        sever(self.fileno())
+        return True
+
     def end_use(self) -> bool:
         """End a test's use; return whether the session is as a new one. Cursors of the test are closed."""
-        if not self.closed and self.get_transaction_status() == extensions.TRANSACTION_STATUS_ACTIVE:
-            sever(self.fileno())  # Another thread waits for the server, and this one would wait for that.
+        self.cut_off()
         try:
             is_new = bool(self.state) and not self.closed and not self.isexecuting() and self._reset()
         except psycopg2.Error:

@@ -95,6 +95,13 @@ class _Isolated:
         finally:
             self._waiting -= 1
 
+    def cut_off(self) -> bool:
+        """Cut off what waits for the server; return whether anything does."""
+        if not self._waiting or self.pgconn.status != pq.ConnStatus.OK:
+            return False
+        sever(self.pgconn.socket)
+        return True
+
     def _check(self) -> None:
         if self.pgconn is _DEAD:
             raise ended(_NAME)
