@@ -162,7 +162,7 @@ def test_url_leads_to_the_database(postgres: PostgresIsolation, driver: str) -> 
 def test_json_is_read_and_written(postgres: PostgresIsolation, driver: str) -> None:
     for _ in range(2):
         with _use(postgres, driver) as engine, engine.connect() as connection:
-            value = sqlalchemy.literal({"a": [1]}, sqlalchemy.JSON)
+            value = sqlalchemy.cast({"a": [1]}, sqlalchemy.JSON)
             assert connection.scalar(sqlalchemy.select(value)) == {"a": [1]}
 
 
