@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import asyncio
+import contextlib
 import os
 import random
 import sys
+import time
 from typing import TYPE_CHECKING, Any
 
 import asyncmy.errors
@@ -263,6 +266,47 @@ async def test_code_may_close_the_connection(isolation: MariaDBIsolation) -> Non
         await connection.ensure_closed()
     async with isolation.transaction() as connection:
         assert await _names(connection) == _SEEDED
+
+
+async def _is_left_running(connection: Any) -> None:
+    running = asyncio.ensure_future(_run(connection, _LONG))
+    _LEFT.append(running)
+    while not connection._reading:
+        assert not running.done()
+        await asyncio.sleep(0)
+
+
+async def _is_cancelled(connection: Any) -> None:
+    await _is_left_running(connection)
+    _LEFT[-1].cancel()
+    with pytest.raises(asyncio.CancelledError):
+        await _LEFT[-1]
+
+
+async def _is_read_in_part(connection: Any) -> None:
+    cursor = connection.cursor(SSCursor)
+    await cursor.execute("SELECT name FROM customers")
+    assert await cursor.fetchone() == ("one",)
+
+
+_LONG_S = 100
+_LONG = f"SELECT SLEEP({_LONG_S})"
+_LEFT: list[asyncio.Future[Any]] = []
+
+
+@pytest.mark.parametrize("leave", [_is_left_running, _is_cancelled, _is_read_in_part])
+async def test_an_answer_that_is_still_to_come(isolation: MariaDBIsolation, leave: Any) -> None:
+    """No end of a test waits for it, and none takes it for the answer to a statement of its own."""
+    began = time.monotonic()
+    with pytest.raises(IsolationError, match="in use") if leave is _is_left_running else contextlib.nullcontext():
+        async with isolation.transaction() as connection:
+            await _run(connection, "UPDATE customers SET name = 'one'")
+            await leave(connection)
+    async with isolation.transaction() as connection:
+        assert await _names(connection) == _SEEDED
+    assert time.monotonic() - began < _LONG_S  # Before the server would have answered.
+    await asyncio.gather(*_LEFT, return_exceptions=True)
+    _LEFT.clear()
 
 
 async def test_a_deadlock_ends_it_in_words(isolation: MariaDBIsolation, endpoint: Endpoint) -> None:

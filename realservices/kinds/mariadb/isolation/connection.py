@@ -10,6 +10,7 @@ https://mariadb.com/kb/en/xa-transactions/
 
 from __future__ import annotations
 
+import asyncio
 from typing import Any
 
 from asyncmy.connection import Connection
@@ -42,6 +43,8 @@ class IsolatedConnection(Connection):
     _commits_each = False
     _server_commits_each = False
     _last = b""
+    _reading = 0
+    _is_behind = False
 
     async def begin_test(self, identifier: str) -> None:
         """Begin the transaction of a test.
@@ -53,19 +56,36 @@ class IsolatedConnection(Connection):
         self._test = identifier
         self._commits_each = self._server_commits_each = bool(self.autocommit_mode)
 
-    async def end_test(self) -> None:
-        """Undo all that the test has done; the connection has ended before if code under test has closed it."""
+    async def end_test(self) -> bool:
+        """Undo all that the test has done; the connection has ended before if code under test has closed it.
+
+        Returns:
+            Whether that is done. Else an answer is still to come, and nothing can be asked over the connection.
+
+        Raises:
+            IsolationError: The test has left something that still uses the connection.
+        """
         identifier, self._test = self._test, ""
+        if self._is_behind:
+            return False  # Also where asyncmy has closed it: the server may be at the statement still.
         if not self.connected or not identifier:
-            return  # The server undoes it.
+            return True  # The server undoes it.
+        if self._reading:
+            raise IsolationError(
+                f"isolated_mariadb was still in use when its test ended ({_shown(self._last) or 'a statement'}): await "
+                "or cancel what uses it. Its connection has been closed; later tests get another"
+            )
+        if getattr(self._result, "unbuffered_active", False):
+            return False
         for statement in (f"XA END '{identifier}'", f"XA ROLLBACK '{identifier}'"):
             try:
                 await self._own(statement)
             except MySQLError as error:
                 if error.args[0] in _LOST:
-                    return
+                    return True
                 if error.args[0] not in _ROLLED_BACK:
                     raise
+        return True
 
     async def connect(self) -> Any:
         """Connect, but not a second time within a test."""
@@ -93,12 +113,18 @@ class IsolatedConnection(Connection):
 
     async def read_packet(self, *arguments: Any) -> Any:
         """Read a packet; an error that only a test's transaction has is told in words."""
+        self._reading += 1
         try:
             return await super().read_packet(*arguments)
+        except asyncio.CancelledError:
+            self._is_behind = True  # After a time-out for instance: the server sends its answer nonetheless.
+            raise
         except MySQLError as error:
             if self._test and error.args and error.args[0] in (_WOULD_END_IT, *_ROLLED_BACK):
                 raise IsolationError(self._words(error.args[0])) from error
             raise
+        finally:
+            self._reading -= 1
 
     async def _instead(self, command: int, text: bytes) -> bytes | str:
         """Return what to send in place of a statement, after what has to be sent before it."""

@@ -66,11 +66,19 @@ class MariaDBIsolation(ServiceIsolation):
                 await connection.begin_test(f"{self._session.owner}_{self._transactions}")
                 yield connection
             finally:
-                try:
-                    await connection.end_test()
-                finally:
-                    await connection.ensure_closed()
-                    self._own.restore()
+                await self._end(connection)
+
+    async def _end(self, connection: IsolatedConnection) -> None:
+        is_undone = False
+        try:
+            is_undone = await connection.end_test()
+        finally:
+            if is_undone:
+                await connection.ensure_closed()
+                self._own.restore()
+            else:
+                connection.close()
+                self._own.drop()
 
     @contextlib.contextmanager
     def database(self) -> Iterator[MariaDBDatabase]:

@@ -75,8 +75,17 @@ class OwnCopy:
                     connection.run(f"ALTER TABLE {qualified} AUTO_INCREMENT = {self._before[0][table]}")
                 if not changed or self._state(connection, self._name) == self._before:
                     return
+        self.drop()
+
+    def drop(self) -> None:
+        """Drop the database, and end the connections that are left in it; the next test gets another.
+
+        Raises:
+            IsolationError: The server refuses.
+        """
         name, self._name = self._name, ""
-        self._session.drop_database(name)
+        if name:
+            self._session.drop_database(name)
 
     def _state(self, connection: Connection, name: str) -> _State:
         """Return the numbers of AUTO_INCREMENT, and what else knows no transactions."""
