@@ -166,7 +166,7 @@ async def test_another_loop_is_refused(postgres: PostgresIsolation, driver: str)
         thread = threading.Thread(target=run)
         thread.start()
         thread.join()
-        assert "isolated_engine_async belongs to the event loop of its test" in str(errors[0])
+        assert "isolated_engine_async belongs to the event loop that used it first" in str(errors[0])
         assert isinstance(errors[0], IsolationError)
         await _pid(engine)
 
