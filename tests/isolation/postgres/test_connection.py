@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import json
 from typing import TYPE_CHECKING, Any
 
@@ -12,6 +13,8 @@ import pytest
 from realservices.isolation.errors import IsolationBrokenError, IsolationError
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
+
     from realservices.kinds.postgres.isolation.isolation import PostgresIsolation
 
 
@@ -48,6 +51,40 @@ async def test_failed_copy_takes_nothing_else_with_it(isolated_database: Any) ->
     with pytest.raises(asyncpg.UniqueViolationError):
         await isolated_database.copy_records_to_table("t", records=[(3,), (1,)])
     assert await isolated_database.fetchval("SELECT count(*) FROM t") == 2
+
+
+_WIDE = "a" * 32_768  # So that some rows are sent before the last one is asked for.
+
+
+def _rows_that_end_badly() -> Iterator[tuple[int, str]]:
+    yield from ((n, _WIDE) for n in range(20))
+    raise ZeroDivisionError
+
+
+@pytest.mark.parametrize(
+    ("rows", "error"),
+    [
+        (_rows_that_end_badly, ZeroDivisionError),
+        (lambda: [(1, _WIDE)] * 20 + [("no number", "")], asyncpg.DataError),
+        (lambda: [("no number", "")], asyncpg.DataError),
+    ],
+)
+@pytest.mark.parametrize("in_transaction", [False, True])
+async def test_several_lists_of_arguments_are_all_or_nothing(
+    isolated_database: Any, cloned_database: Any, rows: Any, error: type[Exception], in_transaction: bool
+) -> None:
+    plain = await cloned_database.connect()
+    found = []
+    for connection in (plain, isolated_database):
+        await connection.execute("CREATE TABLE t (a int, wide text)")
+        await connection.execute("INSERT INTO t VALUES (0)")
+        async with connection.transaction() if in_transaction else contextlib.nullcontext():
+            with pytest.raises(error):
+                await connection.executemany("INSERT INTO t VALUES ($1, $2)", rows())
+        await connection.execute("INSERT INTO t VALUES (-1)")
+        found.append(await connection.fetchval("SELECT array_agg(a ORDER BY a) FROM t"))
+    assert found[0] == found[1]
+    assert in_transaction or found[0] == [-1, 0]
 
 
 async def test_value_that_cannot_be_encoded_takes_nothing_else_with_it(isolated_database: Any) -> None:

@@ -94,6 +94,11 @@ async def _copied(connection: asyncpg.Connection, n: int) -> object:
     return copied.getvalue()
 
 
+def _rows_that_end_badly(n: int) -> Iterator[tuple[Any, str]]:
+    yield from ((n + 10 + row, "w" * 32_768) for row in range(5 * n))
+    yield "no number", ""
+
+
 # What a driver can do beside sending a text. Each is a name, and what is done with a connection and a number.
 _CALLS: dict[str, Callable[[asyncpg.Connection, int], Awaitable[object]]] = {
     "arguments": lambda connection, n: connection.fetchval("SELECT max(b) FROM item WHERE a < $1", n),
@@ -107,6 +112,9 @@ _CALLS: dict[str, Callable[[asyncpg.Connection, int], Awaitable[object]]] = {
     "missing": lambda connection, n: connection.fetchval("SELECT a FROM missing WHERE a = $1", n),
     "prepared": _prepared,
     "broken_copy": _broken_copy,
+    "broken_executemany": lambda connection, n: connection.executemany(
+        "INSERT INTO item VALUES ($1, $2)", _rows_that_end_badly(n)
+    ),
     "status": lambda connection, n: connection.execute("UPDATE item SET b = 'u' WHERE a < $1", n),
     "timeout": lambda connection, _: connection.fetchval("SELECT pg_sleep(60)", timeout=_SHORT_S),
 }

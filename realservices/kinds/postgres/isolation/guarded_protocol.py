@@ -103,7 +103,10 @@ class GuardedProtocol:
     async def bind_execute_many(self, *args: Any, **options: Any) -> Any:
         """Run a prepared statement with several lists of arguments."""
         return await self._run(
-            self._use(args, options), lambda: self.raw.bind_execute_many(*args, **options), lambda _: None
+            self._use(args, options),
+            lambda: self.raw.bind_execute_many(*args, **options),
+            lambda _: None,
+            is_atomic=True,
         )
 
     async def bind(self, *args: Any, **options: Any) -> Any:
@@ -122,13 +125,21 @@ class GuardedProtocol:
         """Receive rows."""
         return await self._run(copy_stmt, lambda: self.raw.copy_out(copy_stmt, *args, **options), None)
 
-    async def _run(self, sql: str, send: Callable[[], Awaitable[T]], answer: Callable[[str], T] | None) -> T:
+    async def _run(
+        self,
+        sql: str,
+        send: Callable[[], Awaitable[T]],
+        answer: Callable[[str], T] | None,
+        *,
+        is_atomic: bool = False,
+    ) -> T:
         """Run a text.
 
         Args:
             sql: The text.
             send: Sends it as it is.
             answer: Makes an answer of PostgreSQL's status. None: the text has none, and is not sent twice.
+            is_atomic: See `HeldStatements.run`.
         """
         self._check_loop()
         needs = needs_of(sql)
@@ -142,7 +153,7 @@ class GuardedProtocol:
         try:
             if self.held is None or self.held.is_committed:
                 return await send()
-            return await self.held.run(sql, needs, send, answer)
+            return await self.held.run(sql, needs, send, answer, is_atomic=is_atomic)
         except asyncpg.PostgresError as error:
             if _ADMITS_NOBODY in str(error):
                 error.add_note(_ADMITS_NOBODY_NOTE)

@@ -88,7 +88,13 @@ class HeldStatements:
                 raise
 
     async def run(
-        self, sql: str, needs: Needs, send: Callable[[], Awaitable[T]], answer: Callable[[str], T] | None
+        self,
+        sql: str,
+        needs: Needs,
+        send: Callable[[], Awaitable[T]],
+        answer: Callable[[str], T] | None,
+        *,
+        is_atomic: bool = False,
     ) -> T:
         """Run a text.
 
@@ -97,6 +103,7 @@ class HeldStatements:
             needs: What it needs.
             send: Sends it as it is.
             answer: Makes an answer of PostgreSQL's status. None: the text has none, and is not sent twice.
+            is_atomic: Where the client fails, PostgreSQL undoes what it was sent before: several lists of arguments.
         """
         held = self._held
         with self._alone():
@@ -108,9 +115,17 @@ class HeldStatements:
                 return await send()
             if needs.steps and answer is not None:
                 return await self._run_steps(sql, needs, send, answer)
-            return await self._run_one(sql, needs, send, may_repeat=answer is not None)
+            return await self._run_one(sql, needs, send, may_repeat=answer is not None, is_atomic=is_atomic)
 
-    async def _run_one(self, sql: str, needs: Needs, send: Callable[[], Awaitable[T]], *, may_repeat: bool = True) -> T:
+    async def _run_one(
+        self,
+        sql: str,
+        needs: Needs,
+        send: Callable[[], Awaitable[T]],
+        *,
+        may_repeat: bool = True,
+        is_atomic: bool = False,
+    ) -> T:
         held = self._held
         held.note_schema(sql, needs)
         try:
@@ -118,7 +133,7 @@ class HeldStatements:
                 held.note(sql, needs)
                 with held.failure_noted():
                     return await send()
-            return await self._run_alone(sql, needs, send)
+            return await self._run_alone(sql, needs, send, is_atomic=is_atomic)
         except asyncpg.PostgresError as error:
             if error.sqlstate not in _WANTS_THE_TOP:
                 raise
@@ -128,7 +143,7 @@ class HeldStatements:
         await self._control.commit()
         return await send()
 
-    async def _run_alone(self, sql: str, needs: Needs, send: Callable[[], Awaitable[T]]) -> T:
+    async def _run_alone(self, sql: str, needs: Needs, send: Callable[[], Awaitable[T]], *, is_atomic: bool) -> T:
         """Run one statement so that its failure leaves the test's transaction usable.
 
         A savepoint for each costs one round trip (0.05 ms). After a failure the next statement rolls back to it,
@@ -145,7 +160,7 @@ class HeldStatements:
             raise
         except Exception:  # The client's own. Of a COPY it has told PostgreSQL.
             with contextlib.suppress(OSError, asyncpg.InterfaceError):
-                if await self._control.has_failed():
+                if is_atomic or await self._control.has_failed():
                     held.has_failed(was_empty=was_empty)
             raise
 

@@ -116,8 +116,8 @@ class AsynchronousConnections(_Connections):
         self._loop = self._loop or loop
         if loop is not self._loop:
             raise IsolationError(
-                f"{self._name} belongs to the event loop that used it first, and is used in another one. In a thread use "
-                "isolated_engine; for asyncio.run() make an engine of cloned_database.url_for('postgresql+asyncpg')"
+                f"{self._name} belongs to the event loop that used it first, and is used in another one. In a thread "
+                "use isolated_engine; for asyncio.run() make an engine of cloned_database.url_for('postgresql+asyncpg')"
             )
 
 
