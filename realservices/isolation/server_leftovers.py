@@ -17,7 +17,7 @@ from realservices.system.locks import SHARED, lock, try_lock
 from realservices.system.os_errors import explain
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator, Mapping
+    from collections.abc import Callable, Iterable, Iterator, Mapping
 
 State = dict[str, str]
 """What there is, by kind and name: ``database shop``, ``setting maxmemory``, …."""
@@ -89,6 +89,10 @@ class ServerLeftovers:
             else:
                 self._end(finish)
 
+    def note_gone(self, keys: Iterable[str]) -> None:
+        """Have no later test miss what a test has removed and `undo` cannot make anew; to be called by that."""
+        self._note(dict.fromkeys(keys))
+
     def _finish(self, is_last: bool) -> State:
         return self.look() if is_last else {}
 
@@ -97,7 +101,7 @@ class ServerLeftovers:
             self._descriptor = os.open(self._path, os.O_RDWR | os.O_CREAT | os.O_APPEND | os.O_CLOEXEC, 0o600)
             lock(self._descriptor, SHARED)  # Waits where another process undoes something just now.
             if between := self._between(self.look()):
-                os.write(self._descriptor, json.dumps(between).encode() + b"\n")
+                self._note(between)
         except OSError as error:
             self._let_go()
             raise explain(error, f"what there is before a test cannot be noted in {self._path}") from None
@@ -140,6 +144,9 @@ class ServerLeftovers:
             self._size = size
             self._noted = {key: value for key, value in known.items() if value is not None}
         return self._noted
+
+    def _note(self, found: Mapping[str, str | None]) -> None:
+        os.write(self._descriptor, json.dumps(found).encode() + b"\n")
 
     def _let_go(self) -> None:
         if self._descriptor >= 0:

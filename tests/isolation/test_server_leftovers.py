@@ -4,6 +4,9 @@ from __future__ import annotations
 
 from pathlib import Path
 
+import pytest
+
+from realservices.isolation.errors import IsolationBrokenError
 from realservices.isolation.server_leftovers import ServerLeftovers, State
 
 
@@ -66,3 +69,25 @@ def test_only_the_last_test_of_a_process_looks(tmp_path: Path) -> None:
     server.end(finish)
     server.end(finish)
     assert told == [False, True]
+
+
+class Forgetful(Server):
+    """A server that cannot make anew what a test has removed."""
+
+    def undo(self, before: State, now: State) -> None:
+        self.note_gone(before.keys() - now.keys())
+        raise IsolationBrokenError("gone")
+
+
+def test_what_cannot_be_made_anew_is_told_once(tmp_path: Path) -> None:
+    holds = {"database a": "", "database b": ""}
+    one, other = Forgetful(tmp_path / "state", holds), Forgetful(tmp_path / "state", holds)
+    with other.watched():
+        pass
+    one.begin()
+    del holds["database a"]
+    with pytest.raises(IsolationBrokenError, match="gone"):
+        one.end()
+    for server in (one, other):
+        with server.watched():
+            assert holds == {"database b": ""}

@@ -1,20 +1,21 @@
 """Administrative queries to a ClickHouse service over one kept HTTP connection.
 
-By the standard library's client: clickhouse-connect takes 100 ms to import, which only a test that reads rows must pay.
+Not by clickhouse-connect, which takes 100 ms to import: only a test that reads rows must pay that.
 """
 
 from __future__ import annotations
 
-import http.client
 from typing import TYPE_CHECKING
 from urllib.parse import urlencode
 
 from realservices.isolation.errors import IsolationError
+from realservices.kinds.clickhouse.isolation.kept_http import KeptHttp
 
 if TYPE_CHECKING:
     from realservices.contract.runtime import Endpoint
 
 _TIMEOUT_S = 60.0
+_OK = 200
 
 
 class ClickHouseConnection:
@@ -29,7 +30,8 @@ class ClickHouseConnection:
 
     def __init__(self, endpoint: Endpoint) -> None:
         self._endpoint = endpoint
-        self._connection: http.client.HTTPConnection | None = None
+        account = {"X-ClickHouse-User": endpoint.user, "X-ClickHouse-Key": endpoint.password}
+        self._http = KeptHttp((endpoint.host, endpoint.port), account, timeout_s=_TIMEOUT_S)
         self.has_insert_queue = True
 
     def run(self, sql: str, **parameters: str) -> str:
@@ -44,41 +46,33 @@ class ClickHouseConnection:
         """
         try:
             status, text = self._exchange(sql, parameters)
-        except (OSError, http.client.HTTPException) as error:
+        except (OSError, ValueError) as error:
+            self._http.close()
             service = self._endpoint
             raise IsolationError(
                 f"ClickHouse service {service.name!r} ({service.label}) at {service.host}:{service.port} does not "
                 f"answer: {type(error).__name__}: {error}; its log is {service.log or 'not known'}"
             ) from error
-        if status != http.client.OK:
+        if status != _OK:
             raise IsolationError(f"ClickHouse service {self._endpoint.name!r} refused: {sql}\n  {text.strip()}")
         return text
 
     def close(self) -> None:
         """Disconnect."""
-        if self._connection is not None:
-            self._connection.close()
-            self._connection = None
+        self._http.close()
 
     def _exchange(self, sql: str, parameters: dict[str, str]) -> tuple[int, str]:
-        for is_last in (self._connection is None, True):
-            if self._connection is None:
-                self._connection = http.client.HTTPConnection(
-                    self._endpoint.host, self._endpoint.port, timeout=_TIMEOUT_S
-                )
-            try:
-                self._connection.request("POST", "/?" + urlencode(parameters), sql.encode(), self._headers())
-                answer = self._connection.getresponse()
-                return answer.status, answer.read().decode(errors="replace")
-            except (OSError, http.client.HTTPException):
-                self.close()
-                if is_last:
-                    raise
-                # A kept connection of a server that was restarted since, or closed it: once more over a new one.
-        raise AssertionError("unreachable")
-
-    def _headers(self) -> dict[str, str]:
-        return {"X-ClickHouse-User": self._endpoint.user, "X-ClickHouse-Key": self._endpoint.password}
+        path = "/?" + urlencode(parameters)
+        was_connected = self._http.is_connected
+        try:
+            status, content = self._http.post(path, sql.encode())
+        except (OSError, ValueError):
+            self._http.close()
+            if not was_connected:
+                raise
+            # A kept connection of a server that was restarted since, or closed it: once more over a new one.
+            status, content = self._http.post(path, sql.encode())
+        return status, content.decode(errors="replace")
 
 
 def flush_inserts(connection: ClickHouseConnection) -> None:

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING
 
 from realservices.contract.template_info import load_template_info
 from realservices.isolation.errors import IsolationError
+from realservices.kinds.clickhouse.isolation.database_files import data_directory
 from realservices.kinds.clickhouse.isolation.state import DatabaseState, state_of
 from realservices.kinds.clickhouse.kind import KIND
 from realservices.kinds.clickhouse.sql import quote_name, quote_text, without_database
@@ -40,16 +41,18 @@ class ClickHousePlan:
         copies: Run likewise, after them: what brings rows, by table.
         session: The statements are to be run in one session.
         ready: Databases that are there, by name, with their state.
+        data: The server's data directory; "" where this process cannot see it, or others use the server, too.
     """
 
     statements: Sequence[str]
     copies: Mapping[str, Sequence[str]] = field(default_factory=dict)
     session: bool = False
     ready: Mapping[str, DatabaseState] = field(default_factory=dict)
+    data: str = ""
 
 
 def plan_of(endpoint: Endpoint, connection: ClickHouseConnection) -> ClickHousePlan:
-    """Return how a database like the service's own is made. Only an external server is asked.
+    """Return how a database like the service's own is made. An external server is asked.
 
     Raises:
         IsolationError: There is no way, because the schema names its database.
@@ -69,7 +72,8 @@ def plan_of(endpoint: Endpoint, connection: ClickHouseConnection) -> ClickHouseP
             f"{replay['refusal']}. Write the schema without the name of the database, which is the current one anyway"
         )
     ready = {name: state_of(rows) for name, rows in replay["ready"].items()}
-    return ClickHousePlan(replay["statements"], replay["copies"], replay["session"], ready)
+    data = data_directory(connection) if endpoint.disposable else ""
+    return ClickHousePlan(replay["statements"], replay["copies"], replay["session"], ready, data)
 
 
 def make_database(connection: ClickHouseConnection, plan: ClickHousePlan, name: str) -> None:

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 
 from realservices.isolation.errors import IsolationError
 from realservices.kinds.clickhouse.isolation.connection import ClickHouseConnection
+from realservices.kinds.clickhouse.isolation.database_files import with_files
 from realservices.kinds.clickhouse.isolation.plan import ClickHousePlan, make_database, plan_of
 from realservices.kinds.clickhouse.isolation.recycling import recycle
 from realservices.kinds.clickhouse.isolation.state import read_state
@@ -114,13 +115,13 @@ class DatabasePool:
         plan = self._plan = self._plan or plan_of(self._endpoint, connection)
         ready = self._ready_made.take()
         if ready is not None:
-            self._states[ready] = plan.ready[ready]
+            self._states[ready] = with_files(plan.ready[ready], plan.data, ready)
             return ready
         with self._lock:
             self._count += 1
             name = f"{self._prefix}_{self._count}"
         make_database(connection, plan, name)
-        self._states[name] = read_state(connection, name)
+        self._states[name] = with_files(read_state(connection, name), plan.data, name)
         return name
 
     def _make_again(self, name: str) -> str:

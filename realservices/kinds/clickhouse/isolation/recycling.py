@@ -9,11 +9,15 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from realservices.kinds.clickhouse.isolation.changes import find_changes, uses_of
 from realservices.kinds.clickhouse.isolation.connection import flush_inserts
+from realservices.kinds.clickhouse.isolation.database_files import with_files
 from realservices.kinds.clickhouse.isolation.state import WITHOUT_ROWS, read_state
 from realservices.kinds.clickhouse.sql import quote_name
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from realservices.kinds.clickhouse.isolation.connection import ClickHouseConnection
     from realservices.kinds.clickhouse.isolation.plan import ClickHousePlan
     from realservices.kinds.clickhouse.isolation.state import DatabaseState
@@ -41,30 +45,28 @@ def recycle(
     if not all(table.has_parts or table.engine in _SEEN for table in before.tables.values()):
         return None
     flush_inserts(connection)
-    uses = _uses(before)
-    now = read_state(connection, name, uses)
-    if now.is_in_use or now.definitions != before.definitions:
+    changes = find_changes(connection, plan.data, name, before)
+    if changes is None:
         return None
+    copies = _restore(connection, plan, name, before, changes.touched)
+    # Attached parts get numbers of their own, and a mutation that is done stays in the list.
+    is_other = changes.are_mutated or (copies and not changes.by_files)
+    now = read_state(connection, name, uses_of(before)) if is_other else before
+    return with_files(now, plan.data, name)
+
+
+def _restore(
+    connection: ClickHouseConnection, plan: ClickHousePlan, name: str, before: DatabaseState, touched: Sequence[str]
+) -> bool:
+    """Empty tables and copy their rows; return whether there were any."""
     views = {
-        f".inner_id.{table.uuid}": view for view, table in now.tables.items() if table.engine == "MaterializedView"
+        f".inner_id.{table.uuid}": view for view, table in before.tables.items() if table.engine == "MaterializedView"
     }
-    with_rows = [table for table in before.tables.values() if table.engine not in WITHOUT_ROWS]
-    touched = [table.name for table in with_rows if not table.has_rows_of(now.tables[table.name])]
-    if any(table not in touched for table, _ in now.mutations - before.mutations):
-        return None  # It has been done just now, after the parts were looked at.
-    copies = [copy for table in touched for copy in plan.copies.get(views.get(table, table), ())]
     for table in touched:
         connection.run(f"TRUNCATE TABLE {quote_name(name)}.{quote_name(table)} SYNC")
         if before.tables[table].has_parts:  # The server does not tell whether the test has stopped them.
             connection.run(f"SYSTEM START MERGES {quote_name(name)}.{quote_name(table)}")
+    copies = [copy for table in touched for copy in plan.copies.get(views.get(table, table), ())]
     for copy in copies:
         connection.run(copy, database=name)
-    # Attached parts get numbers of their own, and a mutation that is done stays in the list.
-    return read_state(connection, name, uses) if copies or now.mutations != before.mutations else before
-
-
-def _uses(before: DatabaseState) -> list[str]:
-    """Return what is to be looked for. What the test itself has made is another definition, whatever it is."""
-    tables = before.tables.values()
-    with_parts = ["mutation", "detached"] if any(table.has_parts for table in tables) else []
-    return ["query", *with_parts, *(["dictionary"] if any(table.engine == "Dictionary" for table in tables) else [])]
+    return bool(copies)

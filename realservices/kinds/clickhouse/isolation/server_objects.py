@@ -50,6 +50,17 @@ class ServerObject(NamedTuple):
         return f"{self.kind} {self._quoted}"
 
     @property
+    def key(self) -> str:
+        """Both as one text, which `of_key` reads."""
+        return f"{self.kind}: {self.name}"
+
+    @classmethod
+    def of_key(cls, key: str) -> ServerObject:
+        """Return the object that a key names."""
+        kind, _, name = key.partition(": ")
+        return cls(kind, name)
+
+    @property
     def drop_statements(self) -> Sequence[str]:
         """What drops it, if it is there. What was detached keeps its name, and can be dropped only when it is back."""
         if self.kind in _STATED:

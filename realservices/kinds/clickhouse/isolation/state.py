@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
     from realservices.kinds.clickhouse.isolation.connection import ClickHouseConnection
+    from realservices.kinds.clickhouse.isolation.database_files import DatabaseFiles
 
 WITHOUT_ROWS = {"View", "MaterializedView", "Dictionary", "Null"}
 
@@ -56,11 +57,13 @@ class DatabaseState:
         is_in_use: A query or a mutation runs in it, a dictionary in it has read its source, or there are detached
             parts, which can be attached; as far as that was asked.
         mutations: Table and number of those that are done, as far as that was asked.
+        files: Its files, where they can be seen.
     """
 
     tables: Mapping[str, TableState]
     is_in_use: bool
     mutations: frozenset[tuple[str, str]] = frozenset()
+    files: DatabaseFiles | None = None
 
     @property
     def definitions(self) -> dict[str, str]:
