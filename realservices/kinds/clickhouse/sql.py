@@ -42,11 +42,12 @@ UNION ALL SELECT 'detached', table, '', '', '', 0 FROM system.detached_parts WHE
 UNION ALL SELECT 'dictionary', name, '', '', '', 0 FROM system.dictionaries
     WHERE database = {database} AND status != 'NOT_LOADED'""",
 }
-# What a database's files do not tell: what is detached until the server starts again, which parts are active, the rows
-# of engines that have none, and what runs in it.
-_UNFILED = """SELECT 'table' AS kind, name, storage_policy, active_parts, coalesce(total_rows, total_bytes) AS rows
-FROM system.tables WHERE database = {database}
-UNION ALL SELECT 'query', query_id, '', 0, 0 FROM system.processes WHERE current_database = {database}"""
+# What the files of databases do not tell: what is detached until the server starts again, which parts are active, the
+# rows of engines that have none, and what runs in them.
+_UNFILED = """SELECT database, 'table' AS kind, name, storage_policy, active_parts,
+    coalesce(total_rows, total_bytes) AS rows FROM system.tables WHERE database IN ({databases})
+UNION ALL SELECT current_database, 'query', query_id, '', 0, 0 FROM system.processes
+    WHERE current_database IN ({databases})"""
 _STATE_FORMAT = "\nFORMAT JSON SETTINGS output_format_json_quote_64bit_integers = 0"
 # The server takes a fifth less of its time to plan so small a query.
 _QUICKLY = ", enable_analyzer = 0, max_threads = 1"
@@ -169,6 +170,6 @@ def state_query(database: str, uses: Sequence[str] = tuple(_USES)) -> str:
     return query.format(database=quote_text(database)) + _STATE_FORMAT
 
 
-def unfiled_query(database: str) -> str:
-    """Return the query for what is not in a database's files: a row for each table and each query that runs."""
-    return _UNFILED.format(database=quote_text(database)) + _STATE_FORMAT + _QUICKLY
+def unfiled_query(databases: Sequence[str]) -> str:
+    """Return the query for what is not in the files of databases: a row for each table and each query that runs."""
+    return _UNFILED.format(databases=", ".join(map(quote_text, databases))) + _STATE_FORMAT + _QUICKLY

@@ -23,37 +23,34 @@ if TYPE_CHECKING:
 
 _DEADLINE_S = 60.0
 _TABLES = ("events", "latest", "remembered", "noted", "tiny", "counted", "kept")
-# What a test does, and whether its database is used again.
-_DONE = {
-    "nothing": ([], True),
-    "rows": (["INSERT INTO events VALUES (7, 'x')"], True),
-    "rows in memory": (["INSERT INTO remembered VALUES (7, 'x')"], True),
-    "as many other rows": (["TRUNCATE TABLE tiny", "INSERT INTO tiny VALUES (8)"], True),
-    "an empty table": (["TRUNCATE TABLE events"], True),
-    "a mutation": (["ALTER TABLE events UPDATE what = 'u' WHERE 1 SETTINGS mutations_sync = 1"], True),
-    "a mutation of nothing": (["ALTER TABLE totals DELETE WHERE 1 SETTINGS mutations_sync = 1"], False),
-    "merged parts": (["INSERT INTO events VALUES (7, 'x')", "OPTIMIZE TABLE events FINAL"], True),
-    "a moved partition": (
-        [
-            "CREATE TABLE other AS events",
-            "ALTER TABLE events MOVE PARTITION 0 TO TABLE other",
-            "DROP TABLE other SYNC",
-        ],
-        True,
-    ),
-    "a replaced partition": (
-        [
-            "CREATE TABLE other AS events",
-            "ALTER TABLE events REPLACE PARTITION 0 FROM other SETTINGS allow_replace_partition_from_empty_source = 1",
-            "DROP TABLE other SYNC",
-        ],
-        True,
-    ),
-    "a detached partition": (["ALTER TABLE events DETACH PARTITION 0"], False),
-    "a detached table": (["DETACH TABLE totals"], False),
-    "another table": (["CREATE TABLE other AS events"], False),
-    "another column": (["ALTER TABLE totals ADD COLUMN more Int32"], False),
-    "another table of this name": (["EXCHANGE TABLES events AND latest"], False),
+# What tests do in a database that is used again, one after the other.
+_UNDONE = {
+    "nothing": [],
+    "rows": ["INSERT INTO events VALUES (7, 'x')"],
+    "rows in memory": ["INSERT INTO remembered VALUES (7, 'x')"],
+    "as many other rows": ["TRUNCATE TABLE tiny", "INSERT INTO tiny VALUES (8)"],
+    "an empty table": ["TRUNCATE TABLE events"],
+    "a mutation": ["ALTER TABLE events UPDATE what = 'u' WHERE 1 SETTINGS mutations_sync = 1"],
+    "merged parts": ["INSERT INTO events VALUES (7, 'x')", "OPTIMIZE TABLE events FINAL"],
+    "a moved partition": [
+        "CREATE TABLE other AS events",
+        "ALTER TABLE events MOVE PARTITION 0 TO TABLE other",
+        "DROP TABLE other SYNC",
+    ],
+    "a replaced partition": [
+        "CREATE TABLE other AS events",
+        "ALTER TABLE events REPLACE PARTITION 0 FROM other SETTINGS allow_replace_partition_from_empty_source = 1",
+        "DROP TABLE other SYNC",
+    ],
+}
+# After these another database is made.
+_REFUSED = {
+    "a mutation of nothing": "ALTER TABLE totals DELETE WHERE 1 SETTINGS mutations_sync = 1",
+    "a detached partition": "ALTER TABLE events DETACH PARTITION 0",
+    "a detached table": "DETACH TABLE totals",
+    "another table": "CREATE TABLE other AS events",
+    "another column": "ALTER TABLE totals ADD COLUMN more Int32",
+    "another table of this name": "EXCHANGE TABLES events AND latest",
 }
 
 
@@ -119,19 +116,21 @@ def database(
     connection.run(f"DROP DATABASE {recycled.name} SYNC")
 
 
-@pytest.mark.parametrize("done", _DONE)
-def test_what_a_test_has_done_is_undone_or_the_database_is_not_used_again(
+def test_what_tests_have_done_is_undone(database: Recycled, monkeypatch: pytest.MonkeyPatch) -> None:
+    before = database.rows()
+    for done in (*_UNDONE, *_UNDONE):
+        for statement in _UNDONE[done]:
+            database.run(statement)
+        assert database.recycle(monkeypatch), done
+        assert database.rows() == before, done
+
+
+@pytest.mark.parametrize("done", _REFUSED)
+def test_a_database_that_is_another_one_is_not_used_again(
     database: Recycled, monkeypatch: pytest.MonkeyPatch, done: str
 ) -> None:
-    statements, is_used_again = _DONE[done]
-    before = database.rows()
-    for _ in range(2):
-        for statement in statements:
-            database.run(statement)
-        assert database.recycle(monkeypatch) == is_used_again
-        if not is_used_again:
-            break
-        assert database.rows() == before
+    database.run(_REFUSED[done])
+    assert not database.recycle(monkeypatch)
 
 
 def test_a_comment_of_the_database_is_seen_in_its_files(database: Recycled, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import json
 import time
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -16,14 +17,15 @@ from realservices.kinds.clickhouse.isolation.state import WITHOUT_ROWS, read_sta
 from realservices.kinds.clickhouse.sql import unfiled_query
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
-
     from realservices.kinds.clickhouse.isolation.connection import ClickHouseConnection
     from realservices.kinds.clickhouse.isolation.database_files import DatabaseFiles
     from realservices.kinds.clickhouse.isolation.state import DatabaseState, TableState
 
 _MOMENT_S = 0.002
+_LOOKS = 3
 _DISK = ("", "default")
+Rows = Sequence[Mapping[str, Any]]
+"""What `unfiled_query` tells of one database."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,7 +43,20 @@ class Changes:
     are_mutated: bool = False
 
 
-def find_changes(connection: ClickHouseConnection, data: str, name: str, before: DatabaseState) -> Changes | None:
+def read_unfiled(connection: ClickHouseConnection, names: Sequence[str]) -> dict[str, Rows]:
+    """Return what the server tells of databases, as far as it is not in their files, by name.
+
+    For several it takes hardly longer than for one. Raises IsolationError where the server does not answer.
+    """
+    found: dict[str, list[Mapping[str, Any]]] = {name: [] for name in names}
+    for row in json.loads(connection.run(unfiled_query(names)))["data"]:
+        found[row["database"]].append(row)
+    return dict(found)
+
+
+def find_changes(
+    connection: ClickHouseConnection, data: str, name: str, before: DatabaseState, unfiled: Rows | None = None
+) -> Changes | None:
     """Return what a test has done to a database, or None: it is not to be used again.
 
     Args:
@@ -49,13 +64,14 @@ def find_changes(connection: ClickHouseConnection, data: str, name: str, before:
         data: The server's data directory; "" where this process cannot see it.
         name: The database.
         before: Its state before the test.
+        unfiled: What `read_unfiled` has told of it since the test.
 
     Raises:
         IsolationError: The server does not answer.
     """
     if before.files is None:
         return _changes_as_told(connection, name, before)
-    rows = [] if "dictionary" in uses_of(before) else _unfiled(connection, name)
+    rows = [] if "dictionary" in uses_of(before) else _settled(connection, name, unfiled)
     # After the look at what runs: what had ended by then is in the files.
     files = read_files(data, name, before.tables.values())
     if files is not None and files.definitions != before.files.definitions:
@@ -65,13 +81,15 @@ def find_changes(connection: ClickHouseConnection, data: str, name: str, before:
     return _changes_by_files(rows, before, before.files, files)
 
 
-def _unfiled(connection: ClickHouseConnection, name: str) -> list[dict[str, Any]]:
-    for is_last in (False, False, True):
-        rows: list[dict[str, Any]] = json.loads(connection.run(unfiled_query(name)))["data"]
-        if is_last or all(row["kind"] != "query" for row in rows):
-            break
-        time.sleep(_MOMENT_S)  # A query is in the list for a moment after its answer.
-    return rows
+def _settled(connection: ClickHouseConnection, name: str, rows: Rows | None) -> Rows:
+    """Return what the server tells when no query runs any more, if that takes no longer than a moment."""
+    for _ in range(_LOOKS):
+        if rows is not None:
+            if all(row["kind"] != "query" for row in rows):
+                break
+            time.sleep(_MOMENT_S)  # A query is in the list for a moment after its answer.
+        rows = read_unfiled(connection, [name])[name]
+    return rows or []
 
 
 def uses_of(before: DatabaseState) -> list[str]:
@@ -81,9 +99,7 @@ def uses_of(before: DatabaseState) -> list[str]:
     return ["query", *with_parts, *(["dictionary"] if any(table.engine == "Dictionary" for table in tables) else [])]
 
 
-def _changes_by_files(
-    rows: Sequence[Mapping[str, Any]], before: DatabaseState, known: DatabaseFiles, files: DatabaseFiles
-) -> Changes | None:
+def _changes_by_files(rows: Rows, before: DatabaseState, known: DatabaseFiles, files: DatabaseFiles) -> Changes | None:
     """Return what the answer to `unfiled_query` and the files tell."""
     tables = {row["name"]: row for row in rows if row["kind"] == "table"}
     # A table may be detached until the server starts again.

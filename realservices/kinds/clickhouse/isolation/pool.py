@@ -8,10 +8,12 @@ import secrets
 import threading
 from collections import deque
 from concurrent.futures import Future, ThreadPoolExecutor
+from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from realservices.isolation.errors import IsolationError
-from realservices.kinds.clickhouse.isolation.connection import ClickHouseConnection
+from realservices.kinds.clickhouse.isolation.changes import read_unfiled
+from realservices.kinds.clickhouse.isolation.connection import ClickHouseConnection, flush_inserts
 from realservices.kinds.clickhouse.isolation.database_files import with_files
 from realservices.kinds.clickhouse.isolation.plan import ClickHousePlan, make_database, plan_of
 from realservices.kinds.clickhouse.isolation.recycling import recycle
@@ -21,12 +23,21 @@ from realservices.kinds.clickhouse.sql import quote_name
 if TYPE_CHECKING:
     from realservices.contract.runtime import Endpoint
     from realservices.isolation.ready_databases import ReadyDatabases
+    from realservices.kinds.clickhouse.isolation.changes import Rows
     from realservices.kinds.clickhouse.isolation.state import DatabaseState
 
 # One is in use, one or two are being brought back, and one is there. More only take the server's time.
 _READY = 4
 _MAKERS = 2
 _TIMEOUT_S = 60.0
+
+
+@dataclass(eq=False)
+class _Returned:
+    """A database that a test has given back, and what the server has told of it since."""
+
+    name: str
+    unfiled: Rows | None = None
 
 
 class DatabasePool:
@@ -46,6 +57,8 @@ class DatabasePool:
         self._expected = 0
         self._taken = 0
         self._ready: deque[Future[str]] = deque()
+        # They wait for a maker.
+        self._returned: deque[_Returned] = deque()
         self._plan: ClickHousePlan | None = None
         # Of databases that are in use or ready, as they were made.
         self._states: dict[str, DatabaseState] = {}
@@ -87,7 +100,9 @@ class DatabasePool:
         with self._lock:
             self._taken -= 1
             if self._expected > len(self._ready):
-                self._ready.append(self._makers.submit(self._make_again, name))
+                returned = _Returned(name)
+                self._returned.append(returned)
+                self._ready.append(self._makers.submit(self._make_again, returned))
                 return
         self._dropper.submit(self._drop, name)
 
@@ -124,16 +139,30 @@ class DatabasePool:
         self._states[name] = with_files(read_state(connection, name), plan.data, name)
         return name
 
-    def _make_again(self, name: str) -> str:
+    def _make_again(self, returned: _Returned) -> str:
+        name = returned.name
         state = self._states.pop(name)
         with contextlib.suppress(IsolationError):  # A server that was stopped; the one made below tells if it still is.
+            self._look(returned)
             if self._plan and self._endpoint.disposable:
-                recycled = recycle(self._connection(), self._plan, name, state)
+                recycled = recycle(self._connection(), self._plan, name, state, returned.unfiled)
                 if recycled is not None:
                     self._states[name] = recycled
                     return name
         self._dropper.submit(self._drop, name)
         return self._make()
+
+    def _look(self, returned: _Returned) -> None:
+        """Ask the server about a database that has come back, and about those that wait behind it."""
+        with self._lock:
+            self._returned.remove(returned)
+            waiting = [returned, *self._returned]
+        if returned.unfiled is None and self._plan and self._plan.data:
+            connection = self._connection()
+            flush_inserts(connection)
+            told = read_unfiled(connection, [each.name for each in waiting])
+            for each in waiting:
+                each.unfiled = told[each.name]
 
     def _drop(self, name: str) -> None:
         self._states.pop(name, None)

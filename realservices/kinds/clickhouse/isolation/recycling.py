@@ -18,6 +18,7 @@ from realservices.kinds.clickhouse.sql import quote_name
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
+    from realservices.kinds.clickhouse.isolation.changes import Rows
     from realservices.kinds.clickhouse.isolation.connection import ClickHouseConnection
     from realservices.kinds.clickhouse.isolation.plan import ClickHousePlan
     from realservices.kinds.clickhouse.isolation.state import DatabaseState
@@ -26,7 +27,11 @@ _SEEN = {"Memory", "Log", "TinyLog", "StripeLog", "Join", "Set", *WITHOUT_ROWS}
 
 
 def recycle(
-    connection: ClickHouseConnection, plan: ClickHousePlan, name: str, before: DatabaseState
+    connection: ClickHouseConnection,
+    plan: ClickHousePlan,
+    name: str,
+    before: DatabaseState,
+    unfiled: Rows | None = None,
 ) -> DatabaseState | None:
     """Bring a database back to what it was.
 
@@ -35,6 +40,7 @@ def recycle(
         plan: How such a database is made.
         name: The database.
         before: Its state before the test.
+        unfiled: What `read_unfiled` has told since the test, when the server had written asynchronous inserts.
 
     Returns:
         Its state now, or None: it is not to be used again.
@@ -44,8 +50,9 @@ def recycle(
     """
     if not all(table.has_parts or table.engine in _SEEN for table in before.tables.values()):
         return None
-    flush_inserts(connection)
-    changes = find_changes(connection, plan.data, name, before)
+    if unfiled is None:
+        flush_inserts(connection)
+    changes = find_changes(connection, plan.data, name, before, unfiled)
     if changes is None:
         return None
     copies = _restore(connection, plan, name, before, changes.touched)
