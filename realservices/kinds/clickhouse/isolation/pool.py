@@ -86,10 +86,9 @@ class DatabasePool:
             self._taken += 1
             self._make_ahead()
         try:
-            try:
+            with contextlib.suppress(IsolationError):  # Made ahead while a test had the server down.
                 return ahead.result(_TIMEOUT_S)
-            except IsolationError:  # Made ahead while a test had the server down.
-                return self._makers.submit(self._make).result(_TIMEOUT_S)
+            return self._makers.submit(self._make).result(_TIMEOUT_S)
         except BaseException:
             with self._lock:
                 self._taken -= 1  # Nothing was claimed that could be released.
