@@ -1,7 +1,7 @@
 """Look at this project and propose what to declare: which services, their schema, and the names that it reads.
 
-Read are pyproject.toml, requirements, alembic.ini, manage.py, settings, compose files, .env files, folders of SQL
-and MODULE.bazel. Nothing is run, and nothing is written without --write.
+Read are pyproject.toml, requirements, package.json and its like, alembic.ini, manage.py, settings, compose files, .env
+files, folders of SQL and MODULE.bazel. Nothing is run, and nothing is written without --write.
 """
 
 from __future__ import annotations
@@ -90,8 +90,9 @@ def _content(proposal: Proposal, target: Path, toml: str, build: str, *, is_writ
 def _tell(console: Console, proposal: Proposal, target: Path, toml: str, build: str, *, is_written: bool) -> None:
     if not toml:
         console.line(
-            "Nothing here speaks of PostgreSQL, Redis or ClickHouse: no dependency, compose file, .env file or folder "
-            "of SQL. A test that asks for isolated_database or isolated_redis gets one without any declaration."
+            "Nothing here speaks of PostgreSQL, Redis, ClickHouse or MariaDB: no dependency, compose file, .env file "
+            "or folder of SQL. A test that asks for isolated_database or isolated_redis gets one without "
+            "any declaration."
         )
     for kind, reasons in proposal.reasons.items():
         if reasons:

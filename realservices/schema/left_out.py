@@ -5,6 +5,7 @@ They are looked for where a project's directories can be seen: under Bazel an ac
 
 from __future__ import annotations
 
+import json
 import os
 import re
 
@@ -24,6 +25,7 @@ _NAMES = {
     "refinery": r"[VU]\d+__.*\.rs",
     "yoyo": r"[^_.].*\.py",
 }
+_JOURNAL = "meta/_journal.json"
 
 
 def refuse_left_out(layout: str, files: Sequence[tuple[str, str]]) -> None:
@@ -38,6 +40,8 @@ def refuse_left_out(layout: str, files: Sequence[tuple[str, str]]) -> None:
     """
     if layout == "flyway":
         _refuse_below(files)
+    if not layout:
+        _refuse_unlisted(files)
     pattern = _NAMES.get(layout)
     if not pattern:
         return
@@ -64,6 +68,35 @@ def _refuse_below(files: Sequence[tuple[str, str]]) -> None:
                         f"{found} is not among migrations, and flyway looks into all folders below {shown or '.'}: "
                         f'write "{os.path.join(shown, "**/*.sql")}", or have migrations name it, too'
                     )
+
+
+def _refuse_unlisted(files: Sequence[tuple[str, str]]) -> None:
+    """Refuse files that Drizzle would not apply, or not in this order: it goes by what its journal lists."""
+    for directory, shown in _directories(files):
+        listed = _listed(os.path.join(directory, _JOURNAL))
+        named = [os.path.basename(path).removesuffix(".sql") for _, path in files if os.path.dirname(path) == directory]
+        journal = os.path.join(shown, _JOURNAL)
+        for name in named if listed is not None else ():
+            if name not in (listed or ()):
+                raise TemplateError(
+                    f"{os.path.join(shown, name)}.sql is not in {journal}, so that drizzle does not apply it: have "
+                    'migrations name only files that are, or write layout = "plain", which applies all of them'
+                )
+        in_order = [name for name in listed or () if name in named]
+        if different := next((pair for pair in zip(named, in_order, strict=False) if pair[0] != pair[1]), None):
+            raise TemplateError(
+                f"{os.path.join(shown, different[0])}.sql would be applied before {different[1]}.sql, and {journal} "
+                "has them the other way round: name the files in the journal's order, one by one, in migrations"
+            )
+
+
+def _listed(journal: str) -> list[str] | None:
+    """Return the names in a journal of Drizzle's, None if that is none."""
+    try:
+        with open(journal, encoding="utf-8") as file:
+            return [entry["tag"] for entry in json.load(file)["entries"]]
+    except (OSError, ValueError, KeyError, TypeError):
+        return None
 
 
 def _directories(files: Sequence[tuple[str, str]]) -> Iterable[tuple[str, str]]:

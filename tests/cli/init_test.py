@@ -229,7 +229,7 @@ def test_nothing_is_found(development: Development) -> None:
     _write(development, pyproject_dot_toml="[project]\nname = 'a'\n")
     done = development.run("init")
     assert done.returncode == 1
-    assert "Nothing here speaks of PostgreSQL, Redis or ClickHouse" in done.stdout
+    assert "Nothing here speaks of PostgreSQL, Redis, ClickHouse or MariaDB" in done.stdout
 
 
 def test_files_that_cannot_be_read_are_named(development: Development) -> None:

@@ -113,11 +113,89 @@ def test_a_project_below_with_tests_of_its_own_is_named(tmp_path: Path) -> None:
         (["sqitch.plan", "deploy/a.sql", "revert/a.sql"], ["sqitch.plan", "deploy/*.sql"]),
         (["schema/tables.sql"], ["schema/*.sql"]),
         (["schema.sql", "queries/a.sql"], ["schema.sql"]),
+        (["db/structure.sql", "db/migrate/1_a.rb", "db/other.sql"], ["db/structure.sql"]),
+        (["priv/repo/structure.sql", "priv/repo/migrations/1_a.exs", "mix.exs"], ["priv/repo/structure.sql"]),
+        (["res/db/mysql/schema.sql", "res/db/postgres/schema.sql"], ["res/db/postgres/schema.sql"]),
+        (["migration/MYSQL/V1__a.sql", "migration/POSTGRESQL/V1__a.sql"], ["migration/POSTGRESQL/*.sql"]),
+        (["oauth2/migrations/1.sql"], ["oauth2/migrations/*.sql"]),
+        (["__tests__/migrations/1.sql", "a/b/c/migrations/1.sql"], ["a/b/c/migrations/*.sql"]),
+        (["migrations/current.sql", "migrations/committed/1.sql"], ["migrations/committed/*.sql"]),
+        (["a/b/c/d/e/f/g/h/migration/V1__a.sql"], ["a/b/c/d/e/f/g/h/migration/*.sql"]),
     ],
 )
 def test_the_files_that_make_the_schema(tmp_path: Path, names: list[str], declared: list[str]) -> None:
     database = _database(tmp_path, dict.fromkeys(names, ""))
     assert database["migrations"] == declared
+
+
+@pytest.mark.parametrize(
+    ("file", "text"),
+    [
+        ("sqlc.yaml", "sql:\n  - engine: postgresql\n    schema: 'far/away'\n"),
+        ("drizzle.config.ts", "export default {\n  out: './far/away',\n  dialect: 'postgresql',\n}\n"),
+        ("atlas.hcl", 'env "a" {\n  migration {\n    dir = "file://far/away"\n  }\n}\n'),
+        ("far/diesel.toml", '[migrations_directory]\ndir = "away"\n'),
+        (".env", "DBMATE_MIGRATIONS_DIR=./far/away\n"),
+    ],
+)
+def test_a_folder_that_a_tool_is_told(tmp_path: Path, file: str, text: str) -> None:
+    files = {file: text, "migrations/1.sql": "", "far/away/1.sql": ""}
+    declared, questions = _proposed(tmp_path, files)
+    assert declared["services"]["db"]["migrations"] == ["far/away/*.sql"]
+    assert "SQL is in migrations/*.sql, too" in questions
+
+
+@pytest.mark.parametrize(
+    "text", ["CREATE TABLE `a` (id int);", "CREATE TABLE a (id int) ENGINE = MergeTree;", "id int AUTO_INCREMENT"]
+)
+def test_statements_of_another_database_are_no_sign(tmp_path: Path, text: str) -> None:
+    assert "migrations" not in _database(tmp_path, {"migrations/1.sql": text})
+    files = {"migrations/1.sql": f"{text}\nCREATE TABLE b (id serial);"}
+    assert "migrations" in _database(tmp_path, files)
+
+
+def test_rows_beside_a_whole_schema_are_seeds(tmp_path: Path) -> None:
+    files = {"db/postgres/schema.sql": "", "db/postgres/data.sql": "", "db/postgres/drop.sql": ""}
+    assert _database(tmp_path, files) == {
+        "kind": "postgres",
+        "migrations": ["db/postgres/schema.sql"],
+        "seeds": ["db/postgres/data.sql"],
+    }
+
+
+_UP = "CREATE TABLE a (id int);"
+
+
+@pytest.mark.parametrize(
+    ("files", "layout"),
+    [
+        ({"Cargo.toml": 'sqlx = { version = "0.8" }\n', "migrations/1_a.sql": _UP}, "sqlx"),
+        ({"Cargo.toml": '[dependencies.refinery]\nversion = "1"\n', "migrations/V1__a.sql": _UP}, "refinery"),
+        ({"Cargo.toml": 'diesel = "2"\n', "migrations/1_a/up.sql": _UP}, "diesel"),
+        ({"go.mod": "require github.com/golang-migrate/migrate/v4 v4.18.1\n", "db/migrations/1_a.up.sql": _UP}, "golang-migrate"),
+        ({"go.mod": "require (\n\tgithub.com/pressly/goose/v3 v3.1.0\n)\n", "db/migrations/1_a.sql": "-- +goose Up\n"}, "goose"),
+        ({"package.json": '{"devDependencies": {"postgrator": "1"}}', "migrations/1.do.a.sql": _UP}, "postgrator"),
+        ({"migrations/V1__a.sql": _UP}, "flyway"),
+        # The tool is there, and would not apply these.
+        ({"Cargo.toml": 'sqlx = "0.8"\n', "schema/tables.sql": _UP}, None),
+    ],
+)  # fmt: skip
+def test_the_layout_of_the_tool_that_a_project_has(tmp_path: Path, files: dict[str, str], layout: str | None) -> None:
+    declared, questions = _proposed(tmp_path, files)
+    assert declared["services"]["db"].get("layout") == layout
+    assert "is to be applied" not in questions
+
+
+def test_what_flyway_fills_in_is_asked_about(tmp_path: Path) -> None:
+    declared, questions = _proposed(tmp_path, {"db/migration/R__a.sql": "CREATE TABLE ${name} (id int);"})
+    assert declared["services"]["db"]["layout"] == "flyway"
+    assert "how db/migration/*.sql is to be applied: db/migration/R__a.sql, line 1: Flyway would put a" in questions
+
+
+def test_files_that_drizzles_journal_does_not_list_are_asked_about(tmp_path: Path) -> None:
+    files = {"drizzle/meta/_journal.json": '{"dialect": "postgresql", "entries": []}', "drizzle/0001_a.sql": _UP}
+    _, questions = _proposed(tmp_path, files)
+    assert "drizzle/0001_a.sql is not in drizzle/meta/_journal.json, so that drizzle does not apply it" in questions
 
 
 def test_folders_that_a_tool_has_marked(tmp_path: Path) -> None:

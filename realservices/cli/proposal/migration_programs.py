@@ -5,10 +5,9 @@ from __future__ import annotations
 import configparser
 import posixpath
 import re
-import shlex
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
+from realservices.cli.proposal.other_programs import Migrator, started_in
 from realservices.cli.proposal.project_files import find_named, has_own_tests, walk
 from realservices.sources.patterns import matches
 
@@ -22,23 +21,6 @@ _READS_ENVIRONMENT = re.compile(r"environ|getenv|settings|config\(|dj_database_u
 _APPLICATION = re.compile(r"^\w+\s*=\s*(?:Flask|create_app)\(|^def (?:create|make)_app\(", re.MULTILINE)
 _DJANGO_READS = ("**/settings*.py", "**/settings/*.py", "**/models.py", "**/models/*.py", "**/migrations/*.py")
 _FOUND_BY_FLASK = ("app.py", "wsgi.py")
-
-
-@dataclass(slots=True)
-class Migrator:
-    """A program that makes the schema.
-
-    Attributes:
-        command: How it is started.
-        inputs: What it reads.
-        versions: The folder of its migrations, if that is one.
-        where: The file that takes the URL from elsewhere than the environment.
-    """
-
-    command: list[str]
-    inputs: list[str]
-    versions: str = ""
-    where: str = ""
 
 
 def migrator_of(found: Evidence, tool_alembic: Mapping[str, Any]) -> Migrator | None:
@@ -113,12 +95,10 @@ def _of_scripts(found: Evidence, directory: Path, file: str, folder: str) -> Mig
     folder = posixpath.join(package.replace(".", "/"), rest) if colon else folder.replace("%(here)s/", "")
     scripts = posixpath.normpath(posixpath.join(below, folder.strip("/")))
     command = ["{python}", "-m", "alembic", "upgrade", "head"]
-    if directory != found.root:
-        command = ["sh", "-c", f'cd {shlex.quote(below)} && exec "$$@"', "sh", *command]
     script = f"{scripts}/env.py"
     reads = _READS_ENVIRONMENT.search(found.text(found.root / script))
     inputs = [posixpath.normpath(posixpath.join(below, file)), f"{scripts}/**/*.py"]
-    return Migrator(command, inputs, f"{scripts}/versions", "" if reads else script)
+    return Migrator(started_in(below, command), inputs, f"{scripts}/versions", "" if reads else script)
 
 
 def _is_another_project(found: Evidence, path: Path) -> bool:

@@ -9,6 +9,9 @@ from typing import TYPE_CHECKING, Any
 from realservices.cli.proposal.compose import Image, merged, read_compose
 from realservices.cli.proposal.django_databases import aliases
 from realservices.cli.proposal.migration_programs import migrator_of
+from realservices.cli.proposal.other_dependencies import dependencies_of_others
+from realservices.cli.proposal.other_names import names_read_by_others
+from realservices.cli.proposal.other_programs import other_program
 from realservices.cli.proposal.read_names import names_read, reading_files
 from realservices.cli.proposal.settings_classes import fields_read
 from realservices.cli.proposal.sql_folders import sql_files
@@ -17,7 +20,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
     from pathlib import Path
 
-    from realservices.cli.proposal.migration_programs import Migrator
+    from realservices.cli.proposal.other_programs import Migrator
     from realservices.cli.proposal.sql_folders import SqlFiles
 
 _VARIABLE_FILES = (".flaskenv", ".env.example", ".env.sample", ".env.template", ".env.dist", ".env.test", ".env")
@@ -50,7 +53,7 @@ class Evidence:
 
     Attributes:
         root: The project's directory.
-        dependencies: Normalised name of a package to the file that names it.
+        dependencies: Normalised name of a package to the file that names it; `npm:` and its like begin others' names.
         images: The services of a compose file.
         variables: By name, those of .env files, of what a compose file builds, and of what settings read.
         migrator: The program that makes the schema.
@@ -94,13 +97,18 @@ def look(root: Path) -> Evidence:
     pyproject = _toml(found, "pyproject.toml")
     for name, file in _dependencies(found, pyproject):
         found.dependencies.setdefault(_normalised(name), file)
+    for name, file in dependencies_of_others(found):
+        found.dependencies.setdefault(name, file)
     found.images = merged(
         image for path in sorted(root.glob("*compose*.y*ml")) for image in read_compose(path.name, found.text(path))
     )
     for name, variable in _variables(found):
         found.variables.setdefault(name, variable)
     found.migrator = migrator_of(found, _table(_table(pyproject, "tool"), "alembic"))
-    found.sql = None if found.migrator else sql_files(root)
+    if not found.migrator:
+        found.sql = sql_files(root)
+        found.migrator = other_program(found, has_sql=found.sql is not None)
+        found.sql = None if found.migrator else found.sql
     return found
 
 
@@ -121,6 +129,8 @@ def _variables(found: Evidence) -> Iterator[tuple[str, Variable]]:
             found.overriding.append(shown)
         if not found.aliases:
             found.aliases, found.aliases_in = aliases(text, path), shown
+    for name, default, shown in names_read_by_others(found):
+        yield name, Variable(default, shown, is_read=True)
 
 
 def _dependencies(found: Evidence, content: dict[str, Any]) -> Iterator[tuple[str, str]]:

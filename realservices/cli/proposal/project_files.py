@@ -9,10 +9,10 @@ from typing import TYPE_CHECKING
 from realservices.sources.patterns import own_folders
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Collection, Iterator
     from pathlib import Path
 
-_DEEPEST = 7
+_DEEPEST = 10
 _BUILT = ("build", "dist", "target", "vendor")
 _OWN_TESTS = ("pytest.ini", "tox.ini", "setup.cfg", "pyproject.toml", "realservices.toml")
 
@@ -24,7 +24,12 @@ def walk(root: Path) -> Iterator[tuple[Path, list[str]]]:
 
 def find_named(root: Path, name: str) -> list[Path]:
     """Return the files of a name, the ones nearest to the root first."""
-    found = [here / name for here, files in walk(root) if name in files]
+    return find_any(root, (name,))
+
+
+def find_any(root: Path, names: Collection[str]) -> list[Path]:
+    """Return the files of some names, the ones nearest to the root first."""
+    found = [here / name for here, files in walk(root) for name in files if name in names]
     return sorted(found, key=lambda path: (len(path.parts), path))
 
 

@@ -25,6 +25,7 @@ _EXTRAS = {
     "psycopg": ("psycopg", "psycopg-binary"), "psycopg2": ("psycopg2", "psycopg2-binary"), "http": ("httpx",),
     "sqlalchemy": ("sqlalchemy", "sqlmodel"), "websocket": ("websockets",), "xdist": ("pytest-xdist",),
 }  # fmt: skip
+_JAVA = "jdbc:"
 _FIELDS = {
     "host": r"HOST(?:NAME)?|SERVER|ADDR(?:ESS)?",
     "port": r"PORT",
@@ -109,6 +110,8 @@ def _reference(name: str, variable: Variable, services: Iterable[str], found: Ev
     """Return what a variable should be, "" if that is nothing of ours."""
     scheme, separator, address = variable.value.partition("://")
     family, _, driver = scheme.partition("+")
+    if family.startswith(_JAVA):
+        family, driver = family.removeprefix(_JAVA), "jdbc"
     if is_anothers(name):
         return ""
     if separator and not address:

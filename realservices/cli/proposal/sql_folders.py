@@ -6,22 +6,33 @@ import re
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
+from realservices.cli.proposal.named_folders import named_folders
 from realservices.cli.proposal.project_files import walk
+from realservices.cli.proposal.sql_dialects import is_another_databases, notes_beside
 from realservices.schema.flyway import letter_of
 
 if TYPE_CHECKING:
+    from collections.abc import Iterable
     from pathlib import Path
 
 _PLAN = "sqitch.plan"
 _MIGRATIONS = re.compile(r"migrations?(?:[_-]\w+)?|migrate|deploy")
-_SCHEMAS = re.compile(r"sql|db|database|schemas?")
-# What a tool writes beside its migrations, and what that says of another database's: Drizzle, Prisma, Atlas.
-_BESIDE = ("meta/_journal.json", "migration_lock.toml", "atlas.sum")
-_OTHERS_PROVIDER = re.compile(r"""(?:"dialect":|provider\s*=)\s*"(?!postgres)""")
+_SCHEMAS = re.compile(r"sql|db|database|schemas?|(?:docker-entrypoint-)?initdb(?:\.d)?")
 # Of Diesel, Prisma and Drizzle: a directory for each migration.
 _EACH_ITS_OWN = ("up.sql", "migration.sql")
-_OTHERS_DIALECT = re.compile(
-    r"mysql|mariadb|sqlite\d?|clickhouse|mssql|sqlserver|oracle|h2|cockroach\w*|spanner|duckdb"
+# One file that has all: Rails, Ecto, Spring; the latter may say for which database.
+_WHOLE = re.compile(r"structure\.sql|schema(?:-(?:postgres(?:ql)?|pg))?\.sql")
+_ROWS: tuple[str, ...] = (
+    "seed.sql",
+    "seeds.sql",
+    "data.sql",
+    "data-postgresql.sql",
+    "data-postgres.sql",
+    "data-pg.sql",
+)
+# What is there is rather somebody's example.
+_ASIDE = re.compile(
+    r"(?:^|/)(?:_*tests?_*|testdata|test-data|fixtures?|stubs?|examples?|samples?|spec|e2e|demos?|docs?)/"
 )
 
 
@@ -49,41 +60,46 @@ def sql_files(root: Path) -> SqlFiles | None:
     if (root / _PLAN).is_file():
         return SqlFiles([_PLAN, "deploy/*.sql"], sorted([root / _PLAN, *root.glob("deploy/*.sql")]), "sqitch")
     found = _patterns(root)
-    best = next((names for names in found if names), [])
-    if best:
-        first, *others = best
-        seed = first.partition("migrations/")[0] + "seed.sql"
-        is_seed = first.startswith("supabase/") and (root / seed).is_file()
-        return SqlFiles([first], sorted(root.glob(first)), "", seed if is_seed else "", others)
-    if (root / "schema.sql").is_file():
-        return SqlFiles(["schema.sql"], [root / "schema.sql"])
-    return None
+    if not found:
+        return None
+    first, *others = found
+    return SqlFiles([first], sorted(root.glob(first)), "", _seed(root, first), others)
 
 
-def _patterns(root: Path) -> tuple[list[str], list[str]]:
-    """Return patterns of folders that are named after migrations, and after a schema, the nearest ones first."""
+def _seed(root: Path, pattern: str) -> str:
+    """Return the file of rows that belongs to Supabase's migrations, or to a whole schema."""
+    folder, _, name = pattern.rpartition("/")
+    if pattern.startswith("supabase/"):
+        beside = ["supabase/seed.sql"]
+    else:
+        beside = [f"{folder}/{rows}".lstrip("/") for rows in _ROWS] if _WHOLE.fullmatch(name) else []
+    return next((each for each in beside if (root / each).is_file()), "")
+
+
+def _patterns(root: Path) -> list[str]:
+    """Return patterns: of folders named after migrations, else of those after a schema; the likeliest come first."""
     migrations: dict[str, None] = {}
     schemas: dict[str, None] = {}
+    told = set(named_folders(root))
+    named: dict[str, None] = {}
     for here, files in walk(root):
         names = [name for name in files if name.endswith(".sql")]
-        parts = here.relative_to(root).parts
-        if not names or not parts or _OTHERS_DIALECT.search(here.relative_to(root).as_posix()):
+        shown = here.relative_to(root).as_posix()
+        notes = notes_beside(here) if names else ""
+        if not names or is_another_databases(shown, notes, [here / name for name in names]):
             continue
+        parts = () if here == root else here.relative_to(root).parts
+        whole = next((name for name in names if _WHOLE.fullmatch(name)), "")
         pattern = _pattern(root, here, names)
-        beside = _beside(here) or _beside(here.parent)
-        if _OTHERS_PROVIDER.search(beside):
-            continue
-        if beside or any(_MIGRATIONS.fullmatch(part) for part in parts):
+        if told & {shown, here.parent.relative_to(root).as_posix() if parts else ""}:
+            named[pattern] = None
+        elif parts and (notes or any(_MIGRATIONS.fullmatch(part) for part in parts)):
             migrations[pattern] = None
-        elif _SCHEMAS.fullmatch(parts[-1]):
+        elif whole:
+            schemas[f"{shown}/{whole}".removeprefix("./")] = None
+        elif parts and _SCHEMAS.fullmatch(parts[-1]):
             schemas[pattern] = None
-    return _nearest(migrations), _nearest(schemas)
-
-
-def _beside(directory: Path) -> str:
-    """Return what a tool has written beside its migrations, "" if none has."""
-    found = (directory / name for name in _BESIDE)
-    return "".join(path.read_text("utf-8", "replace") for path in found if path.is_file())
+    return [*_nearest(named), *_nearest(migrations)] or _nearest(schemas)
 
 
 def _pattern(root: Path, here: Path, names: list[str]) -> str:
@@ -96,7 +112,10 @@ def _pattern(root: Path, here: Path, names: list[str]) -> str:
         top = next(parent for parent in reversed([flyway, *flyway.parents]) if _is_flyways(root, parent))
         is_deep = any(path.is_dir() for path in top.iterdir())
         return f"{top.relative_to(root).as_posix()}/{'**/' if is_deep else ''}*.sql"
-    return f"{shown}/*.sql"
+    # graphile-migrate has what is still being written beside what is done.
+    if "current.sql" in names and (here / "committed").is_dir():
+        return f"{shown}/committed/*.sql"
+    return f"{shown}/*.sql".removeprefix("./")
 
 
 def _is_flyways(root: Path, directory: Path) -> bool:
@@ -104,11 +123,11 @@ def _is_flyways(root: Path, directory: Path) -> bool:
     return is_inside and any(letter_of(path.name) == "V" for path in directory.glob("*.sql"))
 
 
-def _nearest(patterns: dict[str, None]) -> list[str]:
+def _nearest(patterns: Iterable[str]) -> list[str]:
     return sorted(patterns, key=_place)
 
 
-def _place(pattern: str) -> tuple[int, bool, str]:
+def _place(pattern: str) -> tuple[bool, int, bool, str]:
     """Return what patterns are ordered by: depth; at the same one, files in directories of their own come first."""
     is_its_own = pattern.endswith(_EACH_ITS_OWN)
-    return pattern.count("/") - is_its_own, not is_its_own, pattern
+    return bool(_ASIDE.search(pattern)), pattern.count("/") - is_its_own, not is_its_own, pattern

@@ -13,7 +13,10 @@ if TYPE_CHECKING:
 
 class _ClickHouse(KindHints):
     images = ("clickhouse-server", "clickhouse")
-    packages = ("clickhouse-connect", "clickhouse-driver", "clickhouse-sqlalchemy")
+    packages = (
+        "clickhouse-connect", "clickhouse-driver", "clickhouse-sqlalchemy", "npm:@clickhouse/client",
+        "go:github.com/ClickHouse/clickhouse-go", "cargo:clickhouse", "maven:com.clickhouse:clickhouse-jdbc",
+    )  # fmt: skip
     service = "analytics"
     words = r"CLICKHOUSE|CH"
     schemes = ("clickhouse",)

@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 class _MariaDB(KindHints):
     # Drivers of MySQL say nothing of which of the two it is.
     images = ("mariadb",)
-    packages = ("mariadb",)
+    packages = ("mariadb", "npm:mariadb", "maven:org.mariadb.jdbc:mariadb-java-client")
     service = "shop"
     words = r"MARIADB"
     schemes = ("mariadb",)

@@ -9,10 +9,8 @@ from typing import TYPE_CHECKING
 
 from realservices.cli.proposal.django_services import add_databases
 from realservices.cli.proposal.kind_hints import KindHints, is_anothers
-from realservices.contract.errors import TemplateError
+from realservices.cli.proposal.proposed_layout import proposed_layout
 from realservices.kinds.postgres.kind import KIND
-from realservices.schema.arrange import arrange
-from realservices.schema.left_out import refuse_left_out
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -21,7 +19,6 @@ if TYPE_CHECKING:
     from realservices.cli.proposal.proposed_toml import Proposal
     from realservices.cli.proposal.sql_folders import SqlFiles
 
-_LAYOUT = re.compile(r'layout = "([\w-]+)"')
 # As sources/completed.py brings them.
 _FETCHED = re.compile(r"\b(?:pgcrypto|uuid-ossp)\b")
 _SQLALCHEMY = {"sqlalchemy", "sqlmodel", "flask-sqlalchemy", "advanced-alchemy"}
@@ -37,7 +34,15 @@ _DRIVERS = {
 
 class _Postgres(KindHints):
     images = ("postgres", "postgis", "pgvector", "timescaledb", "postgresql")
-    packages = ("asyncpg", "psycopg", "psycopg-binary", "psycopg2", "psycopg2-binary", "pg8000", "tortoise-orm")
+    packages = (
+        "asyncpg", "psycopg", "psycopg-binary", "psycopg2", "psycopg2-binary", "pg8000", "tortoise-orm",
+        "npm:pg", "npm:postgres", "npm:pg-promise", "npm:@prisma/adapter-pg", "npm:@vercel/postgres",
+        "go:github.com/jackc/pgx", "go:github.com/lib/pq", "go:gorm.io/driver/postgres",
+        "cargo:tokio-postgres", "cargo:deadpool-postgres", "cargo:sqlx/postgres", "cargo:diesel/postgres",
+        "cargo:diesel-async/postgres", "cargo:sea-orm/postgres",
+        "gem:pg", "maven:org.postgresql:postgresql", "maven:org.postgresql:r2dbc-postgresql",
+        "hex:postgrex", "composer:ext-pgsql", "composer:ext-pdo_pgsql",
+    )  # fmt: skip
     service = "db"
     words = r"POSTGRES(?:QL)?|PG|DB|DATABASE|SQL(?:ALCHEMY)?"
     schemes = ("postgres", "postgresql")
@@ -56,6 +61,11 @@ class _Postgres(KindHints):
         lines = proposal.services[KIND.name]
         if migrator := found.migrator:
             lines += [f"migrate = [{json.dumps(migrator.command)}]", f"inputs = {json.dumps(migrator.inputs)}"]
+            if migrator.home:
+                proposal.questions.append(
+                    f"{migrator.command[-1]!r}: a migrator has a HOME of its own: where the tool looks there for its "
+                    f"{migrator.home}, name their place in migrate_env (docs/migrators.md)"
+                )
             if migrator.where:
                 proposal.questions.append(
                     f"{migrator.where} takes its URL from alembic.ini: have it read os.environ['DATABASE_URL']"
@@ -79,11 +89,9 @@ class _Postgres(KindHints):
         # A migrator has one database, which needs no name.
         named = f" {self.service}"
         known = {name: value.replace(named, "", 1) for name, value in proposal.env.items() if named in value}
-        own = [
-            f"{name} = {json.dumps(value)}"
-            for name, value in known.items()
-            if not (name in self.given and value == "$(url)")
-        ]
+        needed = {name: value for name, value in known.items() if not (name in self.given and value == "$(url)")}
+        needed = {**(found.migrator.env if found.migrator else {}), **needed}
+        own = [f"{name} = {json.dumps(value)}" for name, value in needed.items()]
         if own:
             lines.insert(1, f"migrate_env = {{ {', '.join(own)} }}")
         elif not known:
@@ -137,27 +145,11 @@ class _Postgres(KindHints):
 
 
 def _add_layout(proposal: Proposal, found: Evidence, files: SqlFiles) -> None:
-    named = [(str(path.relative_to(found.root)), str(path)) for path in files.paths]
-    layout = files.layout
-    try:
-        if not layout:
-            layout = _layout_of(named)
-        arrange(layout, named)
-        refuse_left_out(layout, named)
-    except TemplateError as error:
-        proposal.questions.append(f"how {files.patterns[-1]} is to be applied: {error}")
+    layout, objection = proposed_layout(found, files)
+    if objection:
+        proposal.questions.append(f"how {files.patterns[-1]} is to be applied: {objection}")
     if layout:
         proposal.services[KIND.name].append(f'layout = "{layout}"')
-
-
-def _layout_of(named: list[tuple[str, str]]) -> str:
-    """Return the layout that the refusal of files without one names; empty: they need none, or it names none."""
-    try:
-        arrange("", named)
-    except TemplateError as error:
-        layouts = {layout for layout in _LAYOUT.findall(str(error)) if layout != "plain"}
-        return layouts.pop() if len(layouts) == 1 else ""
-    return ""
 
 
 def _fetched(found: Evidence) -> tuple[str, str] | None:

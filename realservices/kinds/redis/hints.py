@@ -13,7 +13,14 @@ if TYPE_CHECKING:
 
 class _Redis(KindHints):
     images = ("redis", "valkey", "redis-stack", "redis-stack-server", "keydb")
-    packages = ("redis", "arq", "rq", "aioredis", "celery", "django-redis", "fakeredis")
+    packages = (
+        "redis", "arq", "rq", "aioredis", "celery", "django-redis", "fakeredis",
+        "npm:redis", "npm:ioredis", "npm:bullmq", "npm:bull", "go:github.com/redis/go-redis",
+        "go:github.com/go-redis/redis", "go:github.com/gomodule/redigo", "cargo:redis", "cargo:fred",
+        "gem:redis", "gem:sidekiq", "gem:resque", "maven:redis.clients:jedis", "maven:io.lettuce:lettuce-core",
+        "maven:org.springframework.boot:spring-boot-starter-data-redis", "hex:redix", "composer:predis/predis",
+        "composer:ext-redis",
+    )  # fmt: skip
     service = "cache"
     words = r"REDIS|CACHE|BROKER|CELERY"
     schemes = ("redis",)
