@@ -1,4 +1,4 @@
-"""Say what works on this machine, what does not, what that means for tests, and how to mend it.
+"""Say what works on this machine and in this project, what does not, what that means for tests, and how to mend it.
 
 Nothing is changed and nothing is left behind.
 """
@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 
 from realservices.cli.checks.bazel_itself import check_bazel
 from realservices.cli.checks.client_libraries import check_clients
+from realservices.cli.checks.declared_services import check_project
 from realservices.cli.checks.external_servers import check_attached
 from realservices.cli.checks.finding import Finding, Verdict, error
 from realservices.cli.checks.isolation import check_isolation
@@ -61,6 +62,7 @@ CHECKS: tuple[Callable[[], Finding | list[Finding]], ...] = (
     check_clients,
     check_programs,
     check_attached,
+    check_project,
     check_leftovers,
 )
 """In the order in which one thing stands on another."""
@@ -122,8 +124,9 @@ def _examine(checks: list[Callable[[], Finding | list[Finding]]], console: Conso
 
 
 def _print(finding: Finding, console: Console) -> None:
+    found = finding.found.replace("\n", "\n" + " " * _INDENT)
     verdict = console.coloured(finding.verdict.value.ljust(_VERDICT_WIDTH), _COLOURS[finding.verdict])
-    console.line(f"{verdict}  {finding.title.ljust(20)}  {finding.found}")
+    console.line(f"{verdict}  {finding.title.ljust(20)}  {found}")
     if finding.meaning:
         console.paragraph(finding.meaning, _INDENT)
     if finding.remedy:

@@ -16,7 +16,7 @@ from realservices.sources.errors import SettingError
 if TYPE_CHECKING:
     import contextlib
     import socket
-    from collections.abc import Callable, Mapping
+    from collections.abc import Callable, Iterable, Mapping
     from pathlib import Path
 
     from realservices.contract.runtime import Endpoint
@@ -123,6 +123,15 @@ class DeclaredKind:
             RealServicesError: Something that it needs is not there.
         """
         raise NotImplementedError
+
+    def lacking(self, declaration: Declaration, program: Path) -> Iterable[str]:
+        """Return what a server has not that the declaration wants, as far as that is seen without a start.
+
+        Args:
+            declaration: What declares the service.
+            program: What `find_program` has returned.
+        """
+        return ()
 
     def attached(self, name: str) -> Endpoint:
         """Return what the variables say of an external server.

@@ -15,6 +15,7 @@ from realservices.kinds.postgres.databases import TAKEN_DATABASES
 from realservices.kinds.postgres.kind import KIND
 from realservices.kinds.postgres.sources.attached_tls import PREFER, SSLMODE, SSLROOTCERT, postgres_tls
 from realservices.kinds.postgres.sources.attached_tls import agreed as agreed_sslmode
+from realservices.kinds.postgres.sources.lacking_extensions import lacking_extensions
 from realservices.kinds.postgres.sources.programs import postgres_distribution
 from realservices.kinds.postgres.sources.recipe import postgres_recipe
 from realservices.schema.layouts import LAYOUTS
@@ -25,7 +26,7 @@ from realservices.sources.templated import TemplatedKind
 
 if TYPE_CHECKING:
     import socket
-    from collections.abc import Callable
+    from collections.abc import Callable, Iterable
     from pathlib import Path
 
     from realservices.sources.declarations import Declaration
@@ -75,6 +76,9 @@ class _Postgres(TemplatedKind):
 
     def recipe_with(self, program: Path, declaration: Declaration) -> Recipe:
         return postgres_recipe(declaration, program, *self.account(declaration))
+
+    def lacking(self, declaration: Declaration, program: Path) -> Iterable[str]:
+        return lacking_extensions(declaration, program)
 
     def attached(self, name: str) -> Endpoint:
         host, port = os.environ["TEST_POSTGRES_HOST"], port_from("TEST_POSTGRES_PORT", 5432)

@@ -30,7 +30,6 @@ from realservices.kinds.postgres.template.cluster import Cluster, data_directory
 from realservices.kinds.postgres.template.contents import write_contents
 from realservices.kinds.postgres.template.copies import create_copies, finish_copies, linked_directories
 from realservices.kinds.postgres.template.elsewhere import refuse_tables_elsewhere
-from realservices.kinds.postgres.template.extensions import remedy_for_extension
 from realservices.kinds.postgres.template.locale import PROVIDERS, Locale
 from realservices.kinds.postgres.template.migrators import migrate_postgres
 from realservices.kinds.postgres.template.pg_control import forget_origin
@@ -38,6 +37,7 @@ from realservices.kinds.postgres.template.statistics import analyze, next_transa
 from realservices.kinds.postgres.template.told_traits import tell_traits
 from realservices.schema.arrange import arrange_after
 from realservices.schema.layouts import LAYOUTS
+from realservices.schema.missing_extension import remedy_for_extension
 from realservices.services.build_memory import BuildMemory
 from realservices.services.migrator_runs import add_migrate_option
 from realservices.services.template_lifeline import end_with

@@ -27,7 +27,7 @@ _PACKAGES = {
     "postgis_topology": "postgresql-17-postgis-3",
     "vector": "postgresql-17-pgvector",
 }
-# By sources/completed.py.
+# By kinds/postgres/sources/completed.py.
 _FETCHED = ("pgcrypto", "uuid-ossp")
 _IN_SERVERS_PACKAGE = ("pgcrypto", "sslinfo", "uuid-ossp", "xml2")
 
@@ -43,10 +43,11 @@ def remedy_for_extension(message: str) -> str:
         name = unloaded["name"]
         return f"\n  {name} is loaded when the server starts: add shared_preload_libraries = {name!r} to settings"
     found = next((match for pattern in _MISSING if (match := pattern.search(message))), None)
-    return f"\n{_take_another(found['name'])}" if found else ""
+    return f"\n{take_another(found['name'])}" if found else ""
 
 
-def _take_another(name: str) -> str:
+def take_another(name: str) -> str:
+    """Return which PostgreSQL has an extension, and how it is taken."""
     directory, known = _machines_own(name)
     bazels = f'in MODULE.bazel realservices.postgres(path = "{directory}")'
     pytests = f"REALSERVICES_POSTGRES={directory} in the environment"
