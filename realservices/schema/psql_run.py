@@ -29,6 +29,7 @@ if TYPE_CHECKING:
 
 QUIET = ("-X", "-q", "-b", "-v", "ON_ERROR_STOP=1")
 _PROBE = "DISCARD ALL;"
+_DATABASE = ":DBNAME"
 # What a session of its own would show or end, and DISCARD ALL does not: new defaults for sessions (ALTER ROLE … SET),
 # settings of the program's own, libraries, what procedural languages keep, the seed of random().
 _LASTING = re.compile(
@@ -52,8 +53,8 @@ def run_scripts(
     database: str,
     directory: str | None = None,
     begin: Callable[[Script], None] = lambda _: None,
-) -> None:
-    """Run files, in order.
+) -> dict[str, Script]:
+    """Run files, in order; return other databases in which files have ended, each with the last one that has.
 
     Args:
         command: psql with what it needs to connect, which is not the database.
@@ -67,8 +68,10 @@ def run_scripts(
     Raises:
         TemplateError: The server refused something, or a file left a transaction open.
     """
+    elsewhere: dict[str, Script] = {}
     for group in _groups(scripts):
-        _run(command, group, work, env, database, directory, begin)
+        elsewhere |= _run(command, group, work, env, database, directory, begin)
+    return elsewhere
 
 
 def _groups(scripts: Iterable[Script]) -> list[list[Script]]:
@@ -129,7 +132,7 @@ def _run(
     database: str,
     directory: str | None,
     begin: Callable[[Script], None],
-) -> None:
+) -> dict[str, Script]:
     # Told apart from what a file prints, and from another run's.
     token = os.urandom(8).hex()
     with tempfile.TemporaryDirectory(dir=work) as made, tempfile.TemporaryFile(dir=work) as errors:
@@ -138,6 +141,7 @@ def _run(
         with open(driver, "w", encoding="utf-8", errors="surrogateescape") as file:
             file.write("".join(_lines(group, paths, token, database)))
         current = group[0]
+        elsewhere: dict[str, Script] = {}
         psql = subprocess.Popen(
             [*command, *QUIET, "-o", os.devnull, "-d", database, "-f", driver],
             stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=errors, env=dict(env), cwd=directory,
@@ -145,14 +149,19 @@ def _run(
         assert psql.stdout is not None
         with psql:
             for line in psql.stdout:
-                word, _, index = line.partition(b" ")
-                if word == token.encode():
+                word, _, rest = line.rstrip(b"\n").partition(b" ")
+                index, _, ended_in = rest.decode("utf-8", "replace").partition(" ")
+                if word == token.encode() and ended_in:
+                    # psql's own name of the database; a file may have taken it away.
+                    elsewhere |= {ended_in: current} if ended_in not in (database, _DATABASE) else {}
+                elif word == token.encode():
                     current = group[int(index)]
                     begin(current)
         if psql.returncode:
             errors.seek(max(0, errors.seek(0, os.SEEK_END) - _WORDS_BYTES))
             words = errors.read().decode("utf-8", "replace")
             raise TemplateError(_explain(current, paths[group.index(current)], driver, words))
+    return elsewhere
 
 
 def _path(script: Script, directory: str, index: int) -> str:
@@ -176,7 +185,7 @@ def _lines(group: list[Script], paths: list[str], token: str, database: str) -> 
         yield "\\set ON_ERROR_STOP on\n"
         if script.transaction:
             yield "COMMIT;\n"
-        yield f"{_PROBE}\n"
+        yield f"{_PROBE}\n\\echo {token} {index} {_DATABASE}\n"
 
 
 def _quoted(path: str) -> str:

@@ -172,6 +172,22 @@ def test_tables_in_another_database_lead_to_what_to_write(tmp_path: Path) -> Non
     )
 
 
+def test_a_file_that_ends_in_another_database_with_tables_is_refused(tmp_path: Path) -> None:
+    half = "CREATE TABLE users (id integer);\nCREATE DATABASE app;\n\\c app\nCREATE TABLE orders (id integer);\n"
+    message = _refusal(TemplateBuild(tmp_path).migration("1.sql", half))
+    assert (
+        "migration app/1.sql ends in database 'app', in which the files have made 1 table(s), and tests are" in message
+    )
+    assert (
+        'write database = "app" on the service. If a second database is meant, end the file by \\connect test'
+        in message
+    )
+    empty = "CREATE DATABASE app;\n\\c app\n\\set DBNAME x\n"
+    _succeeds(
+        TemplateBuild(tmp_path).migration("1.sql", empty).migration("2.sql", "CREATE TABLE users (id integer);\n")
+    )
+
+
 def test_a_second_database_is_no_fault(tmp_path: Path) -> None:
     more = "CREATE DATABASE more;\n\\connect more\nCREATE TABLE events (id integer);\n\\connect test\n"
     _succeeds(TemplateBuild(tmp_path).migration("1.sql", f"{more}CREATE TABLE users (id integer);\n"))

@@ -55,7 +55,13 @@ def apply_scripts(declaration: Declaration, endpoint: Endpoint, database: str) -
                 if kind == "seed":
                     migrate_attached(declaration, endpoint, database, lambda: _end_clients(psql, env))
                 some = [script for script in scripts if script.kind == kind]
-                run_scripts([psql], some, work, env=env, database=database, directory=str(declaration.root))
+                directory = str(declaration.root)
+                elsewhere = run_scripts([psql], some, work, env=env, database=database, directory=directory)
+                for other, script in elsewhere.items():
+                    raise TemplateError(
+                        f"{script.kind} {script.shown} ends in database {other!r}, and the test's is another one: take "
+                        "\\connect (\\c) out of the file"
+                    )
     except TemplateError as error:
         raise TemplateError(f"{declaration.where}: PostgreSQL at {endpoint.host}:{endpoint.port}: {error}") from None
 

@@ -200,13 +200,13 @@ def _fill(cluster: Cluster, options: argparse.Namespace, scripts: list[Script], 
         cluster.execute(source, f'CREATE EXTENSION IF NOT EXISTS "{extension}" CASCADE', what=what)
     progress = Progress(is_wanted=options.progress)
     begin = progress.files(scripts)
-    cluster.apply(source, [script for script in scripts if script.kind == "migration"], begin)
+    elsewhere = cluster.apply(source, [script for script in scripts if script.kind == "migration"], begin)
     if options.migrate:
         progress.begin("migrate")
     migrate_postgres(cluster, options.migrate, source, f"{work}/migrators")
-    cluster.apply(source, [script for script in scripts if script.kind == "seed"], begin)
+    elsewhere |= cluster.apply(source, [script for script in scripts if script.kind == "seed"], begin)
     if scripts:
-        refuse_tables_elsewhere(cluster, source)
+        refuse_tables_elsewhere(cluster, source, elsewhere)
     progress.begin("statistics, and the archive")
     analyze(cluster, source, work, since)
     if options.contents:

@@ -177,8 +177,8 @@ class Cluster:
         words = ("-X", "-q", "-b", "-v", "ON_ERROR_STOP=1", *connection, *arguments)
         return self._run("psql", *words, env={"PGOPTIONS": options})
 
-    def apply(self, database: str, scripts: Sequence[Script], begin: Callable[[Script], None]) -> None:
-        """Run files of SQL, in order.
+    def apply(self, database: str, scripts: Sequence[Script], begin: Callable[[Script], None]) -> dict[str, Script]:
+        """Run files of SQL, in order; return other databases in which files have ended, and the files.
 
         Args:
             database: Where.
@@ -189,7 +189,7 @@ class Cluster:
             TemplateError: The server refused something.
         """
         command = [os.path.join(self._bin, "psql"), *self._address]
-        run_scripts(command, scripts, self._work, env=_environment(), database=database, begin=begin)
+        return run_scripts(command, scripts, self._work, env=_environment(), database=database, begin=begin)
 
     def ask(self, database: str, *queries: str, what: str = "cannot ask the server") -> list[str]:
         """Return the lines that queries of our own give, each in its transaction.
