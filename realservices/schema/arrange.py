@@ -15,6 +15,7 @@ from realservices.schema.psql_scan import pieces
 from realservices.schema.script import APPLIED, Script
 from realservices.schema.sections import SECTIONS, up_part
 from realservices.schema.sqitch import arrange_sqitch
+from realservices.schema.yoyo import needs
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -27,7 +28,6 @@ _ONE_QUERY = {"db-migrate", "golang-migrate", "postgrator"}
 _ALWAYS = {"refinery"}
 _TRANSACTION_WORDS = {"BEGIN", "START", "COMMIT", "END", "ROLLBACK"}
 _SQLX_ALONE = re.compile(rb"--\s*no-transaction")
-_YOYO_DEPENDS = re.compile(rb"^--\s*depends:(.*)$", re.MULTILINE)
 _YOYO_ALONE = re.compile(rb"^--\s*transactional:\s*false\s*$", re.MULTILINE | re.IGNORECASE)
 _DIESEL_ALONE = re.compile(rb"^\s*run_in_transaction\s*=\s*false", re.MULTILINE)
 
@@ -83,7 +83,7 @@ def _migrations(layout: str, files: list[Script]) -> list[Script]:
     if layout == "diesel":
         return [replace(file, transaction=_diesel_transaction(file)) for file in by_directory(files)]
     if layout == "yoyo":
-        ordered = by_dependency(files, _yoyo_needs)
+        ordered = by_dependency(files, needs)
         return [replace(file, transaction=not _YOYO_ALONE.search(_read(file))) for file in ordered]
     return [file if file.kind == APPLIED else _as_run(layout, file) for file in by_version(layout, files)]
 
@@ -109,10 +109,6 @@ def _diesel_transaction(file: Script) -> bool:
             return not _DIESEL_ALONE.search(content.read())
     except FileNotFoundError:
         return True
-
-
-def _yoyo_needs(file: Script) -> list[str]:
-    return [name for line in _YOYO_DEPENDS.findall(_read(file)) for name in line.decode("utf-8", "replace").split()]
 
 
 def _read(file: Script) -> bytes:

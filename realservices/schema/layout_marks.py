@@ -18,6 +18,7 @@ from realservices.schema.sections import SECTIONS
 from realservices.schema.undoing_comments import DOWN, divides
 from realservices.schema.undoing_names import refuse_names, refuse_pairs
 from realservices.schema.version_order import refuse_order
+from realservices.schema.yoyo import refuse_dependencies
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -32,10 +33,10 @@ _CONTENTS = (
     ("dbmate", SECTIONS["dbmate"].down),
     ("sql-migrate", SECTIONS["sql-migrate"].down),
     ("node-pg-migrate", SECTIONS["node-pg-migrate"].down),
-    ("tern", SECTIONS["tern"].down),
+    ("tern", re.compile(rb"\s*-{2,}\s*create above\s*/\s*drop below", re.IGNORECASE)),
     ("rambler", re.compile(rb"\s*--\s*rambler\s+down")),
-    ("Play's evolutions", re.compile(rb"\s*(#|--)\s*(---\s*)?!Downs")),
-    ("MyBatis Migrations", re.compile(rb"\s*--\s*//\s*@UNDO")),
+    ("Play", re.compile(rb"\s*(#|--)\s*(---\s*)?!Downs")),
+    ("MyBatis", re.compile(rb"\s*--\s*//\s*@UNDO")),
     ("Liquibase", re.compile(rb"\s*--\s*(liquibase formatted sql|changeset\s+[^\s:]+:\S)", re.IGNORECASE)),
     ("Liquibase", re.compile(rb"\s*--rollback\s", re.IGNORECASE)),
     ("sqitch", re.compile(rb"-- Revert \S+ from \w+\s*$")),
@@ -44,8 +45,9 @@ _CONTENTS = (
     ("aerich", re.compile(rb"--\s*downgrade\s*--")),
     ("micrate", re.compile(rb"--\s*\+micrate\s+down", re.IGNORECASE)),
     ("shmig", re.compile(rb"--\s*====\s*DOWN\s*====")),
-    # https://atlasgo.io/versioned/down (archives with a part that undoes), https://atlasgo.io/versioned/checkpoint
-    ("Atlas", re.compile(rb"--\s*atlas:(txtar|checkpoint)\b")),
+    # https://atlasgo.io/versioned/down (archives with a part that undoes), https://atlasgo.io/versioned/checkpoint,
+    # https://atlasgo.io/versioned/apply (statements may end otherwise)
+    ("Atlas", re.compile(rb"--\s*atlas:(txtar|checkpoint|delimiter)\b")),
     (_ANY_TOOL, DOWN),
 )
 # Each of them has one of these words; most comments have none.
@@ -62,9 +64,9 @@ _WITHOUT_LAYOUT = frozenset(
         "aerich",
         "Atlas",
         "Liquibase",
-        "MyBatis Migrations",
+        "MyBatis",
         "micrate",
-        "Play's evolutions",
+        "Play",
         "rambler",
         "shmig",
     }
@@ -90,6 +92,7 @@ def refuse_marks(files: Sequence[Script], *, key: str, own: str = "", has_layout
             _refuse_contents(file, key, own, has_layouts)
     if not own:
         refuse_pairs(files)
+        refuse_dependencies(files, lambda tool: _remedy(tool, key, has_layouts))
         refuse_order(files, key, lambda tool: _remedy(tool, key, has_layouts))
 
 

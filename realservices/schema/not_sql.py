@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import os
+import re
+
 from realservices.contract.errors import TemplateError
 
 TYPE_CHECKING = False
@@ -12,6 +15,10 @@ if TYPE_CHECKING:
 
 # How much of a file is looked at: a large one holds data, and is read once more by psql.
 _LOOKED_AT_BYTES = 1 << 20
+_HEAD_BYTES = 1 << 10
+_DUMP = re.compile(rb"^-- PostgreSQL database (?:cluster )?dump\s*$", re.MULTILINE)
+_COMPLETE = re.compile(rb"^-- PostgreSQL database (?:cluster )?dump complete\s*$", re.MULTILINE)
+_ROWS = re.compile(rb"^COPY [^;\n]* FROM stdin;\r?\n", re.MULTILINE)
 _BEGINNINGS = (
     (b"PGDMP", "is an archive of pg_dump's custom format: write it as text by pg_restore --file=dump.sql --no-owner"),
     (b"\x1f\x8b", "is compressed by gzip: unpack it, and name what comes out"),
@@ -42,6 +49,7 @@ def refuse_no_sql(files: Sequence[Script]) -> None:
             if text.startswith(beginning):
                 raise TemplateError(f"{file.shown} {what}")
         _refuse_lost_lines(file, text)
+        _refuse_cut_off(file, text)
 
 
 def _refuse_lost_lines(file: Script, text: bytes) -> None:
@@ -56,4 +64,19 @@ def _refuse_lost_lines(file: Script, text: bytes) -> None:
         raise TemplateError(
             f"{file.shown}: its lines end with CR alone, so that a comment may hide what follows it: save it with LF "
             "or CRLF as line ends"
+        )
+
+
+def _refuse_cut_off(file: Script, beginning: bytes) -> None:
+    """Refuse a dump that ends among rows: psql takes its end for theirs."""
+    if not _DUMP.search(beginning[:_HEAD_BYTES]):
+        return
+    with open(file.path, "rb") as content:
+        content.seek(max(0, os.path.getsize(file.path) - _LOOKED_AT_BYTES))
+        end = content.read()
+    rows = max((match.end() for match in _ROWS.finditer(end)), default=-1)
+    if not _COMPLETE.search(end) and rows >= 0 and b"\n\\." not in end[rows - 1 :]:
+        raise TemplateError(
+            f"{file.shown} ends among the rows of a COPY, without \\. behind them: it is cut off; have pg_dump "
+            "write it again"
         )

@@ -192,6 +192,29 @@ def test_what_flyway_fills_in_is_asked_about(tmp_path: Path) -> None:
     assert "how db/migration/*.sql is to be applied: db/migration/R__a.sql, line 1: Flyway would put a" in questions
 
 
+@pytest.mark.parametrize(
+    ("text", "words"),
+    [
+        (
+            "x uuid REFERENCES auth.users",
+            "db/1.sql wants 'auth.users', which Supabase's servers come with: docs/schema.md",
+        ),
+        ("GRANT SELECT ON a TO anon;", "db/1.sql wants 'TO anon', which Supabase's"),
+        ("CREATE TABLE {{ .Schema }}.a (x int);", "db/1.sql has '{{ .Schema }}', where a tool puts a value"),
+        (
+            "GRANT USAGE ON SCHEMA a TO :DATABASE_VISITOR;",
+            "db/1.sql has ':DATABASE_VISITOR', where a tool puts a value",
+        ),
+        ("CREATE SCHEMA auth;\nCREATE TABLE auth.users (t time DEFAULT '10:00');", ""),
+        ("SELECT 'a'::TEXT, x[1:LENGTH];", ""),
+    ],
+)
+def test_what_files_want_is_asked_about(tmp_path: Path, text: str, words: str) -> None:
+    _, questions = _proposed(tmp_path, {"db/1.sql": text})
+    assert words in questions
+    assert bool(words) == bool(questions)
+
+
 def test_files_that_drizzles_journal_does_not_list_are_asked_about(tmp_path: Path) -> None:
     files = {"drizzle/meta/_journal.json": '{"dialect": "postgresql", "entries": []}', "drizzle/0001_a.sql": _UP}
     _, questions = _proposed(tmp_path, files)

@@ -142,8 +142,8 @@ def test_without_a_layout_its_files_are_refused_with_what_to_write(tmp_path: Pat
             "app/a.sql, line 2: '--rollback DROP TABLE a;' is a mark of Li",
         ),
         ("a.sql", "--liquibase formatted sql\n", 'run the tool itself (attribute and key migrate); layout = "plain"'),
-        ("1.sql", "-- !Ups\nSELECT 1;\n\n-- !Downs\n", "app/1.sql, line 4: '-- !Downs' is a mark of Play's evolutions"),
-        ("1.sql", "SELECT 1;\n-- //@UNDO\n", "a mark of MyBatis Migrations"),
+        ("1.sql", "-- !Ups\nSELECT 1;\n\n-- !Downs\n", "app/1.sql, line 4: '-- !Downs' is a mark of Play's, and"),
+        ("1.sql", "SELECT 1;\n-- //@UNDO\n", "a mark of MyBatis's"),
         ("1.sql", "-- rambler up\n-- rambler down\n", "a mark of rambler"),
         (
             "1.sql",
@@ -176,6 +176,8 @@ def test_without_a_layout_its_files_are_refused_with_what_to_write(tmp_path: Pat
             "-- upgrade --\nSELECT 1;\n-- downgrade --\n",
             "app/1.sql, line 3: '-- downgrade --' is a mark of aerich",
         ),
+        ("1.sql", "SELECT 1;\n--- create above / drop below ---\nSELECT 2;\n", "drop below ---' is a mark of tern's"),
+        ("1.sql", "-- atlas:delimiter \\n\\n\nSELECT 1\n", "is a mark of Atlas's"),
         ("1.sql", "-- +micrate Up\nSELECT 1;\n-- +micrate Down\n", "line 3: '-- +micrate Down' is a mark of micrate's"),
         ("1.sql", "-- ====  UP  ====\nSELECT 1;\n-- ==== DOWN ====\n", "'-- ==== DOWN ====' is a mark of shmig's"),
         (
@@ -198,6 +200,21 @@ def test_without_a_layout_its_files_are_refused_with_what_to_write(tmp_path: Pat
 )
 def test_marks_of_tools_without_a_layout_are_refused(tmp_path: Path, name: str, text: str, words: str) -> None:
     assert words in _refusal(tmp_path, "", {name: text})
+
+
+def test_a_file_before_one_that_it_depends_on_is_refused(tmp_path: Path) -> None:
+    files = {"a.sql": "-- depends: b\nALTER TABLE a ADD y int;\n", "b.sql": _MAKE_A}
+    message = _refusal(tmp_path, "", files)
+    assert "app/a.sql depends on app/b.sql, as yoyo says it, and would be applied before it: write layout" in message
+
+
+def test_files_that_leave_no_table_are_refused(tmp_path: Path) -> None:
+    undone = "CREATE TEMP TABLE b (x int);\nCREATE TABLE a (x int);\n-- no known mark\nDROP TABLE a;\n"
+    message = _refusal(tmp_path, "", {"1.sql": undone})
+    assert "migration app/1.sql, line 2 makes a table, and after all files there is none: a part that undoes" in message
+    for layout, text in (("plain", undone), ("", "CREATE FUNCTION f() RETURNS int LANGUAGE sql AS 'SELECT 1';\n")):
+        done = TemplateBuild(tmp_path).option("layout", layout).migration("1.sql", text).run()
+        assert (done.returncode, done.stderr) == (0, "")
 
 
 @pytest.mark.parametrize(

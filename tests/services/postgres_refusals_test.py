@@ -21,6 +21,10 @@ def _refusal(build: TemplateBuild) -> str:
 @pytest.mark.parametrize(
     ("content", "words"),
     [
+        (
+            b"--\n-- PostgreSQL database dump\n--\nCREATE TABLE a (x int);\nCOPY public.a (x) FROM stdin;\n1\n",
+            "app/a.sql ends among the rows of a COPY, without \\. behind them: it is cut off; have pg_dump write it again",
+        ),
         (b"PGDMP\x01\x0e", "app/a.sql is an archive of pg_dump's custom format: write it as text by pg_restore --file"),
         (b"\x1f\x8b\x08", "app/a.sql is compressed by gzip: unpack it, and name what comes out"),
         (b"PK\x03\x04", "app/a.sql is a zip archive"),
@@ -35,7 +39,7 @@ def _refusal(build: TemplateBuild) -> str:
         ),
         (b"-- a\rCREATE TABLE a (x int);\r", "app/a.sql: its lines end with CR alone, so that a comment may hide what"),
     ],
-    ids=["pg_dump", "gzip", "zip", "UTF-16", "LFS", "zeros", "CR"],
+    ids=["cut off", "pg_dump", "gzip", "zip", "UTF-16", "LFS", "zeros", "CR"],
 )
 @pytest.mark.parametrize("layout", ["", "plain"])
 def test_a_file_that_is_no_sql_is_refused(tmp_path: Path, layout: str, content: bytes, words: str) -> None:
@@ -64,7 +68,8 @@ def test_a_tablespace_elsewhere_is_refused_and_one_in_place_is_not(tmp_path: Pat
     ("layout", "name", "text", "words"),
     [
         ("", "a.sql", "SET ROLE \"my-app\";\n", 'let an earlier migration say CREATE ROLE "my-app"'),
-        ("", "a.sql", "CREATE TABLE auth.a (x int);\n", "let an earlier migration say CREATE SCHEMA (servers of Supabase"),
+        ("", "a.sql", "CREATE TABLE shop.a (x int);\n", "let an earlier migration say CREATE SCHEMA (servers of Supabase"),
+        ("", "a.sql", "CREATE TABLE auth.a (x int);\n", "docs/schema.md (Supabase) has a file that makes its roles"),
         ("", "a.sql", "<<<<<<< HEAD\nSELECT 1;\n", "the file has marks of a merge conflict: resolve it"),
         ("", "a.sql", "CREATE SCHEMA public;\n", "take the statement out, or write CREATE SCHEMA IF NOT EXISTS public"),
         ("", "a.sql", "SET no_such_setting = 1;\n", "a newer pg_dump than this PostgreSQL may have written it: take the"),
@@ -73,7 +78,17 @@ def test_a_tablespace_elsewhere_is_refused_and_one_in_place_is_not(tmp_path: Pat
         ("", "a.sql", "CREATE TABLE {{ .Schema }}.a (x int);\n", "a tool fills in a template there, and psql does not: run"),
         ("", "a.sql", "SELECT version FROM schema_migrations;\n", "that table is the migration tool's own, and only the tool"),
         ("", "a.sql", "CREATE DATABASE test;\n", "take CREATE DATABASE and \\connect out, or dump without --create"),
-        ("", "a.sql", "CREATE TABLE `a` (x int);\n", "that is the dialect of another database (MySQL and SQLite quote nam"),
+        ("", "a.sql", "CREATE TABLE `a` (x int);\n", "that looks like the dialect of another database (MySQL and SQLite "),
+        ("", "a.sql", "IF OBJECT_ID(N'a') IS NULL\nSELECT 1;\nGO\n", "SQL Server by [], and divides by GO): have migra"),
+        ("", "a.sql", "CREATE TABLE a (x nvarchar(3));\n", "that looks like the dialect of another database"),
+        ("", "a.sql", "CREATE TABLE $schema$.a (x int);\n", "or a tool, such as DbUp, would put a value there: run the tool"),
+        ("", "a.sql", "DROP DATABASE test;\n", "the schema is built in that database: take CREATE DATABASE and \\connect"),
+        ("", "a.sql", "-- first\nALTER TABLE a DROP CONSTRAINT b;\n", "write it without --clean, or with --if-exists\n"),
+        ("", "a.sql", "DROP TABLE IF EXISTS a;\nALTER TABLE a ADD x int;\n", "in the statement:\n    ALTER TABLE a ADD x int;\n"),
+        ("", "a.sql", "CREATE TABLE a (x int)\n--> statement-breakpoint\nSELECT 1\n", "end the one before that line by ;"),
+        ("", "a.sql", "GRANT ALL ON SCHEMA public TO anon;\n", "servers of Supabase have it, and a plain PostgreSQL has"),
+        ("", "a.sql", "INSERT INTO storage.buckets VALUES (1);\n", "docs/schema.md (Supabase) has a file that makes its roles"),
+        ("", "a.json", "{}\n", "is app/a.json a file of SQL? Have migrations name only such files"),
         ("", "a.sql", "\\connect postgres\nCREATE TABLE a (x int);\n", "out of the files (pg_dump without --create)\n"),
         ("", "a.sql", "\\restrict x\nSELECT 1;\n", "no \\unrestrict follows: it is cut off; have pg_dump write it again"),
         ("", "a.sql", "\\connect \"dbname=postgres\"\n", "without a name: take \\connect out of the file"),

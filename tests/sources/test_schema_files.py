@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import re
 from pathlib import Path
@@ -291,6 +292,29 @@ def test_a_migration_that_is_a_program_is_not_left_out(project: Path, layout: st
         _recipe(project, migrations=["db/*.sql"], layout=layout)
 
 
+@pytest.mark.parametrize(
+    ("listed", "words"),
+    [
+        (["0000_a"], "db/0001_b.sql is not in db/meta/_journal.json, so that drizzle does not apply it"),
+        (
+            ["0001_b", "0000_a"],
+            "db/0000_a.sql would be applied before 0001_b.sql, and db/meta/_journal.json has them the",
+        ),
+    ],
+)
+def test_files_that_drizzles_journal_denies_are_refused(project: Path, listed: list[str], words: str) -> None:
+    (project / "db/meta").mkdir(parents=True)
+    for name in ("0000_a", "0001_b"):
+        (project / f"db/{name}.sql").touch()
+    journal = project / "db/meta/_journal.json"
+    journal.write_text(json.dumps({"entries": [{"tag": name} for name in listed]}), "utf-8")
+    with pytest.raises(TemplateError, match=re.escape(words)):
+        _recipe(project, migrations=["db/*.sql"])
+    _recipe(project, migrations=["db/*.sql"], layout="plain")
+    journal.write_text("[]", "utf-8")
+    _recipe(project, migrations=["db/*.sql"])
+
+
 def test_folders_that_flyway_looks_into_are_not_left_out(project: Path) -> None:
     (project / "db" / "more").mkdir(parents=True)
     for name in ("db/V1__a.sql", "db/more/V2__b.sql", "db/more/notes.sql"):
@@ -310,6 +334,31 @@ def test_the_example_of_the_documentation_runs(pytester: pytest.Pytester, run: R
     file = pytester.path / re.findall(r"db/\S+\.sql", sql)[0]
     file.parent.mkdir(parents=True)
     file.write_text(sql.partition("\n")[2], "utf-8")
+    pytester.makepyprojecttoml(toml)
+    pytester.makepyfile(python)
+    run().assert_outcomes(passed=1)
+
+
+_PROFILES = """
+create table profiles (id uuid references auth.users not null primary key);
+alter table profiles enable row level security;
+create policy own on profiles for select to authenticated using (auth.uid() = id);
+insert into storage.buckets (id, name) values ('a', 'a');
+alter publication supabase_realtime add table profiles;
+"""
+_PEOPLE = """
+insert into auth.users (id) select ('00000000-0000-0000-0000-00000000000' || n)::uuid from generate_series(1, 2) n;
+insert into profiles select id from auth.users;
+"""
+
+
+def test_what_the_documentation_says_of_supabase_runs(pytester: pytest.Pytester, run: Run) -> None:
+    section = _PAGE.read_text("utf-8").partition("## Supabase\n")[2]
+    sql, toml, python = re.findall(r"^```(?:sql|toml|python)\n(.*?)^```", section, re.DOTALL | re.MULTILINE)[:3]
+    for name, text in (("db/supabase", sql), ("supabase/migrations/1_a", _PROFILES), ("supabase/seed", _PEOPLE)):
+        file = pytester.path / f"{name}.sql"
+        file.parent.mkdir(parents=True, exist_ok=True)
+        file.write_text(text, "utf-8")
     pytester.makepyprojecttoml(toml)
     pytester.makepyfile(python)
     run().assert_outcomes(passed=1)

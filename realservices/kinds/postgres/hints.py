@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 from realservices.cli.proposal.django_services import add_databases
 from realservices.cli.proposal.kind_hints import KindHints, is_anothers
 from realservices.cli.proposal.proposed_layout import proposed_layout
+from realservices.cli.proposal.sql_questions import sql_questions
 from realservices.kinds.postgres.kind import KIND
 
 if TYPE_CHECKING:
@@ -127,6 +128,7 @@ class _Postgres(KindHints):
             proposal.questions.append(
                 f"SQL is in {', '.join(found.sql.others)}, too: take what makes the tests' schema"
             )
+        proposal.questions += sql_questions(found)
         if (wanted := _fetched(found)) and not found.has_bazel:
             name, where = wanted
             proposal.questions.append(

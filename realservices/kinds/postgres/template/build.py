@@ -35,6 +35,7 @@ from realservices.kinds.postgres.template.migrators import migrate_postgres
 from realservices.kinds.postgres.template.pg_control import forget_origin
 from realservices.kinds.postgres.template.statistics import analyze, next_transaction
 from realservices.kinds.postgres.template.told_traits import tell_traits
+from realservices.kinds.postgres.template.undone import refuse_undone
 from realservices.schema.arrange import arrange_after
 from realservices.schema.layouts import LAYOUTS
 from realservices.schema.missing_extension import remedy_for_extension
@@ -207,6 +208,8 @@ def _fill(cluster: Cluster, options: argparse.Namespace, scripts: list[Script], 
     elsewhere |= cluster.apply(source, [script for script in scripts if script.kind == "seed"], begin)
     if scripts:
         refuse_tables_elsewhere(cluster, source, elsewhere)
+    if not (options.layout or options.migrate or options.base):
+        refuse_undone(cluster, source, scripts)
     progress.begin("statistics, and the archive")
     analyze(cluster, source, work, since)
     if options.contents:

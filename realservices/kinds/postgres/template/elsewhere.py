@@ -14,9 +14,10 @@ if TYPE_CHECKING:
     from realservices.schema.script import Script
 
 # Tables and the like, but for those of extensions. What initdb makes has lower numbers.
-_TABLES = """SELECT count(*) FROM pg_class
+TABLES = """SELECT count(*) FROM pg_class
     WHERE oid >= 16384 AND relkind IN ('r', 'p', 'v', 'm', 'f') AND relpersistence <> 't' AND NOT EXISTS (
         SELECT FROM pg_depend WHERE classid = 'pg_class'::regclass AND objid = pg_class.oid AND deptype = 'e')"""
+"""Their number."""
 _ALL = "SELECT datname FROM pg_database WHERE datallowconn"
 _OTHERS = """SELECT datname FROM pg_database WHERE datallowconn AND datname <> current_database()
     AND datname NOT IN ({own}) AND ({tables}) = 0"""
@@ -34,8 +35,8 @@ def refuse_tables_elsewhere(cluster: Cluster, database: str, ended_in: Mapping[s
         TemplateError: There are some.
     """
     own = ", ".join(f"'{name}'" for name in COPIES)
-    for other in cluster.ask(database, _OTHERS.format(own=own, tables=_TABLES)):
-        (count,) = cluster.ask(other, _TABLES)
+    for other in cluster.ask(database, _OTHERS.format(own=own, tables=TABLES)):
+        (count,) = cluster.ask(other, TABLES)
         if count != "0":
             raise TemplateError(
                 f"the files have made {count} table(s) in database {other!r} and none in {database!r}, which is the "
@@ -46,7 +47,7 @@ def refuse_tables_elsewhere(cluster: Cluster, database: str, ended_in: Mapping[s
     there = set(cluster.ask(database, _ALL)) if ended_in else set()
     for other in ended_in.keys() & there:
         script = ended_in[other]
-        (count,) = cluster.ask(other, _TABLES)
+        (count,) = cluster.ask(other, TABLES)
         if count != "0":
             raise TemplateError(
                 f"{script.kind} {script.shown} ends in database {other!r}, in which the files have made {count} "
