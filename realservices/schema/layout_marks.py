@@ -140,7 +140,8 @@ def _line_of(text: mmap.mmap, position: int) -> int:
 
 def _remedy(tool: str, key: str, has_layouts: bool) -> str:
     if not has_layouts:
-        return f"name files in {key} that hold only what is to be applied"
+        remedy = "or run the tool itself (attribute and key migrate)"
+        return f"name files in {key} that hold only what is to be applied, {remedy}"
     if key != "migrations":
         return f"{key} are applied as they are: name files there that hold only what is to be applied"
     plain = 'layout = "plain" applies all files whole, in the order of migrations'

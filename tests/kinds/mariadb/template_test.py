@@ -96,6 +96,18 @@ def test_a_transaction_of_a_file_may_be_rolled_back(build: TemplateBuild) -> Non
     build.script(TABLE + "BEGIN; INSERT INTO a VALUES (1); ROLLBACK;").info()
 
 
+@pytest.mark.parametrize(
+    ("sql", "words"),
+    [
+        ("SET @@GLOBAL.GTID_PURGED=/*!80000 '+'*/ '';", "dump with --set-gtid-purged=OFF, or take it out"),
+        ("source more.sql;", "commands of the client are not run: name the file that it reads in migrations"),
+        ('CREATE TABLE "b" (x int);', "that looks like the dialect of another database"),
+    ],
+)
+def test_a_refusal_leads_to_what_to_do(build: TemplateBuild, sql: str, words: str) -> None:
+    assert words in build.script(sql).refusal()
+
+
 def test_files_of_a_migration_tool_are_refused(build: TemplateBuild) -> None:
     message = build.script(TABLE, name="1.up.sql").script("DROP TABLE a;", name="1_a.down.sql").refusal()
     assert "golang-migrate" in message

@@ -45,6 +45,21 @@ def test_another_error_is_shown_with_the_lines_of_its_statement(build: TemplateB
     assert message.endswith("  in the statement:\n    INSERT INTO a\n    SELECT 1 + nosuch\n    FROM numbers(2)\n")
 
 
+@pytest.mark.parametrize(
+    ("sql", "words"),
+    [
+        (
+            "CREATE TABLE b (x Int32) ENGINE = ReplicatedMergeTree('/b', 'r') ORDER BY x;",
+            "say MergeTree for Replicated",
+        ),
+        ("CREATE TABLE b ON CLUSTER '{cluster}' (x Int32) ENGINE = Memory;", "and no ON CLUSTER; or name a server of"),
+        ("CREATE TABLE b (x bigserial) ENGINE = Memory;", "that looks like the dialect of another database"),
+    ],
+)
+def test_a_refusal_leads_to_what_to_do(build: TemplateBuild, sql: str, words: str) -> None:
+    assert words in build.script(sql).refusal()
+
+
 def test_wrong_rows_are_refused_with_the_data(build: TemplateBuild) -> None:
     message = build.script(TABLE).script('INSERT INTO a FORMAT JSONEachRow\n{"x": "no number"}\n', "--seed").refusal()
     assert message.startswith("//app:db: ClickHouse refused seed app/seed.sql, lines 1-2:\n")
@@ -71,7 +86,7 @@ def test_a_setting_that_only_a_program_has(build: TemplateBuild) -> None:
 def test_a_file_of_another_tools_is_refused(build: TemplateBuild) -> None:
     message = build.script(f"-- +goose Up\n{TABLE}-- +goose Down\nDROP TABLE a;\n").refusal()
     assert message.startswith("//app:db: app/schema.sql, line 3: '-- +goose Down' is a mark of goose's, and the whole")
-    assert message.endswith("name files in schema that hold only what is to be applied\n")
+    assert message.endswith("or run the tool itself (attribute and key migrate)\n")
 
 
 def test_rows_in_a_table_that_forgets_them(build: TemplateBuild) -> None:

@@ -9,7 +9,6 @@ from __future__ import annotations
 import argparse
 import json
 import os
-import re
 import shutil
 import signal
 import time
@@ -34,6 +33,7 @@ from realservices.kinds.clickhouse.template.parts import (
     remove_parts,
     write_contents,
 )
+from realservices.kinds.clickhouse.template.refusals import refusal
 from realservices.kinds.clickhouse.template.replay import plan_replay
 from realservices.schema.layout_marks import refuse_marks
 from realservices.schema.psql_words import indented
@@ -55,7 +55,6 @@ _PAUSE_S = 0.005
 # A statement may fill a table from a computation; Bazel has no time-out for build actions.
 _STATEMENT_TIMEOUT_S = 3600.0
 # The server's own position: within the statement.
-_POSITION = re.compile(r"\(line (\d+), col \d+\)")
 _LOCAL_DICTIONARIES = (
     "SELECT count() FROM system.tables WHERE engine = 'Dictionary' "
     "AND create_table_query ILIKE '%SOURCE(CLICKHOUSE(%' AND create_table_query NOT ILIKE '% USER %'"
@@ -238,20 +237,8 @@ def _apply(engine: _Engine, database: str, kind: str, shown: str, path: str) -> 
         try:
             engine.run(merging(statement.text), session)
         except ClickHouseRefusal as error:
-            raise TemplateError(_refusal(kind, shown, statement, str(error))) from None
+            raise TemplateError(refusal(kind, shown, statement, str(error))) from None
     return statements
-
-
-def _refusal(kind: str, shown: str, statement: Statement, words: str) -> str:
-    first, last = statement.line, statement.last_line
-    position = _POSITION.search(words)
-    if position:
-        first = last = first + int(position.group(1)) - 1
-    lines = f"line {first}" if first == last else f"lines {first}-{last}"
-    return (
-        f"ClickHouse refused {kind} {shown}, {lines}:\n{indented(words)}\n"
-        f"  in the statement:\n{indented(statement.text)}"
-    )
 
 
 def _parse(arguments: Sequence[str]) -> argparse.Namespace:

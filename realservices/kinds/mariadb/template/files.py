@@ -34,6 +34,18 @@ _TOKEN = re.compile(
 )
 # Then a backslash in a text is a backslash.
 _OTHER_ESCAPES = b"NO_BACKSLASH_ESCAPES"
+# The server's words and the line that they are about, and what to do.
+_REMEDIES = (
+    (
+        r"variable '(?i:gtid_purged)'",
+        "MySQL's mysqldump has written the line: dump with --set-gtid-purged=OFF, or take it out",
+    ),
+    (r"near 'source\b", "commands of the client are not run: name the file that it reads in migrations"),
+    (
+        r"near '(?i:GO\b|\[|\"|serial\b|jsonb\b|::|\$\$)",
+        "that looks like the dialect of another database: have migrations name the files for MariaDB",
+    ),
+)
 _ENDED_ALONE = ("Handler_rollback", "Com_rollback", "Com_rollback_to_savepoint")
 _SESSIONS = "SELECT id FROM information_schema.processlist WHERE user = {} AND id <> CONNECTION_ID()"
 _END_TIMEOUT_S, _PAUSE_S = 60.0, 0.002
@@ -130,8 +142,19 @@ def _refused(script: Script, words: str) -> str:
     at = f"\n  in the statement that begins with:\n{indented(shown)}" if shown else ""
     return (
         f"MariaDB refused {script.kind} {script.shown}, line {line}:\n"
-        f"{indented('ERROR' + (found['code'] or '') + ': ' + found['words'])}{at}"
+        f"{indented('ERROR' + (found['code'] or '') + ': ' + found['words'])}{at}{_remedy(found['words'], shown)}"
     )
+
+
+def _remedy(words: str, statement: str) -> str:
+    """Return what to do, on a line of its own, "" if that is not known.
+
+    Args:
+        words: The server's.
+        statement: The first line of what it refused.
+    """
+    found = next((remedy for pattern, remedy in _REMEDIES if re.search(pattern, f"{words}\n{statement}")), "")
+    return f"\n  {found}" if found else ""
 
 
 def _await_end(connection: Connection, user: str) -> None:
