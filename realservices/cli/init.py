@@ -38,7 +38,10 @@ def run(options: argparse.Namespace) -> int:
     """Look, propose, write if that is wanted."""
     root = project_root()
     if path := declared_in(root):
-        raise RealServicesError(f"{path} declares services already; `python -m realservices validate` uses them")
+        raise RealServicesError(
+            f"{path} declares services already; `python -m realservices doctor` looks at them, and "
+            "`python -m realservices validate` uses them"
+        )
     found = look(root)
     proposal = propose(found)
     target, prefix = _target(root)

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import importlib.metadata
 import socket
 from typing import TYPE_CHECKING
 
 import pytest
 
+from realservices.cli.checks.client_libraries import check_clients
 from realservices.cli.checks.declared_services import check_project
 from realservices.cli.checks.finding import Verdict
 
@@ -100,3 +102,16 @@ def test_a_port_that_is_taken(project: Path) -> None:
         finding = _found(project, f"{_DB}fixed_ports = {{ postgres = {port} }}\n")["project.db.postgres"]
     assert finding.verdict is Verdict.WARNING
     assert finding.found.startswith(f"fixed_ports has postgres = {port}, and ")
+
+
+def test_libraries_are_missed_where_the_project_needs_them(project: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def absent(name: str) -> str:
+        raise importlib.metadata.PackageNotFoundError(name)
+
+    monkeypatch.setattr(importlib.metadata, "version", absent)
+    monkeypatch.setenv("PATH", "/nowhere")
+    _found(project, "[services.a]\nkind = 'executable'\ncommand = ['a']\n")
+    found = {finding.id: finding.verdict for finding in check_clients()}
+    missed = {name.partition(".")[2] for name, verdict in found.items() if verdict is Verdict.WARNING}
+    assert {"asyncpg", "httpx"} <= missed
+    assert missed.isdisjoint({"websockets", "psutil"})
