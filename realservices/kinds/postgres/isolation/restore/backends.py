@@ -14,8 +14,8 @@ if TYPE_CHECKING:
 # Some are about to end by themselves, as their client has closed the connection, and need no millisecond more.
 _PAUSE_S = 0.001
 _TIMEOUT_S = 5.0
-_END = "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE pid = ANY ($1)"
-_LEFT = "SELECT pid FROM pg_stat_activity WHERE pid = ANY ($1)"
+_END = "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE pid::oid = ANY ($1)"
+_LEFT = "SELECT pid FROM pg_stat_activity WHERE pid::oid = ANY ($1)"
 
 
 async def end_backends(connection: asyncpg.Connection, pids: Sequence[int]) -> None:

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from realservices.kinds.postgres.isolation.restore.known_types import AT_PLACES, as_texts
 from realservices.kinds.postgres.isolation.restore.rows import MovedRows, conditions
 
 if TYPE_CHECKING:
@@ -20,9 +21,9 @@ if TYPE_CHECKING:
 # What a relation's row says of its file and not of the relation.
 _OF_THE_FILE = "relfilenode, relpages, reltuples, relallvisible, relallfrozen, relfrozenxid, relminmxid"
 _WITHOUT_FILE = f"to_jsonb(c) - '{{{_OF_THE_FILE}}}'::text[]"
-_RELATIONS = f"SELECT ctid, oid, {_WITHOUT_FILE} AS meaning, relfilenode FROM pg_class AS c WHERE ctid = ANY ($1)"
+_RELATIONS = f"SELECT ctid, oid, {_WITHOUT_FILE} AS meaning, relfilenode FROM pg_class AS c WHERE {AT_PLACES}"
 # The schema for temporary tables of a backend stays for the next one.
-_LASTING = "SELECT count(*) FROM pg_namespace WHERE ctid = ANY ($1) AND nspname !~ '^pg_(toast_)?temp_'"
+_LASTING = f"SELECT count(*) FROM pg_namespace WHERE {AT_PLACES} AND nspname !~ '^pg_(toast_)?temp_'"
 
 
 class SchemaChangedError(Exception):
@@ -60,7 +61,7 @@ class Catalogs:
             if catalog.name.endswith(".pg_class") and (new or missing):
                 rewritten = await self._rewritten(connection, pristine, catalog, new, missing)
             elif catalog.name.endswith(".pg_namespace") and not missing:
-                if new and await connection.fetchval(_LASTING, new):
+                if new and await connection.fetchval(_LASTING, as_texts(new)):
                     raise SchemaChangedError(catalog.name)
             elif new or missing:
                 raise SchemaChangedError(catalog.name)
@@ -90,8 +91,8 @@ class Catalogs:
         new: list[Place],
         missing: list[Place],
     ) -> list[int]:
-        was = {row["oid"]: row for row in await pristine.fetch(_RELATIONS, missing)}
-        now = {row["oid"]: row for row in await connection.fetch(_RELATIONS, new)}
+        was = {row["oid"]: row for row in await pristine.fetch(_RELATIONS, as_texts(missing))}
+        now = {row["oid"]: row for row in await connection.fetch(_RELATIONS, as_texts(new))}
         if was.keys() != now.keys() or any(was[oid]["meaning"] != now[oid]["meaning"] for oid in was):
             raise SchemaChangedError(catalog.name)
         for oid, row in now.items():

@@ -13,6 +13,7 @@ import asyncpg
 
 from realservices.kinds.postgres.isolation.restore.backends import end_backends
 from realservices.kinds.postgres.isolation.restore.catalogs import Catalogs, SchemaChangedError
+from realservices.kinds.postgres.isolation.restore.known_types import as_places, as_texts
 from realservices.kinds.postgres.isolation.restore.pristine import SETTINGS, Relation
 from realservices.kinds.postgres.isolation.restore.rows import MovedRows, expected_rows, insert, ranges
 from realservices.kinds.postgres.isolation.restore.written import Position
@@ -223,7 +224,7 @@ class RestorableDatabase:
         is_whole = True
         for relation, blocks in tables.items():
             missing = expected[relation]
-            for place in row[_column(relation)]:
+            for place in as_places(row[_column(relation)]):
                 del missing[place]
             await insert(connection, self._pristine, relation, list(missing.values()), self._moved[relation.oid])
             is_vacuumed = await self._vacuum(connection, relation, blocks)
@@ -274,9 +275,9 @@ class _Undo:
             where = f"ctid >= {begin} AND ctid < {until} AND xmin::text::bigint >= {since}"
             self._deletions.append(f"DELETE FROM ONLY {table.name} WHERE {where}")
         # A new row may lie where an old one was, which the test has deleted and a VACUUM taken away.
-        places, since = self._argument(old), self._argument(self._since)
-        present = f"SELECT ctid FROM ONLY {table.name} WHERE ctid = ANY ({places}) AND xmin::text::bigint < {since}"
-        self._columns.append(f"ARRAY({present}) AS {_column(table)}")
+        places, since = self._argument(as_texts(old)), self._argument(self._since)
+        where = f"ctid = ANY ({places}::text[]::tid[]) AND xmin::text::bigint < {since}"
+        self._columns.append(f"ARRAY(SELECT ctid::text FROM ONLY {table.name} WHERE {where}) AS {_column(table)}")
 
     def _argument(self, value: Any) -> str:
         self.arguments.append(value)

@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any, Protocol
 import asyncpg
 
 from realservices.kinds.postgres.databases import SCHEMAS_SETTINGS
+from realservices.kinds.postgres.isolation.restore.known_types import AT_PLACES, as_texts
 from realservices.kinds.postgres.isolation.restore.pages import UndecidedError, row_numbers, unknown_transactions
 from realservices.kinds.postgres.isolation.restore.rows import ranges
 
@@ -66,8 +67,8 @@ BY_OID = RELATION + "c.oid = ANY ($1)"
 _UNLOGGED = "SELECT oid FROM pg_class WHERE relpersistence = 'u' AND relkind IN ('r', 'S')"
 _PAGES = """SELECT pg_read_binary_file(pg_relation_filepath($1::oid), $2::bigint * size, $3::bigint * size), size
     FROM current_setting('block_size') AS setting, CAST(setting AS int) AS size"""
-_OUTCOMES = """SELECT xid, pg_xact_status(xid::text::xid8) AS outcome, pg_current_xact_id()::text::bigint >> 32 AS epoch
-    FROM unnest($1::bigint[]) AS xid"""
+_OUTCOMES = """SELECT xid, pg_xact_status(xid::xid8) AS outcome, pg_current_xact_id()::text::bigint >> 32 AS epoch
+    FROM unnest($1::text[]) AS xid"""
 _PLACES = "SELECT ctid FROM ONLY {} WHERE ctid >= $1::text::tid AND ctid < $2::text::tid"
 
 
@@ -196,10 +197,10 @@ class Pristine:
             UndecidedError: That is not known of one.
         """
         unknown = xids - self._outcome.keys()
-        for xid, outcome, epoch in await self._fetch(_OUTCOMES, list(unknown)) if unknown else ():
+        for xid, outcome, epoch in await self._fetch(_OUTCOMES, [*map(str, unknown)]) if unknown else ():
             if epoch or outcome not in ("committed", "aborted"):
                 raise UndecidedError
-            self._outcome[xid] = outcome == "committed"
+            self._outcome[int(xid)] = outcome == "committed"
         return self._outcome
 
     async def _places_in_table(self, relation: Relation, first: int, end: int) -> dict[tuple[int, int], list[Place]]:
@@ -211,10 +212,8 @@ class Pristine:
 
     async def rows(self, relation: Relation, places: list[Place]) -> list[str]:
         """Return rows of a table as texts, in the order of ``places``."""
-        query = (
-            f"SELECT ctid, realservices_row::text FROM ONLY {relation.name} AS realservices_row WHERE ctid = ANY ($1)"
-        )
-        texts = {row[0]: row[1] for row in await self._fetch(query, places)}
+        query = f"SELECT ctid, realservices_row::text FROM ONLY {relation.name} AS realservices_row WHERE {AT_PLACES}"
+        texts = {row[0]: row[1] for row in await self._fetch(query, as_texts(places))}
         return [texts[place] for place in places]
 
     async def sequence(self, relation: Relation) -> tuple[int, bool]:

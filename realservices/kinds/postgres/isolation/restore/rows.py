@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from realservices.kinds.postgres.isolation.restore.known_types import AT_PLACES, as_texts
+
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
 
@@ -89,8 +91,8 @@ async def bring_back(
     expected = await expected_rows(pristine, relation, blocks, moved)
     if not expected:
         return
-    present = await connection.fetch(f"SELECT ctid FROM ONLY {relation.name} WHERE ctid = ANY ($1)", list(expected))
-    for row in present:
+    query = f"SELECT ctid FROM ONLY {relation.name} WHERE {AT_PLACES}"
+    for row in await connection.fetch(query, as_texts(expected)):
         del expected[row["ctid"]]
     await insert(connection, pristine, relation, list(expected.values()), moved)
 

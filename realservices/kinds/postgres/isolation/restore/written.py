@@ -26,16 +26,18 @@ _POSITION = f"SELECT {_PLACE}"
 _BEGINNING = (
     f"SELECT oid, {_PLACE}, {SIGNS.replace('$2', 'named.oid')} AS signs FROM pg_database AS named WHERE datname = $1"
 )
+# Numbers are called object ids, because asyncpg knows arrays of these; see known_types.py.
 # Who is connected is asked before the log's end is fixed: where nobody is, nothing can be missing in it. That end is a
 # message, so that there is something to read, without which pg_walinspect fails.
 _MOMENT = """WITH others AS MATERIALIZED (
-        SELECT coalesce(array_agg(pid), '{{}}') AS pids FROM pg_stat_activity WHERE datid = $2 AND pid <> ALL ($3)),
+        SELECT coalesce(array_agg(pid::oid), '{{}}') AS pids FROM pg_stat_activity
+            WHERE datid = $2 AND pid::oid <> ALL ($3)),
     prepared AS MATERIALIZED (SELECT coalesce(array_agg(gid), '{{}}') AS gids FROM {prepared})
     SELECT pids, gids, {end} AS lsn, {signs} AS signs FROM others, prepared"""
 _END = "pg_logical_emit_message(false, '', pids::text, true)"
 _END_IN_TRANSACTION = "pg_logical_emit_message(true, '', pids::text)"
 _BLOCKS = """SELECT reldatabase, reltablespace, relfilenode,
-        array_agg(DISTINCT relblocknumber) FILTER (WHERE relforknumber = 0) AS blocks
+        array_agg(DISTINCT relblocknumber::oid) FILTER (WHERE relforknumber = 0) AS blocks
     FROM pg_get_wal_block_info($1, {end}, false)
     WHERE (reldatabase = $2 OR (reldatabase = 0 AND relfilenode <> ALL ($4))) AND xid IS DISTINCT FROM $5
     GROUP BY reldatabase, reltablespace, relfilenode"""
