@@ -153,7 +153,7 @@ OTHER = os.environ["SHOP_DATABASE_URL"] or os.getenv("TEST_DATABASE_URI_SYNC", "
         shop__settings_dot_py=settings,
         **files,
     )
-    for skipped in (".venv/settings.py", "lib/settings.py", "a/b/c/d/e/f/g/h/settings.py"):
+    for skipped in (".venv/settings.py", "lib/settings.py", "a/b/c/d/e/f/g/h/i/j/k/settings.py"):
         path = development.directory / skipped
         path.parent.mkdir(parents=True)
         path.write_text('os.getenv("PGPORT")', encoding="utf-8")
