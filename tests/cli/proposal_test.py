@@ -145,6 +145,14 @@ def test_a_folder_that_a_tool_is_told(tmp_path: Path, file: str, text: str) -> N
     assert "SQL is in migrations/*.sql, too" in questions
 
 
+def test_links_that_lead_nowhere_are_passed_over(tmp_path: Path) -> None:
+    for name in (".env", "package.json", "1.sql", "schema.prisma", "knexfile.js", "alembic.ini", "docker-compose.yml"):
+        (tmp_path / "migrations").mkdir(exist_ok=True)
+        for folder in (tmp_path, tmp_path / "migrations"):
+            (folder / name).symlink_to("/nowhere/at/all")
+    _proposed(tmp_path, {})
+
+
 @pytest.mark.parametrize(
     "text", ["CREATE TABLE `a` (id int);", "CREATE TABLE a (id int) ENGINE = MergeTree;", "id int AUTO_INCREMENT"]
 )

@@ -6,7 +6,7 @@ import posixpath
 import re
 from typing import TYPE_CHECKING
 
-from realservices.cli.proposal.project_files import find_any
+from realservices.cli.proposal.project_files import find_any, text_of
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -31,7 +31,7 @@ _NAMED = {
 def named_folders(root: Path) -> Iterator[str]:
     """Yield the folders, from the project's directory, and files where those are named."""
     for path in find_any(root, _NAMED):
-        text = path.read_text("utf-8", "replace")
+        text = text_of(path)
         for match in re.finditer(_NAMED[path.name], text, re.MULTILINE):
             below = path.parent.relative_to(root).as_posix()
             yield posixpath.normpath(posixpath.join(below, match[1]))

@@ -33,6 +33,14 @@ def find_any(root: Path, names: Collection[str]) -> list[Path]:
     return sorted(found, key=lambda path: (len(path.parts), path))
 
 
+def text_of(path: Path) -> str:
+    """Return what a file holds, "" if it cannot be read: a link in a checkout may lead to a developer's own machine."""
+    try:
+        return path.read_text(encoding="utf-8", errors="replace")
+    except OSError:
+        return ""
+
+
 def python_tree(text: str) -> ast.Module:
     """Return what Python makes of a file, and nothing of one that is none of this version's."""
     try:

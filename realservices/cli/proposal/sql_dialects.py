@@ -5,6 +5,8 @@ from __future__ import annotations
 import re
 from typing import TYPE_CHECKING
 
+from realservices.cli.proposal.project_files import text_of
+
 if TYPE_CHECKING:
     from collections.abc import Sequence
     from pathlib import Path
@@ -34,7 +36,7 @@ _LOOKED_AT_FILES, _LOOKED_AT_BYTES = 20, 1 << 16
 def notes_beside(directory: Path) -> str:
     """Return what a tool has written beside its migrations, or above the folders of each, "" if none has."""
     found = (place / name for place in (directory, directory.parent) for name in _BESIDE)
-    return "".join(path.read_text("utf-8", "replace") for path in found if path.is_file())
+    return "".join(map(text_of, found))
 
 
 def is_another_databases(shown: str, notes: str, paths: Sequence[Path]) -> bool:
