@@ -108,6 +108,11 @@ def test_a_refusal_leads_to_what_to_do(build: TemplateBuild, sql: str, words: st
     assert words in build.script(sql).refusal()
 
 
+def test_files_that_leave_no_table_are_refused(build: TemplateBuild) -> None:
+    message = build.script(f"{TABLE}-- no known mark\nDROP TABLE a;\n").refusal()
+    assert "migration app/migration.sql, line 1 makes a table, and after all files there is none: a part" in message
+
+
 def test_files_of_a_migration_tool_are_refused(build: TemplateBuild) -> None:
     message = build.script(TABLE, name="1.up.sql").script("DROP TABLE a;", name="1_a.down.sql").refusal()
     assert "golang-migrate" in message

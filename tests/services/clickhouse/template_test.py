@@ -60,6 +60,11 @@ def test_a_refusal_leads_to_what_to_do(build: TemplateBuild, sql: str, words: st
     assert words in build.script(sql).refusal()
 
 
+def test_files_that_leave_no_table_are_refused(build: TemplateBuild) -> None:
+    message = build.script(f"{TABLE}-- no known mark\nDROP TABLE a;\n").refusal()
+    assert "schema app/schema.sql, line 1 makes a table, and after all files there is none: a part that" in message
+
+
 def test_wrong_rows_are_refused_with_the_data(build: TemplateBuild) -> None:
     message = build.script(TABLE).script('INSERT INTO a FORMAT JSONEachRow\n{"x": "no number"}\n', "--seed").refusal()
     assert message.startswith("//app:db: ClickHouse refused seed app/seed.sql, lines 1-2:\n")

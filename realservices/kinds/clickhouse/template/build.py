@@ -38,6 +38,7 @@ from realservices.kinds.clickhouse.template.replay import plan_replay
 from realservices.schema.layout_marks import refuse_marks
 from realservices.schema.psql_words import indented
 from realservices.schema.script import Script
+from realservices.schema.undone import refuse_undone
 from realservices.services.data_archive import write_data_archive
 from realservices.services.migrator_runs import add_migrate_option
 from realservices.services.template_lifeline import end_with
@@ -54,7 +55,6 @@ _READY_TIMEOUT_S = 60.0
 _PAUSE_S = 0.005
 # A statement may fill a table from a computation; Bazel has no time-out for build actions.
 _STATEMENT_TIMEOUT_S = 3600.0
-# The server's own position: within the statement.
 _LOCAL_DICTIONARIES = (
     "SELECT count() FROM system.tables WHERE engine = 'Dictionary' "
     "AND create_table_query ILIKE '%SOURCE(CLICKHOUSE(%' AND create_table_query NOT ILIKE '% USER %'"
@@ -65,6 +65,8 @@ _FORGETFUL_TABLES = (
 )
 # What a server makes anew, and would find of another one.
 _TRANSIENT = ("status", "tmp", "preprocessed_configs")
+_UNDONE = "Have schema name only files that hold what is to be applied"
+_TABLES = "SELECT count() FROM system.tables WHERE lower(database) NOT IN ('system', 'information_schema')"
 
 
 def main(arguments: Sequence[str]) -> int:
@@ -201,6 +203,8 @@ def _fill(engine: _Engine, options: argparse.Namespace, work: str) -> dict[str, 
     if options.migrate:
         statements = statements_of(engine.run, options.database)
     statements += _apply_all(engine, options.database, "seed", options.seed)
+    if not options.migrate and engine.run(_TABLES, {}).strip() == "0":
+        refuse_undone([Script("schema", *named) for named in options.schema], _UNDONE)
     _refuse_forgetful_tables(engine)
     merge_full_tables(engine.run)
     if options.contents:

@@ -10,6 +10,7 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from realservices.kinds.clickhouse.sql import Statement
 
+# The server's own position: within the statement.
 _POSITION = re.compile(r"\(line (\d+), col \d+\)")
 _REMEDIES = (
     (

@@ -30,6 +30,7 @@ from realservices.kinds.mariadb.template.origin import forget_origin
 from realservices.kinds.mariadb.wire import Connection, MariaDBRefusal
 from realservices.schema.layout_marks import refuse_marks
 from realservices.schema.script import Script
+from realservices.schema.undone import refuse_undone
 from realservices.services.base import HOST
 from realservices.services.build_memory import BuildMemory
 from realservices.services.data_archive import write_data_archive
@@ -46,6 +47,7 @@ _DATABASES = "SELECT schema_name FROM information_schema.schemata ORDER BY schem
 _FORGETFUL_TABLES = (
     "SELECT table_name FROM information_schema.tables WHERE engine = 'MEMORY' AND table_schema = {} ORDER BY table_name"
 )
+_UNDONE = "Have migrations name only files that hold what is to be applied"
 
 
 def main(arguments: Sequence[str]) -> int:
@@ -137,6 +139,9 @@ def _fill(connection: Connection, engine: Engine, options: argparse.Namespace, w
         migrate_mariadb(connection, options.migrate, _endpoint(options, password, port), f"{work}/migrators")
     apply("seed", options.seed)
     _refuse_elsewhere(connection, options.database)
+    tables = connection.run(f"SHOW TABLES FROM {quote_name(options.database)}")
+    if not (tables or options.migrate):
+        refuse_undone([Script("migration", *named) for named in options.migration], _UNDONE)
     _refuse_forgetful_tables(connection, options.database)
     fix_events(connection)
     make_copy(connection, read_blueprint(connection, options.database), TEMPLATE_DATABASE)

@@ -29,16 +29,16 @@ from realservices.kinds.postgres.template.base import Base, write_whole
 from realservices.kinds.postgres.template.cluster import Cluster, data_directory
 from realservices.kinds.postgres.template.contents import write_contents
 from realservices.kinds.postgres.template.copies import create_copies, finish_copies, linked_directories
-from realservices.kinds.postgres.template.elsewhere import refuse_tables_elsewhere
+from realservices.kinds.postgres.template.elsewhere import TABLES, refuse_tables_elsewhere
 from realservices.kinds.postgres.template.locale import PROVIDERS, Locale
 from realservices.kinds.postgres.template.migrators import migrate_postgres
 from realservices.kinds.postgres.template.pg_control import forget_origin
 from realservices.kinds.postgres.template.statistics import analyze, next_transaction
 from realservices.kinds.postgres.template.told_traits import tell_traits
-from realservices.kinds.postgres.template.undone import refuse_undone
 from realservices.schema.arrange import arrange_after
 from realservices.schema.layouts import LAYOUTS
 from realservices.schema.missing_extension import remedy_for_extension
+from realservices.schema.undone import refuse_undone
 from realservices.services.build_memory import BuildMemory
 from realservices.services.migrator_runs import add_migrate_option
 from realservices.services.template_lifeline import end_with
@@ -51,6 +51,10 @@ if TYPE_CHECKING:
     from typing import Any
 
     from realservices.schema.script import Script
+_UNDONE = (
+    "Have migrations name only what is to be applied, or write the layout of its tool (docs/schema.md); "
+    'layout = "plain" says that it is meant'
+)
 
 
 def main(arguments: Sequence[str]) -> int:
@@ -208,8 +212,9 @@ def _fill(cluster: Cluster, options: argparse.Namespace, scripts: list[Script], 
     elsewhere |= cluster.apply(source, [script for script in scripts if script.kind == "seed"], begin)
     if scripts:
         refuse_tables_elsewhere(cluster, source, elsewhere)
-    if not (options.layout or options.migrate or options.base):
-        refuse_undone(cluster, source, scripts)
+    is_told = options.layout or options.migrate or options.base
+    if scripts and not is_told and cluster.ask(source, TABLES) == ["0"]:
+        refuse_undone(scripts, _UNDONE)
     progress.begin("statistics, and the archive")
     analyze(cluster, source, work, since)
     if options.contents:

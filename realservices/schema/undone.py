@@ -5,33 +5,32 @@ from __future__ import annotations
 import os
 
 from realservices.contract.errors import TemplateError
-from realservices.kinds.postgres.template.elsewhere import TABLES
 from realservices.schema.psql_scan import LARGEST_SCANNED_BYTES, pieces
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Iterable
 
-    from realservices.kinds.postgres.template.cluster import Cluster
     from realservices.schema.script import Script
 
 _MAKE = (["CREATE", "TABLE"], ["CREATE", "UNLOGGED", "TABLE"], ["CREATE", "FOREIGN", "TABLE"])
 
 
-def refuse_undone(cluster: Cluster, database: str, scripts: Sequence[Script]) -> None:
-    """Refuse files without a layout after which there is no table, although they make some.
+def refuse_undone(scripts: Iterable[Script], remedy: str) -> None:
+    """Refuse files that make tables, where there is none after all of them.
+
+    Args:
+        scripts: In the order in which they were applied.
+        remedy: What to do.
 
     Raises:
-        TemplateError: They do.
+        TemplateError: One makes a table.
     """
-    if not scripts or cluster.ask(database, TABLES) != ["0"]:
-        return
     for script in scripts:
         if line := _line_of_table(script):
             raise TemplateError(
                 f"{script.kind} {script.shown}, line {line} makes a table, and after all files there is none: a part "
-                "that undoes the rest was run, too. Have migrations name only what is to be applied, or write the "
-                'layout of its tool (docs/schema.md); layout = "plain" says that it is meant'
+                f"that undoes the rest was run, too. {remedy}"
             )
 
 
