@@ -271,9 +271,10 @@ async def test_code_may_close_the_connection(isolation: MariaDBIsolation) -> Non
 async def _is_left_running(connection: Any) -> None:
     running = asyncio.ensure_future(_run(connection, _LONG))
     _LEFT.append(running)
-    while not connection._reading:
-        assert not running.done()
-        await asyncio.sleep(0)
+    async with asyncio.timeout(60):
+        while not connection._reading:
+            assert not running.done()
+            await asyncio.sleep(0)
 
 
 async def _is_cancelled(connection: Any) -> None:

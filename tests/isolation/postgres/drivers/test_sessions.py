@@ -88,7 +88,8 @@ def test_environment_whose_session_waits(comprehensive_test_environment: Any) ->
 
 
 def test_environment_has_ended() -> None:
-    assert isinstance(_LEFT.pop().exception(timeout=_DEADLINE_S), DBAPIError)
+    left = _LEFT.pop()
+    assert isinstance(left.exception(timeout=_DEADLINE_S), DBAPIError)
 
 
 def _until_runs(waiting: concurrent.futures.Future[Any], engine: Engine) -> None:
