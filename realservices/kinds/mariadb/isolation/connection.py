@@ -76,6 +76,7 @@ class IsolatedConnection(Connection):
                 "or cancel what uses it. Its connection has been closed; later tests get another"
             )
         if getattr(self._result, "unbuffered_active", False):
+            self._result.unbuffered_active = False  # Else asyncmy makes a coroutine of its end, which nothing awaits.
             return False
         for statement in (f"XA END '{identifier}'", f"XA ROLLBACK '{identifier}'"):
             try:
