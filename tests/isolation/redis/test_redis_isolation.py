@@ -214,11 +214,32 @@ async def test_state_after_what_changes_none(isolation: RedisIsolation, last: st
 
 async def _send_by_hand(client: Any) -> None:
     connection = await client.connection_pool.get_connection()
-    await connection.send_packed_command(b"CLIENT SETNAME first\r\n")
-    await connection.read_response()
     await connection.send_packed_command(connection.pack_command("CLIENT", "NO-EVICT", "ON"))
     await connection.read_response()
     await client.connection_pool.release(connection)
+
+
+@pytest.mark.parametrize("words", [("REPLY", "SKIP"), ("REPLY", "OFF"), ("SETINFO", "lib-name", "mine")])
+async def test_connection_whose_state_no_reset_ends_is_not_kept(
+    isolation: RedisIsolation, words: tuple[str, ...]
+) -> None:
+    for _ in range(2):
+        lease = isolation.lease()
+        with isolation.client(lease) as client, isolation.client_sync(lease) as blocking:
+            async with asyncio.timeout(_DEADLINE_S):
+                assert not (await client.client_info()).get("lib-name")
+            assert blocking.ping()
+            pools: Any = client.connection_pool, blocking.connection_pool
+            connection, other = await pools[0].get_connection(), pools[1].get_connection()
+            if words:
+                await connection.send_command("CLIENT", *words)
+                other.send_command("CLIENT", *words)
+            else:  # By hand, which nobody can look through.
+                await connection.send_packed_command(b"CLIENT REPLY SKIP\r\n")
+                other.send_packed_command(b"CLIENT REPLY SKIP\r\n")
+            await pools[0].release(connection)
+            pools[1].release(other)
+        isolation.release(lease)
 
 
 def test_blocking_connection_is_kept_and_its_state_is_not(isolation: RedisIsolation) -> None:

@@ -35,6 +35,7 @@ REFUSED = (
 )
 _REFUSED_HERE = frozenset((*REFUSED, "reset"))
 _LOAD = ("function", "load")
+_SPOILING = (("client", "reply"), ("client", "setinfo"))
 _PLAIN_TEXT = """
     APPEND DBSIZE DECR DECRBY DEL EXISTS EXPIRE FLUSHDB GET GETDEL GETEX GETSET HDEL HEXISTS HGET HGETALL HINCRBY HKEYS
     HLEN HMGET HMSET HSET HSETNX HVALS INCR INCRBY INCRBYFLOAT KEYS LINDEX LLEN LPOP LPUSH LRANGE LREM LTRIM MGET MSET
@@ -54,6 +55,7 @@ class _Guard:
 
     Attributes:
         is_changed: It may be in another state than after its login.
+        is_spoilt: It may be in one that RESET does not end: its answers are switched off, or it has a library's name.
     """
 
     db: Any
@@ -65,6 +67,7 @@ class _Guard:
         super().__init__(**options)
         self.before_load = before_load
         self.is_changed = True  # By connecting.
+        self.is_spoilt = False
 
     def adopt(self, lease: RedisLease) -> None:
         """Be a connection of another lease: where it connects anew, and what it is told of libraries."""
@@ -99,12 +102,13 @@ class _Guard:
 
     def send_packed_command(self, command: Any, *args: Any, **options: Any) -> Any:
         if not isinstance(command, list):  # Packed by hand.
-            self.is_changed = True
+            self.is_spoilt = True
         return super().send_packed_command(command, *args, **options)  # type: ignore[misc]
 
     def _note(self, command: Any) -> None:
         if not (command and isinstance(command[0], str) and command[0] in PLAIN):
             self.is_changed = True
+            self.is_spoilt = self.is_spoilt or tuple(_words(command)[:2]) in _SPOILING
 
     def pack_commands(self, commands: Iterable[Any]) -> Any:
         commands = list(commands)

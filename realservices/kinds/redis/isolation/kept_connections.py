@@ -244,4 +244,4 @@ class KeepingPoolSync(redis.ConnectionPool):
 
 
 def _fit(made: list[Any], idle: set[Any]) -> Any:
-    return next((connection for connection in made if connection in idle), None)
+    return next((connection for connection in made if connection in idle and not connection.is_spoilt), None)
