@@ -260,6 +260,21 @@ async def test_one_transaction_at_a_time(isolation: MariaDBIsolation) -> None:
         assert await _names(connection) == _SEEDED
 
 
+async def test_statements_at_once_are_refused_but_the_first(isolated_mariadb: Any) -> None:
+    first = asyncio.ensure_future(_run(isolated_mariadb, "SELECT 1"))
+    with pytest.raises(IsolationError, match="one statement at a time; it has not ended SELECT 1 yet"):
+        await asyncio.gather(first, _run(isolated_mariadb, "SELECT 2"))
+    assert await first == [(1,)]
+    assert await _run(isolated_mariadb, "SELECT 3") == [(3,)]
+
+
+async def test_a_connection_that_code_keeps_is_refused(isolation: MariaDBIsolation) -> None:
+    async with isolation.transaction() as connection:
+        assert await _run(connection, "SELECT 1") == [(1,)]
+    with pytest.raises(IsolationError, match="isolated_mariadb belongs to a test that has ended"):
+        await _run(connection, "SELECT 1")
+
+
 async def test_code_may_close_the_connection(isolation: MariaDBIsolation) -> None:
     async with isolation.transaction() as connection:
         await _run(connection, "INSERT INTO customers (name) VALUES ('one')")

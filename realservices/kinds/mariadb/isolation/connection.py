@@ -45,6 +45,7 @@ class IsolatedConnection(Connection):
     _last = b""
     _reading = 0
     _is_behind = False
+    _has_ended = False
 
     async def begin_test(self, identifier: str) -> None:
         """Begin the transaction of a test.
@@ -66,6 +67,7 @@ class IsolatedConnection(Connection):
             IsolationError: The test has left something that still uses the connection.
         """
         identifier, self._test = self._test, ""
+        self._has_ended = True
         if self._is_behind:
             return False  # Also where asyncmy has closed it: the server may be at the statement still.
         if not self.connected or not identifier:
@@ -105,6 +107,21 @@ class IsolatedConnection(Connection):
         """Return whether each statement is committed by itself, as code under test has asked for."""
         return self._commits_each if self._test else bool(super().get_autocommit())
 
+    async def query(self, sql: Any, *arguments: Any, **named: Any) -> Any:
+        """Run a statement; refuse a second one meanwhile, whose answer would be that of the first, or none at all."""
+        if self._has_ended:
+            raise IsolationError(
+                "isolated_mariadb belongs to a test that has ended; code under test must not keep it (in a module's "
+                "variable, a cache or a thread, for instance)"
+            )
+        if self._reading and self._test:
+            raise IsolationError(
+                "isolated_mariadb is one connection, which runs one statement at a time; it has not ended "
+                f"{_shown(self._last)} yet. Code that runs several at once (asyncio.gather, tasks) needs a connection "
+                "for each: take cloned_mariadb for this test"
+            )
+        return await super().query(sql, *arguments, **named)
+
     async def _execute_command(self, command: int, sql: Any) -> None:
         if self._test and command in (_QUERY, _EXECUTE, _BULK_EXECUTE, _PREPARE):
             text = sql.encode() if isinstance(sql, str) else bytes(sql)
@@ -122,7 +139,7 @@ class IsolatedConnection(Connection):
             raise
         except MySQLError as error:
             if self._test and error.args and error.args[0] in (_WOULD_END_IT, *_ROLLED_BACK):
-                raise IsolationError(self._words(error.args[0])) from error
+                raise IsolationError(self._words(error.args[0])) from None  # Its words tell of our transaction.
             raise
         finally:
             self._reading -= 1
