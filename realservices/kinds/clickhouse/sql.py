@@ -64,14 +64,16 @@ class Statement:
         text: Without the semicolon, and without what comments stand before it.
         line: Where it begins, from 1.
         words: Its first words in upper case, at most five.
+        file: What the file is called in messages; empty: it is of none.
     """
 
-    __slots__ = ("line", "text", "words")
+    __slots__ = ("file", "line", "text", "words")
 
     def __init__(self, text: str, line: int, words: list[str]) -> None:
         self.text = text
         self.line = line
         self.words = words
+        self.file = ""
 
     @property
     def last_line(self) -> int:

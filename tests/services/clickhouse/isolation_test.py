@@ -188,6 +188,18 @@ async def test_statements_at_once_wait_for_each_other(isolated_clickhouse: Any) 
     assert [row[0][0] for row in rows] == list(range(10))
 
 
+_kept: list[Any] = []
+
+
+@pytest.mark.parametrize("again", range(2))
+def test_a_database_that_code_keeps_is_not_another_tests(isolated_clickhouse_sync: Any, again: int) -> None:
+    _kept.append(isolated_clickhouse_sync)
+    assert isolated_clickhouse_sync.execute("SELECT 1") == [(1,)]
+    for kept in _kept[:-1]:
+        with pytest.raises(IsolationError, match="isolated_clickhouse belongs to a test that has ended"):
+            kept.execute("INSERT INTO users VALUES (3, 'cleo')")
+
+
 async def test_the_raw_client_is_of_the_same_database(isolated_clickhouse: Any) -> None:
     client = isolated_clickhouse.client
     assert client is isolated_clickhouse.client

@@ -53,6 +53,7 @@ def test_another_error_is_shown_with_the_lines_of_its_statement(build: TemplateB
             "say MergeTree for Replicated",
         ),
         ("CREATE TABLE b ON CLUSTER '{cluster}' (x Int32) ENGINE = Memory;", "and no ON CLUSTER; or name a server of"),
+        ("CREATE USER bob;", "keeps no accounts: tests and programs connect as the service's user"),
         ("CREATE TABLE b (x bigserial) ENGINE = Memory;", "that looks like the dialect of another database"),
     ],
 )
@@ -69,6 +70,28 @@ def test_wrong_rows_are_refused_with_the_data(build: TemplateBuild) -> None:
     message = build.script(TABLE).script('INSERT INTO a FORMAT JSONEachRow\n{"x": "no number"}\n', "--seed").refusal()
     assert message.startswith("//app:db: ClickHouse refused seed app/seed.sql, lines 1-2:\n")
     assert "no number" in message
+
+
+def test_a_file_that_is_not_utf_8(build: TemplateBuild, tmp_path: Path) -> None:
+    path = tmp_path / "latin.sql"
+    path.write_bytes(TABLE.encode() + b"INSERT INTO a SELECT length('\xe9')")
+    message = build.option("--schema", f"app/latin.sql={path}").refusal()
+    assert message == (
+        "//app:db: schema app/latin.sql, line 2: the byte 0xe9 is not UTF-8, in which files with statements are. "
+        "Save the file as UTF-8; write other bytes as unhex('ff')\n"
+    )
+
+
+def test_a_file_of_windows(build: TemplateBuild, tmp_path: Path) -> None:
+    path = tmp_path / "windows.sql"
+    path.write_bytes(b"\xef\xbb\xbf-- made there\r\n" + TABLE.encode().replace(b"\n", b"\r\n"))
+    assert build.option("--schema", f"app/windows.sql={path}").info()["replay"]["refusal"] == ""
+
+
+def test_a_program_that_is_another_one(build: TemplateBuild) -> None:
+    message = build.option("--server", "/bin/false").refusal()
+    assert "does not start; it exited with code 1. It says:" in message
+    assert f"The program is /bin/false. If it is no ClickHouse, name the libchdb.so of `{INSTALL}`" in message
 
 
 def test_a_setting_that_there_is_not(build: TemplateBuild) -> None:
@@ -129,7 +152,7 @@ def test_settings_and_temporary_tables_last_for_a_file(build: TemplateBuild) -> 
     [
         (
             "CREATE TABLE test.b (x Int32) ENGINE = Memory",
-            "the statement in line 2 cannot be run in another database: Code: 57",
+            "the statement in line 2 of app/schema.sql cannot be run in another database: Code: 57",
         ),
         (
             "CREATE TABLE IF NOT EXISTS test.b (x Int32) ENGINE = Memory",

@@ -13,6 +13,7 @@ import contextlib
 import threading
 from typing import TYPE_CHECKING, Any, TypeVar
 
+from realservices.isolation.errors import IsolationError
 from realservices.isolation.own_process import OwnProcess
 from realservices.isolation.service_isolation import ServiceIsolation
 from realservices.kinds.clickhouse.isolation.database import ClickHouseDatabase, ClickHouseDatabaseSync, make_client
@@ -125,6 +126,7 @@ class DatabaseLease:
         self._pool = pool
         self._leftovers = leftovers
         self._name = ""
+        self._has_ended = False
         self._lock = threading.Lock()
         self._process = OwnProcess()
 
@@ -132,8 +134,13 @@ class DatabaseLease:
         """Return the database's name.
 
         Raises:
-            IsolationError: It cannot be made.
+            IsolationError: It cannot be made, or the test has ended.
         """
+        if self._has_ended:
+            raise IsolationError(
+                "isolated_clickhouse belongs to a test that has ended, and its database is another test's; code under "
+                "test must not keep it (in a module's variable, a cache or a thread, for instance)"
+            )
         if self._name:
             return self._name
         self._process.require(
@@ -158,6 +165,7 @@ class DatabaseLease:
         Raises:
             IsolationError, IsolationBrokenError: What the test has left in the server cannot be removed.
         """
+        self._has_ended = True
         if self._name and self._process.is_this:
             self._pool.give_back(self._name)
             if self._leftovers is not None:

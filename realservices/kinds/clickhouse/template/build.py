@@ -19,9 +19,11 @@ from realservices.host.process import describe_exit, spawn
 from realservices.host.process_tags import tag_this_process
 from realservices.host.scratch import Scratch
 from realservices.host.slots import acquire_slot
+from realservices.kinds.clickhouse.engine import INSTALL
 from realservices.kinds.clickhouse.server.config import HOST, lost_settings, write_configuration
 from realservices.kinds.clickhouse.server.http import ClickHouseRefusal, query
-from realservices.kinds.clickhouse.sql import quote_name, split_statements
+from realservices.kinds.clickhouse.sql import quote_name
+from realservices.kinds.clickhouse.template.files import read_statements
 from realservices.kinds.clickhouse.template.identifiers import Identifiers
 from realservices.kinds.clickhouse.template.migrators import migrate_clickhouse, statements_of
 from realservices.kinds.clickhouse.template.parts import (
@@ -118,6 +120,7 @@ class _Engine:
         self._address = (HOST, ports[0])
         self._account = (options.user, os.urandom(12).hex())
         self._directory = work
+        self._server = os.path.abspath(options.server)
         self.endpoint = {
             "kind": "clickhouse",
             "host": HOST,
@@ -132,7 +135,7 @@ class _Engine:
         }
         self._command = write_configuration(
             work,
-            server=os.path.abspath(options.server),
+            server=self._server,
             data=self.data,
             ports={"http": ports[0], "tcp": ports[1]},
             account=self._account,
@@ -154,7 +157,8 @@ class _Engine:
             pid, status = os.waitpid(self._pid, os.WNOHANG)
             if pid:
                 self._pid = 0
-                raise TemplateError(f"ClickHouse does not start; it {describe_exit(status)}. It says:\n{self._words()}")
+                words = f"{self._words()}{self._suspicion()}"
+                raise TemplateError(f"ClickHouse does not start; it {describe_exit(status)}. It says:\n{words}")
             if time.monotonic() > deadline:
                 raise TemplateError(f"ClickHouse did not serve within {_READY_TIMEOUT_S:.0f} s:\n{self._words()}")
             time.sleep(_PAUSE_S)
@@ -183,6 +187,15 @@ class _Engine:
         except (OSError, ClickHouseRefusal):
             return False
         return True
+
+    def _suspicion(self) -> str:
+        """Return a doubt whether it is a ClickHouse, which tells its errors in one way."""
+        if any(sign in self._words() for sign in ("DB::Exception", INSTALL)):
+            return ""
+        return (
+            f"\n  The program is {self._server}. If it is no ClickHouse, name the libchdb.so of `{INSTALL}`, or a "
+            "clickhouse program"
+        )
 
     def _words(self) -> str:
         with open(self._log, encoding="utf-8", errors="replace") as log:
@@ -233,8 +246,7 @@ def _apply_all(engine: _Engine, database: str, kind: str, files: list[tuple[str,
 
 def _apply(engine: _Engine, database: str, kind: str, shown: str, path: str) -> list[Statement]:
     """Run a file's statements in a session of its own, so that SET and temporary tables last as long as the file."""
-    with open(path, encoding="utf-8") as file:
-        statements = split_statements(file.read())
+    statements = read_statements(kind, shown, path)
     session = {"session_id": f"realservices-{shown}", "session_timeout": "3600"}
     engine.run(f"USE {quote_name(database)}", session)
     for statement in statements:

@@ -20,6 +20,10 @@ _REMEDIES = (
         "TEST_CLICKHOUSE_HOST (docs/external.md)",
     ),
     (
+        "ACCESS_STORAGE_FOR_INSERTION_NOT_FOUND",
+        "the tests' server keeps no accounts: tests and programs connect as the service's user, who may do everything",
+    ),
+    (
         r"Unknown data type family: (?i:\w*serial|jsonb|timestamptz|bytea|varbinary|datetime2|nvarchar)\b",
         "that looks like the dialect of another database: have schema name the files for ClickHouse",
     ),

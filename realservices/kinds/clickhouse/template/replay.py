@@ -25,6 +25,7 @@ SEEDS_DATABASE = "realservices_seeds"
 # For the first test, while the others are made. Each costs a server's start about 5 ms with a schema of ten tables.
 READY_DATABASES = ["realservices_ready_1"]
 _TRIAL = READY_DATABASES[0]
+_SHOWN = 100
 # What does not make a table. Rows are copied, so that nothing is computed twice.
 _NO_SCHEMA = {"INSERT", "SELECT", "WITH", "OPTIMIZE", "SYSTEM", "SHOW", "EXPLAIN", "CHECK", "DESCRIBE", "DESC", "KILL"}
 # What belongs to the whole server, and is there already.
@@ -75,7 +76,8 @@ def _replay(run: Run, name: str, statements: list[Statement], plan: dict[str, An
     if plan["session"]:
         run(f"USE {name}", parameters)
     for statement in statements:
-        _try(run, statement.text, parameters, f"the statement in line {statement.line}")
+        where = f"in line {statement.line} of {statement.file}" if statement.file else f"{statement.text[:_SHOWN]!r}"
+        _try(run, statement.text, parameters, f"the statement {where}")
 
 
 def _copy(run: Run, name: str, plan: dict[str, Any]) -> None:

@@ -1,0 +1,36 @@
+"""Schema and seed files of a ClickHouse template, read as statements."""
+
+from __future__ import annotations
+
+from realservices.contract.errors import TemplateError
+from realservices.kinds.clickhouse.sql import split_statements
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from realservices.kinds.clickhouse.sql import Statement
+
+
+def read_statements(kind: str, shown: str, path: str) -> list[Statement]:
+    """Return the statements of a file.
+
+    Args:
+        kind: ``schema`` or ``seed``, for messages.
+        shown: What the file is called in them.
+        path: Where it is.
+
+    Raises:
+        TemplateError: It is not text in UTF-8.
+    """
+    with open(path, "rb") as file:
+        content = file.read()
+    try:
+        statements = split_statements(content.decode("utf-8-sig").replace("\r\n", "\n"))
+    except UnicodeDecodeError as error:
+        line = content.count(b"\n", 0, error.start) + 1
+        raise TemplateError(
+            f"{kind} {shown}, line {line}: the byte 0x{content[error.start]:02x} is not UTF-8, in which files with "
+            "statements are. Save the file as UTF-8; write other bytes as unhex('ff')"
+        ) from None
+    for statement in statements:
+        statement.file = shown
+    return statements
