@@ -92,6 +92,33 @@ def test_what_would_be_lost_is_refused(build: TemplateBuild, sql: str | bytes, r
     assert build.script(TABLE).script(sql, "--seed").refusal() == f"//app:db: {reason}\n"
 
 
+@pytest.mark.parametrize(
+    ("sql", "reason"),
+    [
+        (
+            "DROP DATABASE test;",
+            "seed app/seed.sql has dropped the database 'test', which the service's tables are to be",
+        ),
+        ("SHUTDOWN;", "the server has ended while seed app/seed.sql was applied, or behind it"),
+    ],
+)
+def test_a_file_that_takes_everything_away_is_named(build: TemplateBuild, sql: str, reason: str) -> None:
+    assert build.script(TABLE).script(sql, "--seed").refusal().startswith(f"//app:db: {reason}")
+
+
+@pytest.mark.parametrize(
+    ("sql", "remedy"),
+    [
+        ("CREATE PROCEDURE p()\nBEGIN\n  SELECT 1;\nEND;\n", "put a line `DELIMITER //` before a routine"),
+        (b"-- \nSELECT '\xe9' FROM nosuch;", "it is not: line 2 has the byte 0xe9. Save it as UTF-8"),
+    ],
+)
+def test_what_to_do_is_said_where_the_server_does_not(build: TemplateBuild, sql: str | bytes, remedy: str) -> None:
+    message = build.script(sql).refusal()
+    assert message.startswith("//app:db: MariaDB refused migration app/migration.sql, line ")
+    assert remedy in message.splitlines()[-1]
+
+
 def test_a_transaction_of_a_file_may_be_rolled_back(build: TemplateBuild) -> None:
     build.script(TABLE + "BEGIN; INSERT INTO a VALUES (1); ROLLBACK;").info()
 

@@ -17,6 +17,7 @@ import time
 from realservices.contract.errors import TemplateError
 from realservices.kinds.mariadb.names import quote_text
 from realservices.kinds.mariadb.template.bootstrap import environment
+from realservices.kinds.mariadb.template.remedies import remedy
 from realservices.schema.psql_words import indented
 
 TYPE_CHECKING = False
@@ -35,19 +36,9 @@ _TOKEN = re.compile(
 # Then a backslash in a text is a backslash.
 _OTHER_ESCAPES = b"NO_BACKSLASH_ESCAPES"
 # The server's words and the line that they are about, and what to do.
-_REMEDIES = (
-    (
-        r"variable '(?i:gtid_purged)'",
-        "MySQL's mysqldump has written the line: dump with --set-gtid-purged=OFF, or take it out",
-    ),
-    (r"near 'source\b", "commands of the client are not run: name the file that it reads in migrations"),
-    (
-        r"near '(?i:GO\b|\[|\"|serial\b|jsonb\b|::|\$\$)",
-        "that looks like the dialect of another database: have migrations name the files for MariaDB",
-    ),
-)
 _ENDED_ALONE = ("Handler_rollback", "Com_rollback", "Com_rollback_to_savepoint")
 _SESSIONS = "SELECT id FROM information_schema.processlist WHERE user = {} AND id <> CONNECTION_ID()"
+_DATABASE = "SELECT 1 FROM information_schema.schemata WHERE schema_name = {}"
 _END_TIMEOUT_S, _PAUSE_S = 60.0, 0.002
 _COUNTERS = f"SHOW GLOBAL STATUS WHERE Variable_name IN ({', '.join(repr(name) for name in _ENDED_ALONE)})"
 
@@ -105,7 +96,14 @@ def apply_file(
         )
     if done.returncode:
         raise TemplateError(_refused(script, done.stderr.decode(errors="replace").strip()))
-    _await_end(connection, user)
+    try:
+        _await_end(connection, user)
+    except OSError as error:
+        raise TemplateError(
+            f"the server has ended while {script.kind} {script.shown} was applied, or behind it ({error}): leave "
+            "SHUTDOWN out, if it has one"
+        ) from error
+    _refuse_loss(script, connection, database)
     after = _counters(connection)
     if after["Handler_rollback"] > before["Handler_rollback"] and all(
         after[name] == before[name] for name in _ENDED_ALONE[1:]
@@ -136,25 +134,25 @@ def _refused(script: Script, words: str) -> str:
     if not found:
         return f"MariaDB's client failed with {script.kind} {script.shown}:\n{indented(words or '(it says nothing)')}"
     line = int(found["line"])
-    with open(script.path, encoding="utf-8", errors="replace") as file:
-        lines = file.read().splitlines()
+    with open(script.path, "rb") as file:
+        content = file.read()
+    lines = content.decode(errors="replace").splitlines()
     shown = lines[line - 1].strip() if line <= len(lines) else ""
     at = f"\n  in the statement that begins with:\n{indented(shown)}" if shown else ""
     return (
         f"MariaDB refused {script.kind} {script.shown}, line {line}:\n"
-        f"{indented('ERROR' + (found['code'] or '') + ': ' + found['words'])}{at}{_remedy(found['words'], shown)}"
+        f"{indented('ERROR' + (found['code'] or '') + ': ' + found['words'])}{at}"
+        f"{remedy(content, line, found['words'])}"
     )
 
 
-def _remedy(words: str, statement: str) -> str:
-    """Return what to do, on a line of its own, "" if that is not known.
-
-    Args:
-        words: The server's.
-        statement: The first line of what it refused.
-    """
-    found = next((remedy for pattern, remedy in _REMEDIES if re.search(pattern, f"{words}\n{statement}")), "")
-    return f"\n  {found}" if found else ""
+def _refuse_loss(script: Script, connection: Connection, database: str) -> None:
+    """Refuse a file that has taken away where tables are to be."""
+    if not connection.run(_DATABASE.format(quote_text(database))):
+        raise TemplateError(
+            f"{script.kind} {script.shown} has dropped the database {database!r}, which the service's tables are to be "
+            "in: leave DROP DATABASE out"
+        )
 
 
 def _await_end(connection: Connection, user: str) -> None:
