@@ -5,6 +5,7 @@ from __future__ import annotations
 import dataclasses
 import threading
 import time
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -19,7 +20,6 @@ from realservices.sources.services import find_services
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
-    from pathlib import Path
 
     from realservices.contract.runtime import Endpoint
     from realservices.control.client import BlockingServiceControl
@@ -106,6 +106,15 @@ async def test_what_an_asynchronous_test_leaves_is_gone_too(
     assert isolated_clickhouse.database
     assert _seen(server) == _USUAL
     await isolated_clickhouse.execute("CREATE FUNCTION tests_left AS (x) -> x + 1")
+
+
+@pytest.mark.parametrize("again", range(4))
+def test_frozen_parts_are_gone_too(isolated_clickhouse_sync: ClickHouseDatabaseSync, again: int) -> None:
+    isolated_clickhouse_sync.execute("CREATE TABLE t (id Int32) ENGINE = MergeTree ORDER BY id")
+    isolated_clickhouse_sync.execute("INSERT INTO t VALUES (1)")
+    isolated_clickhouse_sync.execute("ALTER TABLE t FREEZE WITH NAME 'tests'")
+    data = isolated_clickhouse_sync.execute("SELECT path FROM system.disks WHERE name = 'default'")[0][0]
+    assert len(list(Path(data, "shadow", "tests", "store").glob("*/*/*"))) == 1
 
 
 def test_nothing_is_left_of_that_either(

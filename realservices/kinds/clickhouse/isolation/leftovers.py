@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -61,14 +62,19 @@ class Leftovers(ServerLeftovers):
         while waiting:
             refused: list[ServerObject] = []
             for each in waiting:
-                if each.kind == "FILE":
-                    Path(each.name).unlink(missing_ok=True)
-                    continue
                 try:
-                    for statement in each.drop_statements:
-                        self._connection.run(statement)
+                    self._drop_one(each)
                 except IsolationError:
                     if each is waiting[-1] and len(refused) == len(waiting) - 1:
                         raise  # Not one of them could be dropped.
                     refused.append(each)
             waiting = refused
+
+    def _drop_one(self, dropped: ServerObject) -> None:
+        if dropped.kind == "FILE":
+            Path(dropped.name).unlink(missing_ok=True)
+        elif dropped.kind == "FROZEN":
+            shutil.rmtree(dropped.name, ignore_errors=True)
+        else:
+            for statement in dropped.drop_statements:
+                self._connection.run(statement)

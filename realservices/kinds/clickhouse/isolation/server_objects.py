@@ -31,6 +31,8 @@ _PLACES = (
 _STATED = ("FUNCTION", "NAMED COLLECTION", "WORKLOAD", "RESOURCE")
 # Of statements that read and write files by name.
 _USER_FILES = "user_files"
+# Of ALTER TABLE … FREEZE: a directory for each name, and a number.
+_FROZEN, _NOT_FROZEN = "shadow", "increment.txt"
 # Of all processes of the session, which make and drop them at any time.
 _TESTS_OWN = "realservices_"
 
@@ -39,8 +41,8 @@ class ServerObject(NamedTuple):
     """Something that a server has once.
 
     Attributes:
-        kind: As in SQL: ``FUNCTION``, ``NAMED COLLECTION``, ``DATABASE``, …; or ``FILE``.
-        name: Its name; of a table, view or dictionary that in the database `default`; of a file its path.
+        kind: As in SQL: ``FUNCTION``, ``NAMED COLLECTION``, ``DATABASE``, …; or ``FILE``, or ``FROZEN`` parts.
+        name: Its name; of a table, view or dictionary that in the database `default`; of a file and of parts the path.
     """
 
     kind: str
@@ -90,15 +92,19 @@ def server_objects(data: str) -> Mapping[ServerObject, str]:
                 found[ServerObject(kind, name)] = ""
     for directory, _, names in os.walk(f"{data}/{_USER_FILES}"):
         found |= {ServerObject("FILE", f"{directory}/{name}"): "" for name in names}
-    return found
+    frozen = _names(f"{data}/{_FROZEN}")
+    return found | {ServerObject("FROZEN", f"{data}/{_FROZEN}/{name}"): "" for name in frozen if name != _NOT_FROZEN}
+
+
+def _names(directory: str) -> list[str]:
+    try:
+        return os.listdir(directory)
+    except OSError:
+        return []  # The engine makes it with the first one.
 
 
 def _files(directory: str, prefix: str) -> Iterator[tuple[str, str]]:
-    try:
-        names = os.listdir(directory)
-    except OSError:
-        return  # The engine makes it with the first one.
-    for file in names:
+    for file in _names(directory):
         if file.startswith(prefix) and file.endswith(_SUFFIX):
             yield unquote(file.removeprefix(prefix).removesuffix(_SUFFIX)), f"{directory}/{file}"
 
