@@ -125,6 +125,7 @@ def test_what_tests_have_done_is_undone(database: Recycled, monkeypatch: pytest.
         assert database.rows() == before, done
 
 
+@pytest.mark.parametrize("database", ["files seen"], indirect=True)
 @pytest.mark.parametrize("done", _REFUSED)
 def test_a_database_that_is_another_one_is_not_used_again(
     database: Recycled, monkeypatch: pytest.MonkeyPatch, done: str
