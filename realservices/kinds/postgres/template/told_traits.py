@@ -19,5 +19,7 @@ def tell_traits(cluster: Cluster, source: str) -> None:
     """
     queries = f"SELECT {NEXT_TRANSACTION} + {AT_START}", traits_query(cluster.version_num)
     lines = cluster.ask(source, *queries, what=f"cannot ask what the schema of database {source!r} does by itself")
-    with open(os.path.join(cluster.data, TRAITS_FILE), "w", encoding="utf-8") as file:
+    path = os.path.join(cluster.data, TRAITS_FILE)
+    with open(path, "w", encoding="utf-8") as file:
         file.write("\n".join(lines))
+    os.chmod(path, 0o600)  # As the server's files, whatever the user's umask is.
