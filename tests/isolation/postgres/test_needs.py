@@ -178,6 +178,15 @@ def test_views_use_the_time() -> None:
     assert clock.is_in("SELECT * FROM fresh", needs_of("SELECT * FROM fresh"))
 
 
+def test_views_over_functions_and_other_views_use_the_time() -> None:
+    seen = {"clock_in_views": ["fresh"], "views": ["fresh", "fresher"], "calling": ["recent"]}
+    clock = _traits([("at", False, "SELECT now()")], **seen).clock
+    for view in ("fresh", "fresher", "recent"):
+        assert clock.is_in(f"SELECT * FROM {view}", needs_of(f"SELECT * FROM {view}"))
+    without = _traits([("at", False, "SELECT 1")], views=["fresher"], calling=["recent"]).clock
+    assert not without.names
+
+
 @pytest.mark.parametrize(
     ("sql", "expected"),
     [

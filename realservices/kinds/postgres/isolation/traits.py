@@ -99,22 +99,28 @@ def traits_of(answer: str) -> Traits:
     ]
     views = {str(name).lower() for name in found["clock_in_views"] or ()}
     defers = bool(found["defers"])
-    callers = [*(found["calling"] or ()), *(found["foreign"] or ())]
+    # A view may call a function, or have another view that does.
+    callers = frozenset(str(name).lower() for name in (*(found["calling"] or ()), *(found["views"] or ())))
+    calling = {str(name).lower() for name in found["calling"] or ()}
+    foreign = {str(name).lower() for name in found["foreign"] or ()}
     defaults = found["clock_in_defaults"] or ()
     # An INSERT into a view goes to a table of another name.
     tables = frozenset(_first_word(name) for name in (*defaults, *((found["views"] or ()) if defaults else ())))
     return Traits(
-        hanging=_trait(functions, lambda source: body_hangs(source) or (defers and body_writes(source)), writes=defers),
+        hanging=_trait(
+            functions, callers, lambda source: body_hangs(source) or (defers and body_writes(source)), writes=defers
+        ),
         clock=_trait(
             functions,
+            callers,
             lambda source: body_reads_clock(source) or (body_inserts(source) and _names_any(source, tables)),
             views,
             writes=bool(found["clock_in_checks"]),
             tables=tables,
         ),
-        outlasting=_trait(functions, body_outlasts_reset),
-        session=_trait(functions, body_alters_session),
-        writing=_trait(functions, body_writes, {str(name).lower() for name in callers}),
+        outlasting=_trait(functions, callers, body_outlasts_reset),
+        session=_trait(functions, callers, body_alters_session),
+        writing=_trait(functions, callers, body_writes, calling | foreign),
     )
 
 
@@ -138,6 +144,7 @@ class _Function:
 
 def _trait(
     functions: list[_Function],
+    callers: frozenset[str],
     has_it: Callable[[str], bool],
     views: Collection[str] = (),
     *,
@@ -148,7 +155,9 @@ def _trait(
     while more := {f.name for f in functions if f.name not in names and not names.isdisjoint(_words(f.source))}:
         names |= more
     triggers = {function.name for function in functions if function.is_trigger}
-    return Trait(frozenset(names - triggers), writes or not triggers.isdisjoint(names), tables)
+    called = frozenset(names - triggers)
+    # A view or policy does not tell which function it calls.
+    return Trait(called | callers if called else called, writes or not triggers.isdisjoint(names), tables)
 
 
 def _names_any(source: str, tables: frozenset[str]) -> bool:
