@@ -11,16 +11,19 @@ import contextlib
 import json
 import os
 import threading
-from typing import TYPE_CHECKING
+from collections import Counter
+from typing import TYPE_CHECKING, Any
 
 from realservices.system.locks import SHARED, lock, try_lock
 from realservices.system.os_errors import explain
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Iterator, Mapping
+    from collections.abc import Callable, Container, Iterable, Iterator, Mapping
 
 State = dict[str, str]
 """What there is, by kind and name: ``database shop``, ``setting maxmemory``, …."""
+# In the file, beside such keys: how many tests have claimed what, more or fewer than before; None: none has any more.
+_CLAIMS = ""
 
 
 class ServerLeftovers:
@@ -37,10 +40,11 @@ class ServerLeftovers:
         self._descriptor = -1
         # What the file holds, which only grows.
         self._noted: State = {}
+        self._claims: Counter[str] = Counter()
         self._size = 0
         self._tests = 0
         # Tests of one process may run at the same time, too.
-        self._lock = threading.Lock()
+        self._lock = threading.RLock()
 
     def look(self) -> State:
         """Return what there is.
@@ -93,6 +97,20 @@ class ServerLeftovers:
         """Have no later test miss what a test has removed and `undo` cannot make anew; to be called by that."""
         self._note(dict.fromkeys(keys))
 
+    def claim(self, key: str) -> None:
+        """Say that a test is about to make or change something, and undoes it itself: it is no program's."""
+        self._note({_CLAIMS: {key: 1}})
+
+    def disclaim(self, key: str) -> None:
+        """Say that it has done so."""
+        self._note({_CLAIMS: {key: -1}})
+
+    def is_shared(self, key: str) -> bool:
+        """Return whether other tests have claimed something, too."""
+        with self._lock:
+            self._read()
+            return self._claims[key] > 1
+
     def _finish(self, is_last: bool) -> State:
         return self.look() if is_last else {}
 
@@ -100,7 +118,11 @@ class ServerLeftovers:
         try:
             self._descriptor = os.open(self._path, os.O_RDWR | os.O_CREAT | os.O_APPEND | os.O_CLOEXEC, 0o600)
             lock(self._descriptor, SHARED)  # Waits where another process undoes something just now.
-            if between := self._between(self.look()):
+            self._read()
+            claimed = +self._claims
+            now = self.look()
+            claimed += self._read()
+            if between := self._between(now, claimed):
                 self._note(between)
         except OSError as error:
             self._let_go()
@@ -114,39 +136,47 @@ class ServerLeftovers:
             # Before a look: what a test of another process leaves after one would be taken for a program's later.
             is_alone = try_lock(self._descriptor)
             self._last = now = finish(True)
+            self._read()
+            if is_alone and +self._claims:
+                self._note({_CLAIMS: None})  # Of processes that were killed.
             # Where it fails, the next test that ends tries again.
-            if is_alone and now != (known := self._known()):
-                self.undo(known, now)
+            if is_alone and now != self._noted:
+                self.undo(dict(self._noted), now)
                 self._last = self.look()
         finally:
             self._let_go()
 
-    def _between(self, now: State) -> Mapping[str, str | None]:
+    def _between(self, now: State, claimed: Container[str]) -> Mapping[str, str | None]:
         """Return what has come, changed or gone (None) since the last test of this process.
 
-        Before the first one it is all that has come. What is not there may be missing for another process's test only.
+        Before the first one it is all that has come. What is not there may be missing for another process's test only,
+        and what one has claimed is that test's.
         """
         if now == self._last:
             return {}
-        last = self._known() if self._last is None else self._last
+        last = self._noted if self._last is None else self._last
         found: dict[str, str | None] = {key: value for key, value in now.items() if last.get(key) != value}
         if self._last is not None:
             found |= {key: None for key in self._last if key not in now}
-        return found
+        return {key: value for key, value in found.items() if key not in claimed}
 
-    def _known(self) -> State:
-        """Return what no test has made, as all processes have noted it."""
-        size = os.fstat(self._descriptor).st_size
-        if size != self._size:
-            known: dict[str, str | None] = {}
-            for line in os.pread(self._descriptor, size, 0).splitlines():
-                known |= json.loads(line)
-            self._size = size
-            self._noted = {key: value for key, value in known.items() if value is not None}
-        return self._noted
+    def _read(self) -> Counter[str]:
+        """Read what the file says more than before; return what was claimed there, if only for a while."""
+        size, seen = os.fstat(self._descriptor).st_size, Counter[str]()
+        for line in os.pread(self._descriptor, size - self._size, self._size).splitlines():
+            said = json.loads(line)
+            if _CLAIMS not in said:
+                self._noted = {key: value for key, value in {**self._noted, **said}.items() if value is not None}
+            elif said[_CLAIMS] is None:
+                self._claims.clear()
+            else:
+                self._claims.update(said[_CLAIMS])
+                seen.update(dict.fromkeys(said[_CLAIMS], 1))
+        self._size = size
+        return seen
 
-    def _note(self, found: Mapping[str, str | None]) -> None:
-        os.write(self._descriptor, json.dumps(found).encode() + b"\n")
+    def _note(self, said: Mapping[str, Any]) -> None:
+        os.write(self._descriptor, json.dumps(said).encode() + b"\n")
 
     def _let_go(self) -> None:
         if self._descriptor >= 0:

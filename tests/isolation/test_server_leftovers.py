@@ -91,3 +91,16 @@ def test_what_cannot_be_made_anew_is_told_once(tmp_path: Path) -> None:
     for server in (one, other):
         with server.watched():
             assert holds == {"database b": ""}
+
+
+def test_what_a_killed_process_has_claimed_is_undone(tmp_path: Path) -> None:
+    holds: State = {}
+    killed, server = Server(tmp_path / "state", holds), Server(tmp_path / "state", holds)
+    killed.begin()
+    killed.claim("function b")
+    holds["function b"] = ""
+    killed._let_go()
+    for _ in range(2):
+        with server.watched():
+            pass
+        assert holds == {}

@@ -13,7 +13,7 @@ import redis
 import redis.asyncio
 from redis.exceptions import NoPermissionError
 
-from realservices.isolation.errors import IsolationError
+from realservices.isolation.errors import IsolationBrokenError, IsolationError
 from realservices.kinds.redis.isolation.index_ranges import IndexRange
 from realservices.kinds.redis.isolation.isolation import RedisIsolation
 from realservices.kinds.redis.isolation.refusals import ServerWideCommandError
@@ -159,6 +159,16 @@ def test_number_comes_back_empty(isolation: RedisIsolation, endpoint: Endpoint) 
     isolation.release(lease)
 
 
+def test_memory_of_a_test_is_not_the_next_ones(isolation: RedisIsolation, endpoint: Endpoint) -> None:
+    with redis.Redis.from_url(endpoint.url) as program:
+        for _ in range(3):
+            lease = isolation.lease()
+            with isolation.client_sync(lease) as client:
+                client.eval("for n = 1, 100000 do redis.call('set', 'k' .. n, n) end", 0)
+            isolation.release(lease)
+            assert program.info("memory")["lazyfree_pending_objects"] == 0
+
+
 _STATES = (
     ("CLIENT", "SETNAME", "first"),
     ("MULTI",),
@@ -293,6 +303,28 @@ async def test_connections_from_the_url_end_with_the_test(isolation: RedisIsolat
         isolation.release(lease)
         with pytest.raises(redis.exceptions.RedisError):
             await program.set("a", "1")
+
+
+async def test_writer_with_another_account_is_found(isolation: RedisIsolation, endpoint: Endpoint) -> None:
+    lease = isolation.lease()
+    stop = asyncio.Event()
+
+    async def write() -> None:
+        address = endpoint.url.rsplit("/", 1)[0] + f"/{lease.database_index}"
+        async with redis.asyncio.Redis.from_url(address) as program:
+            while not stop.is_set():
+                await program.eval("for n = 1, 2000 do redis.call('set', 'k' .. n, n) end", 0)
+
+    def release_until_found() -> None:
+        for _ in range(2000):
+            isolation.release(lease)
+
+    writer = asyncio.ensure_future(write())
+    with pytest.raises(IsolationBrokenError, match=r"isolated_redis\.url"):
+        await asyncio.to_thread(release_until_found)
+    stop.set()
+    await writer
+    isolation.release(lease)
 
 
 def test_lease_that_fails_refuses_no_later_one(

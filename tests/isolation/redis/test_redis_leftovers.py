@@ -31,6 +31,7 @@ _LEFT: list[tuple[Any, ...]] = [
     ("FUNCTION", "FLUSH"),
     ("SCRIPT", "LOAD", "return 'left'"),
     ("EVAL", "return 'left'", 0),
+    ("REPLICAOF", "127.0.0.1", "1"),
 ]
 
 
@@ -100,6 +101,40 @@ def test_libraries_by_the_tests_own_clients(program: Any, process: Callable[[], 
     others.release(running)
 
 
+@pytest.mark.parametrize("name", ["mine", "service"])
+def test_a_library_of_a_running_test_is_no_programs(
+    program: Any, process: Callable[[], RedisIsolation], name: str
+) -> None:
+    before = _server(program)
+    one, other = process(), process()
+    lease = one.lease()
+    with one.client_sync(lease) as client:
+        client.function_load(_CODE.format(name=name).replace("return 1", "return 3"), replace=True)
+    for _ in range(2):
+        other.release(other.lease())
+    one.release(lease)
+    assert _server(program) == before
+    for each in (other, one, other):
+        each.release(each.lease())
+        assert _server(program) == before
+
+
+def test_a_library_of_two_tests_stays_until_both_have_ended(
+    program: Any, process: Callable[[], RedisIsolation]
+) -> None:
+    before = _server(program)
+    one, other = process(), process()
+    leases = [(each, each.lease()) for each in (one, other)]
+    for isolation, lease in leases:
+        with isolation.client_sync(lease) as client:
+            client.function_load(_CODE.format(name="mine"), replace=True)
+    one.release(leases[0][1])
+    with other.client_sync(leases[1][1]) as client:
+        assert client.fcall("answer_mine", 0) == 1
+    other.release(leases[1][1])
+    assert _server(program) == before
+
+
 def test_what_comes_and_goes_between_two_tests(program: Any, process: Callable[[], RedisIsolation]) -> None:
     isolation = process()
     isolation.release(isolation.lease())
@@ -119,6 +154,25 @@ def test_what_comes_and_goes_between_two_tests(program: Any, process: Callable[[
     isolation.release(isolation.lease())
     assert program.config_get("maxmemory") == {"maxmemory": "0"}
     assert "wider" not in program.acl_users()
+
+
+@pytest.mark.parametrize("change", ["+flushall", "-get", "off", "nopass", ""])
+def test_accounts_of_tests_are_made_anew(program: Any, process: Callable[[], RedisIsolation], change: str) -> None:
+    isolation = process()
+    before = _server(program)
+    for number in range(6):
+        lease = isolation.lease()
+        with isolation.client_sync(lease) as client:
+            assert client.get("a") is None
+            assert client.set("a", 1)
+            with pytest.raises(redis.exceptions.NoPermissionError):
+                client.flushall()
+        if number == 2:
+            for user in program.acl_users():
+                if user.startswith(lease.user.rpartition("-")[0]):
+                    program.execute_command(*(("ACL", "SETUSER", user, change) if change else ("ACL", "DELUSER", user)))
+        isolation.release(lease)
+    assert _server(program) == before
 
 
 def test_what_has_not_changed_is_not_read_again(program: Any, process: Callable[[], RedisIsolation]) -> None:
@@ -163,16 +217,18 @@ def test_nothing_is_undone_while_another_process_has_a_test(
 
 def test_what_the_server_refuses_to_bring_back(program: Any, process: Callable[[], RedisIsolation]) -> None:
     isolation = process()
+    isolation.release(isolation.lease())
     lease = isolation.lease()
     program.config_set("maxmemory", "70mb")
     program.acl_deluser("service")
-    renamed = isolation._leftovers._known  # type: ignore[union-attr]
-    isolation._leftovers._known = lambda: {**renamed(), "account service": "nonsense"}  # type: ignore[union-attr, method-assign]
+    leftovers: Any = isolation._leftovers
+    noted = leftovers._noted
+    leftovers._noted = {**noted, "account service": "nonsense"}
     message = r"tests have changed account service \(Error in ACL SETUSER modifier 'nonsense'.*REDIS_URL has to undo"
     with pytest.raises(IsolationBrokenError, match=message):
         isolation.release(lease)
     assert program.config_get("maxmemory") == {"maxmemory": "0"}
-    isolation._leftovers._known = renamed  # type: ignore[union-attr, method-assign]
+    leftovers._noted = noted
     isolation.release(isolation.lease())
     assert "service" in program.acl_users()
 

@@ -6,9 +6,12 @@ Their rules are long, and the server reads all of them again where one changes.
 from __future__ import annotations
 
 import re
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from realservices.kinds.redis.isolation.guard import REFUSED
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
 
 PREFIX = "realservices-"
 """How the names of our own accounts begin."""
@@ -29,6 +32,7 @@ class Accounts:
         # Of which indexes; the server may have forgotten those of `_ever`.
         self._made: set[int] = set()
         self._ever: set[int] = set()
+        self._rules = ""  # As the server writes them.
 
     def names(self, index: int) -> tuple[str, str]:
         """Return the accounts of a database: the one of the URL, and the one of the fixtures' clients."""
@@ -49,6 +53,20 @@ class Accounts:
     def shut(self, index: int) -> list[Command]:
         """Return the commands that let nobody in."""
         return [("ACL", "SETUSER", name, "resetpass") for name in self.names(index)]
+
+    def are_whole(self, rules: Mapping[str, str]) -> bool:
+        """Return whether all are there and have the rules that the first one had.
+
+        Args:
+            rules: Those of all accounts of tests, by name.
+        """
+        for index in self._made:
+            for name in self.names(index):
+                own = rules.get(name, "").replace(f"+select|{index}", "+select|")
+                self._rules = self._rules or own
+                if own != self._rules:
+                    return False
+        return True
 
     def forget(self) -> None:
         """Make all of them anew: the server may have none."""

@@ -44,8 +44,8 @@ if TYPE_CHECKING:
     from realservices.kinds.redis.isolation.accounts import Command
     from realservices.kinds.redis.isolation.leftovers import Leftovers
 
-# Without ASYNC the server gives memory back to the system first, which takes longer than all else.
-_FLUSH = ("FLUSHDB", "ASYNC")
+# Not ASYNC: what is still to be freed would count as the next test's memory (maxmemory).
+_FLUSH = ("FLUSHDB",)
 
 
 class RedisIsolation(ServiceIsolation):
@@ -71,6 +71,7 @@ class RedisIsolation(ServiceIsolation):
         self._indexes: IndexSource = indexes or self._leased or IndexRange(endpoint, directory)
         token = self._leased.token if self._leased else f"{os.getpid()}-{secrets.token_hex(4)}"
         self._accounts = accounts.Accounts(token)
+        self._accounts_looked_at = 0
         self._password = ""  # Of the test: what an earlier one has left running cannot connect again.
         self._administration = Administration(endpoint)
         try:
@@ -101,9 +102,12 @@ class RedisIsolation(ServiceIsolation):
             self._call(*self._opened(index), ("SELECT", index), _FLUSH)
             self._open = index
         self._is_watched = self._watch()
+        with contextlib.suppress(IsolationError):  # The server is down: nobody can use them.
+            self._restore_accounts()
         # Only now: what has failed is no lease, and nobody would release it.
         self._prepared, self._is_taken = False, True
-        service, libraries = self.endpoint, LoadedLibraries(self._call)
+        service = self.endpoint
+        libraries = LoadedLibraries(self._call, self._leftovers if self._is_watched else None)
         if not self._has_accounts:
             account = service.user, service.user, service.password
             return RedisLease(service, self._open, *account, libraries, is_guarded=True)
@@ -131,6 +135,7 @@ class RedisIsolation(ServiceIsolation):
             leftovers.end(finish)
         else:
             finish(False)
+        self._restore_accounts()
         if keys:
             raise IsolationBrokenError(
                 f"Redis database {lease.database_index} of {self.endpoint.label} holds {keys} keys right after "
@@ -145,6 +150,14 @@ class RedisIsolation(ServiceIsolation):
                 return True
         return False
 
+    def _restore_accounts(self) -> None:
+        """Make the accounts anew where a client of REDIS_URL has changed or removed one."""
+        if self._leftovers and self._accounts_looked_at != self._leftovers.account_reads:
+            self._accounts_looked_at = self._leftovers.account_reads
+            if not self._accounts.are_whole(self._leftovers.test_accounts):
+                self._accounts.forget()
+                self._call(*self._opened(self._open))
+
     def _flush(self, lease: RedisLease, then: tuple[Command, ...]) -> tuple[int, list[Any]]:
         """Empty a database, and prepare the next one; return how many keys it has, and what commands behind answer."""
         lease.libraries.restore()
@@ -155,7 +168,7 @@ class RedisIsolation(ServiceIsolation):
             *(("CLIENT", "KILL", "USER", user) for user in self._left_connected(lease)),
             *(("SELECT", index), _FLUSH, ("DBSIZE",), ("SELECT", following), ("DBSIZE",)),
         ]
-        answers = self._call(*commands, *then)
+        answers = self._call_as_master(*commands, *then)
         keys, looked = answers[len(commands) - 3], answers[len(commands) :]
         if answers[len(commands) - 1] and following != index:
             self._call(_FLUSH)  # Something has come late, after the last test there.
@@ -307,6 +320,15 @@ class RedisIsolation(ServiceIsolation):
     def _opened(self, index: int) -> list[Command]:
         """Return the commands that let the next test in."""
         return self._accounts.open(index, self._password) if self._has_accounts else []
+
+    def _call_as_master(self, *commands: Command) -> list[Any]:
+        try:
+            return self._call(*commands)
+        except redis.ReadOnlyError:
+            if not self._leftovers:
+                raise
+            self._call(("REPLICAOF", "NO", "ONE"))  # A test has made a server of our own another one's replica.
+        return self._call(*commands)
 
     def _call(self, *commands: Command) -> list[Any]:
         try:

@@ -23,7 +23,9 @@ if TYPE_CHECKING:
     from realservices.kinds.redis.isolation.accounts import Command
 
 _OURS = b"user " + PREFIX.encode()
-_FUNCTION, _ACCOUNT, _SETTING, _SCRIPTS = "function", "account", "setting", "scripts"
+FUNCTION = "function"
+"""How the key of a library begins."""
+_ACCOUNT, _SETTING, _SCRIPTS = "account", "setting", "scripts"
 _NONE = "0"
 # A selector of an account has spaces in it.
 _RULE = re.compile(r"\([^)]*\)|\S+")
@@ -31,6 +33,10 @@ _RULE = re.compile(r"\([^)]*\)|\S+")
 
 class Leftovers(ServerLeftovers):
     """See `ServerLeftovers`.
+
+    Attributes:
+        account_reads: How often all accounts were read: where somebody else than this process has changed one.
+        test_accounts: Rules of the accounts that tests have, by name, as they were then.
 
     Args:
         endpoint: The service.
@@ -45,6 +51,8 @@ class Leftovers(ServerLeftovers):
         self._found: dict[_Part, State] = {}
         self._state: State = {}
         self._own = 0  # How often tests' accounts were changed by this process.
+        self.account_reads = 0
+        self.test_accounts: dict[str, str] = {}
 
     def look(self) -> State:
         """See `ServerLeftovers`."""
@@ -65,6 +73,9 @@ class Leftovers(ServerLeftovers):
             self._found |= {part: part.read(answer) for part, answer in zip(changed, answers, strict=True)}
             self._state = {key: value for found in self._found.values() for key, value in found.items()}
             self._signs = signs
+            if _ACCOUNTS in changed:
+                self.account_reads += 1
+                self.test_accounts = _rules_of_ours(answers[changed.index(_ACCOUNTS)])
         return self._state
 
     def expect(self, commands: Iterable[Command]) -> None:
@@ -97,21 +108,29 @@ def _way_back(key: str, value: str | None) -> tuple[Any, ...] | None:
     kind, _, name = key.partition(" ")
     if kind == _SCRIPTS:  # Which scripts there are the server does not tell: those of a fixture must stay.
         return ("SCRIPT", "FLUSH") if value == _NONE else None
+    if kind == _SETTING and name in ("replicaof", "slaveof"):
+        return "REPLICAOF", *((value or "").split() or ("NO", "ONE"))
     if kind == _SETTING:
         return "CONFIG", "SET", name, value or ""
-    if kind == _FUNCTION:
+    if kind == FUNCTION:
         return ("FUNCTION", "DELETE", name) if value is None else ("FUNCTION", "LOAD", "REPLACE", value)
     return ("ACL", "DELUSER", name) if value is None else ("ACL", "SETUSER", name, "reset", *_RULE.findall(value))
 
 
 def _functions(libraries: list[list[Any]]) -> State:
     found = [dict(zip(library[::2], library[1::2], strict=True)) for library in libraries]
-    return {f"{_FUNCTION} {_text(each[b'library_name'])}": _text(each[b"library_code"]) for each in found}
+    return {f"{FUNCTION} {_text(each[b'library_name'])}": _text(each[b"library_code"]) for each in found}
 
 
 def _accounts(lines: list[bytes]) -> State:
     others = [_text(line).split(" ", 2)[1:] for line in lines if not line.startswith(_OURS)]  # user NAME RULES
     return {f"{_ACCOUNT} {name}": rules for name, rules in others}
+
+
+def _rules_of_ours(lines: list[bytes]) -> dict[str, str]:
+    """Return the rules of tests' accounts, without the passwords."""
+    ours = [_text(line).split(" ")[1:] for line in lines if line.startswith(_OURS)]
+    return {name: " ".join(word for word in words if not word.startswith("#")) for name, *words in ours}
 
 
 def _settings(pairs: list[bytes]) -> State:
@@ -139,7 +158,7 @@ LOOK = ("INFO", "server", "commandstats")
 _LIBRARIES = b"function|load", b"function|delete", b"function|flush", b"function|restore"
 _ACCOUNTS = _Part(_accounts, ("ACL", "LIST"), (b"acl|setuser", b"acl|deluser", b"acl|load"))
 _PARTS = (
-    _Part(_settings, ("CONFIG", "GET", "*"), (b"config|set",)),
+    _Part(_settings, ("CONFIG", "GET", "*"), (b"config|set", b"replicaof", b"slaveof")),
     _Part(_scripts, ("INFO", "memory"), (b"eval", b"eval_ro", b"script|load", b"script|flush")),
     _Part(_functions, ("FUNCTION", "LIST", "WITHCODE"), _LIBRARIES),
     _ACCOUNTS,
