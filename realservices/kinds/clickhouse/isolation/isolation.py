@@ -13,7 +13,7 @@ import contextlib
 import threading
 from typing import TYPE_CHECKING, Any, TypeVar
 
-from realservices.isolation.errors import IsolationError
+from realservices.isolation.errors import ended
 from realservices.isolation.own_process import OwnProcess
 from realservices.isolation.service_isolation import ServiceIsolation
 from realservices.kinds.clickhouse.isolation.database import ClickHouseDatabase, ClickHouseDatabaseSync, make_client
@@ -137,10 +137,7 @@ class DatabaseLease:
             IsolationError: It cannot be made, or the test has ended.
         """
         if self._has_ended:
-            raise IsolationError(
-                "isolated_clickhouse belongs to a test that has ended, and its database is another test's; code under "
-                "test must not keep it (in a module's variable, a cache or a thread, for instance)"
-            )
+            raise ended("isolated_clickhouse")
         if self._name:
             return self._name
         self._process.require(

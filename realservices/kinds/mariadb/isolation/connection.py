@@ -16,7 +16,7 @@ from typing import Any
 from asyncmy.connection import Connection
 from asyncmy.errors import MySQLError
 
-from realservices.isolation.errors import IsolationError
+from realservices.isolation.errors import IsolationError, ended
 from realservices.kinds.mariadb.isolation.statements import Effect, asked_of, effect_of
 
 _QUERY, _EXECUTE, _BULK_EXECUTE, _PREPARE = 3, 23, 250, 22
@@ -110,10 +110,7 @@ class IsolatedConnection(Connection):
     async def query(self, sql: Any, *arguments: Any, **named: Any) -> Any:
         """Run a statement; refuse a second one meanwhile, whose answer would be that of the first, or none at all."""
         if self._has_ended:
-            raise IsolationError(
-                "isolated_mariadb belongs to a test that has ended; code under test must not keep it (in a module's "
-                "variable, a cache or a thread, for instance)"
-            )
+            raise ended("isolated_mariadb")
         if self._reading and self._test:
             raise IsolationError(
                 "isolated_mariadb is one connection, which runs one statement at a time; it has not ended "
