@@ -33,6 +33,15 @@ _BEGINNINGS = (
 )
 
 
+def not_utf_8(content: bytes) -> tuple[int, int] | None:
+    """Return the line, from 1, and the value of the first byte that is not UTF-8; None: all are."""
+    try:
+        content.decode()
+    except UnicodeDecodeError as error:
+        return content.count(b"\n", 0, error.start) + 1, content[error.start]
+    return None
+
+
 def refuse_no_sql(files: Sequence[Script]) -> None:
     """Refuse files that are no text of SQL.
 

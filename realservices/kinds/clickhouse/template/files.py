@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from realservices.contract.errors import TemplateError
 from realservices.kinds.clickhouse.sql import split_statements
+from realservices.schema.not_sql import not_utf_8
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -23,14 +24,12 @@ def read_statements(kind: str, shown: str, path: str) -> list[Statement]:
     """
     with open(path, "rb") as file:
         content = file.read()
-    try:
-        statements = split_statements(content.decode("utf-8-sig").replace("\r\n", "\n"))
-    except UnicodeDecodeError as error:
-        line = content.count(b"\n", 0, error.start) + 1
+    if wrong := not_utf_8(content):
         raise TemplateError(
-            f"{kind} {shown}, line {line}: the byte 0x{content[error.start]:02x} is not UTF-8, in which files with "
+            f"{kind} {shown}, line {wrong[0]}: the byte 0x{wrong[1]:02x} is not UTF-8, in which files with "
             "statements are. Save the file as UTF-8; write other bytes as unhex('ff')"
-        ) from None
+        )
+    statements = split_statements(content.decode("utf-8-sig").replace("\r\n", "\n"))
     for statement in statements:
         statement.file = shown
     return statements

@@ -35,7 +35,6 @@ _TOKEN = re.compile(
 )
 # Then a backslash in a text is a backslash.
 _OTHER_ESCAPES = b"NO_BACKSLASH_ESCAPES"
-# The server's words and the line that they are about, and what to do.
 _ENDED_ALONE = ("Handler_rollback", "Com_rollback", "Com_rollback_to_savepoint")
 _SESSIONS = "SELECT id FROM information_schema.processlist WHERE user = {} AND id <> CONNECTION_ID()"
 _DATABASE = "SELECT 1 FROM information_schema.schemata WHERE schema_name = {}"

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import re
 
+from realservices.schema.not_sql import not_utf_8
+
 # Of the server, where a statement ends too early for it.
 _TOO_EARLY = "near ''"
 _ROUTINE = re.compile(r"\bCREATE\b[^;]*\b(PROCEDURE|FUNCTION|TRIGGER|EVENT|PACKAGE)\b", re.IGNORECASE)
@@ -40,15 +42,7 @@ def remedy(content: bytes, line: int, words: str) -> str:
         )
     refused = lines[line - 1] if line <= len(lines) else ""
     found += [known for pattern, known in _REMEDIES if re.search(pattern, f"{words}\n{refused.strip()}")][:1]
-    if not_utf_8 := _not_utf_8(content):
-        found.append(f"The file is read as UTF-8, which it is not: {not_utf_8}. Save it as UTF-8")
+    if wrong := not_utf_8(content):
+        where = f"line {wrong[0]} has the byte 0x{wrong[1]:02x}"
+        found.append(f"The file is read as UTF-8, which it is not: {where}. Save it as UTF-8")
     return "".join(f"\n  {each}" for each in found)
-
-
-def _not_utf_8(content: bytes) -> str:
-    try:
-        content.decode()
-    except UnicodeDecodeError as error:
-        line = content.count(b"\n", 0, error.start) + 1
-        return f"line {line} has the byte 0x{content[error.start]:02x}"
-    return ""
