@@ -149,14 +149,15 @@ def _run(
         assert psql.stdout is not None
         with psql:
             for line in psql.stdout:
-                word, _, rest = line.rstrip(b"\n").partition(b" ")
-                index, _, ended_in = rest.decode("utf-8", "replace").partition(" ")
-                if word == token.encode() and ended_in:
-                    # psql's own name of the database; a file may have taken it away.
-                    elsewhere |= {ended_in: current} if ended_in not in (database, _DATABASE) else {}
-                elif word == token.encode():
+                word, _, rest = line.decode("utf-8", "replace").rstrip("\n").partition(" ")
+                index, _, ended_in = rest.partition(" ")
+                if word != token:
+                    continue
+                if not ended_in:
                     current = group[int(index)]
                     begin(current)
+                elif ended_in not in (database, _DATABASE):  # The latter where a file has taken psql's variable away.
+                    elsewhere[ended_in] = current
         if psql.returncode:
             errors.seek(max(0, errors.seek(0, os.SEEK_END) - _WORDS_BYTES))
             words = errors.read().decode("utf-8", "replace")

@@ -29,7 +29,7 @@ from realservices.kinds.postgres.template.base import Base, write_whole
 from realservices.kinds.postgres.template.cluster import Cluster, data_directory
 from realservices.kinds.postgres.template.contents import write_contents
 from realservices.kinds.postgres.template.copies import create_copies, finish_copies, linked_directories
-from realservices.kinds.postgres.template.elsewhere import TABLES, refuse_tables_elsewhere
+from realservices.kinds.postgres.template.elsewhere import count_tables, refuse_tables_elsewhere
 from realservices.kinds.postgres.template.locale import PROVIDERS, Locale
 from realservices.kinds.postgres.template.migrators import migrate_postgres
 from realservices.kinds.postgres.template.pg_control import forget_origin
@@ -213,7 +213,7 @@ def _fill(cluster: Cluster, options: argparse.Namespace, scripts: list[Script], 
     if scripts:
         refuse_tables_elsewhere(cluster, source, elsewhere)
     is_told = options.layout or options.migrate or options.base
-    if scripts and not is_told and cluster.ask(source, TABLES) == ["0"]:
+    if scripts and not is_told and not count_tables(cluster, source):
         refuse_undone(scripts, _UNDONE)
     progress.begin("statistics, and the archive")
     analyze(cluster, source, work, since)

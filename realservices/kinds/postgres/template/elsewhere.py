@@ -14,13 +14,21 @@ if TYPE_CHECKING:
     from realservices.schema.script import Script
 
 # Tables and the like, but for those of extensions. What initdb makes has lower numbers.
-TABLES = """SELECT count(*) FROM pg_class
+_TABLES = """SELECT count(*) FROM pg_class
     WHERE oid >= 16384 AND relkind IN ('r', 'p', 'v', 'm', 'f') AND relpersistence <> 't' AND NOT EXISTS (
         SELECT FROM pg_depend WHERE classid = 'pg_class'::regclass AND objid = pg_class.oid AND deptype = 'e')"""
-"""Their number."""
 _ALL = "SELECT datname FROM pg_database WHERE datallowconn"
 _OTHERS = """SELECT datname FROM pg_database WHERE datallowconn AND datname <> current_database()
     AND datname NOT IN ({own}) AND ({tables}) = 0"""
+
+
+def count_tables(cluster: Cluster, database: str) -> int:
+    """Return how many tables and the like files have made in a database.
+
+    Raises:
+        TemplateError: The server does not say it.
+    """
+    return int(cluster.ask(database, _TABLES)[0])
 
 
 def refuse_tables_elsewhere(cluster: Cluster, database: str, ended_in: Mapping[str, Script]) -> None:
@@ -35,9 +43,8 @@ def refuse_tables_elsewhere(cluster: Cluster, database: str, ended_in: Mapping[s
         TemplateError: There are some.
     """
     own = ", ".join(f"'{name}'" for name in COPIES)
-    for other in cluster.ask(database, _OTHERS.format(own=own, tables=TABLES)):
-        (count,) = cluster.ask(other, TABLES)
-        if count != "0":
+    for other in cluster.ask(database, _OTHERS.format(own=own, tables=_TABLES)):
+        if count := count_tables(cluster, other):
             raise TemplateError(
                 f"the files have made {count} table(s) in database {other!r} and none in {database!r}, which is the "
                 f"one that tests are given. A \\connect does that, and with it pg_dump --create: take it and CREATE "
@@ -47,8 +54,7 @@ def refuse_tables_elsewhere(cluster: Cluster, database: str, ended_in: Mapping[s
     there = set(cluster.ask(database, _ALL)) if ended_in else set()
     for other in ended_in.keys() & there:
         script = ended_in[other]
-        (count,) = cluster.ask(other, TABLES)
-        if count != "0":
+        if count := count_tables(cluster, other):
             raise TemplateError(
                 f"{script.kind} {script.shown} ends in database {other!r}, in which the files have made {count} "
                 f"table(s), and tests are given {database!r}: take \\connect (\\c) and CREATE DATABASE out of the file "
