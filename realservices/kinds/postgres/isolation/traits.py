@@ -97,12 +97,12 @@ def traits_of(answer: str) -> Traits:
     functions = [
         _Function(str(name).lower(), bool(fires), str(source)) for name, fires, source in found["functions"] or ()
     ]
-    views = {str(name).lower() for name in found["clock_in_views"] or ()}
-    defers = bool(found["defers"])
+    keys = "clock_in_views", "views", "calling", "foreign"
+    names = (frozenset(str(name).lower() for name in found[key] or ()) for key in keys)
+    clock_in_views, views, calling, foreign = names
     # A view may call a function, or have another view that does.
-    callers = frozenset(str(name).lower() for name in (*(found["calling"] or ()), *(found["views"] or ())))
-    calling = {str(name).lower() for name in found["calling"] or ()}
-    foreign = {str(name).lower() for name in found["foreign"] or ()}
+    callers = calling | views
+    defers = bool(found["defers"])
     defaults = found["clock_in_defaults"] or ()
     # An INSERT into a view goes to a table of another name.
     tables = frozenset(_first_word(name) for name in (*defaults, *((found["views"] or ()) if defaults else ())))
@@ -114,7 +114,7 @@ def traits_of(answer: str) -> Traits:
             functions,
             callers,
             lambda source: body_reads_clock(source) or (body_inserts(source) and _names_any(source, tables)),
-            views,
+            clock_in_views,
             writes=bool(found["clock_in_checks"]),
             tables=tables,
         ),

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from realservices.kinds.postgres.isolation.restore.known_types import AT_PLACES, as_texts
+from realservices.kinds.postgres.isolation.restore.known_types import as_texts, at_places
 from realservices.kinds.postgres.isolation.restore.rows import MovedRows, conditions
 
 if TYPE_CHECKING:
@@ -21,9 +21,9 @@ if TYPE_CHECKING:
 # What a relation's row says of its file and not of the relation.
 _OF_THE_FILE = "relfilenode, relpages, reltuples, relallvisible, relallfrozen, relfrozenxid, relminmxid"
 _WITHOUT_FILE = f"to_jsonb(c) - '{{{_OF_THE_FILE}}}'::text[]"
-_RELATIONS = f"SELECT ctid, oid, {_WITHOUT_FILE} AS meaning, relfilenode FROM pg_class AS c WHERE {AT_PLACES}"
+_RELATIONS = f"SELECT ctid, oid, {_WITHOUT_FILE} AS meaning, relfilenode FROM pg_class AS c WHERE {at_places()}"
 # The schema for temporary tables of a backend stays for the next one.
-_LASTING = f"SELECT count(*) FROM pg_namespace WHERE {AT_PLACES} AND nspname !~ '^pg_(toast_)?temp_'"
+_LASTING = f"SELECT count(*) FROM pg_namespace WHERE {at_places()} AND nspname !~ '^pg_(toast_)?temp_'"
 
 
 class SchemaChangedError(Exception):

@@ -13,7 +13,7 @@ import asyncpg
 
 from realservices.kinds.postgres.isolation.restore.backends import end_backends
 from realservices.kinds.postgres.isolation.restore.catalogs import Catalogs, SchemaChangedError
-from realservices.kinds.postgres.isolation.restore.known_types import as_places, as_texts
+from realservices.kinds.postgres.isolation.restore.known_types import as_places, as_texts, at_places
 from realservices.kinds.postgres.isolation.restore.pristine import SETTINGS, Relation
 from realservices.kinds.postgres.isolation.restore.rows import MovedRows, expected_rows, insert, ranges
 from realservices.kinds.postgres.isolation.restore.written import Position
@@ -276,7 +276,7 @@ class _Undo:
             self._deletions.append(f"DELETE FROM ONLY {table.name} WHERE {where}")
         # A new row may lie where an old one was, which the test has deleted and a VACUUM taken away.
         places, since = self._argument(as_texts(old)), self._argument(self._since)
-        where = f"ctid = ANY ({places}::text[]::tid[]) AND xmin::text::bigint < {since}"
+        where = f"{at_places(places)} AND xmin::text::bigint < {since}"
         self._columns.append(f"ARRAY(SELECT ctid::text FROM ONLY {table.name} WHERE {where}) AS {_column(table)}")
 
     def _argument(self, value: Any) -> str:

@@ -12,8 +12,10 @@ if TYPE_CHECKING:
 
     from realservices.kinds.postgres.isolation.restore.pristine import Place
 
-AT_PLACES = "ctid = ANY ($1::text[]::tid[])"
-"""A condition: the row is at one of some places, an argument made by `as_texts`."""
+
+def at_places(argument: str = "$1") -> str:
+    """Return a condition: the row is at one of some places, an argument made by `as_texts`."""
+    return f"ctid = ANY ({argument}::text[]::tid[])"
 
 
 def as_texts(places: Iterable[Place]) -> list[str]:

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any, Protocol
 import asyncpg
 
 from realservices.kinds.postgres.databases import SCHEMAS_SETTINGS
-from realservices.kinds.postgres.isolation.restore.known_types import AT_PLACES, as_texts
+from realservices.kinds.postgres.isolation.restore.known_types import as_texts, at_places
 from realservices.kinds.postgres.isolation.restore.pages import UndecidedError, row_numbers, unknown_transactions
 from realservices.kinds.postgres.isolation.restore.rows import ranges
 
@@ -212,7 +212,7 @@ class Pristine:
 
     async def rows(self, relation: Relation, places: list[Place]) -> list[str]:
         """Return rows of a table as texts, in the order of ``places``."""
-        query = f"SELECT ctid, realservices_row::text FROM ONLY {relation.name} AS realservices_row WHERE {AT_PLACES}"
+        query = f"SELECT ctid, realservices_row::text FROM ONLY {relation.name} AS realservices_row WHERE {at_places()}"
         texts = {row[0]: row[1] for row in await self._fetch(query, as_texts(places))}
         return [texts[place] for place in places]
 

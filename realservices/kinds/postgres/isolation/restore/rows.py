@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from realservices.kinds.postgres.isolation.restore.known_types import AT_PLACES, as_texts
+from realservices.kinds.postgres.isolation.restore.known_types import as_texts, at_places
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
@@ -91,7 +91,7 @@ async def bring_back(
     expected = await expected_rows(pristine, relation, blocks, moved)
     if not expected:
         return
-    query = f"SELECT ctid FROM ONLY {relation.name} WHERE {AT_PLACES}"
+    query = f"SELECT ctid FROM ONLY {relation.name} WHERE {at_places()}"
     for row in await connection.fetch(query, as_texts(expected)):
         del expected[row["ctid"]]
     await insert(connection, pristine, relation, list(expected.values()), moved)
