@@ -119,9 +119,9 @@ class ServerLeftovers:
             self._descriptor = os.open(self._path, os.O_RDWR | os.O_CREAT | os.O_APPEND | os.O_CLOEXEC, 0o600)
             lock(self._descriptor, SHARED)  # Waits where another process undoes something just now.
             self._read()
-            claimed = +self._claims
+            claimed = set(+self._claims)
             now = self.look()
-            claimed += self._read()
+            claimed |= self._read()
             if between := self._between(now, claimed):
                 self._note(between)
         except OSError as error:
@@ -141,7 +141,7 @@ class ServerLeftovers:
                 self._note({_CLAIMS: None})  # Of processes that were killed.
             # Where it fails, the next test that ends tries again.
             if is_alone and now != self._noted:
-                self.undo(dict(self._noted), now)
+                self.undo(self._noted, now)
                 self._last = self.look()
         finally:
             self._let_go()
@@ -160,9 +160,9 @@ class ServerLeftovers:
             found |= {key: None for key in self._last if key not in now}
         return {key: value for key, value in found.items() if key not in claimed}
 
-    def _read(self) -> Counter[str]:
+    def _read(self) -> set[str]:
         """Read what the file says more than before; return what was claimed there, if only for a while."""
-        size, seen = os.fstat(self._descriptor).st_size, Counter[str]()
+        size, seen = os.fstat(self._descriptor).st_size, set[str]()
         for line in os.pread(self._descriptor, size - self._size, self._size).splitlines():
             said = json.loads(line)
             if _CLAIMS not in said:
@@ -171,7 +171,7 @@ class ServerLeftovers:
                 self._claims.clear()
             else:
                 self._claims.update(said[_CLAIMS])
-                seen.update(dict.fromkeys(said[_CLAIMS], 1))
+                seen.update(said[_CLAIMS])
         self._size = size
         return seen
 
