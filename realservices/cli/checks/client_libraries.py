@@ -48,10 +48,8 @@ def _needed() -> set[str]:
 def _has_server(kind: str) -> bool:
     try:
         declared_kind(kind).find_program()
-    except MissingServiceError:
-        return False
-    except RealServicesError:
-        return True
+    except RealServicesError as error:
+        return not isinstance(error, MissingServiceError)
     return True
 
 

@@ -51,11 +51,13 @@ class _Tool:
     Attributes:
         marker: The file's name.
         command: `{marker}` is the file. One word of npm's is found among what npm has installed.
-        wants: The file's text, or a dependency after `npm:` and its like.
+        wants: What is in the file's text.
         root: The file that stands where it is started; "": the marker's own folder.
         above: How many folders above the marker that is, where there is no such file.
         migrations: Names of its migrations in a folder that is called so; "": it has none.
         reads: What it reads beside, from where it is started.
+        env: See `Migrator`.
+        home: See `Migrator`.
         yields: Files of SQL are taken where there are some.
     """
 
