@@ -86,7 +86,7 @@ class ExternalServiceManager:
     def llm(self, name: str | None = None) -> LlmClient:
         """Return a new client of the named language model, else of the first: a service whose URL ends in ``/v1``.
 
-        An attached one (TEST_LLM_URL) gets the key in TEST_LLM_API_KEY and is asked for the model in TEST_LLM_MODEL.
+        An external one (TEST_LLM_URL) gets the key in TEST_LLM_API_KEY and is asked for the model in TEST_LLM_MODEL.
 
         Raises:
             MissingServiceError: There is none.

@@ -35,7 +35,7 @@ _EACH = 5
 
 
 def measure(setting: Setting) -> Result:
-    """Build one file of all, all files but one, the last one, and one more, each round from the first file on."""
+    """Build a small file, one of all, all files but one, the last one, and one more; each round from the first on."""
     workspace = cache_directory().resolve() / "bench_layers"
     module = (setting.bazel.workspace / "MODULE.bazel").read_text(encoding="utf-8")
     for name in ("requirements.lock", "postgres_with_pg_ctl.bzl"):
@@ -45,13 +45,17 @@ def measure(setting: Setting) -> Result:
     for number, text in enumerate(files):
         _write(workspace / _name(number), text)
     bazel = setting.bazel.elsewhere(workspace)
-    samples: dict[str, list[float]] = {"one_file_s": [], "all_but_one_s": [], "last_s": [], "one_more_s": []}
+    samples: dict[str, list[float]] = {
+        f"{name}_s": [] for name in ("small", "one_file", "all_but_one", "last", "one_more")
+    }
     _build(bazel, workspace, [_name(0)])  # Fetches, and builds the tool.
     for turn in range(setting.rounds(5, 1)):
         first = f"CREATE TABLE round_{time.time_ns()}_{turn} (id int);\n{files[0]}"
         _write(workspace / _name(0), first)
         _write(workspace / "all.sql", "".join([first, *files[1:_FILES]]))
+        _write(workspace / "small.sql", first)
         names = [_name(number) for number in range(_FILES + 1)]
+        samples["small_s"].append(_build(bazel, workspace, ["small.sql"]))
         samples["one_file_s"].append(_build(bazel, workspace, ["all.sql"]))
         for name, count in (("all_but_one_s", _FILES - 1), ("last_s", _FILES), ("one_more_s", _FILES + 1)):
             samples[name].append(_build(bazel, workspace, names[:count]))
@@ -62,6 +66,7 @@ def measure(setting: Setting) -> Result:
 def _rows(samples: dict[str, list[float]]) -> list[Row]:
     whole = samples["all_but_one_s"]
     return [
+        Row("a file of two tables has changed", samples["small_s"], "s"),
         Row("one file with the text of all: one psql", samples["one_file_s"], "s"),
         Row(f"{_FILES - 1} files / one file", paired_ratios(whole, samples["one_file_s"]), "x", bar=1.5),
         Row(f"file {_FILES} is appended / {_FILES - 1} files", paired_ratios(samples["last_s"], whole), "x", bar=0.2),

@@ -12,9 +12,8 @@ from typing import TYPE_CHECKING
 from realservices.cli.checks.bazel_itself import check_bazel
 from realservices.cli.checks.client_libraries import check_clients
 from realservices.cli.checks.declared_services import check_project
-from realservices.cli.checks.external_servers import check_attached
+from realservices.cli.checks.external_servers import check_external
 from realservices.cli.checks.finding import Finding, Verdict, error
-from realservices.cli.checks.isolation import check_isolation
 from realservices.cli.checks.killed_sessions import check_leftovers
 from realservices.cli.checks.network import check_abstract_sockets, check_loopback, check_ports
 from realservices.cli.checks.platform_and_settings import (
@@ -24,6 +23,7 @@ from realservices.cli.checks.platform_and_settings import (
     check_python,
     check_settings,
 )
+from realservices.cli.checks.private_namespaces import check_namespaces
 from realservices.cli.checks.server_programs import check_programs
 from realservices.cli.checks.shared_memory import (
     check_registry,
@@ -49,7 +49,7 @@ CHECKS: tuple[Callable[[], Finding | list[Finding]], ...] = (
     check_platform,
     check_python,
     check_settings,
-    check_isolation,
+    check_namespaces,
     check_shared_memory,
     check_registry,
     check_temporary_space,
@@ -61,7 +61,7 @@ CHECKS: tuple[Callable[[], Finding | list[Finding]], ...] = (
     check_processes,
     check_clients,
     check_programs,
-    check_attached,
+    check_external,
     check_project,
     check_leftovers,
 )

@@ -15,6 +15,7 @@ from enum import StrEnum
 from typing import TYPE_CHECKING
 
 from realservices.cli.places import discovery_directory
+from realservices.contract.user_variables import REGISTRY
 from realservices.control.run_record import FOLDER, answers
 from realservices.dev.discovery import ServiceDiscovery
 from realservices.host.abandoned import end_abandoned_directory, launcher_ids
@@ -25,7 +26,7 @@ from realservices.system.abandoned_directories import FILES, MEMORY, RUN, SESSIO
 from realservices.system.directory_safety import SHORT_BASES
 from realservices.system.locks import lock_abandoned_directory, lock_present_file
 from realservices.system.process_ids import program_of
-from realservices.system.registry_directory import VARIABLE, present_registries, refusal
+from realservices.system.registry_directory import present_registries, refusal
 from realservices.system.removal import remove_tree
 from realservices.system.user_directory import present_user_directories
 from realservices.system.warm_pool import POOL, SOCKET_SUFFIX, end_session, look_at, socket_path, waiting_sessions
@@ -114,10 +115,10 @@ def sweep(*, remove: bool, templates: bool = False, warm: bool = False) -> Itera
 
 def _refused_registry() -> Iterator[Leftover]:
     """Give the registry that the user has named and that must not be used, so that nothing in it is looked at."""
-    named = os.environ.get(VARIABLE, "")
+    named = os.environ.get(REGISTRY, "")
     reason = refusal(named) if os.path.lexists(named) else ""
     if reason:
-        yield Leftover(f"registry, by {VARIABLE}", named, 0, State.FAILED, reason)
+        yield Leftover(f"registry, by {REGISTRY}", named, 0, State.FAILED, reason)
 
 
 def _entry(name: str, remove: bool, wanted: bool) -> Leftover:

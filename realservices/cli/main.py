@@ -27,6 +27,8 @@ COMMANDS = (
     "migrate",
 )
 """Names of the commands, and of their modules."""
+_MODULES = {"migrate": "mocks"}
+"""Those whose modules are called otherwise: a migrator is what makes a schema, everywhere but on this command line."""
 
 _LACKS = "the machine does not give what the command needs"
 # What `threading` says, in a RuntimeError without a number.
@@ -92,7 +94,7 @@ def _parser(commands: Sequence[str]) -> argparse.ArgumentParser:
     parser.add_argument("--version", action="version", version=f"realservices {__version__}")
     subparsers = parser.add_subparsers(dest="command", required=True, metavar="COMMAND")
     for name in commands:
-        module = importlib.import_module(f"realservices.cli.{name}")
+        module = importlib.import_module(f"realservices.cli.{_MODULES.get(name, name)}")
         passes_on = getattr(module, "PASSES_ON", False)
         epilog = getattr(module, "EPILOG", _EPILOG)
         # What is passed on must not be taken for the beginning of an option here.

@@ -86,7 +86,7 @@ def services_with_templates(root: Path) -> list[Declaration]:
 def _build(recipe: Recipe, directory: Path) -> _Built:
     """Build in a directory of its own, from the very beginning."""
     command = list(recipe.command)
-    if recipe.layers and recipe.layers.base:
+    if recipe.layers:
         base = _build(recipe.layers.base, directory / "base")
         command += ["--base", str(base.archive), "--base-info", str(base.info), "--form", "whole"]
     directory.mkdir(parents=True, exist_ok=True)

@@ -11,10 +11,10 @@ import sys
 from typing import TYPE_CHECKING
 
 from realservices.contract.environment import LEVELS
+from realservices.contract.user_variables import REQUIRE
 from realservices.dev.settings import USE_REAL_SERVICES, check_switches
 from realservices.dev.test_levels import LIMITS_S
 from realservices.sources.errors import SettingError
-from realservices.sources.missing import REQUIRE
 
 if TYPE_CHECKING:
     import argparse

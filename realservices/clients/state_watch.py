@@ -1,7 +1,8 @@
 """Hears of changes of services' states, over one connection to the launcher that stays open.
 
-The launcher (control_server.py) answers a request `watch` when a service is in another state than the asker knows. So
-to ask whether all still serve is to look whether the socket has something to read: microseconds, before each test.
+The launcher (launcher/control_server.py) answers a request `watch` when a service is in another state than the asker
+knows. So to ask whether all still serve is to look whether the socket has something to read: microseconds, before each
+test.
 """
 
 from __future__ import annotations

@@ -51,6 +51,7 @@ class TestSpec:
         runner: ``pytest``, ``executable`` or ``services`` (a group of services, without a test).
         files: Runfiles paths of the test files (pytest).
         import_paths: Runfiles paths that go onto ``sys.path``, in order (pytest).
+        compiled: Runfiles paths of archives of compiled modules, see fixtures/compiled_imports.py (pytest).
         durations: Runfiles path of recorded durations, or None (pytest).
         program: Runfiles path of the program (executable).
         test_runner: What runs the tests in it, as launcher/test_runners.py names it; "": it is not known (executable).
@@ -66,6 +67,7 @@ class TestSpec:
     __test__ = False  # The name is the domain's; pytest must not collect it.
     __slots__ = (
         "checkout_paths",
+        "compiled",
         "coverage",
         "durations",
         "file_lists",
@@ -83,6 +85,7 @@ class TestSpec:
         self.runner: str = entry["runner"]
         self.files: list[str] = entry.get("files", [])
         self.import_paths: list[str] = entry.get("import_paths", [])
+        self.compiled: list[str] = entry.get("compiled", [])
         self.durations: str | None = entry.get("durations")
         self.program: str = entry.get("program", "")
         self.test_runner: str = entry.get("test_runner", "")

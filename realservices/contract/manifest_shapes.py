@@ -1,6 +1,6 @@
 """What a manifest must look like: rules/private/manifest.bzl writes it, the kinds' modules say what their keys mean.
 
-An entry of a service comes by itself, too: as a request to the control socket (control_messages.py).
+An entry of a service comes by itself, too: as a request to the control socket (control/messages.py).
 """
 
 from __future__ import annotations
@@ -73,6 +73,7 @@ _MANIFEST = {
         "runner": frozenset({"pytest", "executable", "services"}),
         "files?": [str],
         "import_paths?": [str],
+        "compiled?": [str],
         "durations?": (str, None),
         "program?": str,
         "test_runner?": str,

@@ -5,8 +5,8 @@ from __future__ import annotations
 import os
 
 from realservices.contract.errors import ManifestError
+from realservices.contract.user_variables import WARM
 
-WARM = "REALSERVICES_WARM"
 _WORDS = {"1": True, "true": True, "0": False, "false": False}
 
 

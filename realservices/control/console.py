@@ -22,12 +22,12 @@ class Console:
 
     Args:
         output: For results.
-        progress: For what is under way; shown on a terminal only, and wiped away again.
     """
 
-    def __init__(self, output: IO[str] | None = None, progress: IO[str] | None = None) -> None:
+    def __init__(self, output: IO[str] | None = None) -> None:
         self._output = output or sys.stdout
-        self._progress = progress or sys.stderr
+        # For what is under way; shown on a terminal only, and wiped away again.
+        self._progress = sys.stderr
         # https://no-color.org: set and not empty, whatever the value.
         self._has_colour = self._output.isatty() and not os.environ.get("NO_COLOR") and os.environ.get("TERM") != "dumb"
         self._shows_progress = self._progress.isatty() and os.environ.get("TERM") != "dumb"

@@ -8,7 +8,7 @@ from collections import defaultdict
 from typing import TYPE_CHECKING, ClassVar
 from weakref import WeakKeyDictionary
 
-from realservices.contract.warmth import WARM
+from realservices.contract.user_variables import WARM
 from realservices.dev.config import LauncherConfig
 from realservices.dev.errors import StartupError, UnhealthyError
 from realservices.dev.launcher import DevLauncher

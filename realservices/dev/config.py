@@ -16,10 +16,6 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
 
-def _has_dynamic_ports() -> bool:
-    return is_on(DYNAMIC_PORTS)
-
-
 @dataclass(frozen=True, slots=True, kw_only=True)
 class LauncherConfig:
     """How services are started.
@@ -36,7 +32,7 @@ class LauncherConfig:
         discovery_dir: Where discovery files are written, if not as `test_mode` says.
     """
 
-    dynamic_ports: bool = field(default_factory=_has_dynamic_ports)
+    dynamic_ports: bool = field(default_factory=lambda: is_on(DYNAMIC_PORTS))
     test_mode: bool = True
     startup_timeout: float = 30.0
     port_ranges: Sequence[tuple[int, int]] = ()

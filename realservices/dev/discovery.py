@@ -18,6 +18,7 @@ from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit, urlunsplit
 
 from realservices.contract.shapes import NOT_NEGATIVE, PORT_OR_NONE, check, load_json, whole_number
+from realservices.contract.user_variables import DISCOVERY_DIR
 from realservices.dev.errors import DamagedDiscoveryError, StaleServiceError, UnknownServiceError
 from realservices.system.process_ids import is_alive, start_of
 from realservices.system.regular_file import open_regular
@@ -29,7 +30,6 @@ if TYPE_CHECKING:
     from realservices.contract.runtime import Endpoint
 
 DIRECTORY = Path(".service_discovery")
-VARIABLE = "REALSERVICES_DISCOVERY_DIR"
 _CONNECT_TIMEOUT_S = 2.0
 _HOST = "127.0.0.1"
 _MOST_BYTES = 1 << 20
@@ -91,7 +91,7 @@ class ServiceDiscovery:
     """
 
     def __init__(self, discovery_dir: Path | None = None) -> None:
-        self.discovery_dir = Path(discovery_dir or os.environ.get(VARIABLE) or DIRECTORY)
+        self.discovery_dir = Path(discovery_dir or os.environ.get(DISCOVERY_DIR) or DIRECTORY)
 
     async def get_service_info(self, service: str) -> ServiceInfo:
         """Return where a service is.

@@ -21,9 +21,10 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Self
 
 from realservices.contract.errors import RealServicesError
+from realservices.contract.user_variables import DISCOVERY_DIR
 from realservices.control.client import BlockingServiceControl
 from realservices.dev.config import LauncherConfig
-from realservices.dev.discovery import DIRECTORY, VARIABLE, ServiceDiscovery
+from realservices.dev.discovery import DIRECTORY, ServiceDiscovery
 from realservices.dev.errors import StartupError, UnhealthyError
 from realservices.dev.fixed_ports import pin_ports
 from realservices.dev.health import complaint_of
@@ -220,8 +221,8 @@ class DevLauncher:
             # Of this launcher alone: processes of a session end at different times.
             directory = Path(tempfile.mkdtemp(prefix="discovery.", dir=services.private))
         directory = directory.absolute()
-        self._named_before = os.environ.get(VARIABLE)
-        os.environ[VARIABLE] = str(directory)
+        self._named_before = os.environ.get(DISCOVERY_DIR)
+        os.environ[DISCOVERY_DIR] = str(directory)
         return directory
 
     # End
@@ -244,10 +245,10 @@ class DevLauncher:
         else:
             with contextlib.suppress(OSError):  # Others use it, too.
                 discovery.discovery_dir.rmdir()
-        if os.environ.get(VARIABLE) == str(discovery.discovery_dir):
-            del os.environ[VARIABLE]
+        if os.environ.get(DISCOVERY_DIR) == str(discovery.discovery_dir):
+            del os.environ[DISCOVERY_DIR]
             if self._named_before is not None:
-                os.environ[VARIABLE] = self._named_before
+                os.environ[DISCOVERY_DIR] = self._named_before
 
     async def _last_words(self, name: str) -> str:
         manager = self._manager

@@ -13,6 +13,7 @@ import time
 
 from realservices.contract.errors import InfrastructureError
 from realservices.contract.shapes import whole_number
+from realservices.contract.user_variables import PORT_RANGE
 from realservices.host.blocks import BLOCK_SIZE, FOLDER, Block, hold_block
 from realservices.system.listeners import is_free, owner_of_port
 from realservices.system.registry_directory import registry_directory
@@ -22,8 +23,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Collection
 
 _LOWEST = 10000
-_RANGE_VARIABLE = "REALSERVICES_PORT_RANGE"
-_REMEDY = f"set {_RANGE_VARIABLE}=FIRST-LAST to a wider range (bazel test --test_env=…) or run fewer tests at once"
+_REMEDY = f"set {PORT_RANGE}=FIRST-LAST to a wider range (bazel test --test_env=…) or run fewer tests at once"
 # How long to wait for other launchers; less where the test would hit its own time-out.
 _PATIENCE_S = 60.0
 # A shorter wait is nothing to speak of.
@@ -278,12 +278,12 @@ def configured_range() -> tuple[int, int]:
     Raises:
         InfrastructureError: ``REALSERVICES_PORT_RANGE`` is no range.
     """
-    text = os.environ.get(_RANGE_VARIABLE, "")
+    text = os.environ.get(PORT_RANGE, "")
     if text:
         first, last = map(whole_number, (text + "-").split("-")[:2])
         if text.count("-") != 1 or first is None or last is None or not 1024 <= first < last <= 65535:
             raise InfrastructureError(
-                "ports", f"{_RANGE_VARIABLE}={text!r} is not a range of ports; write FIRST-LAST within 1024-65535"
+                "ports", f"{PORT_RANGE}={text!r} is not a range of ports; write FIRST-LAST within 1024-65535"
             )
         return first, last
     ephemeral_first, ephemeral_last = ephemeral_range()

@@ -1,8 +1,8 @@
 """The machine's cache of unpacked templates: each is unpacked once and then shared by every launcher.
 
 A template is a tar archive that a build action made. It lies unpacked in the registry under its digest, with which it
-was compared when it was unpacked. Launchers lease it while their servers stand on it (directory_cache.py). A launcher
-that needs room removes those that are not in use, the least recently used first.
+was compared when it was unpacked. Launchers lease it while their servers stand on it (system/directory_cache.py). A
+launcher that needs room removes those that are not in use, the least recently used first.
 """
 
 from __future__ import annotations
@@ -10,6 +10,7 @@ from __future__ import annotations
 import errno
 import os
 
+from realservices.contract.user_variables import TEMPLATE_CACHE_MB
 from realservices.host.template_tree import unpack_shared
 from realservices.system.directory_cache import DirectoryCache, cache_limit_bytes
 from realservices.system.registry_directory import present_registries, registry_directory
@@ -21,8 +22,6 @@ if TYPE_CHECKING:
     from realservices.host.template_tree import Template
     from realservices.system.directory_cache import Lease
 
-LIMIT_VARIABLE = "REALSERVICES_TEMPLATE_CACHE_MB"
-"""How much unpacked templates may take in all, in megabytes."""
 # Space to leave in the file system of the cache: other programs keep shared memory there.
 _RESERVE_BYTES = 16 << 20
 _FOLDER, _MUTEX = "templates", "unpacking"
@@ -110,7 +109,7 @@ def _make_room(cache: DirectoryCache, size_bytes: int) -> None:
     def has_room() -> bool:
         return free_bytes(cache.path) > size_bytes + _RESERVE_BYTES
 
-    cache.shrink(cache_limit_bytes(LIMIT_VARIABLE), needed_bytes=size_bytes, has_room=has_room)
+    cache.shrink(cache_limit_bytes(TEMPLATE_CACHE_MB), needed_bytes=size_bytes, has_room=has_room)
     if not has_room():
         _no_room(cache.path, size_bytes)
 

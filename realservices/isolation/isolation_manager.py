@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 
 from realservices.contract.errors import RealServicesError
 from realservices.isolation.background import BackgroundLoop
+from realservices.isolation.errors import IsolationError
 from realservices.isolation.isolated_kind import is_isolated, isolated_kind
 from realservices.isolation.own_process import OwnProcess
 from realservices.isolation.resources import FILESYSTEM, are_packages_there, kind_of
@@ -43,16 +44,19 @@ class IsolationManager:
         self.is_the_plugins = False
         self.process = OwnProcess()
         self.background = BackgroundLoop()
+        # Replaced, never changed: others may be going through it.
         self._isolations: dict[tuple[str, str], ServiceIsolation] = {}
         self._expected: set[tuple[str, str]] = set()
         # What is needed soon is made in the background (isolation/expecting.py), and may be asked for meanwhile.
         self._locks: defaultdict[tuple[str, str], threading.Lock] = defaultdict(threading.Lock)
+        self._ending = threading.Lock()
+        self._has_ended = False
 
     @functools.cached_property
     def servers(self) -> ServerState:
         """The databases that the declared servers use."""
-        stores = servers_stores(self.services.declared())
-        return ServerState(stores, self.services.endpoint, self.background, self.services.private)
+        servers = servers_stores(self.services.declared())
+        return ServerState(servers, self.services.endpoint, self.background, self.services.private)
 
     def has(self, resource: str, name: str | None = None) -> bool:
         """Return whether a resource of an environment is available here, from the named service or from any."""
@@ -64,6 +68,10 @@ class IsolationManager:
         speaking = [service.name for service in self.services.declared() if resource in service.speaks]
         return resource == FILESYSTEM or (name in speaking if name is not None else bool(speaking))
 
+    def is_tests_own(self, endpoint: Endpoint) -> bool:
+        """Return whether what comes in a server while a test runs is left by it: declared servers do not use it."""
+        return endpoint.disposable and endpoint.name not in self.servers.names
+
     @property
     def isolation(self) -> str:
         """What `isolated_database` is: ``transaction`` or ``database``."""
@@ -74,14 +82,22 @@ class IsolationManager:
 
         Raises:
             MissingServiceError: There is none.
-            RealServicesError: It does not serve.
+            RealServicesError: It does not serve, or this process's use of services has ended.
         """
         endpoint = self.services.endpoint(kind, name)
         key = kind, endpoint.name
         with self._locks[key]:
             if key not in self._isolations:
-                self._isolations[key] = self._new_isolation(endpoint)
+                self._keep(key, self._new_isolation(endpoint))
         return self._isolations[key]
+
+    def _keep(self, key: tuple[str, str], made: ServiceIsolation) -> None:
+        with self._ending:
+            if not self._has_ended:
+                self._isolations = {**self._isolations, key: made}
+                return
+        made.close(drop=not made.endpoint.disposable)
+        raise IsolationError(f"service {key[1]!r} cannot be used any more: this process's use of services has ended")
 
     def expect(self, kind: str, name: str) -> None:
         """Note a service that this process is about to use."""
@@ -151,6 +167,8 @@ class IsolationManager:
 
     def _close_isolations(self, *, drop: bool = False) -> None:
         """End what was made for tests; ``drop``: remove it also from servers that end with this session."""
+        with self._ending:
+            self._has_ended = True  # What a thread is still making goes, too.
         for isolation in self._isolations.values():
             isolation.close(drop=drop or not isolation.endpoint.disposable)
 

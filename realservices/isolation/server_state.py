@@ -8,8 +8,10 @@ the first one.
 
 from __future__ import annotations
 
+import contextlib
 from typing import TYPE_CHECKING
 
+from realservices.contract.errors import RealServicesError
 from realservices.isolation.errors import IsolationBrokenError
 from realservices.isolation.isolated_kind import is_isolated, isolated_kind
 from realservices.isolation.own_process import OwnProcess
@@ -24,17 +26,21 @@ if TYPE_CHECKING:
     from realservices.sources.source import Declared
 
 
-def servers_stores(declared: Iterable[Declared]) -> dict[str, str]:
-    """Return name and kind of the databases that some executable needs, directly or through others."""
+def servers_stores(declared: Iterable[Declared]) -> dict[str, dict[str, str]]:
+    """Return, for each executable that needs databases, directly or through others, their names and kinds."""
     known = {service.name: service for service in declared}
-    waiting = [name for service in known.values() if service.kind == "executable" for name in service.needs]
-    found: dict[str, str] = {}
+    found = {service.name: _stores(service, known) for service in known.values() if service.kind == "executable"}
+    return {server: stores for server, stores in found.items() if stores}
+
+
+def _stores(server: Declared, known: Mapping[str, Declared]) -> dict[str, str]:
+    waiting, needed = list(server.needs), dict[str, str]()
     while waiting:
         name = waiting.pop()
-        if name in known and name not in found:
-            found[name] = known[name].kind
+        if name in known and name not in needed:
+            needed[name] = known[name].kind
             waiting += known[name].needs
-    return {name: kind for name, kind in found.items() if is_isolated(kind)}
+    return {name: kind for name, kind in needed.items() if is_isolated(kind)}
 
 
 class ServerState:
@@ -44,21 +50,22 @@ class ServerState:
         names: Which databases they are.
 
     Args:
-        stores: Name and kind of each.
-        endpoint: Returns a service's endpoint by kind and name.
+        servers: Which of them each server uses: name and kind.
+        endpoint: Returns a service's endpoint by kind and name, and starts it where it does not run.
         background: For what has to run in a loop.
         directory: What all processes that share the servers share, for the lock.
     """
 
     def __init__(
         self,
-        stores: Mapping[str, str],
+        servers: Mapping[str, Mapping[str, str]],
         endpoint: Callable[[str, str], Endpoint],
         background: BackgroundLoop,
         directory: str,
     ) -> None:
-        self.names = set(stores)
-        self._kinds = stores
+        self._servers = list(servers)
+        self._kinds = {name: kind for stores in servers.values() for name, kind in stores.items()}
+        self.names = set(self._kinds)
         self._endpoint = endpoint
         self._background = background
         self._stores: list[ServersStore] = []
@@ -103,6 +110,7 @@ class ServerState:
 
     def _take(self) -> list[ServersStore]:
         endpoints = [self._endpoint(kind, name) for name, kind in self._kinds.items()]
+        self._start_servers()
         stores: list[ServersStore] = []
         try:
             for endpoint in endpoints:
@@ -113,6 +121,13 @@ class ServerState:
                 store.close()
             raise
         return stores
+
+    def _start_servers(self) -> None:
+        """Have what servers write at their start, such as tables, be a part of what is restored."""
+        for name in self._servers:
+            # Whoever needs a server that does not start is told by its own fixture.
+            with contextlib.suppress(RealServicesError):
+                self._endpoint("executable", name)
 
     def _restore(self, stores: list[ServersStore]) -> None:
         """Put everything back, also what comes after something that cannot be; raise the first error of those."""

@@ -136,10 +136,6 @@ class TestEnvironment(Mapping[str, Any]):
                 f"{resource!r}: the environment of {self.test_id} is over; do not keep it beyond its test"
             )
 
-    def has_made(self, resource: str) -> bool:
-        """Return whether the test has asked for a resource."""
-        return resource in self._made
-
     async def entered(self, resource: str, context: AbstractAsyncContextManager[Any]) -> Any:
         """Enter a context manager that is left with the environment, and return what it gives.
 

@@ -39,6 +39,7 @@ class Kind:
         fixtures: Modules with fixtures of pytest.
         hooks: Modules with hooks of pytest, for sessions with tests of ours.
         client_modules: Modules whose errors may mean that the server has ended.
+        client_answers: Classes of those errors that do not: the server has answered, or was not asked.
         client_libraries: Those that tests outside of Bazel use, and the oldest version of each that serves.
         has_extra: An extra of the package, called like the kind, brings server and libraries.
         resources: The keys of an environment that are its clients, and the packages that each needs of the user's own.
@@ -81,6 +82,7 @@ class Kind:
     fixtures: tuple[str, ...] = ()
     hooks: tuple[str, ...] = ()
     client_modules: tuple[str, ...] = ()
+    client_answers: tuple[str, ...] = ()
     client_libraries: Mapping[str, str] = {}
     has_extra = True
     resources: Mapping[str, tuple[str, ...]] = {}

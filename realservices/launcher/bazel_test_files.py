@@ -8,6 +8,7 @@ from __future__ import annotations
 import os
 
 from realservices.contract.environment import PREMATURE_EXIT
+from realservices.contract.user_variables import LOGS
 from realservices.system.bazel_files import cannot, write_file
 from realservices.system.writing import write_all
 
@@ -21,7 +22,7 @@ _CHUNK_BYTES = 1 << 20
 def mark_unfinished() -> None:
     """Create the premature-exit file, by which Bazel knows of a launcher that ends in the middle of its work.
 
-    The program has such a file of its own, see program.py.
+    The program has such a file of its own, see tested_program.py.
     """
     path = os.environ.get(PREMATURE_EXIT)
     if path:
@@ -51,7 +52,7 @@ def wants_logs() -> bool:
 
     Not the default: Bazel starts several processes for each file that a test leaves behind.
     """
-    return os.environ.get("REALSERVICES_LOGS") == "always"
+    return os.environ.get(LOGS) == "always"
 
 
 def keep_logs(paths: list[str]) -> None:

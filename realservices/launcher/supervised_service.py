@@ -139,19 +139,18 @@ class Supervised:
         else:
             self.fail(f"could not be started: {error}")
 
-    def fail(self, cause: str, tail: list[str] | None = None, *, machine: InfrastructureError | None = None) -> None:
+    def fail(self, cause: str, *, machine: InfrastructureError | None = None) -> None:
         """Record a failure.
 
         Args:
             cause: What happened.
-            tail: The last lines of the log, by default of what came through the pipe.
             machine: What the machine did not give, if that is why.
         """
         self.state = FAILED
         self.machine_error = machine
         self.has_lost_ports()
         cause += "".join(f"; its port {port} is taken by {owner}" for port, owner in self.lost_ports.items())
-        self.error = ServiceError(self.name, self.service.spec.label, cause, self.log.tail() if tail is None else tail)
+        self.error = ServiceError(self.name, self.service.spec.label, cause, self.log.tail())
         self._watcher.failed(self)
 
     def has_lost_ports(self) -> bool:

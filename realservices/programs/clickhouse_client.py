@@ -71,6 +71,9 @@ def _ask(options: dict[str, str], statement: str) -> bytes:
         query = urlencode({name: value for name, value in settings.items() if value})
         connection.request("POST", f"/?{query}", statement.encode("utf-8", "surrogateescape"), account)
         answer = connection.getresponse()
+        if answer.length is None and not answer.chunked:
+            # Of a killed server, http.client takes the head as far as it came for a whole answer without content.
+            raise ConnectionResetError("the server closed the connection within its answer")
         content = answer.read()
     finally:
         connection.close()

@@ -37,7 +37,7 @@ def read_targets(events: BuildEvents, *, reads_files: bool = True) -> list[Targe
     return [_target(events, key, attempts.get(key, [])) for key in sorted(known)]
 
 
-def read_build_failures(events: BuildEvents, *, reads_files: bool = True) -> list[BuildFailure]:
+def read_build_failures(events: BuildEvents) -> list[BuildFailure]:
     """Return what failed before any test could run: actions, and targets that could not be analysed."""
     found: dict[str, BuildFailure] = {}
     for action in events.failed_actions:
@@ -47,7 +47,7 @@ def read_build_failures(events: BuildEvents, *, reads_files: bool = True) -> lis
             continue  # The test's own result says it better.
         uri = action.get("stderr", {}).get("uri", "")
         message = action.get("failureDetail", {}).get("message", "") or f"exit code {action.get('exitCode', 1)}"
-        log = read_tail(uri, "stderr") if uri and reads_files else None
+        log = read_tail(uri, "stderr") if uri else None
         found[f"{label} {kind}"] = BuildFailure(label, kind, _first_paragraph(message), log)
     for (label, _), (reason, description) in events.aborted.items():
         if reason not in ("SKIPPED", "") and not any(failure.label == label for failure in found.values()):

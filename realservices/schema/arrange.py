@@ -10,7 +10,9 @@ from realservices.contract.errors import TemplateError
 from realservices.schema.flyway import arrange_flyway
 from realservices.schema.layout_marks import refuse_marks
 from realservices.schema.layout_names import by_dependency, by_directory, by_version
+from realservices.schema.needs_transaction import needs_transaction
 from realservices.schema.not_sql import refuse_no_sql
+from realservices.schema.one_session import in_one_session
 from realservices.schema.psql_scan import pieces
 from realservices.schema.script import APPLIED, Script
 from realservices.schema.sections import SECTIONS, up_part
@@ -26,6 +28,8 @@ if TYPE_CHECKING:
 # They send each file as one query, in which several statements are one transaction.
 _ONE_QUERY = {"db-migrate", "golang-migrate", "postgrator"}
 _ALWAYS = {"refinery"}
+# Each file finds a session as a new one: psql's, Flyway's and tern's.
+_OWN_SESSIONS = {"", "flyway", "numbered", "plain", "sqitch", "tern"}
 _TRANSACTION_WORDS = {"BEGIN", "START", "COMMIT", "END", "ROLLBACK"}
 _SQLX_ALONE = re.compile(rb"--\s*no-transaction")
 _YOYO_ALONE = re.compile(rb"^--\s*transactional:\s*false\s*$", re.MULTILINE | re.IGNORECASE)
@@ -61,20 +65,35 @@ def arrange_after(layout: str, applied: Named, migrations: Named, seeds: Named) 
     named = ((APPLIED, applied), ("migration", migrations))
     files = [Script(kind, shown, path) for kind, group in named for shown, path in group]
     rest = [Script("seed", shown, path) for shown, path in seeds]
+    _refuse_both(migrations, seeds)
     refuse_no_sql([file for file in (*files, *rest) if file.kind != APPLIED])
     if layout != "plain":
         refuse_marks(files, key="migrations", own=layout)
         refuse_marks(rest, key="seeds")
     scripts = _migrations(layout, files)
+    if layout not in _OWN_SESSIONS:
+        scripts = in_one_session(scripts)
     left = [script for script in scripts if script.kind != APPLIED]
     late = next((script for script in scripts[len(scripts) - len(left) :] if script.kind == APPLIED), None)
     if late:
         raise TemplateError(f"{late.shown} is in the base already, and {left[0].shown} comes before it")
-    return [*left, *rest]
+    return [*left, *map(_as_written, rest)]
+
+
+def _refuse_both(migrations: Named, seeds: Named) -> None:
+    """Refuse a file that would be run twice."""
+    paths = {path for _, path in migrations}
+    both = next((shown for shown, path in seeds if path in paths), None)
+    if both:
+        raise TemplateError(
+            f"{both} is named by migrations and by seeds, and would be run twice: have only one of them name it"
+        )
 
 
 def _migrations(layout: str, files: list[Script]) -> list[Script]:
-    if layout in ("", "plain"):
+    if not layout:
+        return [file if file.kind == APPLIED else _as_written(file) for file in files]
+    if layout == "plain":
         return files
     if layout == "sqitch":
         return arrange_sqitch(files)
@@ -84,22 +103,26 @@ def _migrations(layout: str, files: list[Script]) -> list[Script]:
         return [replace(file, transaction=_diesel_transaction(file)) for file in by_directory(files)]
     if layout == "yoyo":
         ordered = by_dependency(files, needs)
-        return [replace(file, transaction=not _YOYO_ALONE.search(_read(file))) for file in ordered]
+        return [replace(file, transaction=not _YOYO_ALONE.search(file.content())) for file in ordered]
     return [file if file.kind == APPLIED else _as_run(layout, file) for file in by_version(layout, files)]
+
+
+def _as_written(file: Script) -> Script:
+    return replace(file, transaction=needs_transaction(file))
 
 
 def _as_run(layout: str, file: Script) -> Script:
     if layout in SECTIONS:
         return up_part(layout, file)
     if layout == "sqlx":
-        return replace(file, transaction=not _SQLX_ALONE.match(_read(file)))
+        return replace(file, transaction=not _SQLX_ALONE.match(file.content()))
     return replace(file, transaction=layout in _ALWAYS or _is_one_query(layout, file))
 
 
 def _is_one_query(layout: str, file: Script) -> bool:
     if layout not in _ONE_QUERY:
         return False
-    statements = [piece for piece in pieces(_read(file)) if piece.words]
+    statements = [piece for piece in pieces(file.content()) if piece.words]
     return len(statements) > 1 and not any(_TRANSACTION_WORDS & {*piece.words[:1]} for piece in statements)
 
 
@@ -109,11 +132,3 @@ def _diesel_transaction(file: Script) -> bool:
             return not _DIESEL_ALONE.search(content.read())
     except FileNotFoundError:
         return True
-
-
-def _read(file: Script) -> bytes:
-    try:
-        with open(file.path, "rb") as content:
-            return content.read()
-    except OSError as error:
-        raise TemplateError(f"{file.shown} cannot be read: {error.strerror}") from None

@@ -20,12 +20,12 @@ _NAME = re.compile(r"(?:([VBU])(\d+(?:[._]\d+)*)|(R))__(.*)\.sql")
 _LIKE = re.compile(r"(?:[VBU]\d[\d._]*|R)__.*\.sql")
 CALLBACK = re.compile(r"((before|after)[A-Z][A-Za-z]*|createSchema)(__.*)?\.sql")
 _PLACEHOLDER = re.compile(rb"\$\{[^}\n]+\}")
-# What PostgreSQL refuses within a transaction; a file with such a statement is run without one.
-_ALONE = re.compile(
+ALONE = re.compile(
     r"(CREATE|DROP) (DATABASE|TABLESPACE|SUBSCRIPTION)|ALTER SYSTEM|VACUUM|DISCARD ALL|ALTER TYPE .*ADD VALUE"
     r"|(CREATE|DROP)( UNIQUE)? INDEX CONCURRENTLY|REINDEX .*(SCHEMA|DATABASE|SYSTEM|CONCURRENTLY)"
     r"|ALTER TABLE .*DETACH PARTITION .*CONCURRENTLY"
 )
+"""What begins a statement that PostgreSQL refuses within a transaction."""
 
 
 def letter_of(name: str) -> str:
@@ -89,7 +89,7 @@ def _unknown(file: Script) -> TemplateError:
 
 def first_placeholder(file: Script) -> tuple[int, str] | None:
     """Return the line and the text of what Flyway would replace by a value; None: there is nothing."""
-    return _placeholder_in(_read(file))
+    return _placeholder_in(file.content())
 
 
 def _placeholder_in(text: bytes) -> tuple[int, str] | None:
@@ -98,16 +98,11 @@ def _placeholder_in(text: bytes) -> tuple[int, str] | None:
 
 
 def _in_transaction(file: Script) -> bool:
-    text = _read(file)
+    text = file.content()
     if found := _placeholder_in(text):
         line, shown = found
         raise TemplateError(
             f"{file.shown}, line {line}: Flyway would put a value of its configuration in place of {shown}: run "
             "Flyway itself (attribute and key migrate), or write the value"
         )
-    return not any(_ALONE.match(" ".join(piece.words)) for piece in pieces(text))
-
-
-def _read(file: Script) -> bytes:
-    with open(file.path, "rb") as content:
-        return content.read()
+    return not any(ALONE.match(" ".join(piece.words)) for piece in pieces(text))

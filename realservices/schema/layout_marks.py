@@ -47,22 +47,31 @@ _CONTENTS = (
     ("shmig", re.compile(rb"--\s*====\s*DOWN\s*====")),
     # https://atlasgo.io/versioned/down (archives with a part that undoes), https://atlasgo.io/versioned/checkpoint,
     # https://atlasgo.io/versioned/apply (statements may end otherwise)
-    ("Atlas", re.compile(rb"--\s*atlas:(txtar|checkpoint|delimiter)\b")),
+    # https://atlasgo.io/atlas-schema/sql, "Import" (other files in place of a comment)
+    ("Atlas", re.compile(rb"--\s*atlas:(txtar|checkpoint|delimiter|import)\b")),
+    # https://github.com/graphile/migrate, "Including external files in the current migration"
+    ("graphile-migrate", re.compile(rb"--\s*!\s*include\s+\S")),
+    # https://pressly.github.io/goose/documentation/environment-variable-substitution/
+    ("goose", re.compile(rb"--\s*\+goose\s+envsub\s+on", re.IGNORECASE)),
     (_ANY_TOOL, DOWN),
 )
 # Each of them has one of these words; most comments have none.
 _WORDS = re.compile(
-    rb"down|drop below|undo|liquibase|changeset|rollback|revert|verify|deploy|backward|atlas:", re.IGNORECASE
+    rb"down|drop below|undo|liquibase|changeset|roll[- ]?back|rever|verify|deploy|backward|atlas:|include|envsub"
+    rb"|unapply",
+    re.IGNORECASE,
 )
 # All of them are comments, or have this word.
 _NEEDLES = (b"--", b"/*", b"!Downs")
 _EDGE_BYTES = 1 << 20
+_SHORT_BYTES = 200
 # Tools for which there is no layout.
 _WITHOUT_LAYOUT = frozenset(
     {
         _ANY_TOOL,
         "aerich",
         "Atlas",
+        "graphile-migrate",
         "Liquibase",
         "MyBatis",
         "micrate",
@@ -101,8 +110,7 @@ def _refuse_contents(file: Script, key: str, own: str, has_layouts: bool) -> Non
         return
     with open(file.path, "rb") as opened, mmap.mmap(opened.fileno(), 0, access=mmap.ACCESS_READ) as text:
         for position in _positions(text):
-            start, end = text.rfind(b"\n", 0, position) + 1, text.find(b"\n", position)
-            end = end if end >= 0 else len(text)
+            start, end = text.rfind(b"\n", 0, position) + 1, _end_of_comment(text, position)
             found = text[start:end] if start else text[:end].removeprefix(codecs.BOM_UTF8)
             tool = _tool_of(found, own)
             if tool and (tool != _ANY_TOOL or divides(text, start, end)):
@@ -111,6 +119,13 @@ def _refuse_contents(file: Script, key: str, own: str, has_layouts: bool) -> Non
                     f"{file.shown}, line {_line_of(text, position)}: {shown!r} is a mark of {tool}'s, and the whole "
                     f"file would be run: {_remedy(tool, key, has_layouts)}"
                 )
+
+
+def _end_of_comment(text: mmap.mmap, position: int) -> int:
+    """Return where the line ends, or a short comment of several lines that begins there."""
+    closed = text.find(b"*/", position, position + _SHORT_BYTES) if text[position : position + 2] == b"/*" else -1
+    end = text.find(b"\n", max(position, closed))
+    return end if end >= 0 else len(text)
 
 
 def _tool_of(line: bytes, own: str) -> str:

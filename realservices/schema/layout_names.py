@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import contextlib
 import datetime
+import itertools
 import math
 import re
 
@@ -91,7 +92,20 @@ def by_directory(files: list[Script]) -> list[Script]:
             raise unknown_name("diesel", file, "migrations are NAME/up.sql and NAME/down.sql")
         if match[2] == "up":
             found.append((match[1], file))
-    return [file for _, file in sorted(found, key=lambda item: (_diesel_version(item[0]), item[0]))]
+    found.sort(key=lambda item: (_diesel_version(item[0]), item[0]))
+    _refuse_two_orders([(name, file) for name, file in found if _diesel_version(name).isdigit()])
+    return [file for _, file in found]
+
+
+def _refuse_two_orders(found: list[tuple[str, Script]]) -> None:
+    """Refuse directories that Diesel orders by the text of their versions, and Hasura by the number."""
+    for (name, file), (next_name, next_file) in itertools.pairwise(found):
+        if int(_diesel_version(name)) > int(_diesel_version(next_name)):
+            raise TemplateError(
+                f"Diesel would apply {file.shown} before {next_file.shown}, as the text of its version comes first, "
+                "and Hasura after it, as the number does: have migrations name the files up.sql in their order, one by "
+                'one, and write layout = "plain"'
+            )
 
 
 def _diesel_version(directory: str) -> str:

@@ -25,6 +25,12 @@ _NAMES = {
     "refinery": r"[VU]\d+__.*\.rs",
     "yoyo": r"[^_.].*\.py",
 }
+_CONFIGURED = re.compile(
+    r"^\s*(?:flyway\.)?(?P<key>schemas|defaultSchema|initSql|target|cherryPick|encoding|placeholder(?:Prefix|Suffix)"
+    r"|shouldExecute)\s*=\s*(?P<value>.*?)\s*$",
+    re.MULTILINE,
+)
+_AS_BY_DEFAULT = re.compile(r"""[\["' ]*(?:public|utf-?8|latest|\$\{|\}|true|)[\]"' ]*""", re.IGNORECASE)
 _JOURNAL = "meta/_journal.json"
 
 
@@ -40,6 +46,7 @@ def refuse_left_out(layout: str, files: Sequence[tuple[str, str]]) -> None:
     """
     if layout == "flyway":
         _refuse_below(files)
+        _refuse_configured(files)
     if not layout:
         _refuse_unlisted(files)
     pattern = _NAMES.get(layout)
@@ -68,6 +75,33 @@ def _refuse_below(files: Sequence[tuple[str, str]]) -> None:
                         f"{found} is not among migrations, and flyway looks into all folders below {shown or '.'}: "
                         f'write "{os.path.join(shown, "**/*.sql")}", or have migrations name it, too'
                     )
+
+
+def _refuse_configured(files: Sequence[tuple[str, str]]) -> None:
+    """Refuse files of Flyway's beside which it is told to do something else with them."""
+    candidates = dict.fromkeys(f"{path}.conf" for _, path in files)
+    root = files[0][1].removesuffix(files[0][0]) if files else ""
+    for directory, _ in _directories(files):
+        above = os.path.relpath(directory, root or ".").split(os.sep)
+        for folder in ("conf", *(os.path.join(*above[:depth]) for depth in range(1, len(above) + 1)), ""):
+            candidates.update(
+                dict.fromkeys(os.path.join(root, folder, name) for name in ("flyway.conf", "flyway.toml"))
+            )
+    for path in candidates:
+        for found in _CONFIGURED.finditer(_content_of(path)):
+            if not _AS_BY_DEFAULT.fullmatch(found["value"]):
+                raise TemplateError(
+                    f"{os.path.relpath(path, root or '.')} says {found.group().strip()}, which psql does not know, so "
+                    "that the schema would be another one: run flyway itself (key migrate)"
+                )
+
+
+def _content_of(path: str) -> str:
+    try:
+        with open(path, encoding="utf-8", errors="replace") as file:
+            return file.read()
+    except OSError:
+        return ""
 
 
 def _refuse_unlisted(files: Sequence[tuple[str, str]]) -> None:

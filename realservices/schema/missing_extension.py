@@ -14,6 +14,29 @@ _MISSING = (
     re.compile(r'could not access file "(?:[^"]*/)?(?P<name>[^"/]+)": No such file'),
 )
 _UNLOADED = re.compile(r"(?P<name>\w+) (?:can only|must) be loaded via \"?shared_preload_libraries")
+# What extensions bring, in the server's words where it is not there.
+_ABSENT = re.compile(
+    r'ERROR:  (?:function (?:\w+\.)?(?P<function>\w+)\(|type "(?:\w+\.)?(?P<type>\w+)" does not exist'
+    r'|operator class "(?:\w+\.)?(?P<class>\w+)" does not exist|access method "(?P<method>\w+)" does not exist'
+    r'|data type \w+ has no default operator class for access method "(?P<gist>gist|gin)"'
+    r'|text search dictionary "(?P<dictionary>\w+)" does not exist)'
+)
+_BROUGHT = (
+    (re.compile(r"uuid_(?:generate_v|nil|ns_)\w*"), "uuid-ossp"),
+    (
+        re.compile(r"gen_random_bytes|crypt|gen_salt|digest|hmac|pgp_\w+|armor|dearmor|(?:en|de)crypt(?:_iv)?"),
+        "pgcrypto",
+    ),
+    (re.compile(r"(?:word_|strict_word_)?similarity|show_trgm|g(?:in|ist)_trgm_ops"), "pg_trgm"),
+    (re.compile(r"citext|hstore|ltree|lquery|cube|seg|isbn|earthdistance|unaccent|tablefunc|intarray"), ""),
+    (re.compile(r"crosstab\w*|connectby"), "tablefunc"),
+    (re.compile(r"levenshtein\w*|soundex|(?:d?metaphone\w*)"), "fuzzystrmatch"),
+    (re.compile(r"(?:half|sparse)?vec(?:tor)?(?:_\w+_ops)?|hnsw|ivfflat"), "vector"),
+    (re.compile(r"geometry|geography|raster|st_\w+"), "postgis"),
+    (re.compile(r"gist|gin"), "btree_{0}"),
+    (re.compile(r"earth|ll_to_earth|earth_distance"), "earthdistance"),
+    (re.compile(r"dblink\w*"), "dblink"),
+)
 _MACHINES_OWN = "/usr/share/postgresql/*/extension/{name}.control"
 # Debian's packages have the major version in their names, and then, but for these, the extension's name.
 _PACKAGES = {
@@ -44,6 +67,23 @@ def remedy_for_extension(message: str) -> str:
         return f"\n  {name} is loaded when the server starts: add shared_preload_libraries = {name!r} to settings"
     found = next((match for pattern in _MISSING if (match := pattern.search(message))), None)
     return f"\n{take_another(found['name'])}" if found else ""
+
+
+def remedy_for_absent(message: str) -> str:
+    """Return what to do where a statement names what an extension brings, and that is not there; else nothing.
+
+    Args:
+        message: The server's, from its first word on.
+    """
+    found = _ABSENT.match(message)
+    name = next(filter(None, found.groups()), "").lower() if found else ""
+    extension = next((brought or name for words, brought in _BROUGHT if words.fullmatch(name)), "").format(name)
+    return (
+        f'the extension {extension} brings it: let an earlier migration say CREATE EXTENSION "{extension}", or write '
+        f'extensions = ["{extension}"] on the service; where it was made in a schema, that is to be in search_path'
+        if extension
+        else ""
+    )
 
 
 def take_another(name: str) -> str:

@@ -25,6 +25,8 @@ _BEGINNINGS = (
     (b"\x28\xb5\x2f\xfd", "is compressed by zstd: unpack it, and name what comes out"),
     (b"BZh", "is compressed by bzip2: unpack it, and name what comes out"),
     (b"\xfd7zXZ", "is compressed by xz: unpack it, and name what comes out"),
+    (b"\x04\x22\x4d\x18", "is compressed by lz4: unpack it, and name what comes out"),
+    (b"toc.dat\0", "is an archive of pg_dump's tar format: write it as text by pg_restore --file=dump.sql --no-owner"),
     (b"PK\x03\x04", "is a zip archive: unpack it, and name what comes out"),
     (b"\xff\xfe", "is UTF-16, which psql does not read: save it as UTF-8 (iconv -f UTF-16 -t UTF-8)"),
     (b"\xfe\xff", "is UTF-16, which psql does not read: save it as UTF-8 (iconv -f UTF-16 -t UTF-8)"),

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import re
 
+from realservices.schema.missing_extension import remedy_for_absent
+
 _MISSING_FILE = re.compile(
     r"^(?:error: (?!.*connection to server)|could not open file ).*: No such file or directory$", re.MULTILINE
 )
@@ -34,6 +36,31 @@ _REMEDIES = (
         r'|publication "supabase_realtime") does not exist',
         "servers of Supabase have it, and a plain PostgreSQL has not: docs/schema.md (Supabase) has a file that makes "
         "its roles and schemas; name it in migrations before the others",
+    ),
+    (
+        r'ERROR:  database "([^"\n]+)" does not exist',
+        'the schema is built in the database that the service calls so: write database = "{0}" on it, or '
+        "current_database() and :DBNAME in the file",
+    ),
+    (
+        r'ERROR:  role "[^"\n]+" already exists',
+        "the service's superuser is called so, or a file before makes it: take the statement out, or give the service "
+        "another superuser (user)",
+    ),
+    (
+        r'ERROR:  tablespace "[^"\n]+" does not exist',
+        "what stands in a tablespace of production has none here: dump with --no-tablespaces, or let an earlier "
+        "migration say SET allow_in_place_tablespaces = on; CREATE TABLESPACE … LOCATION ''",
+    ),
+    (
+        r"ERROR:  could not open file \"[^\"\n]+\" for reading",
+        "COPY … FROM 'FILE' is read by the server, which has no files of the project's: write \\copy, with a path from "
+        "the project's directory",
+    ),
+    (
+        r"ERROR:  invalid transaction termination",
+        "the file is run in a transaction, and a block in it says COMMIT: write the tool's own mark for files without "
+        "one (docs/schema.md, Layouts), or put the block into a file of its own",
     ),
     (
         r'ERROR:  schema "[^"\n]+" does not exist',
@@ -124,16 +151,25 @@ def remedy_for(message: str, shown: str, statement: str = "") -> str:
             "\n  what a file includes is an input: under Bazel name it in data, beside migrations. \\ir starts from "
             "the file itself, \\i and \\copy from the workspace (in plain pytest, the project's directory)"
         )
+    if shown.lower().endswith((".csv", ".tsv")) and _NOT_SQL.search(message):
+        return (
+            f"\n  a file of SQL loads such rows: \\copy TABLE FROM '{shown}' WITH (FORMAT csv, HEADER). Name that one"
+        )
     if not shown.lower().endswith(".sql") and _NOT_SQL.search(message):
         return (
             f"\n  is {shown} a file of SQL? Have migrations name only such files; files of a migration tool that are "
             "programs or XML are applied by the tool itself (attribute and key migrate)"
         )
-    found = next((remedy for pattern, remedy in _REMEDIES if re.match(pattern, message)), "")
+    found = next((_filled(remedy, match) for pattern, remedy in _REMEDIES if (match := re.match(pattern, message))), "")
+    found = found or remedy_for_absent(message)
     found = found or _remedy_for_statement(message, statement)
     if not found and (role := _MISSING_ROLE.search(message)):
         found = _remedy_for_role(role[1])
     return f"\n  {found}" if found else ""
+
+
+def _filled(remedy: str, match: re.Match[str]) -> str:
+    return remedy.format(*match.groups()) if match.re.groups else remedy
 
 
 def _remedy_for_statement(message: str, statement: str) -> str:

@@ -179,6 +179,8 @@ def _lines(group: list[Script], paths: list[str], token: str, database: str) -> 
         if is_new:
             yield f'\\connect "{database}"\n'
         yield f"\\echo {token} {index}\n"
+        if script.before:
+            yield f"{script.before.decode('utf-8', 'surrogateescape')}\n"
         if script.transaction:
             yield "BEGIN;\n"
         yield f"\\i {_quoted(path)}\n"

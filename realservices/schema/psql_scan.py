@@ -45,11 +45,13 @@ class Piece:
         line: Where it begins.
         words: A statement's first words, in capitals.
         command: The command with its arguments, up to the end of the line; empty: it is a statement.
+        start: Where in the text it begins.
     """
 
     line: int
     words: list[str] = field(default_factory=list)
     command: str = ""
+    start: int = 0
 
 
 def pieces(text: Text) -> Iterator[Piece]:
@@ -81,7 +83,7 @@ def pieces(text: Text) -> Iterator[Piece]:
                 position = _after_data(text, position)
             current, last_words, depth = None, ("", ""), 0
             continue
-        current = current or Piece(line)
+        current = current or Piece(line, start=match.start())
         if kind == "dollar":
             closing = text.find(match.group(), position)
             position = closing + len(match.group()) if closing >= 0 else len(text)

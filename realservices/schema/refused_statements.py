@@ -14,12 +14,14 @@ if TYPE_CHECKING:
 
 # They wait for a user at a terminal, or for ever.
 _INTERACTIVE = re.compile(r"\\(?:prompt|password|e|edit|ef|ev)\b|\\watch(?!.*\b[cm]\w*=)")
+# What psql itself is given to read: nothing, when a schema is built.
+_STANDARD_INPUT = re.compile(r"\\copy\s.*\sfrom\s+pstdin\b", re.IGNORECASE)
 # One with an empty location lies in the data directory (allow_in_place_tablespaces).
 _TABLESPACE = re.compile(rb"\bCREATE\s+TABLESPACE\s[^;']*LOCATION\s*E?'[^']", re.IGNORECASE)
 
 
 def refuse_command(script: Script, piece: Piece) -> None:
-    """Refuse a command of psql's that would never end.
+    """Refuse a command of psql's that would never end, or have nothing to read.
 
     Raises:
         TemplateError: It is one.
@@ -28,6 +30,11 @@ def refuse_command(script: Script, piece: Piece) -> None:
         raise TemplateError(
             f"{script.kind} {script.shown}, line {piece.line}: {piece.command} is for a user at a terminal, and would "
             "wait for ever: take it out (\\watch may say how often, \\watch c=3)"
+        )
+    if _STANDARD_INPUT.match(piece.command):
+        raise TemplateError(
+            f"{script.kind} {script.shown}, line {piece.line}: {piece.command} reads what psql is given, which is "
+            "nothing here: write FROM stdin, with the rows behind it and \\. at their end, or the name of a file"
         )
 
 

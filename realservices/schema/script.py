@@ -2,7 +2,11 @@
 
 from __future__ import annotations
 
+import os
 from dataclasses import dataclass
+
+from realservices.contract.errors import TemplateError
+from realservices.schema.psql_scan import LARGEST_SCANNED_BYTES
 
 APPLIED = "applied"
 
@@ -17,6 +21,7 @@ class Script:
         path: Where it is.
         text: What of it is run; other lines are empty, so that each has its number. None: all of it.
         transaction: Whether it is run within a transaction.
+        before: Statements that its session begins with.
     """
 
     kind: str
@@ -24,8 +29,33 @@ class Script:
     path: str
     text: bytes | None = None
     transaction: bool = False
+    before: bytes = b""
 
     @property
     def name(self) -> str:
         """The file's name without directories."""
         return self.shown.rpartition("/")[2]
+
+    def content(self) -> bytes:
+        """Return what of it is run.
+
+        Raises:
+            TemplateError: It cannot be read.
+        """
+        if self.text is not None:
+            return self.text
+        try:
+            with open(self.path, "rb") as file:
+                return file.read()
+        except OSError as error:
+            raise TemplateError(f"{self.shown} cannot be read: {error.strerror}") from None
+
+    def scanned(self) -> bytes:
+        """Return what of it is run, or nothing where it is too large to be looked through.
+
+        Raises:
+            TemplateError: It cannot be read.
+        """
+        if self.text is None and os.path.exists(self.path) and os.path.getsize(self.path) > LARGEST_SCANNED_BYTES:
+            return b""
+        return self.content()

@@ -109,8 +109,7 @@ def up_part(layout: str, file: Script) -> Script:
         TemplateError: The tool would refuse it, or does something with it that psql cannot do.
     """
     marks = SECTIONS[layout]
-    with open(file.path, "rb") as content:
-        lines = content.read().split(b"\n")
+    lines = file.content().split(b"\n")
     _refuse_byte_order_mark(layout, file, lines[0])
     _refuse_open_statement(layout, file, lines)
     starts_up = marks.starts_up or (marks.first_only and not any(_part_of(marks, line) for line in lines))

@@ -66,12 +66,18 @@ def refuse_pairs(files: Sequence[Script]) -> None:
     """
     shown = {file.shown.lower() for file in files}
     before: set[str] = set()
+    applied = next((file.shown for file in files if not _FOLDER.search(file.shown.lower())), "")
     for file in files:
         name = file.shown.lower()
         if undone := _undone(name, shown, _WORDS) or _undone(name, before, (_AFTER,)):
             raise TemplateError(
                 f"{file.shown} has the name of a file that undoes {undone}, and would be run, too: have migrations "
                 'name only the files that are to be applied; layout = "plain" applies all of them'
+            )
+        if applied and _FOLDER.search(name):
+            raise TemplateError(
+                f"{file.shown} lies in a folder of files that undo others, such as {applied}, and would be run, too: "
+                'have migrations name only the files that are to be applied; layout = "plain" applies all of them'
             )
         before.add(name)
 

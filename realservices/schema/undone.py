@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-import os
-
 from realservices.contract.errors import TemplateError
-from realservices.schema.psql_scan import LARGEST_SCANNED_BYTES, pieces
+from realservices.schema.psql_scan import pieces
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -36,8 +34,5 @@ def refuse_undone(scripts: Iterable[Script], remedy: str) -> None:
 
 def _line_of_table(script: Script) -> int:
     """Return the line of the first statement that makes a table, 0 if there is none."""
-    if os.path.getsize(script.path) > LARGEST_SCANNED_BYTES:
-        return 0
-    with open(script.path, "rb") as file:
-        found = (piece.line for piece in pieces(file.read()) if any(piece.words[: len(make)] == make for make in _MAKE))
-        return next(found, 0)
+    statements = pieces(script.scanned())
+    return next((each.line for each in statements if any(each.words[: len(make)] == make for make in _MAKE)), 0)

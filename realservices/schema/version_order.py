@@ -9,14 +9,15 @@ from realservices.schema.flyway import letter_of, order_flyway
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
+    from collections.abc import Callable, Iterator, Sequence
 
     from realservices.schema.script import Script
 
     Remedy = Callable[[str], str]
 
-_NUMBER = re.compile(r"[A-Za-z_]?0*(\d+)")
-_VERSION = re.compile(r"[vV]?(\d+(?:[._]\d+)*)(?![\d.])")
+_LEADING = re.compile(r"[A-Za-z_]?0*(\d+)")
+# Also within a name: `1.2`, `schema-1.2`, `step_2`, `migration2`; not in `int16`, or `a9f` of a digest.
+_NUMBER = re.compile(r"\d+(?![A-Za-z\d])")
 
 
 def refuse_order(files: Sequence[Script], key: str, remedy: Remedy) -> None:
@@ -37,23 +38,45 @@ def refuse_order(files: Sequence[Script], key: str, remedy: Remedy) -> None:
         _refuse_different("", shown, [file.shown for file in order_flyway([*files])], remedy("flyway"))
         return
     single = len({path.rpartition("/")[0] for path in shown}) == 1
-    numbered = remedy("numbered") if single else f"name them in their order, one by one, in {key}"
-    named = f"name the directories in their order, one by one, in {key}"
+    one_by_one = f"in their order, one by one, in {key}"
+    directories = f"name the directories {one_by_one}"
     if all(file.name == "up.sql" for file in files):
-        named += f"; if they are Diesel's, {remedy('diesel')}"
+        directories += f"; if they are Diesel's, {remedy('diesel')}"
     for parent, names in _children(shown).items():
-        inner = [name for name in names if _VERSION.match(name) and name.endswith("/")]
-        _refuse_different(parent, inner, _by_number(inner, _VERSION), named)
+        inner = [name for name in names if name.endswith("/")]
         own = [name for name in names if not name.endswith("/")]
-        _refuse_different(parent, own, _by_number(own, _NUMBER), numbered)
+        is_numbered = single and key == "migrations" and all(name[:1].isdigit() for name in own)
+        numbers = [int(match[1]) for name in own if (match := _LEADING.match(name))]
+        files_remedy = remedy("numbered") if is_numbered and numbers != sorted(numbers) else f"name them {one_by_one}"
+        _refuse_different(parent, inner, _by_number(inner), directories)
+        _refuse_different(parent, own, _by_number(own), files_remedy)
 
 
-def _by_number(names: list[str], pattern: re.Pattern[str]) -> list[str]:
-    """Return names in the order of their numbers, as they are where one has none or the order is not the alphabet's."""
-    numbers = {name: [*map(int, re.split("[._]", match[1]))] for name in names if (match := pattern.match(name))}
-    if len(numbers) < len(names) or names != sorted(names):
+def _by_number(names: list[str]) -> list[str]:
+    """Return names in the order of their numbers, as they are where their order is not the alphabet's."""
+    if names != sorted(names):
         return names
-    return sorted(names, key=numbers.__getitem__)
+    series: dict[str, list[tuple[int, str]]] = {}
+    for name in names:
+        for before, number in _numbers(name):
+            series.setdefault(before, []).append((number, name))
+    for before, members in series.items():
+        numbers = [number for number, _ in members]
+        is_word = before[-1:].isalpha() and len(before) > 1
+        if numbers != sorted(numbers) and (not is_word or any(number + 1 in numbers for number in numbers)):
+            ordered = iter(name for _, name in sorted(members))
+            of_series = {name for _, name in members}
+            return [next(ordered) if name in of_series else name for name in names]
+    return names
+
+
+def _numbers(name: str) -> Iterator[tuple[str, int]]:
+    """Yield the numbers that a name has, each with what stands before it."""
+    leading = _LEADING.match(name)
+    if leading:
+        yield name[: leading.start(1)].rstrip("0").lower(), int(leading[1])
+    for match in _NUMBER.finditer(name, leading.end() if leading else 0):
+        yield name[: match.start()], int(match.group())
 
 
 def _refuse_different(parent: str, names: list[str], ordered: list[str], remedy: str) -> None:

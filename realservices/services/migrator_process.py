@@ -1,7 +1,7 @@
 """The process that runs one migrator: a program of a project's own that makes a schema on a server that serves.
 
-It is the tool `migrator` of zip_main.py and reads from standard input what to run (migrators.py). It is a process of
-its own so that what the program leaves running comes to it, and can be ended without anything else: a template tool
+It is the tool `migrator` of zip_main.py and reads from standard input what to run (migrator_runs.py). It is a process
+of its own so that what the program leaves running comes to it, and can be ended without anything else: a template tool
 has the server among its children, too.
 """
 

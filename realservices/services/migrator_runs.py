@@ -31,21 +31,29 @@ def add_migrate_option(parser: argparse.ArgumentParser) -> None:
 
 
 def run_migrators(
-    spec: dict[str, Any], kind: str, endpoint: dict[str, Any], directory: str, after: Callable[[str], None]
+    spec: dict[str, Any],
+    kind: str,
+    endpoint: dict[str, Any],
+    directory: str,
+    *,
+    traces: Callable[[], object],
+    remedy: str,
 ) -> None:
-    """Run all of them, in order.
+    """Run all of them, in order, on a server that listens on loopback.
 
     Args:
-        spec: What ``--migrate`` says; empty: nothing to do.
+        spec: What ``--migrate`` says.
         kind: The server's.
         endpoint: How it is reached: the fields of a service's endpoint.
         directory: A path for their HOME, which is made.
-        after: What is done after each one, given its name.
+        traces: Ends the connections that clients have left, and returns what any use of the server changes.
+        remedy: How a migrator that has not used the server is brought to it.
 
     Raises:
-        TemplateError: One of them fails, or does not end in time.
+        TemplateError: One of them fails, does not end in time, or has not used this server.
     """
-    for migrator in spec.get("migrators", ()):
+    before = traces()
+    for migrator in spec["migrators"]:
         request = {
             "kind": kind,
             "endpoint": endpoint,
@@ -56,7 +64,12 @@ def run_migrators(
             "migrator": migrator,
         }
         _run(request)
-        after(migrator["name"])
+        earlier, before = before, traces()
+        if before == earlier:
+            raise TemplateError(
+                f"migrate: {migrator['name']} ended with code 0 and has never connected to this server, so it has "
+                f"migrated nothing, or another database. Have it take the address from {remedy}"
+            )
 
 
 def _read(text: str) -> Any:

@@ -28,7 +28,7 @@ def name_value(text: str) -> tuple[str, str]:
 def template_parser(kind: str, description: str | None) -> argparse.ArgumentParser:
     """Return a parser with the options of every template tool; each adds those of its server and of its other files."""
     parser = argparse.ArgumentParser(prog=f"{kind}_template", description=description)
-    parser.add_argument("--label", required=True, help=f"label of the {kind}_service, for messages")
+    parser.add_argument("--label", required=True, help=f"label of the {kind}_service, or of its server, for messages")
     parser.add_argument("--database", default="test", help="database that programs are given")
     parser.add_argument("--user", default="test", help="user that programs connect as")
     parser.add_argument("--seed", type=name_value, action="append", default=[], metavar="SHOWN=FILE")

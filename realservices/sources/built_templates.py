@@ -17,6 +17,7 @@ from pathlib import Path
 from typing import IO, TYPE_CHECKING
 
 from realservices.contract.errors import TemplateError
+from realservices.contract.user_variables import CACHE_MB
 from realservices.sources.build_progress import build_of
 from realservices.sources.package import package_command
 from realservices.system.directory_cache import DirectoryCache, cache_limit_bytes
@@ -38,8 +39,6 @@ BASE = "base.tar"
 
 _VARIABLE = "XDG_CACHE_HOME"
 _FOLDER = "schemas"
-LIMIT_VARIABLE = "REALSERVICES_CACHE_MB"
-"""How much built templates may take in all, in megabytes."""
 _MUTEX = "building"
 # The tool's words, and those of the servers that it runs.
 _FULL = os.strerror(errno.ENOSPC)
@@ -132,7 +131,11 @@ def _nearest(path: Path) -> Path:
 
 
 def _is_whole(path: str) -> bool:
-    return Path(path, ARCHIVE).is_file() and Path(path, INFO).is_file()
+    try:
+        begins_from_another = "base" in json.loads(Path(path, INFO).read_bytes())
+    except (OSError, ValueError):
+        return False
+    return Path(path, ARCHIVE).is_file() and (Path(path, BASE).is_file() or not begins_from_another)
 
 
 def _archive_size(path: str) -> int:
@@ -144,12 +147,12 @@ def _build(cache: DirectoryCache, partial: Path, recipe: Recipe, build: Build) -
     with contextlib.ExitStack() as stack:
         command = recipe.command
         base = None
-        if recipe.layers and (found := _base(cache, recipe.layers, build)):
-            count, lease = found
+        if recipe.layers:
+            count, lease = _base(cache, recipe.layers, build)
             stack.callback(lease.release)
             base = Path(lease.path)
             command = [*recipe.layers.last_command(count), *_base_options(base)]
-        cache.shrink(cache_limit_bytes(LIMIT_VARIABLE))  # Now the base is in use, and stays.
+        cache.shrink(cache_limit_bytes(CACHE_MB))  # Now the base is in use, and stays.
         _run(partial, command, recipe.directory, build)
         if base and json.loads((partial / INFO).read_bytes()).get("base"):
             _keep(base / BASE if (base / BASE).exists() else base / ARCHIVE, partial / BASE)
@@ -168,14 +171,14 @@ def _keep(archive: Path, path: Path) -> None:
         shutil.copyfile(archive, path)
 
 
-def _base(cache: DirectoryCache, layers: Layers, build: Build) -> tuple[int, Lease] | None:
+def _base(cache: DirectoryCache, layers: Layers, build: Build) -> tuple[int, Lease]:
     """Return a template to begin from, and how many migrations it has: the nearest that is there, or one at a cut."""
     for count in layers.candidates:
         if lease := cache.lease_made(layers.digests[count]):
             return count, lease
     if layers.cut:
         return layers.cut, _lease(cache, layers.recipe(layers.cut), build)
-    return (0, _lease(cache, layers.base, build)) if layers.base else None
+    return 0, _lease(cache, layers.base, build)
 
 
 def _run(partial: Path, command: list[str], directory: Path, build: Build) -> None:

@@ -133,7 +133,7 @@ class DeclaredKind:
         """
         return ()
 
-    def attached(self, name: str) -> Endpoint:
+    def external(self, name: str) -> Endpoint:
         """Return what the variables say of an external server.
 
         Raises:
@@ -145,7 +145,7 @@ class DeclaredKind:
         """Return the endpoint of such a server as it wants to be spoken to.
 
         Args:
-            endpoint: What `attached` has returned.
+            endpoint: What `external` has returned.
             connection: A connection to it that nobody has used.
         """
         return endpoint

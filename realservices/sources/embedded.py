@@ -17,6 +17,7 @@ from typing import TYPE_CHECKING, Any
 from realservices.contract import environment
 from realservices.contract.errors import RealServicesError
 from realservices.contract.runtime import endpoint_of
+from realservices.contract.user_variables import EAGER
 from realservices.contract.warmth import wants_warm
 from realservices.kinds.registry import find
 from realservices.sources.declarations import Project, declared_in, read_project
@@ -207,7 +208,7 @@ class EmbeddedServices(Source):
         # Whatever the tests are: a mistake is the run's, and not that of the first test with a service.
         assert self._project
         wants_warm()
-        for name in (os.environ.get(environment.EAGER, "") not in ("", "0") and self._everything()) or self._eager:
+        for name in (os.environ.get(EAGER, "") not in ("", "0") and self._everything()) or self._eager:
             self.endpoint(self._known(name).kind, name)
 
     def _everything(self) -> list[str]:

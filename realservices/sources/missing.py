@@ -5,12 +5,12 @@ from __future__ import annotations
 import os
 from typing import TYPE_CHECKING
 
+from realservices.contract.user_variables import REQUIRE
 from realservices.sources.variables import variable_of
 
 if TYPE_CHECKING:
     from realservices.sources.launched import LaunchedServices
 
-REQUIRE = "REALSERVICES_REQUIRE"
 _READY_MADE = "@rules_realservices//services:{kind}"
 
 

@@ -53,7 +53,7 @@ class Layers:
         seeds: The end of the last template's command: migrators and seeds.
         digests: Of the templates with so many migrations and no seeds.
         directory: As of the recipe.
-        base: Of the template that all of them begin from.
+        base: Of the template that all of them begin from: the declared one, else an empty one.
     """
 
     common: list[str]
@@ -61,7 +61,7 @@ class Layers:
     seeds: list[str]
     digests: list[str]
     directory: Path
-    base: Recipe | None = None
+    base: Recipe
 
     @property
     def cut(self) -> int:

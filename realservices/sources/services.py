@@ -28,7 +28,7 @@ from realservices.sources.missing import (
 from realservices.sources.project import project_root
 from realservices.sources.replaced_variables import ReplacedVariables
 from realservices.sources.source import Declared, Source
-from realservices.sources.variables import attached_kinds
+from realservices.sources.variables import external_kinds
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
@@ -151,9 +151,9 @@ class Services:
 
         self._main = self._embedded = EmbeddedServices(root, lambda: self.session, eager)
         names = defaultdict[str, list[str]](list)
-        for service in self._main.declared() if attached_kinds() else ():
+        for service in self._main.declared() if external_kinds() else ():
             names[service.kind].append(service.name)
-        self._sources = [*_attached(names), self._main]
+        self._sources = [*_external(names), self._main]
 
     @property
     def embedded(self) -> EmbeddedServices | None:
@@ -258,7 +258,7 @@ def find_services(root: Path | None = None, eager: Sequence[str] = ()) -> Servic
     path = os.environ.get(environment.RUNTIME)
     if path:
         return _with_launcher(load_runtime(path))
-    services = Services(_attached({}))
+    services = Services(_external({}))
     if not is_under_bazel():
         services.embed(root or project_root(), eager)
     return services
@@ -266,13 +266,13 @@ def find_services(root: Path | None = None, eager: Sequence[str] = ()) -> Servic
 
 def _with_launcher(runtime: Runtime) -> Services:
     # The launcher's own variables name services of kinds that it has.
-    others = [kind for kind in attached_kinds() if not runtime.of_kind(kind)]
-    return Services([LaunchedServices(runtime), *(_attached({}) if others else ())])
+    others = [kind for kind in external_kinds() if not runtime.of_kind(kind)]
+    return Services([LaunchedServices(runtime), *(_external({}) if others else ())])
 
 
-def _attached(names: Mapping[str, Sequence[str]]) -> list[Source]:
-    if not attached_kinds():
+def _external(names: Mapping[str, Sequence[str]]) -> list[Source]:
+    if not external_kinds():
         return []
-    from realservices.sources.attached import AttachedServices  # noqa: PLC0415 - where the environment names some
+    from realservices.sources.external_services import ExternalServices  # noqa: PLC0415 - where the environment names some
 
-    return [AttachedServices(names)]
+    return [ExternalServices(names)]

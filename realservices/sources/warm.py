@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 import realservices
+from realservices.contract.user_variables import PORT_RANGE
 from realservices.sources.package import interpreter
 from realservices.system.warm_pool import claim
 
@@ -24,7 +25,7 @@ if TYPE_CHECKING:
 _COVERAGE = ("COVERAGE_DIR", "COVERAGE_OUTPUT_FILE")
 # What is visible, and which ports are whose, depends on these (namespaces(7)).
 _NAMESPACES = ("mnt", "net", "pid", "user", "ipc")
-_VARIABLES = ("PATH", "REALSERVICES_PORT_RANGE", "TEST_TMPDIR")
+_VARIABLES = ("PATH", PORT_RANGE, "TEST_TMPDIR")
 _LAUNCHER_SIDE = ("contract", "system", "schema", "host", "kinds", "services", "launcher", "programs")
 
 

@@ -10,12 +10,12 @@ from __future__ import annotations
 import os
 
 from realservices.contract.errors import InfrastructureError
+from realservices.contract.user_variables import REGISTRY
 from realservices.system.directory_safety import unsafe, untrustworthy
 from realservices.system.os_errors import explain
 from realservices.system.user_directory import present_user_directories, user_directory
 
 REGISTRY_BASES = ("/dev/shm", "/tmp")
-VARIABLE = "REALSERVICES_REGISTRY"
 
 
 def registry_directory() -> str:
@@ -24,30 +24,30 @@ def registry_directory() -> str:
     Raises:
         InfrastructureError: No directory could be made, or the one that REALSERVICES_REGISTRY names is not safe.
     """
-    override = os.environ.get(VARIABLE)
+    override = os.environ.get(REGISTRY)
     if not override:
         return user_directory(
             REGISTRY_BASES,
             component="registry",
             purpose="locks and templates",
-            remedy=f"set {VARIABLE} to one of this user's",
+            remedy=f"set {REGISTRY} to one of this user's",
         )
     try:
         os.makedirs(override, mode=0o700, exist_ok=True)
     except OSError as error:
-        raise InfrastructureError("registry", str(explain(error, f"{VARIABLE}={override}"))) from None
+        raise InfrastructureError("registry", str(explain(error, f"{REGISTRY}={override}"))) from None
     reason = refusal(override)
     if reason:
         raise InfrastructureError(
             "registry",
-            f"{VARIABLE}={override} is not safe: {reason}; name a directory that only user {os.geteuid()} may write to",
+            f"{REGISTRY}={override} is not safe: {reason}; name a directory that only user {os.geteuid()} may write to",
         )
     return override
 
 
 def present_registries() -> list[str]:
     """Return the registries that this user has already, the one in use first; nothing is made."""
-    override = os.environ.get(VARIABLE)
+    override = os.environ.get(REGISTRY)
     if override:
         return [override] if os.path.isdir(override) and not refusal(override) else []
     return present_user_directories(REGISTRY_BASES)

@@ -3,6 +3,7 @@
 load("@rules_python//python:py_info.bzl", "PyInfo")
 load("//rules:providers.bzl", "ServiceInfo")
 load(":clickhouse_template.bzl", "CLICKHOUSE_TEMPLATE_ATTRS", "clickhouse_template")
+load(":compiled_python.bzl", "compiled_python")
 load(":kinds.bzl", "kind_info")
 load(":labels.bzl", "runfiles_path")
 load(":names.bzl", "check_account")
@@ -107,6 +108,7 @@ clickhouse_service(name = "events", schema = glob(["schema/*.sql"]), settings = 
             doc = "Settings of queries by name, such as `max_threads`, in the profile of the user.",
         ),
         "_client": attr.label(
+            aspects = [compiled_python],
             default = "//third_party/python:clickhouse_connect",
             providers = [PyInfo],
         ),

@@ -5,6 +5,7 @@ The macro in executable_service.bzl is what users call.
 
 load("@rules_python//python:py_info.bzl", "PyInfo")
 load("//rules:providers.bzl", "ServiceInfo")
+load(":compiled_python.bzl", "compiled_python")
 load(":env_references.bzl", "check_names", "encode_text")
 load(":kinds.bzl", "kind_info")
 load(":labels.bzl", "label_text", "runfiles_path")
@@ -108,6 +109,7 @@ executable_service = rule(
         ),
         "clients": attr.label_list(
             doc = "Python libraries that fixtures for this service import.",
+            aspects = [compiled_python],
             default = ["//third_party/python:httpx", "//third_party/python:websockets"],
             providers = [PyInfo],
         ),

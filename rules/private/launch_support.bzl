@@ -5,6 +5,7 @@ replaceable packages: with thousands of targets, a good part of the analysis.
 """
 
 load("@rules_python//python:py_info.bzl", "PyInfo")
+load(":compiled_python.bzl", "compiled_archives", "compiled_python")
 load(":import_roots.bzl", "library_imports")
 load(":labels.bzl", "runfiles_path")
 load(":python_interpreter.bzl", "ISOLATED_FLAGS", "interpreter_attr", "python_interpreter")
@@ -23,6 +24,7 @@ LaunchInfo = provider(
 PytestInfo = provider(
     doc = "The libraries that run the tests: pytest and its plugins.",
     fields = {
+        "compiled": "depset of File: archives of their compiled modules.",
         "imports": "list of string: import path, in the order of the libraries.",
         "runfiles": "runfiles: their files.",
     },
@@ -56,6 +58,7 @@ launch_support = rule(
 
 def _pytest_support_impl(ctx):
     return [PytestInfo(
+        compiled = compiled_archives(ctx.attr.libraries),
         imports = {path: None for library in ctx.attr.libraries for path in library_imports(library[PyInfo])}.keys(),
         runfiles = ctx.runfiles().merge_all([library[DefaultInfo].default_runfiles for library in ctx.attr.libraries]),
     )]
@@ -64,6 +67,11 @@ pytest_support = rule(
     implementation = _pytest_support_impl,
     doc = "One target for all tests that pytest runs.",
     attrs = {
-        "libraries": attr.label_list(doc = "pytest, then its plugins.", mandatory = True, providers = [PyInfo]),
+        "libraries": attr.label_list(
+            doc = "pytest, then its plugins.",
+            aspects = [compiled_python],
+            mandatory = True,
+            providers = [PyInfo],
+        ),
     },
 )

@@ -1,15 +1,9 @@
 """A directory of installed programs as one archive: of a directory, a remote worker would get each file."""
 
 load("@bazel_skylib//rules:common_settings.bzl", "BuildSettingInfo")
-load(":python_interpreter.bzl", "ISOLATED_FLAGS", "interpreter_attr", "python_interpreter")
+load(":template_action.bzl", "TOOL_ATTRS", "tool_action")
 
-PACKING_ATTRS = {
-    "_packing_python": interpreter_attr("exec"),
-    "_packing_tool": attr.label(
-        default = Label("//realservices:template.zip"),
-        cfg = "exec",
-        allow_single_file = True,
-    ),
+PACKING_ATTRS = TOOL_ATTRS | {
     "_remote": attr.label(
         default = Label("//rules:remote"),
         providers = [BuildSettingInfo],
@@ -23,6 +17,18 @@ def is_remote(ctx):
       ctx: context of a rule with `PACKING_ATTRS`.
     """
     return ctx.attr._remote[BuildSettingInfo].value
+
+def output_group(target, name):
+    """Returns the files of an output group of a target's, or None.
+
+    Args:
+      target: a Target.
+      name: of the group.
+
+    Returns:
+      depset of File, or None.
+    """
+    return getattr(target[OutputGroupInfo], name, None) if OutputGroupInfo in target else None
 
 def path_in_archive(directory):
     """Returns the path of a directory in the archive that `packed_directory` makes of it.
@@ -46,29 +52,18 @@ def packed_directory(ctx, directory, contents):
     Returns:
       struct: `archive`, File; `info`, File of the JSON that describes it.
     """
-    python = python_interpreter(ctx.attr._packing_python)
-    archive = ctx.actions.declare_file(ctx.label.name + ".programs.tar")
-    info = ctx.actions.declare_file(ctx.label.name + ".programs.json")
     options = ctx.actions.args()
-    options.add_all(ISOLATED_FLAGS)
-    options.add(ctx.file._packing_tool)
     options.add_all(["build", "postgres", "programs"])
     options.add("--root", _root(directory) or ".")
-    options.add("--output", archive)
-    options.add("--info", info)
     paths = ctx.actions.args()
     paths.set_param_file_format("multiline")
     paths.use_param_file("@%s", use_always = True)
     paths.add_all(contents, expand_directories = False)
-    ctx.actions.run(
-        executable = python.executable,
-        arguments = [options, paths],
-        env = {},
-        inputs = depset([ctx.file._packing_tool], transitive = [contents]),
-        tools = [python.files],
-        outputs = [archive, info],
+    return tool_action(
+        ctx,
+        [options, paths],
+        name = ctx.label.name + ".programs",
+        inputs = contents,
         mnemonic = "RealservicesPrograms",
         progress_message = "Packing %{label}",
-        toolchain = None,
     )
-    return struct(archive = archive, info = info)

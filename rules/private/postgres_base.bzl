@@ -4,7 +4,7 @@ load(":labels.bzl", "label_text")
 load(":misuse.bzl", "misuse")
 
 PostgresTemplateInfo = provider(
-    doc = "The template of a `postgres_service`.",
+    doc = "The template of a `postgres_service` that others begin from.",
     fields = {
         "archive": "File: its archive.",
         "info": "File: what describes it.",

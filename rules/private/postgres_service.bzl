@@ -2,13 +2,14 @@
 
 load("@rules_python//python:py_info.bzl", "PyInfo")
 load("//rules:providers.bzl", "ServiceInfo")
+load(":compiled_python.bzl", "compiled_python")
 load(":kinds.bzl", "kind_info")
 load(":labels.bzl", "runfiles_path")
 load(":layouts.bzl", "LAYOUTS")
 load(":misuse.bzl", "misuse")
 load(":names.bzl", "is_extension_name", "is_locale_name", "is_postgres_name")
 load(":owned_settings.bzl", "ACCOUNTS", "ADDRESS", "FILES", "LOG", "PROCESS")
-load(":packed_directory.bzl", "PACKING_ATTRS", "is_remote", "packed_directory", "path_in_archive")
+load(":packed_directory.bzl", "PACKING_ATTRS", "is_remote", "output_group", "packed_directory", "path_in_archive")
 load(":postgres_template.bzl", "TEMPLATE_ATTRS", "postgres_template")
 load(":service.bzl", "SERVICE_ATTRS", "service_info")
 load(":settings.bzl", "check_settings")
@@ -19,7 +20,7 @@ POSTGRES = kind_info(
     name = "postgres",
     fields = ["url", "host", "port", "password", "database", "socket", "user"],
     programs = ["pg_dump", "pg_isready", "pg_restore", "pgbench", "psql"],
-    url_forms = ["asyncpg", "psycopg", "psycopg_async", "psycopg2", "jdbc", "r2dbc", "dsn", "npgsql"],
+    url_forms = ["asyncpg", "psycopg", "psycopg_async", "psycopg2", "postgres", "jdbc", "r2dbc", "dsn", "npgsql"],
 )
 OWNED_SETTINGS = {
     "config_file": FILES,
@@ -75,9 +76,9 @@ def _contents(ctx, libraries):
 
     Bazel does not look into a directory that is an input, and warns of it with each build.
     """
-    groups = ctx.attr.distribution[OutputGroupInfo] if OutputGroupInfo in ctx.attr.distribution else None
-    if groups and hasattr(groups, "contents"):
-        return groups.contents
+    found = output_group(ctx.attr.distribution, "contents")
+    if found != None:
+        return found
     return depset(ctx.files.distribution, transitive = [libraries.files])
 
 def _programs(ctx, distribution, contents, libraries):
@@ -85,9 +86,9 @@ def _programs(ctx, distribution, contents, libraries):
     if not is_remote(ctx):
         config = {"distribution": runfiles_path(ctx.workspace_name, distribution)}
         return config, ctx.runfiles([distribution]).merge(libraries)
-    groups = ctx.attr.distribution[OutputGroupInfo] if OutputGroupInfo in ctx.attr.distribution else None
-    if groups and hasattr(groups, "packed"):
-        archive, info = groups.packed.to_list()
+    files = output_group(ctx.attr.distribution, "packed")
+    if files:
+        archive, info = files.to_list()
     else:
         packed = packed_directory(ctx, distribution, contents)
         archive, info = packed.archive, packed.info
@@ -108,14 +109,15 @@ def _postgres_service_impl(ctx):
     # Shared libraries that lie beside the directory, not in it, belong to the target's runfiles.
     libraries = ctx.attr.distribution[DefaultInfo].default_runfiles
     contents = _contents(ctx, libraries)
-    template = postgres_template(ctx, POSTGRES, distribution, contents)
+    templates = postgres_template(ctx, POSTGRES, distribution, contents)
+    template = templates.own
     files = [template.archive, template.info] + ([template.whole] if template.whole else [])
     base = {"template_base": runfiles_path(ctx.workspace_name, template.whole)} if template.whole else {}
     programs, programs_runfiles = _programs(ctx, distribution, contents, libraries)
     return [
         # Building the service is what proves the migrations, also without any test of it.
         DefaultInfo(files = depset(files)),
-        template,
+        templates.base,
         service_info(
             ctx,
             kind = POSTGRES,
@@ -153,6 +155,7 @@ postgres_service(name = "db", migrations = glob(["migrations/*.sql"]), seeds = [
                   "Addresses, paths and logging are the launcher's and are refused.",
         ),
         "_client": attr.label(
+            aspects = [compiled_python],
             default = "//third_party/python:asyncpg",
             providers = [PyInfo],
         ),

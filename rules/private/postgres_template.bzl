@@ -1,12 +1,13 @@
 """The build action that makes a PostgreSQL data directory with schema and data, as one archive.
 
-Its inputs are the SQL files, the migrators, the server and the tool, nothing else: changing one migration rebuilds one
-template.
+Its inputs are the SQL files, the migrators, what it begins from, the server and the tool, nothing else: changing one
+migration rebuilds one template.
 """
 
 load(":layers.bzl", "layers")
 load(":migrate.bzl", "MIGRATE_ATTRS", "NO_MIGRATION", "migration")
 load(":postgres_base.bzl", "BASE_ATTRS", "PostgresTemplateInfo", "checked_base", "made_with")
+load(":postgres_empty.bzl", "empty_template_of")
 load(":template_action.bzl", "TEMPLATE_TOOL_ATTRS", "named_path", "template_action", "template_args")
 
 TEMPLATE_ATTRS = TEMPLATE_TOOL_ATTRS | MIGRATE_ATTRS | BASE_ATTRS | {
@@ -45,7 +46,7 @@ TEMPLATE_ATTRS = TEMPLATE_TOOL_ATTRS | MIGRATE_ATTRS | BASE_ATTRS | {
 }
 
 def postgres_template(ctx, kind, distribution, contents):
-    """Declares the action.
+    """Declares the actions.
 
     Args:
       ctx: context of a rule with `TEMPLATE_ATTRS`, `settings` and `distribution`.
@@ -54,49 +55,84 @@ def postgres_template(ctx, kind, distribution, contents):
       contents: depset of File: what is in it, and what its programs load from elsewhere.
 
     Returns:
+      struct: `own`, PostgresTemplateInfo of what tests of this service start from; `base`, of what other templates
+      begin from.
+    """
+    server = struct(kind = kind, distribution = distribution, contents = contents)
+    base = checked_base(ctx) or _empty_base(ctx)
+    parts = layers(ctx.attr.layout, ctx.files.migrations)
+    applied = []
+    for part in parts[:-1]:
+        name = "%s.%d" % (ctx.label.name, len(applied) + len(part.files))
+        base = _part(ctx, server, base, applied, part, name = name, is_whole = part.is_whole or not base)
+        applied = applied + part.files
+    begins_empty = base and not ctx.attr.base and not applied
+
+    # Of what is a part beside the empty one, each that begins from it would store everything again: seeds may be large.
+    is_whole = not base or (begins_empty and bool(ctx.files.seeds))
+    last = {"migration": migration(ctx, kind), "seeds": ctx.files.seeds}
+    own = _part(ctx, server, base, applied, parts[-1], name = ctx.label.name, is_whole = is_whole, **last)
+    if is_whole or not begins_empty:
+        return struct(own = own, base = own)
+
+    # Built only if another one begins from it.
+    whole = _part(ctx, server, base, applied, parts[-1], name = ctx.label.name + ".whole", is_whole = True, **last)
+    return struct(own = own, base = whole)
+
+def _part(ctx, server, base, applied, part, *, name, is_whole, migration = NO_MIGRATION, seeds = []):
+    """Declares the action that applies some of the migrations.
+
+    Args:
+      ctx: as of `postgres_template`.
+      server: struct: `kind`, `distribution`, `contents`, likewise.
+      base: PostgresTemplateInfo, what it begins from, or None.
+      applied: list of File, the migrations that the base has.
+      part: struct as of `layers`.
+      name: of the outputs, without endings.
+      is_whole: whether the archive holds all; else what differs from the whole one that the base is or refers to.
+      migration: as of `migration` in migrate.bzl; its programs are run when the part has been applied.
+      seeds: list of File, applied last.
+
+    Returns:
       PostgresTemplateInfo.
     """
-    base = checked_base(ctx)
-    applied = []
-    parts = layers(ctx.attr.layout, ctx.files.migrations)
-    for index, part in enumerate(parts):
-        is_last = index == len(parts) - 1
-        args = template_args(ctx, kind)
-        args.add("--distribution", distribution.path)
-        if ctx.attr.layout:
-            args.add("--layout", ctx.attr.layout)
-        args.add_all(_base_options(base))
-        args.add("--form", "whole" if part.is_whole or not base else "part")
+    args = template_args(ctx, server.kind)
+    args.add("--distribution", server.distribution.path)
+    if ctx.attr.layout:
+        args.add("--layout", ctx.attr.layout)
+    args.add_all(_base_options(base))
+    args.add("--form", "whole" if is_whole else "part")
 
-        # Their names are looked at, for the order. As inputs they would let a comment in the first file rebuild all.
-        args.add_all(applied, before_each = "--applied", map_each = named_path)
-        args.add_all(part.files, before_each = "--migration", map_each = named_path)
-        args.add_all(ctx.attr.extensions, before_each = "--extension")
-        if ctx.attr.locale:
-            args.add("--locale", ctx.attr.locale)
-        if ctx.attr.locale_provider:
-            args.add("--locale-provider", ctx.attr.locale_provider)
-        made = template_action(
-            ctx,
-            args,
-            name = ctx.label.name if is_last else "%s.%d" % (ctx.label.name, len(applied) + len(part.files)),
-            seeds = ctx.files.seeds if is_last else [],
-            inputs = part.files + ctx.files.data + _base_files(base),
-            contents = contents,
-            # They are run when all migrations have been.
-            migration = migration(ctx, kind) if is_last else NO_MIGRATION,
-            mnemonic = "RealservicesPostgresTemplate",
-            what = "PostgreSQL",
-            files = _shown_files(len(applied), len(part.files), len(ctx.files.migrations)),
-        )
-        base = PostgresTemplateInfo(
-            archive = made.archive,
-            info = made.info,
-            whole = (base.whole or base.archive) if base and not part.is_whole else None,
-            made_with = made_with(ctx),
-        )
-        applied = applied + part.files
-    return base
+    # Their names are looked at, for the order. As inputs they would let a comment in the first file rebuild all.
+    args.add_all(applied, before_each = "--applied", map_each = named_path)
+    args.add_all(part.files, before_each = "--migration", map_each = named_path)
+    args.add_all(ctx.attr.extensions, before_each = "--extension")
+    if ctx.attr.locale:
+        args.add("--locale", ctx.attr.locale)
+    if ctx.attr.locale_provider:
+        args.add("--locale-provider", ctx.attr.locale_provider)
+    made = template_action(
+        ctx,
+        args,
+        name = name,
+        seeds = seeds,
+        inputs = part.files + ctx.files.data + _base_files(base),
+        contents = server.contents,
+        migration = migration,
+        mnemonic = "RealservicesPostgresTemplate",
+        what = "PostgreSQL",
+        files = _shown_files(len(applied), len(part.files), len(ctx.files.migrations)),
+    )
+    return PostgresTemplateInfo(
+        archive = made.archive,
+        info = made.info,
+        whole = None if is_whole else base.whole or base.archive,
+        made_with = made_with(ctx),
+    )
+
+def _empty_base(ctx):
+    empty = empty_template_of(ctx)
+    return PostgresTemplateInfo(archive = empty.archive, info = empty.info, whole = None, made_with = None) if empty else None
 
 def _base_options(base):
     if not base:

@@ -1,6 +1,7 @@
 """The part of a manifest that says how pytest runs the test files of a `real_service_test`."""
 
 load("@rules_python//python:py_info.bzl", "PyInfo")
+load(":compiled_python.bzl", "compiled_archives")
 load(":hidden_files.bzl", "refuse_hidden")
 load(":import_roots.bzl", "library_imports")
 load(":labels.bzl", "runfiles_path")
@@ -59,7 +60,11 @@ def pytest_runner(ctx, services):
     for client in clients:
         imports += client.imports
 
-    runfiles = ctx.runfiles(files = ctx.files.srcs).merge_all(
+    compiled = depset(transitive = [compiled_archives([ctx.attr.pytest_library]), pytest.compiled] + [
+        getattr(client, "compiled", depset())  # A rule of a user's own does not say it.
+        for client in clients
+    ])
+    runfiles = ctx.runfiles(files = ctx.files.srcs, transitive_files = compiled).merge_all(
         [ctx.attr.pytest_library[DefaultInfo].default_runfiles, pytest.runfiles] +
         [client.runfiles for client in clients],
     )
@@ -67,6 +72,7 @@ def pytest_runner(ctx, services):
     if durations:
         runfiles = runfiles.merge(ctx.runfiles(files = [durations]))
     return {
+        "compiled": [runfiles_path(ctx.workspace_name, archive) for archive in compiled.to_list()],
         "durations": runfiles_path(ctx.workspace_name, durations) if durations else None,
         "files": [runfiles_path(ctx.workspace_name, file) for file in test_files],
         "import_paths": {path: None for path in imports}.keys(),

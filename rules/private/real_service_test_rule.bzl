@@ -4,6 +4,7 @@ The macro in real_service_test.bzl is what users call.
 """
 
 load("@rules_python//python:py_info.bzl", "PyInfo")
+load(":compiled_python.bzl", "compiled_python")
 load(":env_references.bzl", "check_names", "encode_env")
 load(":executable_runner.bzl", "executable_runner")
 load(":hidden_files.bzl", "refuse_hidden")
@@ -132,6 +133,7 @@ real_service_test = rule(
         ),
         "pytest_library": attr.label(
             doc = "Set by the macro: the library of `srcs` and `deps`.",
+            aspects = [compiled_python],
             providers = [PyInfo],
         ),
         "services": SERVICE_ATTRS["services"],

@@ -2,6 +2,7 @@
 
 load("@rules_python//python:py_info.bzl", "PyInfo")
 load("//rules:providers.bzl", "ServiceInfo")
+load(":compiled_python.bzl", "compiled_python")
 load(":kinds.bzl", "kind_info")
 load(":labels.bzl", "runfiles_path")
 load(":misuse.bzl", "misuse")
@@ -80,6 +81,7 @@ redis_service(name = "cache", settings = {"maxmemory": "64mb", "maxmemory-policy
             doc = "Lines of redis.conf, by name. Addresses, paths and passwords are the launcher's and are refused.",
         ),
         "_client": attr.label(
+            aspects = [compiled_python],
             default = "//third_party/python:redis",
             providers = [PyInfo],
         ),

@@ -2,6 +2,7 @@
 
 load("@rules_python//python:py_info.bzl", "PyInfo")
 load("//rules:providers.bzl", "ServiceInfo")
+load(":compiled_python.bzl", "compiled_archives")
 load(":import_roots.bzl", "library_imports")
 load(":labels.bzl", "label_text")
 load(":misuse.bzl", "misuse")
@@ -75,7 +76,7 @@ def service_info(ctx, *, kind, config, runfiles, client = None, clients = ()):
       kind: what `kind_info` returns.
       config: dict for the manifest.
       runfiles: what the launcher needs to run the service.
-      client: target with PyInfo: the client library for pytest fixtures.
+      client: target with PyInfo: the client library for pytest fixtures. Its attribute has the aspect `compiled_python`.
       clients: instead of `client`, list of such targets.
 
     Returns:
@@ -95,6 +96,7 @@ def service_info(ctx, *, kind, config, runfiles, client = None, clients = ()):
         services = start_order(ctx.label, direct),
         runfiles = runfiles,
         python_client = struct(
+            compiled = compiled_archives(clients),
             imports = [path for target in clients for path in library_imports(target[PyInfo])],
             runfiles = ctx.runfiles().merge_all([target[DefaultInfo].default_runfiles for target in clients]),
         ) if clients else None,

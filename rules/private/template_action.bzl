@@ -4,16 +4,19 @@ load(":labels.bzl", "label_text")
 load(":misuse.bzl", "misuse")
 load(":python_interpreter.bzl", "ISOLATED_FLAGS", "interpreter_attr", "python_interpreter")
 
-TEMPLATE_TOOL_ATTRS = {
+TOOL_ATTRS = {
+    "_python": interpreter_attr("exec"),
+    "_template_tool": attr.label(
+        default = Label("//realservices:template.zip"),
+        cfg = "exec",
+        allow_single_file = True,
+    ),
+}
+
+TEMPLATE_TOOL_ATTRS = TOOL_ATTRS | {
     "database": attr.string(
         doc = "Name of the database that programs are given.",
         default = "test",
-    ),
-    "_python": interpreter_attr("exec"),
-    "_template_tool": attr.label(
-        default = "//realservices:template.zip",
-        cfg = "exec",
-        allow_single_file = True,
     ),
 }
 
@@ -62,8 +65,6 @@ def template_args(ctx, kind):
       Args, for the caller to add to.
     """
     args = ctx.actions.args()
-    args.add_all(ISOLATED_FLAGS)
-    args.add(ctx.file._template_tool)
     args.add_all(["build", kind.name, "template"])
     args.add("--database", ctx.attr.database)
     args.add("--user", ctx.attr.user)
@@ -89,23 +90,53 @@ def template_action(ctx, args, *, name, seeds, inputs, contents, migration, mnem
     Returns:
       struct: `archive`, File of the packed data directory; `info`, File of the JSON that describes it.
     """
+    args.add_all(migration.args)
+    args.add_all(seeds, before_each = "--seed", map_each = named_path)
+    return tool_action(
+        ctx,
+        [args],
+        name = name,
+        inputs = depset(inputs + seeds, transitive = [contents] + migration.inputs),
+        tools = migration.tools,
+        mnemonic = mnemonic,
+        progress_message = "Building %s template %%{label} (%s)" % (what, files),
+    )
+
+def tool_action(ctx, arguments, *, name, inputs, mnemonic, progress_message, tools = []):
+    """Declares an action of the tool that makes an archive.
+
+    Args:
+      ctx: context of a rule with `TOOL_ATTRS`.
+      arguments: list of Args: the command and its options, except those that say where the outputs go.
+      name: of the outputs, without endings.
+      inputs: depset of File, beside the tool.
+      mnemonic: of the action.
+      progress_message: likewise.
+      tools: list of depset of File, likewise: programs that it runs.
+
+    Returns:
+      struct: `archive`, File of the archive; `info`, File of the JSON that describes it.
+    """
     python = python_interpreter(ctx.attr._python)
     archive = ctx.actions.declare_file(name + ".tar")
     info = ctx.actions.declare_file(name + ".json")
-    args.add_all(migration.args)
-    args.add_all(seeds, before_each = "--seed", map_each = named_path)
-    args.add("--output", archive)
-    args.add("--info", info)
+    tool = ctx.actions.args()
+    tool.add_all(ISOLATED_FLAGS)
+    tool.add(ctx.file._template_tool)
+    outputs = ctx.actions.args()
+    outputs.add("--output", archive)
+    outputs.add("--info", info)
     ctx.actions.run(
         executable = python.executable,
-        arguments = [args],
-        # Nothing of the user's shell, so that the same inputs give the same template everywhere.
+        # A file of parameters comes last.
+        arguments = [tool, arguments[0], outputs] + arguments[1:],
+        # Nothing of the user's shell, so that the same inputs give the same archive everywhere.
         env = {},
-        inputs = depset([ctx.file._template_tool] + inputs + seeds, transitive = [contents] + migration.inputs),
-        tools = [python.files] + migration.tools,
+        inputs = depset([ctx.file._template_tool], transitive = [inputs]),
+        tools = [python.files] + tools,
         outputs = [archive, info],
         mnemonic = mnemonic,
-        progress_message = "Building %s template %%{label} (%s)" % (what, files),
+        progress_message = progress_message,
         toolchain = None,
     )
     return struct(archive = archive, info = info)

@@ -2,6 +2,7 @@
 
 load("@rules_python//python:py_info.bzl", "PyInfo")
 load("//rules:defs.bzl", "ServiceInfo")
+load("//rules/private:compiled_python.bzl", "compiled_python")  # buildifier: disable=bzl-visibility
 load("//rules/private:kinds.bzl", "kind_info")  # buildifier: disable=bzl-visibility
 load("//rules/private:service.bzl", "SERVICE_ATTRS", "service_info")  # buildifier: disable=bzl-visibility
 
@@ -22,6 +23,7 @@ fake_service = rule(
     attrs = SERVICE_ATTRS | {
         "client": attr.label(
             doc = "Library that fixtures of this kind would import.",
+            aspects = [compiled_python],
             default = ":client",
             providers = [PyInfo],
         ),

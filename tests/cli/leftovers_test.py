@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 import realservices
-from realservices.system.registry_directory import VARIABLE
+from realservices.contract.user_variables import REGISTRY
 from tests.host import places
 
 if TYPE_CHECKING:
@@ -26,7 +26,7 @@ def test_a_lock_that_goes_while_others_are_looked_at_is_no_leftover(
     paths = [slots / name for name in ("10000", "10016", "10032")]
     for path in paths:
         path.touch()
-    monkeypatch.setenv(VARIABLE, str(tmp_path))
+    monkeypatch.setenv(REGISTRY, str(tmp_path))
     seen = []
     for leftover in sweep(remove=False):
         if leftover.path.startswith(str(slots)):

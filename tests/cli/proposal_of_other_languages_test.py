@@ -144,6 +144,8 @@ def test_what_a_program_is_given_and_where_it_looks_in_vain(tmp_path: Path) -> N
 def test_names_that_settings_read(tmp_path: Path, file: str, text: str, env: dict[str, str]) -> None:
     declared, _ = _proposed(tmp_path, {"package.json": '{"dependencies": {"pg": "8"}}', file: text})
     found = {name: f"$({field if ' ' in field else f'{field} db'})" for name, field in env.items()}
+    if "DB_PORT" not in env and "DB_HOST" in found:
+        found["PGPORT"] = "$(port db)"
     assert declared.get("env", {}) == found
 
 

@@ -300,7 +300,7 @@ def test_names_in_any_file_of_a_project_but_not_in_its_tests(tmp_path: Path) -> 
         "a/worker.py": "HOST = os.environ.get('DB_HOST')\nX = config('DB_USER')\n",
         "a/test_a.py": "os.getenv('DB_PORT')",
     }
-    assert _proposed(tmp_path, files)[0]["env"] == {"DB_HOST": "$(host db)"}
+    assert _proposed(tmp_path, files)[0]["env"] == {"DB_HOST": "$(host db)", "PGPORT": "$(port db)"}
 
 
 def test_a_redis_that_asks_for_a_password(tmp_path: Path) -> None:
@@ -344,6 +344,7 @@ class Settings(BaseSettings):
         "APP_DATABASE__DB": "$(database db)",
         "APP_POSTGRES__HOSTNAME": "$(host db)",
         "APP_POSTGRES__DB": "$(database db)",
+        "PGPORT": "$(port db)",
     }
 
 
@@ -369,7 +370,8 @@ DATABASES = {
         ["{python}", "manage.py", "migrate", "--noinput", "--database", "reports"]
     ]
     assert services["reports"]["migrate_env"] == {"DB_HOST": "$(host)", "REPORTS_DATABASE_URL": "$(url)"}
-    assert declared["env"] == {"DB_HOST": "$(host db)", "REPORTS_DATABASE_URL": "$(url reports)"}
+    references = {"DB_HOST": "$(host db)", "REPORTS_DATABASE_URL": "$(url reports)", "PGPORT": "$(port db)"}
+    assert declared["env"] == references
     assert 'site/settings.py: with "TEST": {"TEMPLATE": "realservices_template"}' in questions
     assert "site/settings.py has the database old, too: where it is PostgreSQL" in questions
 
@@ -386,3 +388,18 @@ def test_a_service_that_several_compose_files_speak_of_is_one(tmp_path: Path) ->
         "'web' is built here; where tests ne",
         "",
     ]
+
+
+def test_clients_of_a_host_alone_find_the_port(tmp_path: Path) -> None:
+    read = "import os\nHOST = os.environ.get('TEST_POSTGRESQL_HOST', 'localhost')\n"
+    declared, _ = _proposed(tmp_path, {"conftest.py": read})
+    assert declared["env"] == {"TEST_POSTGRESQL_HOST": "$(host db)", "PGPORT": "$(port db)"}
+    declared, _ = _proposed(tmp_path, {"conftest.py": f"{read}PORT = os.environ['TEST_POSTGRESQL_PORT']\n"})
+    assert declared["env"] == {"TEST_POSTGRESQL_HOST": "$(host db)", "TEST_POSTGRESQL_PORT": "$(port db)"}
+
+
+def test_tortoise_is_given_the_scheme_that_it_knows(tmp_path: Path) -> None:
+    read = "import os\nURL = os.environ.get('DATABASE_URL')\nTESTS = os.environ.get('DATABASE_TEST_URL')\n"
+    declared, questions = _proposed(tmp_path, {"requirements.txt": "tortoise-orm\nasyncpg\n", "config.py": read})
+    assert declared["env"] == {"DATABASE_URL": "$(url db postgres)"}
+    assert "config.py reads DATABASE_TEST_URL" in questions

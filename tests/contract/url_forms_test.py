@@ -30,6 +30,7 @@ _ODD: dict[str, Any] = {**_DB, "password": "it's; a \\ \"p&ss=", "database": "my
         ("psycopg", "postgresql+psycopg://test:secret@127.0.0.1:20001/app"),
         ("psycopg_async", "postgresql+psycopg_async://test:secret@127.0.0.1:20001/app"),
         ("psycopg2", "postgresql+psycopg2://test:secret@127.0.0.1:20001/app"),
+        ("postgres", "postgres://test:secret@127.0.0.1:20001/app"),
         ("jdbc", "jdbc:postgresql://127.0.0.1:20001/app?user=test&password=secret"),
         ("r2dbc", "r2dbc:postgresql://test:secret@127.0.0.1:20001/app"),
         ("dsn", "host=127.0.0.1 port=20001 user=test password=secret dbname=app sslmode=disable"),

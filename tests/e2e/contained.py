@@ -9,6 +9,7 @@ asks `status`, and ends it. Standard output gets JSON:
 
 from __future__ import annotations
 
+import contextlib
 import json
 import os
 import signal
@@ -45,9 +46,17 @@ def _do(command: list[str]) -> tuple[int, str]:
         command, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True,
         timeout=_TIMEOUT_S, check=False,
     )  # fmt: skip
-    # What the services' process has said last, if it did not live to remove that.
-    logs = "".join(path.read_text("utf-8") for path in Path("/tmp").glob("**/serve.log")) if done.returncode else ""
-    return done.returncode, done.stdout + logs
+    return done.returncode, done.stdout + (_logs() if done.returncode else "")
+
+
+def _logs() -> str:
+    """Return what services' processes have said last, if they did not live to remove that."""
+    found = []
+    for directory, _, names in os.walk("/tmp"):  # It passes over what is gone meanwhile.
+        if "serve.log" in names:
+            with contextlib.suppress(FileNotFoundError):
+                found.append(Path(directory, "serve.log").read_text("utf-8"))
+    return "".join(found)
 
 
 def _await_warm() -> tuple[int, str]:

@@ -18,10 +18,12 @@ _PLACES = """
 
 def test_what_is_imported_is_the_hubs(isolated_database, isolated_redis):
     import importlib.metadata, sys
+    from realservices.fixtures.compiled_imports import is_compiled
     for name, version in {versions}.items():
         module = sys.modules[name]
         assert importlib.metadata.version(name) == version
         assert "/rules_python" in module.__file__ and f"pip_{{name}}/site-packages/" in module.__file__.replace("+", "_")
+        assert is_compiled(module.__file__)
 """
 # rules_python as Debian packages it is older than the page's, and its pip than a Python without pkgutil.ImpImporter.
 _OLD_ARGUMENTS = (

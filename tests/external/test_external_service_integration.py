@@ -15,8 +15,8 @@ from realservices import external_service_integration as external_services
 from realservices.clients.errors import WebSocketError
 from realservices.contract.runtime import Endpoint, Runtime
 from realservices.external_service_integration import ExternalServiceManager
-from realservices.sources.attached import AttachedServices
 from realservices.sources.errors import MissingServiceError
+from realservices.sources.external_services import ExternalServices
 from realservices.sources.launched import LaunchedServices
 from realservices.sources.services import Services
 from tests.programs.running_program import RunningProgram
@@ -26,7 +26,7 @@ _VARIABLES = ("TEST_HTTP_URL", "TEST_WEBSOCKET_URL", "TEST_LLM_URL", "TEST_LLM_A
 
 
 @pytest.fixture(autouse=True)
-def _nothing_attached(monkeypatch: pytest.MonkeyPatch) -> None:
+def _nothing_external(monkeypatch: pytest.MonkeyPatch) -> None:
     for name in _VARIABLES:
         monkeypatch.delenv(name, raising=False)
 
@@ -74,13 +74,13 @@ def test_each_client_is_new() -> None:
     assert second.tokens == {}
 
 
-def test_attached_services(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_external_services(monkeypatch: pytest.MonkeyPatch) -> None:
     with contextlib.ExitStack() as listeners:
         ports = [listeners.enter_context(socket.create_server(("127.0.0.1", 0))).getsockname()[1] for _ in range(3)]
         urls = [f"http://127.0.0.1:{ports[0]}", f"ws://127.0.0.1:{ports[1]}", f"http://127.0.0.1:{ports[2]}/v1"]
         for name, value in zip(_VARIABLES, (*urls, "key", "m"), strict=True):
             monkeypatch.setenv(name, value)
-        manager = ExternalServiceManager(Services([AttachedServices({})]))
+        manager = ExternalServiceManager(Services([ExternalServices({})]))
         assert manager.http().base_url == urls[0]
         assert manager.websocket().url == urls[1]
         assert (manager.llm().base_url, manager.llm().model) == (urls[2], "m")

@@ -6,6 +6,8 @@ import asyncio
 import subprocess
 import sys
 import textwrap
+import threading
+from concurrent.futures import ThreadPoolExecutor
 from typing import TYPE_CHECKING, Any
 
 import asyncpg
@@ -23,7 +25,11 @@ if TYPE_CHECKING:
     from collections.abc import AsyncIterator
     from pathlib import Path
 
+    from realservices.contract.runtime import Endpoint
+    from realservices.isolation.service_isolation import ServiceIsolation
     from realservices.sources.services import Services
+
+_DEADLINE_S = 10.0
 
 
 @pytest.fixture
@@ -206,6 +212,30 @@ async def test_the_guides_validation(services: Services) -> None:
         await resources["redis"].set("test_key", "test_value")
         assert await resources["redis"].get("test_key") == "test_value"
     await manager.shutdown()
+
+
+class _SlowManager(IsolationManager):
+    """One that makes nothing before it is told to."""
+
+    def __init__(self, services: Services) -> None:
+        super().__init__(services)
+        self.asked, self.go_on = threading.Event(), threading.Event()
+
+    def _new_isolation(self, endpoint: Endpoint) -> ServiceIsolation:
+        self.asked.set()
+        assert self.go_on.wait(_DEADLINE_S)
+        return super()._new_isolation(endpoint)
+
+
+def test_what_a_thread_is_making_when_the_manager_is_closed_is_not_kept(services: Services) -> None:
+    manager = _SlowManager(services)
+    with ThreadPoolExecutor() as threads:
+        making = threads.submit(manager.isolation_of, "redis")
+        assert manager.asked.wait(_DEADLINE_S)
+        manager.close()
+        manager.go_on.set()
+        with pytest.raises(IsolationError, match=r"service 'redis' cannot be used any more: .* has ended"):
+            making.result(_DEADLINE_S)
 
 
 def test_there_is_one_manager_per_process() -> None:

@@ -44,7 +44,10 @@ def test_stores_are_what_executables_need_directly_or_not() -> None:
         Declared("auth", "executable", ["db"]),
         Declared("backend", "executable", ["auth", "cache"]),
     ]
-    assert servers_stores(services) == {"db": "postgres", "cache": "redis"}
+    assert servers_stores(services) == {
+        "auth": {"db": "postgres"},
+        "backend": {"cache": "redis", "db": "postgres"},
+    }
     assert servers_stores(services[:3]) == {}
 
 
@@ -66,7 +69,7 @@ def state(
 ) -> Iterator[ServerState]:
     stores = {"postgres": postgres_store, "redis": redis_store}
     kinds = {store.name: store.kind for store in stores.values()}
-    made = ServerState(kinds, lambda kind, _: stores[kind], background, str(tmp_path))
+    made = ServerState({"server": kinds}, lambda kind, _: stores.get(kind, postgres_store), background, str(tmp_path))
     yield made
     made.close()
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import http.server
+import socket
 import subprocess
 import threading
 from collections.abc import Iterator
@@ -220,3 +221,22 @@ def test_what_clickhouse_client_cannot_do(
 ) -> None:
     assert _client(monkeypatch, *arguments) == 1
     assert capfd.readouterr().err.startswith(f"clickhouse-client: {said}")
+
+
+def test_a_server_that_is_killed_within_an_answer(
+    monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]
+) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as server:
+        monkeypatch.setenv("CLICKHOUSE_URL", f"http://127.0.0.1:{server.getsockname()[1]}/app")
+
+        def answer() -> None:
+            connection, _ = server.accept()
+            with connection:
+                connection.recv(65536)
+                connection.sendall(b'HTTP/1.1 200 OK\r\nX-ClickHouse-Summary: {"read_rows":"4"}\r\n')
+
+        thread = threading.Thread(target=answer)
+        thread.start()
+        assert _client(monkeypatch, "-q", "SELECT 1") == 1
+        thread.join()
+    assert capfd.readouterr() == ("", "clickhouse-client: the server closed the connection within its answer\n")

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from realservices.cli.main import main
-from realservices.cli.migrate import convert as command
+from realservices.cli.mocks import convert as command
 from realservices.contract.errors import RealServicesError
 from realservices.mocks.convert.conversion_results import FileResult
 from realservices.mocks.convert.twins import TwinError, write_with_twin

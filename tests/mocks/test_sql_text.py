@@ -21,7 +21,7 @@ def test_an_insert() -> None:
     statement = parse_sql(_INSERT)
     assert statement is not None
     assert (statement.verb, statement.table, statement.columns) == ("insert", "order", ("a", "b"))
-    assert (statement.values, statement.returning, statement.upserts) == (("$1", "lower($2)"), ("id",), True)
+    assert (statement.values, statement.returning) == (("$1", "lower($2)"), ("id",))
 
 
 def test_an_update_and_a_delete() -> None:

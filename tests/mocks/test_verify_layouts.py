@@ -6,7 +6,7 @@ import os
 from pathlib import Path
 from typing import Any
 
-from realservices.cli.migrate import verify
+from realservices.cli.mocks import verify
 from tests.mocks.verify_project import APP, MOCKED, PYPROJECT, REAL, Project, results
 
 _TESTS = {"tests/mocked_test_items.py": MOCKED, "tests/test_items.py": REAL}

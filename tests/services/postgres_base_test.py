@@ -61,6 +61,37 @@ def whole(tmp_path: Path) -> TemplateBuild:
     return _succeed(TemplateBuild(tmp_path / "whole").migration("1.sql", _TABLES))
 
 
+@pytest.mark.parametrize("user", ["test", "Owner"])
+@pytest.mark.parametrize("database", ["test", "app"])
+def test_names_of_user_and_database_are_its_own(tmp_path: Path, user: str, database: str) -> None:
+    (tmp_path / "whole").mkdir()
+    build = _begin(tmp_path / "next", _succeed(TemplateBuild(tmp_path / "whole", from_nothing=True)))
+    checks = (
+        f"(current_user, current_database()) = ('{user}', '{database}')",
+        f"(SELECT array_agg(rolname) FROM pg_roles WHERE rolname !~ '^pg_') = '{{{user}}}'",
+        "(SELECT bool_and(pg_get_userbyid(datdba) = current_user) FROM pg_database)",
+        f"(SELECT array_agg(datname) FROM pg_database WHERE datname IN ('test', 'app')) = '{{{database}}}'",
+    )
+    for name, value in (("user", user), ("database", database)):
+        build.option(name, value)
+    _succeed(build.migration("1.sql", "".join(map(_ASSERT.format, checks))))
+    assert (build.info["user"], build.info["database"]) == (user, database)
+
+
+def test_a_locale_that_the_base_does_not_know_is_there(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    # What `locale -a` says, of which initdb makes collations.
+    program = tmp_path / "bin" / "locale"
+    program.parent.mkdir()
+    program.write_text("#!/bin/sh\n")
+    program.chmod(0o755)
+    monkeypatch.setenv("PATH", f"{program.parent}:{os.environ['PATH']}")
+    (tmp_path / "whole").mkdir()
+    base = _succeed(TemplateBuild(tmp_path / "whole", from_nothing=True))
+    program.write_text("#!/bin/sh\necho C.UTF-8\n")
+    check = "ASSERT (SELECT count(*) FROM pg_collation WHERE collname = 'C.UTF-8') ="
+    _succeed(_begin(tmp_path / "next", base).migration("1.sql", f"DO $$ BEGIN {check} 1; END $$;\n"))
+
+
 @pytest.mark.parametrize("machine", _MACHINES)
 def test_an_archive_holds_what_differs_from_the_base(tmp_path: Path, whole: TemplateBuild, machine: str) -> None:
     build = _begin(tmp_path / "next", whole, machine)

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from realservices.contract.errors import TemplateError
-from realservices.schema.arrange import arrange
+from realservices.schema.arrange import arrange, arrange_after
 from realservices.schema.layouts import LAYOUTS
 from tests.services.template_tool import TemplateBuild
 
@@ -185,6 +185,13 @@ def test_without_a_layout_its_files_are_refused_with_what_to_write(tmp_path: Pat
             "-- atlas:txtar\n-- migration.sql --\nSELECT 1;\n-- down.sql --\nSELECT 2;\n",
             "app/1.sql, line 1: '-- atlas:txtar' is a mark of Atlas's",
         ),
+        ("1.sql", "-- atlas:import types.sql\nSELECT 1;\n", "'-- atlas:import types.sql' is a mark of Atlas's"),
+        ("1.sql", "--! Hash: x\n--! include f.sql\n", "line 2: '--! include f.sql' is a mark of graphile-migrate's"),
+        ("1.sql", "-- +goose Up\n-- +goose ENVSUB ON\n", "line 2: '-- +goose ENVSUB ON' is a mark of goose's"),
+        ("1.sql", "SELECT 1;\n/*\n * DOWN\n */\nSELECT 2;\n", "app/1.sql, line 2: '/*\\n * DOWN\\n */' is a mark of"),
+        ("1.sql", "SELECT 1;\n-- Reverse\nSELECT 2;\n", "'-- Reverse' is a mark of a migration tool's"),
+        ("1.sql", "SELECT 1;\n-- To roll back:\nSELECT 2;\n", "'-- To roll back:' is a mark of a migration tool's"),
+        ("1.sql", "SELECT 1;\n-- Teardown\nSELECT 2;\n", "'-- Teardown' is a mark of a migration tool's"),
         ("1.sql", "-- atlas:checkpoint\nSELECT 1;\n", "'-- atlas:checkpoint' is a mark of Atlas's"),
         (
             "V1__a.sql",
@@ -239,6 +246,19 @@ def test_a_file_that_undoes_another_one_is_refused(tmp_path: Path, undoing: str,
     assert f"app/{undoing} has the name of a file that undoes app/{applied}, and would be run, too: have mig" in message
 
 
+def test_a_folder_of_files_that_undo_is_refused(tmp_path: Path) -> None:
+    message = _refusal(tmp_path, "", {"migrations/1_a.sql": _MAKE_A, "rollback/1_drop_a.sql": "DROP TABLE a;\n"})
+    assert "app/rollback/1_drop_a.sql lies in a folder of files that undo others, such as app/migrations/1_a" in message
+
+
+def test_numbers_of_seeds_say_their_order(tmp_path: Path) -> None:
+    for name in ("10.sql", "9.sql"):
+        (tmp_path / name).touch()
+    seeds = [(name, str(tmp_path / name)) for name in ("10.sql", "9.sql")]
+    with pytest.raises(TemplateError, match=r"10\.sql would be .* before 9\.sql, .*, one by one, in seeds$"):
+        arrange("", (), seeds)
+
+
 def test_a_callback_of_flyways_is_refused_without_a_layout(tmp_path: Path) -> None:
     message = _refusal(tmp_path, "", {"V1__a.sql": _MAKE_A, "afterMigrate.sql": "SELECT 1;\n"})
     assert "app/afterMigrate.sql has the name of a callback" in message
@@ -251,6 +271,8 @@ def test_a_callback_of_flyways_is_refused_without_a_layout(tmp_path: Path) -> No
         ("scale_down.sql", _MAKE_A),
         ("a.sql", f"{_MAKE_A}-- Down\n-- DROP TABLE a;\n"),
         ("a.sql", f"-- rollback of an order\n{_MAKE_A}"),
+        ("a.sql", f"/*\n * Down the road.\n */\n{_MAKE_A}"),
+        ("a.sql", f"-- Tear down\nDROP TABLE IF EXISTS a;\n-- Set up\n{_MAKE_A}"),
         ("a.sql", f"-- A table.\n-- Rollback:\n--   DROP TABLE a;\n{_MAKE_A}"),
     ],
 )
@@ -275,6 +297,20 @@ _NAMED = "name the directories in their order, one by one, in migrations"
             "b/10.sql would be applied before b/2.sql, .*: name them in their order, one",
         ),
         (["LATEST.sql", "0.10/a.sql", "0.9/a.sql"], "0.10/ would be applied before 0.9/"),
+        (["1.1.sql", "1.10.sql", "1.2.sql"], "1.10.sql would be applied before 1.2.sql, .*: name them in their order"),
+        (["schema-v1.10.0.sql", "schema-v1.9.0.sql"], "schema-v1.10.0.sql would be applied before schema-v1.9.0.sql"),
+        (["migration1.sql", "migration10.sql", "migration2.sql"], "migration10.sql would be applied before migration2"),
+        (["step_10_b.sql", "step_9_a.sql"], "step_10_b.sql would be applied before step_9_a.sql"),
+        (
+            ["10_b.sql", "1_a.sql", "2_c.sql", "seed.sql"],
+            "10_b.sql would be applied before 1_a.sql, .*, one by one, in",
+        ),
+        (["2024-10-1.sql", "2024-9-1.sql"], "2024-10-1.sql would be applied before 2024-9-1.sql"),
+        (["sprint-10/a.sql", "sprint-9/a.sql"], f"sprint-10/ would be applied before sprint-9/.*{_NAMED}$"),
+        (["int16.sql", "int8.sql"], ""),
+        (["20240101_a10c.sql", "20240101_a9f.sql"], ""),
+        (["2024-01-01-b-2.sql", "2024-01-02-a-1.sql"], ""),
+        (["migration2.sql", "migration1.sql"], ""),
         (["v1.2/a.sql", "v1.10/a.sql"], ""),
         (["v1.1/10.sql", "v1.2/2.sql"], ""),
         (["drop_a.sql", "make_a.sql"], ""),
@@ -334,6 +370,7 @@ def test_marks_in_seeds_are_refused(tmp_path: Path) -> None:
         ("sqitch", {"sqitch.plan": "%project=x\n\na 2024\n"}, "app/sqitch.plan, line 3: app/deploy/a.sql is not among migra"),
         ("sqitch", {"sqitch.plan": "%project=x\n\n-a 2024\n"}, "line 3: '-a 2024' undoes a change: take both out"),
         ("diesel", {"a.sql": _MAKE_A}, "migrations are NAME/up.sql and NAME/down.sql"),
+        ("diesel", {"10_b/up.sql": _MAKE_A, "2_a/up.sql": ""}, "Diesel would apply app/10_b/up.sql before app/2_a/up.sql"),
         ("yoyo", {"a.sql": "-- depends: b\n"}, "app/a.sql depends on b, which is not there"),
         ("yoyo", {"a.sql": "-- depends: b\n", "b.sql": "-- depends: a\n"}, "app/a.sql, app/b.sql depend on each other"),
         ("tern", {"1_a.sql": "SELECT '{{.x}}';\n"}, "app/1_a.sql, line 1: tern would fill in a template there"),
@@ -381,6 +418,70 @@ def test_what_needs_a_transaction_is_run_in_one(tmp_path: Path, layout: str, nam
     together = "CREATE TABLE a (x int);\nLOCK TABLE a;\n"
     done = _build(tmp_path, layout, {name: text.format(together)}).run()
     assert (done.returncode, done.stderr) == (0, "")
+
+
+@pytest.mark.parametrize(
+    ("text", "condition"),
+    [
+        (
+            "CREATE SCHEMA app;\nSET LOCAL search_path = app;\nCREATE TABLE a (x int);\n",
+            "to_regclass('app.a') IS NOT NULL",
+        ),
+        (
+            "CREATE TEMP TABLE b (x int) ON COMMIT DROP;\nINSERT INTO b VALUES (1);\nCREATE TABLE a AS SELECT * FROM b;\n",
+            "(SELECT count(*) FROM a) = 1",
+        ),
+        ("CREATE TABLE a (x int);\nLOCK TABLE a;\nSAVEPOINT s;\n", "true"),
+        # None of them is run in one, but where the file says so.
+        ("SET LOCAL lock_timeout = '5s';\nVACUUM;\nCREATE TABLE a (x int);\n", "true"),
+        ("BEGIN;\nSET LOCAL search_path = pg_temp;\nCOMMIT;\nVACUUM;\nCREATE TABLE a (x int);\n", "true"),
+        (
+            "CREATE FUNCTION f() RETURNS void LANGUAGE plpgsql AS 'BEGIN SET LOCAL search_path = x; END';\n"
+            "DO $$ BEGIN CREATE TABLE a (x int); COMMIT; END $$;\n",
+            "true",
+        ),
+    ],
+)
+def test_a_file_without_a_layout_is_run_in_the_transaction_that_it_needs(
+    tmp_path: Path, text: str, condition: str
+) -> None:
+    build = TemplateBuild(tmp_path).migration("1.sql", text)
+    done = build.seed("check.sql", f"DO $$ BEGIN ASSERT {condition}; END $$;\n").run()
+    assert (done.returncode, done.stderr) == (0, "")
+
+
+@pytest.mark.parametrize(
+    ("layout", "holds"), [("golang-migrate", True), ("sqlx", True), ("numbered", False), ("", False)]
+)
+def test_what_a_file_sets_holds_as_long_as_with_its_tool(tmp_path: Path, layout: str, *, holds: bool) -> None:
+    first = (
+        "CREATE SCHEMA app;\nSET LOCAL work_mem = '1MB';\nSET SESSION search_path TO app,\n  public;\n"
+        "SET application_name = 'a';\nRESET application_name;\nCREATE TABLE a (x int);\nUPDATE a\nSET x = 1;\n"
+    )
+    end = ".up.sql" if layout in ("golang-migrate", "sqlx") else ".sql"
+    build = _build(tmp_path, layout, {f"1_a{end}": first, f"2_b{end}": "CREATE TABLE b (x int);\n"})
+    schema = "app" if holds else "public"
+    check = f"DO $$ BEGIN ASSERT to_regclass('app.a') IS NOT NULL AND to_regclass('{schema}.b') IS NOT NULL; END $$;\n"
+    done = build.seed("check.sql", check).run()
+    assert (done.returncode, done.stderr) == (0, "")
+
+
+def test_what_the_base_has_set_holds_for_what_follows(tmp_path: Path) -> None:
+    first = "SET search_path = app;\nSET x.a TO 1;\nset x.b = 2;\nSET SCHEMA 'app';\n"
+    for name, text in (("1_a.sql", first), ("2_b.sql", "RESET ALL;\n"), ("3_c.sql", "")):
+        (tmp_path / name).write_text(text, "utf-8")
+    files = [(name, str(tmp_path / name)) for name in ("1_a.sql", "2_b.sql", "3_c.sql")]
+    assert [script.before for script in arrange_after("sqlx", files[:1], files[1:2], ())] == [
+        b"SET x.a TO 1;\nset x.b = 2;\nSET SCHEMA 'app';"
+    ]
+    assert [script.before for script in arrange_after("sqlx", files[:2], files[2:], ())] == [b"RESET ALL;"]
+
+
+def test_a_file_that_is_migration_and_seed_is_refused(tmp_path: Path) -> None:
+    (tmp_path / "a.sql").write_text(_MAKE_A, "utf-8")
+    both = [("a.sql", str(tmp_path / "a.sql"))]
+    with pytest.raises(TemplateError, match=r"a\.sql is named by migrations and by seeds, and would be run twice"):
+        arrange("", both, both)
 
 
 def test_an_unknown_layout(tmp_path: Path) -> None:

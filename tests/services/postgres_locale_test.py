@@ -35,8 +35,10 @@ def build(tmp_path: Path, distribution: Path) -> TemplateBuild:
     return _on(tmp_path, distribution)
 
 
-def _on(directory: Path, distribution: Path, enclosure: list[str] | None = None) -> TemplateBuild:
-    made = TemplateBuild(directory, enclosure=enclosure)
+def _on(
+    directory: Path, distribution: Path, enclosure: list[str] | None = None, *, from_nothing: bool = False
+) -> TemplateBuild:
+    made = TemplateBuild(directory, enclosure=enclosure, from_nothing=from_nothing)
     made.distribution = distribution
     return made
 
@@ -76,8 +78,22 @@ def test_search_may_be_of_another_language(build: TemplateBuild) -> None:
     _succeeds(build.migration("001.sql", _asserting("to_tsvector('Häuser') @@ to_tsquery('Haus')")))
 
 
-def test_a_machine_without_letters_is_told_or_not_asked(tmp_path: Path, distribution: Path) -> None:
+def test_a_machine_without_the_letters_of_the_base_is_told_or_not_asked(tmp_path: Path, distribution: Path) -> None:
+    (tmp_path / "base").mkdir()
+    base = _on(tmp_path / "base", distribution)
+    _succeeds(base)
     build = _on(tmp_path, distribution, _NO_LOCALES).migration("001.sql", _LETTERS)
+    build.option("base", str(base.archive)).option("base-info", str(base.info_file))
+    if _major(distribution) >= 18:
+        _succeeds(build)
+        return
+    message = _refused(build)
+    assert "not recognized by setlocale" in message
+    assert "the template that this one begins from was made where the C library has that locale: install it" in message
+
+
+def test_a_machine_without_letters_is_told_or_not_asked(tmp_path: Path, distribution: Path) -> None:
+    build = _on(tmp_path, distribution, _NO_LOCALES, from_nothing=True).migration("001.sql", _LETTERS)
     major = _major(distribution)
     if major >= 18:
         _succeeds(build)

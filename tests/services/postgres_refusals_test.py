@@ -28,6 +28,8 @@ def _refusal(build: TemplateBuild) -> str:
         (b"PGDMP\x01\x0e", "app/a.sql is an archive of pg_dump's custom format: write it as text by pg_restore --file"),
         (b"\x1f\x8b\x08", "app/a.sql is compressed by gzip: unpack it, and name what comes out"),
         (b"PK\x03\x04", "app/a.sql is a zip archive"),
+        (b"\x04\x22\x4d\x18", "app/a.sql is compressed by lz4: unpack it"),
+        (b"toc.dat\0\0", "app/a.sql is an archive of pg_dump's tar format: write it as text by pg_restore --file"),
         (_TABLE.encode("utf-16"), "app/a.sql is UTF-16, which psql does not read: save it as UTF-8"),
         (
             b"version https://git-lfs.github.com/spec/v1\n",
@@ -39,7 +41,7 @@ def _refusal(build: TemplateBuild) -> str:
         ),
         (b"-- a\rCREATE TABLE a (x int);\r", "app/a.sql: its lines end with CR alone, so that a comment may hide what"),
     ],
-    ids=["cut off", "pg_dump", "gzip", "zip", "UTF-16", "LFS", "zeros", "CR"],
+    ids=["cut off", "pg_dump", "gzip", "zip", "lz4", "tar", "UTF-16", "LFS", "zeros", "CR"],
 )
 @pytest.mark.parametrize("layout", ["", "plain"])
 def test_a_file_that_is_no_sql_is_refused(tmp_path: Path, layout: str, content: bytes, words: str) -> None:
@@ -53,6 +55,12 @@ def test_a_command_for_a_terminal_is_refused(tmp_path: Path, command: str) -> No
     message = _refusal(TemplateBuild(tmp_path).migration("a.sql", f"SELECT 1;\n{command}\n"))
     shown = command.removeprefix("SELECT 1 ")
     assert f"migration app/a.sql, line 2: {shown} is for a user at a terminal, and would wait for ever" in message
+
+
+@pytest.mark.parametrize("command", [r"\copy a FROM pstdin", r"\COPY a (x) FROM PSTDIN WITH (FORMAT csv)"])
+def test_rows_that_nobody_gives_psql_are_refused(tmp_path: Path, command: str) -> None:
+    message = _refusal(TemplateBuild(tmp_path).migration("a.sql", f"{_TABLE}{command}\n"))
+    assert f"migration app/a.sql, line 2: {command} reads what psql is given, which is nothing here: write" in message
 
 
 def test_a_tablespace_elsewhere_is_refused_and_one_in_place_is_not(tmp_path: Path) -> None:
@@ -82,6 +90,18 @@ def test_a_tablespace_elsewhere_is_refused_and_one_in_place_is_not(tmp_path: Pat
         ("", "a.sql", "IF OBJECT_ID(N'a') IS NULL\nSELECT 1;\nGO\n", "SQL Server by [], and divides by GO): have migra"),
         ("", "a.sql", "CREATE TABLE a (x nvarchar(3));\n", "that looks like the dialect of another database"),
         ("", "a.sql", "CREATE TABLE $schema$.a (x int);\n", "or a tool, such as DbUp, would put a value there: run the tool"),
+        ("", "a.sql", "GRANT ALL ON DATABASE shop TO public;\n", 'write database = "shop" on it, or current_database() and'),
+        ("", "a.sql", "CREATE USER test;\n", "take the statement out, or give the service another superuser (user)"),
+        ("", "a.sql", "CREATE TABLE a (x int) TABLESPACE fast;\n", "dump with --no-tablespaces, or let an earlier migr"),
+        ("", "a.sql", f"{_TABLE}COPY a FROM '/no/a.csv';\n", "write \\copy, with a path from the project's directory"),
+        ("", "a.sql", "SELECT uuid_generate_v4();\n", 'CREATE EXTENSION "uuid-ossp", or write extensions = ["uuid-ossp"]'),
+        ("", "a.sql", "SELECT crypt('a', 'b');\n", 'the extension pgcrypto brings it: let an earlier migration say CREATE'),
+        ("", "a.sql", "CREATE TABLE a (x citext);\n", "the extension citext brings it: let an earlier migration say CR"),
+        ("", "a.sql", "CREATE TABLE a (x text);\nCREATE INDEX ON a USING gin (x gin_trgm_ops);\n", "extension pg_trgm b"),
+        ("", "a.sql", f"{_TABLE}ALTER TABLE a ADD EXCLUDE USING gist (x WITH =);\n", "the extension btree_gist brings"),
+        ("", "a.sql", "CREATE TABLE a (x public.vector(3));\n", "the extension vector brings it: let an earlier migrati"),
+        ("", "rows.csv", "x\n1\n", "\\copy TABLE FROM 'app/rows.csv' WITH (FORMAT csv, HEADER). Name that one"),
+        ("goose", "1_a.sql", "-- +goose Up\nDO $$ BEGIN COMMIT; END $$;\n", "and a block in it says COMMIT: write the tool's"),
         ("", "a.sql", "DROP DATABASE test;\n", "the schema is built in that database: take CREATE DATABASE and \\connect"),
         ("", "a.sql", "-- first\nALTER TABLE a DROP CONSTRAINT b;\n", "write it without --clean, or with --if-exists\n"),
         ("", "a.sql", "DROP TABLE IF EXISTS a;\nALTER TABLE a ADD x int;\n", "in the statement:\n    ALTER TABLE a ADD x int;\n"),
@@ -115,3 +135,23 @@ def test_settings_of_the_schema_do_not_reach_the_build_itself(tmp_path: Path, of
     changes = "".join(f"ALTER {of} SET {setting};\n" for setting in (*settings, "default_transaction_read_only = on"))
     done = TemplateBuild(tmp_path).migration("a.sql", f"CREATE ROLE app;\n{_TABLE}{changes}").run()
     assert (done.returncode, done.stderr) == (0, "")
+
+
+_SETTINGS = [("wal_level", "logical"), ("timezone", "Europe/Berlin"), ("max_replication_slots", "5")]
+
+
+@pytest.mark.parametrize(("name", "value"), _SETTINGS)
+def test_a_setting_of_the_server_that_tests_would_not_have_is_refused(tmp_path: Path, name: str, value: str) -> None:
+    build = TemplateBuild(tmp_path).migration("a.sql", f"{_TABLE}ALTER SYSTEM SET {name} = '{value}';\n")
+    message = _refusal(build)
+    assert (
+        f"the files say ALTER SYSTEM SET {name} = '{value}', and servers of tests are started with {name} = " in message
+    )
+    assert f'write settings = {{"{name}": "{value}"}} on the service' in message
+    assert build.option("setting", f"{name}={value}").run().returncode == 0
+
+
+@pytest.mark.parametrize("statement", ["SET work_mem = '9MB'", "SET shared_buffers = '1GB'", "SET timezone = 'utc'"])
+def test_one_that_they_have_or_do_not_see_is_not(tmp_path: Path, statement: str) -> None:
+    done = TemplateBuild(tmp_path).migration("a.sql", f"{_TABLE}ALTER SYSTEM {statement};\n").run()
+    assert done.returncode == 0, done.stderr

@@ -252,9 +252,11 @@ _USERS = {
 }
 
 
+@pytest.mark.parametrize("from_nothing", [False, True])
 @pytest.mark.parametrize("user", _USERS)
-def test_any_user_may_build(tmp_path: Path, user: str) -> None:
-    done = TemplateBuild(tmp_path, enclosure=_USERS[user]).migration("001.sql", TWO_TABLES).run()
+def test_any_user_may_build(tmp_path: Path, user: str, from_nothing: bool) -> None:
+    build = TemplateBuild(tmp_path, enclosure=_USERS[user], from_nothing=from_nothing)
+    done = build.migration("001.sql", TWO_TABLES).run()
     assert done.returncode == 0, done.stderr
 
 
@@ -267,7 +269,7 @@ def test_root_that_cannot_become_another_user_is_told_why(tmp_path: Path) -> Non
 
 
 def test_a_user_without_a_name_is_told_what_to_do(tmp_path: Path) -> None:
-    build = TemplateBuild(tmp_path, enclosure=["--uid", "54321", "--no-user-namespaces"])
+    build = TemplateBuild(tmp_path, enclosure=["--uid", "54321", "--no-user-namespaces"], from_nothing=True)
     done = build.migration("001.sql", TWO_TABLES).run()
     assert done.returncode == 1
     assert "initdb wants a name for user 54321: add one to /etc/passwd" in done.stderr

@@ -41,7 +41,7 @@ def launched_clickhouse() -> Endpoint:
 
 @pytest.fixture
 def alone(monkeypatch: pytest.MonkeyPatch) -> pytest.MonkeyPatch:
-    """No launcher, no session, nothing attached."""
+    """No launcher, no session, no external service."""
     for name in list(os.environ):
         if name in (*_OUTER, *_XDIST) or name.startswith(_PREFIXES):
             monkeypatch.delenv(name)
@@ -50,7 +50,7 @@ def alone(monkeypatch: pytest.MonkeyPatch) -> pytest.MonkeyPatch:
 
 
 @pytest.fixture
-def attached(launched_postgres: Endpoint, launched_redis: Endpoint, alone: pytest.MonkeyPatch) -> pytest.MonkeyPatch:
+def external(launched_postgres: Endpoint, launched_redis: Endpoint, alone: pytest.MonkeyPatch) -> pytest.MonkeyPatch:
     """The target's own servers, as services that somebody else runs."""
     alone.setenv("TEST_POSTGRES_HOST", launched_postgres.host)
     alone.setenv("TEST_POSTGRES_PORT", str(launched_postgres.port))

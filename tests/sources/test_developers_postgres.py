@@ -16,8 +16,8 @@ import pytest
 
 from realservices.kinds.postgres.isolation.administration import connect_kwargs
 from realservices.kinds.postgres.libpq import libpq_environment
-from realservices.sources.attached import AttachedServices
 from realservices.sources.errors import SettingError
+from realservices.sources.external_services import ExternalServices
 from tests.sources.developers_variables import POISON
 
 if TYPE_CHECKING:
@@ -104,15 +104,15 @@ def test_servers_of_the_sessions_own(run: Run) -> None:
     run().assert_outcomes(passed=5)
 
 
-@pytest.mark.usefixtures("attached", "poisoned", "project", "_own_programs")
+@pytest.mark.usefixtures("external", "poisoned", "project", "_own_programs")
 def test_servers_of_others(run: Run) -> None:
     run().assert_outcomes(passed=5)
 
 
-@pytest.mark.usefixtures("attached", "poisoned")
+@pytest.mark.usefixtures("external", "poisoned")
 def test_a_server_of_others_without_a_password(alone: pytest.MonkeyPatch) -> None:
     alone.delenv("TEST_POSTGRES_PASSWORD")
-    assert connect_kwargs(AttachedServices({}).endpoint("postgres", "db"), "postgres")["password"] == ""
+    assert connect_kwargs(ExternalServices({}).endpoint("postgres", "db"), "postgres")["password"] == ""
 
 
 def test_psql_heeds_nothing_but_what_it_is_told(launched_postgres: Endpoint, poisoned: Path) -> None:
@@ -162,14 +162,14 @@ def certificate(tmp_path: Path) -> Path:
 
 
 @pytest.fixture
-def tls_server(launched_postgres: Endpoint, certificate: Path, attached: pytest.MonkeyPatch) -> Iterator[int]:
+def tls_server(launched_postgres: Endpoint, certificate: Path, external: pytest.MonkeyPatch) -> Iterator[int]:
     """The target's PostgreSQL behind TLS: its port, which TEST_POSTGRES_PORT names. Nothing else is let in."""
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
     context.load_cert_chain(certificate)
     with socket.create_server(("127.0.0.1", 0)) as listener:
         address = launched_postgres.host, launched_postgres.port
         threading.Thread(target=_serve, args=(listener, context, address), daemon=True).start()
-        attached.setenv("TEST_POSTGRES_PORT", str(listener.getsockname()[1]))
+        external.setenv("TEST_POSTGRES_PORT", str(listener.getsockname()[1]))
         yield listener.getsockname()[1]
         listener.shutdown(socket.SHUT_RDWR)
 
@@ -200,11 +200,11 @@ def _copy(source: socket.socket, target: socket.socket) -> None:
 
 @pytest.mark.parametrize("mode", ["", "prefer", "require", "verify-ca", "verify-full"])
 @pytest.mark.usefixtures("tls_server", "poisoned")
-async def test_tls_is_had_by_a_variable_of_ours(attached: pytest.MonkeyPatch, certificate: Path, mode: str) -> None:
-    attached.setenv("TEST_POSTGRES_SSLMODE", mode)
+async def test_tls_is_had_by_a_variable_of_ours(external: pytest.MonkeyPatch, certificate: Path, mode: str) -> None:
+    external.setenv("TEST_POSTGRES_SSLMODE", mode)
     if mode.startswith("verify"):
-        attached.setenv("TEST_POSTGRES_SSLROOTCERT", str(certificate))
-    endpoint = AttachedServices({}).endpoint("postgres", "db")
+        external.setenv("TEST_POSTGRES_SSLROOTCERT", str(certificate))
+    endpoint = ExternalServices({}).endpoint("postgres", "db")
     assert (f"sslmode={mode}" in endpoint.url) == bool(mode)
     assert ("sslrootcert=" in endpoint.url) == mode.startswith("verify")
     connection = await asyncpg.connect(**connect_kwargs(endpoint, "postgres"))
@@ -213,10 +213,10 @@ async def test_tls_is_had_by_a_variable_of_ours(attached: pytest.MonkeyPatch, ce
 
 
 @pytest.mark.usefixtures("tls_server", "poisoned")
-async def test_a_server_that_is_not_trusted(attached: pytest.MonkeyPatch) -> None:
-    attached.setenv("TEST_POSTGRES_SSLMODE", "verify-full")
-    attached.setenv("TEST_POSTGRES_SSLROOTCERT", "system")
-    endpoint = AttachedServices({}).endpoint("postgres", "db")
+async def test_a_server_that_is_not_trusted(external: pytest.MonkeyPatch) -> None:
+    external.setenv("TEST_POSTGRES_SSLMODE", "verify-full")
+    external.setenv("TEST_POSTGRES_SSLROOTCERT", "system")
+    endpoint = ExternalServices({}).endpoint("postgres", "db")
     with pytest.raises(ssl.SSLCertVerificationError):
         await asyncpg.connect(**connect_kwargs(endpoint, "postgres"))
 
@@ -236,8 +236,8 @@ async def test_a_server_that_is_not_trusted(attached: pytest.MonkeyPatch) -> Non
         ("verify-full", "/no/file", r"'/no/file' cannot be read as certificates: .*No such file"),
     ],
 )
-def test_settings_that_are_refused(attached: pytest.MonkeyPatch, mode: str, certificates: str, message: str) -> None:
-    attached.setenv("TEST_POSTGRES_SSLMODE", mode)
-    attached.setenv("TEST_POSTGRES_SSLROOTCERT", certificates)
+def test_settings_that_are_refused(external: pytest.MonkeyPatch, mode: str, certificates: str, message: str) -> None:
+    external.setenv("TEST_POSTGRES_SSLMODE", mode)
+    external.setenv("TEST_POSTGRES_SSLROOTCERT", certificates)
     with pytest.raises(SettingError, match=message):
-        AttachedServices({}).endpoint("postgres", "db")
+        ExternalServices({}).endpoint("postgres", "db")

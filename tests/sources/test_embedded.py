@@ -206,6 +206,14 @@ def test_variables_are_as_before_when_the_session_has_ended(
     assert done.outlines == ["postgresql+psycopg", "the developer's False False"]
 
 
+def test_a_faulty_declaration_is_told_to_tests_that_use_no_fixture(pytester: pytest.Pytester, run: Run) -> None:
+    pytester.makefile(".toml", realservices='services.db.kind = "postgres"\nenv.DATABASE_URL = "$(url db gres)"')
+    pytester.makepyfile("def test_it(): raise AssertionError('without its variables')")
+    result = run()
+    assert result.ret == pytest.ExitCode.USAGE_ERROR
+    result.stderr.fnmatch_lines(["ERROR: *realservices.toml: env DATABASE_URL: $(url db gres)*"])
+
+
 def test_what_is_not_used_is_not_started(pytester: pytest.Pytester, run: Run) -> None:
     pytester.makepyfile(
         test_files="""
@@ -312,6 +320,63 @@ def test_a_mistake_in_the_settings_ends_the_run_before_any_test(
     assert result.ret == pytest.ExitCode.USAGE_ERROR
     result.stderr.fnmatch_lines([f"ERROR: {message}"])
     assert "Traceback" not in result.stderr.str() + result.stdout.str()
+
+
+_NOTES = """
+import asyncio, sys
+import asyncpg
+
+async def serve(port, url):
+    connection = await asyncpg.connect(url)
+    await connection.execute("CREATE TABLE IF NOT EXISTS notes (id serial PRIMARY KEY)")
+
+    async def answer(reader, writer):
+        if not await reader.readline():  # Only looked whether the port is open.
+            return writer.close()
+        count = await connection.fetchval("WITH new AS (INSERT INTO notes DEFAULT VALUES) SELECT count(*) FROM notes")
+        writer.write(b"HTTP/1.0 200 OK\\r\\n\\r\\n%d" % count)
+        writer.close()
+
+    async with await asyncio.start_server(answer, "127.0.0.1", port) as server:
+        await server.serve_forever()
+
+asyncio.run(serve(int(sys.argv[1]), sys.argv[2]))
+"""
+_NOTES_TESTS = """
+async def test_database(comprehensive_test_environment):
+    await comprehensive_test_environment["database"].execute("CREATE TEMP TABLE mine ()")
+
+async def test_served(comprehensive_test_environment):
+    assert (await comprehensive_test_environment["http"].get("/")).text == "0"
+
+async def test_served_again(comprehensive_test_environment):
+    assert (await comprehensive_test_environment["http"].get("/")).text == "0"
+    assert await comprehensive_test_environment["database"].fetchval("SELECT count(*) FROM notes") == 1
+"""
+
+
+def test_what_a_server_writes_at_its_start_stays_whichever_test_comes_first(
+    pytester: pytest.Pytester, run: Run
+) -> None:
+    pytester.makefile(
+        ".toml",
+        realservices=f"""
+        [services.db]
+        kind = "postgres"
+        [services.notes]
+        kind = "executable"
+        command = ["{{python}}", "notes.py", "$(port)", "$(url db)"]
+        env = {{ PYTHONPATH = "{os.pathsep.join(sys.path)}" }}
+        services = ["db"]
+        [services.broken]
+        kind = "executable"
+        command = ["{{python}}", "-c", "raise SystemExit(1)"]
+        services = ["db"]
+        """,
+    )
+    pytester.makepyfile(notes=_NOTES, test_notes=_NOTES_TESTS)
+    run().assert_outcomes(passed=3)
+    assert _left() == []
 
 
 def test_a_service_that_does_not_start_is_told_once(pytester: pytest.Pytester, run: Run) -> None:
@@ -429,6 +494,61 @@ def test_a_server_starts_whatever_the_schema_has_set_for_its_sessions(
     run().assert_outcomes(passed=2)
 
 
+_RIGHTS = """
+CREATE ROLE keeper; CREATE ROLE guest LOGIN PASSWORD 'a'; CREATE ROLE stranger LOGIN PASSWORD 'a';
+ALTER DATABASE :"DBNAME" OWNER TO keeper;
+ALTER DATABASE :"DBNAME" CONNECTION LIMIT 7;
+REVOKE CONNECT, TEMP ON DATABASE :"DBNAME" FROM PUBLIC;
+GRANT CONNECT, CREATE ON DATABASE :"DBNAME" TO guest WITH GRANT OPTION;
+"""
+
+
+def test_rights_to_the_database_are_those_that_the_schema_gives(pytester: pytest.Pytester, run: Run) -> None:
+    pytester.makefile(".toml", pyproject=_SCHEMA)
+    pytester.makefile(".sql", **{"001": _RIGHTS})
+    pytester.makepyfile("""
+        import os
+
+        import asyncpg
+        import pytest
+
+        OWN = "FROM pg_database WHERE datname = current_database()"
+        MORE_THAN_ARE_READY = 6
+
+        async def look(connection):
+            assert await connection.fetchval(f"SELECT datdba::regrole::text {OWN}") == "keeper"
+            assert await connection.fetchval(f"SELECT datconnlimit {OWN}") == 7
+            acl = await connection.fetchval(f"SELECT datacl::text {OWN}")
+            assert acl == "{keeper=CTc/keeper,guest=C*c*/keeper}"
+
+        @pytest.mark.parametrize("number", range(MORE_THAN_ARE_READY))
+        async def test_a_clone(cloned_database, number):
+            await look(await cloned_database.connect())
+            place = cloned_database.url.partition("@")[2]
+            guest = await asyncpg.connect(f"postgresql://guest:a@{place}")
+            await guest.execute("CREATE SCHEMA apps")
+            await guest.close()
+            with pytest.raises(asyncpg.InsufficientPrivilegeError):
+                await asyncpg.connect(f"postgresql://stranger:a@{place}")
+
+        async def test_a_transaction(isolated_database):
+            await look(isolated_database)
+
+        async def test_the_one_for_programs(isolated_database):
+            connection = await asyncpg.connect(os.environ["DATABASE_URL"])
+            await look(connection)
+            await connection.close()
+
+        @pytest.mark.parametrize("number", range(2))
+        async def test_what_a_test_changes_is_undone(cloned_database, number):
+            connection = await cloned_database.connect()
+            await look(connection)
+            await connection.execute("DROP OWNED BY guest; REASSIGN OWNED BY keeper TO stranger; CREATE TABLE more (x int)")
+    """)
+    run().assert_outcomes(passed=10)
+    run(*_XDIST, "-k", "not undone").assert_outcomes(passed=8)
+
+
 _LOGIN_TRIGGER = """
 CREATE TABLE logins (name text);
 CREATE FUNCTION note_login() RETURNS event_trigger LANGUAGE plpgsql AS
@@ -506,7 +626,7 @@ def test_a_user_without_a_home(pytester: pytest.Pytester, run: Run, alone: pytes
     run().assert_outcomes(passed=1)
     own = pytester.path / f"realservices-{os.geteuid()}"
     assert own.stat().st_mode & 0o777 == 0o700
-    assert len(list(own.glob("schemas/*/template.tar"))) == 1
+    assert len(list(own.glob("schemas/*/base.tar"))) == 1
 
 
 def test_what_another_user_has_put_there_is_passed_over(
@@ -519,7 +639,7 @@ def test_what_another_user_has_put_there_is_passed_over(
     pytester.makepyfile("async def test_rows(isolated_database): pass")
     run().assert_outcomes(passed=1)
     assert list(elsewhere.iterdir()) == []
-    assert len(list(pytester.path.glob("realservices-*-1/schemas/*/template.tar"))) == 1
+    assert len(list(pytester.path.glob("realservices-*-1/schemas/*/base.tar"))) == 1
 
 
 def test_a_home_that_is_not_there_is_not_made(pytester: pytest.Pytester, run: Run, alone: pytest.MonkeyPatch) -> None:
@@ -596,13 +716,13 @@ def test_sessions_that_need_the_same_new_template_build_it_once(pytester: pytest
     pytester.makepyfile(
         "async def test_rows(isolated_database): assert await isolated_database.fetch('TABLE users') == []"
     )
-    before = set(Path(os.environ["XDG_CACHE_HOME"]).glob("rules_realservices/templates/*/template.tar"))
+    before = set(Path(os.environ["XDG_CACHE_HOME"]).glob("rules_realservices/templates/*/base.tar"))
     command = [sys.executable, "-m", "pytest", *_OURS]
     sessions = [subprocess.Popen(command, stdout=subprocess.PIPE, text=True) for _ in range(2)]
     for session in sessions:
         output, _ = session.communicate(timeout=60)
         assert "1 passed" in output
-    after = set(Path(os.environ["XDG_CACHE_HOME"]).glob("rules_realservices/templates/*/template.tar"))
+    after = set(Path(os.environ["XDG_CACHE_HOME"]).glob("rules_realservices/templates/*/base.tar"))
     assert len(after - before) == 1
     assert not list(Path(os.environ["XDG_CACHE_HOME"]).glob("rules_realservices/templates/*.partial"))
 
@@ -616,16 +736,17 @@ def test_a_template_that_lost_a_file_is_built_again_and_what_was_left_is_removed
         "async def test_rows(isolated_database): assert await isolated_database.fetch('TABLE users') == []"
     )
     cache = Path(os.environ["XDG_CACHE_HOME"]) / "rules_realservices" / "templates"
-    before = set(cache.glob("*/template.json")) if cache.exists() else set()
+    before = set(cache.glob("*/base.tar")) if cache.exists() else set()
     run().assert_outcomes(passed=1)
-    (info,) = set(cache.glob("*/template.json")) - before
-    info.unlink()
-    # Of a session that was killed while it built a schema which nobody has any more.
-    (cache / "abcdef.12.partial").mkdir()
-    (cache / "abcdef.building").touch()
-    run().assert_outcomes(passed=1)
-    assert info.exists()
-    assert not list(cache.glob("abcdef*"))
+    (base,) = set(cache.glob("*/base.tar")) - before
+    for lost in (base, base.with_name("template.json")):
+        lost.unlink()
+        # Of a session that was killed while it built a schema which nobody has any more.
+        (cache / "abcdef.12.partial").mkdir()
+        (cache / "abcdef.building").touch()
+        run().assert_outcomes(passed=1)
+        assert lost.exists()
+        assert not list(cache.glob("abcdef*"))
 
 
 def test_the_cache_keeps_to_its_size(pytester: pytest.Pytester, run: Run, alone: pytest.MonkeyPatch) -> None:
@@ -636,7 +757,8 @@ def test_the_cache_keeps_to_its_size(pytester: pytest.Pytester, run: Run, alone:
     for size in ("7MB", "8MB"):
         pytester.makefile(".toml", pyproject=_SCHEMA.replace("5MB", size))
         run().assert_outcomes(passed=1)
-    assert len(list((pytester.path / "cache").rglob("template.tar"))) == 1
+    # Of the empty template, which they begin from: that may stay, too.
+    assert len(list((pytester.path / "cache").rglob("base.tar"))) == 1
 
 
 def test_a_script_is_a_session(pytester: pytest.Pytester) -> None:

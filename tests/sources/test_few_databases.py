@@ -35,9 +35,9 @@ def launched_redis() -> Endpoint:
 
 
 @pytest_asyncio.fixture
-async def start_manager(attached: pytest.MonkeyPatch, launched_redis: Endpoint) -> AsyncIterator[Callable[..., Any]]:
-    """Makes an optimized manager on the attached services; nothing is left on the server afterwards."""
-    assert attached
+async def start_manager(external: pytest.MonkeyPatch, launched_redis: Endpoint) -> AsyncIterator[Callable[..., Any]]:
+    """Makes an optimized manager on the external services; nothing is left on the server afterwards."""
+    assert external
     process = IsolationManager(find_services())
     made: list[OptimizedEnvironmentManager] = []
 
@@ -174,7 +174,7 @@ async def test_an_environment_that_is_left_waits_no_longer(start_manager: Callab
         await holder.leave()
 
 
-@pytest.mark.usefixtures("attached")
+@pytest.mark.usefixtures("external")
 def test_session_ends_though_environments_are_never_left(
     pytester: pytest.Pytester, run: Callable[..., pytest.RunResult]
 ) -> None:

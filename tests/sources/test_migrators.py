@@ -206,7 +206,7 @@ def _own_postgres(environment: pytest.MonkeyPatch) -> None:
 
 
 def _templates(tmp_path: Path) -> int:
-    return len(list(tmp_path.rglob("template.json")))
+    return len(list(tmp_path.rglob("base.tar")))  # Of the empty one, which they begin from.
 
 
 @pytest.mark.usefixtures("embedded")
@@ -246,18 +246,18 @@ def test_a_function_that_is_not_there(project: Path, run: Run, function: str, wo
 
 @pytest.mark.usefixtures("project")
 async def test_they_migrate_a_server_that_somebody_else_runs(
-    run: Run, attached: pytest.MonkeyPatch, launched_postgres: Endpoint
+    run: Run, external: pytest.MonkeyPatch, launched_postgres: Endpoint
 ) -> None:
-    _own_postgres(attached)
+    _own_postgres(external)
     run().assert_outcomes(passed=2)
     assert await query(launched_postgres, SESSIONS_DATABASES) == 0
     assert await query(launched_postgres, "SELECT count(*) FROM pg_class WHERE relname = 'third'") == 0
 
 
 async def test_one_that_fails_there_leaves_nothing(
-    project: Path, run: Run, attached: pytest.MonkeyPatch, launched_postgres: Endpoint
+    project: Path, run: Run, external: pytest.MonkeyPatch, launched_postgres: Endpoint
 ) -> None:
-    _own_postgres(attached)
+    _own_postgres(external)
     (project / "app" / "upgrade.py").write_text("raise SystemExit('out of paint')", "utf-8")
     result = run()
     result.assert_outcomes(errors=2)
@@ -269,9 +269,9 @@ async def test_one_that_fails_there_leaves_nothing(
 
 @pytest.mark.usefixtures("project")
 def test_a_socket_is_not_there_on_a_server_that_somebody_else_runs(
-    pytester: pytest.Pytester, run: Run, attached: pytest.MonkeyPatch
+    pytester: pytest.Pytester, run: Run, external: pytest.MonkeyPatch
 ) -> None:
-    _own_postgres(attached)
+    _own_postgres(external)
     pytester.makefile(".toml", pyproject=_PROJECT.replace("5 $$", "$(socket)"))
     result = run()
     result.assert_outcomes(errors=2)

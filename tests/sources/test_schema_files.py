@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import os
 import re
@@ -11,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from realservices.contract.errors import TemplateError
-from realservices.kinds.postgres.sources.included import included_files
+from realservices.kinds.postgres.sources.included import Included
 from realservices.kinds.postgres.sources.programs import postgres_distribution
 from realservices.kinds.postgres.sources.recipe import postgres_recipe
 from realservices.schema.layers import FILES_PER_LAYER
@@ -32,7 +33,7 @@ _RAN = r"\! echo $$ >> ran" + "\n"
 @pytest.fixture(autouse=True)
 def _own_programs(request: pytest.FixtureRequest, tmp_path: Path) -> None:
     # The servers of the target are looked for before nothing is known of them any more.
-    name = "attached" if "attached" in request.fixturenames else "alone"
+    name = "external" if "external" in request.fixturenames else "alone"
     alone: pytest.MonkeyPatch = request.getfixturevalue(name)
     distribution = os.environ["POSTGRES_DISTRIBUTION"]
     alone.setenv("REALSERVICES_POSTGRES", str(Path(os.environ.get("RUNFILES_DIR", "/")) / distribution))
@@ -128,14 +129,14 @@ def test_data_of_copy_holds_no_commands_whatever_its_size(project: Path) -> None
     with (project / "large.sql").open("w") as file:
         file.write(text.replace("\\.x", "x").replace("SELECT 1;", "SELECT '" + "x" * (65 << 20) + "';"))
     declaration = Declaration("db", "postgres", "here", project, {})
-    assert included_files(declaration, project / "large.sql") == [project / "more.sql"]
-    assert included_files(declaration, project / "1.sql") == [project / "more.sql"]
+    assert Included(declaration).files(project / "large.sql") == [project / "more.sql"]
+    assert Included(declaration).files(project / "1.sql") == [project / "more.sql"]
 
 
 def test_text_that_looks_like_an_include_is_none(project: Path) -> None:
     (project / "1.sql").write_text("SELECT '\n\\i nowhere.sql\n', $$\n\\! x\n$$; -- \\i :x\n/*\n\\ir :x\n*/\n")
     _build(project)
-    assert included_files(Declaration("db", "postgres", "here", project, {}), project / "1.sql") == []
+    assert Included(Declaration("db", "postgres", "here", project, {})).files(project / "1.sql") == []
 
 
 def test_a_migration_that_is_appended_costs_itself(project: Path) -> None:
@@ -195,9 +196,13 @@ def based(project: Path) -> Path:
     return project
 
 
-def test_a_base_is_built_once_and_stored_once(based: Path) -> None:
+def test_a_large_base_is_built_once_and_stored_once(based: Path) -> None:
     with (based / "base" / "1.sql").open("a") as file:
         file.write(_RAN)
+    (based / "seeds" / "large.sql").write_text("INSERT INTO a SELECT generate_series(1, 1000000);\n")
+    (based / "db" / "3.sql").write_text(
+        "DO $$ BEGIN ASSERT (SELECT count(*) FROM a) = 1001000; END $$;\nALTER TABLE a ADD y int;\n"
+    )
     values = {"inputs": ["p.toml"]}
     base = Declaration(
         "base", "postgres", "here", based, {"migrations": ["base/*.sql"], "seeds": ["seeds/*.sql"], **values}
@@ -209,6 +214,27 @@ def test_a_base_is_built_once_and_stored_once(based: Path) -> None:
         assert (directory / BASE).samefile(own / ARCHIVE)
         assert (directory / ARCHIVE).stat().st_size < (own / ARCHIVE).stat().st_size / 2
     assert _runs(based) == 1
+
+
+def test_a_small_base_is_stored_as_what_it_has_beside_the_empty_template(based: Path) -> None:
+    base = Declaration("base", "postgres", "here", based, {"migrations": ["base/*.sql"], "seeds": ["seeds/*.sql"]})
+    declaration = Declaration("db", "postgres", "here", based, {"migrations": ["db/*.sql"]}, base=base)
+    recipes = [postgres_recipe(each, postgres_distribution(), "test", "test") for each in (base, declaration)]
+    empty = recipes[0].layers.base if recipes[0].layers else None
+    assert empty
+    with template(recipes[0], "base") as own, template(recipes[1], "db") as directory, template(empty, "") as beginning:
+        for each in (own, directory):
+            assert (each / BASE).samefile(beginning / ARCHIVE)
+            assert (each / ARCHIVE).stat().st_size < (beginning / ARCHIVE).stat().st_size / 3
+
+
+@pytest.mark.parametrize("names", [("owner", "test"), ("test", "app"), ("Some one", "app")])
+def test_names_of_user_and_database_are_no_other_beginning(based: Path, names: tuple[str, str]) -> None:
+    declaration = Declaration("db", "postgres", "here", based, {"migrations": ["base/*.sql"]})
+    first, second = (postgres_recipe(declaration, postgres_distribution(), *each) for each in (("test", "test"), names))
+    assert first.layers
+    assert second.layers
+    assert first.layers.base == second.layers.base
 
 
 def test_room_is_not_made_by_removing_the_base(based: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -315,6 +341,45 @@ def test_files_that_drizzles_journal_denies_are_refused(project: Path, listed: l
     _recipe(project, migrations=["db/*.sql"])
 
 
+@pytest.mark.parametrize(
+    ("name", "text", "is_refused"),
+    [
+        ("flyway.conf", "# flyway.target=3\nflyway.schemas = app, public\n", True),
+        ("flyway.toml", "[flyway]\ndefaultSchema = 'app'\n", True),
+        ("db/flyway.toml", '[flyway]\ninitSql = "SET ROLE app"\n', True),
+        ("conf/flyway.conf", "flyway.placeholderPrefix=#[\n", True),
+        ("db/sql/V1__a.sql.conf", "shouldExecute=false\n", True),
+        ("db/sql/V1__a.sql.conf", "executeInTransaction=false\n", False),
+        ("flyway.toml", '[flyway]\nschemas = ["public"]\nencoding = "UTF-8"\nlocations = ["db/sql"]\n', False),
+    ],
+)
+def test_what_flyway_is_told_beside_its_files_is_not_passed_over(
+    project: Path, name: str, text: str, is_refused: bool
+) -> None:
+    for each in (f"{name}", "db/sql/V1__a.sql"):
+        (project / each).parent.mkdir(parents=True, exist_ok=True)
+        (project / each).touch()
+    (project / name).write_text(text, "utf-8")
+    with contextlib.ExitStack() as stack:
+        if is_refused:
+            said = text.strip().rpartition("\n")[2]
+            words = f"{name} says {said}, which psql does not know, so that the schema would be another one: run flyway"
+            stack.enter_context(pytest.raises(TemplateError, match=re.escape(words)))
+        _recipe(project, migrations=["db/sql/*.sql"], layout="flyway")
+
+
+def test_a_file_that_is_included_and_named_is_refused(project: Path) -> None:
+    (project / "1.sql").write_text("CREATE TABLE a (x int);\n\\ir 2.sql\n")
+    (project / "2.sql").write_text("INSERT INTO a VALUES (1);\n")
+    words = r"2\.sql is included by 1\.sql, and would be run twice, as it is named, too: have migrations and seeds name"
+    with pytest.raises(TemplateError, match=words):
+        _recipe(project)
+    with pytest.raises(TemplateError, match=words):
+        _recipe(project, migrations=["1.sql"], seeds=["2.sql"])
+    _recipe(project, layout="plain")
+    _recipe(project, migrations=["1.sql"])
+
+
 def test_folders_that_flyway_looks_into_are_not_left_out(project: Path) -> None:
     (project / "db" / "more").mkdir(parents=True)
     for name in ("db/V1__a.sql", "db/more/V2__b.sql", "db/more/notes.sql"):
@@ -386,9 +451,9 @@ def test_an_unknown_layout_in_pyproject(pytester: pytest.Pytester, run: Run) -> 
 
 
 def test_a_layout_on_a_server_of_somebody_elses(
-    pytester: pytest.Pytester, run: Run, attached: pytest.MonkeyPatch
+    pytester: pytest.Pytester, run: Run, external: pytest.MonkeyPatch
 ) -> None:
-    assert attached
+    assert external
     pytester.makefile(".sql", **{"1_a": "-- migrate:up\nCREATE TABLE a (x int);\n-- migrate:down\nDROP TABLE a;\n"})
     project = '[tool.realservices.services.db]\nkind = "postgres"\nmigrations = ["*.sql"]\n'
     pytester.makepyfile(_TABLES)
@@ -436,8 +501,8 @@ def test_a_base_in_pyproject(two: pytest.Pytester, run: Run) -> None:
     run().assert_outcomes(passed=2)
 
 
-def test_a_base_on_a_server_of_somebody_elses(two: pytest.Pytester, run: Run, attached: pytest.MonkeyPatch) -> None:
-    assert attached
+def test_a_base_on_a_server_of_somebody_elses(two: pytest.Pytester, run: Run, external: pytest.MonkeyPatch) -> None:
+    assert external
     base, db = _BASED.split("[tool.realservices.services.db]")
     two.makepyprojecttoml(f"[tool.realservices.services.db]{db}{base}")  # The first one is used there.
     two.makepyfile(_COLUMNS.partition('@pytest.mark.realservices(postgres="base")')[0])

@@ -46,7 +46,8 @@ def test_links_lead_somewhere(page: Path) -> None:
 
 
 def test_each_page_stands_in_the_index_once() -> None:
-    listed = Counter(link.partition("#")[0] for link in _links(_DOCS / "index.md"))
+    # Parts of a page may be listed, too: what is looked for, and no title says.
+    listed = Counter(link for link in _links(_DOCS / "index.md") if "#" not in link)
     listed["first_test.md"] -= 1  # Also where the index begins.
     del listed["../CONTRIBUTING.md"]
     names = [page.relative_to(_DOCS).as_posix() for page in _DOCS.rglob("*.md")]

@@ -11,7 +11,7 @@ _PACKAGE = ROOT / "realservices"
 # What a package has of its own: its errors, and the function that its command calls.
 _IN_MANY = {"__init__", "__main__", "errors", "main"}
 # A module is called as its command: `status`, and `migrate status`.
-_COMMANDS = _PACKAGE / "cli" / "migrate"
+_COMMANDS = _PACKAGE / "cli" / "mocks"
 
 
 def _modules() -> dict[str, list[Path]]:

@@ -20,7 +20,9 @@ from clickhouse_connect.driver.client import Client
 from analytics.events import Event, read_events
 
 _SCHEMA = Path(__file__).parent / "schema"
-_COLUMNS = ("id", "event", "user_id", "timestamp")
+# With types: without, the driver asks for them before each insert, and takes the answer of a server that is killed
+# meanwhile for a table without columns.
+_COLUMNS = {"id": "String", "event": "String", "user_id": "UInt64", "timestamp": "DateTime64(3, 'UTC')"}
 
 
 class EventStore:
@@ -38,7 +40,9 @@ class EventStore:
     async def insert(self, events: Sequence[Event]) -> None:
         """Store events, all or none. One that is stored already stays one."""
         rows = [[event.id, event.event, event.user_id, event.timestamp] for event in events]
-        await asyncio.to_thread(self._client.insert, "events", rows, column_names=_COLUMNS)
+        await asyncio.to_thread(
+            self._client.insert, "events", rows, column_names=list(_COLUMNS), column_type_names=list(_COLUMNS.values())
+        )
 
     async def process_events_file(self, path: str | Path) -> int:
         """Store the events of a file, all or none; see `read_events` for what is in one.

@@ -10,6 +10,7 @@ from typing import Any
 
 import pytest
 from clickhouse_connect.driver.exceptions import DatabaseError
+from urllib3 import PoolManager
 
 from analytics.errors import MalformedEventError
 from analytics.store import EventStore, open_store
@@ -59,6 +60,19 @@ async def test_nothing_is_nothing(store: EventStore) -> None:
 async def test_inserts_at_once_are_all_stored(store: EventStore) -> None:
     await asyncio.gather(*(store.insert([event("click", user)]) for user in range(20)))
     assert await store.counts() == {"click": 20}
+
+
+async def test_insert_is_one_request(store: EventStore, monkeypatch: pytest.MonkeyPatch) -> None:
+    asked = []
+    request = PoolManager.request
+
+    def counted(self: PoolManager, method: str, url: str, **options: Any) -> Any:
+        asked.append(url)
+        return request(self, method, url, **options)
+
+    monkeypatch.setattr(PoolManager, "request", counted)
+    await store.insert([event("click", 1)])
+    assert len(asked) == 1, "a question before it may find another table than the insert, or a server that is killed"
 
 
 async def test_users_are_counted_by_day(store: EventStore) -> None:

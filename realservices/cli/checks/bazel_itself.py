@@ -31,7 +31,8 @@ def check_bazel(command: str) -> list[Finding]:
             remedy="Install bazelisk as bazel, or use tools/bazelw of rules_realservices: doctor --bazel=tools/bazelw",
         )]  # fmt: skip
     # A workspace of its own, empty, with an output base of its own: no lock of the user's server is waited for.
-    with tempfile.TemporaryDirectory(prefix="rs-bazel.", dir=_visible_base()) as directory:
+    # A Bazel in a root filesystem of its own sees /tmp; TMPDIR may be anywhere.
+    with tempfile.TemporaryDirectory(prefix="rs-bazel.", dir="/tmp") as directory:
         Path(directory, "MODULE.bazel").touch()
         Path(directory, "WORKSPACE").touch()
         try:
@@ -87,11 +88,6 @@ def _sandbox(words: list[str], install_base: str) -> Finding:
             remedy="Allow user namespaces: see the line `namespaces`",
         )  # fmt: skip
     return Finding(*identity, "runs a program")
-
-
-def _visible_base() -> str:
-    # A Bazel in a root filesystem of its own sees /tmp; TMPDIR may be anywhere.
-    return "/tmp"  # noqa: S108 - the directory is made with a random name, for its owner only
 
 
 def _shown(failed: Exception) -> str:

@@ -13,7 +13,7 @@ from realservices.sources.declarations import read_project
 from realservices.sources.declared_kind import declared_kind
 from realservices.sources.errors import MissingServiceError
 from realservices.sources.project import project_root
-from realservices.sources.variables import attached_kinds
+from realservices.sources.variables import external_kinds
 
 # Distribution, oldest version that serves, extra of the package that brings it (pyproject.toml), and what needs it.
 _OTHERS = (
@@ -37,7 +37,7 @@ def check_clients() -> list[Finding]:
 def _needed() -> set[str]:
     """Return kinds, and what else tests speak: what the project declares, and what there is a server for."""
     kinds = [kind for kind in map(find, names()) if kind.trial and kind.client_libraries]
-    found = {*attached_kinds(), *(kind.name for kind in kinds if _has_server(kind.name))}
+    found = {*external_kinds(), *(kind.name for kind in kinds if _has_server(kind.name))}
     with contextlib.suppress(RealServicesError):  # Another line says what is wrong with it.
         for declaration in read_project(project_root()).services.values():
             if not declaration.is_default:

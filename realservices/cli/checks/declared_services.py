@@ -11,7 +11,7 @@ from realservices.sources.declarations import declared_in, read_project
 from realservices.sources.declared_kind import declared_kind
 from realservices.sources.errors import MissingServiceError
 from realservices.sources.project import project_root
-from realservices.sources.variables import attached_kinds, variable_of
+from realservices.sources.variables import external_kinds, variable_of
 from realservices.system.listeners import is_free, owner_of_port
 
 if TYPE_CHECKING:
@@ -76,7 +76,7 @@ def _problems(declaration: Declaration, project: Project) -> Iterator[str]:
         RealServicesError: A program or a file is not there, or what files say cannot be applied.
     """
     kind = declared_kind(declaration.kind)
-    if declaration.kind in attached_kinds():
+    if declaration.kind in external_kinds():
         for key in _FILES:
             declaration.files(key)
     elif kind.has_template:

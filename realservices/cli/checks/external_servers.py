@@ -6,26 +6,24 @@ import socket
 import time
 
 from realservices.cli.checks.finding import Finding, error
-from realservices.sources.attached import attached_endpoint
 from realservices.sources.errors import SettingError
-from realservices.sources.variables import attached_kinds, variable_of
+from realservices.sources.external_services import external_endpoint
+from realservices.sources.variables import external_kinds, variable_of
 
 _TIMEOUT_S = 1.0
 
 
-def check_attached() -> list[Finding]:
+def check_external() -> list[Finding]:
     """Connect to each service that a variable names."""
-    kinds = attached_kinds()
-    return [_service(kind) for kind in kinds] or [
-        Finding("attached", "services of others", "no TEST_* variable is set")
-    ]
+    kinds = external_kinds()
+    return [_service(kind) for kind in kinds] or [Finding("attached", "external services", "no TEST_* variable is set")]
 
 
 def _service(kind: str) -> Finding:
     identity = f"attached.{kind}", variable_of(kind)
     fails = f"Tests with {kind} outside of Bazel use this service, and fail."
     try:
-        endpoint = attached_endpoint(kind, kind)
+        endpoint = external_endpoint(kind, kind)
     except SettingError as wrong:
         return error(*identity, str(wrong), meaning=fails, remedy=f"Correct it, or: unset {variable_of(kind)}")
     begin = time.monotonic()

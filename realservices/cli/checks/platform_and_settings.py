@@ -11,8 +11,7 @@ from pathlib import Path
 from realservices.cli.checks.finding import Finding, error, warning
 from realservices.contract import environment
 from realservices.contract.errors import RealServicesError
-from realservices.host import unpacked_templates
-from realservices.sources import built_templates
+from realservices.contract.user_variables import CACHE_MB, TEMPLATE_CACHE_MB, USER_VARIABLES
 from realservices.system.directory_cache import cache_limit_bytes
 
 _SYSTEMS = {"linux": ("x86_64", "aarch64"), "darwin": ("arm64", "x86_64")}
@@ -20,19 +19,8 @@ _OLDEST_PYTHON = (3, 11)
 # What PostgreSQL keeps for itself, with a few tables and one client.
 _LEAST_FILES = 64
 _FEW_FILES, _FEW_PROCESSES = 1024, 256
-# Those of docs/environment_variables.md that hold no secret; what the launcher itself sets has passwords in it.
-_SETTINGS = (
-    "REALSERVICES_CACHE_MB",
-    "REALSERVICES_EAGER",
-    "REALSERVICES_LOGS",
-    "REALSERVICES_PORT_RANGE",
-    "REALSERVICES_REGISTRY",
-    "REALSERVICES_REQUIRE",
-    "REALSERVICES_RUNTIME",
-    "REALSERVICES_TEMPLATE_CACHE_MB",
-)
-# Those that are numbers.
-_LIMITS = (unpacked_templates.LIMIT_VARIABLE, built_templates.LIMIT_VARIABLE)
+# What the launcher itself sets for a test, but for the file that is asked for here, has passwords in it.
+_SETTINGS = (*USER_VARIABLES, environment.RUNTIME)
 
 
 def check_platform() -> Finding:
@@ -103,7 +91,7 @@ def check_settings() -> Finding:
     """Look at the variables that change how all of this works."""
     present = {name: os.environ[name] for name in _SETTINGS if os.environ.get(name)}
     wrong = []
-    for variable in _LIMITS:
+    for variable in (CACHE_MB, TEMPLATE_CACHE_MB):
         try:
             cache_limit_bytes(variable)
         except RealServicesError as complaint:

@@ -11,10 +11,11 @@ from pathlib import Path
 from realservices.cli.checks.finding import Finding, error, warning
 from realservices.cli.checks.scratch_directory import scratch_directory
 from realservices.contract.errors import InfrastructureError
+from realservices.contract.user_variables import REGISTRY
 from realservices.control.console import shown_bytes
 from realservices.host.unpacked_templates import free_bytes
 from realservices.system.directory_safety import SHARED_MEMORY, SHORT_BASES, untrustworthy
-from realservices.system.registry_directory import REGISTRY_BASES, VARIABLE, present_registries, refusal
+from realservices.system.registry_directory import REGISTRY_BASES, present_registries, refusal
 
 # A small schema unpacked is 20 MB, its private copy 50 MB, and 16 MB are left to others.
 _ENOUGH_SHARED = 128 << 20
@@ -56,13 +57,13 @@ def check_registry() -> Finding:
     """Look at the directory where launchers meet, or at where it would be made."""
     identity = "registry", "registry"
     meaning = "Launchers keep their locks and unpacked templates there: without one no test starts."
-    override = os.environ.get(VARIABLE, "")
+    override = os.environ.get(REGISTRY, "")
     for path in present_registries():
         return Finding(*identity, path)
     if override and os.path.lexists(override):
         return error(
             *identity, f"{override} is not safe: {refusal(override)}",
-            meaning=meaning, remedy=f"export {VARIABLE}=DIRECTORY (one that only this user can write to)",
+            meaning=meaning, remedy=f"export {REGISTRY}=DIRECTORY (one that only this user can write to)",
         )  # fmt: skip
     reasons = []
     for base in (_nearest(override),) if override else REGISTRY_BASES:
@@ -72,7 +73,7 @@ def check_registry() -> Finding:
         reasons.append(f"{base}: {reason}")
     return error(
         *identity, f"cannot be made: {'; '.join(reasons)}",
-        meaning=meaning, remedy=f"export {VARIABLE}=DIRECTORY (one that only this user can write to)",
+        meaning=meaning, remedy=f"export {REGISTRY}=DIRECTORY (one that only this user can write to)",
     )  # fmt: skip
 
 

@@ -26,6 +26,7 @@ class KindHints:
     Attributes:
         images: Names of container images.
         packages: Names of packages that a project may depend on.
+        rule: That declares it in a BUILD file.
         service: What a declaration calls it.
         words: What variables that speak of it have in their names, as a regular expression.
         schemes: Of its URLs.
@@ -35,6 +36,7 @@ class KindHints:
 
     images: Sequence[str] = ()
     packages: Sequence[str] = ()
+    rule = ""
     service = ""
     words = ""
     schemes: Sequence[str] = ()
@@ -60,7 +62,7 @@ class KindHints:
 
     def target(self, proposal: Proposal, found: Evidence) -> str:
         """Return its target in a BUILD file."""
-        raise NotImplementedError
+        return f'{self.rule}(name = "{self.service}")'
 
 
 def is_anothers(name: str) -> bool:

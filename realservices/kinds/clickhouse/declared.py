@@ -11,10 +11,10 @@ from urllib.parse import quote
 from realservices.contract.runtime import Endpoint
 from realservices.kinds.clickhouse.engine import INSTALL
 from realservices.kinds.clickhouse.kind import KIND
-from realservices.sources.attached_address import account_in_url, host_in_url, label_of, port_from
 from realservices.sources.declaration_shapes import EVERY, FILES, MIGRATE, SETTINGS
 from realservices.sources.declared_kind import texts
 from realservices.sources.errors import MissingServiceError, SettingError
+from realservices.sources.external_address import account_in_url, host_in_url, label_of, port_from
 from realservices.sources.missing import explain_uninstalled
 from realservices.sources.templated import TemplatedKind
 
@@ -52,7 +52,7 @@ class _ClickHouse(TemplatedKind):
             "local_dictionaries": declaration.values.get("local_dictionaries", False),
         }
 
-    def attached(self, name: str) -> Endpoint:
+    def external(self, name: str) -> Endpoint:
         host = os.environ["TEST_CLICKHOUSE_HOST"]
         ports = {
             "http": port_from("TEST_CLICKHOUSE_HTTP_PORT", 8123),

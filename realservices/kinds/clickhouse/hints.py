@@ -2,13 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
-
 from realservices.cli.proposal.kind_hints import KindHints
-
-if TYPE_CHECKING:
-    from realservices.cli.proposal.project_evidence import Evidence
-    from realservices.cli.proposal.proposed_toml import Proposal
 
 
 class _ClickHouse(KindHints):
@@ -17,13 +11,11 @@ class _ClickHouse(KindHints):
         "clickhouse-connect", "clickhouse-driver", "clickhouse-sqlalchemy", "npm:@clickhouse/client",
         "go:github.com/ClickHouse/clickhouse-go", "cargo:clickhouse", "maven:com.clickhouse:clickhouse-jdbc",
     )  # fmt: skip
+    rule = "clickhouse_service"
     service = "analytics"
     words = r"CLICKHOUSE|CH"
     schemes = ("clickhouse",)
     given = ("CLICKHOUSE_URL",)
-
-    def target(self, proposal: Proposal, found: Evidence) -> str:
-        return f'clickhouse_service(name = "{self.service}")'
 
 
 HINTS = _ClickHouse()

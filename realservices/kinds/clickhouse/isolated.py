@@ -31,9 +31,7 @@ class _ClickHouse(IsolatedKind):
         from realservices.kinds.clickhouse.isolation.isolation import ClickHouseIsolation  # noqa: PLC0415 - see above
         from realservices.kinds.clickhouse.isolation.leftovers import Leftovers  # noqa: PLC0415
 
-        # What declared servers make in it while a test runs is no leftover.
-        is_tests_own = endpoint.disposable and endpoint.name not in manager.servers.names
-        leftovers = Leftovers(endpoint, manager.services.private) if is_tests_own else None
+        leftovers = Leftovers(endpoint, manager.services.private) if manager.is_tests_own(endpoint) else None
         return ClickHouseIsolation(endpoint, ReadyDatabases(endpoint, manager.services.private), leftovers)
 
     def shares(self, environment: TestEnvironment) -> Shares:

@@ -5,21 +5,17 @@ from __future__ import annotations
 import os
 import shutil
 from pathlib import Path
-from typing import TYPE_CHECKING
 from urllib.parse import quote
 
 from realservices.contract.runtime import Endpoint
 from realservices.kinds.mariadb.kind import KIND
 from realservices.kinds.mariadb.names import SYSTEM_DATABASES
-from realservices.sources.attached_address import account_in_url, host_in_url, label_of, port_from
 from realservices.sources.declaration_shapes import EVERY, FILES, MIGRATE, SETTINGS
 from realservices.sources.errors import MissingServiceError
+from realservices.sources.external_address import account_in_url, host_in_url, label_of, port_from
 from realservices.sources.missing import explain_uninstalled
 from realservices.sources.programs import is_program, named_program, new_enough
 from realservices.sources.templated import TemplatedKind
-
-if TYPE_CHECKING:
-    pass
 
 _VARIABLE = KIND.program_variable
 _OLDEST = 10
@@ -45,7 +41,7 @@ class _MariaDB(TemplatedKind):
     def find_program(self) -> Path:
         return mariadb_server()
 
-    def attached(self, name: str) -> Endpoint:
+    def external(self, name: str) -> Endpoint:
         host, port = os.environ["TEST_MARIADB_HOST"], port_from("TEST_MARIADB_PORT", 3306)
         user = os.environ.get("TEST_MARIADB_USER") or "root"
         password = os.environ.get("TEST_MARIADB_PASSWORD", "")

@@ -7,14 +7,13 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from realservices.fixtures.loops import enter_in_loop, outlive_loop
-from realservices.fixtures.pytest_session import item_of, manager_of, required_service
+from realservices.fixtures.pytest_session import isolation_for
 from realservices.kinds.mariadb.kind import KIND
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from realservices.kinds.mariadb.isolation.database import MariaDBDatabase
-    from realservices.kinds.mariadb.isolation.isolation import MariaDBIsolation
 
 
 @pytest.fixture
@@ -24,14 +23,14 @@ def isolated_mariadb(request: pytest.FixtureRequest) -> Any:
     Code under test may begin transactions, commit and roll back as it likes. What commits by itself, DDL for instance,
     is refused: that is for `cloned_mariadb`.
     """
-    return enter_in_loop(request, "isolated_mariadb", _isolation(request).transaction())
+    return enter_in_loop(request, "isolated_mariadb", isolation_for(request, KIND.name).transaction())
 
 
 @pytest.fixture
 def cloned_mariadb(request: pytest.FixtureRequest) -> Iterator[MariaDBDatabase]:
     """A database of the test's own with real commits and a URL, for code that opens its connections itself."""
     outlive_loop(request)
-    with _isolation(request).database() as database:
+    with isolation_for(request, KIND.name).database() as database:
         yield database
 
 
@@ -39,10 +38,3 @@ def cloned_mariadb(request: pytest.FixtureRequest) -> Iterator[MariaDBDatabase]:
 def mariadb_url(cloned_mariadb: MariaDBDatabase) -> str:
     """The URL of `cloned_mariadb`: ``mysql://user:password@host:port/name``."""
     return cloned_mariadb.url
-
-
-def _isolation(request: pytest.FixtureRequest) -> MariaDBIsolation:
-    from realservices.kinds.mariadb.isolated import mariadb_of  # noqa: PLC0415 - with it comes asyncio, for its users only
-
-    endpoint = required_service(item_of(request), KIND.name)
-    return mariadb_of(manager_of(request.config), endpoint.name)

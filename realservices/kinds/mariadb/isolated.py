@@ -25,8 +25,7 @@ class _MariaDB(IsolatedKind):
     def isolation(self, manager: IsolationManager, endpoint: Endpoint) -> MariaDBIsolation:
         from realservices.kinds.mariadb.isolation.isolation import MariaDBIsolation  # noqa: PLC0415 - see above
 
-        # What declared servers make in it while a test runs is no leftover.
-        is_tests_own = endpoint.disposable and endpoint.name not in manager.servers.names
+        is_tests_own = manager.is_tests_own(endpoint)
         return MariaDBIsolation(endpoint, manager.services.private, is_tests_own=is_tests_own)
 
     def shares(self, environment: TestEnvironment) -> Shares:

@@ -16,18 +16,42 @@ _FIRST_WITH_STRATEGY = 150000
 # Lists whose elements are quoted one by one, as pg_dump does (variable_is_guc_list_quote in its dumputils.c).
 _LISTS = "local_preload_libraries", "search_path", "session_preload_libraries", "temp_tablespaces"
 # An empty element (search_path = '') stands there as "", which is no identifier.
-_LIST_VALUE = r"""regexp_replace(one.value, '(^|, )""(?=,|$)', '\1''''', 'g')"""
-_COPY_SETTINGS = """DO $realservices$ DECLARE one record; BEGIN
-    FOR one IN SELECT setrole, split_part(entry, '=', 1) AS name, substr(entry, strpos(entry, '=') + 1) AS value
-        FROM pg_db_role_setting JOIN pg_database ON pg_database.oid = setdatabase, unnest(setconfig) AS entry
-        WHERE datname = {source}
-    LOOP BEGIN
-        EXECUTE CASE one.setrole WHEN 0 THEN format('ALTER DATABASE %I', {target})
-                ELSE format('ALTER ROLE %I IN DATABASE %I', pg_get_userbyid(one.setrole), {target}) END
-            || format(' SET %s TO ', (SELECT string_agg(quote_ident(part), '.')
-                FROM unnest(string_to_array(one.name, '.')) AS part))
-            || CASE WHEN one.name IN ({lists}) THEN {list_value} ELSE quote_literal(one.value) END;
-    EXCEPTION WHEN insufficient_privilege THEN RAISE WARNING 'not set: %', one; END; END LOOP; END $realservices$"""
+_LIST_VALUE = r"""regexp_replace(value, '(^|, )""(?=,|$)', '\1''''', 'g')"""
+_STATEMENTS = """
+    SELECT 1 AS step, setting AS nth, CASE setrole WHEN 0 THEN format('ALTER DATABASE %I', {target})
+            ELSE format('ALTER ROLE %I IN DATABASE %I', pg_get_userbyid(setrole), {target}) END
+        || format(' SET %s TO ', (SELECT string_agg(quote_ident(part), '.')
+            FROM unnest(string_to_array(name, '.')) AS part))
+        || CASE WHEN name IN ({lists}) THEN {list_value} ELSE quote_literal(value) END AS statement
+        FROM (SELECT setrole, nth AS setting, split_part(entry, '=', 1) AS name,
+                substr(entry, strpos(entry, '=') + 1) AS value
+            FROM source JOIN pg_db_role_setting ON setdatabase = source.oid,
+                unnest(setconfig) WITH ORDINALITY AS each (entry, nth)) AS one
+    UNION ALL SELECT 2, 0, format('ALTER DATABASE %I OWNER TO %I', {target}, pg_get_userbyid(datdba))
+        FROM source WHERE datdba <> owner_before AND pg_has_role(datdba, 'USAGE')
+    UNION ALL SELECT 3, 0, format('ALTER DATABASE %I CONNECTION LIMIT %s', {target}, datconnlimit)
+        FROM source WHERE datconnlimit <> limit_before
+    UNION ALL SELECT 4, 0, format('REVOKE ALL ON DATABASE %I FROM %s CASCADE', {target}, {grantee})
+        FROM source, LATERAL (SELECT 0 AS grantee UNION SELECT datdba
+            UNION SELECT old.grantee FROM aclexplode(acl_before) AS old) AS before
+        WHERE datacl IS NOT NULL
+    UNION ALL SELECT 5, nth, format('GRANT %s ON DATABASE %I TO %s', privilege_type, {target}, {grantee})
+            || CASE WHEN is_grantable THEN ' WITH GRANT OPTION' ELSE '' END
+        FROM source, aclexplode(datacl) WITH ORDINALITY AS each (grantor, grantee, privilege_type, is_grantable, nth)"""
+_GRANTEE = "CASE grantee WHEN 0 THEN 'PUBLIC' ELSE quote_ident(pg_get_userbyid(grantee)) END"
+_COPY_PROPERTIES = f"""DO $realservices$ DECLARE one record; BEGIN
+    FOR one IN WITH source AS (
+            SELECT s.*, t.datdba AS owner_before, t.datconnlimit AS limit_before, t.datacl AS acl_before
+            FROM pg_database AS s, pg_database AS t WHERE s.datname = {{source}} AND t.datname = {{target}})
+        {_STATEMENTS}
+        ORDER BY step, nth
+    LOOP BEGIN EXECUTE one.statement;
+    EXCEPTION WHEN insufficient_privilege THEN RAISE WARNING 'not done: %', one.statement;
+    END; END LOOP; END $realservices$"""  # noqa: S608 - the parts are constants
+HAS_PROPERTIES = """SELECT EXISTS (SELECT FROM pg_db_role_setting WHERE setdatabase = pg_database.oid)
+        OR datdba <> to_regrole(quote_ident(current_user)) OR datconnlimit >= 0 OR datacl IS NOT NULL
+    FROM pg_database WHERE datname = $1"""
+"""Asks whether `copy_properties` would do anything for the copies of a database."""
 
 
 def copy_database(source: str, target: str, server_version_num: int) -> str:
@@ -39,15 +63,14 @@ def copy_database(source: str, target: str, server_version_num: int) -> str:
     return f"CREATE DATABASE {_identifier(target)} TEMPLATE {_identifier(source)}{strategy}"
 
 
-def copy_settings(source: str, target: str) -> str:
-    """Return a statement that gives one database the settings of another (ALTER DATABASE … SET).
+def copy_properties(source: str, target: str) -> str:
+    """Return a statement that gives one database what another has beside its contents.
 
-    CREATE DATABASE … TEMPLATE leaves them out (its manual page, "Notes"). Those that only a superuser may set are left
-    out for another user.
+    These are settings (ALTER DATABASE … SET), owner, privileges and connection limit: CREATE DATABASE …
+    TEMPLATE leaves them out (its manual page, "Notes"). What only a superuser may do is left out for another user.
     """
-    lists = ", ".join(map(_literal, _LISTS))
-    source, target = _literal(source), _literal(target)
-    return _COPY_SETTINGS.format(source=source, target=target, lists=lists, list_value=_LIST_VALUE)
+    names = {"source": _literal(source), "target": _literal(target), "grantee": _GRANTEE}
+    return _COPY_PROPERTIES.format(**names, lists=", ".join(map(_literal, _LISTS)), list_value=_LIST_VALUE)
 
 
 def _identifier(name: str) -> str:

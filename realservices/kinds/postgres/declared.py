@@ -13,15 +13,15 @@ from realservices.contract.runtime import Endpoint
 from realservices.contract.shapes import NAME, Rule, is_text
 from realservices.kinds.postgres.databases import TAKEN_DATABASES
 from realservices.kinds.postgres.kind import KIND
-from realservices.kinds.postgres.sources.attached_tls import PREFER, SSLMODE, SSLROOTCERT, postgres_tls
-from realservices.kinds.postgres.sources.attached_tls import agreed as agreed_sslmode
+from realservices.kinds.postgres.sources.external_tls import PREFER, SSLMODE, SSLROOTCERT, postgres_tls
+from realservices.kinds.postgres.sources.external_tls import agreed as agreed_sslmode
 from realservices.kinds.postgres.sources.lacking_extensions import lacking_extensions
 from realservices.kinds.postgres.sources.programs import postgres_distribution
 from realservices.kinds.postgres.sources.recipe import postgres_recipe
 from realservices.schema.layouts import LAYOUTS
-from realservices.sources.attached_address import account_in_url, host_in_url, label_of, port_from
 from realservices.sources.declaration_shapes import EVERY, FILES, MIGRATE, SETTINGS
 from realservices.sources.errors import SettingError
+from realservices.sources.external_address import account_in_url, host_in_url, label_of, port_from
 from realservices.sources.templated import TemplatedKind
 
 if TYPE_CHECKING:
@@ -80,7 +80,7 @@ class _Postgres(TemplatedKind):
     def lacking(self, declaration: Declaration, program: Path) -> Iterable[str]:
         return lacking_extensions(declaration, program)
 
-    def attached(self, name: str) -> Endpoint:
+    def external(self, name: str) -> Endpoint:
         host, port = os.environ["TEST_POSTGRES_HOST"], port_from("TEST_POSTGRES_PORT", 5432)
         user = os.environ.get("TEST_POSTGRES_USER") or "postgres"
         password = os.environ.get("TEST_POSTGRES_PASSWORD", "")

@@ -22,6 +22,8 @@ if TYPE_CHECKING:
 
 # As sources/completed.py brings them.
 _FETCHED = re.compile(r"\b(?:pgcrypto|uuid-ossp)\b")
+# Clients take it where no port is named; a migrator has it anyway.
+_PORT = "PGPORT"
 _SQLALCHEMY = {"sqlalchemy", "sqlmodel", "flask-sqlalchemy", "advanced-alchemy"}
 # The driver that SQLAlchemy takes for the URL of a driver that it is not told.
 _DRIVERS = {
@@ -84,12 +86,23 @@ class _Postgres(KindHints):
             )
 
     def add_environment(self, proposal: Proposal, found: Evidence) -> None:
+        if "tortoise-orm" in found.dependencies:  # It does not know postgresql://.
+            plain, its = f"$(url {self.service})", f"$(url {self.service} postgres)"
+            proposal.env = {name: its if value == plain else value for name, value in proposal.env.items()}
+        references = proposal.env.values()
+        if f"$(host {self.service})" in references and f"$(port {self.service})" not in references:
+            # Code that names a host alone means 5432, which is a developer's own server. Clients take this one instead.
+            proposal.env[_PORT] = f"$(port {self.service})"
         if not _is_migrated(proposal):
             return
         lines = proposal.services[KIND.name]
         # A migrator has one database, which needs no name.
         named = f" {self.service}"
-        known = {name: value.replace(named, "", 1) for name, value in proposal.env.items() if named in value}
+        known = {
+            name: value.replace(named, "", 1)
+            for name, value in proposal.env.items()
+            if named in value and name != _PORT
+        }
         needed = {name: value for name, value in known.items() if not (name in self.given and value == "$(url)")}
         needed = {**(found.migrator.env if found.migrator else {}), **needed}
         own = [f"{name} = {json.dumps(value)}" for name, value in needed.items()]
@@ -173,7 +186,7 @@ def _is_migrated(proposal: Proposal) -> bool:
 
 def _is_url(name: str, default: str) -> bool:
     """Return whether a variable that code reads is the URL of a database."""
-    is_named = re.fullmatch(rf"(?:\w+_)?(?:{HINTS.words})_(?:URL|URI|DSN)(?:_\w+)?", name)
+    is_named = re.fullmatch(rf"(?:\w+_)?(?:{HINTS.words})(?:_TEST)?_(?:URL|URI|DSN)(?:_\w+)?", name)
     schemes = ("sqlite",) if name in HINTS.given else ("", "sqlite")
     return bool(is_named) and not is_anothers(name) and default.partition(":")[0].partition("+")[0] in schemes
 

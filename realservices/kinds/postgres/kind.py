@@ -31,7 +31,7 @@ class _Postgres(Kind):
     hooks = ("fixtures.old_clock",)
     fixtures = ("fixtures.database", "fixtures.drivers", "fixtures.shares")
     client_modules = ("asyncpg", "psycopg")
-    client_libraries = {"asyncpg": "0.30"}
+    client_libraries = {"asyncpg": "0.29"}
     resources = {"database": (), **DRIVERS}
     environments = frozenset({AUTH, WEBSOCKET, ANALYTICS})
     is_default = True

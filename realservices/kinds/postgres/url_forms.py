@@ -17,6 +17,10 @@ SQLALCHEMY_DRIVERS = ("asyncpg", "psycopg", "psycopg_async", "psycopg2")
 """What a URL may name as SQLAlchemy's driver."""
 
 
+def _postgres(endpoint: Mapping[str, Any]) -> str:
+    return f"postgres://{str(endpoint['url']).partition('://')[2]}"
+
+
 def _r2dbc(endpoint: Mapping[str, Any]) -> str:
     return f"r2dbc:{endpoint['url']}"
 
@@ -49,6 +53,7 @@ def _ado_value(value: str) -> str:
 
 FORMS: dict[str, Callable[[Mapping[str, Any]], str]] = {
     **{driver: with_driver(driver) for driver in SQLALCHEMY_DRIVERS},
+    "postgres": _postgres,
     "jdbc": jdbc("postgresql"),
     "r2dbc": _r2dbc,
     "dsn": _dsn,

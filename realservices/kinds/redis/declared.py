@@ -9,10 +9,10 @@ from typing import TYPE_CHECKING, Any
 
 from realservices.contract.runtime import Endpoint
 from realservices.kinds.redis.kind import DATABASES, KIND
-from realservices.sources.attached_address import account_in_url, host_in_url, label_of, port_from
 from realservices.sources.declaration_shapes import EVERY, SETTINGS
 from realservices.sources.declared_kind import DeclaredKind, from_root, texts
 from realservices.sources.errors import MissingServiceError
+from realservices.sources.external_address import account_in_url, host_in_url, label_of, port_from
 from realservices.sources.missing import explain_uninstalled
 from realservices.sources.programs import in_wheel, is_program, named_program, new_enough
 
@@ -46,7 +46,7 @@ class _Redis(DeclaredKind):
             "password": declaration.values.get("password", True),
         }
 
-    def attached(self, name: str) -> Endpoint:
+    def external(self, name: str) -> Endpoint:
         host, port = os.environ["TEST_REDIS_HOST"], port_from("TEST_REDIS_PORT", 6379)
         password = os.environ.get("TEST_REDIS_PASSWORD", "")
         url = f"redis://{account_in_url('', password)}{host_in_url(host)}:{port}/0"

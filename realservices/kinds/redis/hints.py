@@ -21,6 +21,7 @@ class _Redis(KindHints):
         "maven:org.springframework.boot:spring-boot-starter-data-redis", "hex:redix", "composer:predis/predis",
         "composer:ext-redis",
     )  # fmt: skip
+    rule = "redis_service"
     service = "cache"
     words = r"REDIS|CACHE|BROKER|CELERY"
     schemes = ("redis",)
@@ -34,9 +35,6 @@ class _Redis(KindHints):
                 "settings have a host for Redis and no password, and Redis asks for one: with `password = false` in "
                 "its table it asks for none (docs/command_line.md)"
             )
-
-    def target(self, proposal: Proposal, found: Evidence) -> str:
-        return f'redis_service(name = "{self.service}")'
 
 
 HINTS = _Redis()

@@ -107,9 +107,7 @@ def leftovers_of(manager: IsolationManager, endpoint: Endpoint) -> Leftovers | N
     """Return what undoes what tests leave in the whole server, None where it is not the tests' alone."""
     from realservices.kinds.redis.isolation.leftovers import Leftovers  # noqa: PLC0415 - see above
 
-    # What declared servers make in it while a test runs is no leftover.
-    is_tests_own = endpoint.disposable and endpoint.name not in manager.servers.names
-    return Leftovers(endpoint, manager.services.private) if is_tests_own else None
+    return Leftovers(endpoint, manager.services.private) if manager.is_tests_own(endpoint) else None
 
 
 def make_redis(manager: IsolationManager, name: str | None = None) -> RedisIsolation:

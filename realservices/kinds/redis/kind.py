@@ -25,6 +25,7 @@ class _Redis(Kind):
     pooled = "pooled:POOLED"
     fixtures = ("fixtures",)
     client_modules = ("redis",)
+    client_answers = ("redis.exceptions.DataError", "redis.exceptions.ResponseError", "redis.exceptions.WatchError")
     client_libraries = {"redis": "5.0.1"}
     resources = {"redis": (), "redis_bytes": ()}
     environments = frozenset({AUTH, WEBSOCKET, ANALYTICS})

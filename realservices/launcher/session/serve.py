@@ -1,6 +1,6 @@
 """Serve mode: the launcher without a test program, for test sessions outside of Bazel, and for warm services.
 
-`serve DIR [KEY IDLE_S]` runs the services of the session whose directory is DIR, until its end (services.py).
+`serve DIR [KEY IDLE_S]` runs the services of the session whose directory is DIR, until its end (session_services.py).
 It is a daemon: the command returns when the control socket listens. With a key, services are kept warm: after each
 session fresh ones are started, just as the last one had them, and wait for the next, for as long as IDLE_S says.
 """

@@ -85,14 +85,13 @@ class ForeignKey:
 
 @dataclass(slots=True)
 class Table:
-    """A table: its columns in order, primary key, unique columns, foreign keys, texts of its CHECKs.
+    """A table: its columns in order, unique columns (the primary key's, too), foreign keys, texts of its CHECKs.
 
     `unlike` has the texts of unique indexes and of EXCLUDE: what they name must differ from row to row.
     """
 
     name: str
     columns: dict[str, Column] = field(default_factory=dict)
-    primary_key: tuple[str, ...] = ()
     unique: list[tuple[str, ...]] = field(default_factory=list)
     foreign_keys: list[ForeignKey] = field(default_factory=list)
     checks: list[str] = field(default_factory=list)
@@ -149,8 +148,6 @@ def make_schema(columns: Iterable[Mapping[str, Any]], keys: Iterable[Mapping[str
         )  # fmt: skip
     for row in keys:
         table = schema.tables.get(_name(row["namespace"], row["tbl"])) or Table("")
-        if row["kind"] == "p":
-            table.primary_key = tuple(row["columns"])
         if row["kind"] in ("p", "u"):
             table.unique.append(tuple(row["columns"]))
         elif row["kind"] == "f":

@@ -102,7 +102,7 @@ class FunctionReader(MockLooks):
             return False
         root, path = found
         if not path:
-            return self._read_name(root, value, statement)
+            return self._read_name(root, value)
         bound = self.bound.get(root)
         if bound is None:
             return self._note_record(root, path, value, statement)
@@ -111,7 +111,7 @@ class FunctionReader(MockLooks):
             self._take(bound, fact)
         return True
 
-    def _read_name(self, name: str, value: ast.expr, statement: ast.stmt) -> bool:
+    def _read_name(self, name: str, value: ast.expr) -> bool:
         self.bound.pop(name, None)
         if isinstance(value, ast.Call) and mock_paths.is_maker(value, self._imports):
             mock = self._make(name, value)

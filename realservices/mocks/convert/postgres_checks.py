@@ -73,7 +73,7 @@ def _check_sent(check: Check, plan: TestPlan, writes: list[Query], handle: Handl
     elif chosen:
         times = check.times if check.times is not None and len(chosen) == 1 else None
         lines = [line for query in chosen for line in _written(query, plan, handle, times or 1)]
-    elif any(not query.statement.is_write for query in _sent(plan)):
+    elif any(not query.statement.is_write for query in queries_of(plan.calls)):
         plan.note_gone(check, "that a SELECT was sent leaves no trace")
         return
     else:
@@ -97,10 +97,6 @@ def _dropped(check: Check, lines: list[str]) -> Iterator[str]:
             is_there = any(re.search(rf"(?<![\w.]){re.escape(text)}(?![\w.])", line) for line in lines)
             if text != UNKNOWN and not is_there:
                 yield f"{TODO}assert {text}, which the statement was to be sent with"
-
-
-def _sent(plan: TestPlan) -> list[Query]:
-    return queries_of(plan.calls)
 
 
 def _asked(check: Check) -> Query | None:

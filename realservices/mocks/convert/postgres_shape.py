@@ -125,7 +125,7 @@ def _place_target(mock: Mock, plan: TestPlan, driver: str, shapes: set[tuple[str
     connects = _CONNECTS.get(mock.target.rpartition(".")[2])
     owner = mock.target.rpartition(".")[0].rpartition(".")[2]
     if connects and owner in ("asyncpg", "psycopg", "psycopg2", "AsyncConnection", "Connection"):
-        return _place_connect(mock, plan, driver, connects, owner)
+        return _place_connect(mock, plan, connects, owner)
     if driver == ASYNCPG_SYNC:
         raise Unconvertible(mock.line, mock.name, "a blocking test of asyncpg", "make the test asynchronous")
     plan.check_seam(mock, gives_client=any(shape[:1] == (CALLED,) for shape in shapes))
@@ -162,7 +162,7 @@ def _place_target(mock: Mock, plan: TestPlan, driver: str, shapes: set[tuple[str
     return real
 
 
-def _place_connect(mock: Mock, plan: TestPlan, driver: str, function: str, owner: str) -> Handle:
+def _place_connect(mock: Mock, plan: TestPlan, function: str, owner: str) -> Handle:
     """Have the code's own `connect` reach the test's database, whatever address it is given."""
     plan.take("cloned_database")
     package = {"AsyncConnection": "psycopg", "Connection": "psycopg"}.get(owner, owner)

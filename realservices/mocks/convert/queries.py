@@ -108,7 +108,7 @@ def query_of(sql: str, arguments: list[ast.expr], line: int) -> Query | None:
     if statement is None:
         return None
     query = Query("execute", statement, line=line)
-    _take_arguments(query, arguments, are_spread=True)
+    _take_arguments(query, arguments)
     return query
 
 
@@ -122,12 +122,12 @@ def _query(call: ServiceCall) -> Query:
     )
     if call.method == "executemany":
         return query  # Its argument has many rows: none is the statement's own.
-    _take_arguments(query, call.arguments, are_spread=call.method.startswith("fetch") or len(call.arguments) != 1)
+    _take_arguments(query, call.arguments)
     query.named |= call.keywords
     return query
 
 
-def _take_arguments(query: Query, arguments: list[ast.expr], *, are_spread: bool) -> None:
+def _take_arguments(query: Query, arguments: list[ast.expr]) -> None:
     """Sort arguments: asyncpg has each by itself, others one tuple, list or dictionary."""
     if not arguments:
         return

@@ -60,7 +60,7 @@ class RedisChecks:
                 what = f"{word!r} was {check.word}" if word else "the client was made"
                 self._plan.note_gone(check, f"that {what} leaves no trace in Redis")
             elif check.word == "not called":
-                self._plan.check(check.line, self._untouched(word, check))
+                self._plan.check(check.line, self._untouched(word))
             else:
                 self._plan.check(
                     check.line, [line for each in self._asked(word, check) for line in self._done(word, each, check)]
@@ -95,7 +95,7 @@ class RedisChecks:
             raise Unconvertible(check.line, word, "the key cannot be told", _HAND)
         return as_written(key)
 
-    def _untouched(self, word: str, check: Check) -> list[str]:
+    def _untouched(self, word: str) -> list[str]:
         calls = [call for call in self._calls if call.method == word and call.arguments]
         key = source_of(calls[0].arguments[0]) if calls else None
         if key is None:

@@ -49,7 +49,6 @@ class Statement:
         values: Of an INSERT, in the order of its columns; of an UPDATE the new ones by column.
         conditions: Those of WHERE that are joined by AND.
         returning: Columns of RETURNING.
-        upserts: It is an INSERT with ON CONFLICT.
     """
 
     text: str
@@ -60,7 +59,6 @@ class Statement:
     values: tuple[str, ...] = ()
     conditions: tuple[Condition, ...] = ()
     returning: tuple[str, ...] = ()
-    upserts: bool = False
 
     @property
     def is_count(self) -> bool:
@@ -153,9 +151,8 @@ def _insert(flat: str) -> Statement:
     columns = tuple(_plain(column) for column in match[2].split(","))
     inner = _parenthesis(match[3])
     return Statement(
-        flat, "insert", _plain(match[1]), columns=columns, values=tuple(_split(inner)), returning=_returning(flat),
-        upserts="on conflict" in flat.lower(),
-    )  # fmt: skip
+        flat, "insert", _plain(match[1]), columns=columns, values=tuple(_split(inner)), returning=_returning(flat)
+    )
 
 
 def _update(flat: str) -> Statement:

@@ -30,7 +30,7 @@ class Draft:
         lone: It sets a value, or an environment variable: nothing is replaced that runs.
         fixture: Name of the fixture that makes it, "" outside of one.
         place: Full name of the attribute that it is assigned to, where that is known.
-        facts: What is done with it, once that has been looked up (usage.py).
+        facts: What is done with it, once that has been looked up (mock_usage.py).
     """
 
     node: ast.AST

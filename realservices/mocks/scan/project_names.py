@@ -100,11 +100,11 @@ class Project:
             inside = parts[:-1] if parts[-1] == "__init__.py" else (*parts[:-1], parts[-1][:-3])
             if inside[len(inside) - len(names) :] == names:
                 above = inside[: len(inside) - len(names)]
-                if (above not in self._packages or above == near) and self._can_hold(names[0], above, near):
+                if (above not in self._packages or above == near) and self._can_hold(names[0], above):
                     found.append((_common(above, near), -len(above), parts))
         return max(found)[2] if found else None
 
-    def _can_hold(self, head: str, above: tuple[str, ...], near: tuple[str, ...]) -> bool:
+    def _can_hold(self, head: str, above: tuple[str, ...]) -> bool:
         # `import redis` beside a redis.py is the library, unless the directory is one that tests import from.
         if service_of_package(head) is None and head not in sys.stdlib_module_names:
             return True

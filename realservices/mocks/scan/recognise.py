@@ -149,12 +149,12 @@ class Recogniser:
             return (
                 self._is_mock(value, scope)
                 or last in ("partial", "staticmethod", "property", "classmethod")
-                or bool(self._is_local(full, scope) and (last[:1].isupper() or last.startswith(("_", "make_", "fake"))))
+                or bool(self._is_local(full) and (last[:1].isupper() or last.startswith(("_", "make_", "fake"))))
             )
         full = self.full(value, scope)
-        return self._is_mock(value, scope) or self._is_local(full, scope) or self._inherited.is_callable(full)
+        return self._is_mock(value, scope) or self._is_local(full) or self._inherited.is_callable(full)
 
-    def _is_local(self, full: str, scope: Scope) -> bool:
+    def _is_local(self, full: str) -> bool:
         """Return whether a name is a function or class that this file defines."""
         return bool(full) and full.startswith(f"{self._module}.") and not full.endswith(INSTANCE)
 

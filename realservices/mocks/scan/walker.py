@@ -56,7 +56,7 @@ class Walker:
         self.class_patches: list[Draft] = []
         self.told: set[str] = set()
         self.keeps_bindings = False
-        self.handlers: dict[type[ast.AST], Callable[..., None]] = {ast.Constant: _nothing}
+        self.handlers: dict[type[ast.AST], Callable[..., None]] = {ast.Constant: lambda _: None}
 
     def visit(self, node: ast.AST) -> None:
         """Visit a node by its handler, or else all that is in it."""
@@ -174,7 +174,3 @@ def dotted_path(node: ast.AST) -> str:
             return ""
     parts.append("self" if node.id == "cls" else node.id)
     return ".".join(reversed(parts))
-
-
-def _nothing(node: ast.AST) -> None:
-    pass

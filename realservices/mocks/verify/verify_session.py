@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, TypeVar
 
+from realservices.contract.user_variables import REQUIRE
 from realservices.isolation.isolation_manager import process_manager
 from realservices.mocks.verify.errors import VerifyError
 from realservices.mocks.verify.mutant_comparison import Comparison, Pair
@@ -19,7 +20,6 @@ from realservices.mocks.verify.runs import Runs, Side, run_covered
 from realservices.mocks.verify.snapshot import make_snapshot
 from realservices.mocks.verify.tested_project import find_project
 from realservices.mocks.verify.trial import Bench, Limits, try_mutants
-from realservices.sources.missing import REQUIRE
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
@@ -135,7 +135,10 @@ class _Session:
                 raise VerifyError(f"there is nothing to break in the lines of {', '.join(paths)} that the tests run")
             chosen = spread(found, options.max_mutants)
             begin = time.monotonic()
-            tried = try_mutants(benches, chosen, self._project.root, options.limits, self._counter(len(chosen)))
+            tried = try_mutants(
+                benches, chosen, self._project.root, options.limits,
+                lambda done: self._progress(f"{done} of {len(chosen)} mutants tried"),
+            )  # fmt: skip
             seconds = time.monotonic() - begin
         comparison = self._comparison(covered, paths, benches=benches)
         notes = [*_notes_on_tests(covered, benches), *notes, *comparison.notes]
@@ -153,9 +156,6 @@ class _Session:
         bench = Bench(self._sides[index], covered[index], self._project.root)
         stack.callback(bench.close)
         return bench
-
-    def _counter(self, total: int) -> Callable[[int], None]:
-        return lambda done: self._progress(f"{done} of {total} mutants tried")
 
     def _comparison(
         self, covered: tuple[Covered, Covered], paths: Sequence[str], *, failing: str = "",

@@ -83,6 +83,8 @@ def test_other_texts_do_not_hang(sql: str) -> None:
         ("CREATE FUNCTION f() RETURNS date LANGUAGE sql AS 'SELECT current_date'", True),
         ("EXECUTE prepared", True),
         ("SELECT age(born) FROM people", True),
+        ('SELECT "now"()', True),
+        ('SELECT "now" FROM people', False),
         ("SELECT age, now FROM people", False),
         ("SELECT clock_timestamp()", False),
         ("SELECT 'right now'", False),
@@ -130,9 +132,8 @@ def test_long_texts_are_read_in_little_time() -> None:
 
 
 def _traits(functions: list[tuple[str, bool, str]] | None = None, **found: object) -> Traits:
-    answer = {"defers": False, "clock_in_checks": False, "functions": functions}
-    none = dict.fromkeys(("clock_in_defaults", "clock_in_views", "views", "calling", "foreign"))
-    return traits_of(json.dumps(answer | none | found))
+    answer = {"defers": False, "functions": functions, "parts": None, "views": None, "foreign": None}
+    return traits_of(json.dumps(answer | found))
 
 
 def _hangs(traits: Traits, sql: str) -> bool:
@@ -174,17 +175,40 @@ def test_triggers_act_where_something_is_written() -> None:
 
 
 def test_views_use_the_time() -> None:
-    clock = _traits(clock_in_views=["Fresh"]).clock
+    clock = _traits(parts=[("named", "Fresh", "now()")]).clock
     assert clock.is_in("SELECT * FROM fresh", needs_of("SELECT * FROM fresh"))
 
 
 def test_views_over_functions_and_other_views_use_the_time() -> None:
-    seen = {"clock_in_views": ["fresh"], "views": ["fresh", "fresher"], "calling": ["recent"]}
-    clock = _traits([("at", False, "SELECT now()")], **seen).clock
-    for view in ("fresh", "fresher", "recent"):
-        assert clock.is_in(f"SELECT * FROM {view}", needs_of(f"SELECT * FROM {view}"))
-    without = _traits([("at", False, "SELECT 1")], views=["fresher"], calling=["recent"]).clock
-    assert not without.names
+    parts = [("named", "fresh", "at"), ("named", "fresher", "fresh"), ("named", "other", "elsewhere")]
+    functions = [("at", False, "SELECT now()"), ("look", False, "SELECT * FROM fresher")]
+    clock = _traits(functions, parts=parts).clock
+    assert clock.names == {"at", "fresh", "fresher", "look"}
+    assert not _traits([("at", False, "SELECT 1")], parts=parts).clock.names
+
+
+@pytest.mark.parametrize(
+    ("place", "sql", "expected"),
+    [
+        ("written", "UPDATE t SET a = 1", True),
+        ("written", "SELECT write()", True),
+        ("written", "SELECT a FROM t", False),
+        ("altered", "CREATE TABLE u ()", True),
+        ("altered", "COMMENT ON TABLE t IS ''", True),
+        ("altered", "SELECT 1 INTO u", True),
+        ("altered", "UPDATE t SET a = 1", False),
+        ("anywhere", "SELECT a FROM t", True),
+    ],
+)
+def test_what_is_called_without_its_name_is_known(place: str, sql: str, expected: bool) -> None:
+    functions = [("at", False, "SELECT now()"), ("write", False, "INSERT INTO t VALUES (1)")]
+    clock = _traits(functions, parts=[(place, "", "at")]).clock
+    assert clock.is_in(sql, needs_of(sql)) is expected
+
+
+def test_functions_that_write_do_what_triggers_do() -> None:
+    traits = _traits([("stamp", True, "NEW.at := now()"), ("write", False, "INSERT INTO t VALUES (1)")])
+    assert traits.clock.is_in("SELECT write()", needs_of("SELECT write()"))
 
 
 @pytest.mark.parametrize(
@@ -206,7 +230,7 @@ def test_views_over_functions_and_other_views_use_the_time() -> None:
 )
 def test_defaults_use_the_time_where_they_are_inserted(sql: str, expected: bool) -> None:
     functions = [("place_order", False, "INSERT INTO orders VALUES (1)"), ("run", False, "EXECUTE some_text")]
-    clock = _traits(functions, clock_in_defaults=["Orders"], views=["recent"]).clock
+    clock = _traits(functions, parts=[("inserted", "Orders", "now()")], views=["recent"]).clock
     assert clock.is_in(sql, needs_of(sql)) is expected
 
 
@@ -235,8 +259,9 @@ def test_what_only_reads_is_known(sql: str, expected: bool) -> None:
 
 def test_what_calls_functions_that_write_is_known() -> None:
     functions = [("count_up", False, "UPDATE t SET a = a + 1"), ("look", False, "SELECT 1")]
-    writing = _traits(functions, calling=["counted"], foreign=["write_elsewhere"]).writing
-    for sql in ("SELECT count_up()", "SELECT * FROM counted", "SELECT write_elsewhere()"):
+    parts = [("named", "counted", "count_up"), ("named", "written", "write_elsewhere")]
+    writing = _traits(functions, parts=parts, foreign=["write_elsewhere"]).writing
+    for sql in ("SELECT count_up()", "SELECT * FROM counted", "SELECT * FROM written", "SELECT write_elsewhere()"):
         assert writing.is_in(sql, needs_of(sql))
     assert not writing.is_in("SELECT look()", needs_of("SELECT look()"))
 

@@ -155,6 +155,7 @@ async def test_settings_of_the_original_reach_every_copy(
         "ALTER DATABASE ci_test SET log_statement = 'all'",
         "ALTER DATABASE ci_test SET search_path = app, public",
         "ALTER ROLE ci IN DATABASE ci_test SET work_mem = '5MB'",
+        "REVOKE TEMP ON DATABASE ci_test FROM PUBLIC",
     )
     session = make(user="ci", password="secret", database="ci_test")
     endpoint = await asyncio.to_thread(session.prepare)
@@ -163,6 +164,7 @@ async def test_settings_of_the_original_reach_every_copy(
     names = ("search_path", "work_mem", "app.region", "log_statement")
     settings = [await connection.fetchval("SELECT current_setting($1, true)", name) for name in names]
     assert settings == ["app, public", "5MB", *of_superusers]
+    assert not await connection.fetchval("SELECT has_database_privilege('public', current_database(), 'TEMP')")
     await connection.close()
     pool.close(drop=True, timeout_s=60)
     session.remove()

@@ -86,6 +86,19 @@ def test_it_is_undone(program: Any, process: Callable[[], RedisIsolation], left:
         assert _server(program) == before
 
 
+@pytest.mark.parametrize("rights", [("-@dangerous",), ("-@all",), ("resetkeys",), ("off",), ("resetpass", ">other")])
+def test_rights_of_the_programs_account_are_given_back(
+    program: Any, process: Callable[[], RedisIsolation], rights: tuple[str, ...]
+) -> None:
+    isolation = process()
+    before = _server(program)
+    for _ in range(2):
+        lease = isolation.lease()
+        program.execute_command("ACL", "SETUSER", "default", *rights)
+        isolation.release(lease)
+        assert _server(program) == before
+
+
 @pytest.mark.parametrize("head", ['#!lua name="mine"', "#!lua NAME=mine", "#!lua  name=mine"])
 def test_libraries_by_the_tests_own_clients(program: Any, process: Callable[[], RedisIsolation], head: str) -> None:
     """They are removed at once, also while another process has a test."""

@@ -14,7 +14,7 @@ _SERVER = {
     "memberships": "SELECT (to_jsonb(m) - 'oid')::text FROM pg_auth_members m",
     "settings": "SELECT CASE setdatabase WHEN 0 THEN '' ELSE 'own' END || setrole || setconfig::text "
     "FROM pg_db_role_setting WHERE setdatabase IN (0, (SELECT oid FROM pg_database WHERE datname = current_database()))",
-    "databases": "SELECT d::text FROM (SELECT datname, datdba, datacl, datconnlimit, datallowconn FROM pg_database "
+    "databases": "SELECT d::text FROM (SELECT datname, datdba, datacl, datconnlimit, datallowconn, datistemplate FROM pg_database "
     "WHERE datname NOT LIKE 'realservices%') d",
     "own": "SELECT d::text FROM (SELECT datdba, datacl, datconnlimit, datallowconn FROM pg_database "
     "WHERE datname = current_database()) d",

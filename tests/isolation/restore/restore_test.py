@@ -132,6 +132,9 @@ async def test_database_with_another_schema_is_replaced(pool: ClonePool) -> None
         "CREATE ROLE reporter",
         "CREATE ROLE owner; CREATE TABLE owned (a int); ALTER TABLE owned OWNER TO owner",
         "CREATE DATABASE reports",
+        "CREATE DATABASE reports IS_TEMPLATE true",
+        "CREATE ROLE reporter; GRANT CONNECT ON DATABASE postgres TO reporter",
+        "CREATE ROLE reporter; GRANT CREATE ON TABLESPACE pg_default TO reporter",
         "BEGIN; INSERT INTO parent (name) VALUES ('prepared'); PREPARE TRANSACTION 'leftover'",
         "SELECT pg_create_logical_replication_slot('slot', 'pgoutput')",
         "CREATE SUBSCRIPTION sub CONNECTION 'host=none' PUBLICATION pub WITH (connect = false)",
@@ -162,6 +165,34 @@ async def test_settings_are_those_of_the_service_again(pool: ClonePool, statemen
     name = (await _used(pool)) if "{}" in statement else ""
     await _used(pool, statement.format(name), "SELECT pg_reload_conf()")
     assert await _seen(pool, query) == before
+
+
+@pytest.mark.parametrize(
+    ("statement", "seen"),
+    [
+        (
+            "REVOKE CONNECT ON DATABASE postgres FROM public",
+            "SELECT datacl::text FROM pg_database WHERE datname = 'postgres'",
+        ),
+        (
+            "ALTER DATABASE template1 IS_TEMPLATE false",
+            "SELECT datistemplate FROM pg_database WHERE datname = 'template1'",
+        ),
+        (
+            "GRANT CREATE ON TABLESPACE pg_default TO app_user",
+            "SELECT spcacl::text FROM pg_tablespace WHERE oid = 1663",
+        ),
+        (
+            "GRANT CONNECT ON DATABASE postgres TO app_user; GRANT CREATE ON TABLESPACE pg_default TO app_user",
+            "SELECT count(*) FROM pg_shdepend WHERE refobjid = 'app_user'::regrole AND deptype = 'a' AND dbid = 0",
+        ),
+    ],
+)
+async def test_privileges_and_modes_are_those_of_the_service_again(pool: ClonePool, statement: str, seen: str) -> None:
+    before = await _seen(pool, seen)
+    await _used(pool, statement)
+    assert await _seen(pool, seen) == before
+    assert pool.findings() == []
 
 
 async def test_settings_of_a_migration_reach_every_database(pool: ClonePool) -> None:

@@ -97,7 +97,7 @@ def test_one_that_fails_is_named_with_its_code_and_last_lines(tmp_path: Path) ->
 @pytest.mark.parametrize("code", ["", "pass"])
 def test_one_that_asks_nothing_is_refused(tmp_path: Path, code: str) -> None:
     message = _build(tmp_path, _migrator(_TABLE), _migrator(code=code)).refusal()
-    assert "migrate: //app:send ended with code 0 and has never asked this server anything" in message
+    assert "migrate: //app:send ended with code 0 and has never connected to this server" in message
 
 
 def test_a_query_that_goes_on_is_ended(tmp_path: Path) -> None:

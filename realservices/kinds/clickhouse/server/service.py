@@ -1,8 +1,8 @@
 """ClickHouse: one private server per test action, on a copy of a data directory with the schema in it.
 
-Config keys in the manifest: ``server`` (runfiles path of the engine: a library or an executable, see
-clickhouse_config.py), ``template`` and ``template_info`` (outputs of the build action, see clickhouse_template.py),
-``database``, ``user``, ``settings``, ``server_settings``, ``local_dictionaries``, ``ports``.
+Config keys in the manifest: ``server`` (runfiles path of the engine: a library or an executable, see config.py),
+``template`` and ``template_info`` (outputs of the build action, see template/build.py), ``database``, ``user``,
+``settings``, ``server_settings``, ``local_dictionaries``, ``ports``.
 
 The copy is made anew for each server: with a schema of ten tables it is 130 KB. It lies in shared memory where there is
 room. Readiness is the protocol's own: a query by HTTP, as the user of programs. The engine says nothing in its log when

@@ -212,8 +212,8 @@ def _fill(engine: _Engine, options: argparse.Namespace, work: str) -> dict[str, 
     for key, named in (("schema", options.schema), ("seeds", options.seed)):
         refuse_marks([Script(key, shown, path) for shown, path in named], key=key, has_layouts=False)
     statements = _apply_all(engine, options.database, "schema", options.schema)
-    migrate_clickhouse(engine.run, options.migrate, engine.endpoint, f"{work}/migrators")
     if options.migrate:
+        migrate_clickhouse(engine.run, options.migrate, engine.endpoint, f"{work}/migrators")
         statements = statements_of(engine.run, options.database)
     statements += _apply_all(engine, options.database, "seed", options.seed)
     if not options.migrate and engine.run(_TABLES, {}).strip() == "0":

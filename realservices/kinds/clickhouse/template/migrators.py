@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
+import itertools
 import json
 
-from realservices.contract.errors import TemplateError
 from realservices.kinds.clickhouse.server.http import ClickHouseRefusal
 from realservices.kinds.clickhouse.sql import quote_name, quote_text, split_statements, without_database
 from realservices.services.migrator_runs import run_migrators
@@ -26,36 +26,29 @@ _QUERIES = "SELECT value FROM system.events WHERE event = 'Query'"
 
 
 def migrate_clickhouse(run: Run, spec: dict[str, Any], endpoint: dict[str, Any], directory: str) -> None:
-    """Run the migrators.
+    """Run the migrators that ``--migrate`` describes; see `run_migrators`.
 
     Args:
-        run: Runs a query with parameters of the URL, see clickhouse_http.query.
+        run: Runs a query with parameters of the URL, see `server.http.query`.
         spec: What ``--migrate`` says.
         endpoint: How the server is reached.
         directory: A path for their HOME.
-
-    Raises:
-        TemplateError: One of them fails, does not end in time, or has not used this server.
     """
-    if not spec:
-        return
-    earlier, queries = _count(run), _count(run)
-    own = queries - earlier  # What counting counts.
-
-    def after(name: str) -> None:
-        nonlocal queries
-        before, queries = queries, _count(run)
-        if queries - before <= own:
-            raise TemplateError(
-                f"migrate: {name} ended with code 0 and has never asked this server anything, so it has migrated "
-                "nothing, or another database. Have it take the address from CLICKHOUSE_URL, or name what it reads in "
-                'migrate_env: {"DATABASE_URL": "clickhouse://$(user):$(password)@$(host):$(port tcp)/$(database)"}'
-            )
-
-    run_migrators(spec, "clickhouse", endpoint, directory, after)
+    earlier = _queries(run)
+    own = _queries(run) - earlier  # What counting counts.
+    counted = itertools.count()
+    run_migrators(
+        spec,
+        "clickhouse",
+        endpoint,
+        directory,
+        traces=lambda: _queries(run) - own * next(counted),
+        remedy="CLICKHOUSE_URL, or name what it reads in migrate_env: "
+        '{"DATABASE_URL": "clickhouse://$(user):$(password)@$(host):$(port tcp)/$(database)"}',
+    )
 
 
-def _count(run: Run) -> int:
+def _queries(run: Run) -> int:
     run(_END_QUERIES, {})
     return int(run(_QUERIES, {}))
 

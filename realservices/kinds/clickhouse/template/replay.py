@@ -37,7 +37,7 @@ def plan_replay(run: Run, database: str, statements: list[Statement]) -> dict[st
     """Try to make a second database like ``database``; return how it is done.
 
     Args:
-        run: Runs a query with parameters of the URL, see clickhouse_http.query.
+        run: Runs a query with parameters of the URL, see `server.http.query`.
         database: The first one.
         statements: All that were run in it, in order.
 

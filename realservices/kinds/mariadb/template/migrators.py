@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from realservices.contract.errors import TemplateError
 from realservices.kinds.mariadb.names import quote_text
 from realservices.kinds.mariadb.wire import MariaDBRefusal
 from realservices.services.migrator_runs import run_migrators
@@ -20,35 +19,28 @@ _NO_SUCH_THREAD = 1094
 
 
 def migrate_mariadb(connection: Connection, spec: dict[str, Any], endpoint: dict[str, Any], directory: str) -> None:
-    """Run the migrators on a server that listens on loopback.
+    """Run the migrators that ``--migrate`` describes; see `run_migrators`.
 
     Args:
         connection: The administrator's.
         spec: What ``--migrate`` says.
         endpoint: How the server is reached.
         directory: A path for their HOME.
-
-    Raises:
-        TemplateError: One of them fails, does not end in time, or has not used this server.
     """
-    connections = _count(connection)
 
-    def after(name: str) -> None:
-        nonlocal connections
-        before, connections = connections, _count(connection)
+    def connections() -> object:
         _end_clients(connection, endpoint["user"])
-        if connections == before:
-            raise TemplateError(
-                f"migrate: {name} ended with code 0 and has never connected to this server, so it has migrated "
-                "nothing, or another database. Have it take the address from MARIADB_URL or the TEST_MARIADB_* "
-                'variables, or name what it reads in migrate_env: {"SQLALCHEMY_URL": "$(url pymysql)"}'
-            )
+        return connection.run(_CONNECTIONS)
 
-    run_migrators(spec, "mariadb", endpoint, directory, after)
-
-
-def _count(connection: Connection) -> str:
-    return str(connection.run(_CONNECTIONS)[0][1])
+    run_migrators(
+        spec,
+        "mariadb",
+        endpoint,
+        directory,
+        traces=connections,
+        remedy="MARIADB_URL or the TEST_MARIADB_* variables, or name what it reads in migrate_env: "
+        '{"SQLALCHEMY_URL": "$(url pymysql)"}',
+    )
 
 
 def _end_clients(connection: Connection, user: str) -> None:

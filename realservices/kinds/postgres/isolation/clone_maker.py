@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 import asyncpg
 
 from realservices.isolation.errors import IsolationError
-from realservices.kinds.postgres.databases import copy_database, copy_settings
+from realservices.kinds.postgres.databases import HAS_PROPERTIES, copy_database, copy_properties
 from realservices.kinds.postgres.isolation.administration import Administration
 from realservices.kinds.postgres.isolation.clone import Clone
 
@@ -21,9 +21,6 @@ if TYPE_CHECKING:
 
     from realservices.contract.runtime import Endpoint
     from realservices.isolation.ready_databases import ReadyDatabases
-
-_HAS_SETTINGS = """SELECT EXISTS (
-    SELECT FROM pg_db_role_setting JOIN pg_database ON pg_database.oid = setdatabase WHERE datname = $1)"""
 
 
 class CloneMaker:
@@ -50,7 +47,7 @@ class CloneMaker:
         self._idle = list(self.connections)
         self._may_make = asyncio.Semaphore(connections)
         self._count = 0
-        self._has_settings: bool | None = None
+        self._has_properties: bool | None = None
         self.on_made: Callable[[float], None] = lambda _: None
 
     def next_name(self) -> str:
@@ -100,8 +97,8 @@ class CloneMaker:
         clone = Clone(self._endpoint, self.next_name())
         template = self._endpoint.template_database
         await connection.execute(copy_database(template, clone.name, self._endpoint.server_version_num))
-        if self._has_settings is None:
-            ((self._has_settings,),) = await connection.fetch(_HAS_SETTINGS, template)
-        if self._has_settings:
-            await connection.execute(copy_settings(template, clone.name))
+        if self._has_properties is None:
+            ((self._has_properties,),) = await connection.fetch(HAS_PROPERTIES, template)
+        if self._has_properties:
+            await connection.execute(copy_properties(template, clone.name))
         return clone

@@ -25,6 +25,14 @@ _POOL_OF_ONE: dict[str, Any] = {
 }
 
 
+async def _already_reset(connection: object) -> None:
+    """Leave to a pool nothing to reset."""
+
+
+# asyncpg 0.29 resets once more.
+_RESET: dict[str, Any] = {"reset": _already_reset} if "reset" in (asyncpg.create_pool.__kwdefaults__ or ()) else {}
+
+
 @dataclass(frozen=True, slots=True, eq=False)
 class PooledConnection(Generic[C]):
     """A connection in a pool of its own, whose use is that proxies end with their test.
@@ -98,7 +106,7 @@ class KeptConnections(Generic[C]):
             server_settings=self._settings,
             **_POOL_OF_ONE,
             init=prepare,
-            reset=_already_reset,
+            **_RESET,
         )
         return await self._acquire(clone, pool)
 
@@ -152,7 +160,3 @@ class KeptConnections(Generic[C]):
         for pooled in some:
             (self._idle if pooled in self._idle else self._used).remove(pooled)
             pooled.pool.terminate()
-
-
-async def _already_reset(connection: object) -> None:
-    """Leave to a pool nothing to reset."""

@@ -13,17 +13,9 @@ from dataclasses import dataclass
 from functools import lru_cache
 
 from realservices.kinds.postgres.isolation.statements import Control, control_of, split
+from realservices.kinds.postgres.traits_query import HANGING
 
-# Functions, columns and views that tell or use something of the transaction at the top; and what no rollback undoes.
-_HANGING = re.compile(
-    r"""(?:set_config | pg_notify | notify | pg_(?:try_)?advisory_xact_\w+ | refcursor | dblink\w* | concurrently
-      | txid_\w+ | pg_current_xact_id\w* | pg_\w*snapshot\w* | pg_xact_\w+ | xmin | xmax | cmin | cmax
-      | pg_locks | pg_cursors | pg_stat_\w+ | pg_prepared_xacts | lo_\w+ | loread | lowrite | setval
-      | pg_logical_\w+ | pg_replication_\w+ | pg_create_\w+ | pg_drop_replication_slot | pg_reload_conf
-      | deferred | deferrable | constraints | default_transaction_\w+ | transaction_(?:isolation|read_only|deferrable)
-      | idle_in_transaction_session_timeout | transaction_timeout)""",
-    re.I | re.X,
-)
+_HANGING = re.compile(f"(?:{'|'.join(HANGING)})".replace("*", r"\w*"), re.I)
 _FIRST = {
     "CALL", "CHECKPOINT", "CLOSE", "CLUSTER", "DECLARE", "DISCARD", "DO", "FETCH", "LISTEN", "LOAD", "LOCK", "MOVE",
     "NOTIFY", "REINDEX", "UNLISTEN", "VACUUM",
@@ -35,11 +27,12 @@ _CLOCK = {"current_timestamp", "current_date", "current_time", "localtime", "loc
 _CLOCK_CALLS = {"now", "transaction_timestamp", "age"}
 _CLOCK_TEXTS = {"now", "today", "tomorrow", "yesterday"}
 _CLOCK_BODY = re.compile(
-    rf"\b(?:{'|'.join(_CLOCK)}|(?:{'|'.join(_CLOCK_CALLS)})\s*\() | '(?:{'|'.join(_CLOCK_TEXTS)})'", re.I | re.X
+    rf"\b(?:{'|'.join(_CLOCK)}|(?:{'|'.join(_CLOCK_CALLS)})\"?\s*\() | '(?:{'|'.join(_CLOCK_TEXTS)})'", re.I | re.X
 )
 _WRITES = {"insert", "update", "delete", "merge", "copy", "truncate", "execute"}
 _INSERTS = {"insert", "copy", "merge", "default", "execute"}
 _CHANGES_SCHEMA = {"alter", "create", "drop", "import"}
+_FIRST_OF_SCHEMA = {"COMMENT", "GRANT", "REASSIGN", "REFRESH", "REVOKE", "SECURITY"}
 _NO_READING = {"into", "for"}  # SELECT INTO, and locks of rows.
 _READING = {"SELECT", "SHOW", "TABLE", "VALUES", "WITH"}
 # What a session keeps beyond its transactions, and that changes what later statements mean.
@@ -58,9 +51,10 @@ _OUTLASTING = re.compile(
 _WORD = re.compile(r"\w+")
 # A text without any of these words is neither control, nor does something hang on it.
 _TELLING = {
-    *(word.lower() for word in _FIRST), *_CHANGES_SCHEMA, *_CLOCK, *_CLOCK_CALLS, *_CLOCK_TEXTS, "set", "reset", "show",
-    "execute", "deallocate", "discard", "load", "begin", "start", "commit", "end", "rollback", "abort", "savepoint",
-    "release", "prepare", "dblink_connect", "dblink_connect_u", "pg_replication_origin_session_setup",
+    *(word.lower() for word in _FIRST | _FIRST_OF_SCHEMA), *_CHANGES_SCHEMA, *_CLOCK, *_CLOCK_CALLS, *_CLOCK_TEXTS,
+    "set", "reset", "show", "execute", "deallocate", "discard", "load", "begin", "start", "commit", "end", "rollback",
+    "abort", "savepoint", "release", "prepare", "dblink_connect", "dblink_connect_u",
+    "pg_replication_origin_session_setup",
 }  # fmt: skip
 _FIRST_WORD = re.compile(r"[\s(]*(\w+)")
 _MOST_CACHED = 16_384
@@ -78,7 +72,7 @@ class Needs:
         reads_clock: It may use the time at which its transaction began.
         outlasts_reset: It may leave in the session what no reset removes: a setting that PostgreSQL does not know
             (``app.user`` for instance), a connection of dblink's, a replication origin.
-        changes_schema: It may change types or tables.
+        changes_schema: It may change types, tables, or what is said of them: event triggers may fire.
         alters_session: It may change what later statements of the session mean, or mean something else later.
         only_reads: It writes nothing, unless a function that it calls does.
         is_prelude: It only shows or changes settings. The modes of a transaction can still be set after it.
@@ -126,19 +120,20 @@ def body_alters_session(source: str) -> bool:
     return _SESSION_BODY.search(source) is not None
 
 
-def body_inserts(source: str) -> bool:
-    """Return whether a function with this source may need what `Needs.inserts` means."""
-    return not _INSERTS.isdisjoint(words_of(source))
+def body_inserts(words: frozenset[str]) -> bool:
+    """Return whether a function with these words may need what `Needs.inserts` means."""
+    return not _INSERTS.isdisjoint(words)
 
 
-def body_writes(source: str) -> bool:
-    """Return whether a function with this source may write rows."""
-    return not _WRITES.isdisjoint(words_of(source))
+def body_writes(words: frozenset[str]) -> bool:
+    """Return whether a function with these words may write rows."""
+    return not _WRITES.isdisjoint(words)
 
 
 def _read(sql: str) -> Needs:
     words = words_of(sql)
     writes, changes_schema = not _WRITES.isdisjoint(words), not _CHANGES_SCHEMA.isdisjoint(words)
+    changes_schema = changes_schema or ("into" in words and not writes)  # SELECT INTO
     inserts = writes and not _INSERTS.isdisjoint(words)
     first = _FIRST_WORD.match(sql)
     only_reads = first is not None and first[1].upper() in _READING and not writes and words.isdisjoint(_NO_READING)
@@ -153,6 +148,7 @@ def _read(sql: str) -> Needs:
             steps.append(control)
             continue
         hangs = hangs or _hangs(text, own)
+        changes_schema = changes_schema or own[0] in _FIRST_OF_SCHEMA
         reads_clock = reads_clock or _reads_clock(text, own)
         alters_session = alters_session or own[0] in _OF_THE_SESSION | _MEANS_ANYTHING or "SET_CONFIG" in own
         is_prelude = is_prelude and own[0] in ("RESET", "SET", "SHOW")
@@ -215,7 +211,11 @@ def _reads_clock(text: str, words: list[str]) -> bool:
         return True
     for word, following in itertools.zip_longest(words, words[1:]):
         name = word.lower()
-        if name in _CLOCK or (name in _CLOCK_CALLS and following == "(") or name.strip("'") in _CLOCK_TEXTS - {name}:
+        if (
+            name in _CLOCK
+            or (name.strip('"') in _CLOCK_CALLS and following == "(")
+            or name.strip("'") in _CLOCK_TEXTS - {name}
+        ):
             return True
     return False
 

@@ -18,7 +18,7 @@ from typing import TYPE_CHECKING
 import asyncpg
 
 from realservices.isolation.errors import IsolationError
-from realservices.kinds.postgres.databases import copy_settings
+from realservices.kinds.postgres.databases import copy_properties
 from realservices.kinds.postgres.isolation.administration import Administration, quote_identifier
 from realservices.system.locks import FileLock
 
@@ -124,7 +124,7 @@ class SessionDatabases:
         while True:
             try:
                 await self._administration.execute(f"CREATE DATABASE {name} TEMPLATE {quote_identifier(original)}")
-                await self._administration.execute(copy_settings(original, template))
+                await self._administration.execute(copy_properties(original, template))
                 break
             except asyncpg.ObjectInUseError as error:
                 if time.monotonic() > deadline:

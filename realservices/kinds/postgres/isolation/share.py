@@ -15,7 +15,7 @@ import asyncpg
 
 from realservices.isolation.errors import IsolationError, ended
 from realservices.isolation.ready_databases import ReadyDatabases
-from realservices.kinds.postgres.databases import copy_database, copy_settings
+from realservices.kinds.postgres.databases import copy_database, copy_properties
 from realservices.kinds.postgres.isolation.administration import Administration, quote_identifier
 from realservices.kinds.postgres.isolation.cloned_database import ClonedDatabase
 from realservices.kinds.postgres.isolation.isolation import PostgresIsolation
@@ -116,7 +116,8 @@ class SharedDatabase:
         return IsolationError(
             f"the database of this {self._scope} (isolated_database_{self._scope}, cloned_database_{self._scope}) is "
             "closed: tests have begun to start from what was in it. Fill it in a fixture of scope "
-            f"{self._scope!r} that each of these tests uses; a test connects to its own, by cloned_database"
+            f"{self._scope!r} that each of these tests uses; a test connects to its own, by cloned_database. A fixture "
+            "with params fills that one, for each test, because this one is filled once"
         )
 
     async def _seal(self) -> None:
@@ -125,7 +126,7 @@ class SharedDatabase:
             await self._administration.fetch(_EMPTY, self._clone.name)
             copy = copy_database(self._clone.name, self._pristine, self.endpoint.server_version_num)
             await self._administration.execute(copy)
-            await self._administration.execute(copy_settings(self._clone.name, self._pristine))
+            await self._administration.execute(copy_properties(self._clone.name, self._pristine))
         except (OSError, TimeoutError, asyncpg.PostgresError, asyncpg.InterfaceError) as error:
             service = self.endpoint
             raise IsolationError(

@@ -8,6 +8,7 @@ has, and nobody need ask where nothing was written since.
 from __future__ import annotations
 
 import json
+from collections import defaultdict
 from dataclasses import dataclass
 from functools import lru_cache
 from typing import TYPE_CHECKING, Any
@@ -24,12 +25,14 @@ from realservices.kinds.postgres.isolation.needs import (
 from realservices.kinds.postgres.traits_query import NEXT_TRANSACTION, TOLD_TRAITS
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Collection
+    from collections.abc import Callable, Iterable, Set
 
     from realservices.kinds.postgres.isolation.needs import Needs
 
 TOLD = f"SELECT {TOLD_TRAITS}, {NEXT_TRANSACTION} AS next"
 """A query for `told_traits`: its row has the columns ``told`` and ``next``."""
+# Of parts (traits_query.py).
+_PLACES = ("named", "inserted", "written", "altered", "anywhere")
 # A session's settings under which no transaction can be held around a whole test.
 _HARMLESS = {
     "default_transaction_isolation": "read committed",
@@ -49,24 +52,28 @@ class Trait:
     """Who does a certain thing in a database without saying so.
 
     Attributes:
-        names: Lower-case names of functions and views; a text with one of them may do it.
+        names: A word of the lower-case names of functions and views; a text with one of them may do it.
         writes: Every text that writes rows may do it.
         tables: A word of the lower-case names of tables and views; a text with one of them that writes what a column's
             default says may do it.
+        alters: Every text that changes the schema may do it.
+        anywhere: Every text may do it: operators, casts and the like call functions without their names.
     """
 
     names: frozenset[str] = frozenset()
     writes: bool = False
     tables: frozenset[str] = frozenset()
+    alters: bool = False
+    anywhere: bool = False
 
     @property
     def is_in_writes(self) -> bool:
         """Whether there is a text that writes and may do it."""
-        return self.writes or bool(self.tables)
+        return self.anywhere or self.writes or bool(self.tables)
 
     def is_in(self, sql: str, needs: Needs) -> bool:
         """Return whether a text, which needs ``needs``, may do it."""
-        if self.writes and needs.writes:
+        if self.anywhere or (self.writes and needs.writes) or (self.alters and needs.changes_schema):
             return True
         names = self.names | self.tables if needs.inserts else self.names
         return bool(names) and not names.isdisjoint(_words(sql))
@@ -94,33 +101,25 @@ class Traits:
 def traits_of(answer: str) -> Traits:
     """Return the traits of a database by its answer to `traits_query` (traits_query.py)."""
     found: dict[str, Any] = json.loads(answer)
-    functions = [
-        _Function(str(name).lower(), bool(fires), str(source)) for name, fires, source in found["functions"] or ()
-    ]
-    keys = "clock_in_views", "views", "calling", "foreign"
-    names = (frozenset(str(name).lower() for name in found[key] or ()) for key in keys)
-    clock_in_views, views, calling, foreign = names
-    # A view may call a function, or have another view that does.
-    callers = calling | views
-    defers = bool(found["defers"])
-    defaults = found["clock_in_defaults"] or ()
-    # An INSERT into a view goes to a table of another name.
-    tables = frozenset(_first_word(name) for name in (*defaults, *((found["views"] or ()) if defaults else ())))
+    parts = defaultdict[tuple[str, str], list[str]](list)
+    for place, name, part in found["parts"] or ():
+        parts[place, name].append(part)
+    names = defaultdict[tuple[str, str], set[str]](set)  # Many columns have the same default.
+    for (place, name), texts in parts.items():
+        names[place, " ".join(sorted(texts))].add(_first_word(name))
+    for name, _, text in found["functions"] or ():
+        names["named", text].add(_first_word(name))
+    schema = _Schema(
+        [_Source(place, frozenset(those), text, words_of(text)) for (place, text), those in names.items()],
+        frozenset(_first_word(name) for name, fires, _ in found["functions"] or () if fires),
+        frozenset(map(_first_word, found["views"] or ())),
+    )
     return Traits(
-        hanging=_trait(
-            functions, callers, lambda source: body_hangs(source) or (defers and body_writes(source)), writes=defers
-        ),
-        clock=_trait(
-            functions,
-            callers,
-            lambda source: body_reads_clock(source) or (body_inserts(source) and _names_any(source, tables)),
-            clock_in_views,
-            writes=bool(found["clock_in_checks"]),
-            tables=tables,
-        ),
-        outlasting=_trait(functions, callers, body_outlasts_reset),
-        session=_trait(functions, callers, body_alters_session),
-        writing=_trait(functions, callers, body_writes, calling | foreign),
+        hanging=_trait(schema, lambda source: body_hangs(source.text), writes=bool(found["defers"])),
+        clock=_trait(schema, lambda source: body_reads_clock(source.text)),
+        outlasting=_trait(schema, lambda source: body_outlasts_reset(source.text)),
+        session=_trait(schema, lambda source: body_alters_session(source.text)),
+        writing=_trait(schema, lambda source: body_writes(source.words), map(_first_word, found["foreign"] or ())),
     )
 
 
@@ -136,33 +135,66 @@ def told_traits(told: str | None, next_transaction: int) -> Traits | None:
 
 
 @dataclass(frozen=True, slots=True)
-class _Function:
-    name: str
-    is_trigger: bool
-    source: str
+class _Source:
+    """What is done, as a text with the names of what it calls and reads.
+
+    Attributes:
+        place: When (see traits_query.py).
+        names: A word of each lower-case name by which a statement has it done: of functions, views, tables.
+        text: The text.
+        words: Its words.
+    """
+
+    place: str
+    names: frozenset[str]
+    text: str
+    words: frozenset[str]
+
+    def calls(self, names: Set[str], tables: Set[str], *, writing: bool) -> bool:
+        """Return whether it may do what some functions and views do, some tables' defaults, or all that writes."""
+        return (
+            not names.isdisjoint(self.words)
+            or (writing and body_writes(self.words))
+            or (bool(tables) and body_inserts(self.words) and not (tables | {"execute"}).isdisjoint(self.words))
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class _Schema:
+    """What a database has.
+
+    Attributes:
+        sources: All that is done.
+        triggers: The names of functions that only triggers call.
+        views: A word of each view's name.
+    """
+
+    sources: list[_Source]
+    triggers: frozenset[str]
+    views: frozenset[str]
 
 
 def _trait(
-    functions: list[_Function],
-    callers: frozenset[str],
-    has_it: Callable[[str], bool],
-    views: Collection[str] = (),
-    *,
-    writes: bool = False,
-    tables: frozenset[str] = frozenset(),
+    schema: _Schema, has_it: Callable[[_Source], bool], names: Iterable[str] = (), *, writes: bool = False
 ) -> Trait:
-    names = {*views, *(function.name for function in functions if has_it(function.source))}
-    while more := {f.name for f in functions if f.name not in names and not names.isdisjoint(_words(f.source))}:
-        names |= more
-    triggers = {function.name for function in functions if function.is_trigger}
-    called = frozenset(names - triggers)
-    # A view or policy does not tell which function it calls.
-    return Trait(called | callers if called else called, writes or not triggers.isdisjoint(names), tables)
-
-
-def _names_any(source: str, tables: frozenset[str]) -> bool:
-    """Return whether a function's source names one of some tables, or puts statements together."""
-    return bool(tables) and not (tables | {"execute"}).isdisjoint(_words(source))
+    doing = {place: set[str]() for place in _PLACES}
+    doing["named"] |= set(names)
+    left, more = schema.sources, [source for source in schema.sources if has_it(source)]
+    while True:
+        for source in more:
+            doing[source.place] |= source.names
+        named, tables = doing["named"], doing["inserted"]
+        # An INSERT into a view goes to a table of another name.
+        tables |= schema.views if tables else set()
+        writes = writes or bool(doing["written"]) or not schema.triggers.isdisjoint(named)
+        found = set(map(id, more))
+        left = [source for source in left if id(source) not in found]
+        more = [source for source in left if source.calls(named, tables, writing=writes)]
+        if not more:
+            break
+    return Trait(
+        frozenset(named - schema.triggers), writes, frozenset(tables), bool(doing["altered"]), bool(doing["anywhere"])
+    )
 
 
 def _first_word(name: str) -> str:

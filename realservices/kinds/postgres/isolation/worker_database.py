@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 import asyncpg
 
 from realservices.isolation.errors import IsolationError
-from realservices.kinds.postgres.databases import copy_database, copy_settings
+from realservices.kinds.postgres.databases import copy_database, copy_properties
 from realservices.kinds.postgres.isolation.administration import Administration
 
 if TYPE_CHECKING:
@@ -24,7 +24,7 @@ async def make_worker_database(endpoint: Endpoint, name: str) -> None:
     administration = Administration(endpoint)
     try:
         await administration.execute(copy_database(template, name, endpoint.server_version_num))
-        await administration.execute(copy_settings(template, name))
+        await administration.execute(copy_properties(template, name))
     except (OSError, TimeoutError, asyncpg.PostgresError, asyncpg.InterfaceError) as error:
         raise IsolationError(
             f"cannot make database {name!r} for this worker of pytest-xdist on service {endpoint.name!r} "

@@ -2,7 +2,7 @@
 
 Config keys in the manifest: ``distribution`` (runfiles path of a directory with bin, lib and share; with
 ``distribution_archive`` and ``distribution_info`` its path in that archive), ``template`` and ``template_info``
-(outputs of the build action, see postgres_template.py), ``template_base`` (if the template holds only what differs from
+(outputs of the build action, see template/build.py), ``template_base`` (if the template holds only what differs from
 another archive: that one), ``database``, ``user``, ``settings``.
 
 Ways to run, best first: on an overlay in namespaces of its own; in these, but on a private copy of the template, where
@@ -11,7 +11,7 @@ PostgreSQL refuses to run as root: the namespace maps root to an unprivileged us
 it as the overflow user, which can write to a copy and to no overlay. Without a namespace the copy is given to another
 user (see host/privileges.py).
 
-Readiness is the protocol's own: a connection that sets the random password, see postgres_probe.py.
+Readiness is the protocol's own: a connection that sets the random password, see probe.py.
 """
 
 from __future__ import annotations

@@ -31,29 +31,57 @@ _LONGEST_COMMAND = 4096
 _STANDARD_INPUT = ("stdin", "pstdin")
 
 
-def included_files(declaration: Declaration, file: Path) -> list[Path]:
-    """Return the files that psql reads besides ``file``, and those by these, in the order in which they are met.
+class Included:
+    """What psql reads besides a declaration's files. Each file is looked through once.
 
-    Raises:
-        SettingError: What is read cannot be told, and the declaration has no ``inputs``.
+    Args:
+        declaration: Its key ``inputs`` names files that only psql finds.
     """
-    found: dict[Path, None] = {}
-    waiting = [file]
-    while waiting:
-        path = waiting.pop(0)
-        for line, command in _commands(path):
-            read = _read_by(command, path, declaration.root)
-            if read is None and "inputs" not in declaration.values:
-                raise SettingError(
-                    f"{declaration.where}: {path}, line {line}: what {command!r} reads is known only when psql runs "
-                    "it, and a change there would go unnoticed: list such files in inputs, "
-                    'inputs = ["db/data/*.csv"] for instance'
-                )
-            if read and read not in found:
-                found[read] = None
-                if _INCLUDES_SCRIPT.match(command):
-                    waiting.append(read)
-    return [path for path in found if path.is_file()]
+
+    def __init__(self, declaration: Declaration) -> None:
+        self._declaration = declaration
+        self._read: dict[Path, dict[Path, bool]] = {}
+
+    def files(self, file: Path) -> list[Path]:
+        """Return the files that psql reads besides ``file``, and those by these, in the order in which they are met.
+
+        Raises:
+            SettingError: What is read cannot be told, and the declaration has no ``inputs``.
+        """
+        return [path for path in self._of(file) if path.is_file()]
+
+    def scripts(self, file: Path) -> list[Path]:
+        """Return those of them that psql runs.
+
+        Raises:
+            SettingError: As `files`.
+        """
+        return [path for path, is_script in self._of(file).items() if is_script]
+
+    def _of(self, file: Path) -> dict[Path, bool]:
+        if file not in self._read:
+            self._read[file] = self._looked_through(file)
+        return self._read[file]
+
+    def _looked_through(self, file: Path) -> dict[Path, bool]:
+        """Return what is read, each with whether it is run."""
+        found: dict[Path, bool] = {}
+        waiting = [file]
+        while waiting:
+            path = waiting.pop(0)
+            for line, command in _commands(path):
+                read = _read_by(command, path, self._declaration.root)
+                if read is None and "inputs" not in self._declaration.values:
+                    raise SettingError(
+                        f"{self._declaration.where}: {path}, line {line}: what {command!r} reads is known only when "
+                        "psql runs it, and a change there would go unnoticed: list such files in inputs, "
+                        'inputs = ["db/data/*.csv"] for instance'
+                    )
+                if read and read not in found:
+                    found[read] = bool(_INCLUDES_SCRIPT.match(command))
+                    if found[read]:
+                        waiting.append(read)
+        return found
 
 
 def _commands(path: Path) -> Iterator[tuple[int, str]]:

@@ -7,9 +7,8 @@ from typing import TYPE_CHECKING
 
 from realservices.contract.errors import TemplateError
 from realservices.kinds.postgres.kind import KIND
-from realservices.kinds.postgres.sources.included import included_files
-from realservices.schema.arrange import arrange
-from realservices.schema.left_out import refuse_left_out
+from realservices.kinds.postgres.sources.arranged import arranged
+from realservices.kinds.postgres.sources.included import Included
 from realservices.sources.inputs import input_files
 from realservices.sources.recipe import (
     Layers,
@@ -39,12 +38,12 @@ def postgres_recipe(declaration: Declaration, distribution: Path, user: str, dat
     layout = declaration.values.get("layout", "")
     common = _common(declaration, distribution, user, database)
     migrations, seeds = map(declaration.named_files, ("migrations", "seeds"))
+    included = Included(declaration)
     try:
-        scripts = arrange(layout, migrations, seeds)
-        refuse_left_out(layout, migrations)
+        scripts = arranged(layout, migrations, seeds, included)
     except TemplateError as error:
         raise TemplateError(f"{declaration.where}: {error}") from None
-    contents = {path: _content(declaration, path) for _, path in (*migrations, *seeds)}
+    contents = {path: _content(path, included) for _, path in (*migrations, *seeds)}
     base = postgres_recipe(declaration.base, distribution, user, database) if declaration.base else None
     makers = made_by(distribution / "bin" / "postgres", declaration.kind)
     digest = hash_of([common, _inputs(declaration), makers, base.digest if base else ""])
@@ -61,21 +60,32 @@ def postgres_recipe(declaration: Declaration, distribution: Path, user: str, dat
         last = [*options("--migration", joined(migrations)), *last]
         digest, digests, ordered = hash_of([digest, [contents[path] for _, path in migrations]]), digests[:1], []
     files = joined([(script.shown, script.path) for script in ordered])
-    layers = Layers(common, files, last, digests, declaration.root, base)
+    cluster = _cluster(declaration, distribution)
+    empty = Recipe([*_tool(declaration), *cluster], hash_of([cluster, makers]), declaration.root)
+    layers = Layers(common, files, last, digests, declaration.root, base or empty)
     return Recipe(layers.last_command(0), digest, declaration.root, layers)
 
 
 def _common(declaration: Declaration, distribution: Path, user: str, database: str) -> list[str]:
     """Return the command without files."""
     layout = declaration.values.get("layout", "")
-    common = ["build", KIND.name, "template", "--progress", "--label", declaration.where]
-    common += ["--distribution", str(distribution.absolute()), "--database", database, "--user", user]
+    common = [*_tool(declaration), *_cluster(declaration, distribution), "--database", database, "--user", user]
     for extension in declaration.values.get("extensions", ()):
         common += ["--extension", extension]
+    return [*common, *settings_options(declaration, "settings", "--setting"), *(("--layout", layout) if layout else ())]
+
+
+def _tool(declaration: Declaration) -> list[str]:
+    return ["build", KIND.name, "template", "--progress", "--label", declaration.where]
+
+
+def _cluster(declaration: Declaration, distribution: Path) -> list[str]:
+    """Return the options that say what initdb makes: all that the empty template depends on."""
+    cluster = ["--distribution", str(distribution.absolute())]
     for key, option in _LOCALE.items():
         if key in declaration.values:
-            common += [option, declaration.values[key]]
-    return [*common, *settings_options(declaration, "settings", "--setting"), *(("--layout", layout) if layout else ())]
+            cluster += [option, declaration.values[key]]
+    return cluster
 
 
 def _inputs(declaration: Declaration) -> list[str]:
@@ -83,6 +93,6 @@ def _inputs(declaration: Declaration) -> list[str]:
     return [file_digest(Path(path)) for path in input_files(declaration)]
 
 
-def _content(declaration: Declaration, path: str) -> list[str]:
+def _content(path: str, included: Included) -> list[str]:
     """Return digests of a file and of what it includes."""
-    return [file_digest(each) for each in (Path(path), *included_files(declaration, Path(path)))]
+    return [file_digest(each) for each in (Path(path), *included.files(Path(path)))]

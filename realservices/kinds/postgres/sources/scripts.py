@@ -13,9 +13,10 @@ from typing import TYPE_CHECKING
 from realservices.contract.errors import TemplateError
 from realservices.kinds.postgres.databases import end_clients
 from realservices.kinds.postgres.libpq import libpq_environment
-from realservices.kinds.postgres.sources.attached_migrators import migrate_attached
+from realservices.kinds.postgres.sources.arranged import arranged
+from realservices.kinds.postgres.sources.external_migrators import migrate_external
+from realservices.kinds.postgres.sources.included import Included
 from realservices.kinds.postgres.sources.programs import postgres_distribution
-from realservices.schema.arrange import arrange
 from realservices.schema.psql_run import QUIET, run_scripts
 from realservices.sources.errors import MissingServiceError, SettingError
 from realservices.system.own_environment import own_environment
@@ -23,8 +24,6 @@ from realservices.system.own_environment import own_environment
 if TYPE_CHECKING:
     from realservices.contract.runtime import Endpoint
     from realservices.sources.declarations import Declaration
-
-_KEYS = ("migrations", "seeds")
 
 
 def has_scripts(declaration: Declaration) -> bool:
@@ -47,13 +46,14 @@ def apply_scripts(declaration: Declaration, endpoint: Endpoint, database: str) -
         database=database, sslmode=endpoint.sslmode, sslrootcert=endpoint.sslrootcert,
     ) | {"PGCLIENTENCODING": "UTF8", "LC_ALL": "C"}  # fmt: skip
     try:
-        scripts = arrange(declaration.values.get("layout", ""), *map(declaration.named_files, _KEYS))
+        migrations, seeds = map(declaration.named_files, ("migrations", "seeds"))
+        scripts = arranged(declaration.values.get("layout", ""), migrations, seeds, Included(declaration))
         for extension in declaration.values.get("extensions", ()):
             _create_extension(psql, env, extension)
         with tempfile.TemporaryDirectory() as work:
             for kind in ("migration", "seed"):
                 if kind == "seed":
-                    migrate_attached(declaration, endpoint, database, lambda: _end_clients(psql, env))
+                    migrate_external(declaration, endpoint, database, lambda: _end_clients(psql, env))
                 some = [script for script in scripts if script.kind == kind]
                 directory = str(declaration.root)
                 elsewhere = run_scripts([psql], some, work, env=env, database=database, directory=directory)

@@ -2,7 +2,7 @@
 
 It has thousands of small files. `tarfile` takes longer for their headers than the server takes for a schema of 500
 tables; so they are written here, in the format that host/archive.py reads. What a template has from the one that it
-begins from is left out (postgres_base.py).
+begins from is left out (base.py).
 
 Source of the format: "ustar Interchange Format" of POSIX.1-2017, pax.
 """

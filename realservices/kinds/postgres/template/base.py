@@ -33,6 +33,7 @@ if TYPE_CHECKING:
     from realservices.system.directory_cache import Lease
 
 _CHUNK_BYTES = 1 << 20
+_NAMES = {"database": str, "user": str}
 _WHOLE = ("digest", "archive_digest", "size_bytes", "links")
 
 
@@ -44,6 +45,10 @@ class Base:
         info: Path of its description.
         whole: If that is an archive of changes: the one that they refer to.
 
+    Attributes:
+        user: Its superuser.
+        database: Its programs' database.
+
     Raises:
         OSError: The description cannot be read.
         TemplateError: It is none.
@@ -51,10 +56,12 @@ class Base:
 
     def __init__(self, archive: str, info: str, whole: str) -> None:
         try:
-            self._info = load_template_info(KIND.template, info)
+            self._info = load_template_info(KIND.template | _NAMES, info)
             self._template = described_template(self._info, archive, whole)
         except ValueError as error:
             raise TemplateError(f"cannot begin from {archive}: {info} does not describe it: {error}") from None
+        self.user: str = self._info["user"]
+        self.database: str = self._info["database"]
         self._whole = self._template.base or self._template
         self._lease: Lease | None = None
         self._data = self._upper = ""

@@ -1,7 +1,8 @@
 """Build action: make a migrated and seeded PostgreSQL data directory, once, as a Bazel output.
 
-initdb, extensions, migrations in order, seeds; then a copy for programs that use DATABASE_URL, and one archive of it
-all. A statement that the server refuses fails the build with file, line, statement and the server's words.
+initdb, or another template to begin from; extensions, migrations in order, seeds; then a copy for programs that use
+DATABASE_URL, and one archive of it all. A statement that the server refuses fails the build with file, line, statement
+and the server's words.
 
 psql applies the files, because it is what everybody's migrations were written against: several statements outside of
 a transaction, COPY FROM stdin as pg_dump writes it, and error positions.
@@ -32,7 +33,9 @@ from realservices.kinds.postgres.template.copies import create_copies, finish_co
 from realservices.kinds.postgres.template.elsewhere import count_tables, refuse_tables_elsewhere
 from realservices.kinds.postgres.template.locale import PROVIDERS, Locale
 from realservices.kinds.postgres.template.migrators import migrate_postgres
+from realservices.kinds.postgres.template.overridden import refuse_overridden
 from realservices.kinds.postgres.template.pg_control import forget_origin
+from realservices.kinds.postgres.template.renamed import rename
 from realservices.kinds.postgres.template.statistics import analyze, next_transaction
 from realservices.kinds.postgres.template.told_traits import tell_traits
 from realservices.schema.arrange import arrange_after
@@ -103,6 +106,7 @@ def _make(options: argparse.Namespace, archive: str, info_file: str) -> None:
         **description,
         "server_version_num": cluster.version_num,
         "database": options.database,
+        "user": options.user,
         "template_database": TEMPLATE_DATABASE,
         "ready_databases": READY_DATABASES,
     }
@@ -171,6 +175,8 @@ def _fill_and_stop(
         cluster.initialize(Locale(options.locale, options.locale_provider))
     cluster.start()
     try:
+        if base:
+            rename(cluster, (base.user, options.user), (base.database, options.database))
         copies = _fill(cluster, options, scripts, work)
     finally:
         cluster.stop()
@@ -196,8 +202,11 @@ def _has_name(uid: int) -> bool:
 def _fill(cluster: Cluster, options: argparse.Namespace, scripts: list[Script], work: str) -> dict[int, int]:
     # In a database of the name that programs know: migrations may say ALTER DATABASE or current_database().
     source = options.database
-    since = next_transaction(cluster) if options.base else 0
-    if not options.base:
+    since = 0
+    if options.base:
+        # The machine's locales that the one that made the base lacked, or lacked then.
+        since = next_transaction(cluster, source, "SELECT pg_import_system_collations('pg_catalog')")
+    else:
         cluster.execute("postgres", f'CREATE DATABASE "{source}"', what=f"cannot create database {source!r}")
         create_copies(cluster, source)
     for extension in options.extension:
@@ -208,11 +217,12 @@ def _fill(cluster: Cluster, options: argparse.Namespace, scripts: list[Script], 
     elsewhere = cluster.apply(source, [script for script in scripts if script.kind == "migration"], begin)
     if options.migrate:
         progress.begin("migrate")
-    migrate_postgres(cluster, options.migrate, source, f"{work}/migrators")
+        migrate_postgres(cluster, options.migrate, source, f"{work}/migrators")
     elsewhere |= cluster.apply(source, [script for script in scripts if script.kind == "seed"], begin)
     if scripts:
         refuse_tables_elsewhere(cluster, source, elsewhere)
-    is_told = options.layout or options.migrate or options.base
+    refuse_overridden(cluster, dict(options.setting))
+    is_told = options.layout or options.migrate
     if scripts and not is_told and not count_tables(cluster, source):
         refuse_undone(scripts, _UNDONE)
     progress.begin("statistics, and the archive")

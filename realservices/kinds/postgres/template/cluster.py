@@ -191,15 +191,22 @@ class Cluster:
         command = [os.path.join(self._bin, "psql"), *self._address]
         return run_scripts(command, scripts, self._work, env=_environment(), database=database, begin=begin)
 
-    def ask(self, database: str, *queries: str, what: str = "cannot ask the server") -> list[str]:
+    def ask(self, database: str, *queries: str, what: str = "cannot ask the server", user: str = "") -> list[str]:
         """Return the lines that queries of our own give, each in its transaction.
 
+        Args:
+            database: Where they begin.
+            queries: For psql, whose own commands may be among them.
+            what: Begins the message of an error.
+            user: Who asks, if not the superuser.
+
         Raises:
-            TemplateError: The server refused one; ``what`` begins the message.
+            TemplateError: The server refused one.
         """
-        done = self.psql(database, "-At", *(word for query in queries for word in ("-c", query)))
+        name = ("-U", user) if user else ()
+        done = self.psql(database, "-At", *name, *(word for query in queries for word in ("-c", query)))
         if done.returncode:
-            raise TemplateError(f"{what}:\n{indented(done.stderr)}")
+            raise TemplateError(f"{what}:\n{indented(done.stderr)}{_remedy_for_locale(done.stderr)}")
         return done.stdout.splitlines()
 
     def execute(self, database: str, *statements: str, what: str) -> None:
@@ -246,6 +253,15 @@ class Cluster:
 def data_directory(work: str) -> str:
     """Return the path of the data directory in a cluster's directory."""
     return os.path.join(work, "data")
+
+
+def _remedy_for_locale(errors: str) -> str:
+    if "not recognized by setlocale" not in errors:
+        return ""
+    return (
+        "\n  the template that this one begins from was made where the C library has that locale: install it here "
+        "(`locale -a` lists what there is; Debian: apt-get install libc-bin), or use PostgreSQL 18, which needs none"
+    )
 
 
 def _remedy_for_user(errors: str) -> str:

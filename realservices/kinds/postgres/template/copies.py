@@ -14,7 +14,7 @@ from realservices.kinds.postgres.databases import (
     READY_DATABASES,
     TEMPLATE_DATABASE,
     copy_database,
-    copy_settings,
+    copy_properties,
 )
 
 TYPE_CHECKING = False
@@ -46,9 +46,9 @@ def create_copies(cluster: Cluster, source: str) -> None:
 
 
 def finish_copies(cluster: Cluster, source: str) -> dict[int, int]:
-    """Give them the settings of ``source``, which is complete, and return whose files each one's are, by number."""
+    """Give them the properties of ``source``, which is complete, and return whose files each one's are, by number."""
     names = {"copies": ", ".join(f"'{name}'" for name in COPIES), "source": source}
-    statements = [_FORGET_SETTINGS.format(**names), *(copy_settings(source, database) for database in COPIES)]
+    statements = [_FORGET_SETTINGS.format(**names), *(copy_properties(source, database) for database in COPIES)]
     if cluster.version_num >= _FIRST_WITH_LOGIN_TRIGGERS:
         statements.append(_COPY_LOGIN_TRIGGERS.format(**names))
     statements.append(f"ALTER DATABASE {TEMPLATE_DATABASE} WITH IS_TEMPLATE true ALLOW_CONNECTIONS false")

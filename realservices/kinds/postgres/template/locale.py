@@ -87,7 +87,7 @@ class Locale:
                 f"  PostgreSQL {version_num // 10000} asks the C library which characters are letters, and this "
                 f"machine has none of {', '.join(UTF8_CTYPES)} (`locale -a` lists what it has). Install one "
                 "(Debian: apt-get install libc-bin; elsewhere: localedef -i C -f UTF-8 C.UTF-8), use PostgreSQL 18, "
-                'which needs none, or say locale = "C" if only ASCII letters matter'
+                'which needs none, or say locale = "C" on the service if only ASCII letters matter'
             )
         if self._provider == "libc":
             return (

@@ -47,13 +47,13 @@ UNION ALL SELECT 'ANALYZE' WHERE NOT current_setting('track_counts')::bool
 """
 
 
-def next_transaction(cluster: Cluster) -> int:
-    """Return the number that the next transaction has that writes something.
+def next_transaction(cluster: Cluster, database: str, *statements: str) -> int:
+    """Return the number that the next transaction has that writes something, and run statements after that.
 
     Raises:
-        TemplateError: The server does not say it.
+        TemplateError: The server does not say it, or refuses one.
     """
-    return int(cluster.ask("postgres", f"SELECT {NEXT_TRANSACTION}")[0])
+    return int(cluster.ask(database, f"SELECT {NEXT_TRANSACTION}", *statements)[0])
 
 
 def analyze(cluster: Cluster, database: str, work: str, since: int = 0) -> None:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import contextlib
+import secrets
 import threading
 from typing import TYPE_CHECKING, Any
 
@@ -9,6 +11,7 @@ import redis
 
 from realservices.isolation.errors import IsolationError
 from realservices.isolation.own_process import OwnProcess
+from realservices.kinds.redis.isolation.accounts import PREFIX
 from realservices.kinds.redis.isolation.connection_arguments import ADMINISTRATIVE_PROTOCOL, without_client_info
 
 if TYPE_CHECKING:
@@ -25,6 +28,7 @@ class Administration:
     def __init__(self, endpoint: Endpoint) -> None:
         self._endpoint = endpoint
         self._connection: Any = None
+        self._account = ""
         self._process = OwnProcess()
         self._lock = threading.Lock()
 
@@ -52,6 +56,9 @@ class Administration:
     def close(self) -> None:
         """Disconnect."""
         with self._lock:
+            if self._connection is not None and self._account:
+                with contextlib.suppress(redis.RedisError, OSError):
+                    self._asked((("ACL", "DELUSER", self._account),))
             self._forget()
 
     def _asked(self, commands: tuple[tuple[Any, ...], ...]) -> list[Any]:
@@ -76,7 +83,17 @@ class Administration:
             kind = redis.Connection
             connection = kind(host=service.host, port=service.port, **arguments)
         connection.connect()
+        if service.disposable:
+            self._log_in(connection)
         return connection
+
+    def _log_in(self, connection: Any) -> None:
+        """Use an account of our own: a test may take rights from the one that programs have, which is to be undone."""
+        self._account, password = f"{PREFIX}{secrets.token_hex(8)}-administration", secrets.token_hex(16)
+        login = ("ACL", "SETUSER", self._account, "on", f">{password}", "~*", "&*", "+@all")
+        for command in (login, ("AUTH", self._account, password)):
+            connection.send_command(*command)
+            connection.read_response()
 
     def _silent(self, error: Exception) -> IsolationError:
         service = self._endpoint

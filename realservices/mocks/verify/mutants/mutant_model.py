@@ -76,7 +76,7 @@ class Mutant:
 
     def diff(self, original: bytes) -> str:
         """Return the changed lines, as a diff without its headings."""
-        before, after = (_lines(text) for text in (original, self.source(original)))
+        before, after = (text.decode(errors="replace").splitlines() for text in (original, self.source(original)))
         shown = difflib.unified_diff(before, after, n=0, lineterm="")
         return "\n".join(line for line in list(shown)[2:] if not line.startswith("@@"))
 
@@ -141,7 +141,3 @@ class Source:
 
 Found = tuple[Change, tuple[Edit, ...]]
 """What the modules of changes give: a change and how it is made."""
-
-
-def _lines(text: bytes) -> list[str]:
-    return text.decode(errors="replace").splitlines()

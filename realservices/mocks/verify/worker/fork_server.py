@@ -21,7 +21,7 @@ import sys
 import threading
 import time
 from pathlib import Path
-from typing import IO, Any, NoReturn
+from typing import Any, NoReturn
 
 import pytest
 
@@ -71,7 +71,7 @@ class Server:
         begin = time.monotonic()
         pid = os.fork()
         if pid == 0:
-            _be_child(request, result, self._lines, self._connection)
+            _be_child(request, result, self._connection)
         try:
             ended = self._wait(pid, begin + request["timeout_s"])
         finally:
@@ -136,7 +136,7 @@ def _is_clean(root: str) -> bool:
     )
 
 
-def _be_child(request: dict[str, Any], result: Path, lines: IO[str], connection: socket.socket) -> NoReturn:
+def _be_child(request: dict[str, Any], result: Path, connection: socket.socket) -> NoReturn:
     try:
         os.setsid()
         signal.set_wakeup_fd(-1)

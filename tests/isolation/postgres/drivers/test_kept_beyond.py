@@ -71,6 +71,24 @@ def test_database_of_a_module_is_refused_when_its_tests_have_begun(pytester: pyt
     result.stdout.fnmatch_lines(["*IsolationError: the database of this module (*is closed: tests have begun*"])
 
 
+def test_fixture_with_params_is_told_what_to_fill(pytester: pytest.Pytester) -> None:
+    pytester.makepyfile(
+        """
+        import pytest
+
+        @pytest.fixture(scope="module", params=["a", "b"])
+        def seeded(request, cloned_database_module):
+            cloned_database_module.connect_sync()
+
+        def test_it(seeded, cloned_database):
+            assert cloned_database.host
+        """
+    )
+    result = _run(pytester)
+    result.assert_outcomes(passed=1, errors=1)
+    result.stdout.fnmatch_lines(["*by cloned_database. A fixture with params fills that one, for each test*"])
+
+
 @pytest.mark.parametrize("connect", ["psycopg.connect(url)", "asyncio.run(asyncpg.connect(url))"])
 def test_url_that_leads_nowhere_any_more_is_explained(pytester: pytest.Pytester, connect: str) -> None:
     pytester.makepyfile(

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 import asyncpg
 
+from realservices.kinds.postgres.databases import TEMPLATE_DATABASE
 from realservices.kinds.postgres.isolation.administration import quote_identifier
 from realservices.kinds.postgres.isolation.restore.cluster_undo import Undo
 from realservices.kinds.postgres.isolation.restore.pristine import RESTORER
@@ -18,8 +19,8 @@ from realservices.kinds.postgres.isolation.restore.pristine import RESTORER
 if TYPE_CHECKING:
     from realservices.kinds.postgres.isolation.administration import Administration
 
-# Databases that fixtures made.
-_OURS = "datname ~ '^realservices_'"
+# Databases that fixtures made. What they are made from counts as others do: DROP OWNED and REASSIGN OWNED reach it.
+_OURS = f"(datname ~ '^realservices_' AND datname <> '{TEMPLATE_DATABASE}')"
 _END_WAITING = f"""SELECT pg_terminate_backend(pid, 5000) FROM pg_stat_activity
     WHERE {_OURS} AND backend_type = 'client backend' AND application_name IS DISTINCT FROM $1"""
 # The database that the test had counts as ``own``, whatever its name, and has to be as the pristine copy is.
@@ -48,9 +49,10 @@ _STATE = f"""WITH part (section, key, value) AS (
     SELECT section, key, value::text FROM part"""
 _PRISTINE = "SELECT oid FROM pg_database WHERE datname = $1"
 SIGNS = f"""(SELECT concat_ws(' ',
-        (SELECT string_agg(concat_ws(' ', datname, datallowconn, datconnlimit, datdba), ' ' ORDER BY oid)
+        (SELECT string_agg(concat_ws(' ', datname, datallowconn, datconnlimit, datdba, datistemplate, datacl),
+            ' ' ORDER BY oid)
             FROM pg_database WHERE NOT {_OURS}),
-        (SELECT string_agg(concat_ws(' ', datallowconn, datconnlimit, datdba, datacl), ' ')
+        (SELECT string_agg(concat_ws(' ', datallowconn, datconnlimit, datdba, datistemplate, datacl), ' ')
             FROM pg_database WHERE oid = $2),
         (SELECT string_agg(slot_name, ' ' ORDER BY slot_name) FROM pg_get_replication_slots() WHERE NOT temporary),
         md5(pg_read_file('postgresql.auto.conf', true))))"""

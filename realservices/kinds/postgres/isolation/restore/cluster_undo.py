@@ -18,6 +18,7 @@ if TYPE_CHECKING:
 # What was there is written back as rows: there is no statement for some of it (a password without an expiry again, the
 # same object id, a list's value).
 _ROWS = "SET allow_system_table_mods = on; "
+_FIRST_OF_USERS = 16384  # Object ids below are PostgreSQL's own, on which nothing is noted as dependent.
 
 
 class Undo:
@@ -48,9 +49,7 @@ class Undo:
         yield from self._memberships()
         yield from self._roles()
         yield from self._settings()
-        for _, name in self._keys("tablespace"):
-            if ("tablespace", name) not in self._before:
-                yield f"DROP TABLESPACE {quote_identifier(self._now['tablespace', name]['spcname'])}"
+        yield from self._tablespaces()
         yield from self._server_settings()
 
     def _changed(self) -> list[tuple[str, str]]:
@@ -75,7 +74,10 @@ class Undo:
     def _databases(self) -> Iterator[str]:
         for key in self._keys("database"):
             if key not in self._before:
-                yield f"DROP DATABASE {quote_identifier(self._now[key]['name'])} WITH (FORCE)"
+                name = quote_identifier(self._now[key]["name"])
+                if self._now[key]["is_template"]:
+                    yield f"ALTER DATABASE {name} IS_TEMPLATE false"
+                yield f"DROP DATABASE {name} WITH (FORCE)"
             elif key in self._now:
                 was, now = self._before[key], self._now[key]
                 name = self._own if key[1] == "own" else quote_identifier(was["name"])
@@ -85,6 +87,9 @@ class Undo:
                     f"datistemplate = {was['is_template']}, datacl = {_literal(was['acl'])}::aclitem[] "
                     f"WHERE datname = {_literal(now['name'] or _unquoted(name))}"
                 )
+                if was["acl"] != now["acl"]:
+                    where = f"datname = {_literal(_unquoted(name))}"
+                    yield _privileges_of_roles("pg_database", where, "datdba", "datacl")
                 if was["owner"] != now["owner"]:
                     yield f"ALTER DATABASE {name} OWNER TO {quote_identifier(was['owner'])}"
 
@@ -114,16 +119,19 @@ class Undo:
             was, now = self._before.get(key), self._now.get(key)
             if was is None:
                 continue
-            row = f"jsonb_populate_record(NULL::pg_authid, {_literal(json.dumps(was | {'oid': int(key[1])}))})"
             if now is None:
-                yield f"{_ROWS}INSERT INTO pg_authid SELECT (was).* FROM {row} AS was"
+                yield f"{_ROWS}INSERT INTO pg_authid SELECT (was).* FROM {_row('pg_authid', key[1], was)} AS was"
             else:
-                columns = ", ".join(was)
-                values = ", ".join(f"was.{column}" for column in was)
-                yield (
-                    f"{_ROWS}UPDATE pg_authid AS now SET ({columns}) = ROW ({values}) FROM {row} AS was "
-                    "WHERE now.oid = was.oid"
-                )
+                yield _written_back("pg_authid", key[1], was)
+
+    def _tablespaces(self) -> Iterator[str]:
+        for key in self._keys("tablespace"):
+            was, now = self._before.get(key), self._now.get(key)
+            if was is None:
+                yield f"DROP TABLESPACE {quote_identifier(self._now[key]['spcname'])}"
+            elif now is not None:
+                yield _written_back("pg_tablespace", key[1], was)
+                yield _privileges_of_roles("pg_tablespace", f"oid = {key[1]}", "spcowner", "spcacl")
 
     def _settings(self) -> Iterator[str]:
         for key in self._keys("setting"):
@@ -145,6 +153,32 @@ class Undo:
                 yield f"ALTER SYSTEM SET {name} TO {_literal(str(self._before[key]))}"
             else:
                 yield f"ALTER SYSTEM RESET {name}"
+
+
+def _row(catalog: str, oid: str, was: dict[str, Any]) -> str:
+    return f"jsonb_populate_record(NULL::{catalog}, {_literal(json.dumps(was | {'oid': int(oid)}))})"
+
+
+def _written_back(catalog: str, oid: str, was: dict[str, Any]) -> str:
+    values = ", ".join(f"was.{column}" for column in was)
+    return (
+        f"{_ROWS}UPDATE {catalog} AS now SET ({', '.join(was)}) = ROW ({values}) FROM {_row(catalog, oid, was)} AS was "
+        "WHERE now.oid = was.oid"
+    )
+
+
+def _privileges_of_roles(catalog: str, where: str, owner: str, acl: str) -> str:
+    """Return what has a catalog of dependencies say of which roles an object's privileges are now.
+
+    Where it says more, a role cannot be dropped.
+    """
+    return (
+        f"{_ROWS}DELETE FROM pg_shdepend WHERE dbid = 0 AND deptype = 'a' AND classid = '{catalog}'::regclass "
+        f"AND objid = (SELECT oid FROM {catalog} WHERE {where}); "
+        "INSERT INTO pg_shdepend SELECT DISTINCT 0, one.tableoid, one.oid, 0, 'pg_authid'::regclass, role, "
+        f"'a'::\"char\" FROM {catalog} AS one, aclexplode({acl}), unnest(ARRAY[grantee, grantor]) AS role "
+        f"WHERE {where} AND role >= {_FIRST_OF_USERS} AND role <> {owner}"
+    )
 
 
 def _drop_privilege(name: str) -> str:

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any
 import asyncpg
 
 from realservices.isolation.errors import IsolationBrokenError, IsolationError
-from realservices.kinds.postgres.databases import PRISTINE_DATABASE, copy_database, copy_settings
+from realservices.kinds.postgres.databases import PRISTINE_DATABASE, copy_database, copy_properties
 from realservices.kinds.postgres.isolation.administration import Administration, connect_kwargs, quote_identifier
 from realservices.kinds.postgres.isolation.restore.baseline import Baseline
 from realservices.kinds.postgres.isolation.restore.changes import (
@@ -127,7 +127,7 @@ class ServersDatabase:
             # So that rows lie where the pristine copy has them.
             copy_database(template, name, self._endpoint.server_version_num)
         )
-        await self._administration.execute(copy_settings(template, name))
+        await self._administration.execute(copy_properties(template, name))
         await self.begin()
 
     async def close(self) -> None:

@@ -37,7 +37,7 @@ _SWITCHES = {
 }
 
 
-def check_isolation() -> list[Finding]:
+def check_namespaces() -> list[Finding]:
     """Fork into namespaces and mount there what a server needs."""
     if sys.platform != "linux":
         return [Finding("namespaces", "namespaces", f"not needed on {sys.platform}")]

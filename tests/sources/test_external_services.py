@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from realservices.sources.attached import AttachedServices
 from realservices.sources.errors import SettingError, UnreachableServiceError
+from realservices.sources.external_services import ExternalServices
 from realservices.sources.services import find_services
 
 if TYPE_CHECKING:
@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from realservices.contract.runtime import Endpoint
 
 
-@pytest.mark.usefixtures("attached")
+@pytest.mark.usefixtures("external")
 def test_variables_name_the_services(launched_postgres: Endpoint) -> None:
     services = find_services()
     assert services.names("postgres") == ["postgres"]
@@ -26,17 +26,17 @@ def test_variables_name_the_services(launched_postgres: Endpoint) -> None:
     assert not services.endpoint("postgres").disposable
 
 
-def test_everything_but_the_host_has_a_default(attached: pytest.MonkeyPatch) -> None:
+def test_everything_but_the_host_has_a_default(external: pytest.MonkeyPatch) -> None:
     for name in ("PORT", "USER", "PASSWORD", "DB"):
-        attached.delenv(f"TEST_POSTGRES_{name}")
-    attached.setenv("TEST_CLICKHOUSE_HOST", "::1")
-    attached.setenv("TEST_POSTGRES_HOST", "127.0.0.1")
+        external.delenv(f"TEST_POSTGRES_{name}")
+    external.setenv("TEST_CLICKHOUSE_HOST", "::1")
+    external.setenv("TEST_POSTGRES_HOST", "127.0.0.1")
     with socket.create_server(("::1", 0), family=socket.AF_INET6) as server:
-        attached.setenv("TEST_CLICKHOUSE_HTTP_PORT", str(server.getsockname()[1]))
-        endpoint = AttachedServices({}).endpoint("clickhouse", "events")
+        external.setenv("TEST_CLICKHOUSE_HTTP_PORT", str(server.getsockname()[1]))
+        endpoint = ExternalServices({}).endpoint("clickhouse", "events")
     assert endpoint.url == f"http://default@[::1]:{endpoint.port}/default"
     assert endpoint.ports == {"http": endpoint.port, "tcp": 9000}
-    attached.setenv("TEST_POSTGRES_PORT", "1")
+    external.setenv("TEST_POSTGRES_PORT", "1")
     with pytest.raises(UnreachableServiceError, match=r"TEST_POSTGRES_HOST .* 127\.0\.0\.1:1.*refused.*docker compose"):
         find_services().endpoint("postgres")
 
@@ -78,24 +78,24 @@ def test_urls_of_servers(alone: pytest.MonkeyPatch, variable: str, url: str, kin
     ],
 )
 def test_settings_that_mean_nothing(
-    attached: pytest.MonkeyPatch, variable: str, value: str, kind: str, message: str
+    external: pytest.MonkeyPatch, variable: str, value: str, kind: str, message: str
 ) -> None:
-    attached.setenv(variable, value)
+    external.setenv(variable, value)
     with pytest.raises(SettingError, match=message):
         find_services().endpoint(kind)
 
 
-def test_a_host_that_no_network_has(attached: pytest.MonkeyPatch) -> None:
-    attached.setenv("TEST_REDIS_HOST", "x" * 70 + ".é")
+def test_a_host_that_no_network_has(external: pytest.MonkeyPatch) -> None:
+    external.setenv("TEST_REDIS_HOST", "x" * 70 + ".é")
     with pytest.raises(UnreachableServiceError, match=r"cannot be reached: .*label"):
         find_services().endpoint("redis")
 
 
 def test_a_server_that_is_down_is_an_error_and_never_a_skip(
-    attached: pytest.MonkeyPatch, pytester: pytest.Pytester, run: Callable[..., pytest.RunResult]
+    external: pytest.MonkeyPatch, pytester: pytest.Pytester, run: Callable[..., pytest.RunResult]
 ) -> None:
     with socket.create_server(("127.0.0.1", 0)) as server:
-        attached.setenv("TEST_REDIS_PORT", str(server.getsockname()[1]))
+        external.setenv("TEST_REDIS_PORT", str(server.getsockname()[1]))
     pytester.makepyfile("async def test_one(isolated_redis): pass")
     result = run()
     result.assert_outcomes(errors=1)

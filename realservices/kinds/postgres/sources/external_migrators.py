@@ -26,7 +26,7 @@ _FIELDS = ("host", "port", "user", "password", "sslmode", "sslrootcert")
 _SOCKET = {"service": "", "field": "socket"}
 
 
-def migrate_attached(
+def migrate_external(
     declaration: Declaration, endpoint: Endpoint, database: str, end_clients: Callable[[], None]
 ) -> None:
     """Run the migrators in order.

@@ -34,7 +34,7 @@ async def _look_for_leftovers(postgres: Endpoint, redis: Endpoint) -> None:
 
 
 @pytest.mark.parametrize("workers", [0, 2])
-@pytest.mark.usefixtures("attached")
+@pytest.mark.usefixtures("external")
 async def test_the_same_tests_pass_and_leave_nothing(
     pytester: pytest.Pytester, run: Run, launched_postgres: Endpoint, launched_redis: Endpoint, workers: int
 ) -> None:
@@ -44,7 +44,7 @@ async def test_the_same_tests_pass_and_leave_nothing(
     await _look_for_leftovers(launched_postgres, launched_redis)
 
 
-@pytest.mark.usefixtures("attached")
+@pytest.mark.usefixtures("external")
 async def test_sessions_at_once_never_meet(
     pytester: pytest.Pytester, launched_postgres: Endpoint, launched_redis: Endpoint
 ) -> None:
@@ -58,12 +58,12 @@ async def test_sessions_at_once_never_meet(
 
 
 async def test_what_ci_has_prepared_is_there_and_stays_as_it_was(
-    pytester: pytest.Pytester, run: Run, attached: pytest.MonkeyPatch, launched_postgres: Endpoint
+    pytester: pytest.Pytester, run: Run, external: pytest.MonkeyPatch, launched_postgres: Endpoint
 ) -> None:
     await query(launched_postgres, "CREATE DATABASE prepared", "SELECT 1")
     fill = "CREATE TABLE users AS SELECT 'Ada' AS name"
     await query(launched_postgres, fill, "SELECT 1", database="prepared")
-    attached.setenv("TEST_POSTGRES_DB", "prepared")
+    external.setenv("TEST_POSTGRES_DB", "prepared")
     pytester.makepyfile("""
         async def test_rows(isolated_database):
             assert await isolated_database.fetchval("SELECT name FROM users") == "Ada"
@@ -89,12 +89,12 @@ migrations = ["*.sql"]
 async def test_declared_migrations_make_a_database_of_the_sessions_own(
     pytester: pytest.Pytester,
     run: Run,
-    attached: pytest.MonkeyPatch,
+    external: pytest.MonkeyPatch,
     launched_postgres: Endpoint,
     arguments: tuple[str, ...],
 ) -> None:
     runfiles = Path(os.environ["RUNFILES_DIR"])
-    attached.setenv("REALSERVICES_POSTGRES", str(runfiles / os.environ["POSTGRES_DISTRIBUTION"]))
+    external.setenv("REALSERVICES_POSTGRES", str(runfiles / os.environ["POSTGRES_DISTRIBUTION"]))
     pytester.makefile(".toml", pyproject=_DECLARED)
     pytester.makefile(".sql", **{"001": "CREATE TABLE users (name text);"})
     (pytester.path / "002.sql").write_text("COPY users FROM stdin;\nAda\n\\.\n", encoding="utf-8")
@@ -111,13 +111,17 @@ async def test_declared_migrations_make_a_database_of_the_sessions_own(
     result = run(*arguments)
     result.assert_outcomes(errors=2)
     result.stdout.fnmatch_lines(["*service 'db': PostgreSQL at 127.0.0.1:* refused *003.sql*", "*already exists*"])
+    pytester.makefile(".sql", **{"003": "\\ir 002.sql"})
+    result = run(*arguments)
+    result.assert_outcomes(errors=2)
+    result.stdout.fnmatch_lines(["*service 'db': PostgreSQL at 127.0.0.1:*: 002.sql is included by 003.sql*"])
     assert await query(launched_postgres, SESSIONS_DATABASES) == 0
 
 
 async def test_numbers_of_others_stay_as_they_were(
-    pytester: pytest.Pytester, run: Run, attached: pytest.MonkeyPatch, launched_redis: Endpoint
+    pytester: pytest.Pytester, run: Run, external: pytest.MonkeyPatch, launched_redis: Endpoint
 ) -> None:
-    assert attached
+    assert external
     for number in (0, 1, 2):
         with redis_client(launched_redis, number) as client:
             client.set("theirs", number)
@@ -133,7 +137,7 @@ async def test_numbers_of_others_stay_as_they_were(
             assert client.getdel("theirs") == str(number)
 
 
-@pytest.mark.usefixtures("attached")
+@pytest.mark.usefixtures("external")
 async def test_a_killed_session_is_cleared_away_by_the_next(
     pytester: pytest.Pytester, run: Run, launched_postgres: Endpoint, launched_redis: Endpoint
 ) -> None:

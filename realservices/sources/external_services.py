@@ -12,11 +12,11 @@ from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
 
 from realservices.contract.runtime import Endpoint
-from realservices.sources.attached_address import label_of
 from realservices.sources.declared_kind import declared_kind
 from realservices.sources.errors import SettingError, UnreachableServiceError
+from realservices.sources.external_address import label_of
 from realservices.sources.source import Declared, Source
-from realservices.sources.variables import attached_kinds, variable_of
+from realservices.sources.variables import external_kinds, variable_of
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -26,8 +26,8 @@ _BY_URL = ("http", "websocket", "llm")
 _URL_PORTS = {"http": 80, "ws": 80, "https": 443, "wss": 443}
 
 
-class AttachedServices(Source):
-    """Services of others.
+class ExternalServices(Source):
+    """External services.
 
     Args:
         names: What the project calls its services, by kind; without a name a service is called by its kind.
@@ -35,7 +35,7 @@ class AttachedServices(Source):
 
     def __init__(self, names: Mapping[str, Sequence[str]]) -> None:
         self._declared = names
-        self._kinds = attached_kinds()
+        self._kinds = external_kinds()
         self._endpoints: dict[str, Endpoint] = {}
 
     def declared(self) -> list[Declared]:
@@ -51,18 +51,18 @@ class AttachedServices(Source):
             UnreachableServiceError: Nothing listens.
         """
         if kind not in self._endpoints:
-            endpoint = attached_endpoint(kind, name)
+            endpoint = external_endpoint(kind, name)
             self._endpoints[kind] = _reach(endpoint)
         return self._endpoints[kind]
 
 
-def attached_endpoint(kind: str, name: str) -> Endpoint:
+def external_endpoint(kind: str, name: str) -> Endpoint:
     """Return what the variables of a kind say.
 
     Raises:
         SettingError: One of them does not say what it should.
     """
-    return _by_url(kind, name) if kind in _BY_URL else declared_kind(kind).attached(name)
+    return _by_url(kind, name) if kind in _BY_URL else declared_kind(kind).external(name)
 
 
 def _by_url(kind: str, name: str) -> Endpoint:

@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from realservices.cli.exit_codes import EXIT_ERROR, EXIT_OK
-from realservices.cli.migrate.scanned import add_path_options, scanned
+from realservices.cli.mocks.scanned import add_path_options, scanned
 from realservices.control.console import Console
 from realservices.mocks.added_lines import added_lines
 from realservices.mocks.checklist import Item, State, file_items, services, suite_items

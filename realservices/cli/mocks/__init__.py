@@ -19,17 +19,17 @@ COMMANDS: tuple[str, ...] = ("scan", "convert", "build", "verify", "status")
 
 def add_options(parser: argparse.ArgumentParser) -> None:
     """Declare the commands and their options."""
-    subparsers = parser.add_subparsers(dest="migration", required=True, metavar="COMMAND")
+    subparsers = parser.add_subparsers(dest="subcommand", required=True, metavar="COMMAND")
     for name in COMMANDS:
-        module = importlib.import_module(f"realservices.cli.migrate.{name}")
+        module = importlib.import_module(f"realservices.cli.mocks.{name}")
         own = subparsers.add_parser(name, help=module.HELP, description=module.__doc__)
         own.formatter_class = parser.formatter_class
         module.add_options(own)
         own.add_argument("--json", action="store_true", help="print JSON instead of text (docs/command_line.md)")
-        own.set_defaults(run_migration=module.run)
+        own.set_defaults(run_subcommand=module.run)
 
 
 def run(options: argparse.Namespace) -> int:
     """Run the command that the options name."""
-    code: int = options.run_migration(options)
+    code: int = options.run_subcommand(options)
     return code
