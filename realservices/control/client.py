@@ -120,7 +120,9 @@ class BlockingServiceControl:
         self._ask(op="resume", service=service)
 
     def add(self, service: dict[str, Any], runfiles: str) -> dict[str, Any]:
-        """Have a service started, unless it runs already, and wait until it is ready. In serve mode only.
+        """Have a service started, unless it runs already, and wait until it is ready.
+
+        A session of plain pytest has its services so, and pytest-xdist's workers those of their own.
 
         Args:
             service: An entry as in a manifest (contract/manifest.py).

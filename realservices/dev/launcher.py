@@ -256,7 +256,8 @@ class DevLauncher:
             return ""
         try:
             ask = BlockingServiceControl(manager.services.control)
-            lines = await in_thread(functools.partial(ask.logs, name, lines=_SHOWN_LINES))
+            running = manager.services.running_name(self._endpoints[name])
+            lines = await in_thread(functools.partial(ask.logs, running, lines=_SHOWN_LINES))
         except RealServicesError as error:
             return f"\n  {error}"
         return "\n  its last log lines:" + ("".join(f"\n    {line}" for line in lines) or "\n    (it wrote nothing)")

@@ -66,7 +66,7 @@ class IsolatedKind:
         """
 
     def worker_database(self, manager: IsolationManager, endpoint: Endpoint, worker: str) -> str:
-        """Make the database that programs of one worker of pytest-xdist have; return its name, "" if they share one.
+        """Make the database that programs of one worker of pytest-xdist have; return its name; "" if there can be none.
 
         Raises:
             IsolationError: The server does not serve, or refuses it.

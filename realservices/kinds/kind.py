@@ -34,6 +34,7 @@ class Kind:
         pooled: The part for many tests at once: a `realservices.optimization.pooled_kind.PooledKind`. Empty: they take
             turns.
         has_worker_databases: Programs of each worker of pytest-xdist have a database of their own.
+        has_worker_servers: Each worker of pytest-xdist has a server of its own: one starts in a few milliseconds.
         hints: The part by which `init` finds out that a project uses it: a
             `realservices.cli.proposal.kind_hints.KindHints`.
         fixtures: Modules with fixtures of pytest.
@@ -78,6 +79,7 @@ class Kind:
     isolated = ""
     pooled = ""
     has_worker_databases = False
+    has_worker_servers = False
     hints = ""
     fixtures: tuple[str, ...] = ()
     hooks: tuple[str, ...] = ()

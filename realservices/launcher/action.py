@@ -9,10 +9,11 @@ foreign process has taken one between its lease and its use.
 from __future__ import annotations
 
 import os
+import select
 import signal
 import time
 
-from realservices.contract.errors import ServiceError
+from realservices.contract.errors import InfrastructureError, ServiceError
 from realservices.control.messages import SOCKET
 from realservices.control.states import READY
 from realservices.host.launcher_directories import LauncherDirectories
@@ -30,9 +31,12 @@ from realservices.system.bazel_files import tell_warnings
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
+    from typing import Any
+
     from realservices.contract.manifest import Manifest
     from realservices.host.foreground import Foreground
     from realservices.launcher.checkouts import Checkouts
+    from realservices.launcher.session.making import ServiceMaker
     from realservices.launcher.supervised_service import Supervised, Watcher
     from realservices.launcher.supervisor import Supervisor
     from realservices.launcher.tested_program import Program
@@ -72,6 +76,7 @@ class Action:
         self._slot = Slot()
         self._session: SupervisedSession | None = None
         self._checkouts: Checkouts | None = None
+        self._maker: ServiceMaker | None = None
         self._signals: SignalReader | None = None
         self._foreground: Foreground | None = None
         self._starts = 0
@@ -152,7 +157,7 @@ class Action:
         supervisor.take(services)
         self._checkouts = self._make_checkouts(directories, supervisor)
         self._signals = self._signals or SignalReader(self._ending.on_signal, self._on_exit)
-        session.listen(control_path, self._signals, checkouts=self._checkouts)
+        session.listen(control_path, self._signals, checkouts=self._checkouts, add=self._add)
         self._start(supervisor, env)
         return supervisor
 
@@ -185,6 +190,32 @@ class Action:
         imported = [f"{self._runfiles}/{path}" for path in paths]
         return Checkouts(self._manifest.services, imported, f"{directories.private}/checkouts.log", supervisor)
 
+    def _add(self, entry: dict[str, Any], runfiles: str) -> None:
+        """Start one more service, which one of several test processes has for itself, unless it is there.
+
+        Raises:
+            RealServicesError, OSError: It cannot be made.
+        """
+        from realservices.launcher.session.making import ServiceMaker  # noqa: PLC0415 - for tests in several processes
+
+        assert self._session
+        if entry["name"] in self._session.supervisor.services:
+            return
+        self._maker = self._maker or ServiceMaker(self._session.supervisor, self._pause)
+        self._maker.make({"service": entry, "runfiles": runfiles or self._runfiles}, self._session.directories)
+
+    def _pause(self, pause_s: float) -> None:
+        """Let time pass while others hold all ports, but not beyond the action's end.
+
+        Raises:
+            InfrastructureError: The action is to end.
+        """
+        assert self._signals
+        if select.select([self._signals.descriptor], [], [], pause_s)[0]:
+            self._signals.read()
+        if self._ending.signal is not None:
+            raise InfrastructureError("ports", "the test has ended while it waited for ports")
+
     def _lease_ports(self, kinds: list[type[Service]]) -> dict[str, list[int]]:
         counts = {spec.name: kind.ports_for(spec) for kind, spec in zip(kinds, self._manifest.services, strict=True)}
         self._slot, ports = lease_ports(counts, self._fixed_ports, avoided=self._lost_ports)
@@ -209,6 +240,8 @@ class Action:
         self._has_begun = self._has_begun or all(each.state == READY for each in self.services)
         if not self._has_begun:
             self._look_for_lost_ports()  # Before anybody is told that a service has failed.
+        if self._maker:
+            self._maker.make_lost_anew()
         if self._session:
             self._session.answer_waiting()
         self._ending.look(has_failed=bool(supervisor.failures()))
@@ -277,4 +310,6 @@ class Action:
             # A test may have mounted something there, or made files as another user: that is no failure of its own.
             tell_warnings(self._session.remove())
             tell_warnings(self._session.dismiss_guardian())
+        if self._maker:
+            self._maker.release_ports()
         self._slot.release()

@@ -49,6 +49,7 @@ class ControlServer:
         supervisor: Whose services these are.
         add: Makes a further service from its entry of a manifest and the directory of runfiles, unless it is there.
             None: no more come.
+        is_lazy: Services that are declared are added when they are first asked for.
         checkouts: What tests check databases out of. None: the target has not asked for it.
     """
 
@@ -57,10 +58,13 @@ class ControlServer:
         path: str,
         supervisor: Supervisor,
         add: Callable[[dict[str, Any], str], None] | None = None,
+        *,
+        is_lazy: bool = False,
         checkouts: Checkouts | None = None,
     ) -> None:
         self._supervisor = supervisor
         self._add = add
+        self._is_lazy = is_lazy
         self._checkouts = checkouts
         self._listener = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
         self._listener.bind(f"{path}.new")
@@ -247,7 +251,7 @@ class ControlServer:
     def _known(self, name: str) -> str:
         if name not in self._supervisor.asked_for:
             present = ", ".join(sorted(self._supervisor.asked_for)) or "none"
-            later = "; one that is declared starts when a test first uses it" if self._add else ""
+            later = "; one that is declared starts when a test first uses it" if self._is_lazy else ""
             raise ManifestError(f"no service {shown(name)}; this test has {present}{later}")
         return name
 

@@ -58,6 +58,8 @@ class EmbeddedServices(Source):
         self._locks: defaultdict[str, threading.Lock] = defaultdict(threading.Lock)
         self._variables = ReplacedVariables()
         self._ports: dict[str, list[int]] = {}
+        # What services are called in the session that are this worker's alone.
+        self._own_names: dict[str, str] = {}
         self._is_closed = False
         self._watch: StateWatch | None = None
 
@@ -173,6 +175,15 @@ class EmbeddedServices(Source):
             raise DeadServiceError(death)
         return self._endpoints[name]
 
+    def own_server(self, kind: str, name: str, worker: str) -> Endpoint:
+        """See `Source`. The session has one for each worker."""
+        self._own_names[name] = f"{name}-{worker}"
+        return self.endpoint(kind, name)
+
+    def running_name(self, name: str) -> str:
+        """See `Source`."""
+        return self._own_names.get(name, name)
+
     def deaths(self, wait_s: float = 0.0) -> dict[str, str]:
         """Return those services that this process uses and that have died: why, and their last log lines.
 
@@ -185,7 +196,8 @@ class EmbeddedServices(Source):
         if self._watch.is_lost():
             end = "the process that runs the session's services has ended, and they with it"
             return {name: f"service {name!r} ({each.label}) has died: {end}" for name, each in self._endpoints.items()}
-        return {name: found[name] for name in self._endpoints if name in found} if found else {}
+        names = {name: self.running_name(name) for name in self._endpoints}
+        return {name: found[own] for name, own in names.items() if own in found} if found else {}
 
     def failures(self) -> list[str]:
         """Ask how the session's services are; return what there is to say of those that have failed."""
@@ -250,6 +262,7 @@ class EmbeddedServices(Source):
             if self._is_closed:
                 # Another thread has closed this meanwhile: to start a service now would begin another session.
                 raise UnreachableServiceError(f"service {name!r} does not start: its session has ended")
+            entry["name"] = self.running_name(name)
             if self._ports.get(name):
                 entry["ports"] = self._ports[name]
             found = self._engine.add(entry)

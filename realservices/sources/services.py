@@ -15,7 +15,6 @@ from typing import TYPE_CHECKING, Any
 
 from realservices.contract import environment
 from realservices.contract.runtime import load_runtime
-from realservices.kinds.registry import find_known
 from realservices.sources.declared_kind import declared_kind
 from realservices.sources.errors import MissingServiceError
 from realservices.sources.launched import LaunchedServices
@@ -36,6 +35,7 @@ if TYPE_CHECKING:
     from realservices.contract.runtime import Endpoint, Runtime
     from realservices.sources.embedded import EmbeddedServices
     from realservices.sources.session import Session
+    from realservices.sources.workers_own import WorkersOwn
 
 
 class Services:
@@ -52,10 +52,7 @@ class Services:
         self._session: Session | None = None
         self._made_session = False
         self._variables = ReplacedVariables()
-        # Makes a database on a PostgreSQL for this process's programs alone, and returns its name.
-        self.make_own_database: Callable[[Endpoint], str] | None = None
-        self._own: dict[str, Endpoint] = {}
-        self._renaming = threading.Lock()
+        self._own: WorkersOwn | None = None
         # Services are started by several threads at once, and the first one makes the session.
         self._joining = threading.Lock()
 
@@ -78,6 +75,14 @@ class Services:
     def private(self) -> str:
         """Directory that all processes of this test share, and no other one, for locks."""
         return self._main.private or str(self.session.directory)
+
+    def directory_of(self, endpoint: Endpoint) -> str:
+        """Return the directory that all processes that share a service share, and no other one, for locks."""
+        if not self._own or not self._own.has_server(endpoint.kind, endpoint.name):
+            return self.private
+        directory = f"{self.private}/{self._own.worker}"
+        os.makedirs(directory, mode=0o700, exist_ok=True)  # noqa: PTH103 - as all paths here are texts
+        return directory
 
     @property
     def session(self) -> Session:
@@ -137,8 +142,26 @@ class Services:
         present = source.names(kind) if source else []
         if source is None or (name is not None and name not in present):
             raise MissingServiceError(kind, self._explain(kind, name))
-        found = source.endpoint(kind, name if name is not None else present[0])
-        return self._with_own_database(found) if self._is_workers_own(kind) else found
+        chosen = name if name is not None else present[0]
+        if self._own:
+            return self._own.endpoint(source, kind, chosen)
+        return source.endpoint(kind, chosen)
+
+    def have_own(self, worker: str, make_database: Callable[[Endpoint], str]) -> None:
+        """Have for this process alone what each worker of pytest-xdist has.
+
+        Args:
+            worker: See `WorkersOwn`.
+            make_database: See `WorkersOwn`.
+        """
+        from realservices.sources.workers_own import WorkersOwn  # noqa: PLC0415 - for workers only
+
+        self._own = WorkersOwn(worker, self.declared, make_database, self._variables)
+
+    def running_name(self, endpoint: Endpoint) -> str:
+        """Return what the process that runs the services calls one."""
+        source = self._source(endpoint.kind)
+        return source.running_name(endpoint.name) if source else endpoint.name
 
     def embed(self, root: Path, eager: Sequence[str] = ()) -> None:
         """Let the session start services itself.
@@ -177,8 +200,8 @@ class Services:
         """
         for source in self._sources:
             source.start()
-        for service in self.declared() if self.make_own_database else ():
-            if self._is_workers_own(service.kind) and self.is_launched(service.kind):
+        for service in self.declared() if self._own else ():
+            if self.is_launched(service.kind):  # Before anything reads the variables that name it.
                 self.endpoint(service.kind, service.name)
         if self._embedded:
             self._set_own_variables(self._embedded)
@@ -197,26 +220,6 @@ class Services:
             self._end_services(self._session)
             self._session.close()
             self._session = None
-
-    def _is_workers_own(self, kind: str) -> bool:
-        """Return whether programs of this process, a worker, have a database of their own on services of a kind."""
-        found = find_known(kind)
-        return self.make_own_database is not None and found is not None and found.has_worker_databases
-
-    def _with_own_database(self, endpoint: Endpoint) -> Endpoint:
-        """Return a service as this worker has it; have its variables say so."""
-        from realservices.sources import own_database  # noqa: PLC0415 - for workers only
-
-        with self._renaming:
-            if endpoint.name not in self._own:
-                if not endpoint.disposable or own_database.is_used_by_servers(endpoint.name, self.declared()):
-                    return endpoint
-                assert self.make_own_database
-                own = own_database.with_database(endpoint, self.make_own_database(endpoint))
-                for name, value in own_database.changed_variables(endpoint, own).items():
-                    self._variables.set(name, value)
-                self._own[endpoint.name] = own
-            return self._own[endpoint.name]
 
     def _set_own_variables(self, embedded: EmbeddedServices) -> None:
         """Set the project's own variables, which its settings read when they are imported."""

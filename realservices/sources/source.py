@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Mapping, Sequence
 
     from realservices.contract.runtime import Endpoint
 
@@ -51,6 +51,7 @@ class Source:
         sandbox: Directory for the files of this test process and its workers. Empty: pytest's own serves.
         private: Directory that all processes of this test share, and no other one, for locks.
         isolation: ``transaction`` or ``database``: what ``isolated_database`` is.
+        launched: Services that ran before this process, which its variables name; by name, in the order of declaration.
     """
 
     label = ""
@@ -58,6 +59,7 @@ class Source:
     sandbox = ""
     private = ""
     isolation = "transaction"
+    launched: Mapping[str, Endpoint] = {}
 
     def declared(self) -> list[Declared]:
         """Return what is known of every service, in the order of declaration. It starts nothing."""
@@ -78,6 +80,20 @@ class Source:
             RealServicesError: It does not.
         """
         raise NotImplementedError
+
+    def own_server(self, kind: str, name: str, worker: str) -> Endpoint:
+        """Return a server of the same declaration that one worker of pytest-xdist has for itself.
+
+        An origin that starts no servers returns the one that all have.
+
+        Raises:
+            RealServicesError: It does not serve.
+        """
+        return self.endpoint(kind, name)
+
+    def running_name(self, name: str) -> str:
+        """Return what the process that runs the services calls the server that this process has of a service."""
+        return name
 
     def start(self) -> None:
         """Do what must be done before the first conftest.py is imported."""

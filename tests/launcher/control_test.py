@@ -290,7 +290,7 @@ def test_a_failed_service_may_be_started_again(launched: Launched, control: Cont
         (b'{"op": "logs", "service": "db", "lines": NaN}', "NaN is not a JSON number"),
         (b'{"op": "logs", "service": "db", "lines": -1}', "lines is -1, not a whole number from 0 to "),
         (b'{"op": "logs", "service": ["db"]}', "service is ['db'], not a text"),
-        (b'{"op": "add", "service": {}, "runfiles": ""}', "unknown operation 'add'; known are "),
+        (b'{"op": "add", "service": {}, "runfiles": ""}', "service.name is missing: "),
         (b'{"op": "start", "service": "db"}', "service 'db' runs already (pid "),
         (b'{"op": "resume", "service": "db"}', "service 'db' is ready; resume needs one that is paused"),
     ],

@@ -126,6 +126,51 @@ def test_each_worker_has_a_database_of_its_own_for_programs(pytester: pytest.Pyt
     assert _left() == []
 
 
+def test_each_worker_has_a_redis_of_its_own(pytester: pytest.Pytester, run: Run) -> None:
+    for name in ("meeting", "test_workers_own"):
+        text = Path(__file__).with_name(f"{name}.py").read_text(encoding="utf-8")
+        pytester.makepyfile(**{name: text.replace("from tests.sources.meeting", "from meeting")})
+    pytester.makefile(
+        ".toml",
+        realservices="""
+        services = { db = { kind = "postgres" }, cache = { kind = "redis" } }
+        env.BOTH = "$(url db) $(url cache)"
+        """,
+    )
+    run(*_XDIST, "--dist=each").assert_outcomes(passed=6)
+    assert _left() == []
+
+
+def test_workers_share_the_redis_that_servers_have(pytester: pytest.Pytester, run: Run) -> None:
+    pytester.makefile(
+        ".toml",
+        realservices="""
+        [services.cache]
+        kind = "redis"
+        [services.server]
+        kind = "executable"
+        command = ["{python}", "-m", "http.server", "--bind", "127.0.0.1", "$(port)"]
+        services = ["cache"]
+        """,
+    )
+    pytester.makepyfile(
+        test_shares="""
+        import os, redis
+        from pathlib import Path
+        from threading import Event
+        def test_shares(isolated_redis_sync, worker_id):
+            with redis.Redis.from_url(os.environ["REDIS_URL"]) as program:
+                program.sadd("workers", worker_id)
+                for _ in range(1000):
+                    if program.scard("workers") == 2:
+                        return
+                    Event().wait(0.01)
+            raise AssertionError("the other worker's entry never came")
+        """
+    )
+    run(*_XDIST, "--dist=each").assert_outcomes(passed=2)
+
+
 def test_workers_share_the_database_that_servers_have(pytester: pytest.Pytester, run: Run) -> None:
     pytester.makefile(
         ".toml",

@@ -45,6 +45,20 @@ class _ClickHouse(IsolatedKind):
     def checked_out(self, manager: IsolationManager) -> CheckedOut:
         return _CheckedOut(manager)
 
+    def worker_database(self, manager: IsolationManager, endpoint: Endpoint, worker: str) -> str:
+        from realservices.kinds.clickhouse.isolation.connection import ClickHouseConnection  # noqa: PLC0415 - see above
+        from realservices.kinds.clickhouse.isolation.plan import NoPlanError, make_database, plan_of  # noqa: PLC0415
+
+        connection = ClickHouseConnection(endpoint)
+        try:
+            name = f"realservices_{worker}"
+            make_database(connection, plan_of(endpoint, connection), name)
+            return name
+        except NoPlanError:
+            return ""
+        finally:
+            connection.close()
+
     def expect(self, manager: IsolationManager, service: str, tests: Iterable[Collection[str]]) -> None:
         if databases := sum(not _FIXTURES.isdisjoint(names) for names in tests):
             work = partial(_expect, manager, service, databases)

@@ -15,6 +15,7 @@ class _ClickHouse(Kind):
     title = "ClickHouse"
     server = "server.service:ClickHouse"
     isolated = "isolated:ISOLATED"
+    has_worker_databases = True
     fixtures = ("fixtures",)
     has_extra = False
     client_libraries = {"clickhouse-connect": "0.8"}

@@ -6,6 +6,7 @@ import contextlib
 from typing import TYPE_CHECKING, Any, cast
 
 from realservices.isolation.checked_out import CheckedOut, fields
+from realservices.isolation.errors import IsolationError
 from realservices.isolation.isolated_kind import IsolatedKind
 from realservices.isolation.shares import Shares
 from realservices.kinds.mariadb.kind import KIND
@@ -38,6 +39,20 @@ class _MariaDB(IsolatedKind):
 
     def checked_out(self, manager: IsolationManager) -> CheckedOut:
         return _CheckedOut(manager)
+
+    def worker_database(self, manager: IsolationManager, endpoint: Endpoint, worker: str) -> str:
+        from realservices.kinds.mariadb.blueprint import UncopiableError  # noqa: PLC0415 - see above
+        from realservices.kinds.mariadb.isolation.session import ServerSession  # noqa: PLC0415
+
+        session = ServerSession(endpoint, manager.services.private)
+        try:
+            return session.make_database()
+        except IsolationError as error:
+            if isinstance(error.__cause__, UncopiableError):
+                return ""
+            raise
+        finally:
+            session.close(drop=False)  # The database ends with the server.
 
 
 class _Shares(Shares):

@@ -14,6 +14,7 @@ class _MariaDB(Kind):
     title = "MariaDB"
     server = "server.service:MariaDB"
     isolated = "isolated:ISOLATED"
+    has_worker_databases = True
     fixtures = ("fixtures",)
     client_modules = ("asyncmy", "pymysql")
     client_libraries = {"asyncmy": "0.2.14"}

@@ -32,7 +32,9 @@ class _Redis(IsolatedKind):
     def isolation(self, manager: IsolationManager, endpoint: Endpoint) -> RedisIsolation:
         from realservices.kinds.redis.isolation.isolation import RedisIsolation  # noqa: PLC0415 - see above
 
-        return RedisIsolation(endpoint, manager.services.private, leftovers=leftovers_of(manager, endpoint))
+        return RedisIsolation(
+            endpoint, manager.services.directory_of(endpoint), leftovers=leftovers_of(manager, endpoint)
+        )
 
     def shares(self, environment: TestEnvironment) -> Shares:
         from realservices.kinds.redis.isolation.shares import RedisShares  # noqa: PLC0415 - for its users
@@ -107,7 +109,7 @@ def leftovers_of(manager: IsolationManager, endpoint: Endpoint) -> Leftovers | N
     """Return what undoes what tests leave in the whole server, None where it is not the tests' alone."""
     from realservices.kinds.redis.isolation.leftovers import Leftovers  # noqa: PLC0415 - see above
 
-    return Leftovers(endpoint, manager.services.private) if manager.is_tests_own(endpoint) else None
+    return Leftovers(endpoint, manager.services.directory_of(endpoint)) if manager.is_tests_own(endpoint) else None
 
 
 def make_redis(manager: IsolationManager, name: str | None = None) -> RedisIsolation:

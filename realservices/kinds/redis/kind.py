@@ -23,6 +23,7 @@ class _Redis(Kind):
     server = "server:Redis"
     isolated = "isolated:ISOLATED"
     pooled = "pooled:POOLED"
+    has_worker_servers = True
     fixtures = ("fixtures",)
     client_modules = ("redis",)
     client_answers = ("redis.exceptions.DataError", "redis.exceptions.ResponseError", "redis.exceptions.WatchError")

@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
 class _Redis(PooledKind):
     def isolation(self, manager: IsolationManager, endpoint: Endpoint, strategy: AdaptiveStrategy) -> ServiceIsolation:
-        return RedisPool(endpoint, manager.services.private, strategy, leftovers_of(manager, endpoint))
+        return RedisPool(endpoint, manager.services.directory_of(endpoint), strategy, leftovers_of(manager, endpoint))
 
 
 POOLED = _Redis()

@@ -135,7 +135,7 @@ class SessionServices:
         self._alive = os.open(f"{self.directory}/{ALIVE}", os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC)
         self._supervisor.watch(self._alive, self._look)
         self._signals = SignalReader(self._on_end_signal, self._supervisor.on_exit)
-        self._session.listen(f"{self.directory}/{SOCKET}", self._signals, add=self._add)
+        self._session.listen(f"{self.directory}/{SOCKET}", self._signals, add=self._add, is_lazy=True)
         # A FIFO that had no writer when it was opened never reports one's end.
         self._look()
 

@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+import dataclasses
 from typing import TYPE_CHECKING
 
 import pymysql
 import pytest
 
+from realservices.fixtures.pytest_session import manager_of
 from realservices.kinds.mariadb.blueprint import UncopiableError, read_blueprint
 from realservices.kinds.mariadb.copies import drop_copy, make_copy
+from realservices.kinds.mariadb.isolated import ISOLATED
 from realservices.kinds.mariadb.wire import Connection
 from tests.kinds.mariadb.content import content
 
@@ -86,6 +89,14 @@ def test_what_cannot_be_copied_is_refused(
     administrator.run(f"USE {cloned_mariadb.name}; {statement}")
     with pytest.raises(UncopiableError, match=reason):
         read_blueprint(administrator, cloned_mariadb.name)
+
+
+def test_workers_share_the_database_that_cannot_be_copied(
+    request: pytest.FixtureRequest, administrator: Connection, endpoint: Endpoint, cloned_mariadb: MariaDBDatabase
+) -> None:
+    administrator.run(f"USE {cloned_mariadb.name}; CREATE TABLE kept (id INT) WITH SYSTEM VERSIONING")
+    like_it = dataclasses.replace(endpoint, template_database=cloned_mariadb.name)
+    assert ISOLATED.worker_database(manager_of(request.config), like_it, "gw0_run") == ""
 
 
 def test_a_connection_that_code_has_left_does_not_keep_the_database(

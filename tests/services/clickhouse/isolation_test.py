@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import asyncio
 import dataclasses
+import json
 import time
 import urllib.request
+from pathlib import Path
 from typing import Any
 
 import clickhouse_connect
@@ -13,8 +15,10 @@ import pytest
 from clickhouse_connect.driver.exceptions import DatabaseError
 
 from realservices.control.client import BlockingServiceControl
+from realservices.fixtures.pytest_session import manager_of
 from realservices.isolation.errors import IsolationError
 from realservices.isolation.ready_databases import ReadyDatabases
+from realservices.kinds.clickhouse.isolated import ISOLATED
 from realservices.kinds.clickhouse.isolation.pool import DatabasePool
 from realservices.sources.services import find_services
 
@@ -105,6 +109,16 @@ def test_takes_that_fail_are_no_use_of_the_pool(service_control_sync: BlockingSe
     pool.expect(2)
     assert len(pool._ready) == 2
     pool.close(drop=True)
+
+
+def test_workers_share_the_database_that_names_itself(request: pytest.FixtureRequest, tmp_path: Path) -> None:
+    manager = manager_of(request.config)
+    endpoint = manager.services.endpoint("clickhouse")
+    info = json.loads(Path(endpoint.template_info).read_bytes())
+    info["replay"]["refusal"] = "the view v names its database 'test'"
+    (tmp_path / "info.json").write_text(json.dumps(info), encoding="utf-8")
+    like_it = dataclasses.replace(endpoint, template_info=str(tmp_path / "info.json"))
+    assert ISOLATED.worker_database(manager, like_it, "gw0_run") == ""
 
 
 async def test_databases_were_used_again(isolated_clickhouse: Any) -> None:

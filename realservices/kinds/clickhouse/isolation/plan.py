@@ -32,6 +32,10 @@ ORDER BY multiIf(engine = 'View', 3, engine = 'MaterializedView', 2, engine = 'D
 FORMAT JSON"""
 
 
+class NoPlanError(IsolationError):
+    """No database can be made like the service's own."""
+
+
 @dataclass(frozen=True, slots=True)
 class ClickHousePlan:
     """How to make a database.
@@ -55,7 +59,8 @@ def plan_of(endpoint: Endpoint, connection: ClickHouseConnection) -> ClickHouseP
     """Return how a database like the service's own is made. An external server is asked.
 
     Raises:
-        IsolationError: There is no way, because the schema names its database.
+        NoPlanError: There is no way, because the schema names its database.
+        IsolationError: What the template tells cannot be read.
     """
     if not endpoint.template_info:
         return _shown_plan(endpoint, connection)
@@ -67,7 +72,7 @@ def plan_of(endpoint: Endpoint, connection: ClickHouseConnection) -> ClickHouseP
             "the build of its template writes it: build that again"
         ) from None
     if replay["refusal"]:
-        raise IsolationError(
+        raise NoPlanError(
             f"a test cannot have a database like that of ClickHouse service {endpoint.name!r} ({endpoint.label}): "
             f"{replay['refusal']}. Write the schema without the name of the database, which is the current one anyway"
         )
