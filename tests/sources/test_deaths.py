@@ -189,28 +189,68 @@ def test_service_that_dies_of_itself_is_brought_back_and_reported(pytester: pyte
     assert re.match(rf"\n{_DEATH.format('redis')}\n", _sections(result)["test_during"])
 
 
-def test_workers_that_use_it_hear_of_it(pytester: pytest.Pytester, run: Run) -> None:
+# A module for tests in several workers: each goes on once the other is there, too.
+_MEETING = """
+import os, time
+from pathlib import Path
+
+def meet(name, n):
+    Path(f"{name}.{n}").touch()
+    deadline = time.monotonic() + 20
+    while not (Path(f"{name}.0").exists() and Path(f"{name}.1").exists()) and time.monotonic() < deadline:
+        os.sched_yield()
+"""
+
+
+def test_workers_that_share_it_hear_of_it(pytester: pytest.Pytester, run: Run) -> None:
+    pytester.makepyfile(meeting=_MEETING)
     pytester.makepyfile("""
-        import os, time
         import pytest
-        from pathlib import Path
+        from meeting import meet
 
         @pytest.mark.parametrize("n", range(2))
-        async def test_it(isolated_redis, die, n):
-            Path(f"used.{n}").touch()
-            deadline = time.monotonic() + 20
-            while not (Path("used.0").exists() and Path("used.1").exists()) and time.monotonic() < deadline:
-                os.sched_yield()
+        async def test_it(isolated_database, die, n):
+            meet("used", n)
             if n == 0:
-                die("redis")
+                die("postgres")
             else:
-                while await isolated_redis.ping():
+                while await isolated_database.fetchval("SELECT 1"):
                     pass
     """)
     result = run(*_XDIST)
     assert result.parseoutcomes()["failed"] == 2
     for heading, section in _sections(result).items():
-        assert re.search(_DEATH.format("redis"), section), heading
+        assert re.search(_DEATH.format("postgres"), section), heading
+
+
+def test_workers_do_not_meet_the_death_of_another_ones_own(pytester: pytest.Pytester, run: Run) -> None:
+    pytester.makepyfile(meeting=_MEETING)
+    pytester.makepyfile("""
+        import os
+        import pytest
+        from meeting import meet
+
+        N = int(os.environ["PYTEST_XDIST_WORKER"].removeprefix("gw"))
+
+        async def test_it(isolated_redis, die):
+            meet("used", N)
+            if N == 0:
+                die("redis-gw0")
+            meet("dead", N)
+            if N == 1:
+                assert await isolated_redis.ping()
+
+        async def test_later(isolated_redis):
+            assert await isolated_redis.ping()
+    """)
+    result = run(*_XDIST, "--dist=each")
+    # In gw0 the test or its end fails, and the later one; in gw1 nothing does.
+    sections = _sections(result)
+    assert "ERROR at setup of test_later" in sections
+    assert sections.keys() & {"test_it", "ERROR at teardown of test_it"}
+    for heading, section in sections.items():
+        assert section.startswith("\n[gw0]"), heading
+        assert re.search(_DEATH.format("redis-gw0"), section), heading
 
 
 def test_end_of_the_services_process(pytester: pytest.Pytester, run: Run) -> None:
