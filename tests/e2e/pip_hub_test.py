@@ -63,11 +63,12 @@ def test_the_fixtures_use_the_packages_of_the_hub(workspace: Workspace) -> None:
     names = {name.replace("-", "_"): version for name, version in wanted.items()}
     test.write_text(test.read_text(encoding="utf-8") + _PLACES.format(versions=names), encoding="utf-8")
     try:
-        done = workspace.bazel("test", "//...", "--test_output=all", timeout_s=900)
+        for arguments in ([], ["--test_arg=-n2"]):
+            done = workspace.bazel("test", "//...", "--test_output=all", *arguments, timeout_s=900)
+            assert done.returncode == 0, done.stdout + done.stderr
+            assert "2 passed" in done.stdout
     finally:
         workspace.end()
-    assert done.returncode == 0, done.stdout + done.stderr
-    assert "2 passed" in done.stdout
 
 
 def test_the_page_shows_what_is_locked() -> None:

@@ -56,7 +56,7 @@ class LockWait:
             f"A statement of this test waited {LONGEST_S:.0f} s for a lock of another of its connections, which did "
             f"nothing meanwhile, and was cancelled:\n    {self.waiting}\nThe last statement of the other connection was"
             f"\n    {self.holding}\nEnd the transaction of that one first (or release its lock), or do so beside the "
-            "statement that waits: in a task, or a thread"
+            "statement that waits: in a task, or a thread. A test that waits on purpose sets a shorter lock_timeout"
         )
 
 
