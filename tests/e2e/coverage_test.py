@@ -41,12 +41,13 @@ real_service_test(
     deps = [":prices"],
 )
 real_service_test(name = "child_test", srcs = ["child_test.py"], deps = [":prices"])
+real_service_test(name = "workers_test", srcs = ["workers_test.py"], args = ["-n2"], deps = [":prices"])
 """
 # A number in a comment: how often the line runs at least; 0: never.
 _PRICES = """\
 def price(items):  # 1
     if not items:  # 1
-        return 0  # 0
+        return 0  # 1
     total = 0  # 1
     for item in items:  # 1
         total += item  # 1
@@ -115,6 +116,16 @@ def test_child():
     program = "from app.prices import discount; assert discount(101) > 90"
     subprocess.run([sys.executable, "-c", program], check=True)
 """
+_WORKERS_TEST = """\
+import os
+
+from app.prices import price
+
+
+def test_in_a_worker():
+    assert "PYTEST_XDIST_WORKER" in os.environ
+    assert price([]) == 0
+"""
 _FILES = {
     ".bazelrc": _BAZELRC,
     "app/BUILD.bazel": _BUILD,
@@ -124,6 +135,7 @@ _FILES = {
     "app/prices_test.py": _PRICES_TEST,
     "app/server_test.py": _SERVER_TEST,
     "app/shop.py": _SHOP,
+    "app/workers_test.py": _WORKERS_TEST,
 }
 
 
@@ -174,6 +186,11 @@ def test_each_test_has_a_report_of_its_own(workspace: Workspace) -> None:
 def test_processes_that_a_test_starts_are_measured(workspace: Workspace) -> None:
     found = _lines(workspace, "bazel-testlogs/app/child_test/coverage.dat")
     assert _have_run(found["app/prices.py"])[12]
+
+
+def test_workers_are_measured(workspace: Workspace) -> None:
+    found = _lines(workspace, "bazel-testlogs/app/workers_test/coverage.dat")
+    assert _have_run(found["app/prices.py"])[3]
 
 
 def test_branches_are_reported(workspace: Workspace) -> None:
