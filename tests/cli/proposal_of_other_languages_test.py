@@ -96,6 +96,16 @@ def test_a_file_that_cannot_be_read_is_named(tmp_path: Path) -> None:
             ["mix", "ecto.migrate"],
             ["mix.exs", "priv/repo/migrations"],
         ),
+        (
+            {"db/changelog-root.yaml": "databaseChangeLog:", "db/users/1.sql": "", "lib/other.sql": ""},
+            ["liquibase", "--changelog-file", "db/changelog-root.yaml", "update"],
+            ["db/changelog-root.yaml", "db/**/*.sql", "db/**/*.y*ml"],
+        ),
+        (
+            {"api/src/main/resources/db/changelog/db.changelog-master.xml": "<databaseChangeLog>", "pom.xml": ""},
+            ["sh", "-c", 'cd api/src/main/resources && exec "$$@"', "sh", "liquibase", "--changelog-file", "db/changelog/db.changelog-master.xml", "update"],
+            ["api/src/main/resources/db/changelog/db.changelog-master.xml", "api/src/main/resources/db/changelog/**/*.xml"],
+        ),
     ],
 )  # fmt: skip
 def test_the_program_that_makes_the_schema(

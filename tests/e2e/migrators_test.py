@@ -22,6 +22,12 @@ _THIRD_PARTY = ROOT / "third_party"
 _GO_PROGRAMS = ("github.com/golang-migrate/migrate/v4/cmd/migrate", "github.com/pressly/goose/v3/cmd/goose")
 # PostgreSQL alone.
 _GO_TAGS = "postgres no_clickhouse no_libsql no_mssql no_mysql no_sqlite3 no_vertica no_ydb"
+# Where the page shows them one by one.
+_VARIABLES = ("FLYWAY", "LIQUIBASE")
+# What comes with Liquibase, but not from Maven.
+_LIQUIBASE = """#!/bin/sh
+exec java -cp "$(dirname "$0")/../lib/*" liquibase.integration.commandline.LiquibaseCommandLine "$@"
+"""
 _TIMEOUT_S = 300
 
 
@@ -63,7 +69,7 @@ def preparations(tmp_path_factory: pytest.TempPathFactory) -> Iterator[dict[str,
         started["go"] = _Preparation(new("go"), "go_migrators", "go", "build", *go_options, *_GO_PROGRAMS, **own)
     if shutil.which("mvn"):
         copy = ("dependency:copy-dependencies", "-DoutputDirectory=lib")
-        started["mvn"] = _Preparation(new("mvn"), "flyway", "mvn", "-B", "-q", *copy)
+        started["mvn"] = _Preparation(new("mvn"), "java_migrators", "mvn", "-B", "-q", *copy)
     if shutil.which("npm"):
         options = ("--ignore-scripts", "--no-audit", "--no-fund")
         started["npm"] = _Preparation(new("npm"), "knex", "npm", "ci", *options)
@@ -100,10 +106,10 @@ def _passes(installed: Installed, project: Path) -> None:
 def test_the_documentation_shows_what_runs(name: str) -> None:
     page = (ROOT / "docs" / "migrators.md").read_text("utf-8")
     lines = (_PROJECTS / name / "pyproject.toml").read_text("utf-8").splitlines()
-    shown = [line for line in lines if line.startswith(("migrate", "inputs", "FLYWAY"))]
+    shown = [line for line in lines if line.startswith(("migrate", "inputs", *_VARIABLES))]
     assert len(shown) > 1
     assert [
-        line for line in shown if (line if line.startswith("FLYWAY") else line.partition(" = ")[2]) not in page
+        line for line in shown if (line if line.startswith(_VARIABLES) else line.partition(" = ")[2]) not in page
     ] == []
 
 
@@ -126,14 +132,24 @@ def go(preparations: dict[str, _Preparation]) -> Path:
     return preparations["go"].directory()
 
 
+@pytest.fixture(scope="module")
+def jars(preparations: dict[str, _Preparation]) -> Path:
+    """Directory of what Maven has fetched, which is what is pinned."""
+    found = preparations["mvn"].directory() / "lib"
+    digests = {path.name: hashlib.sha256(path.read_bytes()).hexdigest() for path in found.iterdir()}
+    lines = (_THIRD_PARTY / "java_migrators" / "sha256sums").read_text("utf-8").splitlines()
+    assert digests == {name: digest for digest, name in map(str.split, lines)}
+    return found
+
+
 @_needs("java", "mvn")
-def test_flyway_from_maven(installed: Installed, preparations: dict[str, _Preparation], tmp_path: Path) -> None:
-    jars = preparations["mvn"].directory() / "lib"
-    found = {path.name: hashlib.sha256(path.read_bytes()).hexdigest() for path in jars.iterdir()}
-    lines = (_THIRD_PARTY / "flyway" / "sha256sums").read_text("utf-8").splitlines()
-    assert found == {name: digest for digest, name in map(str.split, lines)}
-    project = _project(tmp_path, "flyway")
+@pytest.mark.parametrize("name", ["flyway", "liquibase"])
+def test_from_maven(installed: Installed, jars: Path, tmp_path: Path, name: str) -> None:
+    project = _project(tmp_path, name)
     (project / "lib").symlink_to(jars)
+    (project / "bin").mkdir()
+    (project / "bin" / "liquibase").write_text(_LIQUIBASE, encoding="utf-8")
+    (project / "bin" / "liquibase").chmod(0o755)
     _passes(installed, project)
 
 

@@ -52,10 +52,11 @@ class _Tool:
         marker: The file's name.
         command: `{marker}` is the file. One word of npm's is found among what npm has installed.
         wants: What is in the file's text.
-        root: The file that stands where it is started; "": the marker's own folder.
-        above: How many folders above the marker that is, where there is no such file.
+        root: The file that stands where it is started, or with a slash at its end what that folder is called; "": the
+            marker's own folder. A project that has neither is the place itself.
+        above: How many folders above the marker that is, where nothing is said of it.
         migrations: Names of its migrations in a folder that is called so; "": it has none.
-        reads: What it reads beside, from where it is started.
+        reads: What it reads beside, from where it is started; `{folder}` is the marker's own folder.
         env: See `Migrator`.
         home: See `Migrator`.
         yields: Files of SQL are taken where there are some.
@@ -106,7 +107,8 @@ _TOOLS = (
     _Tool(r"Cargo\.toml", ("cargo", "run", "--quiet", "--", "up"), wants=r"^sea-orm-migration\b",
           reads=("src/**/*.rs",), home="toolchains (CARGO_HOME, RUSTUP_HOME)"),
     _Tool(r"(?:db\.)?changelog[\w.-]*\.(?:xml|ya?ml|json)", ("liquibase", "--changelog-file", "{marker}", "update"),
-          wants=r"databaseChangeLog", reads=("**/*.sql", "**/*.xml", "**/*.y*ml"), env=_JDBC),
+          wants=r"databaseChangeLog", root="resources/", env=_JDBC,
+          reads=("{folder}/**/*.sql", "{folder}/**/*.xml", "{folder}/**/*.y*ml", "{folder}/**/*.json")),
     _Tool(r".*ModelSnapshot\.cs", ("dotnet", "ef", "database", "update"), above=1, migrations=r".*\.cs",
           home="tools (DOTNET_CLI_HOME)"),
 )  # fmt: skip
@@ -142,9 +144,11 @@ def _started(found: Evidence, tool: _Tool, marker: Path) -> Migrator | None:
     folder = next(_migrations(found.root, directory, tool.migrations), "") if tool.migrations else ""
     if tool.migrations and not folder:
         return None
-    words = [word.replace("{marker}", posixpath.relpath(shown, below)) for word in tool.command]
+    place = posixpath.relpath(shown, below)
+    words = [word.replace("{marker}", place) for word in tool.command]
     words[0] = _installed(found.root, directory, words[0])
-    reads = [posixpath.normpath(posixpath.join(below, pattern)) for pattern in tool.reads]
+    patterns = [pattern.replace("{folder}", posixpath.dirname(place) or ".") for pattern in tool.reads]
+    reads = [posixpath.normpath(posixpath.join(below, pattern)) for pattern in patterns]
     inputs = [shown, *([folder] if folder else []), *(each for each in reads if _is_there(found.root, each))]
     return Migrator(started_in(below, words), inputs, folder, env=tool.env, home=tool.home)
 
@@ -152,7 +156,7 @@ def _started(found: Evidence, tool: _Tool, marker: Path) -> Migrator | None:
 def _directory(root: Path, tool: _Tool, marker: Path) -> Path:
     """Return where a tool is started."""
     for parent in marker.parents if tool.root else ():
-        if (parent / tool.root).is_file():
+        if (parent / tool.root).is_file() or tool.root == f"{parent.name}/":
             return parent
         if parent == root:
             return root
