@@ -17,6 +17,8 @@ from typing import TYPE_CHECKING
 
 from realservices.cli.named_services import services_to_start
 from realservices.cli.servers import add_server_options, use_servers
+from realservices.dev.errors import PortTakenError, StartupError
+from realservices.dev.fixed_ports import pin_ports
 from realservices.isolation.isolation_manager import process_manager
 from realservices.sources.build_progress import show_builds
 from realservices.sources.package import PROJECTS_PYTHON
@@ -50,6 +52,11 @@ def add_options(parser: argparse.ArgumentParser) -> None:
         help="start this one, and what it needs; may be repeated. By default all that the project declares",
     )  # fmt: skip
     parser.add_argument(
+        "--fixed-ports", action="store_true",
+        help="services have the ports that they declare in fixed_ports, for a command in which addresses are written; "
+        "it is then alone on this machine",
+    )  # fmt: skip
+    parser.add_argument(
         "--python", metavar="FILE",
         help="what {python} stands for in the project's declarations; by default the active virtual environment's, "
         "else the interpreter of this command",
@@ -71,16 +78,23 @@ def run(options: argparse.Namespace) -> int:
     show_builds()
     manager = process_manager()
     try:
-        _start(manager, options.service)
+        _start(manager, options.service, has_fixed_ports=options.fixed_ports)
         return _run(manager, command)
     finally:
         manager.close()
 
 
-def _start(manager: IsolationManager, names: list[str]) -> None:
+def _start(manager: IsolationManager, names: list[str], *, has_fixed_ports: bool) -> None:
     services = manager.services
-    for service in services_to_start(services, names, project_root()):
-        services.endpoint(service.kind, service.name)
+    wanted = services_to_start(services, names, project_root())
+    with contextlib.ExitStack() as stack:
+        if has_fixed_ports and services.embedded:
+            try:
+                pin_ports(services, wanted, [], stack)
+            except PortTakenError as error:
+                raise StartupError(f"{error}. Here that is `exec` without --fixed-ports") from None
+        for service in wanted:
+            services.endpoint(service.kind, service.name)
     services.start()
 
 

@@ -3,6 +3,7 @@ from __future__ import annotations
 import json
 import os
 import signal
+import socket
 import subprocess
 import sys
 import venv
@@ -12,6 +13,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from realservices.kinds.registry import find, names
+from tests.host.ports import free_port
 
 if TYPE_CHECKING:
     from tests.cli.development import Development
@@ -71,6 +73,44 @@ def test_a_redis_that_asks_for_no_password(development: Development) -> None:
     assert answer == "+PONG"
     url, port = address.split(",")
     assert url == f"redis://127.0.0.1:{port}/0"
+
+
+_PINNED = """
+[services.cache]
+kind = "redis"
+password = false
+fixed_ports = {{ redis = {cache} }}
+[services.db]
+kind = "postgres"
+user = "postgres"
+fixed_ports = {{ postgres = {db} }}
+"""
+
+
+def test_fixed_ports_are_had_by_option_alone(development: Development) -> None:
+    development.with_servers()
+    ports = {"cache": free_port(), "db": free_port()}
+    development.append(_PINNED.format(**ports))
+    show = ("--", sys.executable, "-c", "import os; print(os.environ['TEST_REDIS_PORT'], os.environ['DATABASE_URL'])")
+    done = _exec(development, "--fixed-ports", *show)
+    assert done.returncode == 0, done.stderr
+    port, url = done.stdout.split()
+    assert int(port) == ports["cache"]
+    assert url.startswith("postgresql://postgres:")
+    assert url.endswith(f"@127.0.0.1:{ports['db']}/test")
+    done = _exec(development, *show)
+    assert int(done.stdout.split()[0]) != ports["cache"]
+
+
+def test_a_fixed_port_that_is_taken_is_told_and_nothing_runs(development: Development) -> None:
+    development.with_servers()
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        port = taken.getsockname()[1]
+        development.append(f'[services.cache]\nkind = "redis"\nfixed_ports = {{ redis = {port} }}\n')
+        done = _exec(development, "--fixed-ports", "--", "echo", "ran")
+    assert (done.returncode, done.stdout) == (1, "")
+    assert f"port {port} (redis) is taken by " in done.stderr
+    assert "Here that is `exec` without --fixed-ports" in done.stderr
 
 
 def test_the_schema_is_there_and_the_servers_are_gone_afterwards(project: Development) -> None:

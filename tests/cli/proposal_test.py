@@ -403,3 +403,64 @@ def test_tortoise_is_given_the_scheme_that_it_knows(tmp_path: Path) -> None:
     declared, questions = _proposed(tmp_path, {"requirements.txt": "tortoise-orm\nasyncpg\n", "config.py": read})
     assert declared["env"] == {"DATABASE_URL": "$(url db postgres)"}
     assert "config.py reads DATABASE_TEST_URL" in questions
+
+
+@pytest.mark.parametrize(
+    ("file", "text"),
+    [
+        ("setup.py", "extras = {'queue': ['redis[hiredis]>=4', 'psycopg2']}\nsetup(extras_require=extras)\n"),
+        ("setup.py", "setup(name='a', install_requires=['redis<6', 'psycopg2-binary; python_version>\"3\"'])\n"),
+        ("setup.cfg", "[options]\ninstall_requires =\n    redis>=4\n[options.extras_require]\ndb = psycopg[pool]\n"),
+        ("Pipfile", '[packages]\nredis = "*"\n[dev-packages]\npsycopg2 = {version = "2"}\n'),
+        ("environment.yml", "dependencies:\n  - python=3.12\n  - psycopg2=2.9\n  - pip:\n      - redis==5.0\n"),
+        ("requirements/base.in", "redis\npsycopg[binary]\n"),
+        ("requirements-dev.in", "redis\npsycopg[binary]\n"),
+        ("pyproject.toml", "[tool.uv]\ndev-dependencies = ['redis', 'psycopg']\n"),
+        ("pyproject.toml", "[tool.pdm.dev-dependencies]\ntest = ['redis', 'psycopg']\n"),
+        ("pyproject.toml", "[tool.hatch.envs.default]\nextra-dependencies = ['redis', 'psycopg']\n"),
+        ("pyproject.toml", "[tool.poetry.dev-dependencies]\nredis = '5'\npsycopg = '3'\n"),
+    ],
+)  # fmt: skip
+def test_dependencies_of_python_are_found_where_projects_have_them(tmp_path: Path, file: str, text: str) -> None:
+    declared, questions = _proposed(tmp_path, {"requirements.txt": "", file: text})
+    assert {service["kind"] for service in declared["services"].values()} == {"postgres", "redis"}
+    assert "not read" not in questions
+
+
+def test_words_of_a_setup_that_are_no_dependencies(tmp_path: Path) -> None:
+    setup = "setup(name='redis', keywords=['redis', 'psycopg'], packages=['redis'])\n"
+    declared, _ = _proposed(tmp_path, {"setup.py": setup})
+    assert [service["kind"] for service in declared["services"].values()] == ["postgres"]
+
+
+@pytest.mark.parametrize(
+    ("file", "text", "message"),
+    [
+        ("setup.cfg", "no section\n", "not read: setup.cfg: File contains no section headers."),
+        ("Pipfile", "[packages\n", "not read: Pipfile: "),
+    ],
+)
+def test_files_of_dependencies_that_cannot_be_read_are_named(
+    tmp_path: Path, file: str, text: str, message: str
+) -> None:
+    assert message in _proposed(tmp_path, {file: text})[1]
+
+
+@pytest.mark.parametrize(
+    ("file", "code", "told"),
+    [
+        ("tests/helpers.py", "def f(url='redis://localhost:6379/1'): pass", "tests/helpers.py:1 has the address redis://localhost:6379"),
+        ("conftest.py", "X = f'rediss'\nA = f'redis://u:secret@127.0.0.1/{0}'", "conftest.py:2 has the address redis://127.0.0.1:"),
+        ("api/test_a.py", "URL = 'redis://redis:6379'", ""),
+        ("app/cache.py", "URL = 'redis://localhost:6379'", ""),
+        ("tests/test_a.py", "URL = os.getenv('REDIS_URL', 'redis://localhost:6379')", ""),
+        ("tests/test_a.py", "monkeypatch.setenv('REDIS_URL', 'redis://localhost:6379')", ""),
+        ("tests/test_a.py", "patch.dict(os.environ, {'REDIS_URL': 'redis://localhost:6379'})", ""),
+        ("tests/test_a.py", "URL = 'http://localhost:80'", ""),
+    ],
+)  # fmt: skip
+def test_addresses_that_tests_have_in_them(tmp_path: Path, file: str, code: str, told: str) -> None:
+    _, questions = _proposed(tmp_path, {"requirements.txt": "redis\n", file: code})
+    assert ("has the address" in questions) == bool(told)
+    assert told in questions
+    assert "secret" not in questions

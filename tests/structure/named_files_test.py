@@ -14,7 +14,7 @@ _READ = ("realservices", "tests", "docs", "bench")
 # Without a folder: one that lies beside, below or above. Not in quotes: these are names of others' files.
 _BARE = re.compile(r"(?<![\w/.{}*\"'-])([a-z_]+\.py)\b(?![\"'])")
 # Of projects, of pytest, and a library.
-_OF_OTHERS = re.compile(r"(?:conftest|manage|coverage|redis|(?:mocked_)?test_\w+|\w+_test|\w+_mocked)\.py")
+_OF_OTHERS = re.compile(r"(?:conftest|manage|setup|coverage|redis|(?:mocked_)?test_\w+|\w+_test|\w+_mocked)\.py")
 
 
 def _is_there(name: str, path: Path) -> bool:

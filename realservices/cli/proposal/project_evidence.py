@@ -12,6 +12,8 @@ from realservices.cli.proposal.migration_programs import migrator_of
 from realservices.cli.proposal.other_dependencies import dependencies_of_others
 from realservices.cli.proposal.other_names import names_read_by_others
 from realservices.cli.proposal.other_programs import other_program
+from realservices.cli.proposal.project_files import table_of
+from realservices.cli.proposal.python_dependencies import dependencies_of_python
 from realservices.cli.proposal.read_names import names_read, reading_files
 from realservices.cli.proposal.settings_classes import fields_read
 from realservices.cli.proposal.sql_folders import sql_files
@@ -27,7 +29,6 @@ _VARIABLE_FILES = (".flaskenv", ".env.example", ".env.sample", ".env.template", 
 # Of python-dotenv, django-environ and environs.
 _OVERRIDES = re.compile(r"\b(?:load_dotenv|read_env)\([^\n]*\b(?:override|overwrite)\s*=\s*True")
 _ASSIGNMENT = re.compile(r"^\s*(?:export\s+)?([A-Za-z_]\w*)\s*=\s*(.*?)\s*$")
-_NAME = re.compile(r"^\s*([A-Za-z0-9][\w.-]*)")
 
 
 @dataclass(frozen=True, slots=True)
@@ -89,22 +90,30 @@ class Evidence:
             self.unread.append(f"{path.relative_to(self.root)}: {error}")
             return ""
 
+    def toml(self, name: str) -> dict[str, Any]:
+        """Return what a file of TOML in the project's directory holds, nothing if it cannot be read."""
+        import tomllib  # noqa: PLC0415 - for this command only
+
+        try:
+            return tomllib.loads(self.text(self.root / name))
+        except ValueError as error:
+            self.unread.append(f"{name}: {error}")
+            return {}
+
 
 def look(root: Path) -> Evidence:
     """Read what there is."""
     found = Evidence(root)
     found.has_bazel = (root / "MODULE.bazel").is_file()
-    pyproject = _toml(found, "pyproject.toml")
-    for name, file in _dependencies(found, pyproject):
-        found.dependencies.setdefault(_normalised(name), file)
-    for name, file in dependencies_of_others(found):
+    pyproject = found.toml("pyproject.toml")
+    for name, file in (*dependencies_of_python(found, pyproject), *dependencies_of_others(found)):
         found.dependencies.setdefault(name, file)
     found.images = merged(
         image for path in sorted(root.glob("*compose*.y*ml")) for image in read_compose(path.name, found.text(path))
     )
     for name, variable in _variables(found):
         found.variables.setdefault(name, variable)
-    found.migrator = migrator_of(found, _table(_table(pyproject, "tool"), "alembic"))
+    found.migrator = migrator_of(found, table_of(table_of(pyproject, "tool"), "alembic"))
     if not found.migrator:
         found.sql = sql_files(root)
         found.migrator = other_program(found, has_sql=found.sql is not None)
@@ -131,39 +140,3 @@ def _variables(found: Evidence) -> Iterator[tuple[str, Variable]]:
             found.aliases, found.aliases_in = aliases(text, path), shown
     for name, default, shown in names_read_by_others(found):
         yield name, Variable(default, shown, is_read=True)
-
-
-def _dependencies(found: Evidence, content: dict[str, Any]) -> Iterator[tuple[str, str]]:
-    for path in sorted(found.root.glob("*requirements*.txt")) + sorted(found.root.glob("requirements/*.txt")):
-        shown = str(path.relative_to(found.root))
-        yield from ((match[1], shown) for line in found.text(path).splitlines() if (match := _NAME.match(line)))
-    project, tool = _table(content, "project"), _table(content, "tool")
-    lists = [project.get("dependencies"), *_table(project, "optional-dependencies").values()]
-    lists += _table(content, "dependency-groups").values()
-    for each in lists:
-        for line in each if isinstance(each, list) else ():
-            if isinstance(line, str) and (match := _NAME.match(line)):
-                yield match[1], "pyproject.toml"
-    poetry = _table(tool, "poetry")
-    groups = [_table(group, "dependencies") for group in _table(poetry, "group").values() if isinstance(group, dict)]
-    for table in (_table(poetry, "dependencies"), *groups):
-        yield from ((name, "pyproject.toml") for name in table)
-
-
-def _toml(found: Evidence, name: str) -> dict[str, Any]:
-    import tomllib  # noqa: PLC0415 - for this command only
-
-    try:
-        return tomllib.loads(found.text(found.root / name))
-    except ValueError as error:
-        found.unread.append(f"{name}: {error}")
-        return {}
-
-
-def _table(content: dict[str, Any], key: str) -> dict[str, Any]:
-    value = content.get(key, {})
-    return value if isinstance(value, dict) else {}
-
-
-def _normalised(name: str) -> str:
-    return re.sub(r"[-_.]+", "-", name).lower()

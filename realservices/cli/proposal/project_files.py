@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import ast
 import warnings
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from realservices.sources.patterns import own_folders
 
@@ -49,6 +49,12 @@ def python_tree(text: str) -> ast.Module:
             return ast.parse(text)
     except (SyntaxError, ValueError):
         return ast.Module([], [])
+
+
+def table_of(content: dict[str, Any], key: str) -> dict[str, Any]:
+    """Return a table of a table as TOML has it; an empty one if there is none."""
+    value = content.get(key, {})
+    return value if isinstance(value, dict) else {}
 
 
 def has_own_tests(root: Path, directory: Path) -> bool:

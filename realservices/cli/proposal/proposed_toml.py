@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from realservices.cli.proposal.kind_hints import hinted_kinds, is_anothers, kind_hints
+from realservices.cli.proposal.written_addresses import written_address
 from realservices.kinds.registry import find
 
 if TYPE_CHECKING:
@@ -155,6 +156,15 @@ def _ask(proposal: Proposal, found: Evidence) -> None:
             proposal.questions.append(f"{file}: {package} is there; our fixtures can replace {what}")
     for hints in hinted:
         hints.ask(proposal, found)
+    for kind in proposal.services:
+        hints = kind_hints(kind)
+        address, where = written_address(found, hints.schemes)
+        if address:
+            named = f"read {hints.given[0]} there" if hints.given else "read it from the environment"
+            proposal.questions.append(
+                f"{where} has the address {address}: where tests connect to it, whatever the environment says, "
+                f"{named}, or give the service that port for `exec --fixed-ports` (docs/command_line.md)"
+            )
     proposal.questions += [
         f"{path} belongs to {folder}/, which has tests of its own: run init there, too"
         for folder, path in found.elsewhere.items()
