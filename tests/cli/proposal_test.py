@@ -464,3 +464,10 @@ def test_addresses_that_tests_have_in_them(tmp_path: Path, file: str, code: str,
     assert ("has the address" in questions) == bool(told)
     assert told in questions
     assert "secret" not in questions
+
+
+def test_clusters_of_redis_are_none_of_ours(tmp_path: Path) -> None:
+    names = ("TEST_REDIS_URL", "TEST_REDIS_CLUSTER_URL", "REDIS_SENTINEL_HOST")
+    code = "".join(f"os.getenv('{name}', 'redis://localhost')\n" for name in names)
+    declared, _ = _proposed(tmp_path, {"requirements.txt": "redis\n", "config.py": code})
+    assert declared["env"] == {"TEST_REDIS_URL": "$(url cache)"}

@@ -14,9 +14,9 @@ if TYPE_CHECKING:
     from realservices.cli.proposal.proposed_toml import Proposal
 
 
-# Databases that are none of ours, of which a variable's name may speak beside a word of ours: MONGO_DB_NAME.
+# What is none of ours, of which a variable's name may speak beside a word of ours: MONGO_DB_NAME, REDIS_CLUSTER_URL.
 _OTHERS = re.compile(
-    r"(?:^|_)(?:MONGO|MYSQL|MSSQL|ORACLE|SQLITE|NEO4J|CASSANDRA|COUCH|INFLUX|DYNAMO|ELASTIC|GEO|MAXMIND|BIGQUERY|SNOWFLAKE)"
+    r"(?:^|_)(?:MONGO|MYSQL|MSSQL|ORACLE|SQLITE|NEO4J|CASSANDRA|COUCH|INFLUX|DYNAMO|ELASTIC|GEO|MAXMIND|BIGQUERY|SNOWFLAKE|REDIS_CLUSTER|SENTINEL)"
 )
 
 

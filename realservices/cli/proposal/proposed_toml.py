@@ -21,6 +21,7 @@ _CATALOGUE = {"nats": "NATS", "minio": "S3", "kafka": "Kafka's protocol", "local
 _REPLACED = {
     "testcontainers": "its containers", "pytest-postgresql": "its fixtures", "pytest-docker": "its containers",
     "fakeredis": "FakeRedis: isolated_redis", "pytest-redis": "its fixtures", "pytest-asyncpg": "its fixtures",
+    "pytest-databases": "its fixtures", "pytest-docker-tools": "its containers",
 }  # fmt: skip
 _EXTRAS = {
     "psycopg": ("psycopg", "psycopg-binary"), "psycopg2": ("psycopg2", "psycopg2-binary"), "http": ("httpx",),
