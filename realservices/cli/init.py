@@ -48,7 +48,7 @@ def run(options: argparse.Namespace) -> int:
     toml = proposal.toml(prefix) if proposal.services else ""
     if toml and options.write:
         _write(root, target, toml)
-    build = build_text(proposal, found) if found.has_bazel and toml else ""
+    build = build_text(proposal) if found.has_bazel and toml else ""
     console = Console()
     if options.json:
         console.json(_content(proposal, target, toml, build, is_written=options.write))

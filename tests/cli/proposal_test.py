@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from realservices.cli.proposal.project_evidence import look
+from realservices.cli.proposal.proposed_target import build_text
 from realservices.cli.proposal.proposed_toml import propose
 
 if TYPE_CHECKING:
@@ -95,7 +96,7 @@ def test_a_project_below_with_tests_of_its_own_is_named(tmp_path: Path) -> None:
     declared, questions = _proposed(tmp_path, files)
     assert declared["services"]["db"] == {"kind": "postgres"}
     assert "backend/alembic.ini belongs to backend/, which has tests of its own: run init there, too" in questions
-    assert "no migrations were found, so that the database is empty" in questions
+    assert "no migrations were found, so that the database of 'db' is empty" in questions
 
 
 @pytest.mark.parametrize(
@@ -471,3 +472,86 @@ def test_clusters_of_redis_are_none_of_ours(tmp_path: Path) -> None:
     code = "".join(f"os.getenv('{name}', 'redis://localhost')\n" for name in names)
     declared, _ = _proposed(tmp_path, {"requirements.txt": "redis\n", "config.py": code})
     assert declared["env"] == {"TEST_REDIS_URL": "$(url cache)"}
+
+
+_MERGE_TREE = "CREATE TABLE a (b Int8) ENGINE = MergeTree ORDER BY b;\n"
+_INNODB = "CREATE TABLE a (b INT AUTO_INCREMENT PRIMARY KEY) ENGINE=InnoDB;\n"
+
+
+@pytest.mark.parametrize(
+    ("files", "service", "lines", "question"),
+    [
+        (
+            {"db/clickhouse/migrations/1_a.sql": "", "db/clickhouse/schema.sql": ""},
+            ("analytics", "clickhouse-connect"),
+            {"schema": ["db/clickhouse/migrations/*.sql"]},
+            "SQL is in db/clickhouse/schema.sql, too: take what makes the tests' schema",
+        ),
+        ({"migrations/1_a.sql": _MERGE_TREE}, ("analytics", "clickhouse-driver"), {"schema": ["migrations/*.sql"]}, ""),
+        ({"migrations/1_a.sql": _INNODB}, ("shop", "mariadb"), {"migrations": ["migrations/*.sql"]}, ""),
+        (
+            {"migrations/1_a.sql": "CREATE TABLE a (b JSONB)"},
+            ("shop", "mariadb"),
+            {},
+            "the database of 'shop' is empty: name files of SQL in the key migrations (docs/mariadb.md)",
+        ),
+        (
+            {},
+            ("analytics", "clickhouse-connect"),
+            {},
+            "the database of 'analytics' is empty: name files of SQL in the key schema (docs/clickhouse.md)",
+        ),
+    ],
+)  # fmt: skip
+def test_sql_of_other_kinds(
+    tmp_path: Path, files: dict[str, str], service: tuple[str, str], lines: dict[str, Any], question: str
+) -> None:
+    name, package = service
+    declared, questions = _proposed(tmp_path, {"requirements.txt": package, **files})
+    found = declared["services"][name]
+    assert {key: value for key, value in found.items() if key != "kind"} == lines
+    assert question in questions
+    assert ("is empty" in questions) == (not lines)
+
+
+_ALEMBIC = {"alembic.ini": "[alembic]\nscript_location = db\n", "db/env.py": "os.environ['MARIADB_URL']"}
+
+
+def test_the_program_makes_the_schema_of_one_kind(tmp_path: Path) -> None:
+    declared, questions = _proposed(tmp_path, {"requirements.txt": "mariadb\nclickhouse-connect", **_ALEMBIC})
+    shop, analytics = declared["services"]["shop"], declared["services"]["analytics"]
+    assert shop["migrate"] == [["{python}", "-m", "alembic", "upgrade", "head"]]
+    assert "migrate" not in analytics
+    assert "the database of 'analytics' is empty" in questions
+
+
+def test_the_program_makes_the_schema_of_postgresql_first(tmp_path: Path) -> None:
+    declared, questions = _proposed(tmp_path, {"requirements.txt": "mariadb\nasyncpg", **_ALEMBIC})
+    assert "migrate" in declared["services"]["db"]
+    assert declared["services"]["shop"] == {"kind": "mariadb"}
+    assert "the database of 'shop' is empty" in questions
+
+
+def test_what_a_program_finds_another_kind_by(tmp_path: Path) -> None:
+    files = {"requirements.txt": "mariadb", **_ALEMBIC, ".env": "SHOP_URL=mariadb+pymysql://a@b/c\n"}
+    declared, _ = _proposed(tmp_path, files)
+    assert declared["services"]["shop"]["migrate_env"] == {"SHOP_URL": "$(url pymysql)"}
+    _, questions = _proposed(tmp_path, {**files, ".env": "", "db/env.py": ""})
+    assert "the migrator gets MARIADB_URL and TEST_MARIADB_*; where it reads other names, add migrate_env" in questions
+
+
+def test_targets_say_what_declarations_say(tmp_path: Path) -> None:
+    files = {
+        "requirements.txt": "asyncpg\nclickhouse-connect\nmariadb\nredis",
+        "goose/migrations/1_a.sql": _GOOSE,
+        "clickhouse/schema.sql": _MERGE_TREE,
+        "manage.py": _MANAGE,
+    }
+    _proposed(tmp_path, {name: text for name, text in files.items() if name != "manage.py"})
+    text = build_text(propose(look(tmp_path)))
+    migrations = 'migrations = glob(["goose/migrations/*.sql"]),\n    layout = "goose",'
+    assert f'postgres_service(\n    name = "db",\n    {migrations}\n)' in text
+    assert 'clickhouse_service(\n    name = "analytics",\n    schema = glob(["clickhouse/schema.sql"]),\n)' in text
+    assert '\n\nmariadb_service(name = "shop")\n\n' in text
+    _proposed(tmp_path, files)
+    assert 'name = "db",\n    migrate = [":migrate"],' in build_text(propose(look(tmp_path)))

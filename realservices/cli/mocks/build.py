@@ -46,7 +46,7 @@ def run(options: argparse.Namespace) -> int:
         for path, (_, new) in changes.texts.items():
             path.write_text(new, encoding="utf-8")
     console = Console()
-    blocks = service_blocks(proposal, found) if root else []
+    blocks = service_blocks(proposal) if root else []
     if root and blocks:
         rules = ", ".join(f'"{kind}_service"' for kind in proposal.services)
         blocks.insert(0, f'load("@{repository_of(root)}//rules:defs.bzl", {rules})')

@@ -26,22 +26,32 @@ class KindHints:
     Attributes:
         images: Names of container images.
         packages: Names of packages that a project may depend on.
-        rule: That declares it in a BUILD file.
         service: What a declaration calls it.
         words: What variables that speak of it have in their names, as a regular expression.
         schemes: Of its URLs.
         lacks: What an address of it does not have, of ``user``, ``password`` and ``database``.
         given: Variables that tests have anyway, from when the service has started.
+        migrators_names: What a migrator finds it by.
+        migrated: Its place among the kinds whose schema the project's program may make; 0: it has no schema.
+        schema_key: The key that names files of SQL.
+        page: Of the documentation, about that key.
+        sql_folders: What is in the names of folders of SQL that are its own, as a regular expression.
+        sql_words: What is in such files alone.
     """
 
     images: Sequence[str] = ()
     packages: Sequence[str] = ()
-    rule = ""
     service = ""
     words = ""
     schemes: Sequence[str] = ()
     lacks: Sequence[str] = ()
     given: Sequence[str] = ()
+    migrators_names = ""
+    migrated = 0
+    schema_key = ""
+    page = ""
+    sql_folders = ""
+    sql_words = ""
 
     def reasons(self, found: Evidence) -> Iterable[str]:
         """Return what else speaks for it."""
@@ -59,10 +69,6 @@ class KindHints:
 
     def ask(self, proposal: Proposal, found: Evidence) -> None:
         """Add what could not be told."""
-
-    def target(self, proposal: Proposal, found: Evidence) -> str:
-        """Return its target in a BUILD file."""
-        return f'{self.rule}(name = "{self.service}")'
 
 
 def is_anothers(name: str) -> bool:

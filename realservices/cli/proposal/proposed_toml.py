@@ -48,6 +48,7 @@ class Proposal:
         env: Variables of the project's own.
         questions: What could not be told, and what to do.
         extras: What pip has to install.
+        migrated: The kind whose service's schema the project's program makes, if there is one.
     """
 
     reasons: dict[str, list[str]] = field(default_factory=dict)
@@ -56,6 +57,7 @@ class Proposal:
     env: dict[str, str] = field(default_factory=dict)
     questions: list[str] = field(default_factory=list)
     extras: list[str] = field(default_factory=list)
+    migrated: str = ""
 
     def toml(self, prefix: str) -> str:
         """Return the declaration.
@@ -78,6 +80,9 @@ def propose(found: Evidence) -> Proposal:
     """Return what follows from the evidence."""
     proposal = Proposal(reasons={kind: list(_reasons(kind, found)) for kind in hinted_kinds()})
     proposal.services = {kind: [] for kind, reasons in proposal.reasons.items() if reasons}
+    if found.migrator:
+        places = {kind: place for kind in proposal.services if (place := kind_hints(kind).migrated)}
+        proposal.migrated = min(places, key=places.__getitem__, default="")
     for kind in proposal.services:
         kind_hints(kind).add_schema(proposal, found)
     for name, variable in found.variables.items():

@@ -53,6 +53,20 @@ def is_another_databases(shown: str, notes: str, paths: Sequence[Path]) -> bool:
     return bool(_OTHERS_TEXT.search(texts)) and not _OWN_TEXT.search(texts)
 
 
+def speaks_of(shown: str, paths: Sequence[Path], folders: str, words: str) -> bool:
+    """Return whether files of SQL are for a database that is known by words.
+
+    Args:
+        shown: Their folder, from the project's directory.
+        paths: The files.
+        folders: A regular expression of what is in its folders' names.
+        words: One of what is in its files alone.
+    """
+    if re.search(folders, shown, re.IGNORECASE):
+        return True
+    return any(re.search(words, _beginning(path), re.IGNORECASE) for path in paths[:_LOOKED_AT_FILES])
+
+
 def _beginning(path: Path) -> str:
     try:
         with path.open("rb") as file:

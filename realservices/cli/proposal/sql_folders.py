@@ -8,11 +8,11 @@ from typing import TYPE_CHECKING
 
 from realservices.cli.proposal.named_folders import named_folders
 from realservices.cli.proposal.project_files import walk
-from realservices.cli.proposal.sql_dialects import is_another_databases, notes_beside
+from realservices.cli.proposal.sql_dialects import is_another_databases, notes_beside, speaks_of
 from realservices.schema.flyway import letter_of
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Callable, Iterable
     from pathlib import Path
 
 _PLAN = "sqitch.plan"
@@ -59,11 +59,24 @@ def sql_files(root: Path) -> SqlFiles | None:
     """Return the migrations of a project, None if there are none in SQL."""
     if (root / _PLAN).is_file():
         return SqlFiles([_PLAN, "deploy/*.sql"], sorted([root / _PLAN, *root.glob("deploy/*.sql")]), "sqitch")
-    found = _patterns(root)
+    migrations, schemas = _patterns(root, lambda shown, notes, paths: not is_another_databases(shown, notes, paths))
+    found = migrations or schemas
     if not found:
         return None
     first, *others = found
     return SqlFiles([first], sorted(root.glob(first)), "", _seed(root, first), others)
+
+
+def patterns_of(root: Path, folders: str, words: str) -> list[str]:
+    """Return patterns of the files of SQL for another database than PostgreSQL; the likeliest come first.
+
+    Args:
+        root: The project's directory.
+        folders: A regular expression of what is in the names of its folders.
+        words: One of what is in its files alone.
+    """
+    migrations, schemas = _patterns(root, lambda shown, _, paths: speaks_of(shown, paths, folders, words))
+    return [*migrations, *schemas]
 
 
 def _seed(root: Path, pattern: str) -> str:
@@ -76,8 +89,13 @@ def _seed(root: Path, pattern: str) -> str:
     return next((each for each in beside if (root / each).is_file()), "")
 
 
-def _patterns(root: Path) -> list[str]:
-    """Return patterns: of folders named after migrations, else of those after a schema; the likeliest come first."""
+def _patterns(root: Path, is_wanted: Callable[[str, str, list[Path]], bool]) -> tuple[list[str], list[str]]:
+    """Return patterns of folders named after migrations, and of those after a schema; the likeliest come first.
+
+    Args:
+        root: The project's directory.
+        is_wanted: Returns whether a folder's files are, by its name, what a tool says beside them, and the files.
+    """
     migrations: dict[str, None] = {}
     schemas: dict[str, None] = {}
     told = set(named_folders(root))
@@ -86,7 +104,7 @@ def _patterns(root: Path) -> list[str]:
         names = [name for name in files if name.endswith(".sql")]
         shown = here.relative_to(root).as_posix()
         notes = notes_beside(here) if names else ""
-        if not names or is_another_databases(shown, notes, [here / name for name in names]):
+        if not names or not is_wanted(shown, notes, [here / name for name in names]):
             continue
         parts = () if here == root else here.relative_to(root).parts
         whole = next((name for name in names if _WHOLE.fullmatch(name)), "")
@@ -99,7 +117,7 @@ def _patterns(root: Path) -> list[str]:
             schemas[f"{shown}/{whole}".removeprefix("./")] = None
         elif parts and _SCHEMAS.fullmatch(parts[-1]):
             schemas[pattern] = None
-    return [*_nearest(named), *_nearest(migrations)] or _nearest(schemas)
+    return [*_nearest(named), *_nearest(migrations)], _nearest(schemas)
 
 
 def _pattern(root: Path, here: Path, names: list[str]) -> str:

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 from realservices.cli.proposal.django_services import add_databases
 from realservices.cli.proposal.kind_hints import KindHints, is_anothers
 from realservices.cli.proposal.proposed_layout import proposed_layout
+from realservices.cli.proposal.proposed_schema import add_migrator, add_migrators_environment, ask_for_schema
 from realservices.cli.proposal.sql_questions import sql_questions
 from realservices.kinds.postgres.kind import KIND
 
@@ -50,6 +51,10 @@ class _Postgres(KindHints):
     words = r"POSTGRES(?:QL)?|PG|DB|DATABASE|SQL(?:ALCHEMY)?"
     schemes = ("postgres", "postgresql")
     given = ("DATABASE_URL",)
+    migrators_names = "DATABASE_URL and PG*"
+    migrated = 1
+    schema_key = "migrations"
+    page = "docs/schema.md"
 
     def reasons(self, found: Evidence) -> Iterable[str]:
         return found.sql.patterns[-1:] if found.sql else ()
@@ -62,28 +67,15 @@ class _Postgres(KindHints):
 
     def add_schema(self, proposal: Proposal, found: Evidence) -> None:
         lines = proposal.services[KIND.name]
-        if migrator := found.migrator:
-            lines += [f"migrate = [{json.dumps(migrator.command)}]", f"inputs = {json.dumps(migrator.inputs)}"]
-            if migrator.home:
-                proposal.questions.append(
-                    f"{migrator.command[-1]!r}: a migrator has a HOME of its own: where the tool looks there for its "
-                    f"{migrator.home}, name their place in migrate_env (docs/migrators.md)"
-                )
-            if migrator.where:
-                proposal.questions.append(
-                    f"{migrator.where} takes its URL from alembic.ini: have it read os.environ['DATABASE_URL']"
-                )
+        if proposal.migrated == KIND.name:
+            add_migrator(proposal, found, KIND.name, self)
         elif found.sql:
             lines.append(f"migrations = {json.dumps(found.sql.patterns)}")
             _add_layout(proposal, found, found.sql)
             if found.sql.seed:
                 lines.append(f"seeds = {json.dumps([found.sql.seed])}")
         else:
-            proposal.questions.append(
-                "no migrations were found, so that the database is empty: name files of SQL in the key migrations "
-                '(docs/schema.md), or what makes the schema: migrate = ["package.module:function"], for instance, with '
-                "a function that calls create_all (docs/migrators.md)"
-            )
+            ask_for_schema(proposal, self)
 
     def add_environment(self, proposal: Proposal, found: Evidence) -> None:
         if "tortoise-orm" in found.dependencies:  # It does not know postgresql://.
@@ -93,32 +85,9 @@ class _Postgres(KindHints):
         if f"$(host {self.service})" in references and f"$(port {self.service})" not in references:
             # Code that names a host alone means 5432, which is a developer's own server. Clients take this one instead.
             proposal.env[_PORT] = f"$(port {self.service})"
-        if not _is_migrated(proposal):
+        if proposal.migrated != KIND.name:
             return
-        lines = proposal.services[KIND.name]
-        # A migrator has one database, which needs no name.
-        named = f" {self.service}"
-        known = {
-            name: value.replace(named, "", 1)
-            for name, value in proposal.env.items()
-            if named in value and name != _PORT
-        }
-        needed = {name: value for name, value in known.items() if not (name in self.given and value == "$(url)")}
-        needed = {**(found.migrator.env if found.migrator else {}), **needed}
-        own = [f"{name} = {json.dumps(value)}" for name, value in needed.items()]
-        if own:
-            lines.insert(1, f"migrate_env = {{ {', '.join(own)} }}")
-        elif not known:
-            proposal.questions.append(
-                "the migrator gets DATABASE_URL and PG*; where it reads other names, add migrate_env "
-                "(docs/migrators.md)"
-            )
-        lacking = [name for name, each in found.variables.items() if each.is_required and name not in proposal.env]
-        if lacking:
-            proposal.questions.append(
-                f"code wants {', '.join(lacking)}, and a migrator has nothing of your shell's environment: where it "
-                "imports that code, name them in migrate_env, with values for tests (docs/migrators.md)"
-            )
+        add_migrators_environment(proposal, found, KIND.name, self, apart=_PORT)
         if found.aliases:
             add_databases(proposal, found, kind=KIND.name, service=self.service)
 
@@ -129,7 +98,7 @@ class _Postgres(KindHints):
                     f"{image.where} runs PostgreSQL {image.tag}; tests run the one that is installed with the extra "
                     "postgres, or that REALSERVICES_POSTGRES names (docs/postgres.md)"
                 )
-        for_migrator = _is_migrated(proposal)
+        for_migrator = proposal.migrated == KIND.name
         for name, variable in found.variables.items():
             if variable.is_read and name not in proposal.env and _is_url(name, variable.value):
                 migrator = f'; for the migrator, `{name} = "$(url psycopg)"` in migrate_env' if for_migrator else ""
@@ -148,15 +117,6 @@ class _Postgres(KindHints):
                 f"{where} wants {name}, which the PostgreSQL of the extra postgres has after `python -m realservices "
                 "fetch`, once on each machine (docs/postgres.md)"
             )
-
-    def target(self, proposal: Proposal, found: Evidence) -> str:
-        lines = ["postgres_service(", f'    name = "{self.service}",']
-        if found.sql:
-            lines.append(f"    migrations = glob({json.dumps(found.sql.patterns)}),")
-        lines += [f"    {line}," for line in proposal.services[KIND.name] if line.startswith(("layout", "seeds"))]
-        if found.migrator:
-            lines.append('    migrate = [":migrate"],  # a program that runs the migrations: docs/migrators.md')
-        return "\n".join([*lines, ")"])
 
 
 def _add_layout(proposal: Proposal, found: Evidence, files: SqlFiles) -> None:
@@ -177,11 +137,6 @@ def _fetched(found: Evidence) -> tuple[str, str] | None:
             if match := _FETCHED.search(path.read_text(encoding="utf-8", errors="replace")):
                 return match[0], str(path.relative_to(found.root))
     return None
-
-
-def _is_migrated(proposal: Proposal) -> bool:
-    """Return whether a migrator makes the schema."""
-    return any(line.startswith("migrate = ") for line in proposal.services.get(KIND.name, []))
 
 
 def _is_url(name: str, default: str) -> bool:

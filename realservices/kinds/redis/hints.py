@@ -21,7 +21,6 @@ class _Redis(KindHints):
         "maven:org.springframework.boot:spring-boot-starter-data-redis", "hex:redix", "composer:predis/predis",
         "composer:ext-redis",
     )  # fmt: skip
-    rule = "redis_service"
     service = "cache"
     words = r"REDIS|CACHE|BROKER|CELERY"
     schemes = ("redis",)
