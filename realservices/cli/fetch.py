@@ -20,13 +20,18 @@ HAS_JSON = False
 
 
 def add_options(parser: argparse.ArgumentParser) -> None:
-    """Declare the command's options: it has none."""
+    """Declare the command's options."""
+    parser.add_argument(
+        "--icu", action="store_true",
+        help="the whole server of that package, which has ICU and OpenSSL, beside the installed one; the last line "
+        "that is printed has sessions take it",
+    )  # fmt: skip
 
 
 def run(options: argparse.Namespace) -> int:
     """Fetch, and say what there is now."""
     console = Console()
     for kind in map(find, names()):
-        if kind.fetch:
-            console.line(as_text(load(kind, kind.fetch)()))
+        for line in load(kind, kind.fetch)(with_icu=options.icu).splitlines() if kind.fetch else ():
+            console.line(as_text(line))
     return EXIT_OK

@@ -102,8 +102,8 @@ _REMEDIES = (
     (
         r"ERROR:  ICU is not supported in this build",
         "take a PostgreSQL that is built with ICU: under Bazel distribution = "
-        '"@rules_realservices//third_party/postgres:18", in plain pytest REALSERVICES_POSTGRES=/usr/lib/postgresql/17, '
-        "for instance (docs/postgres.md)",
+        '"@rules_realservices//third_party/postgres:18", in plain pytest `python -m realservices fetch --icu`, or '
+        "REALSERVICES_POSTGRES=/usr/lib/postgresql/17, for instance (docs/postgres.md)",
     ),
     (
         r'ERROR:  relation "(?:\w+\.)?(?:__diesel_schema_migrations|schema_migrations|goose_db_version|gorp_migrations'

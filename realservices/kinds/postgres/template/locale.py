@@ -77,8 +77,8 @@ class Locale:
                 f"  {self._shown} needs a PostgreSQL that is built with ICU. Under Bazel: distribution = "
                 '"@rules_realservices//third_party/postgres:18" (or :15, :16, :17), or an installed one by '
                 'realservices.postgres(path = "/usr/lib/postgresql/17"). In plain pytest: '
-                "REALSERVICES_POSTGRES=/usr/lib/postgresql/17, for instance. Without ICU there is "
-                'locale_provider = "libc" with one of `locale -a`'
+                "`python -m realservices fetch --icu`, or REALSERVICES_POSTGRES=/usr/lib/postgresql/17. Without ICU "
+                'there is locale_provider = "libc" with one of `locale -a`'
             )
         if "locale" not in errors and "encoding mismatch" not in errors:
             return ""
