@@ -17,6 +17,7 @@ from typing import TYPE_CHECKING
 
 from realservices.cli.named_services import services_to_start
 from realservices.cli.servers import add_server_options, use_servers
+from realservices.contract.errors import RealServicesError
 from realservices.dev.errors import PortTakenError, StartupError
 from realservices.dev.fixed_ports import pin_ports
 from realservices.isolation.isolation_manager import process_manager
@@ -27,9 +28,11 @@ from realservices.system.own_environment import own_environment
 
 if TYPE_CHECKING:
     import argparse
-    from collections.abc import Iterator
+    from collections.abc import Iterator, Sequence
 
     from realservices.isolation.isolation_manager import IsolationManager
+    from realservices.sources.services import Services
+    from realservices.sources.source import Declared
 
 HELP = "run a command with this project's services, and return its exit code"
 HAS_JSON = False
@@ -88,14 +91,26 @@ def _start(manager: IsolationManager, names: list[str], *, has_fixed_ports: bool
     services = manager.services
     wanted = services_to_start(services, names, project_root())
     with contextlib.ExitStack() as stack:
-        if has_fixed_ports and services.embedded:
-            try:
-                pin_ports(services, wanted, [], stack)
-            except PortTakenError as error:
-                raise StartupError(f"{error}. Here that is `exec` without --fixed-ports") from None
+        if has_fixed_ports:
+            _pin(services, wanted, stack)
         for service in wanted:
             services.endpoint(service.kind, service.name)
     services.start()
+
+
+def _pin(services: Services, wanted: Sequence[Declared], stack: contextlib.ExitStack) -> None:
+    if services.embedded is None:
+        return
+    found = (services.embedded.declaration(each.name) for each in wanted)
+    if not any(each and "fixed_ports" in each.values for each in found):
+        raise RealServicesError(
+            f"--fixed-ports, and none of {', '.join(each.name for each in wanted)} declares a port: write "
+            "fixed_ports = { NAME = PORT } into its table (docs/command_line.md)"
+        )
+    try:
+        pin_ports(services, wanted, [], stack)
+    except PortTakenError as error:
+        raise StartupError(f"{error}. Here that is `exec` without --fixed-ports") from None
 
 
 def _run(manager: IsolationManager, command: list[str]) -> int:

@@ -102,6 +102,12 @@ def test_fixed_ports_are_had_by_option_alone(development: Development) -> None:
     assert int(done.stdout.split()[0]) != ports["cache"]
 
 
+def test_fixed_ports_that_nobody_declares(project: Development) -> None:
+    done = _exec(project, "--fixed-ports", "--", "echo", "ran")
+    assert (done.returncode, done.stdout) == (1, "")
+    assert "--fixed-ports, and none of db, cache declares a port: write fixed_ports = { NAME = PORT }" in done.stderr
+
+
 def test_a_fixed_port_that_is_taken_is_told_and_nothing_runs(development: Development) -> None:
     development.with_servers()
     with socket.create_server(("127.0.0.1", 0)) as taken:
