@@ -104,11 +104,19 @@ def _migrations(layout: str, files: list[Script]) -> list[Script]:
     if layout == "yoyo":
         ordered = by_dependency(files, needs)
         return [replace(file, transaction=not _YOYO_ALONE.search(file.content())) for file in ordered]
-    return [file if file.kind == APPLIED else _as_run(layout, file) for file in by_version(layout, files)]
+    return [
+        _as_applied(layout, file) if file.kind == APPLIED else _as_run(layout, file)
+        for file in by_version(layout, files)
+    ]
 
 
 def _as_written(file: Script) -> Script:
     return replace(file, transaction=needs_transaction(file))
+
+
+def _as_applied(layout: str, file: Script) -> Script:
+    """Return what of a file was run, where the file is there: what it has set holds for later ones."""
+    return up_part(layout, file) if layout in SECTIONS and os.path.exists(file.path) else file
 
 
 def _as_run(layout: str, file: Script) -> Script:

@@ -53,7 +53,9 @@ def order_flyway(files: list[Script]) -> list[Script]:
             raise _unknown(file)
         letter, number, _, description = match.groups()
         if not letter:
-            repeatable[description] = file
+            other = repeatable.setdefault(description, file)
+            if other is not file:
+                raise same_version("flyway", other, file, description)
             continue
         version = tuple(map(int, re.split("[._]", number)))
         while len(version) > 1 and not version[-1]:
@@ -68,7 +70,7 @@ def order_flyway(files: list[Script]) -> list[Script]:
     return [
         *([versions["B", baseline]] if baseline else []),
         *(versions["V", version] for version in applied),
-        *(repeatable[description] for description in sorted(repeatable)),
+        *(repeatable[name] for name in sorted(repeatable, key=lambda name: name.replace("_", " "))),
     ]
 
 

@@ -102,7 +102,7 @@ def refuse_marks(files: Sequence[Script], *, key: str, own: str = "", has_layout
     if not own:
         refuse_pairs(files)
         refuse_dependencies(files, lambda tool: _remedy(tool, key, has_layouts))
-        refuse_order(files, key, lambda tool: _remedy(tool, key, has_layouts))
+        refuse_order(files, key, lambda tool: _remedy(tool, key, has_layouts), has_layouts=has_layouts)
 
 
 def _refuse_contents(file: Script, key: str, own: str, has_layouts: bool) -> None:

@@ -120,8 +120,16 @@ def by_dependency(files: list[Script], needs: Callable[[Script], Iterable[str]])
         files: Those that undo are left out.
         needs: Names of what a file depends on.
     """
-    waiting = {file.name.removesuffix(".sql"): file for file in sorted(files, key=lambda file: file.name)}
-    waiting = {name: file for name, file in waiting.items() if not name.endswith(".rollback")}
+    waiting: dict[str, Script] = {}
+    for file in sorted(files, key=lambda file: file.name):
+        name = file.name.removesuffix(".sql")
+        if name.endswith(".rollback"):
+            continue
+        if name.startswith("post-apply"):
+            raise unknown_name("yoyo", file, "yoyo runs it after each run, and not as a migration")
+        if name in waiting:
+            raise same_version("yoyo", waiting[name], file, name)
+        waiting[name] = file
     ordered: list[Script] = []
     done: set[str] = set()
     open_needs = {name: set(needs(file)) for name, file in waiting.items()}

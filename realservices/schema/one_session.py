@@ -9,7 +9,7 @@ import os
 import re
 from dataclasses import replace
 
-from realservices.schema.psql_scan import pieces
+from realservices.schema.psql_scan import pieces, without_comments
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -45,8 +45,8 @@ def _lasting(file: Script) -> Iterator[tuple[str, bytes]]:
     if not _MAYBE.search(text):
         return
     for piece in pieces(text):
-        if _LASTS.match(" ".join(piece.words)) and (found := _NAME.match(text, piece.start)):
-            end = text.find(b";", piece.start)
-            statement = text[piece.start : end if end >= 0 else len(text)]
-            name = found["name"].decode("utf-8", "replace").upper()
-            yield "SEARCH_PATH" if name == "SCHEMA" else name, b" ".join(statement.split()) + b";"
+        if _LASTS.match(" ".join(piece.words)):
+            statement = without_comments(text[piece.start : piece.end]).strip()
+            if found := _NAME.match(statement):
+                name = found["name"].decode("utf-8", "replace").upper()
+                yield "SEARCH_PATH" if name == "SCHEMA" else name, statement + b";"

@@ -46,12 +46,14 @@ class Piece:
         words: A statement's first words, in capitals.
         command: The command with its arguments, up to the end of the line; empty: it is a statement.
         start: Where in the text it begins.
+        end: Where a statement ends: at its semicolon, or where there is none at what follows.
     """
 
     line: int
     words: list[str] = field(default_factory=list)
     command: str = ""
     start: int = 0
+    end: int = 0
 
 
 def pieces(text: Text) -> Iterator[Piece]:
@@ -72,12 +74,14 @@ def pieces(text: Text) -> Iterator[Piece]:
         counted = match.start()
         if kind == "command":
             if current:
+                current.end = match.start()
                 yield current
             yield Piece(line, command=match.group().decode("utf-8", "replace").rstrip())
             current, last_words, depth = None, ("", ""), 0
             continue
         if kind == "end" and not depth:
             if current:
+                current.end = match.start()
                 yield current
             if current and current.words[:1] == ["COPY"] and last_words == ("FROM", "STDIN"):
                 position = _after_data(text, position)
@@ -89,21 +93,34 @@ def pieces(text: Text) -> Iterator[Piece]:
             position = closing + len(match.group()) if closing >= 0 else len(text)
         elif kind == "word":
             word = match.group().decode("utf-8", "replace").upper()
-            depth += _depth_change(current, depth, word)
+            depth += _depth_change(current, depth, last_words[1], word)
             if last_words != ("FROM", "STDIN"):
                 last_words = (last_words[1], word)
             if len(current.words) < _MOST_WORDS:
                 current.words.append(word)
     if current:
+        current.end = len(text)
         yield current
 
 
-def _depth_change(statement: Piece, depth: int, word: str) -> int:
+def without_comments(text: bytes) -> bytes:
+    """Return a statement with a space in place of each comment."""
+    kept, position = [], 0
+    while match := _TOKEN.search(text, position):
+        kept.append(text[position : match.start()])
+        position = match.end()
+        if match.lastgroup == "block":
+            position = _after_block(text, position)
+        kept.append(b" " if match.lastgroup in ("comment", "block") else match.group())
+    return b"".join(kept) + text[position:]
+
+
+def _depth_change(statement: Piece, depth: int, previous: str, word: str) -> int:
     """Follow BEGIN ATOMIC … END, in which semicolons do not end the statement."""
     makes_routine = statement.words[:1] == ["CREATE"] and {"FUNCTION", "PROCEDURE"} & {*statement.words[:4]}
     if not makes_routine:
         return 0
-    if word == "BEGIN" or (word == "CASE" and depth):
+    if (previous, word) == ("BEGIN", "ATOMIC") or (word == "CASE" and depth):
         return 1
     return -1 if word == "END" and depth else 0
 

@@ -67,7 +67,7 @@ SECTIONS = {
         down=_line(r"--\s*migrate:down(\s.*)?"),
         alone=_line(r"--\s*migrate:up\s(.*\s)?transaction:false(\s.*)?"),
         harmless=_NEVER,
-        any=re.compile(rb"--\s*migrate:"),
+        any=re.compile(rb"\s*(?:--|/\*)\s*migrate:"),
     ),
     # https://github.com/rubenv/sql-migrate, "Writing migrations"
     "sql-migrate": _Marks(
@@ -94,7 +94,8 @@ SECTIONS = {
         down=_line(r"---- create above / drop below ----"),
         alone=_line(r"---- tern: disable-tx ----"),
         harmless=_NEVER,
-        any=re.compile(rb"---- (create|tern)"),
+        # It divides a file wherever these words are.
+        any=re.compile(rb".*---- (create above|tern:)"),
         starts_up=True,
     ),
 }

@@ -20,7 +20,7 @@ _LEADING = re.compile(r"[A-Za-z_]?0*(\d+)")
 _NUMBER = re.compile(r"\d+(?![A-Za-z\d])")
 
 
-def refuse_order(files: Sequence[Script], key: str, remedy: Remedy) -> None:
+def refuse_order(files: Sequence[Script], key: str, remedy: Remedy, *, has_layouts: bool) -> None:
     """Refuse files in the order of the alphabet where their numbers say another one.
 
     Files that are named one by one, or by several patterns, in an order of their own are meant so.
@@ -29,27 +29,39 @@ def refuse_order(files: Sequence[Script], key: str, remedy: Remedy) -> None:
         files: In the order in which they would be applied.
         key: The attribute that they stand in.
         remedy: Returns what to do about a tool's files.
+        has_layouts: Whether the service has an attribute ``layout``.
 
     Raises:
         TemplateError: The order is not that of the numbers.
     """
     shown = [file.shown for file in files]
     if len(files) > 1 and all(letter_of(file.name) for file in files):
-        _refuse_different("", shown, [file.shown for file in order_flyway([*files])], remedy("flyway"))
+        _refuse_flyways(
+            files, shown, remedy("flyway") if has_layouts else f"name them in their order, one by one, in {key}"
+        )
         return
     single = len({path.rpartition("/")[0] for path in shown}) == 1
     one_by_one = f"in their order, one by one, in {key}"
     directories = f"name the directories {one_by_one}"
+    if has_layouts and key == "migrations":
+        directories += '; where this order is meant, layout = "plain" applies them in it'
     if all(file.name == "up.sql" for file in files):
         directories += f"; if they are Diesel's, {remedy('diesel')}"
     for parent, names in _children(shown).items():
         inner = [name for name in names if name.endswith("/")]
         own = [name for name in names if not name.endswith("/")]
-        is_numbered = single and key == "migrations" and all(name[:1].isdigit() for name in own)
+        is_numbered = has_layouts and single and key == "migrations" and all(name[:1].isdigit() for name in own)
         numbers = [int(match[1]) for name in own if (match := _LEADING.match(name))]
         files_remedy = remedy("numbered") if is_numbered and numbers != sorted(numbers) else f"name them {one_by_one}"
         _refuse_different(parent, inner, _by_number(inner), directories)
         _refuse_different(parent, own, _by_number(own), files_remedy)
+
+
+def _refuse_flyways(files: Sequence[Script], shown: list[str], remedy: str) -> None:
+    ordered = [file.shown for file in order_flyway([*files])]
+    if left := next((name for name in shown if name not in ordered), ""):
+        raise TemplateError(f"{left} would be applied, and Flyway does not apply it to an empty database: {remedy}")
+    _refuse_different("", shown, ordered, remedy)
 
 
 def _by_number(names: list[str]) -> list[str]:

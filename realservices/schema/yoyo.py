@@ -13,7 +13,7 @@ if TYPE_CHECKING:
 
     from realservices.schema.script import Script
 
-_DEPENDS = re.compile(rb"^--\s*depends:(.*)$", re.MULTILINE)
+_DEPENDS = re.compile(rb"^\s*--\s*depends\s*:(.*)$", re.MULTILINE)
 _HEAD_BYTES = 1 << 12
 
 

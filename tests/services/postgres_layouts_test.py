@@ -9,7 +9,9 @@ import pytest
 
 from realservices.contract.errors import TemplateError
 from realservices.schema.arrange import arrange, arrange_after
+from realservices.schema.layout_marks import refuse_marks
 from realservices.schema.layouts import LAYOUTS
+from realservices.schema.script import Script
 from tests.services.template_tool import TemplateBuild
 
 _MAKE_A = "CREATE TABLE a (x int);\n"
@@ -259,6 +261,36 @@ def test_numbers_of_seeds_say_their_order(tmp_path: Path) -> None:
         arrange("", (), seeds)
 
 
+@pytest.mark.parametrize(
+    ("layout", "files", "words"),
+    [
+        ("flyway", {"x/R__v.sql": "", "y/R__v.sql": ""}, "app/x/R__v.sql and app/y/R__v.sql have the same version v, which flyway refuses"),
+        ("yoyo", {"x/0001.sql": "", "y/0001.sql": ""}, "app/x/0001.sql and app/y/0001.sql have the same version 0001, which yoyo refuses"),
+        ("yoyo", {"post-apply.sql": ""}, "app/post-apply.sql is no file that yoyo applies"),
+        ("yoyo", {"a.sql": "  -- depends : z\n"}, "app/a.sql depends on z, which is not there"),
+        ("tern", {"1_a.sql": f"{_MAKE_A}  ---- create above / drop below ----\nDROP TABLE a;\n"}, "app/1_a.sql, line 2: '---- create above / drop below ----' is nothing"),
+        ("tern", {"1_a.sql": "CREATE TABLE a (x int); ---- create above / drop below ----\n"}, "app/1_a.sql, line 1: "),
+        ("dbmate", {"1_a.sql": f"-- migrate:up\n{_MAKE_A} --migrate:down\nDROP TABLE a;\n"}, "app/1_a.sql, line 3: '--migrate:down' is nothing that psql can do for dbmate, or is misspelt"),
+        ("dbmate", {"1_a.sql": f"-- migrate:up\n{_MAKE_A}/* migrate:down */\nDROP TABLE a;\n"}, "app/1_a.sql, line 3: '/* migrate:down */'"),
+        ("", {"B3__a.sql": "", "V1__a.sql": ""}, "app/V1__a.sql would be applied, and Flyway does not apply it to an empty database: write layout = \"flyway\""),
+    ],
+)  # fmt: skip
+def test_what_a_tool_refuses_or_leaves_out_is_refused(
+    tmp_path: Path, layout: str, files: dict[str, str], words: str
+) -> None:
+    assert words in _refusal(tmp_path, layout, files)
+
+
+def test_an_order_is_told_where_there_are_no_layouts(tmp_path: Path) -> None:
+    for names in (["10_a.sql", "2_b.sql"], ["R__v.sql", "V1__a.sql"]):
+        files = []
+        for name in names:
+            (tmp_path / name).touch()
+            files.append(Script("migration", name, str(tmp_path / name)))
+        with pytest.raises(TemplateError, match=r": name them in their order, one by one, in migrations$"):
+            refuse_marks(files, key="migrations", has_layouts=False)
+
+
 def test_a_callback_of_flyways_is_refused_without_a_layout(tmp_path: Path) -> None:
     message = _refusal(tmp_path, "", {"V1__a.sql": _MAKE_A, "afterMigrate.sql": "SELECT 1;\n"})
     assert "app/afterMigrate.sql has the name of a callback" in message
@@ -282,6 +314,7 @@ def test_what_only_looks_like_a_tools_is_applied(tmp_path: Path, name: str, text
 
 
 _NAMED = "name the directories in their order, one by one, in migrations"
+_MEANT = 'where this order is meant, layout = "plain" applies them in it'
 
 
 @pytest.mark.parametrize(
@@ -289,9 +322,12 @@ _NAMED = "name the directories in their order, one by one, in migrations"
     [
         (
             ["v1.1/a.sql", "v1.10/a.sql", "v1.2/a.sql"],
-            f"v1.10/ would be applied before v1.2/, although its .*: {_NAMED}$",
+            f"v1.10/ would be applied before v1.2/, although its .*: {_NAMED}; {_MEANT}$",
         ),
-        (["10_b/up.sql", "1_a/up.sql", "2_c/up.sql"], f'10_b/ would be .* before 1_a/.*{_NAMED}; .* layout = "diesel"'),
+        (
+            ["10_b/up.sql", "1_a/up.sql", "2_c/up.sql"],
+            f'10_b/ would be .* before 1_a/.*{_NAMED}; {_MEANT}; .* layout = "diesel"',
+        ),
         (
             ["b/10.sql", "b/2.sql", "c/1.sql"],
             "b/10.sql would be applied before b/2.sql, .*: name them in their order, one",
@@ -306,7 +342,7 @@ _NAMED = "name the directories in their order, one by one, in migrations"
             "10_b.sql would be applied before 1_a.sql, .*, one by one, in",
         ),
         (["2024-10-1.sql", "2024-9-1.sql"], "2024-10-1.sql would be applied before 2024-9-1.sql"),
-        (["sprint-10/a.sql", "sprint-9/a.sql"], f"sprint-10/ would be applied before sprint-9/.*{_NAMED}$"),
+        (["sprint-10/a.sql", "sprint-9/a.sql"], f"sprint-10/ would be applied before sprint-9/.*{_NAMED}; {_MEANT}$"),
         (["int16.sql", "int8.sql"], ""),
         (["20240101_a10c.sql", "20240101_a9f.sql"], ""),
         (["2024-01-01-b-2.sql", "2024-01-02-a-1.sql"], ""),
@@ -475,6 +511,48 @@ def test_what_the_base_has_set_holds_for_what_follows(tmp_path: Path) -> None:
         b"SET x.a TO 1;\nset x.b = 2;\nSET SCHEMA 'app';"
     ]
     assert [script.before for script in arrange_after("sqlx", files[:2], files[2:], ())] == [b"RESET ALL;"]
+
+
+@pytest.mark.parametrize(
+    ("layout", "text", "held"),
+    [
+        ("goose", "-- +goose Up\nSELECT 1;\n-- +goose Down\nSET search_path = app;\n", b""),
+        ("dbmate", "-- migrate:up\nSET a.b = 1;\n-- migrate:down\nRESET a.b;\n", b"SET a.b = 1;"),
+        ("sqlx", "SET search_path = app, -- our own; first\n  public;\n", b"SET search_path = app,  \n  public;"),
+        ("sqlx", "SET /* all */ search_path TO app -- the schema\n;\n", b"SET   search_path TO app;"),
+        ("sqlx", "SET application_name = 'a;b';\nSELECT 1;\n", b"SET application_name = 'a;b';"),
+        ("sqlx", "SET a.b = '--'", b"SET a.b = '--';"),
+        (
+            "sqlx",
+            "SET SESSION /* of /* ours */ */ search_path TO app;\n\\echo x\n",
+            b"SET SESSION   search_path TO app;",
+        ),
+    ],
+)
+def test_what_an_applied_file_holds_is_what_was_run_of_it(tmp_path: Path, layout: str, text: str, held: bytes) -> None:
+    later = {"goose": "-- +goose Up\n", "dbmate": "-- migrate:up\n"}.get(layout, "")
+    files = []
+    for name, content in (("1_a.sql", text), ("2_b.sql", later)):
+        (tmp_path / name).write_text(content, "utf-8")
+        files.append((name, str(tmp_path / name)))
+    (after,) = arrange_after(layout, files[:1], files[1:], ())
+    assert after.before == held
+    assert [each.before for each in arrange(layout, files)] == [b"", held]
+
+
+def test_a_parameter_called_begin_is_no_body(tmp_path: Path) -> None:
+    text = "CREATE FUNCTION f(begin int) RETURNS int LANGUAGE sql AS 'SELECT 1';\nSET LOCAL search_path = app;\n"
+    (tmp_path / "1.sql").write_text(text, "utf-8")
+    (file,) = arrange("", [("1.sql", str(tmp_path / "1.sql"))])
+    assert file.transaction
+
+
+def test_repeatable_migrations_are_in_the_order_of_their_descriptions(tmp_path: Path) -> None:
+    names = ["R__10_b.sql", "R__1_a.sql", "R__2_c.sql"]
+    for name in names:
+        (tmp_path / name).touch()
+    ordered = [file.shown for file in arrange("flyway", [(name, str(tmp_path / name)) for name in names])]
+    assert ordered == ["R__1_a.sql", "R__10_b.sql", "R__2_c.sql"]
 
 
 def test_a_file_that_is_migration_and_seed_is_refused(tmp_path: Path) -> None:
