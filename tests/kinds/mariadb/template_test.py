@@ -135,6 +135,33 @@ def test_a_refusal_leads_to_what_to_do(build: TemplateBuild, sql: str, words: st
     assert words in build.script(sql).refusal()
 
 
+@pytest.mark.parametrize(
+    ("sql", "what"),
+    [
+        ("CREATE DEFINER=`root`@`localhost` SQL SECURITY DEFINER VIEW v AS SELECT x FROM a;", "view v"),
+        ("CREATE DEFINER=`root`@`localhost` TRIGGER t BEFORE INSERT ON a FOR EACH ROW SET NEW.x = 1;", "trigger t"),
+        ("CREATE DEFINER=`shop`@`10.0.0.1` FUNCTION f() RETURNS INT RETURN 1;", "function f"),
+        ("CREATE DEFINER=`shop`@`%` EVENT e ON SCHEDULE EVERY 1 DAY DO DELETE FROM a;", "event e"),
+    ],
+)
+def test_definers_that_tests_servers_do_not_have_are_refused(build: TemplateBuild, sql: str, what: str) -> None:
+    message = build.script(TABLE + sql).refusal()
+    assert (
+        f"//app:db: the {what} has the definer {sql.split('`')[1]}@{sql.split('`')[3]}, which is no account" in message
+    )
+    assert "leave the clause DEFINER out of the file, so that it is test@%" in message
+
+
+def test_definers_that_are_there_or_are_not_asked_are_taken(build: TemplateBuild) -> None:
+    sql = (
+        "CREATE USER shop@localhost; CREATE DEFINER=shop@localhost FUNCTION f() RETURNS INT RETURN 1;\n"
+        "CREATE DEFINER=root@localhost SQL SECURITY INVOKER VIEW v AS SELECT x FROM a;\n"
+        "CREATE VIEW w AS SELECT x FROM a; CREATE DEFINER=CURRENT_USER FUNCTION g() RETURNS INT RETURN 1;\n"
+        "CREATE ROLE r; GRANT ALL ON *.* TO r; SET ROLE r; CREATE DEFINER=CURRENT_ROLE FUNCTION h() RETURNS INT RETURN 1;\n"
+    )
+    assert build.script(TABLE + sql).info()
+
+
 def test_files_that_leave_no_table_are_refused(build: TemplateBuild) -> None:
     message = build.script(f"{TABLE}-- no known mark\nDROP TABLE a;\n").refusal()
     assert "migration app/migration.sql, line 1 makes a table, and after all files there is none: a part" in message

@@ -22,6 +22,7 @@ from realservices.kinds.mariadb.blueprint import read_blueprint
 from realservices.kinds.mariadb.copies import make_copy
 from realservices.kinds.mariadb.names import SYSTEM_DATABASES, TEMPLATE_DATABASE, quote_name, quote_text
 from realservices.kinds.mariadb.template.bootstrap import ADMINISTRATOR
+from realservices.kinds.mariadb.template.definers import refuse_lost_definers
 from realservices.kinds.mariadb.template.engine import Engine
 from realservices.kinds.mariadb.template.files import apply_file, client_program
 from realservices.kinds.mariadb.template.migrators import migrate_mariadb
@@ -143,6 +144,7 @@ def _fill(connection: Connection, engine: Engine, options: argparse.Namespace, w
     if not (tables or options.migrate):
         refuse_undone([Script("migration", *named) for named in options.migration], _UNDONE)
     _refuse_forgetful_tables(connection, options.database)
+    refuse_lost_definers(connection, options.database, options.user)
     fix_events(connection)
     make_copy(connection, read_blueprint(connection, options.database), TEMPLATE_DATABASE)
     if options.contents:
